@@ -1,0 +1,19 @@
+//! The one way off the async threads, for backends over blocking libraries.
+
+use crate::error::{Error, Result};
+
+/// Runs a whole blocking operation on tokio's blocking threads. It goes on to its end also when the caller stops
+/// waiting; an operation must therefore have a deadline of its own.
+#[cfg_attr(
+    not(any(feature = "sqlite", feature = "libvirt", feature = "ssh")),
+    expect(dead_code, reason = "only backends block")
+)]
+pub(crate) async fn run<T: Send + 'static>(
+    context: &'static str,
+    operation: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    match tokio::task::spawn_blocking(operation).await {
+        Ok(result) => result,
+        Err(error) => Err(Error::internal(context, error)),
+    }
+}

@@ -1,0 +1,233 @@
+//! The one public error. Its variants are named for what the caller can do next.
+
+use std::fmt;
+use std::time::Duration;
+
+/// The result of every operation of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What went wrong, sorted by what the caller can do about it.
+///
+/// `Display` is for the person who asked; the detail for the log is in [`std::error::Error::source`].
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The input is wrong: mend every listed problem and call again. Nothing was changed.
+    #[error("{}", summary(.0))]
+    Invalid(Vec<Problem>),
+
+    /// Nobody is logged in, or the login is wrong, expired or revoked: log in.
+    #[error("log in first: the name, the password or the token is not valid")]
+    Unauthenticated,
+
+    /// The actor may not do this; somebody with the right can.
+    #[error("{actor} may not {action}; ask an admin")]
+    Forbidden {
+        /// Who asked.
+        actor: String,
+        /// What they asked for, as a verb phrase.
+        action: &'static str,
+    },
+
+    /// There is no such thing, or none that the actor may see.
+    #[error("there is no {kind} {name:?}")]
+    NotFound {
+        /// Which table.
+        kind: Kind,
+        /// The name or id that was looked for.
+        name: String,
+    },
+
+    /// The call does not fit the present state: look again, then decide.
+    #[error("{kind} {name:?}: {reason}")]
+    Conflict {
+        /// Which table.
+        kind: Kind,
+        /// The name or id of the thing.
+        name: String,
+        /// What stands in the way, and the next step.
+        reason: String,
+    },
+
+    /// A part that vmm stands on does not answer: try again later, or repair it.
+    #[error("{part} is not available: {reason}")]
+    Unavailable {
+        /// Which part.
+        part: Part,
+        /// What it said.
+        reason: String,
+    },
+
+    /// It took longer than allowed; the state is what the message says.
+    #[error("{stage} did not finish within {} s: {detail}", .after.as_secs())]
+    Timeout {
+        /// The stage that did not finish.
+        stage: String,
+        /// The limit that ran out.
+        after: Duration,
+        /// What was seen last; for a machine's start the end of its console log.
+        detail: String,
+    },
+
+    /// The machine refused the login that the caller gave for it.
+    #[error("{machine} refused the login of user {user:?}")]
+    LoginRefused {
+        /// The machine's address.
+        machine: String,
+        /// The user name that was tried.
+        user: String,
+    },
+
+    /// The machine showed another host key than the one recorded; no credential was sent.
+    #[error("{machine} showed host key {seen}, expected {expected}; no password was sent")]
+    HostKeyChanged {
+        /// The machine's address.
+        machine: String,
+        /// Fingerprint of the recorded key, `SHA256:…`.
+        expected: String,
+        /// Fingerprint of the key that was shown, `SHA256:…`.
+        seen: String,
+    },
+
+    /// This backend cannot do it.
+    #[error("{0} is not supported by this backend")]
+    Unsupported(&'static str),
+
+    /// A fault of vmm or of what it stands on; the log has the detail.
+    #[error("internal error: {context}")]
+    Internal {
+        /// What was being done.
+        context: &'static str,
+        /// The cause, for the log.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl Error {
+    /// One problem with one field.
+    pub fn invalid(field: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self::Invalid(vec![Problem::new(field, reason)])
+    }
+
+    /// There is no such thing.
+    pub fn not_found(kind: Kind, name: impl fmt::Display) -> Self {
+        Self::NotFound { kind, name: name.to_string() }
+    }
+
+    /// The call does not fit the present state.
+    pub fn conflict(kind: Kind, name: impl fmt::Display, reason: impl Into<String>) -> Self {
+        Self::Conflict { kind, name: name.to_string(), reason: reason.into() }
+    }
+
+    /// A part that vmm stands on does not answer.
+    pub fn unavailable(part: Part, reason: impl fmt::Display) -> Self {
+        Self::Unavailable { part, reason: reason.to_string() }
+    }
+
+    /// A fault, with its cause kept for the log.
+    pub fn internal(context: &'static str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Internal { context, source: source.into() }
+    }
+}
+
+/// One thing wrong with one field of the input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Row of a CSV, counted from 1 at the first row below the header.
+    pub row: Option<u32>,
+    /// The field's name, or the CSV column's.
+    pub field: String,
+    /// What is wrong, and what would be right.
+    pub reason: String,
+}
+
+impl Problem {
+    /// A problem with a field.
+    pub fn new(field: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self { row: None, field: field.into(), reason: reason.into() }
+    }
+
+    /// A problem with one column of one row of a CSV.
+    pub fn at(row: u32, column: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self { row: Some(row), field: column.into(), reason: reason.into() }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.row {
+            Some(row) => write!(f, "row {row}, column {}: {}", self.field, self.reason),
+            None => write!(f, "{}: {}", self.field, self.reason),
+        }
+    }
+}
+
+fn summary(problems: &[Problem]) -> String {
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// What an error is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Kind {
+    /// An account.
+    User,
+    /// A machine.
+    Vm,
+    /// A catalog entry.
+    Os,
+    /// A disk of a machine.
+    Disk,
+    /// A request for machines.
+    Request,
+    /// A long operation.
+    Job,
+    /// A login.
+    Session,
+    /// A file in a storage pool.
+    Volume,
+    /// A machine as the hypervisor sees it.
+    Domain,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::User => "user",
+            Self::Vm => "vm",
+            Self::Os => "os",
+            Self::Disk => "disk",
+            Self::Request => "request",
+            Self::Job => "job",
+            Self::Session => "session",
+            Self::Volume => "volume",
+            Self::Domain => "domain",
+        })
+    }
+}
+
+/// A part that vmm stands on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Part {
+    /// The database.
+    Database,
+    /// libvirt, or what stands in its place.
+    Hypervisor,
+    /// A machine's SSH server.
+    Machine,
+    /// vmm itself, when it is too busy or stopping.
+    Desk,
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Database => "the database",
+            Self::Hypervisor => "the hypervisor",
+            Self::Machine => "the machine",
+            Self::Desk => "vmm",
+        })
+    }
+}

@@ -1,0 +1,52 @@
+//! Where libvirt is and what of it the desk uses. Plain data.
+
+use crate::model::DeskId;
+
+/// How guests are run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum VirtType {
+    /// KVM if a probe guest of some hundred bytes runs on it, otherwise emulation. That a host advertises KVM
+    /// says little where it is itself a guest.
+    #[default]
+    Auto,
+    /// Hardware virtualisation.
+    Kvm,
+    /// Emulation by QEMU, which runs everywhere and is slower by far.
+    Qemu,
+}
+
+/// What [`LibvirtHypervisor`](super::LibvirtHypervisor) connects to and uses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LibvirtConfig {
+    /// libvirt's address of the host, like `qemu:///system` or `qemu+ssh://root@host/system`.
+    pub uri: String,
+    /// The desk; its domains bear this tag and all others are foreign.
+    pub desk: DeskId,
+    /// The storage pool of images, disks and console logs: one that holds files (`dir`, `fs`, `netfs`).
+    pub pool: String,
+    /// The network that machines are attached to.
+    pub network: String,
+    /// How guests are run.
+    pub virt_type: VirtType,
+    /// Whether guests write what they print to a log beside their disks.
+    pub console_log: bool,
+    /// Whether vmm runs libvirt's event loop on a thread of its own, which it needs to notice a frozen libvirtd.
+    /// There is one loop in a process: say `false` if the embedding program runs it.
+    pub event_loop: bool,
+}
+
+impl LibvirtConfig {
+    /// The host's own libvirt, with pool `default` and network `default`.
+    pub fn new(desk: DeskId) -> Self {
+        Self {
+            uri: "qemu:///system".to_owned(),
+            desk,
+            pool: "default".to_owned(),
+            network: "default".to_owned(),
+            virt_type: VirtType::default(),
+            console_log: true,
+            event_loop: true,
+        }
+    }
+}

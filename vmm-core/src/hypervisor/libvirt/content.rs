@@ -1,0 +1,189 @@
+//! The content of volumes, sent and fetched through streams.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use virt::storage_pool::StoragePool;
+use virt::storage_vol::StorageVol;
+use virt::stream::Stream;
+
+use super::connection::Session;
+use super::error::{Failure, Result};
+use super::storage::{self, Described, volume_xml};
+use crate::error::{Error, Kind, Part};
+use crate::hypervisor::Volume;
+use crate::image::ImageInfo;
+use crate::model::VolumeName;
+
+/// Bytes of one message; libvirt's protocol carries a little more.
+const CHUNK: usize = 255 << 10;
+
+/// Bytes of an image that are sent last. The magic number is in them, so that an image whose copying was interrupted
+/// is not qcow2 for anybody; and they fit in one message, so that they are written in one go.
+const HEAD: u64 = 4096;
+
+/// How far a copy is, and whether it is still wanted.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Progress {
+    sent: Arc<AtomicU64>,
+    cancelled: Arc<AtomicBool>,
+}
+
+impl Progress {
+    pub(super) fn sent(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn cancel(&self) {
+        self.cancelled.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Copies an inspected image into the pool, or keeps the copy that is there.
+pub(super) fn import(
+    session: &Session,
+    pool: &StoragePool,
+    name: &VolumeName,
+    image: (&File, ImageInfo),
+    progress: &Progress,
+) -> Result<Volume> {
+    let (mut file, info) = image;
+    storage::refresh(pool)?;
+    if let Some(described) = storage::describe(pool, name)? {
+        if described.format == "qcow2" {
+            return finished(name, described, info);
+        }
+        storage::delete(pool, name.as_str())?;
+    }
+    let xml = volume_xml(name.as_str(), info.file_size, "raw").render();
+    let volume = StorageVol::create_xml(pool, &xml, 0)?;
+    let head = HEAD.min(info.file_size);
+    for (offset, length) in [(head, info.file_size - head), (0, head)] {
+        if length > 0 {
+            file.seek(SeekFrom::Start(offset)).map_err(unreadable)?;
+            send(session, &volume, offset, &mut file.take(length), length, progress)?;
+        }
+    }
+    storage::refresh(pool)?;
+    match storage::describe(pool, name)? {
+        Some(described) => finished(name, described, info),
+        None => Err(Error::not_found(Kind::Volume, name).into()),
+    }
+}
+
+fn finished(name: &VolumeName, described: Described, info: ImageInfo) -> Result<Volume> {
+    if described.format == "qcow2" && described.capacity == info.virtual_size && described.backing.is_none() {
+        return Ok(described.named(name));
+    }
+    let reason = "another volume of that name exists; delete it or choose another name";
+    Err(Error::conflict(Kind::Volume, name, reason).into())
+}
+
+/// Makes a raw volume of these bytes, padded with zeros to `capacity`.
+pub(super) fn write(
+    session: &Session,
+    pool: &StoragePool,
+    name: &str,
+    bytes: &[u8],
+    capacity: u64,
+) -> Result<StorageVol> {
+    storage::delete(pool, name)?;
+    let volume = StorageVol::create_xml(pool, &volume_xml(name, capacity, "raw").render(), 0)?;
+    if !bytes.is_empty() {
+        send(session, &volume, 0, &mut &bytes[..], bytes.len() as u64, &Progress::default())?;
+    }
+    Ok(volume)
+}
+
+/// The last `limit` bytes of a volume as it is now.
+pub(super) fn tail(session: &Session, volume: &StorageVol, limit: usize) -> Result<Vec<u8>> {
+    let size = volume.info()?.capacity;
+    let offset = size.saturating_sub(limit as u64);
+    if size == offset {
+        return Ok(Vec::new());
+    }
+    let stream = Stream::new(&session.connect, 0)?;
+    volume.download(&stream, offset, size - offset, 0)?;
+    receive(stream, limit)
+}
+
+fn receive(stream: Stream, limit: usize) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut buffer = vec![0; CHUNK];
+    loop {
+        match stream.recv(&mut buffer) {
+            Ok(0) => break,
+            Ok(read) if read > 0 && bytes.len() < limit => bytes.extend_from_slice(&buffer[..read as usize]),
+            Ok(_) => {
+                abort(stream);
+                return Err(Failure::Answer("a stream that does not end".to_owned()));
+            }
+            Err(error) => {
+                abort(stream);
+                return Err(error.into());
+            }
+        }
+    }
+    stream.finish()?;
+    Ok(bytes)
+}
+
+fn send(
+    session: &Session,
+    volume: &StorageVol,
+    offset: u64,
+    source: &mut dyn Read,
+    length: u64,
+    progress: &Progress,
+) -> Result<()> {
+    let stream = Stream::new(&session.connect, 0)?;
+    volume.upload(&stream, offset, length, 0)?;
+    match send_all(&stream, source, length, progress) {
+        Ok(()) => Ok(stream.finish()?),
+        Err(failure) => {
+            abort(stream);
+            Err(failure)
+        }
+    }
+}
+
+fn send_all(stream: &Stream, source: &mut dyn Read, length: u64, progress: &Progress) -> Result<()> {
+    let mut buffer = vec![0; CHUNK];
+    let mut left = length;
+    while left > 0 {
+        if progress.cancelled.load(Ordering::Relaxed) {
+            return Err(Error::unavailable(Part::Hypervisor, "the copy was given up").into());
+        }
+        let wanted = left.min(CHUNK as u64) as usize;
+        source.read_exact(&mut buffer[..wanted]).map_err(unreadable)?;
+        let mut rest = &buffer[..wanted];
+        while !rest.is_empty() {
+            let sent = stream.send(rest)?;
+            let sent = usize::try_from(sent).map_err(|_| Failure::Answer("a stream that would block".to_owned()))?;
+            rest = &rest[sent..];
+            progress.sent.fetch_add(sent as u64, Ordering::Relaxed);
+        }
+        left -= wanted as u64;
+    }
+    Ok(())
+}
+
+/// Ends a stream whose operation has failed already; that failure is the one to tell.
+fn abort(stream: Stream) {
+    let _ = stream.abort();
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is handed to map_err")]
+fn unreadable(error: io::Error) -> Failure {
+    Error::invalid("qcow2", format!("the image cannot be read: {error}")).into()
+}
+
+/// Whether libvirt can move content here at all.
+pub(super) fn supported(session: &Session) -> Result<()> {
+    match session.driver {
+        super::connection::Driver::Qemu => Ok(()),
+        super::connection::Driver::Test => Err(Error::Unsupported("the content of volumes").into()),
+    }
+}

@@ -1,0 +1,160 @@
+//! The life of a domain.
+
+use uuid::Uuid;
+use virt::domain::Domain;
+use virt::sys;
+
+use super::config::LibvirtConfig;
+use super::connection::{Driver, Session};
+use super::console;
+use super::domain_xml::DomainXml;
+use super::error::{Failure, Result, optional};
+use super::owner::{self, Tag};
+use super::stats;
+use super::storage;
+use crate::error::{Error, Kind};
+use crate::hypervisor::{DomainSpec, DomainState};
+
+const EVERYTHING: sys::virDomainUndefineFlagsValues = sys::VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
+    | sys::VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA
+    | sys::VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA
+    | sys::VIR_DOMAIN_UNDEFINE_NVRAM;
+
+/// Defines a domain, or finds it defined already.
+pub(super) fn define(session: &Session, config: &LibvirtConfig, spec: &DomainSpec, accelerated: bool) -> Result<()> {
+    let (xml, tag) = xml(session, config, spec, accelerated)?.render();
+    if is_defined(session, spec, &tag)? {
+        return make_log(session, config, spec.uuid);
+    }
+    match session.connect.define_domain_xml_flags(&xml, sys::VIR_DOMAIN_DEFINE_VALIDATE).map_err(Failure::from) {
+        Ok(_) => make_log(session, config, spec.uuid),
+        // Somebody took the name or the id since it was looked up.
+        Err(failure) if failure.is(sys::VIR_ERR_DOM_EXIST) || failure.is(sys::VIR_ERR_OPERATION_FAILED) => {
+            is_defined(session, spec, &tag).and(Err(failure))
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+fn xml<'a>(
+    session: &Session,
+    config: &'a LibvirtConfig,
+    spec: &'a DomainSpec,
+    accelerated: bool,
+) -> Result<DomainXml<'a>> {
+    let pool = storage::pool(session, &config.pool)?;
+    let disks = spec.disks.iter().map(|name| storage::disk_file(session, &pool, name)).collect::<Result<_>>()?;
+    let seed = spec.seed.as_ref().map(|name| storage::raw_file(&pool, name)).transpose()?;
+    let console_log = has_log(session, config).then(|| console::path(&pool, &console::name(spec.uuid))).transpose()?;
+    Ok(DomainXml { config, driver: session.driver, accelerated, spec, disks, seed, console_log })
+}
+
+fn has_log(session: &Session, config: &LibvirtConfig) -> bool {
+    config.console_log && session.driver == Driver::Qemu
+}
+
+fn make_log(session: &Session, config: &LibvirtConfig, uuid: Uuid) -> Result<()> {
+    if has_log(session, config) {
+        console::create(&storage::pool(session, &config.pool)?, &console::name(uuid))?;
+    }
+    Ok(())
+}
+
+/// Whether this very domain is there already; an error if something else has its name or id.
+fn is_defined(session: &Session, spec: &DomainSpec, tag: &Tag) -> Result<bool> {
+    let taken = |reason: &str| Err(Error::conflict(Kind::Domain, &spec.name, reason).into());
+    if let Some(domain) = owner::lookup(session, spec.uuid)? {
+        return match Tag::read(&domain)? {
+            Some(known) if known.desk != spec.desk => taken("its id belongs to a domain of another desk"),
+            None => taken("its id belongs to a domain that is not of this desk"),
+            Some(_) if domain.name()? != spec.name.as_str() => taken("its id belongs to a domain of another name"),
+            Some(known) if known == *tag => Ok(true),
+            Some(_) if state(&domain)? == DomainState::Off => Ok(false),
+            Some(_) if state(&domain)? == DomainState::Crashed => Ok(false),
+            Some(_) => taken("it runs and is described otherwise; stop it first"),
+        };
+    }
+    let namesake = session.connect.lookup_domain_by_name(spec.name.as_str());
+    match optional(namesake, sys::VIR_ERR_NO_DOMAIN)? {
+        Some(_) => taken("another domain of that name exists on the host; choose another name"),
+        None => Ok(false),
+    }
+}
+
+pub(super) fn undefine(session: &Session, config: &LibvirtConfig, uuid: Uuid) -> Result<()> {
+    if let Some(any) = owner::lookup(session, uuid)? {
+        let domain = owner::require(session, config.desk, uuid)?;
+        if !matches!(state(&any)?, DomainState::Off | DomainState::Crashed) {
+            return Err(conflict(&domain, "it is not off; stop it first"));
+        }
+        match remove(&domain) {
+            Err(failure) if failure.is(sys::VIR_ERR_NO_DOMAIN) => {}
+            removed => removed?,
+        }
+    }
+    if has_log(session, config) {
+        console::delete(&storage::pool(session, &config.pool)?, &console::name(uuid))?;
+    }
+    Ok(())
+}
+
+/// Not every driver knows everything that can hang on a definition.
+fn remove(domain: &Domain) -> Result<()> {
+    match domain.undefine_flags(EVERYTHING).map_err(Failure::from) {
+        Err(failure) if failure.is(sys::VIR_ERR_INVALID_ARG) => Ok(domain.undefine()?),
+        removed => removed,
+    }
+}
+
+/// Tried first and judged then, since libvirt waits for another start that is under way.
+pub(super) fn start(domain: &Domain) -> Result<()> {
+    let Err(failure) = domain.create().map_err(Failure::from) else {
+        return Ok(());
+    };
+    match state(domain)? {
+        DomainState::Running => Ok(()),
+        DomainState::Paused => Err(conflict(domain, "it is paused; resume or stop it first")),
+        DomainState::Stopping => Err(conflict(domain, "it is shutting down; wait until it is off")),
+        DomainState::Off | DomainState::Crashed => Err(failure),
+    }
+}
+
+pub(super) fn shutdown(domain: &Domain) -> Result<()> {
+    match state(domain)? {
+        DomainState::Running => Ok(domain.shutdown()?),
+        DomainState::Stopping => Ok(()),
+        _ => Err(conflict(domain, "it does not run")),
+    }
+}
+
+pub(super) fn stop(domain: &Domain) -> Result<()> {
+    let Err(failure) = domain.destroy().map_err(Failure::from) else {
+        return Ok(());
+    };
+    match state(domain)? {
+        DomainState::Off | DomainState::Crashed => Ok(()),
+        _ => Err(failure),
+    }
+}
+
+pub(super) fn reboot(domain: &Domain) -> Result<()> {
+    match state(domain)? {
+        DomainState::Running => Ok(domain.reboot(0)?),
+        _ => Err(conflict(domain, "it does not run")),
+    }
+}
+
+/// The `virt` crate's own reading of a state answers for a domain that is gone, too.
+fn state(domain: &Domain) -> Result<DomainState> {
+    let record = super::ffi::domain_stats(domain, sys::VIR_DOMAIN_STATS_STATE, 0).map_err(Failure::from);
+    let record = match record {
+        Err(failure) if failure.is(sys::VIR_ERR_NO_DOMAIN) => None,
+        record => record?,
+    };
+    let gone = || Failure::from(Error::not_found(Kind::Domain, domain.name().unwrap_or_default()));
+    Ok(stats::domain(record.ok_or_else(gone)?).state)
+}
+
+fn conflict(domain: &Domain, reason: &str) -> Failure {
+    Error::conflict(Kind::Domain, domain.name().unwrap_or_default(), reason).into()
+}

@@ -1,0 +1,297 @@
+//! What vmm needs from a hypervisor, and nothing of any one hypervisor.
+
+#[cfg(feature = "libvirt")]
+pub mod libvirt;
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
+use crate::error::Result;
+use crate::model::{DeskId, MacAddress, VmName, VolumeName};
+
+/// A host that runs domains.
+///
+/// # Contract
+/// - Every call that makes or removes something is safe to repeat: making what is already there as described
+///   answers as the first call did; removing what is missing is `Ok`.
+/// - Making something whose name is taken by a thing of another description is [`Conflict`](crate::Error::Conflict).
+/// - A domain without our tag of this desk is foreign: [`domains`](Self::domains) never lists it and no call
+///   changes it; calls that name one answer [`NotFound`](crate::Error::NotFound).
+/// - A domain's state follows [`DomainState`]; a call that does not fit it is `Conflict`
+///   (start of a running domain and stop of a stopped one are `Ok`, since they are repeats).
+/// - A host that cannot be reached is [`Unavailable`](crate::Error::Unavailable), within 15 s; the next call tries again.
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+#[async_trait]
+pub trait Hypervisor: Send + Sync {
+    /// What this host is and has.
+    async fn host(&self) -> Result<Host>;
+
+    /// Copies the qcow2 file at `source` (on this machine) into the pool as `name`.
+    /// A finished volume of that name and the same virtual size is kept as it is; an unfinished one is replaced.
+    async fn import_volume(&self, name: &VolumeName, source: &Path) -> Result<Volume>;
+
+    /// Creates an empty volume, or an overlay on another volume of the pool.
+    async fn create_volume(&self, volume: &NewVolume) -> Result<Volume>;
+
+    /// Writes a small raw volume with these bytes, replacing what has that name.
+    async fn write_volume(&self, name: &VolumeName, bytes: &[u8]) -> Result<Volume>;
+
+    /// Removes a volume.
+    async fn delete_volume(&self, name: &VolumeName) -> Result<()>;
+
+    /// The volumes of the pool, in order of name.
+    async fn volumes(&self) -> Result<Vec<Volume>>;
+
+    /// Binds an address to a MAC address in the network's DHCP server.
+    async fn reserve_address(&self, reservation: &Reservation) -> Result<()>;
+
+    /// Drops the reservation of a MAC address.
+    async fn release_address(&self, mac: MacAddress) -> Result<()>;
+
+    /// The reservations of the network, in order of address.
+    async fn reservations(&self) -> Result<Vec<Reservation>>;
+
+    /// Defines a domain, with the desk's tag in its metadata. It is not started.
+    async fn define(&self, domain: &DomainSpec) -> Result<()>;
+
+    /// Removes the definition of a stopped domain; its volumes stay.
+    async fn undefine(&self, uuid: Uuid) -> Result<()>;
+
+    /// Starts a domain.
+    async fn start(&self, uuid: Uuid) -> Result<()>;
+
+    /// Asks the guest to shut down; returns at once.
+    async fn shutdown(&self, uuid: Uuid) -> Result<()>;
+
+    /// Cuts the power.
+    async fn stop(&self, uuid: Uuid) -> Result<()>;
+
+    /// Asks the guest to reboot; returns at once.
+    async fn reboot(&self, uuid: Uuid) -> Result<()>;
+
+    /// One domain of this desk, if it is defined.
+    async fn domain(&self, uuid: Uuid) -> Result<Option<Domain>>;
+
+    /// Every domain of this desk with its statistics, in one bulk call to the host, in order of name.
+    async fn domains(&self) -> Result<Vec<Domain>>;
+
+    /// The addresses of a domain that are known from its lease, its agent or the host's ARP table, in that order.
+    async fn addresses(&self, uuid: Uuid) -> Result<Vec<IpAddr>>;
+
+    /// The last `limit` bytes that the guest wrote to its console; empty if there are none.
+    async fn console_tail(&self, uuid: Uuid, limit: usize) -> Result<Vec<u8>>;
+}
+
+/// What a host is and has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Host {
+    /// The host's own name.
+    pub name: String,
+    /// The hypervisor and its version, for people.
+    pub hypervisor: String,
+    /// Logical processors.
+    pub vcpus: u32,
+    /// Memory in MiB.
+    pub memory: u64,
+    /// Whether guests run on hardware virtualisation.
+    pub accelerated: bool,
+    /// Capacity of the storage pool in bytes.
+    pub pool_capacity: u64,
+    /// Free space of the storage pool in bytes.
+    pub pool_available: u64,
+    /// The IPv4 network that machines get their addresses from, if the host hands them out.
+    pub subnet: Option<Subnet>,
+    /// The names of all its domains, also of foreign ones, so that a plan can avoid them.
+    pub domain_names: Vec<String>,
+    /// Parts of the contract that this backend has.
+    pub capabilities: Capabilities,
+}
+
+impl Host {
+    /// A host with this name and these resources and nothing else known.
+    pub fn new(name: impl Into<String>, vcpus: u32, memory: u64) -> Self {
+        Self {
+            name: name.into(),
+            hypervisor: String::new(),
+            vcpus,
+            memory,
+            accelerated: false,
+            pool_capacity: 0,
+            pool_available: 0,
+            subnet: None,
+            domain_names: Vec::new(),
+            capabilities: Capabilities::default(),
+        }
+    }
+}
+
+/// Parts of the contract that not every backend has. A call outside them is [`Unsupported`](crate::Error::Unsupported).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Capabilities {
+    /// Content of volumes can be written (`import_volume`, `write_volume`).
+    pub volume_content: bool,
+    /// DHCP reservations.
+    pub reservations: bool,
+    /// Guests have a console log.
+    pub console: bool,
+    /// Statistics beyond the state.
+    pub statistics: bool,
+}
+
+/// An IPv4 network with the host's own address in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Subnet {
+    /// The host's address, which no machine can have.
+    pub gateway: Ipv4Addr,
+    /// Length of the network's prefix in bits.
+    pub prefix: u8,
+}
+
+impl Subnet {
+    /// Whether a machine can have this address: inside, and neither the network's, the broadcast's nor the gateway's.
+    pub fn can_assign(self, address: Ipv4Addr) -> bool {
+        let mask = u32::MAX.checked_shl(32 - u32::from(self.prefix.min(32))).unwrap_or(0);
+        let (network, address) = (u32::from(self.gateway) & mask, u32::from(address));
+        address & mask == network
+            && address != network
+            && address != network | !mask
+            && address != u32::from(self.gateway)
+    }
+}
+
+/// A file or block device in the storage pool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Volume {
+    /// Its name in the pool.
+    pub name: VolumeName,
+    /// Its path on the host.
+    pub path: String,
+    /// What the guest sees, in bytes.
+    pub capacity: u64,
+}
+
+/// A volume to create.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewVolume {
+    /// Its name in the pool.
+    pub name: VolumeName,
+    /// What the guest sees, in bytes. For an overlay at least the size of the volume below.
+    pub capacity: u64,
+    /// The qcow2 volume of the same pool that this one is an overlay on.
+    pub backing: Option<VolumeName>,
+}
+
+/// A DHCP reservation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reservation {
+    /// Whose.
+    pub mac: MacAddress,
+    /// Which address.
+    pub address: Ipv4Addr,
+    /// The name handed out with it.
+    pub name: VmName,
+}
+
+/// A domain to define.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DomainSpec {
+    /// The desk that owns it; becomes the tag.
+    pub desk: DeskId,
+    /// Derived from request and row, never random.
+    pub uuid: Uuid,
+    /// The machine's name, which is the domain's name too.
+    pub name: VmName,
+    /// What people read in other tools.
+    pub description: String,
+    /// Virtual processors.
+    pub vcpu: u32,
+    /// Memory in MiB.
+    pub memory: u32,
+    /// qcow2 volumes, the system disk first (`vda`, `vdb`, …).
+    pub disks: Vec<VolumeName>,
+    /// The raw volume with the cloud-init seed, attached read-only behind the disks.
+    pub seed: Option<VolumeName>,
+    /// The MAC address of its one network interface.
+    pub mac: MacAddress,
+}
+
+/// A domain's life as the hypervisor sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DomainState {
+    /// Runs, or is idle while running.
+    Running,
+    /// Suspended.
+    Paused,
+    /// Was asked to stop and has not yet.
+    Stopping,
+    /// Shut off.
+    Off,
+    /// Its process ended by itself without a shutdown.
+    Crashed,
+}
+
+/// A domain of this desk, as it is now.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Domain {
+    /// Its id.
+    pub uuid: Uuid,
+    /// Its name.
+    pub name: String,
+    /// Its state.
+    pub state: DomainState,
+    /// Its figures; zero where it is off or the backend has none.
+    pub statistics: Statistics,
+}
+
+/// Figures of a domain. Counters run from the domain's start.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Statistics {
+    /// Processor time used, in nanoseconds.
+    pub cpu_time: u64,
+    /// Virtual processors.
+    pub vcpu: u32,
+    /// Memory given to the guest, in KiB.
+    pub memory_current: u64,
+    /// Memory that the guest does not use, in KiB; known when its balloon driver reports.
+    pub memory_unused: Option<u64>,
+    /// Memory that the host spends on it, in KiB.
+    pub memory_resident: u64,
+    /// Each disk.
+    pub disks: Vec<DiskStatistics>,
+    /// Each network interface.
+    pub interfaces: Vec<InterfaceStatistics>,
+}
+
+/// Figures of one disk.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DiskStatistics {
+    /// `vda`, …
+    pub name: String,
+    /// Bytes read.
+    pub read: u64,
+    /// Bytes written.
+    pub written: u64,
+    /// What the guest sees, in bytes.
+    pub capacity: u64,
+    /// What the host spends, in bytes.
+    pub allocation: u64,
+}
+
+/// Figures of one network interface.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct InterfaceStatistics {
+    /// The host's name of it.
+    pub name: String,
+    /// Bytes that the guest received.
+    pub received: u64,
+    /// Bytes that the guest sent.
+    pub sent: u64,
+}

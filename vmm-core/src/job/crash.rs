@@ -1,0 +1,74 @@
+//! Moments at which a test can kill the process or make a step fail. Only with the feature `crash-points`.
+
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use super::step_names;
+use crate::error::{Error, Result};
+use crate::model::{JobKind, OsId, RequestId, VmId};
+
+/// What a test wants to happen.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    /// The point to halt at, as [`points`] names it.
+    pub halt_at: Option<String>,
+    /// The file that is made when it is reached.
+    pub reached: Option<PathBuf>,
+    /// The step that fails, as `kind.step`.
+    pub fail_at: Option<String>,
+}
+
+static PLAN: OnceLock<Plan> = OnceLock::new();
+
+/// Says once for the process what is to happen.
+pub fn arm(plan: Plan) {
+    // A second call changes nothing; a test process has one plan.
+    let _ = PLAN.set(plan);
+}
+
+/// Every point, as `kind.step.moment`, in order.
+pub fn points() -> Vec<String> {
+    let request = RequestId::new("any").expect("a word is an id");
+    let kinds = [
+        (JobKind::ImportOs(OsId(0)), true),
+        (JobKind::StartRequest(request), false),
+        (JobKind::CreateVm(VmId(0)), true),
+        (JobKind::DeleteVm(VmId(0)), false),
+    ];
+    let mut points = Vec::new();
+    for (kind, undoes) in kinds {
+        let steps = step_names(&kind);
+        let forward = steps.iter().flat_map(|step| ["begun", "acted", "recorded"].map(|moment| (*step, moment)));
+        let finish = ["begun", "recorded"].map(|moment| ("finish", moment));
+        let backward =
+            steps.iter().rev().flat_map(|step| ["undo-begun", "undone", "undo-recorded"].map(|m| (*step, m)));
+        let all = forward.chain(finish).chain(backward.filter(|_| undoes));
+        points.extend(all.map(|(step, moment)| name(kind.word(), step, moment)));
+    }
+    points
+}
+
+/// Halts the job for ever if this is the point; the test kills the process then.
+pub(super) async fn point(kind: &str, step: &str, moment: &str) {
+    let Some(plan) = PLAN.get() else { return };
+    if plan.halt_at.as_deref() != Some(name(kind, step, moment).as_str()) {
+        return;
+    }
+    if let Some(path) = &plan.reached {
+        std::fs::write(path, b"").expect("the test gave a path that can be written");
+    }
+    std::future::pending::<()>().await;
+}
+
+/// Fails if this is the step to fail.
+pub(super) fn fault(kind: &str, step: &str) -> Result<()> {
+    let wanted = PLAN.get().and_then(|plan| plan.fail_at.as_deref());
+    if wanted == Some(format!("{kind}.{step}").as_str()) {
+        return Err(Error::internal("a step that a test wants to fail", "asked for by the test"));
+    }
+    Ok(())
+}
+
+fn name(kind: &str, step: &str, moment: &str) -> String {
+    format!("{kind}.{step}.{moment}")
+}

@@ -1,0 +1,146 @@
+//! Makes one machine of a request.
+
+use std::net::IpAddr;
+
+use super::readiness;
+use super::step::{OnFailure, Planned, Step, step};
+use crate::error::{Error, Kind, Result};
+use crate::hypervisor::{DomainSpec, NewVolume, Reservation};
+use crate::model::{Disk, DiskRole, Image, Vm, VmId, VmStatus, VolumeName};
+use crate::planning::seed_volume;
+use crate::seed::Seed;
+use crate::vmm::Desk;
+
+pub(super) const STEPS: &[Step<CreateVm>] = &[
+    step!("reserve-address", CreateVm::reserve_address, CreateVm::release_address),
+    step!("create-disks", CreateVm::create_disks, CreateVm::delete_disks),
+    step!("write-seed", CreateVm::write_seed, CreateVm::delete_seed),
+    step!("define-domain", CreateVm::define, CreateVm::undefine),
+    step!("start-domain", CreateVm::start, CreateVm::stop),
+    step!("wait-for-address", wait CreateVm::wait_for_address),
+    step!("wait-for-login", wait CreateVm::wait_for_login),
+];
+
+/// A machine and everything that belongs to it; also what its removal works on.
+pub(super) struct CreateVm {
+    pub(super) desk: Desk,
+    pub(super) vm: Vm,
+    pub(super) disks: Vec<Disk>,
+    pub(super) seed: VolumeName,
+}
+
+pub(super) async fn load(desk: &Desk, id: VmId) -> Result<Planned<CreateVm>> {
+    Ok(Planned { work: CreateVm::load(desk, id).await?, steps: STEPS, on_failure: OnFailure::Undo })
+}
+
+impl CreateVm {
+    pub(super) async fn load(desk: &Desk, id: VmId) -> Result<Self> {
+        let repository = desk.repository();
+        let vm = repository.vms().by_id(id).await?.ok_or_else(|| Error::not_found(Kind::Vm, id))?;
+        let disks = repository.disks().of_vm(id).await?;
+        let seed = seed_volume(&vm.name, vm.uuid)?;
+        Ok(Self { desk: desk.clone(), vm, disks, seed })
+    }
+
+    async fn reserve_address(&self) -> Result<()> {
+        let (Some(IpAddr::V4(address)), true) = (self.vm.ip, self.vm.ip_fixed) else { return Ok(()) };
+        let reservation = Reservation { mac: self.vm.mac, address, name: self.vm.name.clone() };
+        self.desk.hypervisor().reserve_address(&reservation).await
+    }
+
+    pub(super) async fn release_address(&self) -> Result<()> {
+        if self.vm.ip_fixed { self.desk.hypervisor().release_address(self.vm.mac).await } else { Ok(()) }
+    }
+
+    async fn create_disks(&self) -> Result<()> {
+        let image = self.image().await?;
+        for disk in &self.disks {
+            let backing = (disk.role == DiskRole::System).then(|| image.volume.clone());
+            let capacity = u64::from(disk.disk_size) << 30;
+            let volume = NewVolume { name: disk.volume.clone(), capacity, backing };
+            let volume = self.desk.hypervisor().create_volume(&volume).await?;
+            self.desk.repository().disks().set_path(disk.id, Some(volume.path)).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn delete_disks(&self) -> Result<()> {
+        for disk in &self.disks {
+            self.desk.hypervisor().delete_volume(&disk.volume).await?;
+            self.desk.repository().disks().set_path(disk.id, None).await?;
+        }
+        Ok(())
+    }
+
+    async fn write_seed(&self) -> Result<()> {
+        let (vm, secrets) = (&self.vm, self.desk.secrets());
+        let host_key = secrets.host_key(vm.uuid)?;
+        if host_key.public != vm.host_key {
+            let reason = "its host key was planned with another master key; put that key back, or request it again";
+            return Err(Error::conflict(Kind::Vm, &vm.name, reason));
+        }
+        let seed = Seed {
+            instance_id: vm.uuid,
+            hostname: &vm.hostname,
+            login: &vm.login,
+            password_crypt: &secrets.password_crypt(vm.uuid)?,
+            host_key: &host_key,
+            readiness_key: &secrets.readiness_key(vm.uuid)?.public,
+        };
+        self.desk.hypervisor().write_volume(&self.seed, &seed.image()?).await.map(|_| ())
+    }
+
+    pub(super) async fn delete_seed(&self) -> Result<()> {
+        self.desk.hypervisor().delete_volume(&self.seed).await
+    }
+
+    async fn define(&self) -> Result<()> {
+        let vm = &self.vm;
+        let spec = DomainSpec {
+            desk: self.desk.repository().desk(),
+            uuid: vm.uuid,
+            name: vm.name.clone(),
+            description: vm.description.clone(),
+            vcpu: vm.vcpu,
+            memory: vm.memory,
+            disks: self.disks.iter().map(|disk| disk.volume.clone()).collect(),
+            seed: Some(self.seed.clone()),
+            mac: vm.mac,
+        };
+        self.desk.hypervisor().define(&spec).await
+    }
+
+    pub(super) async fn undefine(&self) -> Result<()> {
+        self.desk.hypervisor().undefine(self.vm.uuid).await
+    }
+
+    async fn start(&self) -> Result<()> {
+        self.desk.hypervisor().start(self.vm.uuid).await
+    }
+
+    pub(super) async fn stop(&self) -> Result<()> {
+        match self.desk.hypervisor().stop(self.vm.uuid).await {
+            // It was never defined, or is gone already.
+            Err(Error::NotFound { .. }) => Ok(()),
+            result => result,
+        }
+    }
+
+    async fn wait_for_address(&self) -> Result<()> {
+        let address = readiness::wait_for_address(&self.desk, &self.vm).await?;
+        self.desk.repository().vms().observe(vec![(self.vm.uuid, VmStatus::On, Some(address))]).await
+    }
+
+    async fn wait_for_login(&self) -> Result<()> {
+        // The address was recorded by the step before, possibly by another process.
+        let vms = self.desk.repository().vms();
+        let vm = vms.by_id(self.vm.id).await?.ok_or_else(|| Error::not_found(Kind::Vm, self.vm.id))?;
+        readiness::wait_for_login(&self.desk, &vm).await
+    }
+
+    async fn image(&self) -> Result<Image> {
+        let os = self.desk.repository().oses().by_id(self.vm.os).await?;
+        let os = os.ok_or_else(|| Error::not_found(Kind::Os, self.vm.os))?;
+        os.image.ok_or_else(|| Error::conflict(Kind::Os, format!("{}:{}", os.name, os.version), "has no image"))
+    }
+}

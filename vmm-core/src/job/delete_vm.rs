@@ -1,0 +1,20 @@
+//! Removes a machine and all that belongs to it.
+
+use super::create_vm::CreateVm;
+use super::step::{OnFailure, Planned, Step, step};
+use crate::error::Result;
+use crate::model::VmId;
+use crate::vmm::Desk;
+
+pub(super) const STEPS: &[Step<CreateVm>] = &[
+    step!("stop-domain", CreateVm::stop),
+    step!("undefine-domain", CreateVm::undefine),
+    step!("delete-seed", CreateVm::delete_seed),
+    step!("delete-disks", CreateVm::delete_disks),
+    step!("release-address", CreateVm::release_address),
+];
+
+/// A removal cannot be undone: when a step fails it stops there, and asking again goes on.
+pub(super) async fn load(desk: &Desk, id: VmId) -> Result<Planned<CreateVm>> {
+    Ok(Planned { work: CreateVm::load(desk, id).await?, steps: STEPS, on_failure: OnFailure::Stop })
+}

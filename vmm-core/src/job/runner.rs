@@ -1,0 +1,212 @@
+//! Runs one job from wherever its log says it is.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use super::step::{OnFailure, Work};
+use super::{create_vm, delete_vm, import_os, start_request};
+use crate::error::{Error, Result};
+use crate::model::{Job, JobKind, JobState, StepState};
+use crate::vmm::Desk;
+
+/// How long to wait before a part that did not answer is asked again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// What the worker wants of a running job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    Run,
+    Cancel,
+    /// Stop at the next safe point and leave the job as it is.
+    Leave,
+}
+
+/// How far a job came.
+enum End {
+    Done,
+    Failed(String),
+    Cancelled,
+    Left,
+}
+
+/// Runs a job to its end, or until it is ordered to be left.
+///
+/// # Errors
+/// When the log cannot be written. The job is then as the log says, and can be run again.
+pub(super) async fn run(desk: Desk, job: Job, mut orders: watch::Receiver<Order>) -> Result<()> {
+    let work: Box<dyn Work> = match &job.kind {
+        JobKind::StartRequest(id) => Box::new(start_request::load(&desk, id)),
+        JobKind::CreateVm(id) => Box::new(create_vm::load(&desk, *id).await?),
+        JobKind::DeleteVm(id) => Box::new(delete_vm::load(&desk, *id).await?),
+        JobKind::ImportOs(id) => Box::new(import_os::load(&desk, *id).await?),
+    };
+    let runner = Runner { desk, job, work };
+    runner.run(&mut orders).await
+}
+
+struct Runner {
+    desk: Desk,
+    job: Job,
+    work: Box<dyn Work>,
+}
+
+impl Runner {
+    async fn run(&self, orders: &mut watch::Receiver<Order>) -> Result<()> {
+        if self.job.state == JobState::Undoing {
+            let end = if self.job.cancel { JobState::Cancelled } else { JobState::Failed };
+            return self.backward(end, self.job.error.clone().unwrap_or_default()).await;
+        }
+        match self.forward(orders).await? {
+            End::Left => Ok(()),
+            End::Done => self.finish(JobState::Done, None).await,
+            End::Failed(reason) if self.work.on_failure() == OnFailure::Undo => {
+                warn!(job = %self.job.id, title = %self.job.title, reason, "a job failed and is undone");
+                self.desk.repository().jobs().undo(self.job.id, &reason).await?;
+                self.backward(JobState::Failed, reason).await
+            }
+            End::Cancelled => {
+                self.desk.repository().jobs().undo(self.job.id, "cancelled").await?;
+                self.backward(JobState::Cancelled, "cancelled".to_owned()).await
+            }
+            End::Failed(reason) => self.finish(JobState::Stuck, Some(reason)).await,
+        }
+    }
+
+    async fn forward(&self, orders: &mut watch::Receiver<Order>) -> Result<End> {
+        for (index, step) in self.job.steps.iter().enumerate() {
+            if step.state == StepState::Done {
+                continue;
+            }
+            match *orders.borrow_and_update() {
+                Order::Run => {}
+                Order::Cancel => return Ok(End::Cancelled),
+                Order::Leave => return Ok(End::Left),
+            }
+            self.record(index, StepState::Acting).await?;
+            self.point(&step.name, "begun").await;
+            let acted = if self.work.waits(index) {
+                tokio::select! {
+                    acted = self.act(index, orders.clone()) => acted,
+                    order = order(orders) => match order {
+                        Order::Leave => return Ok(End::Left),
+                        Order::Run | Order::Cancel => return Ok(End::Cancelled),
+                    },
+                }
+            } else {
+                self.act(index, orders.clone()).await
+            };
+            match acted {
+                Ok(Acted::Done) => {}
+                Ok(Acted::Left) => return Ok(End::Left),
+                Err(error) => return Ok(End::Failed(format!("{}: {}", step.name, described(&error)))),
+            }
+            self.point(&step.name, "acted").await;
+            self.record(index, StepState::Done).await?;
+            self.point(&step.name, "recorded").await;
+        }
+        Ok(End::Done)
+    }
+
+    /// Does a step; while a part does not answer, again and again within the deadline.
+    async fn act(&self, index: usize, orders: watch::Receiver<Order>) -> Result<Acted> {
+        let since = Instant::now();
+        loop {
+            #[cfg(feature = "crash-points")]
+            super::crash::fault(self.job.kind.word(), &self.job.steps[index].name)?;
+            match self.work.act(index).await {
+                Ok(()) => return Ok(Acted::Done),
+                Err(error @ Error::Unavailable { .. }) => {
+                    let patient = self.work.on_failure() == OnFailure::Wait;
+                    if !patient && since.elapsed() > self.desk.settings().outage_deadline {
+                        return Err(error);
+                    }
+                    if *orders.borrow() == Order::Leave {
+                        return Ok(Acted::Left);
+                    }
+                    info!(job = %self.job.id, %error, "a step waits for a part that does not answer");
+                    tokio::time::sleep(RETRY).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    async fn backward(&self, end: JobState, reason: String) -> Result<()> {
+        for (index, step) in self.job.steps.iter().enumerate().rev() {
+            if step.state == StepState::Undone {
+                continue;
+            }
+            self.record(index, StepState::Undoing).await?;
+            self.point(&step.name, "undo-begun").await;
+            if let Err(error) = self.undo(index).await {
+                let reason = format!("{reason}; undoing {} failed: {}", step.name, described(&error));
+                return self.finish(JobState::Stuck, Some(reason)).await;
+            }
+            self.point(&step.name, "undone").await;
+            self.record(index, StepState::Undone).await?;
+            self.point(&step.name, "undo-recorded").await;
+        }
+        self.finish(end, Some(reason)).await
+    }
+
+    async fn undo(&self, index: usize) -> Result<()> {
+        let since = Instant::now();
+        loop {
+            match self.work.undo(index).await {
+                Err(Error::Unavailable { .. }) if since.elapsed() <= self.desk.settings().outage_deadline => {
+                    tokio::time::sleep(RETRY).await;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    async fn record(&self, step: usize, state: StepState) -> Result<()> {
+        self.desk.repository().jobs().step(self.job.id, step, state).await
+    }
+
+    async fn finish(&self, state: JobState, error: Option<String>) -> Result<()> {
+        self.point("finish", "begun").await;
+        info!(job = %self.job.id, kind = self.job.kind.word(), title = %self.job.title, %state, "a job ended");
+        self.desk.repository().jobs().finish(self.job.id, state, error).await?;
+        self.point("finish", "recorded").await;
+        Ok(())
+    }
+
+    #[cfg(feature = "crash-points")]
+    async fn point(&self, step: &str, moment: &str) {
+        super::crash::point(self.job.kind.word(), step, moment).await;
+    }
+
+    #[cfg(not(feature = "crash-points"))]
+    #[expect(clippy::unused_async, reason = "the same shape as with the feature")]
+    async fn point(&self, _step: &str, _moment: &str) {}
+}
+
+enum Acted {
+    Done,
+    Left,
+}
+
+/// Waits until the job is wanted no more.
+async fn order(orders: &mut watch::Receiver<Order>) -> Order {
+    match orders.wait_for(|order| *order != Order::Run).await {
+        Ok(order) => *order,
+        Err(_) => Order::Leave,
+    }
+}
+
+/// An error with its causes, for the job's own record.
+fn described(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(next) = cause {
+        text.push_str(": ");
+        text.push_str(&next.to_string());
+        cause = next.source();
+    }
+    text
+}

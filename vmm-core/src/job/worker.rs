@@ -1,0 +1,143 @@
+//! Does the desk's jobs while it holds the lease.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::{self, JoinSet};
+use tokio::time::{Instant, MissedTickBehavior};
+use tracing::{error, info, warn};
+use uuid::Uuid;
+
+use super::runner::{self, Order};
+use super::sweep::Sweep;
+use crate::error::Result;
+use crate::model::{JobId, JobState};
+use crate::vmm::{Desk, Vmm};
+
+/// How often the worker looks for jobs of other processes and extends its lease.
+const TICK: Duration = Duration::from_secs(1);
+/// How long a lease lasts; so long the jobs of a process that died wait for the next one.
+const LEASE: Duration = Duration::from_secs(5);
+/// How long a stopping worker waits for steps that should not be cut off.
+const GRACE: Duration = Duration::from_secs(30);
+
+impl Vmm {
+    /// Does the desk's background work until `shutdown` is ready: jobs, recovery of those that a dead process left,
+    /// and the sweep that compares records and host. Several processes may call it on one database; one at a time
+    /// works, the others wait to take over.
+    ///
+    /// # Errors
+    /// None at present; what goes wrong with a job is recorded with it.
+    pub async fn work(&self, shutdown: impl Future<Output = ()> + Send) -> Result<()> {
+        Worker::new(self.own_work()).run(shutdown).await
+    }
+}
+
+struct Worker {
+    desk: Desk,
+    owner: Uuid,
+    tasks: JoinSet<Result<()>>,
+    running: HashMap<JobId, Running>,
+    sweep: Sweep,
+}
+
+struct Running {
+    task: task::Id,
+    orders: watch::Sender<Order>,
+}
+
+impl Worker {
+    fn new(desk: Desk) -> Self {
+        let sweep = Sweep::new(desk.clone());
+        Self { desk, owner: Uuid::new_v4(), tasks: JoinSet::new(), running: HashMap::new(), sweep }
+    }
+
+    async fn run(mut self, shutdown: impl Future<Output = ()> + Send) -> Result<()> {
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut shutdown = std::pin::pin!(shutdown);
+        let desk = self.desk.clone();
+        loop {
+            tokio::select! {
+                () = &mut shutdown => break,
+                _ = tick.tick() => {}
+                () = desk.work().notified() => {}
+                Some(ended) = self.tasks.join_next_with_id() => self.ended(ended).await,
+            }
+            if let Err(error) = self.turn().await {
+                warn!(%error, "the worker could not look for jobs; it tries again");
+            }
+        }
+        self.stop().await;
+        Ok(())
+    }
+
+    async fn turn(&mut self) -> Result<()> {
+        let jobs = self.desk.repository().jobs();
+        if !jobs.lease(self.owner, chrono::Utc::now(), LEASE).await? {
+            if !self.running.is_empty() {
+                warn!("another process holds the lease; this one leaves its jobs to it");
+                self.tasks.abort_all();
+            }
+            return Ok(());
+        }
+        for job in jobs.open().await? {
+            match self.running.get(&job.id) {
+                Some(running) if job.cancel => {
+                    running.orders.send_if_modified(|order| {
+                        let changed = *order == Order::Run;
+                        if changed {
+                            *order = Order::Cancel;
+                        }
+                        changed
+                    });
+                }
+                Some(_) => {}
+                None if self.running.len() < self.desk.settings().concurrent_jobs => {
+                    info!(job = %job.id, kind = job.kind.word(), title = %job.title, state = %job.state, "a job begins");
+                    let (orders, order) = watch::channel(if job.cancel { Order::Cancel } else { Order::Run });
+                    let id = job.id;
+                    let task = self.tasks.spawn(runner::run(self.desk.clone(), job, order)).id();
+                    self.running.insert(id, Running { task, orders });
+                }
+                None => {}
+            }
+        }
+        self.sweep.start_if_due(Instant::now());
+        Ok(())
+    }
+
+    async fn ended(&mut self, ended: Result<(task::Id, Result<()>), task::JoinError>) {
+        let (task, panicked) = match &ended {
+            Ok((task, _)) => (*task, false),
+            Err(error) => (error.id(), error.is_panic()),
+        };
+        let Some(id) = self.running.iter().find(|(_, running)| running.task == task).map(|(id, _)| *id) else { return };
+        self.running.remove(&id);
+        if let Ok((_, Err(error))) = &ended {
+            warn!(job = %id, %error, "a job could not go on; it is tried again");
+        }
+        // A job that panics would do so again at every turn.
+        if panicked {
+            error!(job = %id, "a job panicked");
+            let reason = Some("internal error; the log has the detail".to_owned());
+            if let Err(error) = self.desk.repository().jobs().finish(id, JobState::Stuck, reason).await {
+                warn!(job = %id, %error, "the end of a job could not be recorded");
+            }
+        }
+    }
+
+    async fn stop(mut self) {
+        for running in self.running.values() {
+            running.orders.send_replace(Order::Leave);
+        }
+        let all = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(GRACE, all).await.is_err() {
+            warn!("steps were still running at the end of the grace time; the next start goes on with them");
+        }
+        if let Err(error) = self.desk.repository().jobs().release(self.owner).await {
+            warn!(%error, "the lease could not be given up; it ends by itself");
+        }
+    }
+}

@@ -1,0 +1,29 @@
+#![doc = include_str!("../README.md")]
+
+pub mod hypervisor;
+pub mod image;
+pub mod model;
+pub mod remote;
+pub mod repository;
+
+mod blocking;
+mod config;
+mod error;
+mod job;
+mod ops;
+mod password;
+mod planning;
+mod policy;
+mod secrets;
+mod seed;
+mod vmm;
+
+pub use config::Settings;
+pub use error::{Error, Kind, Part, Problem, Result};
+#[cfg(feature = "crash-points")]
+pub use job::crash;
+pub use ops::{Health, Monitor, NewLogin, PartHealth, Power, RequestDraft, Submission, UserDraft, VmLogin};
+pub use policy::{Action, Actor, Policy, RolePolicy, Target};
+pub use secrecy::{ExposeSecret, SecretString};
+pub use secrets::MasterKey;
+pub use vmm::{Vmm, VmmBuilder};

@@ -1,0 +1,135 @@
+//! Long operations.
+
+use super::{OsId, RequestId, Timestamp, VmId, row_id, words};
+
+row_id!(
+    /// Names a job.
+    JobId
+);
+
+/// What a job does, and to what.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum JobKind {
+    /// Plans an approved request again, and starts a job for each of its machines.
+    StartRequest(RequestId),
+    /// Makes one machine of a request.
+    CreateVm(VmId),
+    /// Removes a machine and all that belongs to it.
+    DeleteVm(VmId),
+    /// Imports a catalog entry's image into the pool.
+    ImportOs(OsId),
+}
+
+impl JobKind {
+    /// Its word, without the subject.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::StartRequest(_) => "start-request",
+            Self::CreateVm(_) => "create-vm",
+            Self::DeleteVm(_) => "delete-vm",
+            Self::ImportOs(_) => "import-os",
+        }
+    }
+
+    /// The id of what it works on, as text.
+    pub fn subject(&self) -> String {
+        match self {
+            Self::StartRequest(id) => id.to_string(),
+            Self::CreateVm(id) | Self::DeleteVm(id) => id.to_string(),
+            Self::ImportOs(id) => id.to_string(),
+        }
+    }
+}
+
+words!(
+    /// A job's place in its life.
+    JobState, "state" {
+        /// Waits for a worker.
+        Queued = "queued",
+        /// Its steps are being done.
+        Running = "running",
+        /// A step failed or it was cancelled; what was done is being undone.
+        Undoing = "undoing",
+        /// Every step was done.
+        Done = "done",
+        /// It failed, and everything it did is undone.
+        Failed = "failed",
+        /// It was cancelled, and everything it did is undone.
+        Cancelled = "cancelled",
+        /// It failed, and undoing failed too: somebody must look.
+        Stuck = "stuck",
+    }
+);
+
+impl JobState {
+    /// Whether nothing more will happen by itself.
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Done | Self::Failed | Self::Cancelled | Self::Stuck)
+    }
+}
+
+words!(
+    /// A step's place in its life. It is written before what it names is begun.
+    StepState, "step" {
+        /// Not begun.
+        Waiting = "waiting",
+        /// Begun; may be partly done.
+        Acting = "acting",
+        /// Done.
+        Done = "done",
+        /// Being undone.
+        Undoing = "undoing",
+        /// Undone, or never begun in a job that was undone.
+        Undone = "undone",
+    }
+);
+
+/// A long operation with its log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Job {
+    /// Its row.
+    pub id: JobId,
+    /// What it does.
+    pub kind: JobKind,
+    /// The name of what it works on, for people.
+    pub title: String,
+    /// The request it belongs to.
+    pub request: Option<RequestId>,
+    /// Its place in its life.
+    pub state: JobState,
+    /// Its steps in order.
+    pub steps: Vec<JobStep>,
+    /// Whether somebody asked to cancel it.
+    pub cancel: bool,
+    /// Why it failed.
+    pub error: Option<String>,
+    /// When it was asked for.
+    pub created_at: Timestamp,
+    /// When its state or a step last changed.
+    pub changed_at: Timestamp,
+}
+
+/// One step of a job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobStep {
+    /// Its name.
+    pub name: String,
+    /// Its place in its life.
+    pub state: StepState,
+    /// When that last changed.
+    pub changed_at: Timestamp,
+}
+
+/// A job to enqueue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewJob {
+    /// What it does.
+    pub kind: JobKind,
+    /// The name of what it works on, for people.
+    pub title: String,
+    /// The request it belongs to.
+    pub request: Option<RequestId>,
+    /// The names of its steps in order.
+    pub steps: Vec<&'static str>,
+}

@@ -1,0 +1,87 @@
+//! Plain types that cannot hold a wrong value. No wire format, no SQL, no chat.
+
+mod address;
+mod audit;
+mod derive;
+mod desk;
+mod disk;
+mod host_key;
+mod job;
+mod name;
+mod os;
+mod plan;
+mod request;
+mod session;
+mod user;
+mod vm;
+
+pub use address::MacAddress;
+pub use audit::{AuditEntry, AuditFilter, AuditId, AuditRecord, Outcome};
+pub use derive::{domain_uuid, mac};
+pub use desk::DeskId;
+pub use disk::{Disk, DiskId, DiskRole};
+pub use host_key::HostKey;
+pub use job::{Job, JobId, JobKind, JobState, JobStep, NewJob, StepState};
+pub(crate) use name::shortened;
+pub use name::{GroupName, Hostname, LoginName, OsName, OsVersion, RequestId, UserName, VmName, VolumeName};
+pub use os::{Image, NewOs, Os, OsId};
+pub use plan::{Plan, PlanHash, PlannedDisk, PlannedVm};
+pub use request::{NewRequest, Request, RequestState};
+pub use session::{NewSession, Session, SessionId, TokenHash};
+pub use user::{NewUser, PasswordHash, Role, User, UserId};
+pub use vm::{Vm, VmFilter, VmId, VmStatus};
+
+/// A moment in UTC.
+pub type Timestamp = chrono::DateTime<chrono::Utc>;
+
+/// Declares a row id: a positive integer that the database gives.
+macro_rules! row_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub i64);
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+pub(crate) use row_id;
+
+/// Declares an enum whose values have one fixed word each, in the database, the API and the chat.
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident, $field:literal { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum $name { $($(#[$variant_doc])* $variant,)+ }
+
+        impl $name {
+            /// Every value, in order.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// Its word.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = $crate::error::Error;
+
+            fn from_str(word: &str) -> $crate::error::Result<Self> {
+                Self::ALL.iter().copied().find(|value| value.as_str() == word).ok_or_else(|| {
+                    $crate::error::Error::invalid($field, format!("{word:?} is not one of {}", [$($word),+].join(", ")))
+                })
+            }
+        }
+    };
+}
+pub(crate) use words;

@@ -1,0 +1,168 @@
+//! Names. Each type is a promise about its characters, so that no name can be an option, a path or markup.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::error::{Error, Result};
+
+/// Declares a validated name over a check that says what is wrong.
+macro_rules! name {
+    ($(#[$doc:meta])* $name:ident, $field:literal, $check:path) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(String);
+
+        impl $name {
+            /// Checks and wraps a name.
+            ///
+            /// # Errors
+            /// [`Error::Invalid`] with what is wrong and what would be right.
+            pub fn new(text: impl Into<String>) -> Result<Self> {
+                let text = text.into();
+                match $check(&text) {
+                    Ok(()) => Ok(Self(text)),
+                    Err(reason) => Err(Error::invalid($field, format!("{:?} {reason}", shortened(&text)))),
+                }
+            }
+
+            /// The text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Error;
+
+            fn from_str(text: &str) -> Result<Self> {
+                Self::new(text)
+            }
+        }
+
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                &self.0
+            }
+        }
+    };
+}
+
+name!(
+    /// A machine's name: a DNS label (RFC 1123 §2.1) in lower case, so that it serves as domain and host name too.
+    VmName, "name", label
+);
+name!(
+    /// A host name: DNS labels joined by dots, at most 253 characters (RFC 1123 §2.1), in lower case.
+    Hostname, "hostname", labels
+);
+name!(
+    /// A group of machines, used as `@group`.
+    GroupName, "group_name", word
+);
+name!(
+    /// An account's name.
+    UserName, "name", word
+);
+name!(
+    /// A catalog entry's name, like `debian`.
+    OsName, "os", word
+);
+name!(
+    /// A catalog entry's version, like `12`.
+    OsVersion, "version", word
+);
+name!(
+    /// A user name inside a machine, as `useradd` of Debian accepts it.
+    LoginName, "user", login
+);
+name!(
+    /// A request's id, chosen by the client.
+    RequestId, "id", word
+);
+name!(
+    /// A volume's name in a pool. It is a file name, so it holds no slash and does not begin with a dot or a dash.
+    VolumeName, "volume", word
+);
+
+fn label(text: &str) -> Result<(), &'static str> {
+    const RULE: &str = "must be 1 to 63 of a-z, 0-9 and -, and begin and end with a letter or digit";
+    let inner = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
+    let bytes = text.as_bytes();
+    let ends_well = |byte: Option<&u8>| byte.is_some_and(|c| *c != b'-');
+    if bytes.len() <= 63 && bytes.iter().copied().all(inner) && ends_well(bytes.first()) && ends_well(bytes.last()) {
+        Ok(())
+    } else {
+        Err(RULE)
+    }
+}
+
+fn labels(text: &str) -> Result<(), &'static str> {
+    if text.len() <= 253 && text.split('.').all(|part| label(part).is_ok()) {
+        Ok(())
+    } else {
+        Err("must be labels of a-z, 0-9 and - joined by dots, at most 253 characters")
+    }
+}
+
+fn word(text: &str) -> Result<(), &'static str> {
+    let first = text.bytes().next().is_some_and(|c| c.is_ascii_alphanumeric());
+    let rest = text.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'_' | b'-'));
+    if first && rest && text.len() <= 128 {
+        Ok(())
+    } else {
+        Err("must be 1 to 128 letters, digits, dots, dashes and underscores, and begin with a letter or digit")
+    }
+}
+
+fn login(text: &str) -> Result<(), &'static str> {
+    let first = text.bytes().next().is_some_and(|c| c.is_ascii_lowercase() || c == b'_');
+    let rest = text.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, b'_' | b'-'));
+    if first && rest && text.len() <= 32 {
+        Ok(())
+    } else {
+        Err("must be 1 to 32 of a-z, 0-9, _ and -, and begin with a letter or _")
+    }
+}
+
+/// Enough of a wrong value to recognise it, so that an error does not carry megabytes.
+pub(crate) fn shortened(text: &str) -> String {
+    match text.char_indices().nth(64) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_vm_name_is_a_dns_label() {
+        for good in ["a", "web-1", "0", &"x".repeat(63)] {
+            assert!(VmName::new(good).is_ok(), "{good}");
+        }
+        for bad in ["", "-rf", "web-", "Web", "a.b", "a b", "a\n", "ä", "../x", "<name>", &"x".repeat(64)] {
+            assert!(VmName::new(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_volume_name_is_never_a_path_or_an_option() {
+        for bad in ["", ".", "..", "a/b", "-a", ".hidden", "a\0b"] {
+            assert!(VolumeName::new(bad).is_err(), "{bad:?}");
+        }
+        assert!(VolumeName::new("web-1.qcow2").is_ok());
+    }
+
+    #[test]
+    fn a_wrong_name_is_quoted_shortened() {
+        let message = VmName::new("x".repeat(1_000_000)).expect_err("too long").to_string();
+        assert!(message.len() < 300, "{message}");
+    }
+}

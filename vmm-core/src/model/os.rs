@@ -1,0 +1,59 @@
+//! The catalog that machines are made from.
+
+use super::{LoginName, OsName, OsVersion, Timestamp, VolumeName, row_id};
+
+row_id!(
+    /// Names a catalog entry.
+    OsId
+);
+
+/// A catalog entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Os {
+    /// Its row.
+    pub id: OsId,
+    /// Its name, like `debian`.
+    pub name: OsName,
+    /// Its version, like `12`. Name and version together are unique.
+    pub version: OsVersion,
+    /// Path of an installer image on the host.
+    pub iso: Option<String>,
+    /// Path of the cloud image that it was imported from.
+    pub qcow2: Option<String>,
+    /// For people.
+    pub description: String,
+    /// The user that cloud-init makes in each machine.
+    pub login: LoginName,
+    /// The imported image; `None` until the import is done.
+    pub image: Option<Image>,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// An image in the pool, read-only, below the system disks of machines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Image {
+    /// The volume. Its name contains the checksum, so it is never another image.
+    pub volume: VolumeName,
+    /// SHA-256 of the file that was imported, in lower-case hexadecimal.
+    pub sha256: String,
+    /// What a guest sees, in bytes.
+    pub virtual_size: u64,
+}
+
+/// A catalog entry to make.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewOs {
+    /// Its name.
+    pub name: OsName,
+    /// Its version.
+    pub version: OsVersion,
+    /// Path of an installer image on the host.
+    pub iso: Option<String>,
+    /// Path of a cloud image on this machine, in qcow2 without a backing or data file.
+    pub qcow2: Option<String>,
+    /// For people.
+    pub description: String,
+    /// The user that cloud-init makes in each machine.
+    pub login: LoginName,
+}

@@ -1,0 +1,70 @@
+//! Accounts.
+
+use std::fmt;
+
+use super::{Timestamp, UserName, row_id, words};
+
+row_id!(
+    /// Names an account.
+    UserId
+);
+
+words!(
+    /// What an account may do in general.
+    Role, "role" {
+        /// Everything but the records, approvals, deletes and the web.
+        User = "user",
+        /// Everything.
+        Admin = "admin",
+    }
+);
+
+/// An account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// Its row.
+    pub id: UserId,
+    /// Its name, unique without regard to case.
+    pub name: UserName,
+    /// The Telegram account bound to it.
+    pub chat_id: Option<i64>,
+    /// Its role.
+    pub role: Role,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// An account to make.
+#[derive(Clone, Debug)]
+pub struct NewUser {
+    /// Its name.
+    pub name: UserName,
+    /// The hash of its password.
+    pub password: PasswordHash,
+    /// The Telegram account bound to it.
+    pub chat_id: Option<i64>,
+    /// Its role.
+    pub role: Role,
+}
+
+/// An argon2id hash as a PHC string. `Debug` does not show it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PasswordHash(String);
+
+impl PasswordHash {
+    /// Wraps a PHC string.
+    pub fn new(phc: impl Into<String>) -> Self {
+        Self(phc.into())
+    }
+
+    /// The PHC string, for the repository.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for PasswordHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PasswordHash(…)")
+    }
+}

@@ -1,0 +1,86 @@
+//! Machines.
+
+use std::net::IpAddr;
+
+use uuid::Uuid;
+
+use super::{
+    GroupName, HostKey, Hostname, LoginName, MacAddress, OsId, RequestId, Timestamp, UserId, VmName, row_id, words,
+};
+
+row_id!(
+    /// Names a machine.
+    VmId
+);
+
+words!(
+    /// A machine's place in its life, as last seen.
+    VmStatus, "status" {
+        /// Asked for; it does not exist yet.
+        Request = "request",
+        /// It runs.
+        On = "on",
+        /// It is shut off.
+        Off = "off",
+    }
+);
+
+/// A machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Vm {
+    /// Its row.
+    pub id: VmId,
+    /// The requester or responsible person: whom to ask. Does not decide who may connect.
+    pub user: UserId,
+    /// That person's name.
+    pub user_name: super::UserName,
+    /// Its group.
+    pub group_name: Option<GroupName>,
+    /// Its name, unique.
+    pub name: VmName,
+    /// The name it gives itself.
+    pub hostname: Hostname,
+    /// Its address: reserved when the request fixed one, otherwise as last seen.
+    pub ip: Option<IpAddr>,
+    /// Whether `ip` was fixed by the request and is reserved in DHCP.
+    pub ip_fixed: bool,
+    /// Virtual processors.
+    pub vcpu: u32,
+    /// Memory in MiB.
+    pub memory: u32,
+    /// The catalog entry it was made from.
+    pub os: OsId,
+    /// Its status as last seen.
+    pub status: VmStatus,
+    /// The hypervisor's id of it.
+    pub uuid: Uuid,
+    /// The hardware address of its network interface.
+    pub mac: MacAddress,
+    /// The key that its SSH server proves itself with.
+    pub host_key: HostKey,
+    /// The user that cloud-init made in it.
+    pub login: LoginName,
+    /// The request it came from; `None` if that is no longer known.
+    pub request: Option<RequestId>,
+    /// For people.
+    pub description: String,
+    /// When it was asked for.
+    pub created_at: Timestamp,
+}
+
+/// Which machines to list. `Default` lists all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct VmFilter {
+    /// Only those of this responsible person.
+    pub user: Option<UserId>,
+    /// Only those of this group.
+    pub group_name: Option<GroupName>,
+    /// Only those with this status.
+    pub status: Option<VmStatus>,
+    /// Only those of this request.
+    pub request: Option<RequestId>,
+    /// Only those behind this one in order of id.
+    pub after: Option<VmId>,
+    /// At most so many; `None` is all.
+    pub limit: Option<u32>,
+}

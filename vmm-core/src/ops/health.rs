@@ -1,0 +1,59 @@
+//! Whether the desk's parts answer.
+
+use crate::error::Result;
+use crate::hypervisor::Host;
+use crate::policy::{Action, Actor, Target};
+use crate::vmm::Vmm;
+
+/// Whether the parts of a desk answer. It names no machine and no person, so anybody may see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Health {
+    /// The database.
+    pub database: PartHealth,
+    /// The hypervisor.
+    pub hypervisor: PartHealth,
+}
+
+impl Health {
+    /// Whether every part answers.
+    pub fn is_ready(&self) -> bool {
+        [&self.database, &self.hypervisor].into_iter().all(|part| *part == PartHealth::Up)
+    }
+}
+
+/// Whether one part answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PartHealth {
+    /// It answers.
+    Up,
+    /// It does not; the log says why.
+    Down,
+}
+
+impl Vmm {
+    /// Asks every part of the desk whether it answers.
+    pub async fn health(&self) -> Health {
+        let desk = self.own_work();
+        let (database, hypervisor) = tokio::join!(desk.repository().oses().list(), desk.hypervisor().host());
+        Health { database: part("database", database), hypervisor: part("hypervisor", hypervisor) }
+    }
+
+    /// What the host is and has.
+    ///
+    /// # Errors
+    /// `Forbidden` for anyone but an admin, `Unavailable` if the host does not answer.
+    pub async fn host(&self, actor: &Actor) -> Result<Host> {
+        self.read(actor, Action::HostRead, &Target::none())?.hypervisor().host().await
+    }
+}
+
+fn part<T>(name: &'static str, answer: Result<T>) -> PartHealth {
+    match answer {
+        Ok(_) => PartHealth::Up,
+        Err(error) => {
+            tracing::warn!(part = name, %error, "a part of the desk does not answer");
+            PartHealth::Down
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! The operations of a desk, one file for each resource: find the record, pass the gate, make the change.
+
+mod audit;
+mod health;
+mod job;
+mod monitor;
+mod os;
+mod request;
+mod session;
+mod ssh;
+mod user;
+mod vm;
+
+pub use health::{Health, PartHealth};
+pub use monitor::Monitor;
+pub use request::{RequestDraft, Submission};
+pub use session::NewLogin;
+pub use user::UserDraft;
+pub use vm::{Power, VmLogin};
+pub(crate) use {request::plan, ssh::endpoint, vm::status};
+
+use crate::model::{Job, Request, Vm};
+use crate::policy::Target;
+
+impl From<&Vm> for Target {
+    fn from(vm: &Vm) -> Self {
+        Self::of(vm.user, format!("vm {}", vm.name))
+    }
+}
+
+impl From<&Request> for Target {
+    fn from(request: &Request) -> Self {
+        Self::of(request.requester, format!("request {}", request.id))
+    }
+}
+
+/// The label of a job; its owner is that of the request or machine it belongs to.
+fn job_label(job: &Job) -> String {
+    format!("job {} ({} {})", job.id, job.kind.word(), job.title)
+}

@@ -1,0 +1,73 @@
+//! Figures of machines.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::error::{Error, Kind, Result};
+use crate::hypervisor::{DomainState, Statistics};
+use crate::model::{Vm, VmName};
+use crate::policy::{Action, Actor, Target};
+use crate::vmm::Vmm;
+
+use super::vm::exists;
+
+/// How far apart the two looks are that a processor load is worked out from.
+const LOAD_INTERVAL: Duration = Duration::from_millis(500);
+
+/// A machine at this moment.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Monitor {
+    /// Its record.
+    pub vm: Vm,
+    /// Its state; `None` if the host does not have it any more.
+    pub state: Option<DomainState>,
+    /// Share of its virtual processors that was busy in the last half second, in percent.
+    pub cpu_percent: Option<f64>,
+    /// Its figures.
+    pub statistics: Statistics,
+    /// Its addresses.
+    pub addresses: Vec<IpAddr>,
+}
+
+impl Vmm {
+    /// A machine's state, load and figures at this moment. Takes half a second for a running machine.
+    ///
+    /// # Errors
+    /// `Conflict` for a machine that does not exist yet, `Unavailable` if the host does not answer.
+    pub async fn monitor(&self, actor: &Actor, name: &VmName) -> Result<Monitor> {
+        let vm = self.lookup(actor)?.vm(name).await?;
+        let desk = self.read(actor, Action::VmMonitor, &Target::from(&vm))?;
+        exists(&vm)?;
+        let hypervisor = desk.hypervisor();
+        let (Some(before), since) = (hypervisor.domain(vm.uuid).await?, tokio::time::Instant::now()) else {
+            return Ok(Monitor {
+                vm,
+                state: None,
+                cpu_percent: None,
+                statistics: Statistics::default(),
+                addresses: Vec::new(),
+            });
+        };
+        if before.state != DomainState::Running {
+            return Ok(Monitor {
+                vm,
+                state: Some(before.state),
+                cpu_percent: None,
+                statistics: before.statistics,
+                addresses: Vec::new(),
+            });
+        }
+        let (addresses, ()) = tokio::join!(hypervisor.addresses(vm.uuid), tokio::time::sleep(LOAD_INTERVAL));
+        let after = hypervisor.domain(vm.uuid).await?.ok_or_else(|| Error::not_found(Kind::Domain, &vm.name))?;
+        let wall = since.elapsed().as_nanos() as f64 * f64::from(after.statistics.vcpu.max(1));
+        let busy = after.statistics.cpu_time.saturating_sub(before.statistics.cpu_time) as f64;
+        Ok(Monitor {
+            cpu_percent: Some((100.0 * busy / wall).clamp(0.0, 100.0)),
+            vm,
+            state: Some(after.state),
+            statistics: after.statistics,
+            addresses: addresses.unwrap_or_default(),
+        })
+    }
+}

@@ -1,0 +1,53 @@
+//! The catalog.
+
+use std::path::Path;
+
+use crate::error::{Error, Kind, Result};
+use crate::job;
+use crate::model::{JobId, JobKind, NewOs, Os, OsId};
+use crate::policy::{Action, Actor, Target};
+use crate::vmm::Vmm;
+
+impl Vmm {
+    /// Adds to the catalog and starts the import of the image. The image is inspected again when it is imported.
+    ///
+    /// # Errors
+    /// `Invalid` if the file is not a self-contained qcow2 image, `Conflict` if name and version are taken.
+    pub async fn create_os(&self, actor: &Actor, os: NewOs) -> Result<(Os, Option<JobId>)> {
+        let target = Target::new(format!("os {}:{}", os.name, os.version));
+        self.change(actor, Action::OsCreate, target, |desk, audit| async move {
+            match (&os.qcow2, &os.iso) {
+                (Some(path), _) => job::inspect(Path::new(path).to_owned()).await.map(|_| ())?,
+                (None, Some(_)) => {}
+                (None, None) => return Err(Error::invalid("qcow2", "name a qcow2 image, or an iso")),
+            }
+            let created =
+                desk.repository().oses().create(os, job::step_names(&JobKind::ImportOs(OsId(0))), audit).await?;
+            desk.work().notify_one();
+            Ok(created)
+        })
+        .await
+    }
+
+    /// Every catalog entry, in order of name and version.
+    ///
+    /// # Errors
+    /// `Unauthenticated` for nobody.
+    pub async fn oses(&self, actor: &Actor) -> Result<Vec<Os>> {
+        self.read(actor, Action::OsRead, &Target::none())?.repository().oses().list().await
+    }
+
+    /// Removes a catalog entry. The image that was imported for it stays in the pool.
+    ///
+    /// # Errors
+    /// `Conflict` while a machine is made from it or it is being imported.
+    pub async fn delete_os(&self, actor: &Actor, id: OsId) -> Result<()> {
+        let lookup = self.read(actor, Action::OsRead, &Target::none())?;
+        let os = lookup.repository().oses().by_id(id).await?.ok_or_else(|| Error::not_found(Kind::Os, id))?;
+        let target = Target::new(format!("os {}:{}", os.name, os.version));
+        self.change(actor, Action::OsDelete, target, |desk, audit| async move {
+            desk.repository().oses().delete(id, audit).await
+        })
+        .await
+    }
+}

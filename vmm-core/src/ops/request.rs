@@ -1,0 +1,188 @@
+//! Requests for machines: submit, look, decide.
+
+use crate::error::{Error, Kind, Result};
+use crate::job;
+use crate::model::{
+    JobKind, NewJob, NewRequest, Plan, PlanHash, Request, RequestId, RequestState, UserId, UserName, VmFilter,
+};
+use crate::planning::Planner;
+use crate::policy::{Action, Actor, Target};
+use crate::repository::Submitted;
+use crate::vmm::{Desk, Vmm};
+
+/// The longest CSV, in bytes.
+const MAX_SPEC: usize = 1 << 20;
+/// The longest description or reason, in bytes.
+const MAX_TEXT: usize = 4096;
+
+/// A request as somebody submits it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestDraft {
+    /// Chosen by the client; the same id with the same content is the same request.
+    pub id: RequestId,
+    /// For whom; the actor's own account if `None`.
+    pub requester: Option<UserName>,
+    /// For people.
+    pub description: String,
+    /// The CSV.
+    pub spec: String,
+}
+
+/// What became of a submission.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Submission {
+    /// The request, with its plan.
+    pub request: Request,
+    /// Whether this call made it; otherwise the same was submitted before.
+    pub created: bool,
+}
+
+impl Vmm {
+    /// Submits a request: checks every row, works out the plan, and records both for an admin to decide on.
+    ///
+    /// # Errors
+    /// `Invalid` with every problem of every row; then nothing is recorded. `Conflict` if the id is taken by another
+    /// request.
+    pub async fn submit_request(&self, actor: &Actor, draft: RequestDraft) -> Result<Submission> {
+        let requester = self.requester(actor, draft.requester.as_ref()).await?;
+        let target = Target::of(requester, format!("request {}", draft.id));
+        self.change(actor, Action::RequestSubmit, target, |desk, audit| async move {
+            let RequestDraft { id, requester: _, description, spec } = draft;
+            text("description", &description)?;
+            if spec.len() > MAX_SPEC {
+                return Err(Error::invalid("spec", format!("is {} bytes long; at most {MAX_SPEC}", spec.len())));
+            }
+            let requests = desk.repository().requests();
+            // A repeat answers as the first call did, even when the plan could not be made again.
+            let plan = match requests.by_id(&id).await? {
+                Some(existing) => existing.plan,
+                None => plan(&desk, &id, &spec).await?,
+            };
+            Ok(match requests.submit(NewRequest { id, requester, description, spec, plan }, audit).await? {
+                Submitted::Created(request) => Submission { request, created: true },
+                Submitted::Existing(request) => Submission { request, created: false },
+            })
+        })
+        .await
+    }
+
+    /// Requests that the actor may see, newest first.
+    ///
+    /// # Errors
+    /// `Unauthenticated` for nobody.
+    pub async fn requests(&self, actor: &Actor, state: Option<RequestState>) -> Result<Vec<Request>> {
+        let all = self.allows(actor, Action::RequestRead, &Target::none());
+        let (of, target) = match actor.user_id() {
+            Some(id) if !all => (Some(id), Target::of(id, "")),
+            _ => (None, Target::none()),
+        };
+        self.read(actor, Action::RequestRead, &target)?.repository().requests().list(of, state).await
+    }
+
+    /// One request.
+    ///
+    /// # Errors
+    /// `NotFound` if there is none that the actor may see.
+    pub async fn request(&self, actor: &Actor, id: &RequestId) -> Result<Request> {
+        self.visible_request(actor, id).await
+    }
+
+    /// Approves exactly the plan with this hash, and starts it. It is planned again first; if that gives another plan,
+    /// the request goes back to `pending` with it.
+    ///
+    /// # Errors
+    /// `Conflict` if the request is decided already, or its plan is another one by now.
+    pub async fn approve_request(&self, actor: &Actor, id: &RequestId, plan: PlanHash) -> Result<Request> {
+        let request = self.visible_request(actor, id).await?;
+        let by = actor.user_id().unwrap_or(request.requester);
+        self.change(actor, Action::RequestApprove, Target::from(&request), |desk, mut audit| async move {
+            audit.detail = format!("plan {plan}");
+            let kind = JobKind::StartRequest(request.id.clone());
+            let job = NewJob {
+                steps: job::step_names(&kind),
+                kind,
+                title: request.id.to_string(),
+                request: Some(request.id.clone()),
+            };
+            let approved = desk.repository().requests().approve(&request.id, plan, by, job, audit).await?;
+            desk.work().notify_one();
+            Ok(approved)
+        })
+        .await
+    }
+
+    /// Rejects a request, for a reason that the requester is shown.
+    ///
+    /// # Errors
+    /// `Conflict` if the request is decided already.
+    pub async fn reject_request(&self, actor: &Actor, id: &RequestId, reason: &str) -> Result<Request> {
+        text("reason", reason)?;
+        self.close_request(actor, Action::RequestReject, id, RequestState::Rejected, Some(reason)).await
+    }
+
+    /// Takes a request back.
+    ///
+    /// # Errors
+    /// `Conflict` if the request is decided already.
+    pub async fn cancel_request(&self, actor: &Actor, id: &RequestId) -> Result<Request> {
+        self.close_request(actor, Action::RequestCancel, id, RequestState::Cancelled, None).await
+    }
+
+    async fn close_request(
+        &self,
+        actor: &Actor,
+        action: Action,
+        id: &RequestId,
+        to: RequestState,
+        reason: Option<&str>,
+    ) -> Result<Request> {
+        let request = self.visible_request(actor, id).await?;
+        let by = actor.user_id().unwrap_or(request.requester);
+        self.change(actor, action, Target::from(&request), |desk, audit| async move {
+            desk.repository().requests().close(&request.id, to, by, reason, audit).await
+        })
+        .await
+    }
+
+    async fn visible_request(&self, actor: &Actor, id: &RequestId) -> Result<Request> {
+        let request = self.lookup(actor)?.request(id).await?;
+        if self.allows(actor, Action::RequestRead, &Target::from(&request)) {
+            Ok(request)
+        } else {
+            Err(Error::not_found(Kind::Request, id))
+        }
+    }
+
+    async fn requester(&self, actor: &Actor, named: Option<&UserName>) -> Result<UserId> {
+        let lookup = self.lookup(actor)?;
+        match (named, actor.user_id()) {
+            (Some(name), _) => match lookup.user(name).await {
+                Ok(user) => Ok(user.id),
+                Err(Error::NotFound { .. }) => Err(Error::invalid("requester", format!("there is no user {name}"))),
+                Err(error) => Err(error),
+            },
+            (None, Some(id)) => Ok(id),
+            (None, None) => Err(Error::invalid("requester", "is missing; name the user who answers for the machines")),
+        }
+    }
+}
+
+/// Works out what a CSV means at this moment.
+pub(crate) async fn plan(desk: &Desk, id: &RequestId, spec: &str) -> Result<Plan> {
+    let repository = desk.repository();
+    let host = desk.hypervisor().host().await?;
+    let reservations =
+        if host.capabilities.reservations { desk.hypervisor().reservations().await? } else { Vec::new() };
+    let (oses, vms) = (repository.oses().list().await?, repository.vms().list(&VmFilter::default()).await?);
+    Planner::new(repository.desk(), desk.secrets(), id, &host, &reservations, &oses, &vms).plan(id, spec)
+}
+
+fn text(field: &str, text: &str) -> Result<()> {
+    if text.len() > MAX_TEXT {
+        return Err(Error::invalid(field, format!("is {} bytes long; at most {MAX_TEXT}", text.len())));
+    }
+    if text.chars().any(|c| c.is_control() && c != '\n' && c != '\t') {
+        return Err(Error::invalid(field, "holds a control character"));
+    }
+    Ok(())
+}

@@ -1,0 +1,178 @@
+//! Passwords of accounts: argon2id, two at a time, so that a storm of logins costs neither the memory nor the
+//! processors of the host.
+
+use std::sync::{Arc, OnceLock};
+
+use argon2::Argon2;
+use argon2::password_hash::phc;
+use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::blocking;
+use crate::error::{Error, Part, Result};
+use crate::model::PasswordHash;
+
+/// At a time; each takes 19 MiB.
+const HASHES: usize = 2;
+/// Waiting or working; beyond that a call is refused.
+const QUEUE: usize = 64;
+const LENGTH: std::ops::RangeInclusive<usize> = 10..=1024;
+
+/// Hashes and verifies passwords. Cheap to clone; clones share their limits.
+#[derive(Clone, Debug)]
+pub(crate) struct Passwords {
+    queue: Arc<Semaphore>,
+    hashes: Arc<Semaphore>,
+}
+
+impl Default for Passwords {
+    fn default() -> Self {
+        Self { queue: Arc::new(Semaphore::new(QUEUE)), hashes: Arc::new(Semaphore::new(HASHES)) }
+    }
+}
+
+impl Passwords {
+    /// Checks the rules for a new password and hashes it.
+    pub(crate) async fn hash(&self, password: SecretString) -> Result<PasswordHash> {
+        check(&password)?;
+        self.work(move || hash(password.expose_secret())).await
+    }
+
+    /// Whether the password belongs to the hash. Without a hash it is not, and takes as long to say so.
+    pub(crate) async fn verify(&self, password: SecretString, hash: Option<PasswordHash>) -> Result<bool> {
+        let fits = *LENGTH.end() >= password.expose_secret().len();
+        self.work(move || {
+            let stored = hash.as_ref().filter(|_| fits);
+            let against = match stored {
+                Some(hash) => hash.as_str(),
+                None => nobodys()?.as_str(),
+            };
+            let parsed = phc::PasswordHash::new(against).map_err(|error| failed("reading a password hash", error))?;
+            // What is longer than a password may be is not worth its time.
+            let password = if fits { password.expose_secret() } else { "" };
+            let same = Argon2::default().verify_password(password.as_bytes(), &parsed).is_ok();
+            Ok(same && stored.is_some())
+        })
+        .await
+    }
+
+    async fn work<T: Send + 'static>(&self, operation: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+        let busy = || Error::unavailable(Part::Desk, "too many logins at once; try again in a few seconds");
+        let place = Arc::clone(&self.queue).try_acquire_owned().map_err(|_| busy())?;
+        let turn = Arc::clone(&self.hashes).acquire_owned().await.map_err(|_| busy())?;
+        // The thread goes on when the caller stops waiting, and with it the permits.
+        let permits: [OwnedSemaphorePermit; 2] = [place, turn];
+        blocking::run("hashing a password", move || {
+            let result = operation();
+            drop(permits);
+            result
+        })
+        .await
+    }
+}
+
+/// The rules for a new password.
+fn check(password: &SecretString) -> Result<()> {
+    if LENGTH.contains(&password.expose_secret().len()) {
+        Ok(())
+    } else {
+        Err(Error::invalid("password", format!("must be {} to {} bytes long", LENGTH.start(), LENGTH.end())))
+    }
+}
+
+fn hash(password: &str) -> Result<PasswordHash> {
+    let hash: phc::PasswordHash =
+        Argon2::default().hash_password(password.as_bytes()).map_err(|error| failed("hashing a password", error))?;
+    Ok(PasswordHash::new(hash.to_string()))
+}
+
+/// A hash with the same cost as any other, which no password belongs to since its result is never used.
+fn nobodys() -> Result<&'static PasswordHash> {
+    static NOBODYS: OnceLock<PasswordHash> = OnceLock::new();
+    match NOBODYS.get() {
+        Some(hash) => Ok(hash),
+        None => hash("nobody").map(|hash| NOBODYS.get_or_init(|| hash)),
+    }
+}
+
+fn failed(context: &'static str, error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::internal(context, error)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    fn secret(text: &str) -> SecretString {
+        SecretString::from(text)
+    }
+
+    #[tokio::test]
+    async fn a_password_belongs_to_its_own_hash_only() {
+        let passwords = Passwords::default();
+        let hash = passwords.hash(secret("correct horse")).await.expect("a hash");
+        assert!(hash.as_str().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{}", hash.as_str());
+        assert!(passwords.verify(secret("correct horse"), Some(hash.clone())).await.expect("an answer"));
+        for wrong in ["correct horsf", "", &"x".repeat(100_000)] {
+            assert!(!passwords.verify(secret(wrong), Some(hash.clone())).await.expect("an answer"));
+        }
+        assert!(!passwords.verify(secret("correct horse"), None).await.expect("an answer"));
+        assert!(!passwords.verify(secret("nobody"), None).await.expect("an answer"));
+    }
+
+    #[tokio::test]
+    async fn the_same_password_has_another_hash_each_time() {
+        let passwords = Passwords::default();
+        let (one, other) =
+            (passwords.hash(secret("correct horse")).await, passwords.hash(secret("correct horse")).await);
+        assert_ne!(one.expect("a hash"), other.expect("a hash"));
+    }
+
+    #[tokio::test]
+    async fn a_password_that_is_too_short_or_too_long_is_refused_by_name() {
+        for bad in ["", "ninebytes", &"x".repeat(1025)] {
+            let error = Passwords::default().hash(secret(bad)).await.expect_err("against the rules");
+            assert!(matches!(&error, Error::Invalid(problems) if problems[0].field == "password"), "{error}");
+        }
+        Passwords::default().hash(secret(&"x".repeat(1024))).await.expect("a hash");
+    }
+
+    #[tokio::test]
+    async fn an_unknown_account_takes_as_long_as_a_known_one() {
+        let passwords = Passwords::default();
+        let hash = passwords.hash(secret("correct horse")).await.expect("a hash");
+        let mut fastest = [u128::MAX; 2];
+        passwords.verify(secret("warm up it"), None).await.expect("an answer");
+        for _ in 0..5 {
+            for (index, hash) in [Some(hash.clone()), None].into_iter().enumerate() {
+                let began = Instant::now();
+                passwords.verify(secret("wrong horse"), hash).await.expect("an answer");
+                fastest[index] = fastest[index].min(began.elapsed().as_micros());
+            }
+        }
+        let [known, unknown] = fastest;
+        assert!(unknown * 2 > known && known * 2 > unknown, "{known} µs and {unknown} µs");
+    }
+
+    #[tokio::test]
+    async fn a_storm_of_logins_is_refused_beyond_the_queue() {
+        let passwords = Passwords::default();
+        let held = Arc::clone(&passwords.hashes).acquire_many_owned(2).await.expect("both");
+        let mut logins = tokio::task::JoinSet::new();
+        for _ in 0..QUEUE + 36 {
+            let passwords = passwords.clone();
+            logins.spawn(async move { passwords.verify(secret("correct horse"), None).await });
+        }
+        let mut refused = 0;
+        while refused < 36 {
+            let error = logins.join_next().await.expect("a login").expect("no panic").expect_err("refused");
+            assert!(matches!(error, Error::Unavailable { part: Part::Desk, .. }), "{error}");
+            refused += 1;
+        }
+        drop(held);
+        assert_eq!(logins.join_all().await.into_iter().filter(Result::is_ok).count(), QUEUE);
+    }
+}

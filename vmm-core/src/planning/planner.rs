@@ -1,0 +1,399 @@
+//! Checks a request against the catalog, the machines and the host, and works out exactly what will be made.
+
+use std::collections::{HashMap, HashSet};
+use std::net::{IpAddr, Ipv4Addr};
+
+use super::spec::{self, SpecRow, Surroundings};
+use crate::error::{Error, Problem, Result};
+use crate::hypervisor::{Host, Reservation};
+use crate::model::{
+    DeskId, DiskRole, Image, Os, OsName, OsVersion, Plan, PlannedDisk, PlannedVm, RequestId, Vm, VmName, VolumeName,
+    domain_uuid, mac,
+};
+use crate::secrets::Secrets;
+
+/// The smallest system disk if the request names none, in GiB.
+const DEFAULT_DISK: u32 = 10;
+
+/// What a request is planned against. The same state gives the same plan, and so the same hash.
+pub(crate) struct Planner<'a> {
+    desk: DeskId,
+    secrets: &'a Secrets,
+    host: &'a Host,
+    oses: Vec<&'a Os>,
+    names: HashMap<&'a VmName, &'a Vm>,
+    addresses: HashMap<Ipv4Addr, String>,
+    domains: HashSet<&'a str>,
+    vcpus: u64,
+    memory: u64,
+}
+
+impl<'a> Planner<'a> {
+    /// A planner for one request. `vms` are all machines; those of the request itself do not stand in its way.
+    pub(crate) fn new(
+        desk: DeskId,
+        secrets: &'a Secrets,
+        request: &RequestId,
+        host: &'a Host,
+        reservations: &[Reservation],
+        oses: &'a [Os],
+        vms: &'a [Vm],
+    ) -> Self {
+        let mut oses: Vec<_> = oses.iter().collect();
+        oses.sort_by_key(|os| os.id);
+        let (own, others): (Vec<_>, Vec<_>) = vms.iter().partition(|vm| vm.request.as_ref() == Some(request));
+        let own_macs: HashSet<_> = own.iter().map(|vm| vm.mac).collect();
+        let reserved = reservations.iter().filter(|reservation| !own_macs.contains(&reservation.mac));
+        let mut addresses: HashMap<_, _> =
+            reserved.map(|reservation| (reservation.address, reservation.name.to_string())).collect();
+        for vm in &others {
+            if let Some(IpAddr::V4(ip)) = vm.ip {
+                addresses.insert(ip, vm.name.to_string());
+            }
+        }
+        Self {
+            desk,
+            secrets,
+            host,
+            oses,
+            names: others.iter().map(|vm| (&vm.name, *vm)).collect(),
+            addresses,
+            domains: host.domain_names.iter().map(String::as_str).collect(),
+            vcpus: others.iter().map(|vm| u64::from(vm.vcpu)).sum(),
+            memory: others.iter().map(|vm| u64::from(vm.memory)).sum(),
+        }
+    }
+
+    /// The plan of this CSV.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with every problem of every row.
+    pub(crate) fn plan(&self, request: &RequestId, spec: &str) -> Result<Plan> {
+        let rows = spec::parse(spec, self)?;
+        let mut totals = Totals { vcpus: self.vcpus, memory: self.memory, disk: 0 };
+        let vms: Result<Vec<_>> = rows.into_iter().map(|row| self.vm(request, row, &mut totals)).collect();
+        let plan = Plan {
+            host: self.host.name.clone(),
+            host_vcpus: self.host.vcpus,
+            host_memory: self.host.memory,
+            vms: vms?,
+        };
+        let mut macs = HashSet::new();
+        match plan.vms.iter().find(|vm| !macs.insert(vm.mac)) {
+            Some(vm) => {
+                Err(Error::Invalid(vec![Problem::at(vm.row, "name", "collides with another name; choose another")]))
+            }
+            None => Ok(plan),
+        }
+    }
+
+    fn vm(&self, request: &RequestId, row: SpecRow, totals: &mut Totals) -> Result<PlannedVm> {
+        let (os, image) =
+            self.image(&row.os, row.os_version.as_ref()).map_err(|reason| Error::invalid("os", reason))?;
+        let uuid = domain_uuid(self.desk, request, &row.name);
+        let sizes = if row.disks.is_empty() { vec![gib(image.virtual_size).max(DEFAULT_DISK)] } else { row.disks };
+        let disks = sizes.into_iter().enumerate().map(|(index, size)| {
+            let role = if index == 0 { DiskRole::System } else { DiskRole::Data };
+            Ok(PlannedDisk { role, volume: disk_volume(&row.name, uuid, index)?, size })
+        });
+        let mut vm = PlannedVm {
+            row: row.row,
+            hostname: row.hostname,
+            group_name: row.group_name,
+            vcpu: row.vcpu,
+            memory: row.memory,
+            os: os.id,
+            os_name: os.name.clone(),
+            os_version: os.version.clone(),
+            image_sha256: image.sha256.clone(),
+            login: os.login.clone(),
+            disks: disks.collect::<Result<_>>()?,
+            ip: row.ip,
+            uuid,
+            mac: mac(uuid),
+            host_key: self.secrets.host_key(uuid)?.public,
+            description: row.description,
+            warnings: Vec::new(),
+            name: row.name,
+        };
+        vm.warnings = totals.add(&vm, self.host);
+        Ok(vm)
+    }
+
+    /// The entry and image that a name and version mean: the newest entry if no version is given.
+    fn image(&self, name: &OsName, version: Option<&OsVersion>) -> Result<(&'a Os, &'a Image), String> {
+        let fits = |os: &&&Os| os.name == *name && version.is_none_or(|version| os.version == *version);
+        let Some(os) = self.oses.iter().rev().find(fits) else {
+            let known: Vec<_> = self.oses.iter().map(|os| format!("{}:{}", os.name, os.version)).collect();
+            let known = if known.is_empty() { "nothing yet".to_owned() } else { known.join(", ") };
+            let version = version.map(|version| format!(":{version}")).unwrap_or_default();
+            return Err(format!("{name}{version} is not in the catalog, which has {known}"));
+        };
+        match &os.image {
+            Some(image) => Ok((os, image)),
+            None if os.qcow2.is_some() => Err(format!("{}:{} is not imported yet; see its job", os.name, os.version)),
+            None => {
+                Err(format!("{}:{} has only an installer; machines are made from a qcow2 image", os.name, os.version))
+            }
+        }
+    }
+}
+
+impl Surroundings for Planner<'_> {
+    fn name(&self, name: &VmName) -> Result<(), String> {
+        match self.names.get(name) {
+            Some(vm) => Err(format!("{name} is taken by a machine of {}", vm.user_name)),
+            None if self.domains.contains(name.as_str()) => {
+                Err(format!("{name} is taken by a domain on the host that is not of this desk"))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn os(&self, name: &OsName, version: Option<&OsVersion>) -> Result<(), String> {
+        self.image(name, version).map(|_| ())
+    }
+
+    fn disks(&self, disks: &[u32], name: &OsName, version: Option<&OsVersion>) -> Result<(), String> {
+        // A wrong os is reported in its own column.
+        let Ok((os, image)) = self.image(name, version) else { return Ok(()) };
+        let least = gib(image.virtual_size);
+        match disks.first() {
+            Some(size) if *size < least => Err(format!(
+                "{size} GiB is smaller than the image of {}:{}, which needs {least} GiB",
+                os.name, os.version
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    fn vcpu(&self, vcpu: u32) -> Result<(), String> {
+        if vcpu > self.host.vcpus {
+            return Err(format!("{vcpu} is more than the host's {} processors", self.host.vcpus));
+        }
+        Ok(())
+    }
+
+    fn memory(&self, memory: u32) -> Result<(), String> {
+        if u64::from(memory) > self.host.memory {
+            return Err(format!("{memory} MiB is more than the host's {} MiB", self.host.memory));
+        }
+        Ok(())
+    }
+
+    fn ip(&self, ip: Ipv4Addr) -> Result<(), String> {
+        if !self.host.capabilities.reservations {
+            return Err("addresses cannot be fixed on this host; leave it empty".to_owned());
+        }
+        match self.host.subnet {
+            Some(subnet) if !subnet.can_assign(ip) => {
+                Err(format!("{ip} is not a free address of the network {}/{}", subnet.gateway, subnet.prefix))
+            }
+            _ => match self.addresses.get(&ip) {
+                Some(name) => Err(format!("{ip} is taken by {name}")),
+                None => Ok(()),
+            },
+        }
+    }
+}
+
+/// What machines take together, to say from which row on a host is overcommitted.
+struct Totals {
+    vcpus: u64,
+    memory: u64,
+    disk: u64,
+}
+
+impl Totals {
+    fn add(&mut self, vm: &PlannedVm, host: &Host) -> Vec<String> {
+        let before = (self.memory, self.disk);
+        self.vcpus += u64::from(vm.vcpu);
+        self.memory += u64::from(vm.memory);
+        self.disk += vm.disks.iter().map(|disk| u64::from(disk.size) << 30).sum::<u64>();
+        let mut warnings = Vec::new();
+        if before.0 <= host.memory && self.memory > host.memory {
+            warnings.push(format!(
+                "from this machine on all together ask for more memory than the host has: {} of {} MiB",
+                self.memory, host.memory
+            ));
+        }
+        if before.1 <= host.pool_available && self.disk > host.pool_available {
+            warnings.push(format!(
+                "from this machine on the disks of this request can outgrow the pool: {} of {} GiB free",
+                self.disk >> 30,
+                host.pool_available >> 30
+            ));
+        }
+        warnings
+    }
+}
+
+/// Bytes in whole GiB, rounded up.
+fn gib(bytes: u64) -> u32 {
+    u32::try_from(bytes.div_ceil(1 << 30)).unwrap_or(u32::MAX)
+}
+
+/// The name holds the id, so that a file of the same name that is not ours is never taken for ours.
+fn disk_volume(name: &VmName, uuid: uuid::Uuid, index: usize) -> Result<VolumeName> {
+    let role = if index == 0 { "system".to_owned() } else { format!("data{index}") };
+    VolumeName::new(format!("{}.{role}.qcow2", volume_stem(name, uuid)))
+}
+
+/// The name of a machine's seed volume.
+pub(crate) fn seed_volume(name: &VmName, uuid: uuid::Uuid) -> Result<VolumeName> {
+    VolumeName::new(format!("{}.seed.iso", volume_stem(name, uuid)))
+}
+
+fn volume_stem(name: &VmName, uuid: uuid::Uuid) -> String {
+    let id = uuid.simple().to_string();
+    format!("{name}.{}", &id[..12])
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::hypervisor::Subnet;
+    use crate::model::{LoginName, OsId, Timestamp, UserId, UserName, VmId, VmStatus};
+    use crate::secrets::MasterKey;
+
+    const DESK: DeskId = DeskId(Uuid::from_u128(1));
+
+    fn host() -> Host {
+        let mut host = Host::new("host", 4, 8192);
+        host.pool_available = 100 << 30;
+        host.subnet = Some(Subnet { gateway: Ipv4Addr::new(192, 168, 122, 1), prefix: 24 });
+        host.capabilities.reservations = true;
+        host
+    }
+
+    fn debian() -> Os {
+        Os {
+            id: OsId(1),
+            name: OsName::new("debian").expect("a name"),
+            version: OsVersion::new("12").expect("a version"),
+            iso: None,
+            qcow2: Some("debian.qcow2".to_owned()),
+            description: String::new(),
+            login: LoginName::new("vmm").expect("a login"),
+            image: Some(Image {
+                volume: VolumeName::new("image.qcow2").expect("a volume"),
+                sha256: "00".repeat(32),
+                virtual_size: 3 << 30,
+            }),
+            created_at: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    fn id(id: &str) -> RequestId {
+        RequestId::new(id).expect("an id")
+    }
+
+    fn plan_among(vms: &[Vm], request: &str, spec: &str) -> Result<Plan> {
+        let secrets = Secrets::new(&MasterKey::from_bytes([7; 32]), DESK);
+        let (host, oses) = (host(), [debian()]);
+        Planner::new(DESK, &secrets, &id(request), &host, &[], &oses, vms).plan(&id(request), spec)
+    }
+
+    fn plan(spec: &str) -> Result<Plan> {
+        plan_among(&[], "r1", spec)
+    }
+
+    fn problems(result: Result<Plan>) -> Vec<String> {
+        match result {
+            Err(Error::Invalid(problems)) => problems.iter().map(ToString::to_string).collect(),
+            other => panic!("expected problems, got {other:?}"),
+        }
+    }
+
+    /// The machine that a planned one becomes.
+    fn made(planned: &PlannedVm, request: &str) -> Vm {
+        Vm {
+            id: VmId(1),
+            user: UserId(1),
+            user_name: UserName::new("alice").expect("a name"),
+            group_name: None,
+            name: planned.name.clone(),
+            hostname: planned.hostname.clone(),
+            ip: planned.ip.map(IpAddr::V4),
+            ip_fixed: planned.ip.is_some(),
+            vcpu: planned.vcpu,
+            memory: planned.memory,
+            os: planned.os,
+            status: VmStatus::Request,
+            uuid: planned.uuid,
+            mac: planned.mac,
+            host_key: planned.host_key.clone(),
+            login: planned.login.clone(),
+            request: Some(id(request)),
+            description: String::new(),
+            created_at: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    #[test]
+    fn the_same_request_gives_the_same_plan_and_another_one_another() {
+        let spec = "name,os,disk\nweb-1,debian,20;100\n";
+        let first = plan(spec).expect("a good request");
+        assert_eq!(first, plan(spec).expect("a good request"));
+        assert_ne!(first.hash(), plan_among(&[], "r2", spec).expect("a good request").hash());
+        assert_ne!(first.hash(), plan(&spec.replace("100", "101")).expect("a good request").hash());
+        let volumes: Vec<_> = first.vms[0].disks.iter().map(|disk| disk.volume.as_str()).collect();
+        let stem = volume_stem(&first.vms[0].name, first.vms[0].uuid);
+        assert_eq!(volumes, [format!("{stem}.system.qcow2"), format!("{stem}.data1.qcow2")]);
+    }
+
+    #[test]
+    fn a_request_does_not_stand_in_its_own_way_but_in_that_of_others() {
+        let spec = "name,os,ip\nweb-1,debian,192.168.122.50\n";
+        let first = plan(spec).expect("a good request");
+        let vms = [made(&first.vms[0], "r1")];
+        assert_eq!(plan_among(&vms, "r1", spec).expect("its own machines"), first);
+        let found = problems(plan_among(&vms, "r2", spec));
+        assert_eq!(
+            found,
+            [
+                "row 1, column name: web-1 is taken by a machine of alice",
+                "row 1, column ip: 192.168.122.50 is taken by web-1"
+            ]
+        );
+    }
+
+    #[test]
+    fn problems_of_text_catalog_and_host_are_all_in_one_answer() {
+        let found = problems(plan(
+            "name,os,vcpu,memory,disk,ip\n\
+             web-1,windows,,,,\n\
+             web-2,debian:11,,,,\n\
+             web-3,debian,5,,,\n\
+             web-4,debian,,16GiB,,\n\
+             web-5,debian,,,2,\n\
+             web-6,debian,,,,10.0.0.1\n\
+             web-7,debian,,,,192.168.122.1\n\
+             Web-8,gentoo,0,,,\n",
+        ));
+        let places: Vec<_> = found.iter().map(|problem| problem.split(": ").next().unwrap_or_default()).collect();
+        let expected = [
+            "row 1, column os",
+            "row 2, column os",
+            "row 3, column vcpu",
+            "row 4, column memory",
+            "row 5, column disk",
+            "row 6, column ip",
+            "row 7, column ip",
+            "row 8, column name",
+            "row 8, column vcpu",
+            "row 8, column os",
+        ];
+        assert_eq!(places, expected, "{found:#?}");
+    }
+
+    #[test]
+    fn the_row_from_which_a_host_is_overcommitted_is_warned_about() {
+        let plan =
+            plan("name,os,memory,disk\na,debian,6GiB,\nb,debian,6GiB,80\nc,debian,,30\n").expect("a good request");
+        let warned: Vec<_> = plan.vms.iter().map(|vm| vm.warnings.len()).collect();
+        assert_eq!(warned, [0, 1, 1], "{plan:#?}");
+    }
+}

@@ -1,0 +1,238 @@
+//! Who may do what. One policy decides for every front end.
+
+use std::fmt;
+
+use crate::model::{Role, User, UserId, UserName};
+
+/// Who asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Actor {
+    /// Nobody: no session, no linked chat.
+    Anonymous,
+    /// An account.
+    User {
+        /// Its id.
+        id: UserId,
+        /// Its name.
+        name: UserName,
+        /// Its role.
+        role: Role,
+    },
+    /// vmm itself or the program that embeds it.
+    System,
+}
+
+impl Actor {
+    /// The account's id, if it is one.
+    pub fn user_id(&self) -> Option<UserId> {
+        match self {
+            Self::User { id, .. } => Some(*id),
+            Self::Anonymous | Self::System => None,
+        }
+    }
+}
+
+impl From<&User> for Actor {
+    fn from(user: &User) -> Self {
+        Self::User { id: user.id, name: user.name.clone(), role: user.role }
+    }
+}
+
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Anonymous => f.write_str("nobody"),
+            Self::User { name, .. } => name.fmt(f),
+            Self::System => f.write_str("vmm"),
+        }
+    }
+}
+
+/// Declares every operation with its name in the audit log and its phrase in a refusal.
+macro_rules! actions {
+    ($($(#[$doc:meta])* $action:ident = $name:literal, $phrase:literal;)+) => {
+        /// An operation that the policy decides on.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum Action { $($(#[$doc])* $action,)+ }
+
+        impl Action {
+            /// Every operation.
+            pub const ALL: &'static [Self] = &[$(Self::$action),+];
+
+            /// Its name in the audit log.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$action => $name),+ }
+            }
+
+            /// What it is in a sentence: "… may not *read the audit log*".
+            pub fn phrase(self) -> &'static str {
+                match self { $(Self::$action => $phrase),+ }
+            }
+        }
+    };
+}
+
+actions! {
+    /// Log in with name and password.
+    Login = "session.login", "log in";
+    /// End a session.
+    Logout = "session.logout", "log out";
+    /// Make an account.
+    UserCreate = "user.create", "create users";
+    /// See accounts.
+    UserRead = "user.read", "see users";
+    /// Remove an account.
+    UserDelete = "user.delete", "delete users";
+    /// Change a password.
+    PasswordChange = "user.password", "change another user's password";
+    /// Add to the catalog.
+    OsCreate = "os.create", "add to the catalog";
+    /// See the catalog.
+    OsRead = "os.read", "see the catalog";
+    /// Remove from the catalog.
+    OsDelete = "os.delete", "delete from the catalog";
+    /// See machines.
+    VmRead = "vm.read", "see machines";
+    /// See a machine's figures.
+    VmMonitor = "vm.monitor", "see a machine's figures";
+    /// See the login that a machine was made with.
+    VmLogin = "vm.login", "see the login of another person's machine";
+    /// Start, shut down, stop or reboot a machine.
+    VmPower = "vm.power", "switch another person's machine";
+    /// Remove a machine.
+    VmDelete = "vm.delete", "delete machines";
+    /// Run commands on a machine.
+    VmSsh = "vm.ssh", "run commands on machines";
+    /// Submit a request.
+    RequestSubmit = "request.submit", "request machines for another user";
+    /// See requests.
+    RequestRead = "request.read", "see another person's requests";
+    /// Approve a request.
+    RequestApprove = "request.approve", "approve requests";
+    /// Reject a request.
+    RequestReject = "request.reject", "reject requests";
+    /// Take a request back.
+    RequestCancel = "request.cancel", "cancel another person's request";
+    /// See jobs.
+    JobRead = "job.read", "see another person's jobs";
+    /// Cancel a job.
+    JobCancel = "job.cancel", "cancel another person's job";
+    /// See the audit log.
+    AuditRead = "audit.read", "read the audit log";
+    /// See what the host is and has.
+    HostRead = "host.read", "see the host";
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What an operation is about: its kind and name for the audit log, and whose it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Target {
+    /// Kind and name, like `vm web-1`; empty if the operation is about no one thing.
+    pub label: String,
+    /// The responsible person, the requester, or the account itself.
+    pub owner: Option<UserId>,
+}
+
+impl Target {
+    /// No one thing.
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// A thing that is nobody's.
+    pub fn new(label: impl Into<String>) -> Self {
+        Self { label: label.into(), owner: None }
+    }
+
+    /// A person's thing.
+    pub fn of(owner: UserId, label: impl Into<String>) -> Self {
+        Self { label: label.into(), owner: Some(owner) }
+    }
+}
+
+/// Decides who may do what. An embedder may bring another one.
+pub trait Policy: Send + Sync {
+    /// Whether this actor may do this to that.
+    fn allows(&self, actor: &Actor, action: Action, target: &Target) -> bool;
+}
+
+/// The rights of the roles `user` and `admin` as documented in `docs/SECURITY.md`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RolePolicy;
+
+impl Policy for RolePolicy {
+    fn allows(&self, actor: &Actor, action: Action, target: &Target) -> bool {
+        let (id, role) = match actor {
+            Actor::System => return true,
+            Actor::Anonymous => return action == Action::Login,
+            Actor::User { id, role, .. } => (*id, *role),
+        };
+        match action {
+            Action::Login | Action::Logout | Action::OsRead | Action::VmRead | Action::VmMonitor | Action::VmSsh => {
+                true
+            }
+            Action::PasswordChange
+            | Action::VmLogin
+            | Action::VmPower
+            | Action::RequestSubmit
+            | Action::RequestRead
+            | Action::RequestCancel
+            | Action::JobRead
+            | Action::JobCancel => role == Role::Admin || target.owner == Some(id),
+            Action::UserCreate
+            | Action::UserRead
+            | Action::UserDelete
+            | Action::OsCreate
+            | Action::OsDelete
+            | Action::VmDelete
+            | Action::RequestApprove
+            | Action::RequestReject
+            | Action::AuditRead
+            | Action::HostRead => role == Role::Admin,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn actor(id: i64, role: Role) -> Actor {
+        Actor::User { id: UserId(id), name: UserName::new("someone").expect("a name"), role }
+    }
+
+    #[test]
+    fn nobody_can_do_anything_but_log_in() {
+        let allowed: Vec<_> = Action::ALL
+            .iter()
+            .filter(|action| RolePolicy.allows(&Actor::Anonymous, **action, &Target::none()))
+            .collect();
+        assert_eq!(allowed, [&Action::Login]);
+    }
+
+    #[test]
+    fn an_admin_and_vmm_itself_can_do_everything() {
+        for actor in [actor(1, Role::Admin), Actor::System] {
+            assert!(Action::ALL.iter().all(|action| RolePolicy.allows(&actor, *action, &Target::of(UserId(2), "x"))));
+        }
+    }
+
+    #[test]
+    fn a_user_rules_only_over_what_is_the_users_own() {
+        let may = |target: &Target| -> Vec<Action> {
+            Action::ALL.iter().copied().filter(|a| RolePolicy.allows(&actor(1, Role::User), *a, target)).collect()
+        };
+        let always = [Action::Login, Action::Logout, Action::OsRead, Action::VmRead, Action::VmMonitor, Action::VmSsh];
+        assert_eq!(may(&Target::of(UserId(2), "another's")), always);
+        assert_eq!(may(&Target::none()), always);
+        let own = may(&Target::of(UserId(1), "own"));
+        assert_eq!(own.len(), always.len() + 8);
+        assert!(!own.contains(&Action::VmDelete) && !own.contains(&Action::RequestApprove));
+    }
+}

@@ -1,0 +1,48 @@
+//! From an address to an encrypted session.
+
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ssh2::{MethodType, Session};
+
+use super::error::Cause;
+use super::host_key;
+use super::link::{Limits, Link, time_left};
+use crate::model::HostKey;
+
+/// No group exchange: there the server chooses the modulus, and with it how long the client computes.
+const KEY_EXCHANGE: &str = "curve25519-sha256,curve25519-sha256@libssh.org,ecdh-sha2-nistp256,ecdh-sha2-nistp384,\
+                            diffie-hellman-group16-sha512,diffie-hellman-group14-sha256";
+const CIPHERS: &str =
+    "chacha20-poly1305@openssh.com,aes256-gcm@openssh.com,aes128-gcm@openssh.com,aes256-ctr,aes128-ctr";
+const MACS: &str = "hmac-sha2-256-etm@openssh.com,hmac-sha2-512-etm@openssh.com,hmac-sha2-256,hmac-sha2-512";
+
+/// Opens the connection.
+pub(super) fn tcp(address: SocketAddr, until: Instant, limit: Duration) -> Result<Arc<TcpStream>, Cause> {
+    let left = time_left(until)?;
+    let socket = TcpStream::connect_timeout(&address, left.min(limit.max(Duration::from_millis(1))))
+        .map_err(|error| time_left(until).err().unwrap_or(Cause::Io(error)))?;
+    socket.set_nodelay(true)?;
+    socket.set_nonblocking(true)?;
+    Ok(Arc::new(socket))
+}
+
+/// Exchanges keys. The server's host key is not yet judged.
+pub(super) fn ssh(socket: Arc<TcpStream>, limits: Limits, expected: &HostKey) -> Result<Link, Cause> {
+    let mut session = Session::new()?;
+    session.method_pref(MethodType::Kex, KEY_EXCHANGE)?;
+    session.method_pref(MethodType::HostKey, &host_key::preference(expected))?;
+    for (method, preference) in [
+        (MethodType::CryptCs, CIPHERS),
+        (MethodType::CryptSc, CIPHERS),
+        (MethodType::MacCs, MACS),
+        (MethodType::MacSc, MACS),
+    ] {
+        session.method_pref(method, preference)?;
+    }
+    session.set_tcp_stream(Arc::clone(&socket));
+    let link = Link::new(session.clone(), socket, limits);
+    link.drive(|| session.handshake())?;
+    Ok(link)
+}

@@ -1,0 +1,98 @@
+//! What can go wrong in a call, and what the caller is told.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::error::{Error, Part};
+
+/// How far a call came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    Queue,
+    Connect,
+    Handshake,
+    Login,
+    Command,
+    /// Any of them: the supervisor does not see which.
+    Session,
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Queue => "waiting for a free SSH session to",
+            Self::Connect => "connecting to",
+            Self::Handshake => "the SSH handshake with",
+            Self::Login => "the login at",
+            Self::Command => "the command on",
+            Self::Session => "the SSH session with",
+        })
+    }
+}
+
+/// Why a stage ended without what it was for.
+#[derive(Debug)]
+pub(super) enum Cause {
+    /// The deadline passed; what was seen last.
+    Deadline(String),
+    /// Nobody waits for the answer any more.
+    Cancelled,
+    LoginRefused,
+    OtherHostKey {
+        expected: String,
+        seen: String,
+    },
+    Io(io::Error),
+    Ssh(ssh2::Error),
+    /// The server does something that no server may.
+    Protocol(&'static str),
+}
+
+impl Cause {
+    pub(super) fn deadline(seen: impl Into<String>) -> Self {
+        Self::Deadline(seen.into())
+    }
+}
+
+impl From<io::Error> for Cause {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<ssh2::Error> for Cause {
+    fn from(error: ssh2::Error) -> Self {
+        Self::Ssh(error)
+    }
+}
+
+/// A failed call.
+#[derive(Debug)]
+pub(super) struct CallError {
+    pub(super) machine: SocketAddr,
+    pub(super) user: String,
+    pub(super) limit: Duration,
+    pub(super) stage: Stage,
+    pub(super) cause: Cause,
+}
+
+impl From<CallError> for Error {
+    fn from(error: CallError) -> Self {
+        let CallError { machine, user, limit, stage, cause } = error;
+        let unavailable =
+            |reason: &dyn fmt::Display| Self::unavailable(Part::Machine, format!("{stage} {machine} failed: {reason}"));
+        match cause {
+            Cause::Deadline(detail) => Self::Timeout { stage: format!("{stage} {machine}"), after: limit, detail },
+            Cause::LoginRefused => Self::LoginRefused { machine: machine.to_string(), user },
+            Cause::OtherHostKey { expected, seen } => {
+                Self::HostKeyChanged { machine: machine.to_string(), expected, seen }
+            }
+            Cause::Cancelled => unavailable(&"the caller stopped waiting"),
+            Cause::Io(error) => unavailable(&error),
+            Cause::Ssh(error) => unavailable(&error.message()),
+            Cause::Protocol(reason) => unavailable(&reason),
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! A session over a socket, driven without ever blocking in libssh2.
+
+use std::io::PipeReader;
+use std::net::{Shutdown, TcpStream};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use ssh2::{BlockDirections, ErrorCode, Session};
+
+use super::error::Cause;
+
+/// `LIBSSH2_ERROR_EAGAIN`.
+const WOULD_BLOCK: ErrorCode = ErrorCode::Session(-37);
+
+/// What ends a wait before the server does.
+pub(super) struct Limits {
+    pub(super) until: Instant,
+    /// Its other end closes when the caller stops waiting.
+    pub(super) cancelled: Option<PipeReader>,
+}
+
+impl Limits {
+    /// The time that is left.
+    pub(super) fn left(&self) -> Result<Duration, Cause> {
+        time_left(self.until)
+    }
+}
+
+/// The time that is left until a moment.
+pub(super) fn time_left(until: Instant) -> Result<Duration, Cause> {
+    let left = until.saturating_duration_since(Instant::now());
+    if left.is_zero() { Err(Cause::deadline("the machine did not answer in time")) } else { Ok(left) }
+}
+
+/// An open session. Dropping it shuts the socket down.
+pub(super) struct Link {
+    session: Session,
+    socket: Arc<TcpStream>,
+    limits: Limits,
+}
+
+impl Link {
+    pub(super) fn new(session: Session, socket: Arc<TcpStream>, limits: Limits) -> Self {
+        session.set_blocking(false);
+        Self { session, socket, limits }
+    }
+
+    pub(super) fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// Gives the session some last time that the caller's going away does not shorten.
+    pub(super) fn extend(&mut self, time: Duration) {
+        self.limits = Limits { until: Instant::now() + time, cancelled: None };
+    }
+
+    /// Repeats a step of libssh2 until it is done, and waits for the socket in between.
+    pub(super) fn drive<T>(&self, mut step: impl FnMut() -> Result<T, ssh2::Error>) -> Result<T, Cause> {
+        loop {
+            match step() {
+                Err(error) if error.code() == WOULD_BLOCK => self.wait()?,
+                done => return Ok(done?),
+            }
+        }
+    }
+
+    /// Waits until the socket is ready for what libssh2 needs next.
+    pub(super) fn wait(&self) -> Result<(), Cause> {
+        // The kernel falls back to delayed acknowledgement by itself, which costs 40 ms a round trip.
+        let _ = rustix::net::sockopt::set_tcp_quickack(&*self.socket, true);
+        let left = self.limits.left()?;
+        let timeout = Timespec::try_from(left).map_err(|_| Cause::Protocol("the deadline is too far away"))?;
+        let mut ready = vec![PollFd::new(&*self.socket, self.direction())];
+        if let Some(cancelled) = &self.limits.cancelled {
+            ready.push(PollFd::new(cancelled, PollFlags::IN));
+        }
+        match poll(&mut ready, Some(&timeout)) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(Cause::Io(error.into())),
+        }
+        if ready.get(1).is_some_and(|fd| !fd.revents().is_empty()) { Err(Cause::Cancelled) } else { self.check() }
+    }
+
+    /// Whether there is time left.
+    pub(super) fn check(&self) -> Result<(), Cause> {
+        self.limits.left().map(|_| ())
+    }
+
+    /// Says goodbye as far as that is possible at once.
+    pub(super) fn disconnect(&self) {
+        let _ = self.session.disconnect(None, "", None);
+    }
+
+    fn direction(&self) -> PollFlags {
+        match self.session.block_directions() {
+            BlockDirections::Outbound => PollFlags::OUT,
+            BlockDirections::Both => PollFlags::IN | PollFlags::OUT,
+            BlockDirections::Inbound | BlockDirections::None => PollFlags::IN,
+        }
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        let _ = self.socket.shutdown(Shutdown::Both);
+        // A non-blocking session that cannot send at once is leaked when freed; on a dead socket this cannot block.
+        self.session.set_blocking(true);
+    }
+}

@@ -1,0 +1,131 @@
+//! What vmm needs to work inside a machine, and nothing of any one SSH library.
+
+#[cfg(feature = "ssh")]
+pub mod libssh2;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use secrecy::SecretString;
+
+use crate::error::Result;
+use crate::model::HostKey;
+
+/// Runs commands on machines.
+///
+/// # Contract
+/// - The host key is compared with [`Endpoint::host_key`] before any credential is sent; another key is
+///   [`HostKeyChanged`](crate::Error::HostKeyChanged).
+/// - A refused login is [`LoginRefused`](crate::Error::LoginRefused), and is never retried.
+/// - A command's exit code or signal, whatever it is, is a result.
+/// - Standard output and error are drained together and each is kept up to [`Command::output_limit`].
+/// - [`Command::deadline`] covers the call from connect to exit; past it the call ends within one second with
+///   [`Timeout`](crate::Error::Timeout).
+/// - A machine that cannot be reached, or that breaks the protocol, is [`Unavailable`](crate::Error::Unavailable).
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+#[async_trait]
+pub trait RemoteExec: Send + Sync {
+    /// Runs one command and waits for its end.
+    async fn run(&self, endpoint: &Endpoint, login: &Login, command: &Command) -> Result<Output>;
+}
+
+/// Where a machine's SSH server is, and how it proves itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Address and port.
+    pub address: SocketAddr,
+    /// The only host key that is accepted.
+    pub host_key: HostKey,
+}
+
+/// A user of a machine and the proof of being it. `Debug` does not show the proof.
+#[derive(Clone, Debug)]
+pub struct Login {
+    /// The user's name on the machine.
+    pub user: String,
+    /// Its proof.
+    pub credential: Credential,
+}
+
+/// The proof of a login.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Credential {
+    /// A password, offered as `password` and, where that is off, as `keyboard-interactive`.
+    Password(SecretString),
+    /// An OpenSSH private key in PEM form, without a passphrase.
+    PrivateKey(SecretString),
+}
+
+/// A command for the user's login shell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Command {
+    /// The line that the shell gets.
+    pub line: String,
+    /// Limit for the whole call.
+    pub deadline: Duration,
+    /// How many bytes of standard output, and of standard error, are kept.
+    pub output_limit: usize,
+}
+
+impl Command {
+    /// The limit for a call if none is given.
+    pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(60);
+    /// The kept output of each stream if none is given: 1 MiB.
+    pub const DEFAULT_OUTPUT_LIMIT: usize = 1 << 20;
+
+    /// A command with the default limits.
+    pub fn new(line: impl Into<String>) -> Self {
+        Self { line: line.into(), deadline: Self::DEFAULT_DEADLINE, output_limit: Self::DEFAULT_OUTPUT_LIMIT }
+    }
+
+    /// The same command with another deadline.
+    #[must_use]
+    pub fn within(self, deadline: Duration) -> Self {
+        Self { deadline, ..self }
+    }
+}
+
+/// What a command did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Output {
+    /// How it ended.
+    pub exit: Exit,
+    /// What it wrote to standard output.
+    pub stdout: Stream,
+    /// What it wrote to standard error.
+    pub stderr: Stream,
+    /// From the call to the exit.
+    pub duration: Duration,
+}
+
+/// One output stream of a command.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stream {
+    /// The first bytes, up to the limit.
+    pub bytes: Vec<u8>,
+    /// How many bytes came in all.
+    pub total: u64,
+}
+
+impl Stream {
+    /// Whether bytes were left out.
+    pub fn truncated(&self) -> bool {
+        self.total > self.bytes.len() as u64
+    }
+
+    /// The text, with what is not UTF-8 replaced.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.bytes).into_owned()
+    }
+}
+
+/// How a command ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// By itself, with this code.
+    Code(i32),
+    /// By a signal of this name, without `SIG`.
+    Signal(String),
+}

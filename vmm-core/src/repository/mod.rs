@@ -1,0 +1,227 @@
+//! What vmm needs from a store of records, one trait for each resource.
+//!
+//! Every method that a person's operation calls to change something takes an [`AuditEntry`] and writes it in the same
+//! transaction: no audit row, no change. Methods of the job log take none; the log itself is their record.
+
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
+use crate::error::Result;
+use crate::model::{
+    AuditEntry, AuditFilter, AuditId, AuditRecord, DeskId, Disk, DiskId, Image, Job, JobId, JobState, NewJob, NewOs,
+    NewRequest, NewSession, NewUser, Os, OsId, OsName, OsVersion, PasswordHash, Plan, PlanHash, Request, RequestId,
+    RequestState, Session, SessionId, StepState, Timestamp, TokenHash, User, UserId, UserName, Vm, VmFilter, VmId,
+    VmName, VmStatus,
+};
+
+/// The records of one desk.
+///
+/// # Contract
+/// - A method is atomic: it does all or nothing, also when the process dies in it.
+/// - What a method has acknowledged survives the process.
+/// - A change that does not fit the present state is [`Conflict`](crate::Error::Conflict); of several racing ones
+///   exactly one wins.
+/// - A store that cannot be reached or is out of space is [`Unavailable`](crate::Error::Unavailable).
+/// - Ids are never reused.
+pub trait Repository: Send + Sync {
+    /// The desk that these are the records of.
+    fn desk(&self) -> DeskId;
+    /// Accounts.
+    fn users(&self) -> &dyn UserRepository;
+    /// Logins.
+    fn sessions(&self) -> &dyn SessionRepository;
+    /// The catalog.
+    fn oses(&self) -> &dyn OsRepository;
+    /// Machines.
+    fn vms(&self) -> &dyn VmRepository;
+    /// Disks of machines.
+    fn disks(&self) -> &dyn DiskRepository;
+    /// Requests.
+    fn requests(&self) -> &dyn RequestRepository;
+    /// Long operations.
+    fn jobs(&self) -> &dyn JobRepository;
+    /// The record of who did what.
+    fn audit(&self) -> &dyn AuditRepository;
+}
+
+/// Accounts.
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+#[async_trait]
+pub trait UserRepository: Send + Sync {
+    /// Makes an account. A name (without regard to case) or chat that is taken is a conflict.
+    async fn create(&self, user: NewUser, audit: AuditEntry) -> Result<User>;
+    /// The account with this id.
+    async fn by_id(&self, id: UserId) -> Result<Option<User>>;
+    /// The account of this name, without regard to case.
+    async fn by_name(&self, name: &UserName) -> Result<Option<User>>;
+    /// Every account, in order of name.
+    async fn list(&self) -> Result<Vec<User>>;
+    /// The hash of an account's password.
+    async fn password(&self, id: UserId) -> Result<Option<PasswordHash>>;
+    /// Sets a password and ends the account's sessions.
+    async fn set_password(&self, id: UserId, password: PasswordHash, audit: AuditEntry) -> Result<()>;
+    /// Removes an account and its sessions. One that machines or requests name is a conflict; so is the last admin.
+    async fn delete(&self, id: UserId, audit: AuditEntry) -> Result<()>;
+}
+
+/// Logins.
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+#[async_trait]
+pub trait SessionRepository: Send + Sync {
+    /// Records a login, and forgets those of the same account that have expired.
+    async fn create(&self, session: NewSession, audit: AuditEntry) -> Result<Session>;
+    /// The login of this token and its account, unless it has expired at `now`.
+    async fn by_token(&self, token: TokenHash, now: Timestamp) -> Result<Option<(Session, User)>>;
+    /// Ends a login. Ending one that is not there is `Ok`, changes nothing and writes no audit row.
+    async fn delete(&self, id: SessionId, audit: AuditEntry) -> Result<()>;
+}
+
+/// The catalog.
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+#[async_trait]
+pub trait OsRepository: Send + Sync {
+    /// Makes an entry and, if it has a `qcow2`, enqueues the job `import-os` with these steps. A name and version that
+    /// is taken is a conflict.
+    async fn create(
+        &self,
+        os: NewOs,
+        import_steps: Vec<&'static str>,
+        audit: AuditEntry,
+    ) -> Result<(Os, Option<JobId>)>;
+    /// The entry with this id.
+    async fn by_id(&self, id: OsId) -> Result<Option<Os>>;
+    /// Every entry of this name; with a version at most one. In order of creation.
+    async fn find<'a>(&self, name: &OsName, version: Option<&'a OsVersion>) -> Result<Vec<Os>>;
+    /// Every entry, in order of name and version.
+    async fn list(&self) -> Result<Vec<Os>>;
+    /// Records the imported image.
+    async fn set_image(&self, id: OsId, image: Image) -> Result<()>;
+    /// Removes an entry. One that a machine is made from is a conflict, and so is one that is being imported.
+    async fn delete(&self, id: OsId, audit: AuditEntry) -> Result<()>;
+}
+
+/// Machines.
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+#[async_trait]
+pub trait VmRepository: Send + Sync {
+    /// The machine with this id.
+    async fn by_id(&self, id: VmId) -> Result<Option<Vm>>;
+    /// The machine of this name.
+    async fn by_name(&self, name: &VmName) -> Result<Option<Vm>>;
+    /// Machines in order of id.
+    async fn list(&self, filter: &VmFilter) -> Result<Vec<Vm>>;
+    /// Records what was seen of machines, by the hypervisor's id: status, and the address where it is known and not
+    /// fixed by the request. A machine with the status `request` keeps it; unknown ids are left alone.
+    async fn observe(&self, seen: Vec<(Uuid, VmStatus, Option<IpAddr>)>) -> Result<()>;
+    /// Enqueues the removal of a machine. A machine with an unfinished job is a conflict, and so is one with the status
+    /// `request`, unless the job that should have made it is stuck.
+    async fn start_delete(&self, id: VmId, job: NewJob, audit: AuditEntry) -> Result<JobId>;
+}
+
+/// Disks of machines.
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+#[async_trait]
+pub trait DiskRepository: Send + Sync {
+    /// The disks of a machine, the system disk first.
+    async fn of_vm(&self, vm: VmId) -> Result<Vec<Disk>>;
+    /// Records where a disk is, or that it is not any more.
+    async fn set_path(&self, id: DiskId, path: Option<String>) -> Result<()>;
+}
+
+/// What became of a submission.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Submitted {
+    /// It is new.
+    Created(Request),
+    /// The same was submitted before; this is how it stands.
+    Existing(Request),
+}
+
+/// Requests.
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+#[async_trait]
+pub trait RequestRepository: Send + Sync {
+    /// Records a request, its plan, and its machines (with the status `request`) and their disks.
+    ///
+    /// An id that is taken by a request of the same requester, description and spec changes nothing and writes no
+    /// audit row; by another one it is a conflict. So are machine names, domain ids, MAC addresses and fixed
+    /// addresses that are taken, and volumes.
+    async fn submit(&self, request: NewRequest, audit: AuditEntry) -> Result<Submitted>;
+    /// The request of this id.
+    async fn by_id(&self, id: &RequestId) -> Result<Option<Request>>;
+    /// Requests, newest first; only those of `requester` or in `state` where given.
+    async fn list(&self, requester: Option<UserId>, state: Option<RequestState>) -> Result<Vec<Request>>;
+    /// `pending` → `approved`, if the plan's hash is this one, and enqueues `job`. Another hash, another state, or a
+    /// racer that came first is a conflict whose reason says which.
+    async fn approve(
+        &self,
+        id: &RequestId,
+        plan: PlanHash,
+        by: UserId,
+        job: NewJob,
+        audit: AuditEntry,
+    ) -> Result<Request>;
+    /// `pending` → `rejected` or `cancelled` (`to`), and removes its machines' rows, which frees their names.
+    async fn close<'a>(
+        &self,
+        id: &RequestId,
+        to: RequestState,
+        by: UserId,
+        reason: Option<&'a str>,
+        audit: AuditEntry,
+    ) -> Result<Request>;
+    /// `approved` → `pending` with another plan, whose machines and disks replace the former rows.
+    /// A repeat changes nothing.
+    async fn return_for_approval(&self, id: &RequestId, plan: Plan, reason: &str) -> Result<()>;
+    /// `approved` → `running`, and enqueues these jobs, one for each machine. A repeat changes nothing.
+    async fn start(&self, id: &RequestId, jobs: Vec<NewJob>) -> Result<()>;
+    /// `approved` → `failed` with this reason, and removes its machines' rows. A repeat changes nothing.
+    async fn fail(&self, id: &RequestId, reason: &str) -> Result<()>;
+}
+
+/// Long operations.
+///
+/// One worker at a time holds the lease of the store; only it calls the methods that move a job.
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+#[async_trait]
+pub trait JobRepository: Send + Sync {
+    /// Takes or extends the worker's lease for `owner`, for `ttl` from `now`. `false` if another owner's runs.
+    async fn lease(&self, owner: Uuid, now: Timestamp, ttl: Duration) -> Result<bool>;
+    /// Gives the lease up, if `owner` holds it.
+    async fn release(&self, owner: Uuid) -> Result<()>;
+    /// The jobs that are not final, oldest first.
+    async fn open(&self) -> Result<Vec<Job>>;
+    /// The job of this id.
+    async fn by_id(&self, id: JobId) -> Result<Option<Job>>;
+    /// Jobs, newest first; only those of `request` where given; at most `limit`.
+    async fn list<'a>(&self, request: Option<&'a RequestId>, limit: u32) -> Result<Vec<Job>>;
+    /// Records a step's state and, with the first one, that the job runs.
+    async fn step(&self, id: JobId, step: usize, state: StepState) -> Result<()>;
+    /// Records that undoing begins, and why.
+    async fn undo(&self, id: JobId, error: &str) -> Result<()>;
+    /// Records a job's end, and what follows from it in the same transaction:
+    /// - a `create-vm` that is done sets its machine to `on`; one that failed or was cancelled removes the machine's rows;
+    /// - a `delete-vm` that is done removes the machine's rows;
+    /// - the last open job of a request sets the request to `done`, or to `failed` if any of its jobs was not done.
+    async fn finish(&self, id: JobId, state: JobState, error: Option<String>) -> Result<()>;
+    /// Asks for a job to be cancelled. One that is final is a conflict.
+    async fn cancel(&self, id: JobId, audit: AuditEntry) -> Result<()>;
+}
+
+/// The record of who did what. Rows are only ever added; each carries a hash over itself and the one before it.
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+#[async_trait]
+pub trait AuditRepository: Send + Sync {
+    /// Adds a row.
+    async fn record(&self, entry: AuditEntry) -> Result<AuditId>;
+    /// Rows, newest first.
+    async fn list(&self, filter: &AuditFilter) -> Result<Vec<AuditRecord>>;
+    /// The first row whose hash does not fit, if any.
+    async fn verify(&self) -> Result<Option<AuditId>>;
+}

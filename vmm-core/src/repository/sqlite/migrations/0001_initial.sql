@@ -1,0 +1,204 @@
+-- Times are microseconds since 1970-01-01 UTC. AUTOINCREMENT, because an id that stood in an audit row or in a
+-- message must never mean another thing later.
+
+CREATE TABLE desk (
+    only INTEGER PRIMARY KEY CHECK (only = 1),
+    id TEXT NOT NULL CHECK (length(id) = 36)
+) STRICT;
+
+CREATE TABLE user (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL COLLATE NOCASE,
+    password TEXT NOT NULL,
+    chat_id INTEGER,
+    role TEXT NOT NULL CHECK (role IN ('user', 'admin')),
+    created_at INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX user_name ON user (name);
+CREATE UNIQUE INDEX user_chat_id ON user (chat_id) WHERE chat_id IS NOT NULL;
+
+CREATE TABLE session (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    user INTEGER NOT NULL REFERENCES user (id) ON DELETE CASCADE,
+    token_hash BLOB NOT NULL CHECK (length(token_hash) = 32),
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX session_token_hash ON session (token_hash);
+CREATE INDEX session_user ON session (user);
+
+CREATE TABLE os (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL,
+    version TEXT NOT NULL,
+    iso TEXT,
+    qcow2 TEXT,
+    description TEXT NOT NULL,
+    login TEXT NOT NULL,
+    image_volume TEXT,
+    image_sha256 TEXT CHECK (length(image_sha256) = 64),
+    image_virtual_size INTEGER CHECK (image_virtual_size >= 0),
+    created_at INTEGER NOT NULL,
+    CHECK ((image_volume IS NULL) = (image_sha256 IS NULL)),
+    CHECK ((image_volume IS NULL) = (image_virtual_size IS NULL))
+) STRICT;
+CREATE UNIQUE INDEX os_name_version ON os (name, version);
+
+-- `number` gives the order; `id` is the client's.
+CREATE TABLE request (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL,
+    requester INTEGER NOT NULL REFERENCES user (id),
+    description TEXT NOT NULL,
+    spec TEXT NOT NULL,
+    host TEXT NOT NULL,
+    host_vcpus INTEGER NOT NULL,
+    host_memory INTEGER NOT NULL,
+    plan_hash TEXT NOT NULL CHECK (length(plan_hash) = 64),
+    state TEXT NOT NULL
+        CHECK (state IN ('pending', 'approved', 'running', 'done', 'failed', 'rejected', 'cancelled')),
+    decided_by INTEGER REFERENCES user (id),
+    reason TEXT,
+    created_at INTEGER NOT NULL,
+    changed_at INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX request_id ON request (id);
+CREATE INDEX request_requester ON request (requester);
+CREATE INDEX request_decided_by ON request (decided_by);
+
+-- The plan's machines as they were approved. They outlive the rows of `vm`, so a plan stays readable; hence no
+-- reference to the catalog, whose entry may go.
+CREATE TABLE request_vm (
+    request INTEGER NOT NULL REFERENCES request (number) ON DELETE CASCADE,
+    position INTEGER NOT NULL,
+    csv_row INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    hostname TEXT NOT NULL,
+    group_name TEXT,
+    vcpu INTEGER NOT NULL CHECK (vcpu > 0),
+    memory INTEGER NOT NULL CHECK (memory > 0),
+    os INTEGER NOT NULL,
+    os_name TEXT NOT NULL,
+    os_version TEXT NOT NULL,
+    image_sha256 TEXT NOT NULL,
+    login TEXT NOT NULL,
+    ip TEXT,
+    uuid TEXT NOT NULL,
+    mac TEXT NOT NULL,
+    host_key TEXT NOT NULL,
+    description TEXT NOT NULL,
+    warnings TEXT NOT NULL CHECK (json_valid(warnings)),
+    PRIMARY KEY (request, position)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE request_disk (
+    request INTEGER NOT NULL,
+    vm INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    role TEXT NOT NULL CHECK (role IN ('system', 'data')),
+    volume TEXT NOT NULL,
+    disk_size INTEGER NOT NULL CHECK (disk_size >= 0),
+    PRIMARY KEY (request, vm, position),
+    FOREIGN KEY (request, vm) REFERENCES request_vm (request, position) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE vm (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    user INTEGER NOT NULL REFERENCES user (id),
+    group_name TEXT,
+    name TEXT NOT NULL,
+    hostname TEXT NOT NULL,
+    ip TEXT,
+    ip_fixed INTEGER NOT NULL CHECK (ip_fixed IN (0, 1)),
+    vcpu INTEGER NOT NULL CHECK (vcpu > 0),
+    memory INTEGER NOT NULL CHECK (memory > 0),
+    os INTEGER NOT NULL REFERENCES os (id),
+    status TEXT NOT NULL CHECK (status IN ('request', 'on', 'off')),
+    uuid TEXT NOT NULL CHECK (length(uuid) = 36),
+    mac TEXT NOT NULL CHECK (length(mac) = 17),
+    host_key TEXT NOT NULL,
+    login TEXT NOT NULL,
+    request TEXT REFERENCES request (id),
+    description TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    CHECK (ip_fixed = 0 OR ip IS NOT NULL)
+) STRICT;
+CREATE UNIQUE INDEX vm_name ON vm (name);
+CREATE UNIQUE INDEX vm_uuid ON vm (uuid);
+CREATE UNIQUE INDEX vm_mac ON vm (mac);
+CREATE UNIQUE INDEX vm_fixed_ip ON vm (ip) WHERE ip_fixed = 1;
+CREATE INDEX vm_user ON vm (user);
+CREATE INDEX vm_os ON vm (os);
+CREATE INDEX vm_request ON vm (request);
+
+CREATE TABLE disk (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    vm_id INTEGER NOT NULL REFERENCES vm (id) ON DELETE CASCADE,
+    role TEXT NOT NULL CHECK (role IN ('system', 'data')),
+    volume TEXT NOT NULL,
+    disk_size INTEGER NOT NULL CHECK (disk_size >= 0),
+    disk_path TEXT
+) STRICT;
+CREATE INDEX disk_vm_id ON disk (vm_id);
+CREATE UNIQUE INDEX disk_volume ON disk (volume);
+
+-- `subject` is the id of what the job works on. No reference: the job's log outlives it.
+CREATE TABLE job (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind TEXT NOT NULL CHECK (kind IN ('start-request', 'create-vm', 'delete-vm', 'import-os')),
+    subject TEXT NOT NULL,
+    title TEXT NOT NULL,
+    request TEXT REFERENCES request (id),
+    state TEXT NOT NULL
+        CHECK (state IN ('queued', 'running', 'undoing', 'done', 'failed', 'cancelled', 'stuck')),
+    cancel INTEGER NOT NULL DEFAULT 0 CHECK (cancel IN (0, 1)),
+    error TEXT,
+    created_at INTEGER NOT NULL,
+    changed_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX job_request ON job (request);
+CREATE INDEX job_open ON job (id) WHERE state IN ('queued', 'running', 'undoing');
+CREATE INDEX job_subject ON job (subject, kind);
+-- Two jobs never work on one machine at once.
+CREATE UNIQUE INDEX job_open_vm ON job (subject)
+    WHERE kind IN ('create-vm', 'delete-vm') AND state IN ('queued', 'running', 'undoing');
+
+CREATE TABLE job_step (
+    job INTEGER NOT NULL REFERENCES job (id) ON DELETE CASCADE,
+    position INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('waiting', 'acting', 'done', 'undoing', 'undone')),
+    changed_at INTEGER NOT NULL,
+    PRIMARY KEY (job, position)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE worker_lease (
+    only INTEGER PRIMARY KEY CHECK (only = 1),
+    owner TEXT NOT NULL,
+    expires_at INTEGER NOT NULL
+) STRICT;
+
+-- `user` is no reference: the record outlives the account.
+CREATE TABLE audit (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at INTEGER NOT NULL,
+    user INTEGER,
+    actor TEXT NOT NULL,
+    action TEXT NOT NULL,
+    target TEXT NOT NULL,
+    outcome TEXT NOT NULL CHECK (outcome IN ('started', 'done', 'failed', 'denied')),
+    detail TEXT NOT NULL,
+    finishes INTEGER REFERENCES audit (id),
+    hash BLOB NOT NULL CHECK (length(hash) = 32)
+) STRICT;
+CREATE INDEX audit_user ON audit (user);
+CREATE INDEX audit_action ON audit (action);
+CREATE INDEX audit_finishes ON audit (finishes);
+CREATE TRIGGER audit_is_never_changed BEFORE UPDATE ON audit
+BEGIN
+    SELECT RAISE(ABORT, 'audit rows are only ever added');
+END;
+CREATE TRIGGER audit_is_never_removed BEFORE DELETE ON audit
+BEGIN
+    SELECT RAISE(ABORT, 'audit rows are only ever added');
+END;

@@ -1,0 +1,76 @@
+//! The records in one SQLite file. All SQL of vmm is below here.
+
+mod audit;
+mod disk;
+mod error;
+mod job;
+mod os;
+mod plan;
+mod request;
+mod row;
+mod schema;
+mod session;
+mod store;
+mod user;
+mod vm;
+
+use std::path::Path;
+
+use super::{
+    AuditRepository, DiskRepository, JobRepository, OsRepository, Repository, RequestRepository, SessionRepository,
+    UserRepository, VmRepository,
+};
+use crate::blocking;
+use crate::error::Result;
+use crate::model::DeskId;
+use store::Store;
+
+/// The records of a desk in one SQLite file, which several processes may use at once.
+#[derive(Debug)]
+pub struct SqliteRepository {
+    desk: DeskId,
+    store: Store,
+}
+
+impl SqliteRepository {
+    /// Opens the file at `path`, and makes it, readable by its owner only, if it is not there.
+    ///
+    /// # Errors
+    /// [`Unavailable`](crate::Error::Unavailable) if the file cannot be opened, is not a database, is another
+    /// program's, or was written by a newer vmm; [`Internal`](crate::Error::Internal) if it is damaged.
+    pub async fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref().to_owned();
+        let (store, desk) = blocking::run("opening the database", move || Store::open(&path)).await?;
+        Ok(Self { desk, store })
+    }
+}
+
+impl Repository for SqliteRepository {
+    fn desk(&self) -> DeskId {
+        self.desk
+    }
+    fn users(&self) -> &dyn UserRepository {
+        &self.store
+    }
+    fn sessions(&self) -> &dyn SessionRepository {
+        &self.store
+    }
+    fn oses(&self) -> &dyn OsRepository {
+        &self.store
+    }
+    fn vms(&self) -> &dyn VmRepository {
+        &self.store
+    }
+    fn disks(&self) -> &dyn DiskRepository {
+        &self.store
+    }
+    fn requests(&self) -> &dyn RequestRepository {
+        &self.store
+    }
+    fn jobs(&self) -> &dyn JobRepository {
+        &self.store
+    }
+    fn audit(&self) -> &dyn AuditRepository {
+        &self.store
+    }
+}

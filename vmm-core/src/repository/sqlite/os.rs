@@ -1,0 +1,141 @@
+//! The catalog.
+
+use async_trait::async_trait;
+use rusqlite::{Connection, Row, Transaction, params};
+
+use super::error::Result;
+use super::job;
+use super::row::{Columns, all, execute, exists, first, integer, now};
+use super::store::Store;
+use crate::error::{self, Kind};
+use crate::model::{AuditEntry, Image, JobId, JobKind, NewJob, NewOs, Os, OsId, OsName, OsVersion};
+use crate::repository::OsRepository;
+
+#[async_trait]
+impl OsRepository for Store {
+    async fn create(
+        &self,
+        os: NewOs,
+        import_steps: Vec<&'static str>,
+        audit: AuditEntry,
+    ) -> error::Result<(Os, Option<JobId>)> {
+        self.change("making a catalog entry", audit, move |tx| {
+            let id = insert(tx, &os)?;
+            let job = os.qcow2.is_some().then(|| import(tx, id, &os, import_steps)).transpose()?;
+            Ok((required(tx, id)?, job))
+        })
+        .await
+    }
+
+    async fn by_id(&self, id: OsId) -> error::Result<Option<Os>> {
+        self.read("reading a catalog entry", move |connection| by_id(connection, id)).await
+    }
+
+    async fn find<'a>(&self, name: &OsName, version: Option<&'a OsVersion>) -> error::Result<Vec<Os>> {
+        let (name, version) = (name.clone(), version.cloned());
+        self.read("finding catalog entries", move |connection| {
+            all(
+                connection,
+                "SELECT * FROM os WHERE name = ?1 AND (?2 IS NULL OR version = ?2) ORDER BY id",
+                params![name.as_str(), version.as_ref().map(OsVersion::as_str)],
+                os,
+            )
+        })
+        .await
+    }
+
+    async fn list(&self) -> error::Result<Vec<Os>> {
+        self.read("listing the catalog", |connection| {
+            all(connection, "SELECT * FROM os ORDER BY name, version", [], os)
+        })
+        .await
+    }
+
+    async fn set_image(&self, id: OsId, image: Image) -> error::Result<()> {
+        self.write("recording an image", move |tx| {
+            let Image { volume, sha256, virtual_size } = image;
+            let changed = execute(
+                tx,
+                "UPDATE os SET image_volume = ?1, image_sha256 = ?2, image_virtual_size = ?3 WHERE id = ?4",
+                params![volume.as_str(), sha256, integer("virtual_size", virtual_size)?, id.0],
+            )?;
+            if changed == 0 { Err(error::Error::not_found(Kind::Os, id).into()) } else { Ok(()) }
+        })
+        .await
+    }
+
+    async fn delete(&self, id: OsId, audit: AuditEntry) -> error::Result<()> {
+        self.change("removing a catalog entry", audit, move |tx| {
+            let os = required(tx, id)?;
+            refuse_while_used(tx, &os)?;
+            execute(tx, "DELETE FROM os WHERE id = ?1", [id.0])?;
+            Ok(())
+        })
+        .await
+    }
+}
+
+fn insert(tx: &Transaction<'_>, new: &NewOs) -> Result<OsId> {
+    let NewOs { name, version, iso, qcow2, description, login } = new;
+    if exists(tx, "SELECT 1 FROM os WHERE name = ?1 AND version = ?2", [name.as_str(), version.as_str()])? {
+        let reason = "the catalog has this name and version already; choose another version";
+        return Err(error::Error::conflict(Kind::Os, label(name, version), reason).into());
+    }
+    execute(
+        tx,
+        "INSERT INTO os (name, version, iso, qcow2, description, login, created_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        params![name.as_str(), version.as_str(), iso, qcow2, description, login.as_str(), now().timestamp_micros()],
+    )?;
+    Ok(OsId(tx.last_insert_rowid()))
+}
+
+fn import(tx: &Transaction<'_>, id: OsId, os: &NewOs, steps: Vec<&'static str>) -> Result<JobId> {
+    let title = label(&os.name, &os.version);
+    job::insert(tx, &NewJob { kind: JobKind::ImportOs(id), title, request: None, steps })
+}
+
+/// Name and version as a CSV has them.
+fn label(name: &OsName, version: &OsVersion) -> String {
+    format!("{name}:{version}")
+}
+
+fn by_id(connection: &Connection, id: OsId) -> Result<Option<Os>> {
+    first(connection, "SELECT * FROM os WHERE id = ?1", [id.0], os)
+}
+
+fn required(connection: &Connection, id: OsId) -> Result<Os> {
+    by_id(connection, id)?.ok_or_else(|| error::Error::not_found(Kind::Os, id).into())
+}
+
+fn refuse_while_used(tx: &Transaction<'_>, os: &Os) -> Result<()> {
+    let vm: Option<String> =
+        first(tx, "SELECT name FROM vm WHERE os = ?1 ORDER BY id LIMIT 1", [os.id.0], |row| row.value("name"))?;
+    let reason = if let Some(vm) = vm {
+        format!("vm {vm} is made from it")
+    } else if let Some(job) = job::open_on(tx, "import-os", &os.id.to_string())? {
+        format!("job {job} is importing it; wait for it or cancel it")
+    } else {
+        return Ok(());
+    };
+    Err(error::Error::conflict(Kind::Os, label(&os.name, &os.version), reason).into())
+}
+
+fn os(row: &Row<'_>) -> Result<Os> {
+    Ok(Os {
+        id: OsId(row.value("id")?),
+        name: row.parsed("name")?,
+        version: row.parsed("version")?,
+        iso: row.value("iso")?,
+        qcow2: row.value("qcow2")?,
+        description: row.value("description")?,
+        login: row.parsed("login")?,
+        image: image(row)?,
+        created_at: row.time("created_at")?,
+    })
+}
+
+fn image(row: &Row<'_>) -> Result<Option<Image>> {
+    let Some(volume) = row.parsed_opt("image_volume")? else { return Ok(None) };
+    Ok(Some(Image { volume, sha256: row.value("image_sha256")?, virtual_size: row.size("image_virtual_size")? }))
+}

@@ -1,0 +1,283 @@
+//! Requests.
+
+use async_trait::async_trait;
+use rusqlite::{Connection, Row, Transaction, params};
+
+use super::error::{Error, Result};
+use super::row::{Columns, all, execute, exists, first, integer, now};
+use super::store::Store;
+use super::{audit, job, plan, user, vm};
+use crate::error::{self, Kind};
+use crate::model::{
+    AuditEntry, NewJob, NewRequest, Plan, PlanHash, Request, RequestId, RequestState, Timestamp, UserId,
+};
+use crate::repository::{RequestRepository, Submitted};
+
+#[async_trait]
+impl RequestRepository for Store {
+    async fn submit(&self, request: NewRequest, audit: AuditEntry) -> error::Result<Submitted> {
+        self.write("recording a request", move |tx| {
+            if let Some(existing) = by_id(tx, &request.id)? {
+                return if same(&existing, &request) {
+                    Ok(Submitted::Existing(existing))
+                } else {
+                    Err(conflict(&request.id, "the id is taken by another request; choose another id"))
+                };
+            }
+            insert(tx, &request)?;
+            audit::append(tx, &audit)?;
+            required(tx, &request.id).map(Submitted::Created)
+        })
+        .await
+    }
+
+    async fn by_id(&self, id: &RequestId) -> error::Result<Option<Request>> {
+        let id = id.clone();
+        self.read("reading a request", move |connection| by_id(connection, &id)).await
+    }
+
+    async fn list(&self, requester: Option<UserId>, state: Option<RequestState>) -> error::Result<Vec<Request>> {
+        self.read("listing requests", move |connection| list(connection, requester, state)).await
+    }
+
+    async fn approve(
+        &self,
+        id: &RequestId,
+        plan: PlanHash,
+        by: UserId,
+        job: NewJob,
+        audit: AuditEntry,
+    ) -> error::Result<Request> {
+        let id = id.clone();
+        self.change("approving a request", audit, move |tx| {
+            let request = expect(tx, &id, RequestState::Pending)?;
+            if request.plan_hash != plan {
+                return Err(conflict(&id, "its plan is not the one that was shown; look at it again, then decide"));
+            }
+            decide(tx, &id, RequestState::Approved, by, None)?;
+            job::insert(tx, &job)?;
+            required(tx, &id)
+        })
+        .await
+    }
+
+    async fn close<'a>(
+        &self,
+        id: &RequestId,
+        to: RequestState,
+        by: UserId,
+        reason: Option<&'a str>,
+        audit: AuditEntry,
+    ) -> error::Result<Request> {
+        let (id, reason) = (id.clone(), reason.map(str::to_owned));
+        self.change("closing a request", audit, move |tx| {
+            if !matches!(to, RequestState::Rejected | RequestState::Cancelled) {
+                let reason = format!("a request is closed to rejected or cancelled, not to {to}");
+                return Err(error::Error::invalid("state", reason).into());
+            }
+            expect(tx, &id, RequestState::Pending)?;
+            decide(tx, &id, to, by, reason.as_deref())?;
+            vm::remove_requested(tx, &id)?;
+            required(tx, &id)
+        })
+        .await
+    }
+
+    async fn return_for_approval(&self, id: &RequestId, plan: Plan, reason: &str) -> error::Result<()> {
+        let (id, reason) = (id.clone(), reason.to_owned());
+        self.write("returning a request for approval", move |tx| {
+            let request = required(tx, &id)?;
+            if request.state == RequestState::Pending && request.plan_hash == plan.hash() {
+                return Ok(());
+            }
+            expect(tx, &id, RequestState::Approved)?;
+            vm::remove_requested(tx, &id)?;
+            replace_plan(tx, &request, &plan)?;
+            set_state(tx, &id, RequestState::Pending, Some(&reason))
+        })
+        .await
+    }
+
+    async fn start(&self, id: &RequestId, jobs: Vec<NewJob>) -> error::Result<()> {
+        let id = id.clone();
+        self.write("starting a request", move |tx| {
+            if matches!(required(tx, &id)?.state, RequestState::Running | RequestState::Done) {
+                return Ok(());
+            }
+            expect(tx, &id, RequestState::Approved)?;
+            set_state(tx, &id, RequestState::Running, None)?;
+            jobs.iter().try_for_each(|new| job::insert(tx, new).map(drop))
+        })
+        .await
+    }
+
+    async fn fail(&self, id: &RequestId, reason: &str) -> error::Result<()> {
+        let (id, reason) = (id.clone(), reason.to_owned());
+        self.write("failing a request", move |tx| {
+            if required(tx, &id)?.state == RequestState::Failed {
+                return Ok(());
+            }
+            expect(tx, &id, RequestState::Approved)?;
+            fail_approved(tx, &id, &reason)
+        })
+        .await
+    }
+}
+
+/// What follows for a request from the end of one of its jobs, when none of them is open any more.
+pub(super) fn settle(tx: &Transaction<'_>, id: &RequestId, error: Option<&str>) -> Result<()> {
+    let state = state(tx, id)?;
+    if !matches!(state, RequestState::Approved | RequestState::Running) || job::any_open(tx, id)? {
+        return Ok(());
+    }
+    let failures = job::failures(tx, id)?;
+    match (state, failures.is_empty()) {
+        (RequestState::Approved, true) => Ok(()),
+        (RequestState::Approved, false) => fail_approved(tx, id, error.unwrap_or("it could not be started")),
+        (_, true) => set_state(tx, id, RequestState::Done, None),
+        (_, false) => set_state(tx, id, RequestState::Failed, Some(&failures.join("\n"))),
+    }
+}
+
+fn insert(tx: &Transaction<'_>, new: &NewRequest) -> Result<()> {
+    let NewRequest { id, requester, description, spec, plan } = new;
+    user::required(tx, *requester)?;
+    let at = now();
+    execute(
+        tx,
+        "INSERT INTO request (id, requester, description, spec, host, host_vcpus, host_memory, plan_hash, state,
+                              created_at, changed_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'pending', ?9, ?9)",
+        params![
+            id.as_str(),
+            requester.0,
+            description,
+            spec,
+            plan.host,
+            plan.host_vcpus,
+            integer("host_memory", plan.host_memory)?,
+            plan.hash().to_string(),
+            at.timestamp_micros(),
+        ],
+    )?;
+    plan::replace(tx, tx.last_insert_rowid(), plan)?;
+    insert_vms(tx, id, *requester, plan, at)
+}
+
+fn insert_vms(tx: &Transaction<'_>, id: &RequestId, requester: UserId, plan: &Plan, at: Timestamp) -> Result<()> {
+    for planned in &plan.vms {
+        if !exists(tx, "SELECT 1 FROM os WHERE id = ?1", [planned.os.0])? {
+            return Err(error::Error::not_found(Kind::Os, planned.os).into());
+        }
+        vm::insert(tx, id, requester, planned, at)?;
+    }
+    Ok(())
+}
+
+fn replace_plan(tx: &Transaction<'_>, request: &Request, plan: &Plan) -> Result<()> {
+    let number: i64 =
+        tx.query_row("SELECT number FROM request WHERE id = ?1", [request.id.as_str()], |row| row.get(0))?;
+    execute(
+        tx,
+        "UPDATE request SET host = ?2, host_vcpus = ?3, host_memory = ?4, plan_hash = ?5, decided_by = NULL
+         WHERE number = ?1",
+        params![number, plan.host, plan.host_vcpus, integer("host_memory", plan.host_memory)?, plan.hash().to_string()],
+    )?;
+    plan::replace(tx, number, plan)?;
+    insert_vms(tx, &request.id, request.requester, plan, request.created_at)
+}
+
+fn decide(tx: &Transaction<'_>, id: &RequestId, to: RequestState, by: UserId, reason: Option<&str>) -> Result<()> {
+    let by = user::required(tx, by)?.id;
+    execute(tx, "UPDATE request SET decided_by = ?1 WHERE id = ?2", params![by.0, id.as_str()])?;
+    set_state(tx, id, to, reason)
+}
+
+fn set_state(tx: &Transaction<'_>, id: &RequestId, to: RequestState, reason: Option<&str>) -> Result<()> {
+    execute(
+        tx,
+        "UPDATE request SET state = ?1, reason = ?2, changed_at = ?3 WHERE id = ?4",
+        params![to.as_str(), reason, now().timestamp_micros(), id.as_str()],
+    )?;
+    Ok(())
+}
+
+fn fail_approved(tx: &Transaction<'_>, id: &RequestId, reason: &str) -> Result<()> {
+    set_state(tx, id, RequestState::Failed, Some(reason))?;
+    vm::remove_requested(tx, id)
+}
+
+fn state(connection: &Connection, id: &RequestId) -> Result<RequestState> {
+    first(connection, "SELECT state FROM request WHERE id = ?1", [id.as_str()], |row| row.parsed("state"))?
+        .ok_or_else(|| error::Error::not_found(Kind::Request, id).into())
+}
+
+/// The request, which must be in this state.
+fn expect(connection: &Connection, id: &RequestId, state: RequestState) -> Result<Request> {
+    let request = required(connection, id)?;
+    if request.state == state {
+        return Ok(request);
+    }
+    let by = request.decided_by.map(|name| format!(" by {name}")).unwrap_or_default();
+    Err(conflict(id, format!("it is {}{by}, not {state}", request.state)))
+}
+
+fn conflict(id: &RequestId, reason: impl Into<String>) -> Error {
+    error::Error::conflict(Kind::Request, id, reason).into()
+}
+
+/// Whether a submission is a repeat. The plan is left out: it changes with the host.
+fn same(existing: &Request, new: &NewRequest) -> bool {
+    existing.requester == new.requester && existing.description == new.description && existing.spec == new.spec
+}
+
+fn required(connection: &Connection, id: &RequestId) -> Result<Request> {
+    by_id(connection, id)?.ok_or_else(|| error::Error::not_found(Kind::Request, id).into())
+}
+
+fn by_id(connection: &Connection, id: &RequestId) -> Result<Option<Request>> {
+    first(
+        connection,
+        "SELECT request.*, requester.name AS requester_name, decider.name AS decided_by_name
+         FROM request JOIN user requester ON requester.id = request.requester
+         LEFT JOIN user decider ON decider.id = request.decided_by
+         WHERE request.id = ?1",
+        [id.as_str()],
+        |row| request(connection, row),
+    )
+}
+
+fn list(connection: &Connection, requester: Option<UserId>, state: Option<RequestState>) -> Result<Vec<Request>> {
+    all(
+        connection,
+        "SELECT request.*, requester.name AS requester_name, decider.name AS decided_by_name
+         FROM request JOIN user requester ON requester.id = request.requester
+         LEFT JOIN user decider ON decider.id = request.decided_by
+         WHERE (?1 IS NULL OR request.requester = ?1) AND (?2 IS NULL OR request.state = ?2)
+         ORDER BY request.number DESC",
+        params![requester.map(|id| id.0), state.map(RequestState::as_str)],
+        |row| request(connection, row),
+    )
+}
+
+fn request(connection: &Connection, row: &Row<'_>) -> Result<Request> {
+    Ok(Request {
+        id: row.parsed("id")?,
+        requester: UserId(row.value("requester")?),
+        requester_name: row.parsed("requester_name")?,
+        description: row.value("description")?,
+        spec: row.value("spec")?,
+        plan: Plan {
+            host: row.value("host")?,
+            host_vcpus: row.value("host_vcpus")?,
+            host_memory: row.size("host_memory")?,
+            vms: plan::vms(connection, row.value("number")?)?,
+        },
+        plan_hash: row.parsed("plan_hash")?,
+        state: row.parsed("state")?,
+        decided_by: row.parsed_opt("decided_by_name")?,
+        reason: row.value("reason")?,
+        created_at: row.time("created_at")?,
+        changed_at: row.time("changed_at")?,
+    })
+}

@@ -1,0 +1,68 @@
+//! Logins.
+
+use async_trait::async_trait;
+use rusqlite::{Row, params};
+
+use super::error::Result;
+use super::row::{Columns, execute, first, now, stored};
+use super::store::Store;
+use super::{audit, user};
+use crate::error;
+use crate::model::{AuditEntry, NewSession, Session, SessionId, Timestamp, TokenHash, User, UserId};
+use crate::repository::SessionRepository;
+
+#[async_trait]
+impl SessionRepository for Store {
+    async fn create(&self, session: NewSession, audit: AuditEntry) -> error::Result<Session> {
+        self.change("recording a login", audit, move |tx| {
+            let NewSession { user, token, expires_at } = session;
+            let (user, created_at) = (user::required(tx, user)?.id, now());
+            let expires_at = stored(expires_at);
+            execute(
+                tx,
+                "DELETE FROM session WHERE user = ?1 AND expires_at <= ?2",
+                params![user.0, created_at.timestamp_micros()],
+            )?;
+            execute(
+                tx,
+                "INSERT INTO session (user, token_hash, created_at, expires_at) VALUES (?1, ?2, ?3, ?4)",
+                params![user.0, token.0, created_at.timestamp_micros(), expires_at.timestamp_micros()],
+            )?;
+            Ok(Session { id: SessionId(tx.last_insert_rowid()), user, created_at, expires_at })
+        })
+        .await
+    }
+
+    async fn by_token(&self, token: TokenHash, now: Timestamp) -> error::Result<Option<(Session, User)>> {
+        self.read("reading a login", move |connection| {
+            let found = first(
+                connection,
+                "SELECT id, user, created_at, expires_at FROM session WHERE token_hash = ?1 AND expires_at > ?2",
+                params![token.0, now.timestamp_micros()],
+                session,
+            )?;
+            found.map(|session| Ok((user::required(connection, session.user)?, session))).transpose()
+        })
+        .await
+        .map(|found| found.map(|(user, session)| (session, user)))
+    }
+
+    async fn delete(&self, id: SessionId, audit: AuditEntry) -> error::Result<()> {
+        self.write("ending a login", move |tx| {
+            if execute(tx, "DELETE FROM session WHERE id = ?1", [id.0])? > 0 {
+                audit::append(tx, &audit)?;
+            }
+            Ok(())
+        })
+        .await
+    }
+}
+
+fn session(row: &Row<'_>) -> Result<Session> {
+    Ok(Session {
+        id: SessionId(row.value("id")?),
+        user: UserId(row.value("user")?),
+        created_at: row.time("created_at")?,
+        expires_at: row.time("expires_at")?,
+    })
+}

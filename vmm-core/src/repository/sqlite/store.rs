@@ -1,0 +1,233 @@
+//! Connections: one that writes, several that read, all used off the async threads.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use tokio::sync::Semaphore;
+
+use super::error::Result;
+use super::{audit, schema};
+use crate::blocking;
+use crate::error::{self, Error, Part};
+use crate::model::{AuditEntry, DeskId};
+
+/// SQLite lets readers work beside the writer, and a read takes well under a millisecond.
+const READERS: usize = 4;
+/// How long to wait for another process that writes.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+const CACHED_STATEMENTS: usize = 128;
+
+/// The connections to one file.
+pub(super) struct Store {
+    path: PathBuf,
+    writer: Arc<tokio::sync::Mutex<Connection>>,
+    readers: Arc<Readers>,
+    permits: Arc<Semaphore>,
+}
+
+impl Store {
+    /// Opens the file, making or migrating it as needed. Blocks.
+    pub(super) fn open(path: &Path) -> error::Result<(Self, DeskId)> {
+        // Readers are opened later, when the process may stand elsewhere; and SQLite reads names like `:memory:` its own way.
+        let path = std::path::absolute(path).map_err(|error| Error::unavailable(Part::Database, error))?;
+        schema::create(&path)?;
+        let mut writer = connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        // Only now, so that another program's database is refused as it was.
+        let desk = schema::migrate(&mut writer)?;
+        write_ahead(&writer)?;
+        let readers = Arc::new(Readers { path: path.clone(), idle: Mutex::default() });
+        let writer = Arc::new(tokio::sync::Mutex::new(writer));
+        Ok((Self { path, writer, readers, permits: Arc::new(Semaphore::new(READERS)) }, desk))
+    }
+
+    /// Runs queries that all see the same moment.
+    pub(super) async fn read<T: Send + 'static>(
+        &self,
+        context: &'static str,
+        operation: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
+    ) -> error::Result<T> {
+        let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|error| closed(&error))?;
+        let readers = Arc::clone(&self.readers);
+        blocking::run(context, move || {
+            let mut connection = readers.take()?;
+            let result = one_moment(&mut connection, operation);
+            readers.give_back(connection);
+            drop(permit);
+            Ok(result?)
+        })
+        .await
+    }
+
+    /// Runs changes that all happen or none.
+    pub(super) async fn write<T: Send + 'static>(
+        &self,
+        context: &'static str,
+        operation: impl FnOnce(&Transaction<'_>) -> Result<T> + Send + 'static,
+    ) -> error::Result<T> {
+        // Waiting happens here and not on a blocking thread, so that a queue of writers holds no threads.
+        let mut writer = Arc::clone(&self.writer).lock_owned().await;
+        blocking::run(context, move || Ok(all_or_nothing(&mut writer, operation)?)).await
+    }
+
+    /// Runs changes together with their audit row.
+    pub(super) async fn change<T: Send + 'static>(
+        &self,
+        context: &'static str,
+        entry: AuditEntry,
+        operation: impl FnOnce(&Transaction<'_>) -> Result<T> + Send + 'static,
+    ) -> error::Result<T> {
+        self.write(context, move |transaction| {
+            let value = operation(transaction)?;
+            audit::append(transaction, &entry)?;
+            Ok(value)
+        })
+        .await
+    }
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+/// Read-only connections that nobody uses right now.
+struct Readers {
+    path: PathBuf,
+    idle: Mutex<Vec<Connection>>,
+}
+
+impl Readers {
+    fn take(&self) -> Result<Connection> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        idle.map_or_else(|| connect(&self.path, OpenFlags::SQLITE_OPEN_READ_ONLY), Ok)
+    }
+
+    fn give_back(&self, connection: Connection) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+    }
+}
+
+fn connect(path: &Path, mode: OpenFlags) -> Result<Connection> {
+    let connection = Connection::open_with_flags(path, mode | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
+    connection.pragma_update(None, "foreign_keys", true)?;
+    // FULL, not NORMAL: with a write-ahead log NORMAL loses the last acknowledged writes in a power cut.
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    Ok(connection)
+}
+
+/// Switches to the write-ahead log. The switch needs the file alone and does not wait by itself.
+fn write_ahead(connection: &Connection) -> Result<()> {
+    let deadline = std::time::Instant::now() + BUSY_TIMEOUT;
+    loop {
+        match connection.pragma_update(None, "journal_mode", "WAL") {
+            Err(error)
+                if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy)
+                    && std::time::Instant::now() < deadline =>
+            {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            result => return Ok(result?),
+        }
+    }
+}
+
+fn one_moment<T>(connection: &mut Connection, operation: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+    let transaction = connection.transaction()?;
+    let value = operation(&transaction)?;
+    transaction.commit()?;
+    Ok(value)
+}
+
+fn all_or_nothing<T>(connection: &mut Connection, operation: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
+    // IMMEDIATE takes the write lock before the first read; a deferred one may find it taken after it has read, and
+    // then no waiting helps.
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let value = operation(&transaction)?;
+    transaction.commit()?;
+    Ok(value)
+}
+
+fn closed(error: &tokio::sync::AcquireError) -> Error {
+    Error::unavailable(Part::Desk, error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Outcome;
+    use crate::repository::AuditRepository;
+
+    fn entry() -> AuditEntry {
+        AuditEntry {
+            user: None,
+            actor: "vmm".to_owned(),
+            action: "test",
+            target: String::new(),
+            outcome: Outcome::Done,
+            detail: "x".repeat(100_000),
+            finishes: None,
+        }
+    }
+
+    async fn set_pages(store: &Store, limit: u32) {
+        let set = store.write("setting a limit", move |tx| {
+            Ok(tx.query_row(&format!("PRAGMA max_page_count = {limit}"), [], |row| row.get::<_, i64>(0))?)
+        });
+        set.await.expect("a limit");
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_is_unavailable_loses_nothing_and_passes() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (store, _) = Store::open(&directory.path().join("vmm.db")).expect("a new file");
+        set_pages(&store, 200).await;
+        let mut recorded = 0;
+        let refused = loop {
+            match store.record(entry()).await {
+                Ok(_) => recorded += 1,
+                Err(error) => break error,
+            }
+        };
+        assert!(matches!(refused, Error::Unavailable { part: Part::Database, .. }), "{refused:?}");
+        assert!(refused.to_string().contains("disk is full"), "{refused}");
+        assert_eq!(store.list(&Default::default()).await.expect("reading goes on").len(), recorded);
+        set_pages(&store, 1_000_000).await;
+        store.record(entry()).await.expect("there is room again");
+        assert_eq!(store.verify().await.expect("an answer"), None);
+    }
+
+    #[tokio::test]
+    async fn a_panic_in_an_operation_changes_nothing_and_passes() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (store, _) = Store::open(&directory.path().join("vmm.db")).expect("a new file");
+        for _ in 0..2 * READERS {
+            let read = store.read::<()>("panicking", |_| panic!("on purpose"));
+            assert!(matches!(read.await, Err(Error::Internal { .. })));
+        }
+        let written = store.write::<()>("panicking", |tx| {
+            audit::append(tx, &entry())?;
+            panic!("on purpose")
+        });
+        assert!(matches!(written.await, Err(Error::Internal { .. })));
+        assert_eq!(store.list(&Default::default()).await.expect("an answer"), []);
+        store.record(entry()).await.expect("the writer goes on");
+    }
+
+    #[tokio::test]
+    async fn a_commit_waits_for_the_disk() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (store, _) = Store::open(&directory.path().join("vmm.db")).expect("a new file");
+        let settings = store.write("reading settings", |tx| {
+            let journal: String = tx.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
+            let synchronous: i64 = tx.pragma_query_value(None, "synchronous", |row| row.get(0))?;
+            let foreign_keys: bool = tx.pragma_query_value(None, "foreign_keys", |row| row.get(0))?;
+            Ok((journal, synchronous, foreign_keys))
+        });
+        assert_eq!(settings.await.expect("an answer"), ("wal".to_owned(), 2, true));
+    }
+}

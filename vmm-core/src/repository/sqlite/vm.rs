@@ -1,0 +1,213 @@
+//! Machines.
+
+use std::net::IpAddr;
+
+use async_trait::async_trait;
+use rusqlite::{Connection, Row, Transaction, params};
+use uuid::Uuid;
+
+use super::error::{Error, Result};
+use super::row::{Columns, all, execute, first};
+use super::store::Store;
+use super::{disk, job};
+use crate::error::{self, Kind};
+use crate::model::{
+    AuditEntry, GroupName, JobId, NewJob, OsId, PlannedVm, RequestId, Timestamp, UserId, Vm, VmFilter, VmId, VmName,
+    VmStatus,
+};
+use crate::repository::VmRepository;
+
+#[async_trait]
+impl VmRepository for Store {
+    async fn by_id(&self, id: VmId) -> error::Result<Option<Vm>> {
+        self.read("reading a machine", move |connection| by_id(connection, id)).await
+    }
+
+    async fn by_name(&self, name: &VmName) -> error::Result<Option<Vm>> {
+        let name = name.clone();
+        self.read("reading a machine", move |connection| {
+            let sql = "SELECT vm.*, user.name AS user_name FROM vm JOIN user ON user.id = vm.user WHERE vm.name = ?1";
+            first(connection, sql, [name.as_str()], vm)
+        })
+        .await
+    }
+
+    async fn list(&self, filter: &VmFilter) -> error::Result<Vec<Vm>> {
+        let filter = filter.clone();
+        self.read("listing machines", move |connection| list(connection, &filter)).await
+    }
+
+    async fn observe(&self, seen: Vec<(Uuid, VmStatus, Option<IpAddr>)>) -> error::Result<()> {
+        self.write("recording what was seen", move |tx| {
+            seen.iter().filter(|(_, status, _)| *status != VmStatus::Request).try_for_each(|seen| observe(tx, seen))
+        })
+        .await
+    }
+
+    async fn start_delete(&self, id: VmId, job: NewJob, audit: AuditEntry) -> error::Result<JobId> {
+        self.change("starting a removal", audit, move |tx| {
+            let vm = by_id(tx, id)?.ok_or_else(|| error::Error::not_found(Kind::Vm, id))?;
+            refuse_while_made(tx, &vm)?;
+            job::insert(tx, &job)
+        })
+        .await
+    }
+}
+
+/// Adds a planned machine, with the status `request`, and its disks.
+pub(super) fn insert(
+    tx: &Transaction<'_>,
+    request: &RequestId,
+    user: UserId,
+    planned: &PlannedVm,
+    at: Timestamp,
+) -> Result<()> {
+    let inserted = execute(
+        tx,
+        "INSERT INTO vm (user, group_name, name, hostname, ip, ip_fixed, vcpu, memory, os, status, uuid, mac,
+                         host_key, login, request, description, created_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+        params![
+            user.0,
+            planned.group_name.as_ref().map(GroupName::as_str),
+            planned.name.as_str(),
+            planned.hostname.as_str(),
+            planned.ip.map(|ip| ip.to_string()),
+            planned.ip.is_some(),
+            planned.vcpu,
+            planned.memory,
+            planned.os.0,
+            VmStatus::Request.as_str(),
+            planned.uuid.to_string(),
+            planned.mac.to_string(),
+            planned.host_key.to_string(),
+            planned.login.as_str(),
+            request.as_str(),
+            planned.description,
+            at.timestamp_micros(),
+        ],
+    );
+    match inserted {
+        Ok(_) => {}
+        Err(error) if error.is_taken() => return Err(taken(tx, planned)?),
+        Err(error) => return Err(error),
+    }
+    let id = VmId(tx.last_insert_rowid());
+    planned.disks.iter().try_for_each(|planned| disk::insert(tx, id, planned))
+}
+
+/// Removes the rows of a request's machines that do not exist yet, and thereby frees their names.
+pub(super) fn remove_requested(tx: &Transaction<'_>, request: &RequestId) -> Result<()> {
+    execute(tx, "DELETE FROM vm WHERE request = ?1 AND status = 'request'", [request.as_str()])?;
+    Ok(())
+}
+
+/// Records that a machine was made.
+pub(super) fn set_on(tx: &Transaction<'_>, id: VmId) -> Result<()> {
+    execute(tx, "UPDATE vm SET status = 'on' WHERE id = ?1", [id.0]).map(drop)
+}
+
+/// Removes a machine's rows.
+pub(super) fn remove(tx: &Transaction<'_>, id: VmId) -> Result<()> {
+    execute(tx, "DELETE FROM vm WHERE id = ?1", [id.0]).map(drop)
+}
+
+fn by_id(connection: &Connection, id: VmId) -> Result<Option<Vm>> {
+    let sql = "SELECT vm.*, user.name AS user_name FROM vm JOIN user ON user.id = vm.user WHERE vm.id = ?1";
+    first(connection, sql, [id.0], vm)
+}
+
+fn list(connection: &Connection, filter: &VmFilter) -> Result<Vec<Vm>> {
+    let VmFilter { user, group_name, status, request, after, limit } = filter;
+    all(
+        connection,
+        "SELECT vm.*, user.name AS user_name FROM vm JOIN user ON user.id = vm.user
+         WHERE (?1 IS NULL OR vm.user = ?1) AND (?2 IS NULL OR vm.group_name = ?2)
+           AND (?3 IS NULL OR vm.status = ?3) AND (?4 IS NULL OR vm.request = ?4) AND vm.id > ?5
+         ORDER BY vm.id LIMIT ?6",
+        params![
+            user.map(|id| id.0),
+            group_name.as_ref().map(GroupName::as_str),
+            status.map(VmStatus::as_str),
+            request.as_ref().map(RequestId::as_str),
+            after.map_or(0, |id| id.0),
+            limit.map_or(-1, i64::from),
+        ],
+        vm,
+    )
+}
+
+/// Writes nothing when nothing changed: a sweep that sees a thousand machines as they were costs no disk write.
+fn observe(tx: &Transaction<'_>, (uuid, status, ip): &(Uuid, VmStatus, Option<IpAddr>)) -> Result<()> {
+    execute(
+        tx,
+        "UPDATE vm SET status = CASE status WHEN 'request' THEN status ELSE ?2 END,
+                       ip = CASE WHEN ip_fixed THEN ip ELSE coalesce(?3, ip) END
+         WHERE uuid = ?1
+           AND (status NOT IN ('request', ?2) OR (NOT ip_fixed AND ?3 IS NOT NULL AND ip IS NOT ?3))",
+        params![uuid.to_string(), status.as_str(), ip.map(|ip| ip.to_string())],
+    )?;
+    Ok(())
+}
+
+fn refuse_while_made(tx: &Transaction<'_>, vm: &Vm) -> Result<()> {
+    let subject = vm.id.to_string();
+    let reason = if vm.status == VmStatus::Request && job::stuck_making(tx, vm.id)?.is_none() {
+        "it was asked for and does not exist yet; cancel its request instead".to_owned()
+    } else if let Some(job) = job::open_on(tx, "delete-vm", &subject)? {
+        format!("job {job} is removing it already")
+    } else if let Some(job) = job::open_on(tx, "create-vm", &subject)? {
+        format!("job {job} is still making it; wait for it or cancel it")
+    } else {
+        return Ok(());
+    };
+    Err(error::Error::conflict(Kind::Vm, &vm.name, reason).into())
+}
+
+/// Says which of a planned machine's unique values is taken, and by whose machine.
+fn taken(tx: &Transaction<'_>, planned: &PlannedVm) -> Result<Error> {
+    let PlannedVm { name, uuid, mac, ip, .. } = planned;
+    let values = [
+        ("name", "vm.name = ?1", Some(name.to_string())),
+        ("address", "vm.ip_fixed AND vm.ip = ?1", ip.map(|ip| ip.to_string())),
+        ("hardware address", "vm.mac = ?1", Some(mac.to_string())),
+        ("domain id", "vm.uuid = ?1", Some(uuid.to_string())),
+    ];
+    for (what, condition, value) in values {
+        let Some(value) = value else { continue };
+        let sql = format!(
+            "SELECT vm.name, user.name AS owner FROM vm JOIN user ON user.id = vm.user WHERE {condition} LIMIT 1"
+        );
+        let holder =
+            first(tx, &sql, [&value], |row| Ok((row.value::<String>("name")?, row.value::<String>("owner")?)))?;
+        if let Some((vm, owner)) = holder {
+            let reason = format!("its {what} {value} is taken by vm {vm} of user {owner}");
+            return Ok(error::Error::conflict(Kind::Vm, name, reason).into());
+        }
+    }
+    Ok(error::Error::conflict(Kind::Vm, name, "one of its values is taken").into())
+}
+
+fn vm(row: &Row<'_>) -> Result<Vm> {
+    Ok(Vm {
+        id: VmId(row.value("id")?),
+        user: UserId(row.value("user")?),
+        user_name: row.parsed("user_name")?,
+        group_name: row.parsed_opt("group_name")?,
+        name: row.parsed("name")?,
+        hostname: row.parsed("hostname")?,
+        ip: row.parsed_opt("ip")?,
+        ip_fixed: row.value("ip_fixed")?,
+        vcpu: row.value("vcpu")?,
+        memory: row.value("memory")?,
+        os: OsId(row.value("os")?),
+        status: row.parsed("status")?,
+        uuid: row.parsed("uuid")?,
+        mac: row.parsed("mac")?,
+        host_key: row.parsed("host_key")?,
+        login: row.parsed("login")?,
+        request: row.parsed_opt("request")?,
+        description: row.value("description")?,
+        created_at: row.time("created_at")?,
+    })
+}

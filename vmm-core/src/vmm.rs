@@ -1,0 +1,105 @@
+//! The one door: everything that can be done with a desk is a method of [`Vmm`].
+
+mod gate;
+
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+
+use crate::config::Settings;
+use crate::hypervisor::Hypervisor;
+use crate::password::Passwords;
+use crate::policy::{Policy, RolePolicy};
+use crate::remote::RemoteExec;
+use crate::repository::Repository;
+use crate::secrets::{MasterKey, Secrets};
+
+pub(crate) use gate::Desk;
+
+/// A desk. Cheap to clone; all clones are the same desk.
+///
+/// Every operation takes the [`Actor`](crate::Actor) who asks, is decided on by the [`Policy`], and, if it changes
+/// something, leaves a row in the audit log.
+#[derive(Clone)]
+pub struct Vmm {
+    // Private to this module and its gate: an operation reaches the backends through the gate or not at all.
+    parts: Arc<Parts>,
+}
+
+struct Parts {
+    repository: Arc<dyn Repository>,
+    hypervisor: Arc<dyn Hypervisor>,
+    remote: Arc<dyn RemoteExec>,
+    policy: Arc<dyn Policy>,
+    secrets: Secrets,
+    passwords: Passwords,
+    settings: Settings,
+    work: Notify,
+}
+
+impl Vmm {
+    /// Puts a desk together from its parts.
+    pub fn builder(
+        repository: Arc<dyn Repository>,
+        hypervisor: Arc<dyn Hypervisor>,
+        remote: Arc<dyn RemoteExec>,
+        secrets: MasterKey,
+    ) -> VmmBuilder {
+        VmmBuilder {
+            repository,
+            hypervisor,
+            remote,
+            secrets,
+            policy: Arc::new(RolePolicy),
+            settings: Settings::default(),
+        }
+    }
+}
+
+impl std::fmt::Debug for Vmm {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Vmm").field("desk", &self.parts.repository.desk()).finish_non_exhaustive()
+    }
+}
+
+/// Puts a desk together; see [`Vmm::builder`].
+pub struct VmmBuilder {
+    repository: Arc<dyn Repository>,
+    hypervisor: Arc<dyn Hypervisor>,
+    remote: Arc<dyn RemoteExec>,
+    secrets: MasterKey,
+    policy: Arc<dyn Policy>,
+    settings: Settings,
+}
+
+impl VmmBuilder {
+    /// Another policy than [`RolePolicy`].
+    #[must_use]
+    pub fn policy(self, policy: Arc<dyn Policy>) -> Self {
+        Self { policy, ..self }
+    }
+
+    /// Other settings than the default.
+    #[must_use]
+    pub fn settings(self, settings: Settings) -> Self {
+        Self { settings, ..self }
+    }
+
+    /// The desk. Its jobs wait until [`Vmm::work`] runs.
+    pub fn build(self) -> Vmm {
+        let Self { repository, hypervisor, remote, secrets, policy, settings } = self;
+        let secrets = Secrets::new(&secrets, repository.desk());
+        Vmm {
+            parts: Arc::new(Parts {
+                repository,
+                hypervisor,
+                remote,
+                policy,
+                secrets,
+                passwords: Passwords::default(),
+                settings,
+                work: Notify::new(),
+            }),
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! The only way from an operation to the backends.
+//!
+//! An operation names its [`Action`] and [`Target`]; the gate asks the policy, hands out a [`Desk`], and sees to the
+//! audit row: [`Vmm::change`] for what changes records alone, [`Vmm::effect`] for what changes something outside.
+
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+use tracing::warn;
+
+use super::{Parts, Vmm};
+use crate::config::Settings;
+use crate::error::{Error, Kind, Result};
+use crate::hypervisor::Hypervisor;
+use crate::model::{AuditEntry, AuditId, Job, JobId, Outcome, Request, RequestId, User, UserName, Vm, VmName};
+use crate::password::Passwords;
+use crate::policy::{Action, Actor, Target};
+use crate::remote::RemoteExec;
+use crate::repository::Repository;
+use crate::secrets::Secrets;
+
+/// The backends, for somebody who passed the gate.
+#[derive(Clone)]
+pub(crate) struct Desk {
+    parts: Arc<Parts>,
+}
+
+impl Desk {
+    pub(crate) fn repository(&self) -> &dyn Repository {
+        self.parts.repository.as_ref()
+    }
+
+    pub(crate) fn hypervisor(&self) -> &dyn Hypervisor {
+        self.parts.hypervisor.as_ref()
+    }
+
+    pub(crate) fn remote(&self) -> &dyn RemoteExec {
+        self.parts.remote.as_ref()
+    }
+
+    pub(crate) fn secrets(&self) -> &Secrets {
+        &self.parts.secrets
+    }
+
+    pub(crate) fn passwords(&self) -> &Passwords {
+        &self.parts.passwords
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.parts.settings
+    }
+
+    /// Woken when there is a job to do.
+    pub(crate) fn work(&self) -> &Notify {
+        &self.parts.work
+    }
+}
+
+/// Looks records up by name, to know whose they are before the policy is asked. Nothing of it reaches the caller.
+pub(crate) struct Lookup<'a> {
+    repository: &'a dyn Repository,
+}
+
+impl Lookup<'_> {
+    pub(crate) async fn user(&self, name: &UserName) -> Result<User> {
+        self.repository.users().by_name(name).await?.ok_or_else(|| Error::not_found(Kind::User, name))
+    }
+
+    pub(crate) async fn vm(&self, name: &VmName) -> Result<Vm> {
+        self.repository.vms().by_name(name).await?.ok_or_else(|| Error::not_found(Kind::Vm, name))
+    }
+
+    pub(crate) async fn request(&self, id: &RequestId) -> Result<Request> {
+        self.repository.requests().by_id(id).await?.ok_or_else(|| Error::not_found(Kind::Request, id))
+    }
+
+    pub(crate) async fn job(&self, id: JobId) -> Result<Job> {
+        self.repository.jobs().by_id(id).await?.ok_or_else(|| Error::not_found(Kind::Job, id))
+    }
+}
+
+impl Vmm {
+    /// Look-ups for an actor who is somebody.
+    pub(crate) fn lookup(&self, actor: &Actor) -> Result<Lookup<'_>> {
+        match actor {
+            Actor::Anonymous => Err(Error::Unauthenticated),
+            Actor::User { .. } | Actor::System => Ok(Lookup { repository: self.parts.repository.as_ref() }),
+        }
+    }
+
+    /// The backends for vmm's own work, which nobody asked for at this moment: jobs, sweeps, logins.
+    pub(crate) fn own_work(&self) -> Desk {
+        Desk { parts: Arc::clone(&self.parts) }
+    }
+
+    /// Whether the policy allows this. Leaves no trace.
+    pub(crate) fn allows(&self, actor: &Actor, action: Action, target: &Target) -> bool {
+        self.parts.policy.allows(actor, action, target)
+    }
+
+    /// The way in for what changes nothing.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`] for nobody, [`Error::Forbidden`] if the policy says no.
+    pub(crate) fn read(&self, actor: &Actor, action: Action, target: &Target) -> Result<Desk> {
+        if self.allows(actor, action, target) { Ok(self.own_work()) } else { Err(refusal(actor, action)) }
+    }
+
+    /// The way in for what changes records. The operation hands its [`AuditEntry`] to the one repository method that
+    /// makes the change, which writes both in one transaction. A refusal or failure is recorded here.
+    pub(crate) async fn change<T, F>(
+        &self,
+        actor: &Actor,
+        action: Action,
+        target: Target,
+        operation: impl FnOnce(Desk, AuditEntry) -> F + Send,
+    ) -> Result<T>
+    where
+        F: Future<Output = Result<T>> + Send,
+    {
+        let entry = self.enter(actor, action, &target).await?;
+        let result = operation(self.own_work(), entry.clone()).await;
+        if let Err(error) = &result {
+            self.record_failure(entry, error, None).await;
+        }
+        result
+    }
+
+    /// The way in for what has an effect outside the records. That it begins is recorded before it does; if that is
+    /// not possible, it does not begin.
+    pub(crate) async fn effect<T, F>(
+        &self,
+        actor: &Actor,
+        action: Action,
+        target: Target,
+        detail: String,
+        operation: impl FnOnce(Desk) -> F + Send,
+    ) -> Result<T>
+    where
+        F: Future<Output = Result<T>> + Send,
+    {
+        let entry = AuditEntry { detail, ..self.enter(actor, action, &target).await? };
+        let audit = self.parts.repository.audit();
+        let started = audit.record(AuditEntry { outcome: Outcome::Started, ..entry.clone() }).await?;
+        let result = operation(self.own_work()).await;
+        match &result {
+            Ok(_) => {
+                let end = AuditEntry { finishes: Some(started), ..entry };
+                if let Err(error) = audit.record(end).await {
+                    warn!(%error, "the end of an operation could not be recorded");
+                }
+            }
+            Err(error) => self.record_failure(entry, error, Some(started)).await,
+        }
+        result
+    }
+
+    async fn enter(&self, actor: &Actor, action: Action, target: &Target) -> Result<AuditEntry> {
+        let entry = AuditEntry {
+            user: actor.user_id(),
+            actor: actor.to_string(),
+            action: action.as_str(),
+            target: target.label.clone(),
+            outcome: Outcome::Done,
+            detail: String::new(),
+            finishes: None,
+        };
+        if self.allows(actor, action, target) {
+            return Ok(entry);
+        }
+        self.parts.repository.audit().record(AuditEntry { outcome: Outcome::Denied, ..entry }).await?;
+        Err(refusal(actor, action))
+    }
+
+    async fn record_failure(&self, entry: AuditEntry, error: &Error, finishes: Option<AuditId>) {
+        let entry = AuditEntry { outcome: Outcome::Failed, detail: error.to_string(), finishes, ..entry };
+        if let Err(error) = self.parts.repository.audit().record(entry).await {
+            warn!(%error, "the failure of an operation could not be recorded");
+        }
+    }
+}
+
+fn refusal(actor: &Actor, action: Action) -> Error {
+    match actor {
+        Actor::Anonymous => Error::Unauthenticated,
+        Actor::User { .. } | Actor::System => Error::Forbidden { actor: actor.to_string(), action: action.phrase() },
+    }
+}
