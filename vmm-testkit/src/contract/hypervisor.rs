@@ -1,0 +1,61 @@
+//! What every [`Hypervisor`](vmm_core::hypervisor::Hypervisor) promises.
+//!
+//! A backend gives a factory of [`Subject`]s to [`hypervisor_contract!`](crate::hypervisor_contract) and gets a test
+//! for each promise. Parts that the host says it cannot do must be refused as unsupported.
+
+mod domains;
+mod hosts;
+mod subject;
+mod volumes;
+
+pub use self::domains::*;
+pub use self::hosts::*;
+pub use self::subject::{Subject, hold};
+pub use self::volumes::*;
+
+/// Makes a test of each promise. The factory is an `async fn(&str) -> Option<Subject>`; it gets the promise's name,
+/// and answers `None` when it has said why the test cannot run.
+#[macro_export]
+macro_rules! hypervisor_contract {
+    ($factory:path) => {
+        $crate::hypervisor_contract! { @ $factory:
+            a_host_says_what_it_is_and_has
+            a_new_desk_has_nothing
+            defining_is_safe_to_repeat_and_starts_nothing
+            a_taken_name_is_a_conflict
+            a_taken_id_is_a_conflict
+            only_a_stopped_domain_can_be_described_anew
+            a_domain_needs_its_volumes
+            starting_and_stopping_are_safe_to_repeat
+            calls_that_do_not_fit_the_state_are_conflicts
+            what_is_missing_is_not_found_and_removing_it_is_fine
+            domains_are_listed_in_order_of_name
+            many_may_do_the_same_at_once
+            the_domains_of_another_desk_are_foreign
+            figures_are_those_of_a_running_domain
+            a_stopped_domain_has_no_address
+            a_console_is_empty_until_the_domain_starts
+            creating_a_volume_is_safe_to_repeat
+            a_volume_of_another_description_is_a_conflict
+            an_overlay_is_at_least_as_large_as_what_it_stands_on
+            deleting_a_volume_is_safe_to_repeat
+            volumes_are_listed_in_order_of_name
+            importing_is_safe_to_repeat
+            an_image_that_does_not_stand_alone_is_refused
+            writing_replaces
+            reserving_and_releasing_are_safe_to_repeat
+            a_reservation_that_clashes_is_a_conflict
+            an_address_outside_the_network_is_refused
+        }
+    };
+    (@ $factory:path: $($promise:ident)+) => {
+        $(
+            #[tokio::test(flavor = "multi_thread")]
+            async fn $promise() {
+                use $crate::contract::hypervisor as contract;
+                let subject = $factory(stringify!($promise)).await;
+                contract::hold(subject, |subject| async move { contract::$promise(&subject).await }).await;
+            }
+        )+
+    };
+}

@@ -1,0 +1,185 @@
+//! The hypervisor under test, with names that no other test uses.
+
+use std::future::Future;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use uuid::Uuid;
+use vmm_core::Error;
+use vmm_core::hypervisor::{Capabilities, DomainSpec, Hypervisor, NewVolume, Reservation};
+use vmm_core::model::{DeskId, MacAddress, VmName, VolumeName};
+
+/// Gives each test of this process addresses of its own.
+static NEXT_ADDRESS: AtomicU32 = AtomicU32::new(0);
+
+/// A hypervisor that a promise is held against.
+#[derive(Clone)]
+pub struct Subject {
+    /// As the desk of the test sees it.
+    pub hypervisor: Arc<dyn Hypervisor>,
+    /// That desk.
+    pub desk: DeskId,
+    /// The same host as another desk sees it, with that desk; `None` where no host has two.
+    pub other: Option<(Arc<dyn Hypervisor>, DeskId)>,
+    /// Keeps alive what the hypervisor needs, like a temporary directory.
+    pub(super) _keep: Arc<dyn Send + Sync>,
+}
+
+impl Subject {
+    /// A hypervisor and what it needs to live.
+    pub fn new(hypervisor: impl Hypervisor + 'static, desk: DeskId, keep: impl Send + Sync + 'static) -> Self {
+        Self { hypervisor: Arc::new(hypervisor), desk, other: None, _keep: Arc::new(keep) }
+    }
+
+    /// Adds another desk on the same host.
+    #[must_use]
+    pub fn with_other(mut self, hypervisor: impl Hypervisor + 'static, desk: DeskId) -> Self {
+        self.other = Some((Arc::new(hypervisor), desk));
+        self
+    }
+
+    /// A name that only this test uses.
+    pub fn name(&self, name: &str) -> VmName {
+        VmName::new(format!("{}-{name}", self.prefix())).expect("a short name is valid")
+    }
+
+    /// A volume's name that only this test uses.
+    pub fn volume(&self, name: &str) -> VolumeName {
+        VolumeName::new(format!("{}-{name}", self.prefix())).expect("a short name is valid")
+    }
+
+    fn prefix(&self) -> String {
+        format!("t{}", &self.desk.0.simple().to_string()[..12])
+    }
+
+    /// A hardware address that only this test uses.
+    pub fn mac(&self, index: u8) -> MacAddress {
+        let [a, b, c, d, ..] = *self.desk.0.as_bytes();
+        MacAddress::local([a, b, c, d, index])
+    }
+
+    /// What the host can do.
+    pub async fn capabilities(&self) -> Capabilities {
+        self.hypervisor.host().await.expect("the host answers").capabilities
+    }
+
+    /// An address of the host's network that no other test of this process uses.
+    pub async fn address(&self) -> Ipv4Addr {
+        let subnet = self.hypervisor.host().await.expect("the host answers").subnet.expect("it has a network");
+        // Not always the same ones, since an address stays leased for a while after its guest is gone.
+        let number =
+            std::process::id().wrapping_mul(13).wrapping_add(NEXT_ADDRESS.fetch_add(1, Ordering::Relaxed)) % 200;
+        Ipv4Addr::from(u32::from(subnet.gateway) + 250 - number)
+    }
+
+    /// A domain without disks.
+    pub fn spec(&self, name: &str) -> DomainSpec {
+        let name = self.name(name);
+        let uuid = Uuid::new_v5(&self.desk.0, name.as_str().as_bytes());
+        let mac = MacAddress::local([self.desk.0.as_bytes()[0], uuid.as_bytes()[0], uuid.as_bytes()[1], 1, 1]);
+        DomainSpec {
+            desk: self.desk,
+            uuid,
+            name,
+            description: "made by a test <&>".to_owned(),
+            vcpu: 1,
+            memory: 64,
+            disks: Vec::new(),
+            seed: None,
+            mac,
+        }
+    }
+
+    /// Defines a domain with one empty disk.
+    pub async fn define(&self, name: &str) -> DomainSpec {
+        let volume = self.create(&format!("{name}.qcow2"), 1 << 30).await;
+        let spec = DomainSpec { disks: vec![volume], ..self.spec(name) };
+        self.hypervisor.define(&spec).await.expect("it is defined");
+        spec
+    }
+
+    /// Creates an empty volume.
+    pub async fn create(&self, name: &str, capacity: u64) -> VolumeName {
+        let new = NewVolume { name: self.volume(name), capacity, backing: None };
+        self.hypervisor.create_volume(&new).await.expect("it is created");
+        new.name
+    }
+
+    /// A reservation of an address for the machine of this name.
+    pub fn reservation(&self, name: &str, index: u8, address: Ipv4Addr) -> Reservation {
+        Reservation { mac: self.mac(index), address, name: self.name(name) }
+    }
+
+    /// Removes everything that the test left on the host.
+    pub async fn clean(&self) {
+        clean_domains(&self.hypervisor).await;
+        if let Some((other, _)) = &self.other {
+            clean_domains(other).await;
+        }
+        for volume in self.hypervisor.volumes().await.unwrap_or_default() {
+            if volume.name.as_str().starts_with(&self.prefix()) {
+                complain(self.hypervisor.delete_volume(&volume.name).await);
+            }
+        }
+        for reservation in self.hypervisor.reservations().await.unwrap_or_default() {
+            if reservation.name.as_str().starts_with(&self.prefix()) {
+                complain(self.hypervisor.release_address(reservation.mac).await);
+            }
+        }
+    }
+}
+
+async fn clean_domains(hypervisor: &Arc<dyn Hypervisor>) {
+    for domain in hypervisor.domains().await.unwrap_or_default() {
+        complain(hypervisor.stop(domain.uuid).await);
+        complain(hypervisor.undefine(domain.uuid).await);
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "the test has its own verdict, which this must not hide")]
+fn complain(result: vmm_core::Result<()>) {
+    if let Err(error) = result {
+        eprintln!("cleaning up after a test: {error}");
+    }
+}
+
+/// Holds a promise against a subject, and cleans up whether it was kept or not.
+///
+/// # Panics
+/// When the promise is broken.
+pub async fn hold<F>(subject: Option<Subject>, promise: impl FnOnce(Subject) -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let Some(subject) = subject else { return };
+    let outcome = tokio::spawn(promise(subject.clone())).await;
+    subject.clean().await;
+    if let Err(error) = outcome {
+        std::panic::resume_unwind(error.into_panic());
+    }
+}
+
+/// Asserts that a call does not fit the present state.
+#[track_caller]
+pub(super) fn assert_conflict<T: std::fmt::Debug>(result: &vmm_core::Result<T>) {
+    assert!(matches!(result, Err(Error::Conflict { .. })), "not a conflict: {result:?}");
+}
+
+/// Asserts that there is no such thing.
+#[track_caller]
+pub(super) fn assert_not_found<T: std::fmt::Debug>(result: &vmm_core::Result<T>) {
+    assert!(matches!(result, Err(Error::NotFound { .. })), "not missing: {result:?}");
+}
+
+/// Asserts that the input was refused.
+#[track_caller]
+pub(super) fn assert_invalid<T: std::fmt::Debug>(result: &vmm_core::Result<T>) {
+    assert!(matches!(result, Err(Error::Invalid(_))), "not refused: {result:?}");
+}
+
+/// Asserts that the backend says it cannot do this.
+#[track_caller]
+pub(super) fn assert_unsupported<T: std::fmt::Debug>(result: &vmm_core::Result<T>) {
+    assert!(matches!(result, Err(Error::Unsupported(_))), "not unsupported: {result:?}");
+}

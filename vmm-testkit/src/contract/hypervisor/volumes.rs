@@ -1,0 +1,133 @@
+//! Promises about volumes.
+
+use std::path::Path;
+
+use vmm_core::hypervisor::NewVolume;
+use vmm_core::model::VolumeName;
+
+use super::subject::{Subject, assert_conflict, assert_invalid, assert_not_found, assert_unsupported};
+use crate::image::{empty_qcow2, put};
+
+const GIB: u64 = 1 << 30;
+
+fn new(name: VolumeName, capacity: u64, backing: Option<&VolumeName>) -> NewVolume {
+    NewVolume { name, capacity, backing: backing.cloned() }
+}
+
+/// The same volume twice is one volume.
+pub async fn creating_a_volume_is_safe_to_repeat(subject: &Subject) {
+    let base = subject.create("base.qcow2", GIB).await;
+    let overlay = new(subject.volume("overlay.qcow2"), 2 * GIB, Some(&base));
+    let first = subject.hypervisor.create_volume(&overlay).await.expect("it is created");
+    let second = subject.hypervisor.create_volume(&overlay).await.expect("it is there");
+    assert_eq!(first, second);
+    assert_eq!((first.name, first.capacity), (overlay.name, 2 * GIB));
+    assert!(!first.path.is_empty());
+}
+
+/// Another size or another base under a taken name changes nothing.
+pub async fn a_volume_of_another_description_is_a_conflict(subject: &Subject) {
+    let base = subject.create("base.qcow2", GIB).await;
+    let other = subject.create("other.qcow2", GIB).await;
+    let overlay = new(subject.volume("overlay.qcow2"), GIB, Some(&base));
+    let first = subject.hypervisor.create_volume(&overlay).await.expect("it is created");
+    for (capacity, backing) in [(2 * GIB, Some(&base)), (GIB, Some(&other)), (GIB, None)] {
+        let clash = new(overlay.name.clone(), capacity, backing);
+        assert_conflict(&subject.hypervisor.create_volume(&clash).await);
+    }
+    assert_eq!(subject.hypervisor.create_volume(&overlay).await.expect("it is there"), first);
+}
+
+/// And what it stands on must exist.
+pub async fn an_overlay_is_at_least_as_large_as_what_it_stands_on(subject: &Subject) {
+    let base = subject.create("base.qcow2", 2 * GIB).await;
+    let missing = subject.volume("missing.qcow2");
+    let name = subject.volume("overlay.qcow2");
+    assert_invalid(&subject.hypervisor.create_volume(&new(name.clone(), GIB, Some(&base))).await);
+    assert_not_found(&subject.hypervisor.create_volume(&new(name.clone(), GIB, Some(&missing))).await);
+    let volumes = subject.hypervisor.volumes().await.expect("it answers");
+    assert!(volumes.iter().all(|volume| volume.name != name));
+}
+
+/// A missing volume is deleted already.
+pub async fn deleting_a_volume_is_safe_to_repeat(subject: &Subject) {
+    let name = subject.create("disk.qcow2", GIB).await;
+    for _ in 0..2 {
+        subject.hypervisor.delete_volume(&name).await.expect("it is gone");
+    }
+    let volumes = subject.hypervisor.volumes().await.expect("it answers");
+    assert!(volumes.iter().all(|volume| volume.name != name));
+}
+
+/// Each with its size.
+pub async fn volumes_are_listed_in_order_of_name(subject: &Subject) {
+    for (name, size) in [("c", 3 * GIB), ("a", GIB), ("b", 2 * GIB)] {
+        subject.create(name, size).await;
+    }
+    let volumes = subject.hypervisor.volumes().await.expect("it answers");
+    assert!(volumes.is_sorted_by(|a, b| a.name < b.name));
+    let names = ["a", "b", "c"].map(|name| subject.volume(name));
+    let own: Vec<_> = volumes.iter().filter(|volume| names.contains(&volume.name)).collect();
+    assert_eq!(own.iter().map(|volume| volume.capacity).collect::<Vec<_>>(), [GIB, 2 * GIB, 3 * GIB]);
+}
+
+/// A finished copy is kept, one of another size stands in the way.
+pub async fn importing_is_safe_to_repeat(subject: &Subject) {
+    let directory = tempfile::tempdir().expect("a directory");
+    let image = write(&directory, "image.qcow2", &empty_qcow2(GIB));
+    let name = subject.volume("image.qcow2");
+    if !subject.capabilities().await.volume_content {
+        assert_unsupported(&subject.hypervisor.import_volume(&name, &image).await);
+        return;
+    }
+    let first = subject.hypervisor.import_volume(&name, &image).await.expect("it is imported");
+    assert_eq!((&first.name, first.capacity), (&name, GIB));
+    assert_eq!(subject.hypervisor.import_volume(&name, &image).await.expect("it is there"), first);
+    assert!(subject.hypervisor.volumes().await.expect("it answers").contains(&first));
+    let overlay = new(subject.volume("overlay.qcow2"), 2 * GIB, Some(&name));
+    subject.hypervisor.create_volume(&overlay).await.expect("it can stand on the image");
+
+    let other = write(&directory, "other.qcow2", &empty_qcow2(2 * GIB));
+    assert_conflict(&subject.hypervisor.import_volume(&name, &other).await);
+}
+
+/// Before anything of it reaches the host.
+pub async fn an_image_that_does_not_stand_alone_is_refused(subject: &Subject) {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut with_backing = empty_qcow2(GIB);
+    put(&mut with_backing, 8, &512_u64.to_be_bytes());
+    put(&mut with_backing, 16, &11_u32.to_be_bytes());
+    put(&mut with_backing, 512, b"/etc/shadow");
+    for (name, bytes) in [("backing.qcow2", with_backing), ("raw.qcow2", vec![0; 1 << 20])] {
+        let image = write(&directory, name, &bytes);
+        assert_invalid(&subject.hypervisor.import_volume(&subject.volume(name), &image).await);
+    }
+    let missing = directory.path().join("missing.qcow2");
+    assert_invalid(&subject.hypervisor.import_volume(&subject.volume("missing"), &missing).await);
+    let own = subject.volume("");
+    let volumes = subject.hypervisor.volumes().await.expect("it answers");
+    assert!(volumes.iter().all(|volume| !volume.name.as_str().starts_with(own.as_str())));
+}
+
+/// Whatever had the name.
+pub async fn writing_replaces(subject: &Subject) {
+    let name = subject.volume("seed.iso");
+    if !subject.capabilities().await.volume_content {
+        assert_unsupported(&subject.hypervisor.write_volume(&name, b"seed").await);
+        return;
+    }
+    for size in [4096_usize, 2048, 1 << 20] {
+        let volume = subject.hypervisor.write_volume(&name, &vec![7; size]).await.expect("it is written");
+        assert_eq!((volume.name, volume.capacity), (name.clone(), size as u64));
+    }
+    let volumes = subject.hypervisor.volumes().await.expect("it answers");
+    let own: Vec<_> = volumes.iter().filter(|volume| volume.name == name).map(|volume| volume.capacity).collect();
+    assert_eq!(own, [1 << 20]);
+}
+
+fn write(directory: &tempfile::TempDir, name: &str, bytes: &[u8]) -> std::path::PathBuf {
+    let path: &Path = directory.path();
+    let path = path.join(name);
+    std::fs::write(&path, bytes).expect("it is written");
+    path
+}

@@ -1,0 +1,5 @@
+//! One suite for each trait of vmm-core; every backend and every fake passes the same one.
+
+pub mod hypervisor;
+pub mod remote;
+pub mod repository;

@@ -1,0 +1,194 @@
+//! What every [`RemoteExec`] keeps.
+//!
+//! [`remote_contract!`](crate::remote_contract) makes a test of each promise.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use vmm_core::remote::{Command, Endpoint, Exit, Login, Output, RemoteExec};
+use vmm_core::{Error, Part};
+
+use crate::fake::remote::Answer;
+use crate::sshd::{free_address, other_host_key};
+
+const MIB: usize = 1 << 20;
+const EXIT: &str = "exit 7";
+const SIGNAL: &str = "kill -TERM $$";
+const BOTH_BIG: &str = "head -c 1048576 /dev/zero >&2 & head -c 1048576 /dev/zero; wait";
+const ONE_BIG: &str = "head -c 3000000 /dev/zero; echo error >&2";
+const SILENT: &str = "true";
+const READS: &str = "cat; echo end";
+const SLEEPS: &str = "sleep 30";
+const DRIPS: &str = "while true; do echo drip; sleep 0.1; done";
+const ENDLESS: &str = "yes";
+const BYTES: &str = "printf '\\377\\000x'";
+const ECHO: &str = "echo ";
+
+/// The answers of a shell to the commands of this suite, for fakes.
+pub fn answers(line: &str) -> Option<Answer> {
+    Some(match line {
+        EXIT => Answer::code(7),
+        SIGNAL => Answer::stdout("").with_exit(Exit::Signal("TERM".into())),
+        BOTH_BIG => Answer::stdout(vec![0; MIB]).with_stderr(vec![0; MIB]),
+        ONE_BIG => Answer::stdout(vec![0; 3_000_000]).with_stderr("error\n"),
+        SILENT => Answer::stdout(""),
+        READS => Answer::stdout("end\n"),
+        SLEEPS | DRIPS | ENDLESS => Answer::hangs(),
+        BYTES => Answer::stdout([0xff, 0, b'x']),
+        _ => Answer::stdout(format!("{}\n", line.strip_prefix(ECHO)?)),
+    })
+}
+
+/// An implementation and a machine for it.
+#[async_trait]
+pub trait Subject: Send + Sync {
+    /// The implementation.
+    fn remote(&self) -> Arc<dyn RemoteExec>;
+    /// The machine, whose shell is `sh` or knows [`answers`].
+    fn endpoint(&self) -> Endpoint;
+    /// A login that the machine takes.
+    fn login(&self) -> Login;
+    /// A login of the same kind that it refuses.
+    fn wrong_login(&self) -> Login;
+    /// How many proofs of identity the machine has been sent.
+    async fn login_attempts(&self) -> usize;
+}
+
+async fn run(subject: &dyn Subject, command: &Command) -> vmm_core::Result<Output> {
+    subject.remote().run(&subject.endpoint(), &subject.login(), command).await
+}
+
+async fn output(subject: &dyn Subject, line: &str) -> Output {
+    run(subject, &Command::new(line)).await.expect("the command runs")
+}
+
+/// The exit code is a result, whatever it is.
+pub async fn an_exit_code_is_a_result(subject: &dyn Subject) {
+    assert_eq!(output(subject, EXIT).await.exit, Exit::Code(7));
+    assert_eq!(output(subject, SILENT).await.exit, Exit::Code(0));
+}
+
+/// So is the end by a signal.
+pub async fn an_end_by_signal_is_a_result(subject: &dyn Subject) {
+    assert_eq!(output(subject, SIGNAL).await.exit, Exit::Signal("TERM".into()));
+}
+
+/// Much output and much error output at once stop neither.
+pub async fn both_streams_are_drained_together(subject: &dyn Subject) {
+    let output = output(subject, BOTH_BIG).await;
+    assert_eq!((output.stdout.bytes.len(), output.stderr.bytes.len()), (MIB, MIB));
+    assert!(!output.stdout.truncated() && !output.stderr.truncated());
+}
+
+/// Output beyond the limit is counted and not kept; the other stream is not touched by it.
+pub async fn output_is_kept_up_to_the_limit_and_counted_beyond(subject: &dyn Subject) {
+    let command = Command { output_limit: 1000, ..Command::new(ONE_BIG) };
+    let output = run(subject, &command).await.expect("the command runs");
+    assert_eq!((output.stdout.bytes.len(), output.stdout.total), (1000, 3_000_000));
+    assert_eq!(output.stderr.text(), "error\n");
+}
+
+/// A command without output has none.
+pub async fn no_output_is_empty_output(subject: &dyn Subject) {
+    let output = output(subject, SILENT).await;
+    assert_eq!((output.stdout.total, output.stderr.total), (0, 0));
+}
+
+/// A command that reads finds the end of its input at once.
+pub async fn standard_input_is_empty(subject: &dyn Subject) {
+    assert_eq!(output(subject, READS).await.stdout.text(), "end\n");
+}
+
+/// Output need not be text.
+pub async fn bytes_survive(subject: &dyn Subject) {
+    assert_eq!(output(subject, BYTES).await.stdout.bytes, [0xff, 0, b'x']);
+}
+
+/// Silent, dripping and endless commands all end at the deadline, within a second.
+pub async fn the_deadline_holds(subject: &dyn Subject) {
+    for line in [SLEEPS, DRIPS, ENDLESS] {
+        let (began, limit) = (Instant::now(), Duration::from_secs(2));
+        let error = run(subject, &Command::new(line).within(limit)).await.expect_err("it does not end by itself");
+        let took = began.elapsed();
+        assert!(matches!(error, Error::Timeout { after, .. } if after == limit), "{line}: {error}");
+        assert!(limit <= took && took <= limit + Duration::from_secs(1), "{line} took {took:?}");
+    }
+}
+
+/// A machine with another host key gets no proof of identity.
+pub async fn another_host_key_gets_no_credential(subject: &dyn Subject) {
+    let expected = other_host_key();
+    let endpoint = Endpoint { host_key: expected.clone(), ..subject.endpoint() };
+    let error = subject.remote().run(&endpoint, &subject.login(), &Command::new(SILENT)).await.expect_err("refused");
+    let (wanted, shown) = (expected.fingerprint(), subject.endpoint().host_key.fingerprint());
+    assert!(
+        matches!(&error, Error::HostKeyChanged { expected, seen, .. } if *expected == wanted && *seen == shown),
+        "{error}"
+    );
+    assert_eq!(subject.login_attempts().await, 0);
+}
+
+/// A wrong proof is refused, tried once, and not part of the error.
+pub async fn a_wrong_login_is_refused_and_not_retried(subject: &dyn Subject) {
+    let login = subject.wrong_login();
+    let error = subject.remote().run(&subject.endpoint(), &login, &Command::new(SILENT)).await.expect_err("refused");
+    assert!(matches!(&error, Error::LoginRefused { user, .. } if *user == login.user), "{error}");
+    assert_eq!(subject.login_attempts().await, 1);
+}
+
+/// A machine that does not listen is unavailable.
+pub async fn an_unreachable_machine_is_unavailable(subject: &dyn Subject) {
+    let endpoint = Endpoint { address: free_address(), ..subject.endpoint() };
+    let error = subject.remote().run(&endpoint, &subject.login(), &Command::new(SILENT)).await.expect_err("refused");
+    assert!(matches!(error, Error::Unavailable { part: Part::Machine, .. }), "{error}");
+}
+
+/// Many calls at once all get their own answer.
+pub async fn many_calls_at_once_get_their_own_answers(subject: &dyn Subject) {
+    let (endpoint, login) = (subject.endpoint(), subject.login());
+    let mut calls = tokio::task::JoinSet::new();
+    for number in 0..64 {
+        let (remote, endpoint, login) = (subject.remote(), endpoint.clone(), login.clone());
+        calls.spawn(async move {
+            let command = Command::new(format!("{ECHO}{number}"));
+            (number, remote.run(&endpoint, &login, &command).await)
+        });
+    }
+    let answers = calls.join_all().await;
+    assert_eq!(answers.len(), 64);
+    for (number, answer) in answers {
+        assert_eq!(answer.expect("the command runs").stdout.text(), format!("{number}\n"));
+    }
+}
+
+/// Makes one test of each promise. The argument is an async function without arguments that gives a [`Subject`].
+///
+/// [`Subject`]: crate::contract::remote::Subject
+#[macro_export]
+macro_rules! remote_contract {
+    ($subject:path) => {
+        $crate::remote_contract!($subject:
+            an_exit_code_is_a_result,
+            an_end_by_signal_is_a_result,
+            both_streams_are_drained_together,
+            output_is_kept_up_to_the_limit_and_counted_beyond,
+            no_output_is_empty_output,
+            standard_input_is_empty,
+            bytes_survive,
+            the_deadline_holds,
+            another_host_key_gets_no_credential,
+            a_wrong_login_is_refused_and_not_retried,
+            an_unreachable_machine_is_unavailable,
+            many_calls_at_once_get_their_own_answers,
+        );
+    };
+    ($subject:path: $($promise:ident,)+) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $promise() {
+                $crate::contract::remote::$promise(&$subject().await).await;
+            }
+        )+
+    };
+}

@@ -1,0 +1,69 @@
+//! What an [`AuditRepository`](vmm_core::repository::AuditRepository) promises.
+
+use std::sync::Arc;
+
+use vmm_core::model::{AuditEntry, AuditFilter, AuditId, Outcome};
+use vmm_core::repository::Repository;
+
+use crate::sample::{self, Desk};
+
+/// A row reads as it was recorded.
+pub async fn a_row_reads_as_it_was_recorded(repository: Arc<dyn Repository>) {
+    let desk = Desk::make(&repository).await;
+    let started = AuditEntry {
+        user: Some(desk.admin.id),
+        actor: "alice".to_owned(),
+        outcome: Outcome::Started,
+        detail: "a\tdetail with \"quotes\" and ümlauts\0".to_owned(),
+        ..sample::audit("vm.ssh")
+    };
+    let id = repository.audit().record(started.clone()).await.expect("an answer");
+    let ended = AuditEntry { finishes: Some(id), outcome: Outcome::Failed, ..started.clone() };
+    repository.audit().record(ended).await.expect("an answer");
+    let rows = list(&repository, AuditFilter { action: Some("vm.ssh".to_owned()), ..AuditFilter::default() }).await;
+    assert_eq!(rows.iter().map(|row| row.finishes).collect::<Vec<_>>(), [Some(id), None]);
+    let row = &rows[1];
+    assert_eq!((row.id, row.user, &row.actor, row.outcome), (id, started.user, &started.actor, started.outcome));
+    assert_eq!((&*row.action, &row.target, &row.detail), (started.action, &started.target, &started.detail));
+}
+
+/// Rows are listed newest first, by account, by action, and page by page.
+pub async fn rows_are_listed_newest_first(repository: Arc<dyn Repository>) {
+    let desk = Desk::make(&repository).await;
+    let mut ids = Vec::new();
+    for index in 0..5 {
+        let user = (index % 2 == 0).then_some(desk.user.id);
+        let entry = AuditEntry { user, ..sample::audit(if index < 3 { "vm.ssh" } else { "vm.power" }) };
+        ids.push(repository.audit().record(entry).await.expect("an answer"));
+    }
+    let filter = AuditFilter { user: Some(desk.user.id), ..AuditFilter::default() };
+    assert_eq!(found(&repository, filter).await, [ids[4], ids[2], ids[0]]);
+    let filter = AuditFilter { action: Some("vm.ssh".to_owned()), ..AuditFilter::default() };
+    assert_eq!(found(&repository, filter).await, [ids[2], ids[1], ids[0]]);
+    let filter = AuditFilter { before: Some(ids[4]), limit: Some(2), ..AuditFilter::default() };
+    assert_eq!(found(&repository, filter).await, [ids[3], ids[2]]);
+}
+
+/// The hashes of rows that nobody touched fit, also when many wrote at once.
+pub async fn the_chain_of_untouched_rows_fits(repository: Arc<dyn Repository>) {
+    assert_eq!(repository.audit().verify().await.expect("an answer"), None);
+    let writers: Vec<_> = (0..32)
+        .map(|_| {
+            let repository = Arc::clone(&repository);
+            tokio::spawn(async move { repository.audit().record(sample::audit("vm.ssh")).await.expect("an answer") })
+        })
+        .collect();
+    for writer in writers {
+        writer.await.expect("no panic");
+    }
+    assert_eq!(list(&repository, AuditFilter::default()).await.len(), 32);
+    assert_eq!(repository.audit().verify().await.expect("an answer"), None);
+}
+
+async fn list(repository: &Arc<dyn Repository>, filter: AuditFilter) -> Vec<vmm_core::model::AuditRecord> {
+    repository.audit().list(&filter).await.expect("an answer")
+}
+
+async fn found(repository: &Arc<dyn Repository>, filter: AuditFilter) -> Vec<AuditId> {
+    list(repository, filter).await.iter().map(|row| row.id).collect()
+}

@@ -1,0 +1,251 @@
+//! What a [`Repository`] promises. [`repository_contract!`](crate::repository_contract) makes a test of each promise.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use chrono::{Duration, Utc};
+use vmm_core::model::{
+    AuditFilter, Job, JobId, JobKind, JobState, NewSession, Plan, PlanHash, Request, RequestState, TokenHash, UserId,
+    Vm, VmFilter,
+};
+use vmm_core::repository::{Repository, Submitted};
+use vmm_core::{Error, Result};
+
+use crate::sample::{self, Desk};
+
+pub mod audit;
+pub mod disk;
+pub mod job;
+pub mod os;
+pub mod request;
+pub mod session;
+pub mod user;
+pub mod vm;
+
+/// Makes a test of every promise of a repository.
+///
+/// Takes an async function that gives a fresh, empty `Arc<dyn Repository>`. The calling crate needs tokio with its
+/// macros and its multi-threaded runtime.
+#[macro_export]
+macro_rules! repository_contract {
+    ($factory:path) => {
+        $crate::repository_contract!(@resources $factory,
+            user {
+                an_account_reads_as_it_was_made, a_name_has_no_case, a_chat_has_one_account,
+                accounts_are_listed_in_order_of_name, a_new_password_ends_the_logins, a_deleted_account_is_gone,
+                an_account_that_is_named_stays, the_last_admin_stays, an_unknown_account_is_not_found,
+            }
+            session {
+                a_token_is_good_until_it_expires, an_ended_login_is_gone, a_login_needs_an_account,
+                a_login_forgets_the_expired_ones,
+            }
+            os {
+                a_cloud_image_is_imported, an_image_reads_as_it_was_recorded, a_name_and_version_is_taken_once,
+                entries_are_found_by_name_and_version, an_entry_that_is_being_imported_stays,
+                an_entry_that_a_machine_needs_stays,
+            }
+            vm {
+                a_machine_reads_as_it_was_planned, machines_are_listed_by_what_they_are, what_is_seen_is_recorded,
+                what_was_fixed_is_left_alone, a_removal_is_enqueued_once, a_removal_that_failed_can_be_repeated,
+                a_machine_that_was_never_made_is_not_removed, one_removal_wins,
+            }
+            disk { the_system_disk_comes_first, a_path_is_recorded_and_forgotten, disks_go_with_their_machine, }
+            request {
+                a_request_reads_as_it_was_submitted, the_same_submission_again_makes_nothing, an_id_names_one_request,
+                what_is_taken_is_named, a_request_needs_its_person_and_its_catalog, requests_are_listed_newest_first,
+                an_approval_names_the_plan, one_of_64_approvers_wins, approval_or_rejection_wins,
+                a_closed_request_is_over, only_a_pending_request_is_closed, a_changed_plan_returns_for_approval,
+                a_start_enqueues_once, a_failed_request_frees_its_names,
+            }
+            job {
+                one_owner_holds_the_lease, one_of_32_gets_the_lease, a_log_reads_as_it_was_written,
+                a_job_that_is_over_stays_as_it_is, what_is_not_there_is_not_found, a_cancellation_is_a_wish,
+                jobs_are_listed_in_order, the_last_machine_makes_the_request_done,
+                one_machine_that_fails_fails_the_request, a_stuck_job_keeps_the_rows,
+                a_start_that_fails_fails_the_request, a_returned_request_begins_anew,
+            }
+            audit { a_row_reads_as_it_was_recorded, rows_are_listed_newest_first, the_chain_of_untouched_rows_fits, }
+        );
+    };
+    (@resources $factory:path, $($resource:ident { $($promise:ident,)+ })+) => {
+        $($crate::repository_contract!(@promises $factory, $resource, $($promise)+);)+
+    };
+    (@promises $factory:path, $resource:ident, $($promise:ident)+) => {
+        mod $resource {
+            #[allow(unused_imports)]
+            use super::*;
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $promise() {
+                    $crate::contract::repository::$resource::$promise($factory().await).await;
+                }
+            )+
+        }
+    };
+}
+
+/// Runs `operation`, which must write exactly so many audit rows.
+async fn audited<T>(repository: &Arc<dyn Repository>, rows: usize, operation: impl Future<Output = T>) -> T {
+    let count = async || repository.audit().list(&AuditFilter::default()).await.expect("an answer").len();
+    let before = count().await;
+    let value = operation.await;
+    assert_eq!(count().await - before, rows, "audit rows");
+    value
+}
+
+/// Runs `operation`, which must change nothing and so write no audit row.
+async fn unaudited<T>(repository: &Arc<dyn Repository>, operation: impl Future<Output = T>) -> T {
+    audited(repository, 0, operation).await
+}
+
+/// The call must be refused as a conflict whose reason has these words.
+#[track_caller]
+fn assert_conflict<T: std::fmt::Debug>(result: Result<T>, words: &[&str]) {
+    match result {
+        Err(Error::Conflict { reason, .. }) if words.iter().all(|word| reason.contains(word)) => {}
+        other => panic!("expected a conflict that says {words:?}, got {other:?}"),
+    }
+}
+
+/// The call must be refused because there is no such thing.
+#[track_caller]
+fn assert_not_found<T: std::fmt::Debug>(result: Result<T>) {
+    match result {
+        Err(Error::NotFound { .. }) => {}
+        other => panic!("expected not found, got {other:?}"),
+    }
+}
+
+/// Starts so many racers at once and counts the winners; the others must lose by a conflict.
+async fn race<F: Future<Output = Result<()>> + Send + 'static>(
+    repository: &Arc<dyn Repository>,
+    racers: usize,
+    run: impl Fn(Arc<dyn Repository>, usize) -> F,
+) -> usize {
+    let start = Arc::new(tokio::sync::Barrier::new(racers));
+    let racers: Vec<_> = (0..racers)
+        .map(|index| {
+            let (start, racer) = (Arc::clone(&start), run(Arc::clone(repository), index));
+            tokio::spawn(async move {
+                start.wait().await;
+                racer.await
+            })
+        })
+        .collect();
+    let mut won = 0;
+    for racer in racers {
+        match racer.await.expect("no panic") {
+            Ok(()) => won += 1,
+            Err(error) => assert!(matches!(error, Error::Conflict { .. }), "{error:?}"),
+        }
+    }
+    won
+}
+
+async fn login(repository: &Arc<dyn Repository>, user: UserId, token: u8) -> TokenHash {
+    let token = TokenHash([token; 32]);
+    let new = NewSession { user, token, expires_at: Utc::now() + Duration::hours(1) };
+    repository.sessions().create(new, sample::audit("login")).await.expect("the account is there");
+    token
+}
+
+/// Submits a plan in the user's name.
+async fn submit(repository: &Arc<dyn Repository>, desk: &Desk, id: &str, plan: Plan) -> Request {
+    let new = sample::request(id, desk.user.id, plan);
+    match repository.requests().submit(new, sample::audit("request.submit")).await {
+        Ok(Submitted::Created(request)) => request,
+        other => panic!("expected a new request, got {other:?}"),
+    }
+}
+
+async fn pending(repository: &Arc<dyn Repository>, desk: &Desk, id: &str, names: &[&str]) -> Request {
+    submit(repository, desk, id, sample::plan(&desk.os, names)).await
+}
+
+async fn approved(repository: &Arc<dyn Repository>, desk: &Desk, id: &str, names: &[&str]) -> Request {
+    let hash = pending(repository, desk, id, names).await.plan_hash;
+    approve(repository, desk, id, hash).await.expect("it is pending")
+}
+
+async fn approve(repository: &Arc<dyn Repository>, desk: &Desk, id: &str, plan: PlanHash) -> Result<Request> {
+    let id = sample::request_id(id);
+    let job = sample::job(JobKind::StartRequest(id.clone()), Some(&id));
+    repository.requests().approve(&id, plan, desk.admin.id, job, sample::audit("request.approve")).await
+}
+
+async fn close(repository: &Arc<dyn Repository>, desk: &Desk, id: &str, to: RequestState) -> Result<Request> {
+    let id = sample::request_id(id);
+    repository.requests().close(&id, to, desk.admin.id, Some("not now"), sample::audit("request.close")).await
+}
+
+async fn cancel(repository: &Arc<dyn Repository>, desk: &Desk, id: &str) -> Request {
+    close(repository, desk, id, RequestState::Cancelled).await.expect("it is pending")
+}
+
+/// Starts an approved request as its start job does; gives the jobs of its machines.
+async fn running(repository: &Arc<dyn Repository>, id: &str) -> Vec<JobId> {
+    let id = sample::request_id(id);
+    let filter = VmFilter { request: Some(id.clone()), ..VmFilter::default() };
+    let vms = repository.vms().list(&filter).await.expect("an answer");
+    let jobs = vms.iter().map(|vm| sample::job(JobKind::CreateVm(vm.id), Some(&id))).collect();
+    repository.requests().start(&id, jobs).await.expect("it is approved");
+    let (mut starts, mut creates) = (Vec::new(), Vec::new());
+    for job in repository.jobs().open().await.expect("an answer") {
+        match job.kind {
+            JobKind::StartRequest(request) if request == id => starts.push(job.id),
+            JobKind::CreateVm(_) if job.request.as_ref() == Some(&id) => creates.push(job.id),
+            _ => {}
+        }
+    }
+    for start in starts {
+        repository.jobs().finish(start, JobState::Done, None).await.expect("it is open");
+    }
+    creates
+}
+
+/// A machine that is on.
+async fn made(repository: &Arc<dyn Repository>, desk: &Desk, id: &str, name: &str) -> Vm {
+    approved(repository, desk, id, &[name]).await;
+    for job in running(repository, id).await {
+        repository.jobs().finish(job, JobState::Done, None).await.expect("it is open");
+    }
+    vm(repository, name).await
+}
+
+async fn vm(repository: &Arc<dyn Repository>, name: &str) -> Vm {
+    repository.vms().by_name(&sample::vm_name(name)).await.expect("an answer").expect("the machine is there")
+}
+
+async fn vm_names(repository: &Arc<dyn Repository>, filter: &VmFilter) -> Vec<String> {
+    repository.vms().list(filter).await.expect("an answer").iter().map(|vm| vm.name.to_string()).collect()
+}
+
+async fn request(repository: &Arc<dyn Repository>, id: &str) -> Request {
+    repository.requests().by_id(&sample::request_id(id)).await.expect("an answer").expect("the request is there")
+}
+
+async fn job(repository: &Arc<dyn Repository>, id: JobId) -> Job {
+    repository.jobs().by_id(id).await.expect("an answer").expect("the job is there")
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_promise_is_a_test() {
+        let list = include_str!("mod.rs");
+        let suites = [
+            include_str!("user.rs"),
+            include_str!("session.rs"),
+            include_str!("os.rs"),
+            include_str!("vm.rs"),
+            include_str!("disk.rs"),
+            include_str!("request.rs"),
+            include_str!("job.rs"),
+            include_str!("audit.rs"),
+        ];
+        let promises = suites.iter().flat_map(|suite| suite.split("pub async fn ").skip(1));
+        for promise in promises.filter_map(|rest| rest.split('(').next()) {
+            assert!(list.contains(&format!("{promise},")), "{promise} is missing in repository_contract!");
+        }
+    }
+}

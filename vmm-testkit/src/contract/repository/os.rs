@@ -1,0 +1,84 @@
+//! What an [`OsRepository`](vmm_core::repository::OsRepository) promises.
+
+use std::sync::Arc;
+
+use vmm_core::model::{JobKind, JobState, NewOs, OsId, OsName, OsVersion};
+use vmm_core::repository::Repository;
+
+use super::{assert_conflict, assert_not_found, audited, job, unaudited};
+use crate::sample::{self, Desk};
+
+/// An entry with a cloud image comes with the job that imports it; one with an installer image with none.
+pub async fn a_cloud_image_is_imported(repository: Arc<dyn Repository>) {
+    let entry = || sample::audit("os.create");
+    let steps = vec!["inspect", "upload"];
+    let (os, import) = repository.oses().create(sample::os("debian", "12"), steps, entry()).await.expect("free");
+    let job = job(&repository, import.expect("it has a cloud image")).await;
+    assert_eq!(job.kind, JobKind::ImportOs(os.id));
+    assert_eq!(job.steps.iter().map(|step| step.name.as_str()).collect::<Vec<_>>(), ["inspect", "upload"]);
+    assert_eq!(os.image, None);
+
+    let installer = NewOs { qcow2: None, iso: Some("/images/x.iso".to_owned()), ..sample::os("debian", "13") };
+    let (os, import) = repository.oses().create(installer, vec!["inspect"], entry()).await.expect("free");
+    assert_eq!((os.iso.as_deref(), os.qcow2, import), (Some("/images/x.iso"), None, None));
+}
+
+/// An imported image reads as it was recorded.
+pub async fn an_image_reads_as_it_was_recorded(repository: Arc<dyn Repository>) {
+    let desk = Desk::make(&repository).await;
+    assert_eq!(desk.os.image, Some(sample::image(&desk.os)));
+    assert_not_found(repository.oses().set_image(OsId(4711), sample::image(&desk.os)).await);
+}
+
+/// A name and version is taken once; another version is free.
+pub async fn a_name_and_version_is_taken_once(repository: Arc<dyn Repository>) {
+    Desk::make(&repository).await;
+    let create = |version| repository.oses().create(sample::os("debian", version), vec![], sample::audit("os.create"));
+    unaudited(&repository, async { assert_conflict(create("12").await, &["version"]) }).await;
+    create("13").await.expect("another version");
+}
+
+/// Entries are found by name, and by name and version.
+pub async fn entries_are_found_by_name_and_version(repository: Arc<dyn Repository>) {
+    for (name, version) in [("debian", "13"), ("alpine", "3"), ("debian", "12")] {
+        let made = repository.oses().create(sample::os(name, version), vec![], sample::audit("os.create")).await;
+        made.expect("a free name and version");
+    }
+    let versions = |oses: Vec<vmm_core::model::Os>| -> Vec<String> {
+        oses.iter().map(|os| format!("{}:{}", os.name, os.version)).collect()
+    };
+    let (debian, twelve) = (OsName::new("debian").expect("valid"), OsVersion::new("12").expect("valid"));
+    let found = repository.oses().find(&debian, None).await.expect("an answer");
+    assert_eq!(versions(found), ["debian:13", "debian:12"]);
+    let found = repository.oses().find(&debian, Some(&twelve)).await.expect("an answer");
+    assert_eq!(versions(found), ["debian:12"]);
+    let all = repository.oses().list().await.expect("an answer");
+    assert_eq!(versions(all), ["alpine:3", "debian:12", "debian:13"]);
+}
+
+/// An entry is not deleted while it is imported; one whose import failed is.
+pub async fn an_entry_that_is_being_imported_stays(repository: Arc<dyn Repository>) {
+    let made = repository.oses().create(sample::os("debian", "12"), vec!["import"], sample::audit("os.create")).await;
+    let (os, import) = made.expect("a free name");
+    let delete = || repository.oses().delete(os.id, sample::audit("os.delete"));
+    unaudited(&repository, async { assert_conflict(delete().await, &["importing"]) }).await;
+    let failed = repository.jobs().finish(import.expect("a job"), JobState::Failed, Some("bad image".to_owned())).await;
+    failed.expect("the job is open");
+    let kept = repository.oses().by_id(os.id).await.expect("an answer").expect("the entry outlives the import");
+    assert_eq!(kept.image, None);
+    audited(&repository, 1, async { delete().await.expect("nothing uses it") }).await;
+    assert_eq!(repository.oses().by_id(os.id).await.expect("an answer"), None);
+    assert_not_found(delete().await);
+}
+
+/// An entry that a machine is made from, or is asked for, is not deleted.
+pub async fn an_entry_that_a_machine_needs_stays(repository: Arc<dyn Repository>) {
+    let desk = Desk::make(&repository).await;
+    super::pending(&repository, &desk, "req-1", &["web-1"]).await;
+    let delete = || repository.oses().delete(desk.os.id, sample::audit("os.delete"));
+    unaudited(&repository, async { assert_conflict(delete().await, &["web-1"]) }).await;
+    super::cancel(&repository, &desk, "req-1").await;
+    delete().await.expect("no machine needs it any more");
+    let request = repository.requests().by_id(&sample::request_id("req-1")).await.expect("an answer");
+    assert_eq!(request.expect("a request outlives the catalog").plan.vms.len(), 1);
+}

@@ -1,0 +1,122 @@
+//! What an [`UserRepository`](vmm_core::repository::UserRepository) promises.
+
+use std::sync::Arc;
+
+use vmm_core::model::{NewUser, PasswordHash, Role, UserId};
+use vmm_core::repository::Repository;
+
+use super::{assert_conflict, assert_not_found, audited, login, unaudited};
+use crate::sample::{self, Desk};
+
+/// An account reads as it was made.
+pub async fn an_account_reads_as_it_was_made(repository: Arc<dyn Repository>) {
+    let new = NewUser { chat_id: Some(-1_001_234_567_890), ..sample::user("Carol", Role::User) };
+    let user = repository.users().create(new.clone(), sample::audit("user.create")).await.expect("a free name");
+    assert_eq!((&user.name, user.chat_id, user.role), (&new.name, new.chat_id, new.role));
+    assert_eq!(repository.users().by_id(user.id).await.expect("an answer"), Some(user.clone()));
+    assert_eq!(repository.users().password(user.id).await.expect("an answer"), Some(new.password));
+    assert_eq!(repository.users().list().await.expect("an answer"), [user]);
+}
+
+/// A name is found, and is taken, without regard to case.
+pub async fn a_name_has_no_case(repository: Arc<dyn Repository>) {
+    let desk = Desk::make(&repository).await;
+    let found = repository.users().by_name(&sample::user_name("ALICE")).await.expect("an answer");
+    assert_eq!(found, Some(desk.admin));
+    unaudited(&repository, async {
+        let again = repository.users().create(sample::user("Alice", Role::User), sample::audit("user.create")).await;
+        assert_conflict(again, &["name"]);
+    })
+    .await;
+}
+
+/// A chat is bound to one account; the conflict says to which.
+pub async fn a_chat_has_one_account(repository: Arc<dyn Repository>) {
+    let with_chat = |name| NewUser { chat_id: Some(7), ..sample::user(name, Role::User) };
+    repository.users().create(with_chat("carol"), sample::audit("user.create")).await.expect("a free chat");
+    unaudited(&repository, async {
+        let again = repository.users().create(with_chat("dave"), sample::audit("user.create")).await;
+        assert_conflict(again, &["carol"]);
+    })
+    .await;
+    repository.users().create(sample::user("dave", Role::User), sample::audit("user.create")).await.expect("no chat");
+}
+
+/// Accounts are listed in order of name.
+pub async fn accounts_are_listed_in_order_of_name(repository: Arc<dyn Repository>) {
+    for name in ["mallory", "Bob", "alice"] {
+        repository.users().create(sample::user(name, Role::User), sample::audit("user.create")).await.expect("free");
+    }
+    let users = repository.users().list().await.expect("an answer");
+    let names: Vec<_> = users.iter().map(|user| user.name.as_str()).collect();
+    assert_eq!(names, ["alice", "Bob", "mallory"]);
+}
+
+/// A new password ends the account's logins and nobody else's.
+pub async fn a_new_password_ends_the_logins(repository: Arc<dyn Repository>) {
+    let desk = Desk::make(&repository).await;
+    let (ended, kept) = (login(&repository, desk.user.id, 1).await, login(&repository, desk.admin.id, 2).await);
+    let hash = PasswordHash::new("$argon2id$another");
+    audited(&repository, 1, async {
+        let entry = sample::audit("password.change");
+        repository.users().set_password(desk.user.id, hash.clone(), entry).await.expect("the account is there");
+    })
+    .await;
+    assert_eq!(repository.users().password(desk.user.id).await.expect("an answer"), Some(hash));
+    let now = chrono::Utc::now();
+    assert_eq!(repository.sessions().by_token(ended, now).await.expect("an answer"), None);
+    assert!(repository.sessions().by_token(kept, now).await.expect("an answer").is_some());
+}
+
+/// A deleted account is gone with its logins, and its id is not given again.
+pub async fn a_deleted_account_is_gone(repository: Arc<dyn Repository>) {
+    let desk = Desk::make(&repository).await;
+    let token = login(&repository, desk.user.id, 1).await;
+    audited(&repository, 1, async {
+        repository.users().delete(desk.user.id, sample::audit("user.delete")).await.expect("nothing names it");
+    })
+    .await;
+    assert_eq!(repository.users().by_id(desk.user.id).await.expect("an answer"), None);
+    assert_eq!(repository.sessions().by_token(token, chrono::Utc::now()).await.expect("an answer"), None);
+    let next = repository.users().create(sample::user("bob", Role::User), sample::audit("user.create")).await;
+    assert!(next.expect("the name is free again").id > desk.user.id);
+}
+
+/// An account that a request names is not deleted, neither the requester's nor the approver's.
+pub async fn an_account_that_is_named_stays(repository: Arc<dyn Repository>) {
+    let desk = Desk::make(&repository).await;
+    super::approved(&repository, &desk, "req-1", &["web-1"]).await;
+    repository.users().create(sample::user("zoe", Role::Admin), sample::audit("user.create")).await.expect("free");
+    unaudited(&repository, async {
+        let requester = repository.users().delete(desk.user.id, sample::audit("user.delete")).await;
+        assert_conflict(requester, &["web-1"]);
+        let approver = repository.users().delete(desk.admin.id, sample::audit("user.delete")).await;
+        assert_conflict(approver, &["req-1"]);
+    })
+    .await;
+}
+
+/// The last admin is not deleted.
+pub async fn the_last_admin_stays(repository: Arc<dyn Repository>) {
+    let desk = Desk::make(&repository).await;
+    unaudited(&repository, async {
+        let last = repository.users().delete(desk.admin.id, sample::audit("user.delete")).await;
+        assert_conflict(last, &["last admin"]);
+    })
+    .await;
+    repository.users().create(sample::user("zoe", Role::Admin), sample::audit("user.create")).await.expect("free");
+    repository.users().delete(desk.admin.id, sample::audit("user.delete")).await.expect("there is another");
+}
+
+/// Changing an account that is not there says so and leaves no audit row.
+pub async fn an_unknown_account_is_not_found(repository: Arc<dyn Repository>) {
+    let nobody = UserId(4711);
+    assert_eq!(repository.users().by_id(nobody).await.expect("an answer"), None);
+    assert_eq!(repository.users().password(nobody).await.expect("an answer"), None);
+    unaudited(&repository, async {
+        let hash = PasswordHash::new("$argon2id$x");
+        assert_not_found(repository.users().set_password(nobody, hash, sample::audit("password.change")).await);
+        assert_not_found(repository.users().delete(nobody, sample::audit("user.delete")).await);
+    })
+    .await;
+}

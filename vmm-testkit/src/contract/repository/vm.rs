@@ -1,0 +1,140 @@
+//! What a [`VmRepository`](vmm_core::repository::VmRepository) promises.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use uuid::Uuid;
+use vmm_core::model::{GroupName, JobId, JobKind, JobState, VmFilter, VmId, VmStatus};
+use vmm_core::repository::Repository;
+
+use super::{assert_conflict, assert_not_found, audited, job, made, running, unaudited, vm, vm_names};
+use crate::sample::{self, Desk};
+
+/// A machine reads as it was planned.
+pub async fn a_machine_reads_as_it_was_planned(repository: Arc<dyn Repository>) {
+    let desk = Desk::make(&repository).await;
+    let mut plan = sample::plan(&desk.os, &["web-1"]);
+    plan.vms[0].ip = Some(Ipv4Addr::new(10, 0, 0, 7));
+    plan.vms[0].group_name = Some(GroupName::new("web").expect("valid"));
+    let planned = plan.vms[0].clone();
+    let request = super::submit(&repository, &desk, "req-1", plan).await;
+    let vm = vm(&repository, "web-1").await;
+    assert_eq!((vm.user, &vm.user_name, vm.status), (desk.user.id, &desk.user.name, VmStatus::Request));
+    assert_eq!((&vm.name, &vm.hostname, &vm.group_name), (&planned.name, &planned.hostname, &planned.group_name));
+    assert_eq!((vm.ip, vm.ip_fixed), (planned.ip.map(IpAddr::from), true));
+    assert_eq!((vm.vcpu, vm.memory, vm.os), (planned.vcpu, planned.memory, planned.os));
+    assert_eq!((vm.uuid, vm.mac, &vm.host_key), (planned.uuid, planned.mac, &planned.host_key));
+    assert_eq!((&vm.login, &vm.request, &vm.description), (&planned.login, &Some(request.id), &planned.description));
+    assert_eq!(repository.vms().by_id(vm.id).await.expect("an answer"), Some(vm));
+}
+
+/// Machines are listed by person, group, status and request, page by page in order of id.
+pub async fn machines_are_listed_by_what_they_are(repository: Arc<dyn Repository>) {
+    let desk = Desk::make(&repository).await;
+    let mut plan = sample::plan(&desk.os, &["c", "b", "a"]);
+    plan.vms[1].group_name = Some(GroupName::new("web").expect("valid"));
+    super::submit(&repository, &desk, "req-1", plan).await;
+    made(&repository, &desk, "req-2", "d").await;
+    let all = VmFilter::default();
+    assert_eq!(vm_names(&repository, &all).await, ["c", "b", "a", "d"]);
+    let first = vm(&repository, "c").await.id;
+    let cases = [
+        (VmFilter { user: Some(desk.user.id), ..all.clone() }, vec!["c", "b", "a", "d"]),
+        (VmFilter { user: Some(desk.admin.id), ..all.clone() }, vec![]),
+        (VmFilter { group_name: GroupName::new("web").ok(), ..all.clone() }, vec!["b"]),
+        (VmFilter { status: Some(VmStatus::On), ..all.clone() }, vec!["d"]),
+        (VmFilter { request: Some(sample::request_id("req-1")), ..all.clone() }, vec!["c", "b", "a"]),
+        (VmFilter { after: Some(first), limit: Some(2), ..all.clone() }, vec!["b", "a"]),
+    ];
+    for (filter, expected) in cases {
+        assert_eq!(vm_names(&repository, &filter).await, expected, "{filter:?}");
+    }
+}
+
+/// What is seen of a machine is recorded; an address that is not seen any more stays.
+pub async fn what_is_seen_is_recorded(repository: Arc<dyn Repository>) {
+    let desk = Desk::make(&repository).await;
+    let uuid = made(&repository, &desk, "req-1", "web-1").await.uuid;
+    let ip = Some(IpAddr::from(Ipv4Addr::new(10, 0, 0, 9)));
+    observe(&repository, uuid, VmStatus::On, ip).await;
+    observe(&repository, uuid, VmStatus::Off, None).await;
+    let seen = vm(&repository, "web-1").await;
+    assert_eq!((seen.status, seen.ip, seen.ip_fixed), (VmStatus::Off, ip, false));
+}
+
+/// A machine that does not exist yet, a fixed address and a foreign domain are left alone.
+pub async fn what_was_fixed_is_left_alone(repository: Arc<dyn Repository>) {
+    let desk = Desk::make(&repository).await;
+    let mut plan = sample::plan(&desk.os, &["web-1"]);
+    plan.vms[0].ip = Some(Ipv4Addr::new(10, 0, 0, 7));
+    super::submit(&repository, &desk, "req-1", plan).await;
+    let before = vm(&repository, "web-1").await;
+    let other = Some(IpAddr::from(Ipv4Addr::new(10, 0, 0, 9)));
+    observe(&repository, before.uuid, VmStatus::On, other).await;
+    observe(&repository, Uuid::from_u128(1), VmStatus::On, other).await;
+    assert_eq!(vm(&repository, "web-1").await, before);
+
+    let plan_hash = super::request(&repository, "req-1").await.plan_hash;
+    super::approve(&repository, &desk, "req-1", plan_hash).await.expect("it is pending");
+    let job = running(&repository, "req-1").await.remove(0);
+    repository.jobs().finish(job, JobState::Done, None).await.expect("it is open");
+    observe(&repository, before.uuid, VmStatus::Off, other).await;
+    let after = vm(&repository, "web-1").await;
+    assert_eq!((after.status, after.ip), (VmStatus::Off, before.ip));
+}
+
+/// A removal is enqueued once; the rows stay until it is done, and then the name is free.
+pub async fn a_removal_is_enqueued_once(repository: Arc<dyn Repository>) {
+    let desk = Desk::make(&repository).await;
+    let id = made(&repository, &desk, "req-1", "web-1").await.id;
+    let job_id = audited(&repository, 1, start_delete(&repository, id)).await.expect("it is on");
+    assert_eq!(job(&repository, job_id).await.kind, JobKind::DeleteVm(id));
+    unaudited(&repository, async { assert_conflict(start_delete(&repository, id).await, &["removing"]) }).await;
+    vm(&repository, "web-1").await;
+    repository.jobs().finish(job_id, JobState::Done, None).await.expect("it is open");
+    assert_eq!(repository.vms().by_id(id).await.expect("an answer"), None);
+    super::pending(&repository, &desk, "req-2", &["web-1"]).await;
+    assert!(vm(&repository, "web-1").await.id > id, "an id was given twice");
+}
+
+/// A removal that failed leaves the machine, and can be asked for again.
+pub async fn a_removal_that_failed_can_be_repeated(repository: Arc<dyn Repository>) {
+    let desk = Desk::make(&repository).await;
+    let id = made(&repository, &desk, "req-1", "web-1").await.id;
+    for end in [JobState::Failed, JobState::Cancelled, JobState::Stuck] {
+        let job = start_delete(&repository, id).await.expect("no removal is open");
+        repository.jobs().finish(job, end, Some("the pool is away".to_owned())).await.expect("it is open");
+        vm(&repository, "web-1").await;
+    }
+}
+
+/// A machine that does not exist yet cannot be removed, unless making it got stuck.
+pub async fn a_machine_that_was_never_made_is_not_removed(repository: Arc<dyn Repository>) {
+    let desk = Desk::make(&repository).await;
+    super::approved(&repository, &desk, "req-1", &["web-1"]).await;
+    let id = vm(&repository, "web-1").await.id;
+    unaudited(&repository, async { assert_conflict(start_delete(&repository, id).await, &["cancel its request"]) })
+        .await;
+    let job = running(&repository, "req-1").await.remove(0);
+    unaudited(&repository, async { assert_conflict(start_delete(&repository, id).await, &[]) }).await;
+    repository.jobs().finish(job, JobState::Stuck, Some("the pool is away".to_owned())).await.expect("it is open");
+    start_delete(&repository, id).await.expect("somebody must be able to clean up");
+    assert_not_found(start_delete(&repository, VmId(4711)).await);
+}
+
+/// Of many who ask for a removal at once exactly one gets it.
+pub async fn one_removal_wins(repository: Arc<dyn Repository>) {
+    let desk = Desk::make(&repository).await;
+    let id = made(&repository, &desk, "req-1", "web-1").await.id;
+    let won =
+        super::race(&repository, 16, move |repository, _| async move { start_delete(&repository, id).await.map(drop) });
+    assert_eq!(won.await, 1);
+}
+
+async fn observe(repository: &Arc<dyn Repository>, uuid: Uuid, status: VmStatus, ip: Option<IpAddr>) {
+    repository.vms().observe(vec![(uuid, status, ip)]).await.expect("an answer");
+}
+
+async fn start_delete(repository: &Arc<dyn Repository>, id: VmId) -> vmm_core::Result<JobId> {
+    repository.vms().start_delete(id, sample::job(JobKind::DeleteVm(id), None), sample::audit("vm.delete")).await
+}

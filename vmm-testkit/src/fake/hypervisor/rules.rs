@@ -1,0 +1,275 @@
+//! The rules of the trait, as the libvirt backend keeps them.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use uuid::Uuid;
+use vmm_core::hypervisor::{
+    DiskStatistics, Domain, DomainSpec, DomainState, InterfaceStatistics, NewVolume, Reservation, Statistics, Volume,
+};
+use vmm_core::model::{MacAddress, VolumeName};
+use vmm_core::{Error, Kind, Part, Result};
+
+use super::state::{Content, FakeDomain, FakeVolume, Turn};
+
+impl Turn<'_> {
+    fn domain_of_desk(&mut self, uuid: Uuid) -> Result<&mut FakeDomain> {
+        let desk = self.desk;
+        let found = self.state.domains.get_mut(&uuid).filter(|domain| !domain.foreign && domain.spec.desk == desk);
+        found.ok_or_else(|| Error::not_found(Kind::Domain, uuid))
+    }
+
+    pub(super) fn define(&mut self, spec: &DomainSpec) -> Result<()> {
+        if spec.desk != self.desk {
+            return Err(Error::invalid("desk", "the domain is of another desk than this backend"));
+        }
+        for name in spec.disks.iter().chain(&spec.seed) {
+            if !self.state.volumes.contains_key(name) {
+                return Err(Error::not_found(Kind::Volume, name));
+            }
+        }
+        let taken = |reason: &str| Err(Error::conflict(Kind::Domain, &spec.name, reason));
+        if let Some(known) = self.state.domains.get_mut(&spec.uuid) {
+            if known.foreign || known.spec.desk != spec.desk {
+                return taken("its id belongs to a domain that is not of this desk");
+            }
+            if known.spec.name != spec.name {
+                return taken("its id belongs to a domain of another name");
+            }
+            if known.spec != *spec && !is_off(known.state) {
+                return taken("it runs and is described otherwise; stop it first");
+            }
+            known.spec = spec.clone();
+            return Ok(());
+        }
+        if self.state.domains.values().any(|domain| domain.spec.name == spec.name) {
+            return taken("another domain of that name exists on the host; choose another name");
+        }
+        let domain = FakeDomain {
+            spec: spec.clone(),
+            foreign: false,
+            state: DomainState::Off,
+            statistics: figures(spec),
+            console: Vec::new(),
+        };
+        self.state.domains.insert(spec.uuid, domain);
+        Ok(())
+    }
+
+    pub(super) fn undefine(&mut self, uuid: Uuid) -> Result<()> {
+        if !self.state.domains.contains_key(&uuid) {
+            return Ok(());
+        }
+        let domain = self.domain_of_desk(uuid)?;
+        if !is_off(domain.state) {
+            return Err(conflict(domain, "it is not off; stop it first"));
+        }
+        self.state.domains.remove(&uuid);
+        Ok(())
+    }
+
+    pub(super) fn start(&mut self, uuid: Uuid) -> Result<()> {
+        let boot_text = self.state.boot_text.clone();
+        let domain = self.domain_of_desk(uuid)?;
+        match domain.state {
+            DomainState::Running => return Ok(()),
+            DomainState::Paused => return Err(conflict(domain, "it is paused; resume or stop it first")),
+            DomainState::Stopping => return Err(conflict(domain, "it is shutting down; wait until it is off")),
+            DomainState::Off | DomainState::Crashed => {}
+        }
+        let files: Vec<_> = domain.spec.disks.iter().chain(&domain.spec.seed).cloned().collect();
+        if let Some(missing) = files.iter().find(|name| !self.is_whole(name)) {
+            return Err(Error::unavailable(Part::Hypervisor, format_args!("a file of volume {missing} is missing")));
+        }
+        let domain = self.domain_of_desk(uuid)?;
+        domain.state = DomainState::Running;
+        domain.console.extend_from_slice(boot_text.as_bytes());
+        Ok(())
+    }
+
+    /// Whether a volume and everything below it is there.
+    fn is_whole(&self, name: &VolumeName) -> bool {
+        match self.state.volumes.get(name).map(|volume| &volume.content) {
+            None => false,
+            Some(Content::Disk(Some(below))) => self.is_whole(below),
+            Some(_) => true,
+        }
+    }
+
+    pub(super) fn shutdown(&mut self, uuid: Uuid) -> Result<()> {
+        let obeys = self.state.guests_obey;
+        let domain = self.domain_of_desk(uuid)?;
+        match domain.state {
+            DomainState::Running if obeys => domain.state = DomainState::Off,
+            DomainState::Running | DomainState::Stopping => {}
+            _ => return Err(conflict(domain, "it does not run")),
+        }
+        Ok(())
+    }
+
+    pub(super) fn stop(&mut self, uuid: Uuid) -> Result<()> {
+        let domain = self.domain_of_desk(uuid)?;
+        if !is_off(domain.state) {
+            domain.state = DomainState::Off;
+        }
+        Ok(())
+    }
+
+    pub(super) fn reboot(&mut self, uuid: Uuid) -> Result<()> {
+        let boot_text = self.state.boot_text.clone();
+        let domain = self.domain_of_desk(uuid)?;
+        if domain.state != DomainState::Running {
+            return Err(conflict(domain, "it does not run"));
+        }
+        domain.console.extend_from_slice(boot_text.as_bytes());
+        Ok(())
+    }
+
+    pub(super) fn domain(&mut self, uuid: Uuid) -> Option<Domain> {
+        self.domain_of_desk(uuid).ok().map(|domain| shown(domain))
+    }
+
+    pub(super) fn domains(&self) -> Vec<Domain> {
+        let own = self.state.domains.values().filter(|domain| !domain.foreign && domain.spec.desk == self.desk);
+        let mut all: Vec<_> = own.map(shown).collect();
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        all
+    }
+
+    pub(super) fn addresses(&mut self, uuid: Uuid) -> Result<Vec<IpAddr>> {
+        let domain = self.domain_of_desk(uuid)?;
+        let (state, mac) = (domain.state, domain.spec.mac);
+        if is_off(state) {
+            return Ok(Vec::new());
+        }
+        match self.state.addresses.get(&uuid) {
+            Some(addresses) => Ok(addresses.clone()),
+            None if self.state.gives_addresses => Ok(self.lease(uuid, mac).into_iter().collect()),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// The reserved address, otherwise the first that nobody has; as with a lease it stays the same from then on.
+    fn lease(&mut self, uuid: Uuid, mac: MacAddress) -> Option<IpAddr> {
+        if let Some(reserved) = self.state.reservations.iter().find(|known| known.mac == mac) {
+            return Some(IpAddr::V4(reserved.address));
+        }
+        let subnet = self.state.host.subnet?;
+        let gateway = u32::from(subnet.gateway);
+        let is_free = |address: &Ipv4Addr| {
+            subnet.can_assign(*address)
+                && self.state.reservations.iter().all(|known| known.address != *address)
+                && self.state.addresses.values().flatten().all(|known| *known != IpAddr::V4(*address))
+        };
+        let address = (gateway..=u32::MAX).take(1 << 16).map(Ipv4Addr::from).find(is_free).map(IpAddr::V4)?;
+        self.state.addresses.insert(uuid, vec![address]);
+        Some(address)
+    }
+
+    pub(super) fn console_tail(&mut self, uuid: Uuid, limit: usize) -> Result<Vec<u8>> {
+        let console = &self.domain_of_desk(uuid)?.console;
+        Ok(console[console.len().saturating_sub(limit)..].to_vec())
+    }
+
+    pub(super) fn import(&mut self, name: &VolumeName, virtual_size: u64) -> Result<Volume> {
+        match self.state.volumes.get(name) {
+            Some(FakeVolume { capacity, content: Content::Disk(None) }) if *capacity == virtual_size => {}
+            Some(FakeVolume { content: Content::Disk(_), .. }) => return Err(other_volume(name)),
+            _ => self.put(name, virtual_size, Content::Disk(None)),
+        }
+        Ok(volume(name, virtual_size))
+    }
+
+    pub(super) fn create(&mut self, new: &NewVolume) -> Result<Volume> {
+        if let Some(name) = &new.backing {
+            let below = self.state.volumes.get(name).ok_or_else(|| Error::not_found(Kind::Volume, name))?;
+            if new.capacity < below.capacity {
+                let reason = format!("{} bytes are less than the {} of the volume below", new.capacity, below.capacity);
+                return Err(Error::invalid("disk", reason));
+            }
+        }
+        match self.state.volumes.get(&new.name) {
+            Some(FakeVolume { capacity, content: Content::Disk(backing) })
+                if (*capacity, backing) == (new.capacity, &new.backing) => {}
+            Some(_) => return Err(other_volume(&new.name)),
+            None => self.put(&new.name, new.capacity, Content::Disk(new.backing.clone())),
+        }
+        Ok(volume(&new.name, new.capacity))
+    }
+
+    pub(super) fn write(&mut self, name: &VolumeName, bytes: &[u8]) -> Result<Volume> {
+        let capacity = bytes.len() as u64;
+        self.put(name, capacity, Content::Raw(bytes.to_vec()));
+        Ok(volume(name, capacity))
+    }
+
+    fn put(&mut self, name: &VolumeName, capacity: u64, content: Content) {
+        self.state.volumes.insert(name.clone(), FakeVolume { capacity, content });
+    }
+
+    pub(super) fn volumes(&self) -> Vec<Volume> {
+        self.state.volumes.iter().map(|(name, known)| volume(name, known.capacity)).collect()
+    }
+
+    pub(super) fn reserve(&mut self, wanted: &Reservation) -> Result<()> {
+        if !self.state.host.subnet.is_some_and(|subnet| subnet.can_assign(wanted.address)) {
+            let reason = format!("{} is not an address that the network can give to a machine", wanted.address);
+            return Err(Error::invalid("ip", reason));
+        }
+        let clashes = |known: &&Reservation| {
+            known.mac == wanted.mac || known.address == wanted.address || known.name == wanted.name
+        };
+        match self.state.reservations.iter().find(clashes) {
+            Some(known) if known == wanted => Ok(()),
+            Some(known) => {
+                let reason = format!("{} is reserved for {} ({})", known.address, known.name, known.mac);
+                Err(Error::conflict(Kind::Vm, &wanted.name, reason))
+            }
+            None => {
+                self.state.reservations.push(wanted.clone());
+                Ok(())
+            }
+        }
+    }
+}
+
+fn is_off(state: DomainState) -> bool {
+    matches!(state, DomainState::Off | DomainState::Crashed)
+}
+
+fn shown(domain: &FakeDomain) -> Domain {
+    let statistics = if is_off(domain.state) { Statistics::default() } else { domain.statistics.clone() };
+    Domain { uuid: domain.spec.uuid, name: domain.spec.name.to_string(), state: domain.state, statistics }
+}
+
+/// The figures of a guest that has just begun.
+fn figures(spec: &DomainSpec) -> Statistics {
+    let mut statistics = Statistics::default();
+    statistics.cpu_time = 1_000_000_000;
+    statistics.vcpu = spec.vcpu;
+    statistics.memory_current = u64::from(spec.memory) * 1024;
+    statistics.memory_unused = Some(u64::from(spec.memory) * 512);
+    statistics.memory_resident = u64::from(spec.memory) * 768;
+    statistics.disks = (0..spec.disks.len()).map(disk).collect();
+    let mut interface = InterfaceStatistics::default();
+    "vnet0".clone_into(&mut interface.name);
+    statistics.interfaces = vec![interface];
+    statistics
+}
+
+fn disk(index: usize) -> DiskStatistics {
+    let mut disk = DiskStatistics::default();
+    disk.name = format!("vd{}", char::from(b'a' + (index % 26) as u8));
+    disk
+}
+
+fn volume(name: &VolumeName, capacity: u64) -> Volume {
+    Volume { name: name.clone(), path: format!("/fake/pool/{name}"), capacity }
+}
+
+fn other_volume(name: &VolumeName) -> Error {
+    Error::conflict(Kind::Volume, name, "another volume of that name exists; delete it or choose another name")
+}
+
+fn conflict(domain: &FakeDomain, reason: &str) -> Error {
+    Error::conflict(Kind::Domain, &domain.spec.name, reason)
+}

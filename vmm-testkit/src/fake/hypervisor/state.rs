@@ -1,0 +1,146 @@
+//! What the fake host holds.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::MutexGuard;
+
+use uuid::Uuid;
+use vmm_core::hypervisor::{DomainSpec, DomainState, Host, Reservation, Statistics, Subnet};
+use vmm_core::model::{DeskId, MacAddress, VmName, VolumeName};
+use vmm_core::{Error, Result};
+
+/// A domain with its owner in its specification; a foreign one has none.
+pub(super) struct FakeDomain {
+    pub(super) spec: DomainSpec,
+    pub(super) foreign: bool,
+    pub(super) state: DomainState,
+    pub(super) statistics: Statistics,
+    pub(super) console: Vec<u8>,
+}
+
+pub(super) enum Content {
+    /// qcow2, with the volume below it.
+    Disk(Option<VolumeName>),
+    /// Written bytes.
+    Raw(Vec<u8>),
+    /// An import that was interrupted.
+    Unfinished,
+}
+
+pub(super) struct FakeVolume {
+    pub(super) capacity: u64,
+    pub(super) content: Content,
+}
+
+pub(super) struct State {
+    pub(super) host: Host,
+    pub(super) domains: BTreeMap<Uuid, FakeDomain>,
+    pub(super) volumes: BTreeMap<VolumeName, FakeVolume>,
+    pub(super) reservations: Vec<Reservation>,
+    pub(super) addresses: HashMap<Uuid, Vec<IpAddr>>,
+    pub(super) gives_addresses: bool,
+    pub(super) guests_obey: bool,
+    pub(super) boot_text: String,
+    failures: Vec<Failure>,
+    counts: HashMap<String, usize>,
+}
+
+struct Failure {
+    method: String,
+    in_calls: usize,
+    error: Error,
+}
+
+/// One call: who makes it, and the host for as long as it takes.
+pub(super) struct Turn<'a> {
+    pub(super) desk: DeskId,
+    pub(super) state: MutexGuard<'a, State>,
+}
+
+impl State {
+    pub(super) fn new() -> Self {
+        let mut host = Host::new("fake-host", 64, 256 * 1024);
+        "fake 1.0.0".clone_into(&mut host.hypervisor);
+        host.pool_capacity = 4 << 40;
+        host.pool_available = 4 << 40;
+        host.subnet = Some(Subnet { gateway: Ipv4Addr::new(192, 0, 2, 1), prefix: 24 });
+        host.capabilities.volume_content = true;
+        host.capabilities.reservations = true;
+        host.capabilities.console = true;
+        host.capabilities.statistics = true;
+        Self {
+            host,
+            domains: BTreeMap::new(),
+            volumes: BTreeMap::new(),
+            reservations: Vec::new(),
+            addresses: HashMap::new(),
+            gives_addresses: true,
+            guests_obey: true,
+            boot_text: "fake guest booted\n".to_owned(),
+            failures: Vec::new(),
+            counts: HashMap::new(),
+        }
+    }
+
+    pub(super) fn enter(&mut self, method: &str) -> Result<()> {
+        *self.counts.entry(method.to_owned()).or_default() += 1;
+        let mut due = None;
+        for (index, failure) in self.failures.iter_mut().enumerate() {
+            if failure.method == method {
+                failure.in_calls -= 1;
+                if failure.in_calls == 0 {
+                    due = Some(index);
+                    break;
+                }
+            }
+        }
+        due.map_or(Ok(()), |index| Err(self.failures.remove(index).error))
+    }
+
+    pub(super) fn fail(&mut self, method: &str, nth: usize, error: Error) {
+        self.failures.push(Failure { method: method.to_owned(), in_calls: nth.max(1), error });
+    }
+
+    pub(super) fn calls(&self, method: &str) -> usize {
+        self.counts.get(method).copied().unwrap_or(0)
+    }
+
+    pub(super) fn all_calls(&self) -> usize {
+        self.counts.values().sum()
+    }
+
+    pub(super) fn add_foreign(&mut self, name: &VmName) -> Uuid {
+        let uuid = Uuid::new_v4();
+        let spec = DomainSpec {
+            desk: DeskId(Uuid::nil()),
+            uuid,
+            name: name.clone(),
+            description: String::new(),
+            vcpu: 1,
+            memory: 512,
+            disks: Vec::new(),
+            seed: None,
+            mac: MacAddress::local([0xff, 0, 0, 0, self.domains.len() as u8]),
+        };
+        let domain = FakeDomain {
+            spec,
+            foreign: true,
+            state: DomainState::Running,
+            statistics: Statistics::default(),
+            console: Vec::new(),
+        };
+        self.domains.insert(uuid, domain);
+        uuid
+    }
+
+    pub(super) fn add_unfinished(&mut self, name: &VolumeName) {
+        self.volumes.insert(name.clone(), FakeVolume { capacity: 0, content: Content::Unfinished });
+    }
+
+    pub(super) fn content(&self, name: &VolumeName) -> Option<Vec<u8>> {
+        match &self.volumes.get(name)?.content {
+            Content::Raw(bytes) => Some(bytes.clone()),
+            Content::Disk(_) | Content::Unfinished => None,
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! Stand-ins that obey the same rules as the real thing.
+
+pub mod hypervisor;
+pub mod remote;

@@ -1,0 +1,246 @@
+//! Machines that answer commands from a script.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use secrecy::ExposeSecret;
+use tokio::time::Instant;
+use vmm_core::model::HostKey;
+use vmm_core::remote::{Command, Credential, Endpoint, Exit, Login, Output, RemoteExec, Stream};
+use vmm_core::{Error, Part, Result};
+
+/// What a scripted command does. Text and bytes are what it writes; it ends with exit code 0 if nothing else is said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    exit: Exit,
+    stdout: Vec<u8>,
+    stderr: Vec<u8>,
+    takes: Duration,
+}
+
+impl Answer {
+    /// Writes this to standard output.
+    pub fn stdout(bytes: impl Into<Vec<u8>>) -> Self {
+        Self { exit: Exit::Code(0), stdout: bytes.into(), stderr: Vec::new(), takes: Duration::ZERO }
+    }
+
+    /// Writes nothing and exits with this code.
+    pub fn code(code: i32) -> Self {
+        Self::stdout("").with_exit(Exit::Code(code))
+    }
+
+    /// Never ends.
+    pub fn hangs() -> Self {
+        Self::stdout("").taking(Duration::MAX)
+    }
+
+    /// The same, ending like this.
+    #[must_use]
+    pub fn with_exit(self, exit: Exit) -> Self {
+        Self { exit, ..self }
+    }
+
+    /// The same, writing this to standard error too.
+    #[must_use]
+    pub fn with_stderr(self, bytes: impl Into<Vec<u8>>) -> Self {
+        Self { stderr: bytes.into(), ..self }
+    }
+
+    /// The same after this time.
+    #[must_use]
+    pub fn taking(self, takes: Duration) -> Self {
+        Self { takes, ..self }
+    }
+}
+
+/// One call as the fake saw it, without the proof of the login.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// The machine.
+    pub address: SocketAddr,
+    /// The user.
+    pub user: String,
+    /// Whether the proof was sent, which it is not to a machine that shows another host key.
+    pub proof_sent: bool,
+    /// The command, if the login was accepted.
+    pub line: Option<String>,
+}
+
+type Rule = Box<dyn Fn(&str) -> Option<Answer> + Send + Sync>;
+
+struct Machine {
+    host_key: HostKey,
+    login: Option<Login>,
+    refuses: bool,
+    silent: bool,
+    unready: u32,
+    rules: Vec<Rule>,
+}
+
+#[derive(Default)]
+struct State {
+    machines: HashMap<SocketAddr, Machine>,
+    calls: Vec<Call>,
+}
+
+/// A stand-in for SSH. Cheap to clone; clones share their machines and calls.
+///
+/// A machine that was added takes any login and knows no command (exit code 127); one that was not is unreachable.
+/// Every other behaviour is scripted on top, and a later rule goes before an earlier one.
+#[derive(Clone, Default)]
+pub struct FakeRemote(Arc<Mutex<State>>);
+
+impl fmt::Debug for FakeRemote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FakeRemote").field("machines", &self.state().machines.keys()).finish_non_exhaustive()
+    }
+}
+
+impl FakeRemote {
+    /// No machines.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a machine with this host key, or sets a known one back.
+    pub fn machine(&self, address: SocketAddr, host_key: HostKey) {
+        let machine = Machine { host_key, login: None, refuses: false, silent: false, unready: 0, rules: Vec::new() };
+        self.state().machines.insert(address, machine);
+    }
+
+    /// Answers a command line that contains this text.
+    pub fn answer(&self, address: SocketAddr, text: impl Into<String>, answer: Answer) {
+        let text = text.into();
+        self.answer_with(address, move |line| line.contains(&text).then(|| answer.clone()));
+    }
+
+    /// Answers the command lines that the closure has an answer for.
+    pub fn answer_with(&self, address: SocketAddr, rule: impl Fn(&str) -> Option<Answer> + Send + Sync + 'static) {
+        self.change(address, |machine| machine.rules.push(Box::new(rule)));
+    }
+
+    /// From now on the machine takes this login only.
+    pub fn accept_only(&self, address: SocketAddr, login: Login) {
+        self.change(address, |machine| machine.login = Some(login));
+    }
+
+    /// From now on the machine takes no login.
+    pub fn refuse_logins(&self, address: SocketAddr) {
+        self.change(address, |machine| machine.refuses = true);
+    }
+
+    /// From now on the machine shows this host key.
+    pub fn show_host_key(&self, address: SocketAddr, host_key: HostKey) {
+        self.change(address, |machine| machine.host_key = host_key);
+    }
+
+    /// From now on the machine takes connections and never says anything.
+    pub fn fall_silent(&self, address: SocketAddr) {
+        self.change(address, |machine| machine.silent = true);
+    }
+
+    /// The machine refuses so many connections from now on, as one that is still starting does.
+    pub fn unready(&self, address: SocketAddr, connections: u32) {
+        self.change(address, |machine| machine.unready = connections);
+    }
+
+    /// Takes the machine off the network.
+    pub fn unreachable(&self, address: SocketAddr) {
+        self.state().machines.remove(&address);
+    }
+
+    /// Every call that reached a machine, in order.
+    pub fn calls(&self) -> Vec<Call> {
+        self.state().calls.clone()
+    }
+
+    fn change(&self, address: SocketAddr, change: impl FnOnce(&mut Machine)) {
+        let mut state = self.state();
+        let machine = state.machines.get_mut(&address);
+        change(machine.expect("the machine was added before it is scripted"));
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What happens, decided at once; `None` is silence.
+    fn decide(&self, endpoint: &Endpoint, login: &Login, line: &str) -> Result<Option<Answer>> {
+        let address = endpoint.address;
+        let mut state = self.state();
+        let refused = || Error::unavailable(Part::Machine, format!("connecting to {address} failed: refused"));
+        let machine = state.machines.get_mut(&address).ok_or_else(refused)?;
+        if machine.unready > 0 {
+            machine.unready -= 1;
+            return Err(refused());
+        }
+        let mut call = Call { address, user: login.user.clone(), proof_sent: false, line: None };
+        let decision = machine.decide(endpoint, login, line, &mut call);
+        state.calls.push(call);
+        decision
+    }
+}
+
+impl Machine {
+    fn decide(&self, endpoint: &Endpoint, login: &Login, line: &str, call: &mut Call) -> Result<Option<Answer>> {
+        if self.silent {
+            return Ok(None);
+        }
+        let machine = endpoint.address.to_string();
+        if self.host_key != endpoint.host_key {
+            let (expected, seen) = (endpoint.host_key.fingerprint(), self.host_key.fingerprint());
+            return Err(Error::HostKeyChanged { machine, expected, seen });
+        }
+        call.proof_sent = true;
+        if self.refuses || !self.login.as_ref().is_none_or(|accepted| same(accepted, login)) {
+            return Err(Error::LoginRefused { machine, user: login.user.clone() });
+        }
+        call.line = Some(line.to_owned());
+        let unknown = || Answer::code(127).with_stderr("sh: not found\n");
+        Ok(Some(self.rules.iter().rev().find_map(|rule| rule(line)).unwrap_or_else(unknown)))
+    }
+}
+
+fn same(one: &Login, other: &Login) -> bool {
+    let proof = |login: &Login| match &login.credential {
+        Credential::Password(secret) => ("password", secret.expose_secret().to_owned()),
+        Credential::PrivateKey(secret) => ("key", secret.expose_secret().to_owned()),
+        _ => ("unknown", String::new()),
+    };
+    one.user == other.user && proof(one) == proof(other)
+}
+
+fn kept(bytes: Vec<u8>, limit: usize) -> Stream {
+    let total = bytes.len() as u64;
+    let mut bytes = bytes;
+    bytes.truncate(limit);
+    Stream { bytes, total }
+}
+
+#[async_trait]
+impl RemoteExec for FakeRemote {
+    async fn run(&self, endpoint: &Endpoint, login: &Login, command: &Command) -> Result<Output> {
+        let began = Instant::now();
+        let answer = self.decide(endpoint, login, &command.line)?;
+        match answer.filter(|answer| answer.takes < command.deadline) {
+            Some(answer) => {
+                tokio::time::sleep(answer.takes).await;
+                Ok(Output {
+                    exit: answer.exit,
+                    stdout: kept(answer.stdout, command.output_limit),
+                    stderr: kept(answer.stderr, command.output_limit),
+                    duration: began.elapsed(),
+                })
+            }
+            None => {
+                tokio::time::sleep(command.deadline).await;
+                let stage = format!("the command on {}", endpoint.address);
+                Err(Error::Timeout { stage, after: command.deadline, detail: "no answer".into() })
+            }
+        }
+    }
+}

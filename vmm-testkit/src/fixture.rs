@@ -1,0 +1,205 @@
+//! A whole desk on fakes, ready to be asked.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use vmm_core::model::{Job, NewOs, Os, Request, RequestId, RequestState, Role, Vm, VmFilter};
+use vmm_core::repository::Repository;
+use vmm_core::repository::sqlite::SqliteRepository;
+use vmm_core::{Actor, MasterKey, RequestDraft, SecretString, Settings, UserDraft, Vmm};
+
+use crate::fake::hypervisor::FakeHypervisor;
+use crate::fake::remote::{Answer, FakeRemote};
+use crate::{image, sample};
+
+/// The password of the accounts of a [`TestDesk`].
+pub const PASSWORD: &str = "correct horse battery";
+/// How long [`TestDesk`] waits for what it waits for.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A desk on a fake hypervisor, fake machines and a real SQLite file in a temporary directory, with an admin, a user
+/// and an image. Its worker runs while it is not stopped.
+pub struct TestDesk {
+    /// The door.
+    pub vmm: Vmm,
+    /// The fake host.
+    pub hypervisor: FakeHypervisor,
+    /// The fake machines.
+    pub remote: FakeRemote,
+    /// The records, past policy and audit.
+    pub repository: Arc<SqliteRepository>,
+    /// An admin, `root`.
+    pub admin: Actor,
+    /// A user, `alice`.
+    pub user: Actor,
+    folder: TempDir,
+    worker: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
+}
+
+impl TestDesk {
+    /// A desk with the image `debian:12`, whose worker runs.
+    ///
+    /// # Panics
+    /// When it cannot be set up.
+    pub async fn new() -> Self {
+        let mut desk = Self::without_image().await;
+        desk.start_worker();
+        desk.import("debian", "12").await;
+        desk
+    }
+
+    /// A desk with an empty catalog, whose worker does not run yet.
+    ///
+    /// # Panics
+    /// When it cannot be set up.
+    pub async fn without_image() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        let repository = SqliteRepository::open(folder.path().join("vmm.db")).await.expect("a new database");
+        let repository = Arc::new(repository);
+        let hypervisor = FakeHypervisor::new(repository.desk());
+        let remote = FakeRemote::new();
+        let vmm = Self::open(&repository, &hypervisor, &remote);
+        let mut actors = Vec::new();
+        for (name, role) in [("root", Role::Admin), ("alice", Role::User)] {
+            let name = sample::user_name(name);
+            let draft = UserDraft { name, password: SecretString::from(PASSWORD), chat_id: None, role };
+            actors.push(Actor::from(&vmm.create_user(&Actor::System, draft).await.expect("a new account")));
+        }
+        let user = actors.pop().expect("two accounts");
+        let admin = actors.pop().expect("two accounts");
+        Self { vmm, hypervisor, remote, repository, admin, user, folder, worker: None }
+    }
+
+    fn open(repository: &Arc<SqliteRepository>, hypervisor: &FakeHypervisor, remote: &FakeRemote) -> Vmm {
+        let mut settings = Settings::default();
+        settings.outage_deadline = Duration::from_millis(1500);
+        settings.boot_deadline = Duration::from_secs(5);
+        settings.sweep_interval = Duration::from_millis(200);
+        let key = MasterKey::from_bytes([7; 32]);
+        let (hypervisor, remote) = (Arc::new(hypervisor.clone()), Arc::new(remote.clone()));
+        Vmm::builder(Arc::clone(repository) as Arc<dyn Repository>, hypervisor, remote, key).settings(settings).build()
+    }
+
+    /// Begins background work; does nothing if it has begun.
+    pub fn start_worker(&mut self) {
+        if self.worker.is_none() {
+            let (stop, stopped) = oneshot::channel::<()>();
+            let vmm = self.vmm.clone();
+            let task = tokio::spawn(async move {
+                vmm.work(async { drop(stopped.await) }).await.expect("a worker does not fail");
+            });
+            self.worker = Some((stop, task));
+        }
+    }
+
+    /// Ends background work and waits until it has ended.
+    ///
+    /// # Panics
+    /// When the worker panicked.
+    pub async fn stop_worker(&mut self) {
+        if let Some((stop, task)) = self.worker.take() {
+            drop(stop);
+            task.await.expect("the worker ends well");
+        }
+    }
+
+    /// Adds a small image to the catalog and waits until it is imported. The worker must run.
+    ///
+    /// # Panics
+    /// When it is not imported in time.
+    pub async fn import(&self, name: &str, version: &str) -> Os {
+        let path = self.folder.path().join(format!("{name}-{version}.qcow2"));
+        std::fs::write(&path, image::empty_qcow2(1 << 30)).expect("room for an image");
+        let os = NewOs { qcow2: Some(path.display().to_string()), ..sample::os(name, version) };
+        let (os, job) = self.vmm.create_os(&self.admin, os).await.expect("a new catalog entry");
+        let job = job.expect("an image is imported by a job");
+        self.until("the image is imported", async || {
+            self.vmm.job(&self.admin, job).await.is_ok_and(|job| job.state.is_final())
+        })
+        .await;
+        os
+    }
+
+    /// Submits a request in the user's name, and lets its machines be reachable once they are started.
+    ///
+    /// # Panics
+    /// When it is refused.
+    pub async fn submit(&self, id: &str, spec: &str) -> Request {
+        let draft = RequestDraft {
+            id: sample::request_id(id),
+            requester: None,
+            description: String::new(),
+            spec: spec.to_owned(),
+        };
+        let request = self.vmm.submit_request(&self.user, draft).await.expect("a good request").request;
+        for (index, vm) in request.plan.vms.iter().enumerate() {
+            let address = vm.ip.unwrap_or_else(|| [192, 0, 2, u8::try_from(100 + index % 100).unwrap_or(100)].into());
+            self.hypervisor.set_addresses(vm.uuid, vec![address.into()]);
+            let endpoint = SocketAddr::new(address.into(), 22);
+            self.remote.machine(endpoint, vm.host_key.clone());
+            self.remote.answer(endpoint, "cloud-init status", Answer::stdout("status: done\n"));
+        }
+        request
+    }
+
+    /// Approves a request as the admin, with the hash it has.
+    ///
+    /// # Panics
+    /// When it is refused.
+    pub async fn approve(&self, request: &Request) -> Request {
+        self.vmm.approve_request(&self.admin, &request.id, request.plan_hash).await.expect("an approval")
+    }
+
+    /// Submits, approves and waits until the machines run.
+    ///
+    /// # Panics
+    /// When they do not.
+    pub async fn provision(&self, id: &str, spec: &str) -> Vec<Vm> {
+        let request = self.submit(id, spec).await;
+        self.approve(&request).await;
+        let settled = self.settled(&request.id).await;
+        assert_eq!(settled.state, RequestState::Done, "{:?}", settled.reason);
+        let filter = VmFilter { request: Some(request.id), ..VmFilter::default() };
+        self.vmm.vms(&self.admin, &filter).await.expect("machines")
+    }
+
+    /// Waits until a request has nothing left to do.
+    ///
+    /// # Panics
+    /// When that takes too long.
+    pub async fn settled(&self, id: &RequestId) -> Request {
+        self.until("the request is settled", async || {
+            let request = self.vmm.request(&self.admin, id).await.expect("the request");
+            !matches!(request.state, RequestState::Approved | RequestState::Running)
+        })
+        .await;
+        self.vmm.request(&self.admin, id).await.expect("the request")
+    }
+
+    /// The jobs of a request, oldest first.
+    ///
+    /// # Panics
+    /// When they cannot be read.
+    pub async fn jobs(&self, id: &RequestId) -> Vec<Job> {
+        let mut jobs = self.vmm.request_jobs(&self.admin, id).await.expect("jobs");
+        jobs.reverse();
+        jobs
+    }
+
+    /// Waits until something is so.
+    ///
+    /// # Panics
+    /// When that takes too long.
+    pub async fn until(&self, what: &str, condition: impl AsyncFn() -> bool) {
+        let end = Instant::now() + PATIENCE;
+        while !condition().await {
+            assert!(Instant::now() < end, "timed out: {what}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}

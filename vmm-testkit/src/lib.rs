@@ -1,0 +1,20 @@
+//! Fakes, mocks, fixtures, contract suites and a real lab, for programs that embed vmm-core.
+
+pub mod contract;
+pub mod fake;
+pub mod fixture;
+pub mod image;
+pub mod lab;
+pub mod sample;
+pub mod served;
+pub mod sshd;
+
+/// mockall mocks of every trait of vmm-core.
+pub mod mock {
+    pub use vmm_core::hypervisor::MockHypervisor;
+    pub use vmm_core::remote::MockRemoteExec;
+    pub use vmm_core::repository::{
+        MockAuditRepository, MockDiskRepository, MockJobRepository, MockOsRepository, MockRequestRepository,
+        MockSessionRepository, MockUserRepository, MockVmRepository,
+    };
+}

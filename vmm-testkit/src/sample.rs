@@ -1,0 +1,212 @@
+//! Records to begin a test with. The same arguments always give the same values.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+use vmm_core::model::{
+    AuditEntry, DeskId, DiskRole, HostKey, Hostname, Image, JobKind, LoginName, MacAddress, NewJob, NewOs, NewRequest,
+    NewUser, Os, OsName, OsVersion, Outcome, PasswordHash, Plan, PlannedDisk, PlannedVm, RequestId, Role, User, UserId,
+    UserName, VmName, VolumeName,
+};
+use vmm_core::repository::sqlite::SqliteRepository;
+use vmm_core::repository::{
+    AuditRepository, DiskRepository, JobRepository, OsRepository, Repository, RequestRepository, SessionRepository,
+    UserRepository, VmRepository,
+};
+
+/// An empty repository in a temporary directory that goes with it.
+///
+/// # Panics
+/// If there is no room for one.
+pub async fn repository() -> Arc<dyn Repository> {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let opened = SqliteRepository::open(directory.path().join("vmm.db")).await;
+    Arc::new(Temporary { repository: opened.expect("an empty directory"), _directory: directory })
+}
+
+/// An account to make. Its password's hash fits no password.
+pub fn user(name: &str, role: Role) -> NewUser {
+    let password = PasswordHash::new("$argon2id$v=19$m=8,t=1,p=1$c2FtcGxlLXNhbHQ$AAAAAAAAAAAAAAAAAAAAAA");
+    NewUser { name: user_name(name), password, chat_id: None, role }
+}
+
+/// A catalog entry to make, with a cloud image that need not be there.
+pub fn os(name: &str, version: &str) -> NewOs {
+    NewOs {
+        name: OsName::new(name).expect("a sample's name is valid"),
+        version: OsVersion::new(version).expect("a sample's version is valid"),
+        iso: None,
+        qcow2: Some(format!("/images/{name}-{version}.qcow2")),
+        description: format!("{name} {version}"),
+        login: login(),
+    }
+}
+
+/// The imported image of a catalog entry.
+pub fn image(os: &Os) -> Image {
+    let sha256 = format!("{:064x}", u128::from_be_bytes(*id(&format!("{}-{}", os.name, os.version)).as_bytes()));
+    Image { volume: volume(&format!("os-{sha256}.qcow2")), sha256, virtual_size: 2 << 30 }
+}
+
+/// A plan with one machine of this catalog entry for each name, each with one system disk and no fixed address.
+pub fn plan(os: &Os, names: &[&str]) -> Plan {
+    let vms = (1..).zip(names).map(|(row, name)| planned_vm(os, row, name)).collect();
+    Plan { host: "host-1".to_owned(), host_vcpus: 16, host_memory: 65_536, vms }
+}
+
+/// One machine of a plan. Domain id, hardware address and host key follow from its name.
+pub fn planned_vm(os: &Os, row: u32, name: &str) -> PlannedVm {
+    let uuid = id(name);
+    let [a, b, c, d, e, ..] = *uuid.as_bytes();
+    PlannedVm {
+        row,
+        name: vm_name(name),
+        hostname: Hostname::new(name).expect("a sample's name is valid"),
+        group_name: None,
+        vcpu: 1,
+        memory: 512,
+        os: os.id,
+        os_name: os.name.clone(),
+        os_version: os.version.clone(),
+        image_sha256: image(os).sha256,
+        login: os.login.clone(),
+        disks: vec![PlannedDisk { role: DiskRole::System, volume: volume(&format!("{name}.qcow2")), size: 4 }],
+        ip: None,
+        uuid,
+        mac: MacAddress::local([a, b, c, d, e]),
+        host_key: host_key(name),
+        description: String::new(),
+        warnings: Vec::new(),
+    }
+}
+
+/// A request to submit.
+pub fn request(id: &str, requester: UserId, plan: Plan) -> NewRequest {
+    let names = plan.vms.iter().map(|vm| format!("{},{}\n", vm.name, vm.os_name));
+    let spec = format!("name,os\n{}", names.collect::<String>());
+    NewRequest { id: request_id(id), requester, description: "a sample".to_owned(), spec, plan }
+}
+
+/// The audit row of a change that was done, in the name of nobody.
+pub fn audit(action: &'static str) -> AuditEntry {
+    AuditEntry {
+        user: None,
+        actor: "vmm".to_owned(),
+        action,
+        target: "a sample".to_owned(),
+        outcome: Outcome::Done,
+        detail: String::new(),
+        finishes: None,
+    }
+}
+
+/// A job to enqueue, with two steps.
+pub fn job(kind: JobKind, request: Option<&RequestId>) -> NewJob {
+    NewJob { title: kind.subject(), kind, request: request.cloned(), steps: vec!["first", "second"] }
+}
+
+/// An ed25519 key that nobody has the private half of.
+pub fn host_key(name: &str) -> HostKey {
+    let (algorithm, half) = (b"ssh-ed25519", id(name));
+    let mut wire = Vec::new();
+    for part in [&algorithm[..], &[*half.as_bytes(), *half.as_bytes()].concat()] {
+        wire.extend(u32::try_from(part.len()).expect("a sample key is short").to_be_bytes());
+        wire.extend(part);
+    }
+    HostKey::from_wire(&wire).expect("the encoding follows RFC 8709")
+}
+
+/// A machine's name.
+pub fn vm_name(name: &str) -> VmName {
+    VmName::new(name).expect("a sample's name is valid")
+}
+
+/// An account's name.
+pub fn user_name(name: &str) -> UserName {
+    UserName::new(name).expect("a sample's name is valid")
+}
+
+/// A request's id.
+pub fn request_id(id: &str) -> RequestId {
+    RequestId::new(id).expect("a sample's id is valid")
+}
+
+/// A repository's first records: an admin, a user and a catalog entry with its image.
+#[derive(Clone, Debug)]
+pub struct Desk {
+    /// `alice`.
+    pub admin: User,
+    /// `bob`.
+    pub user: User,
+    /// `debian:12`.
+    pub os: Os,
+}
+
+impl Desk {
+    /// Makes the records. The import of the image stands as done.
+    ///
+    /// # Panics
+    /// If the repository refuses.
+    pub async fn make(repository: &Arc<dyn Repository>) -> Self {
+        let (users, oses) = (repository.users(), repository.oses());
+        let admin = users.create(user("alice", Role::Admin), audit("user.create")).await.expect("an empty desk");
+        let user = users.create(user("bob", Role::User), audit("user.create")).await.expect("an empty desk");
+        let made = oses.create(os("debian", "12"), vec!["import"], audit("os.create")).await;
+        let (os, import) = made.expect("an empty desk");
+        oses.set_image(os.id, image(&os)).await.expect("the entry is there");
+        if let Some(job) = import {
+            let done = vmm_core::model::JobState::Done;
+            repository.jobs().finish(job, done, None).await.expect("the job is open");
+        }
+        let os = oses.by_id(os.id).await.expect("a repository that answers").expect("the entry is there");
+        Self { admin, user, os }
+    }
+}
+
+fn id(name: &str) -> Uuid {
+    Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes())
+}
+
+fn login() -> LoginName {
+    LoginName::new("vmm").expect("it is valid")
+}
+
+fn volume(name: &str) -> VolumeName {
+    VolumeName::new(name).expect("a sample's name is valid")
+}
+
+/// The fields are dropped in this order: the file is closed before its directory goes.
+struct Temporary {
+    repository: SqliteRepository,
+    _directory: tempfile::TempDir,
+}
+
+impl Repository for Temporary {
+    fn desk(&self) -> DeskId {
+        self.repository.desk()
+    }
+    fn users(&self) -> &dyn UserRepository {
+        self.repository.users()
+    }
+    fn sessions(&self) -> &dyn SessionRepository {
+        self.repository.sessions()
+    }
+    fn oses(&self) -> &dyn OsRepository {
+        self.repository.oses()
+    }
+    fn vms(&self) -> &dyn VmRepository {
+        self.repository.vms()
+    }
+    fn disks(&self) -> &dyn DiskRepository {
+        self.repository.disks()
+    }
+    fn requests(&self) -> &dyn RequestRepository {
+        self.repository.requests()
+    }
+    fn jobs(&self) -> &dyn JobRepository {
+        self.repository.jobs()
+    }
+    fn audit(&self) -> &dyn AuditRepository {
+        self.repository.audit()
+    }
+}

@@ -1,0 +1,217 @@
+//! What only a real libvirt can show.
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use uuid::Uuid;
+use vmm_core::Error;
+use vmm_core::hypervisor::libvirt::{LibvirtHypervisor, VirtType};
+use vmm_core::hypervisor::{DomainSpec, DomainState, Hypervisor, NewVolume};
+use vmm_core::model::DeskId;
+use vmm_testkit::contract::hypervisor::{Subject, hold};
+use vmm_testkit::image::empty_qcow2;
+use vmm_testkit::lab::Lab;
+
+use super::real::{config, subject};
+
+/// Longer than any call may take.
+const CALL: Duration = Duration::from_secs(15);
+
+fn virsh(lab: &Lab, arguments: &[&str]) -> String {
+    let output = Command::new("virsh").args(["-q", "-c", &lab.uri]).args(arguments).output().expect("virsh runs");
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+/// Waits until `look` sees something.
+async fn eventually<T, F: Future<Output = Option<T>>>(limit: Duration, what: &str, mut look: impl FnMut() -> F) -> T {
+    let begin = Instant::now();
+    loop {
+        if let Some(seen) = look().await {
+            return seen;
+        }
+        assert!(begin.elapsed() < limit, "not within {} s: {what}", limit.as_secs());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_domain_that_nobody_tagged_is_never_touched() {
+    let Some(lab) = Lab::or_skip("a_domain_that_nobody_tagged_is_never_touched") else { return };
+    let foreign = Foreign::define(&lab);
+    let subject = subject("foreign").await;
+    let (uuid, name) = (foreign.uuid, foreign.name.clone());
+    hold(subject, |subject| async move {
+        let hypervisor = &subject.hypervisor;
+        assert_eq!(hypervisor.domains().await.expect("it answers"), []);
+        assert_eq!(hypervisor.domain(uuid).await.expect("it answers"), None);
+        for result in [
+            hypervisor.start(uuid).await,
+            hypervisor.stop(uuid).await,
+            hypervisor.shutdown(uuid).await,
+            hypervisor.reboot(uuid).await,
+            hypervisor.undefine(uuid).await,
+        ] {
+            assert!(matches!(result, Err(Error::NotFound { .. })), "{result:?}");
+        }
+        let same_id = DomainSpec { uuid, ..subject.spec("web") };
+        let same_name = DomainSpec { name: name.parse().expect("a name"), ..subject.spec("web") };
+        for spec in [same_id, same_name] {
+            let result = hypervisor.define(&spec).await;
+            assert!(matches!(result, Err(Error::Conflict { .. })), "{result:?}");
+        }
+    })
+    .await;
+    assert_eq!(virsh(&lab, &["dumpxml", &foreign.name, "--inactive"]), foreign.xml);
+}
+
+/// A domain that somebody else defined, for as long as the test runs.
+struct Foreign {
+    lab: Lab,
+    uuid: Uuid,
+    name: String,
+    xml: String,
+}
+
+impl Foreign {
+    fn define(lab: &Lab) -> Self {
+        let uuid = Uuid::new_v4();
+        let name = format!("foreign-{}", uuid.simple());
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let xml = format!(
+            "<domain type='qemu'><name>{name}</name><uuid>{uuid}</uuid><memory>65536</memory>
+             <metadata><other:desk xmlns:other='https://example.org/' id='{uuid}'/></metadata>
+             <os><type arch='x86_64' machine='q35'>hvm</type></os></domain>"
+        );
+        std::fs::write(file.path(), xml).expect("it is written");
+        virsh(lab, &["define", &file.path().display().to_string()]);
+        let xml = virsh(lab, &["dumpxml", &name, "--inactive"]);
+        assert!(xml.contains(&name), "virsh defines it");
+        Self { lab: lab.clone(), uuid, name, xml }
+    }
+}
+
+impl Drop for Foreign {
+    fn drop(&mut self) {
+        virsh(&self.lab, &["undefine", &self.name]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guest_boots_gets_its_address_and_shuts_down() {
+    let Some(lab) = Lab::or_skip("a_guest_boots_gets_its_address_and_shuts_down") else { return };
+    let Some(image) = lab.image("tiny") else { return };
+    hold(subject("boot").await, |subject| boot(subject, image, lab)).await;
+}
+
+async fn boot(subject: Subject, image: PathBuf, lab: Lab) {
+    let hypervisor = &subject.hypervisor;
+    let base = hypervisor.import_volume(&subject.volume("tiny.qcow2"), &image).await.expect("it is imported");
+    let overlay =
+        NewVolume { name: subject.volume("web.qcow2"), capacity: base.capacity, backing: Some(base.name.clone()) };
+    hypervisor.create_volume(&overlay).await.expect("it is created");
+    let seed = hypervisor.write_volume(&subject.volume("web.iso"), &[0; 65536]).await.expect("it is written");
+    let spec = DomainSpec { memory: 256, disks: vec![overlay.name], seed: Some(seed.name), ..subject.spec("web") };
+    let address = subject.address().await;
+    let mut reservation = subject.reservation("web", 1, address);
+    reservation.mac = spec.mac;
+    hypervisor.reserve_address(&reservation).await.expect("it is reserved");
+    hypervisor.define(&spec).await.expect("it is defined");
+    hypervisor.start(spec.uuid).await.expect("it starts");
+
+    let limit = Duration::from_secs(120);
+    let addresses = eventually(limit, "an address", || async {
+        Some(hypervisor.addresses(spec.uuid).await.expect("it answers")).filter(|found| !found.is_empty())
+    })
+    .await;
+    assert_eq!(addresses, [std::net::IpAddr::from(address)]);
+    let console = hypervisor.console_tail(spec.uuid, 4096).await.expect("it answers");
+    assert!(!console.is_empty() && console.len() <= 4096);
+
+    // A guest hears the request only once it has got that far; asking again is what a person does, too.
+    eventually(limit, "the guest shuts down", || async {
+        match hypervisor.domain(spec.uuid).await.expect("it answers").expect("it is defined").state {
+            DomainState::Off => Some(()),
+            _ => {
+                let _ = hypervisor.shutdown(spec.uuid).await;
+                None
+            }
+        }
+    })
+    .await;
+    assert!(!hypervisor.console_tail(spec.uuid, 100).await.expect("it is kept").is_empty());
+    hypervisor.undefine(spec.uuid).await.expect("it is gone");
+    assert!(!virsh(&lab, &["vol-list", &lab.pool]).contains(&spec.uuid.to_string()), "the log is gone as well");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_that_was_cut_is_not_taken_for_a_finished_one() {
+    hold(subject("an_import_that_was_cut").await, |subject| async move {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("image.qcow2");
+        std::fs::write(&path, empty_qcow2(1 << 30)).expect("it is written");
+        let file = std::fs::File::options().write(true).open(&path).expect("it is opened");
+        file.set_len(512 << 20).expect("it is made long");
+        let name = subject.volume("image.qcow2");
+
+        let (hypervisor, volume) = (subject.hypervisor.clone(), name.clone());
+        let source = path.clone();
+        let import = tokio::spawn(async move { hypervisor.import_volume(&volume, &source).await });
+        let left = eventually(CALL, "something of it is there", || async {
+            let volumes = subject.hypervisor.volumes().await.expect("it answers");
+            volumes.into_iter().find(|volume| volume.name == name)
+        })
+        .await;
+        import.abort();
+        assert!(import.await.is_err_and(|error| error.is_cancelled()), "it was too fast to be cut");
+        assert_ne!(left.capacity, 1 << 30, "it is not qcow2 yet");
+        let volume = subject.hypervisor.import_volume(&name, &path).await.expect("it is imported anew");
+        assert_eq!(volume.capacity, 1 << 30);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kvm_is_found_out_by_trying_and_leaves_nothing() {
+    let Some(lab) = Lab::or_skip("kvm_is_found_out_by_trying_and_leaves_nothing") else { return };
+    let desk = DeskId(Uuid::new_v4());
+    let mut config = config(&lab, desk);
+    config.virt_type = VirtType::Auto;
+    let hypervisor = LibvirtHypervisor::new(config);
+    let begin = Instant::now();
+    let first = hypervisor.host().await.expect("it answers").accelerated;
+    assert!(begin.elapsed() < CALL);
+    let again = Instant::now();
+    assert_eq!(hypervisor.host().await.expect("it answers").accelerated, first);
+    assert!(again.elapsed() < Duration::from_secs(2), "it is tried once");
+    assert!(!virsh(&lab, &["list", "--all"]).contains(&desk.to_string()));
+    assert!(!virsh(&lab, &["vol-list", &lab.pool]).contains(&desk.to_string()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_thousand_lists_do_not_grow_the_process() {
+    hold(subject("ten_thousand_lists").await, |subject| async move {
+        for index in 0..10 {
+            subject.define(&format!("m{index}")).await;
+        }
+        let list = async |times: usize| {
+            for _ in 0..times {
+                assert_eq!(subject.hypervisor.domains().await.expect("it answers").len(), 10);
+            }
+        };
+        list(500).await;
+        let before = resident();
+        list(10_000).await;
+        let grown = resident().saturating_sub(before);
+        // Other tests run beside it; a record that is never freed would cost many times that.
+        assert!(grown < 24 << 20, "{} KiB more", grown >> 10);
+    })
+    .await;
+}
+
+/// Resident memory of this process in bytes.
+fn resident() -> usize {
+    let pages = std::fs::read_to_string("/proc/self/statm").expect("it is read");
+    pages.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok()).expect("a number") * 4096
+}

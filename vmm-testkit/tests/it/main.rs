@@ -1,0 +1,10 @@
+//! The promises of vmm-core, held against fakes and against the real thing.
+
+mod account;
+mod architecture;
+mod image;
+mod libvirt;
+mod provisioning;
+mod request;
+mod sqlite;
+mod ssh;

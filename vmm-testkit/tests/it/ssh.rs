@@ -1,0 +1,452 @@
+//! Commands on machines: the fake and libssh2 keep the same promises.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use vmm_core::SecretString;
+use vmm_core::remote::libssh2::{Libssh2Config, Libssh2Exec};
+use vmm_core::remote::{Credential, Endpoint, Login, RemoteExec};
+use vmm_testkit::contract::remote::{Subject, answers};
+use vmm_testkit::fake::remote::FakeRemote;
+use vmm_testkit::sshd::{PasswordMethod, Sshd, free_address, other_host_key};
+
+mod fake {
+    use super::*;
+
+    struct Fake(FakeRemote, Endpoint);
+
+    #[async_trait]
+    impl Subject for Fake {
+        fn remote(&self) -> Arc<dyn RemoteExec> {
+            Arc::new(self.0.clone())
+        }
+        fn endpoint(&self) -> Endpoint {
+            self.1.clone()
+        }
+        fn login(&self) -> Login {
+            password_login("right")
+        }
+        fn wrong_login(&self) -> Login {
+            password_login("wrong")
+        }
+        async fn login_attempts(&self) -> usize {
+            self.0.calls().iter().filter(|call| call.proof_sent).count()
+        }
+    }
+
+    async fn subject() -> Fake {
+        let (fake, endpoint) = (FakeRemote::new(), Endpoint { address: free_address(), host_key: other_host_key() });
+        fake.machine(endpoint.address, endpoint.host_key.clone());
+        fake.accept_only(endpoint.address, password_login("right"));
+        fake.answer_with(endpoint.address, answers);
+        Fake(fake, endpoint)
+    }
+
+    vmm_testkit::remote_contract!(subject);
+}
+
+fn password_login(password: &str) -> Login {
+    Login { user: Sshd::USER.into(), credential: Credential::Password(SecretString::from(password)) }
+}
+
+struct OpenSsh {
+    sshd: Sshd,
+    login: Login,
+    wrong_login: Login,
+}
+
+#[async_trait]
+impl Subject for OpenSsh {
+    fn remote(&self) -> Arc<dyn RemoteExec> {
+        Arc::new(Libssh2Exec::default())
+    }
+    fn endpoint(&self) -> Endpoint {
+        self.sshd.endpoint()
+    }
+    fn login(&self) -> Login {
+        self.login.clone()
+    }
+    fn wrong_login(&self) -> Login {
+        self.wrong_login.clone()
+    }
+    async fn login_attempts(&self) -> usize {
+        self.sshd.login_attempts().await
+    }
+}
+
+mod password {
+    use super::*;
+
+    async fn subject() -> OpenSsh {
+        let sshd = Sshd::start().await;
+        OpenSsh { login: sshd.password_login(), wrong_login: password_login("wrong"), sshd }
+    }
+
+    vmm_testkit::remote_contract!(subject);
+}
+
+mod keyboard_interactive {
+    use super::*;
+
+    async fn subject() -> OpenSsh {
+        let sshd = Sshd::start_with(PasswordMethod::KeyboardInteractive).await;
+        OpenSsh { login: sshd.password_login(), wrong_login: password_login("wrong"), sshd }
+    }
+
+    vmm_testkit::remote_contract!(subject);
+}
+
+mod private_key {
+    use super::*;
+
+    async fn subject() -> OpenSsh {
+        let (sshd, stranger) = (Sshd::start().await, Sshd::start().await);
+        OpenSsh { login: sshd.key_login(), wrong_login: stranger.key_login(), sshd }
+    }
+
+    vmm_testkit::remote_contract!(subject);
+}
+
+mod ending {
+    //! What becomes of a command whose time is over.
+
+    use std::path::PathBuf;
+    use std::time::{Duration, Instant};
+
+    use vmm_core::Error;
+    use vmm_core::remote::{Command, Exit};
+
+    use super::*;
+
+    /// A command that leaves its process ids in a file: of its shell, of a child in a process group of its own, and
+    /// of a grandchild. It ignores every signal that can be ignored.
+    fn stubborn(file: &str) -> String {
+        format!(
+            "trap '' HUP INT TERM PIPE; echo $$ >> {file}; set -m; \
+             sh -c 'sleep 600 & echo $$ >> {file}; echo $! >> {file}; wait' & wait"
+        )
+    }
+
+    struct Stubborn {
+        sshd: Sshd,
+        file: PathBuf,
+    }
+
+    impl Stubborn {
+        async fn new() -> Self {
+            let sshd = Sshd::start().await;
+            let file = sshd.shared_directory().join("processes");
+            Self { sshd, file }
+        }
+
+        fn command(&self) -> Command {
+            Command::new(stubborn(&self.file.display().to_string()))
+        }
+
+        /// How many of the command's three processes run, seen by a command of its own.
+        async fn running(&self) -> i32 {
+            let file = self.file.display();
+            let count = format!("n=0; for p in $(cat {file}); do test -d /proc/$p && n=$((n+1)); done; exit $n");
+            let output = Libssh2Exec::default()
+                .run(&self.sshd.endpoint(), &self.sshd.key_login(), &Command::new(count))
+                .await
+                .expect("the command runs");
+            let Exit::Code(count) = output.exit else { panic!("it was killed") };
+            count
+        }
+
+        /// Waits until so many of them run.
+        async fn until_running(&self, count: i32, limit: Duration) {
+            let began = Instant::now();
+            while self.running().await != count {
+                assert!(began.elapsed() < limit, "still {} and not {count}", self.running().await);
+            }
+        }
+
+        async fn until_started(&self) {
+            let began = Instant::now();
+            let lines = || std::fs::read_to_string(&self.file).unwrap_or_default().lines().count();
+            while lines() < 3 {
+                assert!(began.elapsed() < Duration::from_secs(10), "the command did not start");
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn past_the_deadline_no_process_of_the_command_is_left() {
+        let machine = Stubborn::new().await;
+        let command = machine.command().within(Duration::from_secs(2));
+        let error = Libssh2Exec::default()
+            .run(&machine.sshd.endpoint(), &machine.sshd.key_login(), &command)
+            .await
+            .expect_err("it does not end by itself");
+        assert!(matches!(&error, Error::Timeout { detail, .. } if detail.contains("were killed")), "{error}");
+        machine.until_started().await;
+        machine.until_running(0, Duration::from_secs(5)).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_caller_who_goes_away_leaves_no_process_of_the_command() {
+        let machine = Stubborn::new().await;
+        let (endpoint, login, command) = (machine.sshd.endpoint(), machine.sshd.key_login(), machine.command());
+        let call = tokio::spawn(async move { Libssh2Exec::default().run(&endpoint, &login, &command).await });
+        machine.until_started().await;
+        machine.until_running(3, Duration::from_secs(5)).await;
+        call.abort();
+        machine.until_running(0, Duration::from_secs(5)).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_call_that_finds_no_free_session_waits_within_its_deadline() {
+        let sshd = Sshd::start().await;
+        let mut config = Libssh2Config::default();
+        config.sessions = 1;
+        let remote = Libssh2Exec::new(&config);
+        let (endpoint, login) = (sshd.endpoint(), sshd.key_login());
+        let first = {
+            let (remote, endpoint, login) = (remote.clone(), endpoint.clone(), login.clone());
+            let command = Command::new("sleep 600").within(Duration::from_secs(3));
+            tokio::spawn(async move { remote.run(&endpoint, &login, &command).await })
+        };
+        while !sshd.log().contains("Accepted publickey") {
+            tokio::task::yield_now().await;
+        }
+        let short = Command::new("true").within(Duration::from_millis(100));
+        let error = remote.run(&endpoint, &login, &short).await.expect_err("no session is free");
+        assert!(matches!(&error, Error::Timeout { stage, .. } if stage.contains("free SSH session")), "{error}");
+        remote.run(&endpoint, &login, &Command::new("true")).await.expect("a session becomes free");
+        assert!(first.await.expect("no panic").is_err());
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_machine_with_another_key_hears_nothing_of_a_user() {
+        let sshd = Sshd::start().await;
+        let endpoint = Endpoint { host_key: other_host_key(), ..sshd.endpoint() };
+        let answer = Libssh2Exec::default().run(&endpoint, &sshd.password_login(), &Command::new("true")).await;
+        assert!(matches!(answer, Err(Error::HostKeyChanged { .. })), "{answer:?}");
+        assert_eq!(sshd.login_attempts().await, 0);
+        assert!(!sshd.log().contains("userauth-request"), "{}", sshd.log());
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_sent_is_refused_before_connecting() {
+        let endpoint = Endpoint { address: free_address(), host_key: other_host_key() };
+        let run = async |line: &str, login: Login| {
+            Libssh2Exec::default().run(&endpoint, &login, &Command::new(line)).await.expect_err("refused")
+        };
+        for line in ["a\0b", &"x".repeat(40_000)] {
+            let error = run(line, password_login("x")).await;
+            assert!(matches!(&error, Error::Invalid(problems) if problems[0].field == "command"), "{error}");
+        }
+        let error = run("true", password_login("a\0b")).await;
+        assert!(matches!(&error, Error::Invalid(problems) if problems[0].field == "password"), "{error}");
+    }
+}
+
+/// Prints how long a command takes on a new connection, in turns with OpenSSH's own client.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a measurement: cargo test --release -p vmm-testkit --test it -- --ignored --nocapture a_cold_command"]
+#[expect(clippy::print_stdout, reason = "a measurement is for reading")]
+async fn a_cold_command_beside_the_ssh_client() {
+    use std::time::{Duration, Instant};
+
+    let sshd = Sshd::start().await;
+    let (endpoint, key_file) = (sshd.endpoint(), sshd.key_file());
+    let command = vmm_core::remote::Command::new("true");
+    let mut times: [Vec<Duration>; 4] = Default::default();
+    for _ in 0..21 {
+        for (login, times) in [sshd.key_login(), sshd.password_login()].iter().zip(&mut times) {
+            let began = Instant::now();
+            Libssh2Exec::default().run(&endpoint, login, &command).await.expect("the command runs");
+            times.push(began.elapsed());
+        }
+        for (exchange, times) in ["KexAlgorithms=curve25519-sha256", "LogLevel=ERROR"].iter().zip(&mut times[2..]) {
+            let began = Instant::now();
+            let status = tokio::process::Command::new("ssh")
+                .args(["-F", "none", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"])
+                .args(["-o", "LogLevel=ERROR", "-o", "IdentitiesOnly=yes", "-o", exchange, "-i"])
+                .arg(&key_file)
+                .args(["-p", &endpoint.address.port().to_string(), &format!("{}@127.0.0.1", Sshd::USER), "true"])
+                .status()
+                .await
+                .expect("`ssh` is installed");
+            assert!(status.success());
+            times.push(began.elapsed());
+        }
+    }
+    for (name, times) in
+        ["libssh2, key", "libssh2, password", "ssh, key, curve25519", "ssh, key"].iter().zip(&mut times)
+    {
+        times.sort();
+        println!("{name}: median {:?}, p90 {:?}", times[times.len() / 2], times[times.len() * 9 / 10]);
+    }
+}
+
+/// Older ones let a hostile server run code in the client, and no advisory database lists them by the name of `ssh2`.
+#[test]
+fn the_locked_libssh2_is_not_a_vulnerable_one() {
+    let lock = include_str!("../../../Cargo.lock");
+    let packages: Vec<_> = lock.split("[[package]]").filter(|text| text.contains("name = \"libssh2-sys\"")).collect();
+    assert_eq!(packages.len(), 1, "exactly one libssh2-sys is locked");
+    let version = packages[0].lines().find_map(|line| line.strip_prefix("version = \"")).expect("a version");
+    let version = version.trim_end_matches('"').split('+').next().expect("a version");
+    let numbers: Vec<u32> = version.split('.').map(|number| number.parse().expect("a number")).collect();
+    assert!(numbers >= vec![0, 3, 3], "libssh2-sys {version} is older than 0.3.3");
+    let system = std::env::var_os("LIBSSH2_SYS_USE_PKG_CONFIG");
+    assert!(system.is_none(), "libssh2 is built from its own source, not taken from the system");
+}
+
+mod hostile {
+    //! Servers that the owner of a machine may put in sshd's place.
+
+    use std::io::Write;
+    use std::net::{Shutdown, TcpListener, TcpStream};
+    use std::time::{Duration, Instant};
+
+    use vmm_core::remote::Command;
+    use vmm_core::{Error, Part};
+
+    use super::*;
+
+    const BANNER: &[u8] = b"SSH-2.0-OpenSSH_9.2\r\n";
+    const LIMIT: Duration = Duration::from_secs(1);
+
+    /// Runs a command on a server that treats every connection like this, and checks when and how the call ends.
+    async fn meets(server: impl Fn(TcpStream) + Send + 'static) -> Error {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let endpoint = Endpoint { address: listener.local_addr().expect("bound"), host_key: other_host_key() };
+        std::thread::spawn(move || {
+            let (socket, _) = listener.accept().expect("a connection");
+            socket.set_write_timeout(Some(Duration::from_secs(10))).expect("a timeout");
+            server(socket);
+        });
+        let (began, memory) = (Instant::now(), resident());
+        let command = Command::new("true").within(LIMIT);
+        let error = Libssh2Exec::default().run(&endpoint, &password_login("secret"), &command).await;
+        let (took, memory) = (began.elapsed(), resident().saturating_sub(memory));
+        assert!(took <= LIMIT + Duration::from_secs(1), "it took {took:?}");
+        assert!(memory < 64 << 20, "it took {} MiB", memory >> 20);
+        error.expect_err("no server can make a command run like this")
+    }
+
+    /// Memory of this process, in bytes.
+    fn resident() -> u64 {
+        let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("a line of its own");
+        line.split_whitespace().nth(1).and_then(|kib| kib.parse::<u64>().ok()).expect("KiB") << 10
+    }
+
+    /// Keeps the connection open until the client is gone.
+    fn hold(mut socket: &TcpStream) {
+        let _ = std::io::copy(&mut socket, &mut std::io::sink());
+    }
+
+    fn timed_out(error: &Error) -> bool {
+        matches!(error, Error::Timeout { after, .. } if *after == LIMIT)
+    }
+
+    fn unavailable(error: &Error) -> bool {
+        matches!(error, Error::Unavailable { part: Part::Machine, .. })
+    }
+
+    /// A packet before encryption (RFC 4253 §6): length, padding length, type and payload, padding.
+    fn packet(kind: u8, payload: &[u8]) -> Vec<u8> {
+        let padding = 8 - (payload.len() + 6) % 8 + 8;
+        let length = u32::try_from(payload.len() + 2 + padding).expect("a small packet");
+        let mut packet = length.to_be_bytes().to_vec();
+        packet.extend([u8::try_from(padding).expect("at most 16"), kind]);
+        packet.extend(payload);
+        packet.extend(vec![0; padding]);
+        packet
+    }
+
+    /// Sends the same packet as fast as it goes, until the client is gone.
+    fn flood(mut socket: &TcpStream, packet: &[u8]) {
+        let many = packet.repeat((1 << 20) / packet.len());
+        while socket.write_all(&many).is_ok() {}
+    }
+
+    #[tokio::test]
+    async fn one_that_says_nothing_times_out() {
+        let error = meets(|socket| hold(&socket)).await;
+        assert!(timed_out(&error), "{error}");
+    }
+
+    #[tokio::test]
+    async fn one_that_drips_its_banner_times_out() {
+        let error = meets(|mut socket| {
+            while socket.write_all(b"S").is_ok() {
+                std::thread::park_timeout(Duration::from_millis(20));
+            }
+        })
+        .await;
+        assert!(timed_out(&error), "{error}");
+    }
+
+    #[tokio::test]
+    async fn one_that_stalls_the_key_exchange_times_out() {
+        let error = meets(|mut socket| {
+            socket.write_all(BANNER).expect("the client is there");
+            hold(&socket);
+        })
+        .await;
+        assert!(timed_out(&error), "{error}");
+    }
+
+    #[tokio::test]
+    async fn one_that_hangs_up_is_unavailable() {
+        let error = meets(drop).await;
+        assert!(unavailable(&error), "{error}");
+        let error = meets(|mut socket| socket.write_all(BANNER).expect("the client is there")).await;
+        assert!(unavailable(&error), "{error}");
+    }
+
+    #[tokio::test]
+    async fn one_that_half_closes_is_unavailable() {
+        let error = meets(|mut socket| {
+            socket.write_all(BANNER).expect("the client is there");
+            socket.shutdown(Shutdown::Write).expect("the client is there");
+            hold(&socket);
+        })
+        .await;
+        assert!(unavailable(&error), "{error}");
+    }
+
+    #[tokio::test]
+    async fn one_that_talks_garbage_is_unavailable() {
+        let error = meets(|mut socket| {
+            socket.write_all(BANNER).expect("the client is there");
+            let _ = socket.write_all(&[0xff; 100_000]);
+            hold(&socket);
+        })
+        .await;
+        assert!(unavailable(&error), "{error}");
+    }
+
+    #[tokio::test]
+    async fn one_that_never_ends_its_banner_is_cut_off() {
+        let error = meets(|socket| flood(&socket, b"not a banner\r\n")).await;
+        assert!(timed_out(&error) || unavailable(&error), "{error}");
+    }
+
+    #[tokio::test]
+    async fn one_that_floods_with_packets_to_ignore_is_cut_off() {
+        let error = meets(|mut socket| {
+            socket.write_all(BANNER).expect("the client is there");
+            flood(&socket, &packet(2, &[0; 1004]));
+        })
+        .await;
+        assert!(timed_out(&error) || unavailable(&error), "{error}");
+    }
+
+    #[tokio::test]
+    async fn one_that_floods_with_packets_out_of_turn_is_cut_off() {
+        let error = meets(|mut socket| {
+            socket.write_all(BANNER).expect("the client is there");
+            flood(&socket, &packet(94, &[0; 30_000]));
+        })
+        .await;
+        assert!(timed_out(&error) || unavailable(&error), "{error}");
+    }
+}
