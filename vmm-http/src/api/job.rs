@@ -1,0 +1,172 @@
+//! Long operations.
+
+use chrono::{DateTime, Utc};
+use poem_openapi::param::Path;
+use poem_openapi::payload::Json;
+use poem_openapi::{Enum, Object, OpenApi};
+use vmm_core::model::{Job, JobId, JobState, JobStep, StepState};
+
+use super::{Accepted, Tag};
+use crate::auth::Caller;
+use crate::error::Failure;
+
+pub(crate) struct JobApi;
+
+/// A job's place in its life. After `done`, `failed`, `cancelled` and `stuck` nothing more happens by itself.
+#[derive(Clone, Copy, Debug, Enum)]
+#[oai(rename = "JobState", rename_all = "lowercase")]
+enum JobStateWord {
+    Queued,
+    Running,
+    Undoing,
+    Done,
+    Failed,
+    Cancelled,
+    Stuck,
+}
+
+impl From<JobState> for JobStateWord {
+    fn from(state: JobState) -> Self {
+        match state {
+            JobState::Queued => Self::Queued,
+            JobState::Running => Self::Running,
+            JobState::Undoing => Self::Undoing,
+            JobState::Done => Self::Done,
+            JobState::Failed => Self::Failed,
+            JobState::Cancelled => Self::Cancelled,
+            JobState::Stuck => Self::Stuck,
+        }
+    }
+}
+
+/// A step's place in its life.
+#[derive(Clone, Copy, Debug, Enum)]
+#[oai(rename = "StepState", rename_all = "lowercase")]
+enum StepStateWord {
+    Waiting,
+    Acting,
+    Done,
+    Undoing,
+    Undone,
+}
+
+impl From<StepState> for StepStateWord {
+    fn from(state: StepState) -> Self {
+        match state {
+            StepState::Waiting => Self::Waiting,
+            StepState::Acting => Self::Acting,
+            StepState::Done => Self::Done,
+            StepState::Undoing => Self::Undoing,
+            StepState::Undone => Self::Undone,
+        }
+    }
+}
+
+/// One step of a job.
+#[derive(Debug, Object)]
+#[oai(rename = "JobStep")]
+struct StepBody {
+    name: String,
+    state: StepStateWord,
+    changed_at: DateTime<Utc>,
+}
+
+impl From<JobStep> for StepBody {
+    fn from(step: JobStep) -> Self {
+        Self { name: step.name, state: step.state.into(), changed_at: step.changed_at }
+    }
+}
+
+/// A long operation.
+#[derive(Debug, Object)]
+#[oai(rename = "Job", skip_serializing_if_is_none)]
+pub(super) struct JobBody {
+    id: i64,
+    /// What it does, like `create-vm`.
+    kind: String,
+    /// The name of what it works on.
+    title: String,
+    /// The request it belongs to.
+    request: Option<String>,
+    state: JobStateWord,
+    /// Share of its steps that are done.
+    percent: u32,
+    steps: Vec<StepBody>,
+    /// Whether somebody asked to cancel it.
+    cancel: bool,
+    /// Why it failed.
+    error: Option<String>,
+    created_at: DateTime<Utc>,
+    changed_at: DateTime<Utc>,
+}
+
+impl From<Job> for JobBody {
+    fn from(job: Job) -> Self {
+        Self {
+            id: job.id.0,
+            kind: job.kind.word().to_owned(),
+            percent: percent(&job),
+            title: job.title,
+            request: job.request.map(|request| request.to_string()),
+            state: job.state.into(),
+            steps: job.steps.into_iter().map(StepBody::from).collect(),
+            cancel: job.cancel,
+            error: job.error,
+            created_at: job.created_at,
+            changed_at: job.changed_at,
+        }
+    }
+}
+
+fn percent(job: &Job) -> u32 {
+    let done = job.steps.iter().filter(|step| step.state == StepState::Done).count();
+    match job.state {
+        JobState::Done => 100,
+        _ => u32::try_from(100 * done / job.steps.len().max(1)).unwrap_or(100),
+    }
+}
+
+/// Long operations.
+#[derive(Debug, Object)]
+#[oai(rename = "Jobs")]
+pub(super) struct JobsBody {
+    job: Vec<JobBody>,
+}
+
+impl From<Vec<Job>> for JobsBody {
+    fn from(jobs: Vec<Job>) -> Self {
+        Self { job: jobs.into_iter().map(JobBody::from).collect() }
+    }
+}
+
+/// A long operation that a call began.
+#[derive(Debug, Object)]
+#[oai(rename = "StartedJob")]
+pub(super) struct StartedJob {
+    /// Its id, for `GET /job/{id}`.
+    job: i64,
+}
+
+impl From<JobId> for StartedJob {
+    fn from(id: JobId) -> Self {
+        Self { job: id.0 }
+    }
+}
+
+#[OpenApi(tag = "Tag::Job")]
+impl JobApi {
+    /// Look at a job and its steps.
+    #[oai(path = "/job/:id", method = "get", operation_id = "getJob")]
+    async fn get(&self, caller: Caller, id: Path<i64>) -> Result<Json<JobBody>, Failure> {
+        let login = caller.0;
+        Ok(Json(login.vmm.job(&login.actor, JobId(id.0)).await?.into()))
+    }
+
+    /// Cancel a job. What it did is undone; look at the job to see when.
+    #[oai(path = "/job/:id/cancel", method = "post", operation_id = "cancelJob")]
+    async fn cancel(&self, caller: Caller, id: Path<i64>) -> Result<Accepted<StartedJob>, Failure> {
+        let login = caller.0;
+        login.vmm.cancel_job(&login.actor, JobId(id.0)).await?;
+        Ok(Accepted::Accepted(Json(JobId(id.0).into())))
+    }
+}

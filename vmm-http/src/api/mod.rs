@@ -1,0 +1,86 @@
+//! The operations, one file for each resource. A handler reads its input, makes one call to the desk, and answers.
+
+mod audit;
+mod config;
+mod health;
+mod job;
+mod os;
+mod request_vm;
+mod request_vm_dto;
+mod request_vm_result;
+mod session;
+mod user;
+mod vm;
+mod vm_monitor;
+mod vm_ssh;
+
+use poem_openapi::payload::Json;
+use poem_openapi::types::ToJSON;
+use poem_openapi::{ApiResponse, Tags};
+
+/// Every operation of the specification.
+pub(crate) type Apis = (
+    session::SessionApi,
+    config::ConfigApi,
+    user::UserApi,
+    os::OsApi,
+    request_vm::RequestApi,
+    job::JobApi,
+    vm::VmApi,
+    vm_ssh::SshApi,
+    vm_monitor::MonitorApi,
+    audit::AuditApi,
+    health::HealthApi,
+);
+
+pub(crate) fn apis() -> Apis {
+    (
+        session::SessionApi,
+        config::ConfigApi,
+        user::UserApi,
+        os::OsApi,
+        request_vm::RequestApi,
+        job::JobApi,
+        vm::VmApi,
+        vm_ssh::SshApi,
+        vm_monitor::MonitorApi,
+        audit::AuditApi,
+        health::HealthApi,
+    )
+}
+
+#[derive(Tags)]
+enum Tag {
+    /// Log in and out.
+    Session,
+    /// Accounts.
+    User,
+    /// The catalog that machines are made from.
+    Os,
+    /// Requests for machines: submit, look, decide.
+    Request,
+    /// Long operations.
+    Job,
+    /// Machines.
+    Vm,
+    /// The record of who did what.
+    Audit,
+    /// Whether the desk works.
+    Health,
+}
+
+/// Done, and nothing to tell.
+#[derive(ApiResponse)]
+enum Done {
+    /// Done.
+    #[oai(status = 204)]
+    Done,
+}
+
+/// Begun; a job goes on with it.
+#[derive(ApiResponse)]
+enum Accepted<T: ToJSON> {
+    /// Begun; a job goes on with it.
+    #[oai(status = 202)]
+    Accepted(Json<T>),
+}

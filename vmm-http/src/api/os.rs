@@ -1,0 +1,143 @@
+//! The catalog.
+
+use chrono::{DateTime, Utc};
+use poem_openapi::param::Query;
+use poem_openapi::payload::Json;
+use poem_openapi::{Object, OpenApi};
+use vmm_core::model::{JobId, LoginName, NewOs, Os, OsId, OsName, OsVersion};
+
+use super::{Done, Tag};
+use crate::auth::Caller;
+use crate::batch;
+use crate::body::Body;
+use crate::error::Failure;
+
+pub(crate) struct OsApi;
+
+/// A catalog entry to make.
+#[derive(Debug, Object)]
+#[oai(rename = "NewOs", deny_unknown_fields)]
+struct NewOsBody {
+    /// Like `debian`.
+    #[oai(validator(max_length = 128))]
+    name: String,
+    /// Like `12`.
+    #[oai(validator(max_length = 128))]
+    version: String,
+    /// Path of a cloud image on the server, in qcow2 without a backing or data file. It is imported into the pool.
+    #[oai(validator(max_length = 4096))]
+    qcow2: Option<String>,
+    /// Path of an installer image on the host.
+    #[oai(validator(max_length = 4096))]
+    iso: Option<String>,
+    #[oai(default, validator(max_length = 4096))]
+    description: String,
+    /// The user that cloud-init makes in each machine.
+    #[oai(default = "default_login", validator(max_length = 32))]
+    login: String,
+}
+
+fn default_login() -> String {
+    "vmm".to_owned()
+}
+
+impl TryFrom<NewOsBody> for NewOs {
+    type Error = vmm_core::Error;
+
+    fn try_from(body: NewOsBody) -> vmm_core::Result<Self> {
+        let NewOsBody { name, version, qcow2, iso, description, login } = body;
+        Ok(Self {
+            name: batch::named("name", OsName::new(name))?,
+            version: OsVersion::new(version)?,
+            iso,
+            qcow2,
+            description,
+            login: batch::named("login", LoginName::new(login))?,
+        })
+    }
+}
+
+/// Catalog entries to make.
+#[derive(Debug, Object)]
+#[oai(rename = "NewOses", deny_unknown_fields)]
+struct NewOsesBody {
+    #[oai(validator(min_items = 1, max_items = 100))]
+    os: Vec<NewOsBody>,
+}
+
+/// A catalog entry.
+#[derive(Debug, Object)]
+#[oai(rename = "Os", skip_serializing_if_is_none)]
+struct OsBody {
+    id: i64,
+    name: String,
+    version: String,
+    iso: Option<String>,
+    qcow2: Option<String>,
+    description: String,
+    login: String,
+    /// Whether its image is imported, so that machines can be made from it.
+    ready: bool,
+    /// SHA-256 of the imported image.
+    sha256: Option<String>,
+    /// Size of the disk that a machine sees, in bytes.
+    virtual_size: Option<u64>,
+    created_at: DateTime<Utc>,
+    /// The job that imports its image, in the answer to the call that began it.
+    job: Option<i64>,
+}
+
+impl OsBody {
+    fn new(os: Os, job: Option<JobId>) -> Self {
+        Self {
+            id: os.id.0,
+            name: os.name.to_string(),
+            version: os.version.to_string(),
+            iso: os.iso,
+            qcow2: os.qcow2,
+            description: os.description,
+            login: os.login.to_string(),
+            ready: os.image.is_some(),
+            virtual_size: os.image.as_ref().map(|image| image.virtual_size),
+            sha256: os.image.map(|image| image.sha256),
+            created_at: os.created_at,
+            job: job.map(|job| job.0),
+        }
+    }
+}
+
+/// Catalog entries.
+#[derive(Debug, Object)]
+#[oai(rename = "Oses")]
+struct OsesBody {
+    os: Vec<OsBody>,
+}
+
+#[OpenApi(tag = "Tag::Os")]
+impl OsApi {
+    /// Add to the catalog, and import the images. Admins only.
+    #[oai(path = "/db/os", method = "post", operation_id = "createOses")]
+    async fn create(&self, caller: Caller, body: Body<NewOsesBody>) -> Result<Json<OsesBody>, Failure> {
+        let login = caller.0;
+        let entries = batch::read("os", body.0.os, NewOs::try_from)?;
+        let create = |os| login.vmm.create_os(&login.actor, os);
+        let created = batch::in_order("os", entries, create).await?;
+        Ok(Json(OsesBody { os: created.into_iter().map(|(os, job)| OsBody::new(os, job)).collect() }))
+    }
+
+    /// List the catalog in order of name and version.
+    #[oai(path = "/db/os", method = "get", operation_id = "listOses")]
+    async fn list(&self, caller: Caller) -> Result<Json<OsesBody>, Failure> {
+        let login = caller.0;
+        let oses = login.vmm.oses(&login.actor).await?;
+        Ok(Json(OsesBody { os: oses.into_iter().map(|os| OsBody::new(os, None)).collect() }))
+    }
+
+    /// Delete a catalog entry that no machine is made from. Admins only.
+    #[oai(path = "/db/os", method = "delete", operation_id = "deleteOs")]
+    async fn delete(&self, caller: Caller, id: Query<i64>) -> Result<Done, Failure> {
+        let login = caller.0;
+        login.vmm.delete_os(&login.actor, OsId(id.0)).await?;
+        Ok(Done::Done)
+    }
+}

@@ -1,0 +1,116 @@
+//! Requests for machines.
+
+use poem_openapi::param::{Path, Query};
+use poem_openapi::payload::{Json, PlainText};
+use poem_openapi::{ApiResponse, OpenApi};
+use vmm_core::RequestDraft;
+use vmm_core::model::{RequestId, VmFilter};
+
+use super::Tag;
+use super::job::JobsBody;
+use super::request_vm_dto::{
+    ApprovalBody, NewRequestsBody, RejectionBody, RequestBody, RequestStateWord, RequestSummary, RequestsBody,
+    SubmissionBody, SubmissionsBody,
+};
+use super::request_vm_result as result;
+use crate::auth::Caller;
+use crate::batch;
+use crate::body::Body;
+use crate::error::Failure;
+
+pub(crate) struct RequestApi;
+
+/// A table.
+#[derive(ApiResponse)]
+enum Csv {
+    /// A table with a header row.
+    #[oai(status = 200, content_type = "text/csv")]
+    Csv(PlainText<String>),
+}
+
+#[OpenApi(tag = "Tag::Request")]
+impl RequestApi {
+    /// Submit requests.
+    ///
+    /// Every row of the CSV is checked, and every problem told with its row and column; then nothing is recorded.
+    /// Otherwise the answer shows what will be made, and the hash of the plan for an admin to approve.
+    /// Items are done in order; if one fails, `item` tells which, and those before it are recorded.
+    #[oai(path = "/request-vm", method = "post", operation_id = "submitRequests")]
+    async fn submit(&self, caller: Caller, body: Body<NewRequestsBody>) -> Result<Json<SubmissionsBody>, Failure> {
+        let login = caller.0;
+        let drafts = batch::read("request-vm", body.0.request_vm, RequestDraft::try_from)?;
+        let submit = |draft| login.vmm.submit_request(&login.actor, draft);
+        let submissions = batch::in_order("request-vm", drafts, submit).await?;
+        Ok(Json(SubmissionsBody { request_vm: submissions.into_iter().map(SubmissionBody::from).collect() }))
+    }
+
+    /// List requests, newest first: one's own, or everybody's for an admin.
+    #[oai(path = "/request-vm", method = "get", operation_id = "listRequests")]
+    async fn list(
+        &self,
+        caller: Caller,
+        /// Only those in this state.
+        state: Query<Option<RequestStateWord>>,
+    ) -> Result<Json<RequestsBody>, Failure> {
+        let login = caller.0;
+        let requests = login.vmm.requests(&login.actor, state.0.map(Into::into)).await?;
+        Ok(Json(RequestsBody { request_vm: requests.iter().map(RequestSummary::from).collect() }))
+    }
+
+    /// Look at a request and its plan.
+    #[oai(path = "/request-vm/:id", method = "get", operation_id = "getRequest")]
+    async fn get(&self, caller: Caller, id: Path<String>) -> Result<Json<RequestBody>, Failure> {
+        let login = caller.0;
+        Ok(Json(login.vmm.request(&login.actor, &RequestId::new(id.0)?).await?.into()))
+    }
+
+    /// Approve exactly the plan that was shown. Admins only.
+    #[oai(path = "/request-vm/:id/approve", method = "post", operation_id = "approveRequest")]
+    async fn approve(
+        &self,
+        caller: Caller,
+        id: Path<String>,
+        body: Body<ApprovalBody>,
+    ) -> Result<Json<RequestBody>, Failure> {
+        let login = caller.0;
+        let (id, plan) = (RequestId::new(id.0)?, body.0.plan_hash.parse()?);
+        Ok(Json(login.vmm.approve_request(&login.actor, &id, plan).await?.into()))
+    }
+
+    /// Reject a request, and say why. Admins only.
+    #[oai(path = "/request-vm/:id/reject", method = "post", operation_id = "rejectRequest")]
+    async fn reject(
+        &self,
+        caller: Caller,
+        id: Path<String>,
+        body: Body<RejectionBody>,
+    ) -> Result<Json<RequestBody>, Failure> {
+        let login = caller.0;
+        let rejected = login.vmm.reject_request(&login.actor, &RequestId::new(id.0)?, &body.0.reason).await?;
+        Ok(Json(rejected.into()))
+    }
+
+    /// Take a request back that is not decided yet.
+    #[oai(path = "/request-vm/:id/cancel", method = "post", operation_id = "cancelRequest")]
+    async fn cancel(&self, caller: Caller, id: Path<String>) -> Result<Json<RequestBody>, Failure> {
+        let login = caller.0;
+        Ok(Json(login.vmm.cancel_request(&login.actor, &RequestId::new(id.0)?).await?.into()))
+    }
+
+    /// See how far the machines of a request are.
+    #[oai(path = "/request-vm/:id/jobs", method = "get", operation_id = "listRequestJobs")]
+    async fn jobs(&self, caller: Caller, id: Path<String>) -> Result<Json<JobsBody>, Failure> {
+        let login = caller.0;
+        Ok(Json(login.vmm.request_jobs(&login.actor, &RequestId::new(id.0)?).await?.into()))
+    }
+
+    /// Get the machines of a request as CSV, with their addresses.
+    #[oai(path = "/request-vm/:id/result", method = "get", operation_id = "getRequestResult")]
+    async fn result(&self, caller: Caller, id: Path<String>) -> Result<Csv, Failure> {
+        let login = caller.0;
+        let request = login.vmm.request(&login.actor, &RequestId::new(id.0)?).await?;
+        let filter = VmFilter { request: Some(request.id.clone()), ..VmFilter::default() };
+        let vms = login.vmm.vms(&login.actor, &filter).await?;
+        Ok(Csv::Csv(PlainText(result::csv(&request, &vms))))
+    }
+}

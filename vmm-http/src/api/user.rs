@@ -1,0 +1,136 @@
+//! Accounts.
+
+use chrono::{DateTime, Utc};
+use poem_openapi::param::Query;
+use poem_openapi::payload::Json;
+use poem_openapi::{Enum, Object, OpenApi};
+use vmm_core::UserDraft;
+use vmm_core::model::{Role, User, UserName};
+
+use super::{Done, Tag};
+use crate::auth::Caller;
+use crate::batch;
+use crate::body::Body;
+use crate::error::Failure;
+use crate::secret::Secret;
+
+pub(crate) struct UserApi;
+
+/// What an account may do in general.
+#[derive(Clone, Copy, Debug, Default, Enum)]
+#[oai(rename = "Role", rename_all = "lowercase")]
+enum RoleWord {
+    #[default]
+    User,
+    Admin,
+}
+
+impl From<Role> for RoleWord {
+    fn from(role: Role) -> Self {
+        match role {
+            Role::User => Self::User,
+            Role::Admin => Self::Admin,
+        }
+    }
+}
+
+impl From<RoleWord> for Role {
+    fn from(word: RoleWord) -> Self {
+        match word {
+            RoleWord::User => Self::User,
+            RoleWord::Admin => Self::Admin,
+        }
+    }
+}
+
+/// An account to make.
+#[derive(Debug, Object)]
+#[oai(rename = "NewUser", deny_unknown_fields)]
+struct NewUserBody {
+    /// Letters, digits, dots, dashes and underscores.
+    #[oai(validator(max_length = 128))]
+    name: String,
+    /// 10 to 1024 bytes.
+    password: Secret,
+    /// The Telegram account bound to it.
+    chat_id: Option<i64>,
+    #[oai(default)]
+    role: RoleWord,
+}
+
+impl TryFrom<NewUserBody> for UserDraft {
+    type Error = vmm_core::Error;
+
+    fn try_from(body: NewUserBody) -> vmm_core::Result<Self> {
+        let NewUserBody { name, password, chat_id, role } = body;
+        Ok(Self { name: UserName::new(name)?, password: password.0, chat_id, role: role.into() })
+    }
+}
+
+/// Accounts to make.
+#[derive(Debug, Object)]
+#[oai(rename = "NewUsers", deny_unknown_fields)]
+struct NewUsersBody {
+    #[oai(validator(min_items = 1, max_items = 100))]
+    user: Vec<NewUserBody>,
+}
+
+/// An account.
+#[derive(Debug, Object)]
+#[oai(rename = "User", skip_serializing_if_is_none)]
+pub(super) struct UserBody {
+    id: i64,
+    name: String,
+    /// The Telegram account bound to it.
+    chat_id: Option<i64>,
+    role: RoleWord,
+    created_at: DateTime<Utc>,
+}
+
+impl From<User> for UserBody {
+    fn from(user: User) -> Self {
+        Self {
+            id: user.id.0,
+            name: user.name.to_string(),
+            chat_id: user.chat_id,
+            role: user.role.into(),
+            created_at: user.created_at,
+        }
+    }
+}
+
+/// Accounts.
+#[derive(Debug, Object)]
+#[oai(rename = "Users")]
+struct UsersBody {
+    user: Vec<UserBody>,
+}
+
+#[OpenApi(tag = "Tag::User")]
+impl UserApi {
+    /// Make accounts. Admins only.
+    #[oai(path = "/db/user", method = "post", operation_id = "createUsers")]
+    async fn create(&self, caller: Caller, body: Body<NewUsersBody>) -> Result<Json<UsersBody>, Failure> {
+        let login = caller.0;
+        let drafts = batch::read("user", body.0.user, UserDraft::try_from)?;
+        let create = |draft| login.vmm.create_user(&login.actor, draft);
+        let users = batch::in_order("user", drafts, create).await?;
+        Ok(Json(UsersBody { user: users.into_iter().map(UserBody::from).collect() }))
+    }
+
+    /// List accounts in order of name. Admins only.
+    #[oai(path = "/db/user", method = "get", operation_id = "listUsers")]
+    async fn list(&self, caller: Caller) -> Result<Json<UsersBody>, Failure> {
+        let login = caller.0;
+        let users = login.vmm.users(&login.actor).await?;
+        Ok(Json(UsersBody { user: users.into_iter().map(UserBody::from).collect() }))
+    }
+
+    /// Delete an account that no machine and no request names. Admins only.
+    #[oai(path = "/db/user", method = "delete", operation_id = "deleteUser")]
+    async fn delete(&self, caller: Caller, name: Query<String>) -> Result<Done, Failure> {
+        let login = caller.0;
+        login.vmm.delete_user(&login.actor, &UserName::new(name.0)?).await?;
+        Ok(Done::Done)
+    }
+}

@@ -1,0 +1,206 @@
+//! Machines.
+
+use std::net::IpAddr;
+
+use chrono::{DateTime, Utc};
+use poem_openapi::param::Query;
+use poem_openapi::payload::Json;
+use poem_openapi::{Enum, Object, OpenApi};
+use vmm_core::Power;
+use vmm_core::model::{GroupName, RequestId, UserName, Vm, VmFilter, VmName, VmStatus};
+
+use super::job::StartedJob;
+use super::{Accepted, Done, Tag};
+use crate::auth::Caller;
+use crate::batch::named;
+use crate::body::Body;
+use crate::error::Failure;
+use crate::secret::Secret;
+
+pub(crate) struct VmApi;
+
+/// A machine's place in its life: `request` is one that does not exist yet.
+#[derive(Clone, Copy, Debug, Enum)]
+#[oai(rename = "VmStatus", rename_all = "lowercase")]
+enum VmStatusWord {
+    Request,
+    On,
+    Off,
+}
+
+impl From<VmStatus> for VmStatusWord {
+    fn from(status: VmStatus) -> Self {
+        match status {
+            VmStatus::Request => Self::Request,
+            VmStatus::On => Self::On,
+            VmStatus::Off => Self::Off,
+        }
+    }
+}
+
+impl From<VmStatusWord> for VmStatus {
+    fn from(word: VmStatusWord) -> Self {
+        match word {
+            VmStatusWord::Request => Self::Request,
+            VmStatusWord::On => Self::On,
+            VmStatusWord::Off => Self::Off,
+        }
+    }
+}
+
+/// A machine.
+#[derive(Debug, Object)]
+#[oai(rename = "Vm", skip_serializing_if_is_none)]
+pub(super) struct VmBody {
+    id: i64,
+    /// The requester or responsible person: whom to ask.
+    user: String,
+    group_name: Option<String>,
+    name: String,
+    hostname: String,
+    ip: Option<String>,
+    vcpu: u32,
+    /// In MiB.
+    memory: u32,
+    /// Id of the catalog entry.
+    os: i64,
+    status: VmStatusWord,
+    uuid: String,
+    mac: String,
+    /// SHA-256 fingerprint of its SSH host key.
+    host_key: String,
+    /// The user that cloud-init made in it.
+    login: String,
+    /// The request it came from.
+    request: Option<String>,
+    description: String,
+    created_at: DateTime<Utc>,
+}
+
+impl From<Vm> for VmBody {
+    fn from(vm: Vm) -> Self {
+        Self {
+            id: vm.id.0,
+            user: vm.user_name.to_string(),
+            group_name: vm.group_name.map(|group| group.to_string()),
+            name: vm.name.to_string(),
+            hostname: vm.hostname.to_string(),
+            ip: vm.ip.as_ref().map(IpAddr::to_string),
+            vcpu: vm.vcpu,
+            memory: vm.memory,
+            os: vm.os.0,
+            status: vm.status.into(),
+            uuid: vm.uuid.to_string(),
+            mac: vm.mac.to_string(),
+            host_key: vm.host_key.fingerprint(),
+            login: vm.login.to_string(),
+            request: vm.request.map(|request| request.to_string()),
+            description: vm.description,
+            created_at: vm.created_at,
+        }
+    }
+}
+
+/// Machines in order of id.
+#[derive(Debug, Object)]
+#[oai(rename = "Vms")]
+struct VmsBody {
+    vm: Vec<VmBody>,
+}
+
+/// The login that a machine was made with.
+#[derive(Debug, Object)]
+#[oai(rename = "VmLogin")]
+struct VmLoginBody {
+    user: String,
+    /// Whoever changed it in the machine knows another one.
+    password: Secret,
+}
+
+/// What to do with a machine's power.
+#[derive(Clone, Copy, Debug, Enum)]
+#[oai(rename = "PowerAction", rename_all = "lowercase")]
+enum PowerAction {
+    /// Switch it on.
+    Start,
+    /// Ask its system to shut down.
+    Shutdown,
+    /// Cut the power.
+    Stop,
+    /// Ask its system to reboot.
+    Reboot,
+}
+
+impl From<PowerAction> for Power {
+    fn from(action: PowerAction) -> Self {
+        match action {
+            PowerAction::Start => Self::Start,
+            PowerAction::Shutdown => Self::Shutdown,
+            PowerAction::Stop => Self::Stop,
+            PowerAction::Reboot => Self::Reboot,
+        }
+    }
+}
+
+/// An order to a machine's power.
+#[derive(Debug, Object)]
+#[oai(rename = "PowerOrder", deny_unknown_fields)]
+struct PowerBody {
+    action: PowerAction,
+}
+
+#[OpenApi(tag = "Tag::Vm")]
+impl VmApi {
+    /// List machines in order of id, with their status of this moment.
+    #[oai(path = "/db/vm", method = "get", operation_id = "listVms")]
+    async fn list(
+        &self,
+        caller: Caller,
+        /// Only those of this responsible person.
+        user: Query<Option<String>>,
+        /// Only those of this group.
+        group_name: Query<Option<String>>,
+        /// Only those with this status.
+        status: Query<Option<VmStatusWord>>,
+        /// Only those of this request.
+        request: Query<Option<String>>,
+    ) -> Result<Json<VmsBody>, Failure> {
+        let login = caller.0;
+        let user = named("user", user.0.map(UserName::new).transpose())?;
+        let filter = VmFilter {
+            group_name: group_name.0.map(GroupName::new).transpose()?,
+            status: status.0.map(Into::into),
+            request: named("request", request.0.map(RequestId::new).transpose())?,
+            ..VmFilter::default()
+        };
+        let mut vms = login.vmm.vms(&login.actor, &filter).await?;
+        vms.retain(|vm| user.as_ref().is_none_or(|user| vm.user_name.as_str().eq_ignore_ascii_case(user.as_str())));
+        Ok(Json(VmsBody { vm: vms.into_iter().map(VmBody::from).collect() }))
+    }
+
+    /// Delete a machine and its disks. Admins only.
+    #[oai(path = "/db/vm", method = "delete", operation_id = "deleteVm")]
+    async fn delete(&self, caller: Caller, name: Query<String>) -> Result<Accepted<StartedJob>, Failure> {
+        let login = caller.0;
+        let job = login.vmm.delete_vm(&login.actor, &VmName::new(name.0)?).await?;
+        Ok(Accepted::Accepted(Json(job.into())))
+    }
+
+    /// Show the login that a machine was made with. Its responsible person and admins only.
+    #[oai(path = "/vm/login", method = "get", operation_id = "getVmLogin")]
+    async fn login(&self, caller: Caller, vm: Query<String>) -> Result<Json<VmLoginBody>, Failure> {
+        let login = caller.0;
+        let made_with = login.vmm.vm_login(&login.actor, &named("vm", VmName::new(vm.0))?).await?;
+        Ok(Json(VmLoginBody { user: made_with.user.to_string(), password: Secret(made_with.password) }))
+    }
+
+    /// Start, shut down, stop or reboot a machine. Its responsible person and admins only.
+    ///
+    /// The answer comes when the host has taken the order; a guest may need time to follow.
+    #[oai(path = "/vm/power", method = "post", operation_id = "powerVm")]
+    async fn power(&self, caller: Caller, vm: Query<String>, body: Body<PowerBody>) -> Result<Done, Failure> {
+        let login = caller.0;
+        login.vmm.power(&login.actor, &named("vm", VmName::new(vm.0))?, body.0.action.into()).await?;
+        Ok(Done::Done)
+    }
+}

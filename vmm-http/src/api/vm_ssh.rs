@@ -1,0 +1,136 @@
+//! Commands on machines.
+
+use std::time::Duration;
+
+use poem_openapi::param::Query;
+use poem_openapi::payload::Json;
+use poem_openapi::{Object, OpenApi};
+use vmm_core::Error;
+use vmm_core::model::VmName;
+use vmm_core::remote::{Command, Credential, Exit, Login, Output};
+
+use super::Tag;
+use crate::auth::Caller;
+use crate::batch::{self, named};
+use crate::body::Body;
+use crate::error::{Failure, ProblemDetails};
+use crate::secret::Secret;
+
+pub(crate) struct SshApi;
+
+/// A command, and the login on the machine to run it with.
+#[derive(Debug, Object)]
+#[oai(rename = "SshCommand", deny_unknown_fields)]
+struct SshCommand {
+    /// The line for the user's login shell.
+    #[oai(validator(min_length = 1, max_length = 32000))]
+    command: String,
+    /// The user on the machine.
+    #[oai(validator(min_length = 1, max_length = 256))]
+    user: String,
+    password: Secret,
+    /// Seconds from connecting to its end; 60 if absent.
+    #[oai(validator(minimum(value = "1"), maximum(value = "3600")))]
+    timeout: Option<u32>,
+}
+
+/// Commands, to be run in order.
+#[derive(Debug, Object)]
+#[oai(rename = "SshCommands", deny_unknown_fields)]
+struct SshCommands {
+    #[oai(validator(min_items = 1, max_items = 50))]
+    ssh: Vec<SshCommand>,
+}
+
+fn read(command: SshCommand) -> vmm_core::Result<(Login, Command)> {
+    let SshCommand { command, user, password, timeout } = command;
+    if command.contains('\0') {
+        return Err(Error::invalid("command", "holds a NUL character"));
+    }
+    if user.chars().any(char::is_control) {
+        return Err(Error::invalid("user", "holds a control character"));
+    }
+    let command = Command::new(command);
+    let command = match timeout {
+        Some(seconds) => command.within(Duration::from_secs(seconds.into())),
+        None => command,
+    };
+    Ok((Login { user, credential: Credential::Password(password.0) }, command))
+}
+
+/// What a command did. It has an `exit_code`, a `signal`, or an `error`.
+#[derive(Debug, Default, Object)]
+#[oai(rename = "SshResult", skip_serializing_if_is_none)]
+struct SshResult {
+    exit_code: Option<i32>,
+    /// The signal that ended it, without `SIG`.
+    signal: Option<String>,
+    /// Its first MiB, with what is not UTF-8 replaced.
+    stdout: String,
+    /// Its first MiB, with what is not UTF-8 replaced.
+    stderr: String,
+    stdout_truncated: bool,
+    stderr_truncated: bool,
+    duration_ms: u64,
+    /// Why it could not be run, or did not end in time. The commands behind it are not tried.
+    error: Option<ProblemDetails>,
+}
+
+impl From<Output> for SshResult {
+    fn from(output: Output) -> Self {
+        let (exit_code, signal) = match output.exit {
+            Exit::Code(code) => (Some(code), None),
+            Exit::Signal(name) => (None, Some(name)),
+        };
+        Self {
+            exit_code,
+            signal,
+            stdout: output.stdout.text(),
+            stderr: output.stderr.text(),
+            stdout_truncated: output.stdout.truncated(),
+            stderr_truncated: output.stderr.truncated(),
+            duration_ms: u64::try_from(output.duration.as_millis()).unwrap_or(u64::MAX),
+            error: None,
+        }
+    }
+}
+
+impl From<Failure> for SshResult {
+    fn from(failure: Failure) -> Self {
+        Self { error: Some(failure.into()), ..Self::default() }
+    }
+}
+
+/// What each command did, in the order of the call.
+#[derive(Debug, Object)]
+#[oai(rename = "SshResults")]
+struct SshResults {
+    ssh: Vec<SshResult>,
+}
+
+#[OpenApi(tag = "Tag::Vm")]
+impl SshApi {
+    /// Run commands on a machine, one after the other. A non-zero exit is a result, not an error.
+    ///
+    /// An error before the first command ran is the answer to the call. If a later one cannot be run, its `error`
+    /// tells why, and those behind it are not tried.
+    #[oai(path = "/vm/ssh", method = "post", operation_id = "runSshCommands")]
+    async fn run(
+        &self,
+        caller: Caller,
+        /// The machine's name.
+        vm: Query<String>,
+        body: Body<SshCommands>,
+    ) -> Result<Json<SshResults>, Failure> {
+        let login = caller.0;
+        let commands = batch::read("ssh", body.0.ssh, read)?;
+        let count = commands.len();
+        let results = login.vmm.ssh(&login.actor, &named("vm", VmName::new(vm.0))?, commands).await?;
+        let mut ssh: Vec<_> = results
+            .into_iter()
+            .map(|result| result.map_or_else(|error| Failure::from(error).into(), SshResult::from))
+            .collect();
+        ssh.resize_with(count, || Failure::not_tried().into());
+        Ok(Json(SshResults { ssh }))
+    }
+}

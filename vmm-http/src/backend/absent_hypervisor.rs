@@ -1,0 +1,46 @@
+//! Stands where libvirt would be in a program that was built without it.
+
+use std::net::IpAddr;
+use std::path::Path;
+
+use async_trait::async_trait;
+use uuid::Uuid;
+use vmm_core::hypervisor::{Domain, DomainSpec, Host, Hypervisor, NewVolume, Reservation, Volume};
+use vmm_core::model::{MacAddress, VolumeName};
+use vmm_core::{Error, Part, Result};
+
+/// Answers every call that it is not there.
+pub(super) struct AbsentHypervisor;
+
+macro_rules! absent {
+    ($($call:ident($($argument:ty),*) -> $answer:ty;)+) => {
+        #[async_trait]
+        impl Hypervisor for AbsentHypervisor {
+            $(async fn $call(&self, $(_: $argument),*) -> Result<$answer> {
+                Err(Error::unavailable(Part::Hypervisor, "this program was built without the feature libvirt"))
+            })+
+        }
+    };
+}
+
+absent! {
+    host() -> Host;
+    import_volume(&VolumeName, &Path) -> Volume;
+    create_volume(&NewVolume) -> Volume;
+    write_volume(&VolumeName, &[u8]) -> Volume;
+    delete_volume(&VolumeName) -> ();
+    volumes() -> Vec<Volume>;
+    reserve_address(&Reservation) -> ();
+    release_address(MacAddress) -> ();
+    reservations() -> Vec<Reservation>;
+    define(&DomainSpec) -> ();
+    undefine(Uuid) -> ();
+    start(Uuid) -> ();
+    shutdown(Uuid) -> ();
+    stop(Uuid) -> ();
+    reboot(Uuid) -> ();
+    domain(Uuid) -> Option<Domain>;
+    domains() -> Vec<Domain>;
+    addresses(Uuid) -> Vec<IpAddr>;
+    console_tail(Uuid, usize) -> Vec<u8>;
+}

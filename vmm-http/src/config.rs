@@ -1,0 +1,293 @@
+//! Settings of the program, from a TOML file and from the environment over it.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Read if no file is named and this one exists.
+const DEFAULT_FILE: &str = "/etc/vmm/vmm.toml";
+
+/// What is wrong with a setting, and what would be right.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConfigError {
+    #[error("the configuration file {0} cannot be read: {1}")]
+    Unreadable(PathBuf, std::io::Error),
+    #[error("the configuration file {0} is not TOML: {1}")]
+    NotToml(PathBuf, Box<toml::de::Error>),
+    #[error("{origin}: {key} is not a setting; the settings are {}", Config::KEYS.join(", "))]
+    Unknown { origin: String, key: String },
+    #[error("{origin}: {key} is {value}, which is not {wanted}")]
+    Wrong { origin: String, key: &'static str, value: String, wanted: &'static str },
+    #[error(
+        "listen is {0}, which others can reach, and their passwords would cross the network in plain text; listen on \
+         127.0.0.1 behind a proxy with TLS, or set allow_plain_http = true"
+    )]
+    PlainHttp(SocketAddr),
+}
+
+/// Declares the settings with their defaults. The documentation of each stands in docs/OPERATIONS.md.
+macro_rules! settings {
+    ($($key:ident: $kind:ty = $default:expr;)+) => {
+        /// The settings, one field for each key.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub(crate) struct Config { $(pub(crate) $key: $kind,)+ }
+
+        impl Config {
+            /// Every key, as it stands in the file. The variable is `VMM_` and the key in capitals.
+            pub(crate) const KEYS: &'static [&'static str] = &[$(stringify!($key)),+];
+
+            fn read(source: &mut Source) -> Result<Self, ConfigError> {
+                Ok(Self { $($key: source.take(stringify!($key))?.unwrap_or_else(|| $default),)+ })
+            }
+        }
+    };
+}
+
+settings! {
+    listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8080));
+    allow_plain_http: bool = false;
+    database: PathBuf = PathBuf::from("/var/lib/vmm/vmm.db");
+    master_key: PathBuf = PathBuf::from("/var/lib/vmm/master.key");
+    libvirt_uri: String = "qemu:///system".to_owned();
+    pool: String = "default".to_owned();
+    network: String = "default".to_owned();
+    virt_type: VirtType = VirtType::Auto;
+    session_lifetime: Duration = Duration::from_secs(12 * 3600);
+    concurrent_jobs: Count = Count(4);
+    boot_deadline: Duration = Duration::from_secs(600);
+    outage_deadline: Duration = Duration::from_secs(60);
+    sweep_interval: Duration = Duration::from_secs(10);
+    concurrent_requests: Count = Count(256);
+    stop_deadline: Duration = Duration::from_secs(10);
+    log: String = "info".to_owned();
+    log_format: LogFormat = LogFormat::Text;
+}
+
+impl Config {
+    /// Reads the file, which must exist if it is named, and puts the environment over it.
+    pub(crate) fn load(
+        file: Option<&Path>,
+        environment: impl Iterator<Item = (OsString, OsString)>,
+    ) -> Result<Self, ConfigError> {
+        let file = file.or_else(|| Some(Path::new(DEFAULT_FILE)).filter(|file| file.exists()));
+        let table = file.map(read_table).transpose()?.unwrap_or_default();
+        let environment = environment
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
+        let origin = file.map(|file| file.display().to_string()).unwrap_or_default();
+        Source { table, origin, environment }.read()
+    }
+}
+
+fn read_table(file: &Path) -> Result<toml::Table, ConfigError> {
+    let text = std::fs::read_to_string(file).map_err(|error| ConfigError::Unreadable(file.to_owned(), error))?;
+    text.parse().map_err(|error| ConfigError::NotToml(file.to_owned(), Box::new(error)))
+}
+
+struct Source {
+    table: toml::Table,
+    origin: String,
+    environment: HashMap<String, String>,
+}
+
+impl Source {
+    fn read(mut self) -> Result<Config, ConfigError> {
+        let config = Config::read(&mut self)?;
+        if let Some(key) = self.table.keys().next() {
+            return Err(ConfigError::Unknown { origin: self.origin, key: key.clone() });
+        }
+        if !config.listen.ip().is_loopback() && !config.allow_plain_http {
+            return Err(ConfigError::PlainHttp(config.listen));
+        }
+        Ok(config)
+    }
+
+    fn take<T: Setting>(&mut self, key: &'static str) -> Result<Option<T>, ConfigError> {
+        let wrong = |origin: &str, value: String| ConfigError::Wrong {
+            origin: origin.to_owned(),
+            key,
+            value,
+            wanted: T::WANTED,
+        };
+        let in_file = self.table.remove(key);
+        let variable = format!("VMM_{}", key.to_uppercase());
+        if let Some(text) = self.environment.get(&variable) {
+            return T::from_text(text).map(Some).ok_or_else(|| wrong(&variable, format!("{text:?}")));
+        }
+        match in_file {
+            Some(value) => T::from_toml(&value).map(Some).ok_or_else(|| wrong(&self.origin, value.to_string())),
+            None => Ok(None),
+        }
+    }
+}
+
+/// A kind of value, as it is written in the file and in a variable.
+trait Setting: Sized {
+    /// What is right, to stand behind "which is not".
+    const WANTED: &'static str;
+
+    fn from_text(text: &str) -> Option<Self>;
+
+    fn from_toml(value: &toml::Value) -> Option<Self> {
+        value.as_str().and_then(Self::from_text)
+    }
+}
+
+impl Setting for String {
+    const WANTED: &'static str = "a text";
+
+    fn from_text(text: &str) -> Option<Self> {
+        Some(text.to_owned()).filter(|text| !text.is_empty())
+    }
+}
+
+impl Setting for PathBuf {
+    const WANTED: &'static str = "a path";
+
+    fn from_text(text: &str) -> Option<Self> {
+        Some(Self::from(text)).filter(|path| !path.as_os_str().is_empty())
+    }
+}
+
+impl Setting for SocketAddr {
+    const WANTED: &'static str = "an address and port like 127.0.0.1:8080";
+
+    fn from_text(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
+}
+
+impl Setting for bool {
+    const WANTED: &'static str = "true or false";
+
+    fn from_text(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
+
+    fn from_toml(value: &toml::Value) -> Option<Self> {
+        value.as_bool()
+    }
+}
+
+/// A number of things, at least one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Count(pub(crate) usize);
+
+impl Setting for Count {
+    const WANTED: &'static str = "a whole number from 1 to 100000";
+
+    fn from_text(text: &str) -> Option<Self> {
+        text.parse().ok().filter(|count| (1..=100_000).contains(count)).map(Self)
+    }
+
+    fn from_toml(value: &toml::Value) -> Option<Self> {
+        value.as_integer().and_then(|count| Self::from_text(&count.to_string()))
+    }
+}
+
+impl Setting for Duration {
+    const WANTED: &'static str = "a time like 90s, 10m or 12h, from 1s to 10000h";
+
+    fn from_text(text: &str) -> Option<Self> {
+        let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+        let factor = match unit {
+            "s" => 1,
+            "m" => 60,
+            "h" => 3600,
+            _ => return None,
+        };
+        let seconds = number.parse::<u64>().ok()?.checked_mul(factor)?;
+        Some(Self::from_secs(seconds)).filter(|time| (1..=36_000_000).contains(&time.as_secs()))
+    }
+}
+
+/// How guests are run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum VirtType {
+    Auto,
+    Kvm,
+    Qemu,
+}
+
+impl Setting for VirtType {
+    const WANTED: &'static str = "auto, kvm or qemu";
+
+    fn from_text(text: &str) -> Option<Self> {
+        match text {
+            "auto" => Some(Self::Auto),
+            "kvm" => Some(Self::Kvm),
+            "qemu" => Some(Self::Qemu),
+            _ => None,
+        }
+    }
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
+}
+
+impl Setting for LogFormat {
+    const WANTED: &'static str = "text or json";
+
+    fn from_text(text: &str) -> Option<Self> {
+        match text {
+            "text" => Some(Self::Text),
+            "json" => Some(Self::Json),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(file: &str, environment: &[(&str, &str)]) -> Result<Config, String> {
+        let table = file.parse().expect("a test writes TOML");
+        let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Source { table, origin: "vmm.toml".to_owned(), environment }.read().map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_environment_stands_over_the_file_and_both_over_the_default() {
+        let read = config("pool = \"images\"\nnetwork = \"lab\"", &[("VMM_POOL", "fast")]).expect("right settings");
+        assert_eq!((read.pool.as_str(), read.network.as_str(), read.virt_type), ("fast", "lab", VirtType::Auto));
+        assert_eq!(config("boot_deadline = \"15m\"", &[]).expect("right").boot_deadline, Duration::from_secs(900));
+    }
+
+    #[test]
+    fn an_error_names_the_key_the_value_and_what_would_be_right() {
+        for (file, environment, parts) in [
+            ("listen = \"nowhere\"", None, ["vmm.toml", "listen", "nowhere", "127.0.0.1:8080"]),
+            ("concurrent_jobs = 0", None, ["vmm.toml", "concurrent_jobs", "0", "from 1"]),
+            ("", Some(("VMM_BOOT_DEADLINE", "soon")), ["VMM_BOOT_DEADLINE", "boot_deadline", "soon", "10m"]),
+            ("", Some(("VMM_VIRT_TYPE", "xen")), ["VMM_VIRT_TYPE", "virt_type", "xen", "qemu"]),
+            ("databse = \"x\"", None, ["vmm.toml", "databse", "not a setting", "database"]),
+        ] {
+            let error = config(file, environment.as_slice()).expect_err("a wrong setting");
+            assert!(parts.iter().all(|part| error.contains(part)), "{error}");
+        }
+    }
+
+    #[test]
+    fn plain_http_stays_on_this_machine_unless_allowed() {
+        let error = config("listen = \"0.0.0.0:8080\"", &[]).expect_err("an open address");
+        assert!(error.contains("allow_plain_http"), "{error}");
+        assert!(config("listen = \"0.0.0.0:8080\"\nallow_plain_http = true", &[]).is_ok());
+    }
+
+    #[test]
+    fn every_setting_stands_in_the_manual() {
+        let manual = include_str!("../../docs/OPERATIONS.md");
+        for key in Config::KEYS {
+            let variable = format!("`VMM_{}`", key.to_uppercase());
+            let row = manual.lines().find(|line| line.starts_with(&format!("| `{key}` |")));
+            assert!(row.is_some_and(|row| row.contains(&variable)), "docs/OPERATIONS.md has no row for {key}");
+        }
+    }
+}

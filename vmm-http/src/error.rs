@@ -1,0 +1,324 @@
+//! Errors as problem details (RFC 9457). The only place that knows which status an error has.
+
+use std::error::Error as StdError;
+
+use poem::error::{MethodNotAllowedError, NotFoundError};
+use poem::http::{HeaderValue, StatusCode, header};
+use poem::{IntoResponse, Response};
+use poem_openapi::error::{AuthorizationError, ContentTypeError, ParseParamError, ParsePathError};
+use poem_openapi::payload::{Json, Payload};
+use poem_openapi::registry::{MetaHeader, MetaMediaType, MetaResponse, MetaResponses, Registry};
+use poem_openapi::types::Type;
+use poem_openapi::{ApiResponse, Object};
+use vmm_core::Error;
+
+/// The media type of every error.
+const MEDIA_TYPE: &str = "application/problem+json";
+
+/// A sort of error: its status, its name and its title.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Sort(StatusCode, &'static str, &'static str);
+
+const MALFORMED: Sort = Sort(StatusCode::BAD_REQUEST, "malformed", "The request cannot be read");
+const UNAUTHENTICATED: Sort = Sort(StatusCode::UNAUTHORIZED, "unauthenticated", "Log in first");
+const FORBIDDEN: Sort = Sort(StatusCode::FORBIDDEN, "forbidden", "You may not do this");
+const NOT_FOUND: Sort = Sort(StatusCode::NOT_FOUND, "not-found", "There is no such thing");
+const METHOD: Sort = Sort(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "The path has no such method");
+const SLOW: Sort = Sort(StatusCode::REQUEST_TIMEOUT, "slow-request", "The request came too slowly");
+const CONFLICT: Sort = Sort(StatusCode::CONFLICT, "conflict", "It does not fit the present state");
+const TOO_LARGE: Sort = Sort(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The body is too large");
+const MEDIA: Sort = Sort(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "The body must be JSON");
+const INVALID: Sort = Sort(StatusCode::UNPROCESSABLE_ENTITY, "invalid", "The input is wrong");
+const LOGIN_REFUSED: Sort = Sort(StatusCode::UNPROCESSABLE_ENTITY, "login-refused", "The machine refused the login");
+const INTERNAL: Sort = Sort(StatusCode::INTERNAL_SERVER_ERROR, "internal", "A fault of the server");
+const UNSUPPORTED: Sort = Sort(StatusCode::NOT_IMPLEMENTED, "unsupported", "This desk cannot do it");
+const HOST_KEY: Sort = Sort(StatusCode::BAD_GATEWAY, "host-key-changed", "The machine is not the one that is known");
+const UNAVAILABLE: Sort = Sort(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Try again later");
+const TIMEOUT: Sort = Sort(StatusCode::GATEWAY_TIMEOUT, "timeout", "It did not finish in time");
+
+/// The statuses that every operation documents; `LOGIN_REFUSED` shares its one with `INVALID`.
+const DOCUMENTED: [Sort; 14] = [
+    MALFORMED,
+    UNAUTHENTICATED,
+    FORBIDDEN,
+    NOT_FOUND,
+    SLOW,
+    CONFLICT,
+    TOO_LARGE,
+    MEDIA,
+    INVALID,
+    INTERNAL,
+    UNSUPPORTED,
+    HOST_KEY,
+    UNAVAILABLE,
+    TIMEOUT,
+];
+
+/// Seconds after which a client may try again what was not available.
+const RETRY_AFTER: u32 = 2;
+
+/// What went wrong (RFC 9457).
+#[derive(Clone, Debug, Object)]
+#[oai(rename = "ProblemDetails", skip_serializing_if_is_none, skip_serializing_if_is_empty)]
+pub(crate) struct ProblemDetails {
+    /// Names the sort of error for programs: `urn:vmm:problem:` and a word.
+    #[oai(rename = "type")]
+    kind: String,
+    /// The sort of error, for people.
+    title: String,
+    /// The HTTP status.
+    status: u16,
+    /// What went wrong this time, and what to do.
+    detail: String,
+    /// Everything that is wrong with the input.
+    problems: Vec<FieldProblem>,
+    /// The item of the batch that failed, counted from 0. Those before it are done.
+    item: Option<u32>,
+}
+
+/// One thing wrong with one field of the input.
+#[derive(Clone, Debug, Object, PartialEq, Eq)]
+#[oai(rename = "FieldProblem", skip_serializing_if_is_none)]
+pub(crate) struct FieldProblem {
+    /// Row of a CSV, counted from 1 at the first row below the header.
+    row: Option<u32>,
+    /// Column of a CSV.
+    column: Option<String>,
+    /// Path of the field in the request.
+    field: Option<String>,
+    /// What is wrong, and what would be right.
+    reason: String,
+}
+
+impl FieldProblem {
+    pub(crate) fn new(field: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self { row: None, column: None, field: Some(field.into()), reason: reason.into() }
+    }
+
+    fn from_core(problem: vmm_core::Problem, prefix: &str) -> Self {
+        let vmm_core::Problem { row, field, reason } = problem;
+        match row {
+            Some(_) => Self { row, column: Some(field), field: None, reason },
+            None => Self::new(format!("{prefix}{field}"), reason),
+        }
+    }
+
+    fn text(&self) -> String {
+        match (self.row, &self.column, &self.field) {
+            (Some(row), Some(column), _) => format!("row {row}, column {column}: {}", self.reason),
+            (_, _, Some(field)) => format!("{field}: {}", self.reason),
+            _ => self.reason.clone(),
+        }
+    }
+}
+
+/// An error on its way to the client.
+#[derive(Clone, Debug)]
+pub(crate) struct Failure {
+    sort: Sort,
+    detail: String,
+    problems: Vec<FieldProblem>,
+    item: Option<u32>,
+    allow: Option<String>,
+}
+
+impl Failure {
+    fn new(sort: Sort, detail: impl Into<String>) -> Self {
+        Self { sort, detail: detail.into(), problems: Vec::new(), item: None, allow: None }
+    }
+
+    /// Fields that are wrong.
+    pub(crate) fn invalid(problems: Vec<FieldProblem>) -> Self {
+        let detail = problems.iter().map(FieldProblem::text).collect::<Vec<_>>().join("; ");
+        Self { problems, ..Self::new(INVALID, detail) }
+    }
+
+    /// A body or address that cannot be read at all.
+    pub(crate) fn malformed(detail: impl Into<String>) -> Self {
+        Self::new(MALFORMED, detail)
+    }
+
+    /// A body over the limit.
+    pub(crate) fn too_large(limit: usize) -> Self {
+        Self::new(TOO_LARGE, format!("a body may have at most {limit} bytes"))
+    }
+
+    /// A body that is something else than JSON.
+    pub(crate) fn not_json() -> Self {
+        Self::new(MEDIA, "send the body as application/json")
+    }
+
+    /// A body that did not come in time.
+    pub(crate) fn slow() -> Self {
+        Self::new(SLOW, "the body did not arrive in time")
+    }
+
+    /// As many requests are running as may.
+    pub(crate) fn busy() -> Self {
+        Self::new(UNAVAILABLE, "vmm has as many requests as it can serve; try again in a moment")
+    }
+
+    /// A command that was not tried, because one before it could not be run.
+    pub(crate) fn not_tried() -> Self {
+        Self::new(UNAVAILABLE, "was not tried, because a command before it could not be run")
+    }
+
+    /// A path without this method; `allow` lists those that it has.
+    pub(crate) fn method(allow: &str) -> Self {
+        Self { allow: Some(allow.to_owned()), ..Self::new(METHOD, format!("this path has {allow}")) }
+    }
+
+    /// A fault whose cause stands in the log already.
+    pub(crate) fn internal() -> Self {
+        Self::new(INTERNAL, "the log of the server has the cause")
+    }
+
+    /// An error in one item of the list `outer`; the items before it are done.
+    pub(crate) fn in_item(outer: &str, index: usize, error: Error) -> Self {
+        Self { item: u32::try_from(index).ok(), ..Self::from_core(error, &format!("{outer}[{index}].")) }
+    }
+
+    /// The error as an answer's body.
+    pub(crate) fn details(&self) -> ProblemDetails {
+        let Sort(status, name, title) = self.sort;
+        ProblemDetails {
+            kind: format!("urn:vmm:problem:{name}"),
+            title: title.to_owned(),
+            status: status.as_u16(),
+            detail: self.detail.clone(),
+            problems: self.problems.clone(),
+            item: self.item,
+        }
+    }
+
+    fn from_core(error: Error, prefix: &str) -> Self {
+        let detail = error.to_string();
+        match error {
+            Error::Invalid(problems) => {
+                Self::invalid(problems.into_iter().map(|problem| FieldProblem::from_core(problem, prefix)).collect())
+            }
+            Error::Unauthenticated => Self::new(UNAUTHENTICATED, detail),
+            Error::Forbidden { .. } => Self::new(FORBIDDEN, detail),
+            Error::NotFound { .. } => Self::new(NOT_FOUND, detail),
+            Error::Conflict { .. } => Self::new(CONFLICT, detail),
+            Error::Unavailable { .. } => Self::new(UNAVAILABLE, detail),
+            Error::Timeout { .. } => Self::new(TIMEOUT, detail),
+            Error::LoginRefused { .. } => Self::new(LOGIN_REFUSED, detail),
+            Error::HostKeyChanged { .. } => Self::new(HOST_KEY, detail),
+            Error::Unsupported(_) => Self::new(UNSUPPORTED, detail),
+            error => {
+                tracing::error!(error = chain(&error), "a request failed for a fault of the server");
+                Self::internal()
+            }
+        }
+    }
+
+    /// What poem and poem-openapi answer of themselves, in the same shape.
+    fn from_poem(error: &poem::Error) -> Self {
+        if let Some(ParseParamError { name, reason }) = error.downcast_ref() {
+            return Self::invalid(vec![FieldProblem::new(*name, reason.as_str())]);
+        }
+        if let Some(ParsePathError { name, reason }) = error.downcast_ref() {
+            return Self::invalid(vec![FieldProblem::new(*name, reason.as_str())]);
+        }
+        if error.is::<AuthorizationError>() {
+            return Self::from(Error::Unauthenticated);
+        }
+        if error.is::<ContentTypeError>() {
+            return Self::not_json();
+        }
+        if error.is::<NotFoundError>() {
+            return Self::new(NOT_FOUND, "there is no such path");
+        }
+        if error.is::<MethodNotAllowedError>() {
+            return Self::new(METHOD, "the path has no such method");
+        }
+        if error.status().is_client_error() {
+            return Self::malformed(error.to_string());
+        }
+        tracing::error!(%error, "a request failed for a fault of the server");
+        Self::internal()
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::from_core(error, "")
+    }
+}
+
+impl From<Failure> for poem::Error {
+    fn from(failure: Failure) -> Self {
+        Self::from_response(failure.into_response())
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let Sort(status, ..) = self.sort;
+        let mut response = Json(self.details()).into_response();
+        response.set_status(status);
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER));
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(allow) = self.allow.and_then(|allow| HeaderValue::from_str(&allow).ok()) {
+            headers.insert(header::ALLOW, allow);
+        }
+        response
+    }
+}
+
+impl ApiResponse for Failure {
+    fn meta() -> MetaResponses {
+        let response = |Sort(status, _, title): Sort| MetaResponse {
+            description: title,
+            status: Some(status.as_u16()),
+            status_range: None,
+            content: vec![MetaMediaType { content_type: MEDIA_TYPE, schema: Json::<ProblemDetails>::schema_ref() }],
+            headers: if status == StatusCode::SERVICE_UNAVAILABLE { vec![retry_after()] } else { Vec::new() },
+        };
+        MetaResponses { responses: DOCUMENTED.into_iter().map(response).collect() }
+    }
+
+    fn register(registry: &mut Registry) {
+        ProblemDetails::register(registry);
+    }
+}
+
+fn retry_after() -> MetaHeader {
+    MetaHeader {
+        name: "Retry-After".to_owned(),
+        description: Some("Seconds to wait before the next try.".to_owned()),
+        required: false,
+        deprecated: false,
+        schema: u32::schema_ref(),
+    }
+}
+
+/// Makes an answer of an error that no handler made one of.
+pub(crate) async fn answer(error: poem::Error) -> Response {
+    if error.is_from_response() { error.into_response() } else { Failure::from_poem(&error).into_response() }
+}
+
+/// An error and its causes in one line, for the log.
+fn chain(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+/// The error as JSON, where it stands inside another answer.
+impl From<Failure> for ProblemDetails {
+    fn from(failure: Failure) -> Self {
+        failure.details()
+    }
+}

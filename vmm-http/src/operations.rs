@@ -1,0 +1,121 @@
+//! The operations of the specification, to refuse methods and query parameters that none of them has.
+
+use std::sync::Arc;
+
+use poem::http::Method;
+use poem::{Endpoint, IntoResponse, Middleware, Request, Response, Result};
+use poem_openapi::OpenApi;
+use poem_openapi::error::ParsePathError;
+use poem_openapi::registry::MetaParamIn;
+
+use crate::error::{Failure, FieldProblem};
+
+/// Every operation of the specification.
+#[derive(Clone)]
+pub(crate) struct Operations(Arc<[Operation]>);
+
+struct Operation {
+    method: Method,
+    path: Vec<String>,
+    query: Vec<String>,
+}
+
+impl Operations {
+    pub(crate) fn of<A: OpenApi>() -> Self {
+        let paths = A::meta().into_iter().flat_map(|api| api.paths);
+        let operations = paths.flat_map(|path| {
+            let segments: Vec<_> = path.path.split('/').map(str::to_owned).collect();
+            path.operations.into_iter().map(move |operation| Operation {
+                method: operation.method,
+                path: segments.clone(),
+                query: operation
+                    .params
+                    .into_iter()
+                    .filter(|param| param.in_type == MetaParamIn::Query)
+                    .map(|param| param.name)
+                    .collect(),
+            })
+        });
+        Self(operations.collect())
+    }
+
+    /// The operation that a request is for; `None` if no operation has its path.
+    fn find(&self, request: &Request) -> Result<Option<&Operation>, Failure> {
+        let path: Vec<_> = request.uri().path().split('/').collect();
+        let here: Vec<_> = self.0.iter().filter(|operation| operation.is_at(&path)).collect();
+        let method = if *request.method() == Method::HEAD { &Method::GET } else { request.method() };
+        let found = here.iter().find(|operation| operation.method == *method);
+        if found.is_none() && !here.is_empty() {
+            let mut methods: Vec<_> = here.iter().map(|operation| operation.method.as_str()).collect();
+            methods.sort_unstable();
+            return Err(Failure::method(&methods.join(", ")));
+        }
+        Ok(found.copied())
+    }
+}
+
+impl<E: Endpoint> Middleware<E> for Operations {
+    type Output = Checked<E>;
+
+    fn transform(&self, inner: E) -> Checked<E> {
+        Checked { inner, operations: self.clone() }
+    }
+}
+
+/// An endpoint that gets only requests of the specification's operations.
+pub(crate) struct Checked<E> {
+    inner: E,
+    operations: Operations,
+}
+
+impl<E: Endpoint> Endpoint for Checked<E> {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> Result<Response> {
+        let operation = self.operations.find(&request)?;
+        if let Some(operation) = operation {
+            operation.check_query(request.uri().query().unwrap_or_default())?;
+        }
+        match (self.inner.call(request).await, operation) {
+            (Err(error), Some(operation)) => Err(operation.name_path_parameter(error)),
+            (answer, _) => answer.map(IntoResponse::into_response),
+        }
+    }
+}
+
+impl Operation {
+    fn is_at(&self, path: &[&str]) -> bool {
+        self.path.len() == path.len()
+            && self.path.iter().zip(path).all(|(own, given)| own.starts_with('{') || own == given)
+    }
+
+    /// poem-openapi counts path parameters instead of naming them in its errors.
+    fn name_path_parameter(&self, error: poem::Error) -> poem::Error {
+        let Some(ParsePathError { name, reason }) = error.downcast_ref() else { return error };
+        let mut parameters = self.path.iter().filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+        let index = name.strip_prefix("param").and_then(|index| index.parse().ok());
+        let name = index.and_then(|index| parameters.nth(index)).unwrap_or(name);
+        Failure::invalid(vec![FieldProblem::new(name, reason.as_str())]).into()
+    }
+
+    fn check_query(&self, query: &str) -> Result<(), Failure> {
+        let mut seen = Vec::new();
+        let mut problems = Vec::new();
+        for name in query.split('&').filter(|part| !part.is_empty()).map(|part| part.split('=').next().unwrap_or(part))
+        {
+            let shown: String = name.chars().take(64).collect();
+            if !self.query.iter().any(|known| known == name) {
+                let known = if self.query.is_empty() {
+                    "there are none here".to_owned()
+                } else {
+                    format!("known are {}", self.query.join(", "))
+                };
+                problems.push(FieldProblem::new(shown, format!("is not a known parameter; {known}")));
+            } else if seen.contains(&name) {
+                problems.push(FieldProblem::new(shown, "is given twice"));
+            }
+            seen.push(name);
+        }
+        if problems.is_empty() { Ok(()) } else { Err(Failure::invalid(problems)) }
+    }
+}

@@ -1,0 +1,184 @@
+//! A server on a free port over a desk of fakes, and a client for it.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Mutex;
+
+use poem::Server;
+use poem::listener::TcpAcceptor;
+use reqwest::Method;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use vmm_http::Limits;
+use vmm_testkit::fixture::{PASSWORD, TestDesk};
+
+use crate::secrets::capture_log;
+
+/// Two machines that `TestDesk` can make.
+pub(crate) const SPEC: &str = "name,os,vcpu,memory\nweb-1,debian:12,1,512\nweb-2,debian:12,2,1GiB\n";
+
+/// Who sends a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Who {
+    /// Nobody.
+    Anonymous,
+    /// A user whose nothing is.
+    Bob,
+    /// The user who requested the machines.
+    Alice,
+    /// An admin.
+    Root,
+}
+
+impl Who {
+    pub(crate) const ALL: [Self; 4] = [Self::Anonymous, Self::Bob, Self::Alice, Self::Root];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Anonymous => "nobody",
+            Self::Bob => "bob",
+            Self::Alice => "alice",
+            Self::Root => "root",
+        }
+    }
+}
+
+pub(crate) struct App {
+    pub(crate) desk: TestDesk,
+    pub(crate) address: SocketAddr,
+    client: reqwest::Client,
+    tokens: Mutex<HashMap<Who, String>>,
+    server: JoinHandle<()>,
+}
+
+impl Drop for App {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+impl App {
+    /// A server whose desk has the image `debian:12`, the admin `root`, and the users `alice` and `bob`.
+    pub(crate) async fn new() -> Self {
+        Self::with(Limits::default()).await
+    }
+
+    pub(crate) async fn with(limits: Limits) -> Self {
+        capture_log();
+        let desk = TestDesk::new().await;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = Server::new_with_acceptor(TcpAcceptor::from_tokio(listener).unwrap());
+        let serving = server.run(vmm_http::routes(desk.vmm.clone(), limits));
+        let server = tokio::spawn(async move { serving.await.unwrap() });
+        let app = Self { desk, address, client: reqwest::Client::new(), tokens: Mutex::default(), server };
+        let bob = json!({"user": [{"name": "bob", "password": PASSWORD}]});
+        assert_eq!(app.post(Who::Root, "/db/user", bob).await.status, 200);
+        app
+    }
+
+    /// A token of this account, from a login that is made when it is first needed.
+    pub(crate) async fn token(&self, who: Who) -> Option<String> {
+        let known = self.tokens.lock().unwrap().get(&who).cloned();
+        match (who, known) {
+            (Who::Anonymous, _) => None,
+            (_, Some(token)) => Some(token),
+            (_, None) => {
+                let token = self.login(who, PASSWORD).await.body["token"].as_str().unwrap().to_owned();
+                self.tokens.lock().unwrap().insert(who, token.clone());
+                Some(token)
+            }
+        }
+    }
+
+    /// Forgets the tokens, which some calls end.
+    pub(crate) fn forget_tokens(&self) {
+        self.tokens.lock().unwrap().clear();
+    }
+
+    pub(crate) async fn login(&self, who: Who, password: &str) -> Answer {
+        let body = json!({"name": who.name(), "password": password});
+        self.send(None, "POST", "/session", Some(body)).await
+    }
+
+    pub(crate) async fn get(&self, who: Who, path: &str) -> Answer {
+        self.call(who, "GET", path, None).await
+    }
+
+    pub(crate) async fn post(&self, who: Who, path: &str, body: Value) -> Answer {
+        self.call(who, "POST", path, Some(body)).await
+    }
+
+    pub(crate) async fn call(&self, who: Who, method: &str, path: &str, body: Option<Value>) -> Answer {
+        // Boxed because a call logs in, and a login is a call.
+        let token = Box::pin(self.token(who)).await;
+        self.send(token.as_deref(), method, path, body).await
+    }
+
+    pub(crate) async fn send(&self, token: Option<&str>, method: &str, path: &str, body: Option<Value>) -> Answer {
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        let mut request = self.client.request(method, format!("http://{}{path}", self.address));
+        if let Some(token) = token {
+            request = request.bearer_auth(token);
+        }
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        let response = request.send().await.unwrap();
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let text = response.text().await.unwrap();
+        let body = serde_json::from_str(&text).unwrap_or(Value::Null);
+        Answer { status, headers, body, text }
+    }
+
+    /// Makes the machines of [`SPEC`] for alice, as request `r1`.
+    pub(crate) async fn provision(&self) {
+        self.desk.provision("r1", SPEC).await;
+    }
+}
+
+/// What the server answered.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    headers: reqwest::header::HeaderMap,
+    /// `null` if it is not JSON.
+    pub(crate) body: Value,
+    pub(crate) text: String,
+}
+
+impl Answer {
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map(|value| value.to_str().unwrap()).unwrap_or_default()
+    }
+
+    /// The fields, or rows and columns, that a problem detail names.
+    #[track_caller]
+    pub(crate) fn problem_fields(&self) -> Vec<String> {
+        self.assert_problem(422);
+        let name = |problem: &Value| match (&problem["row"], &problem["column"]) {
+            (Value::Number(row), Value::String(column)) => format!("{row}:{column}"),
+            _ => problem["field"].as_str().unwrap().to_owned(),
+        };
+        self.body["problems"].as_array().unwrap().iter().map(name).collect()
+    }
+
+    /// That it is a problem detail of this status.
+    #[track_caller]
+    pub(crate) fn assert_problem(&self, status: u16) {
+        assert_eq!(self.status, status, "{}", self.text);
+        assert_eq!(self.header("content-type"), "application/problem+json", "{}", self.text);
+        assert_eq!(self.body["status"], status, "{}", self.text);
+        assert!(self.body["type"].as_str().unwrap().starts_with("urn:vmm:problem:"), "{}", self.text);
+        assert!(!self.body["title"].as_str().unwrap().is_empty(), "{}", self.text);
+        assert!(!self.body["detail"].as_str().unwrap().is_empty(), "{}", self.text);
+    }
+
+    /// That it went well.
+    #[track_caller]
+    pub(crate) fn ok(self) -> Value {
+        assert!((200..300).contains(&self.status), "{} {}", self.status, self.text);
+        self.body
+    }
+}

@@ -1,0 +1,158 @@
+//! The program itself, started as a process.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::process::{Child, Command};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+struct Place {
+    folder: TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    /// The program, with its files in this place and a libvirt that is not there.
+    fn program(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_vmm-http"));
+        command
+            .args(arguments)
+            .env_clear()
+            .env("VMM_DATABASE", self.folder.path().join("data/vmm.db"))
+            .env("VMM_MASTER_KEY", self.folder.path().join("data/master.key"))
+            .env("VMM_LIBVIRT_URI", format!("qemu+unix:///system?socket={}/none", self.folder.path().display()))
+            .env("VMM_LISTEN", "127.0.0.1:0")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        command
+    }
+
+    async fn run(&self, arguments: &[&str], input: &str) -> (i32, String, String) {
+        let mut child = self.program(arguments).stdin(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).await.unwrap();
+        let output = tokio::time::timeout(PATIENCE, child.wait_with_output()).await.unwrap().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+    }
+
+    /// Starts serving, and waits for the line with the address.
+    async fn serve(&self) -> (Child, String) {
+        let mut child = self.program(&["serve"]).stderr(Stdio::null()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let line = tokio::time::timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap().unwrap();
+        let address = line.rsplit(' ').next().unwrap().to_owned();
+        assert!(address.starts_with("http://127.0.0.1:"), "{line}");
+        (child, address)
+    }
+}
+
+async fn terminate(child: &Child) {
+    let pid = child.id().unwrap().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
+}
+
+#[tokio::test]
+async fn init_makes_everything_once() {
+    let place = Place::new();
+    let (code, out, _) = place.run(&["init"], "").await;
+    assert_eq!(code, 0);
+    let password = out.lines().find_map(|line| line.strip_prefix("password ")).unwrap();
+    assert_eq!(password.len(), 24);
+    let (code, again, _) = place.run(&["init"], "").await;
+    assert_eq!(code, 0);
+    assert!(again.contains("exists admin admin; nothing was changed") && !again.contains("password"), "{again}");
+}
+
+#[tokio::test]
+async fn what_init_made_can_log_in_and_serve_stops_in_order() {
+    let place = Place::new();
+    let (code, out, _) = place.run(&["init", "--name", "chief", "--password-stdin"], "a good long password\n").await;
+    assert_eq!(code, 0);
+    assert!(out.contains("made   admin chief") && !out.contains("good"), "{out}");
+    let (mut child, address) = place.serve().await;
+    let client = reqwest::Client::new();
+    let login = client
+        .post(format!("{address}/session"))
+        .json(&serde_json::json!({"name": "chief", "password": "a good long password"}))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(login.status(), 200);
+    assert_eq!(login.json::<Value>().await.unwrap()["user"]["role"], "admin");
+    let ready = client.get(format!("{address}/readyz")).send().await.unwrap();
+    assert_eq!(ready.status(), 503, "there is no libvirt");
+    terminate(&child).await;
+    let status = tokio::time::timeout(PATIENCE, child.wait()).await.unwrap().unwrap();
+    assert_eq!(status.code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_request_that_runs_is_answered_before_the_end() {
+    let place = Place::new();
+    place.run(&["init", "--password-stdin"], "a good long password\n").await;
+    let (mut child, address) = place.serve().await;
+    let body = br#"{"name":"admin","password":"a good long password"}"#;
+    let mut socket = tokio::net::TcpStream::connect(address.trim_start_matches("http://")).await.unwrap();
+    let head = format!("POST /session HTTP/1.1\r\nHost: vmm\r\nContent-Length: {}\r\n\r\n", body.len());
+    socket.write_all(head.as_bytes()).await.unwrap();
+    socket.write_all(&body[..10]).await.unwrap();
+    // Another answer shows that the server runs and has had time to read the first half.
+    assert_eq!(reqwest::get(format!("{address}/healthz")).await.unwrap().status(), 200);
+    terminate(&child).await;
+    let refused = async {
+        while reqwest::get(format!("{address}/healthz")).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, refused).await.expect("no new request is taken");
+    socket.write_all(&body[10..]).await.unwrap();
+    let mut answer = String::new();
+    tokio::io::AsyncReadExt::read_to_string(&mut socket, &mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    let status = tokio::time::timeout(PATIENCE, child.wait()).await.unwrap().unwrap();
+    assert_eq!(status.code(), Some(0));
+}
+
+#[tokio::test]
+async fn doctor_says_what_is_wrong_and_what_to_do() {
+    let place = Place::new();
+    let (code, out, _) = place.run(&["doctor"], "").await;
+    assert_eq!(code, 1);
+    assert!(out.contains("problem database") && out.contains("run vmm-http init"), "{out}");
+    place.run(&["init"], "").await;
+    let (code, out, _) = place.run(&["doctor"], "").await;
+    assert_eq!(code, 1);
+    for line in ["ok      database", "ok      master key", "ok      admin", "problem hypervisor", "warning catalog"] {
+        assert!(out.lines().any(|found| found.starts_with(line)), "{line} is missing in {out}");
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_setting_is_named() {
+    let place = Place::new();
+    let output = place.program(&["serve"]).env("VMM_LISTEN", "0.0.0.0:0").output().await.unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(error.contains("allow_plain_http"), "{error}");
+    let file = place.folder.path().join("vmm.toml");
+    std::fs::write(&file, "lisen = \"127.0.0.1:0\"\n").unwrap();
+    let (code, _, error) = place.run(&["--config", file.to_str().unwrap(), "doctor"], "").await;
+    assert_eq!(code, 1);
+    assert!(error.contains("lisen") && error.contains("vmm.toml"), "{error}");
+}
+
+#[tokio::test]
+async fn the_specification_is_printed() {
+    let (code, out, _) = Place::new().run(&["openapi"], "").await;
+    assert_eq!(code, 0);
+    assert_eq!(out, vmm_http::openapi());
+}

@@ -1,0 +1,139 @@
+use serde_json::{Value, json};
+
+use crate::app::{App, SPEC, Who};
+
+fn request(id: &str, spec: &str) -> Value {
+    json!({"request-vm": [{"id": id, "description": "for the shop", "spec": spec}]})
+}
+
+#[tokio::test]
+async fn a_request_shows_its_plan_row_by_row() {
+    let app = App::new().await;
+    let made = app.post(Who::Alice, "/request-vm", request("r1", SPEC)).await.ok()["request-vm"][0].take();
+    assert_eq!(
+        (&made["created"], &made["state"], &made["requester"]),
+        (&json!(true), &json!("pending"), &json!("alice"))
+    );
+    assert_eq!(
+        (&made["totals"]["vms"], &made["totals"]["vcpu"], &made["totals"]["memory"]),
+        (&json!(2), &json!(3), &json!(1536))
+    );
+    assert_eq!(made["plan_hash"].as_str().unwrap().len(), 64);
+    let row = &made["rows"][1];
+    assert_eq!((&row["row"], &row["name"], &row["verdict"]), (&json!(2), &json!("web-2"), &json!("ok")));
+    assert_eq!((&row["os"], &row["disks"][0]["role"]), (&json!("debian:12"), &json!("system")));
+    assert!(row["host_key"].as_str().unwrap().starts_with("SHA256:"));
+    let again = app.get(Who::Alice, "/request-vm/r1").await.ok();
+    assert_eq!((&again["plan_hash"], &again["spec"]), (&made["plan_hash"], &json!(SPEC)));
+}
+
+#[tokio::test]
+async fn ten_mistakes_are_told_at_once_and_nothing_is_recorded() {
+    let app = App::new().await;
+    let spec = "name,hostname,vcpu,memory,os,disk,ip,count\n\
+                Bad_Name,,1,512,debian,,,\n\
+                b,-x-,1,512,debian,,,\n\
+                c,,zero,512,debian,,,\n\
+                d,,1,lots,debian,,,\n\
+                e,,1,512,plan9,,,\n\
+                f,,1,512,debian,0,,\n\
+                g,,1,512,debian,,999.1.1.1,\n\
+                h,,1,512,debian,,,many\n\
+                i,,0,512,debian,,,\n\
+                i,,1,512,debian,,,\n";
+    let answer = app.post(Who::Alice, "/request-vm", request("r1", spec)).await;
+    let fields = answer.problem_fields();
+    for expected in
+        ["1:name", "2:hostname", "3:vcpu", "4:memory", "5:os", "6:disk", "7:ip", "8:count", "9:vcpu", "10:name"]
+    {
+        assert!(fields.iter().any(|field| field == expected), "{expected} is missing in {fields:?}");
+    }
+    assert_eq!(answer.body["item"], 0);
+    app.get(Who::Alice, "/request-vm/r1").await.assert_problem(404);
+    assert_eq!(app.get(Who::Root, "/db/vm").await.ok()["vm"], json!([]));
+}
+
+#[tokio::test]
+async fn the_same_request_twice_is_one_and_another_of_its_id_is_a_conflict() {
+    let app = App::new().await;
+    let first = app.post(Who::Alice, "/request-vm", request("r1", SPEC)).await.ok();
+    let second = app.post(Who::Alice, "/request-vm", request("r1", SPEC)).await.ok();
+    assert_eq!(
+        (&first["request-vm"][0]["created"], &second["request-vm"][0]["created"]),
+        (&json!(true), &json!(false))
+    );
+    assert_eq!(first["request-vm"][0]["plan_hash"], second["request-vm"][0]["plan_hash"]);
+    let other = SPEC.replace("web-2", "web-3");
+    app.post(Who::Alice, "/request-vm", request("r1", &other)).await.assert_problem(409);
+    assert_eq!(app.get(Who::Root, "/request-vm").await.ok()["request-vm"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_batch_says_which_of_its_requests_failed() {
+    let app = App::new().await;
+    let batch = json!({"request-vm": [
+        {"id": "r1", "spec": SPEC},
+        {"id": "r2", "spec": "name,os\ndb-1,plan9\n"},
+        {"id": "r3", "spec": "name,os\ndb-2,debian\n"},
+    ]});
+    let answer = app.post(Who::Alice, "/request-vm", batch).await;
+    assert_eq!(answer.problem_fields(), ["1:os"]);
+    assert_eq!(answer.body["item"], 1);
+    app.get(Who::Alice, "/request-vm/r1").await.ok();
+    app.get(Who::Alice, "/request-vm/r3").await.assert_problem(404);
+}
+
+#[tokio::test]
+async fn from_the_csv_to_the_result() {
+    let app = App::new().await;
+    let request = app.desk.submit("r1", SPEC).await;
+    let approval = json!({"plan_hash": request.plan_hash.to_string()});
+    assert_eq!(app.post(Who::Root, "/request-vm/r1/approve", approval).await.ok()["decided_by"], "root");
+    app.desk
+        .until("the request is done", async || app.get(Who::Alice, "/request-vm/r1").await.body["state"] == "done")
+        .await;
+    let jobs = app.get(Who::Alice, "/request-vm/r1/jobs").await.ok();
+    let jobs = jobs["job"].as_array().unwrap();
+    assert_eq!(jobs.len(), 3);
+    assert!(jobs.iter().all(|job| job["percent"] == 100 && job["state"] == "done"));
+    let result = app.get(Who::Alice, "/request-vm/r1/result").await;
+    assert_eq!(result.header("content-type"), "text/csv");
+    let lines: Vec<_> = result.text.lines().collect();
+    assert_eq!(lines[0], "name,hostname,group_name,ip,login,vcpu,memory,os,status");
+    assert!(lines[1].starts_with("web-1,web-1,,192.0.2.") && lines[1].ends_with(",1,512,debian:12,on"), "{}", lines[1]);
+    assert_eq!(lines.len(), 3);
+}
+
+#[tokio::test]
+async fn an_approval_names_the_plan_and_is_given_once() {
+    let app = App::new().await;
+    let request = app.desk.submit("r1", SPEC).await;
+    let path = "/request-vm/r1/approve";
+    let other = json!({"plan_hash": "0".repeat(64)});
+    app.post(Who::Root, path, other).await.assert_problem(409);
+    let malformed = app.post(Who::Root, path, json!({"plan_hash": "latest"})).await;
+    assert_eq!(malformed.problem_fields(), ["plan_hash"]);
+    let approval = json!({"plan_hash": request.plan_hash.to_string()});
+    let (one, two) = tokio::join!(app.post(Who::Root, path, approval.clone()), app.post(Who::Root, path, approval));
+    let mut statuses = [one.status, two.status];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 409]);
+}
+
+#[tokio::test]
+async fn what_is_rejected_or_cancelled_stays_so() {
+    let app = App::new().await;
+    let rejected = app.desk.submit("r1", SPEC).await;
+    let answer = app.post(Who::Root, "/request-vm/r1/reject", json!({"reason": "no room"})).await.ok();
+    assert_eq!((&answer["state"], &answer["reason"]), (&json!("rejected"), &json!("no room")));
+    let cancelled = app.desk.submit("r2", SPEC).await;
+    assert_eq!(app.post(Who::Alice, "/request-vm/r2/cancel", json!({})).await.ok()["state"], "cancelled");
+    for request in [rejected, cancelled] {
+        let path = format!("/request-vm/{}/approve", request.id);
+        let approval = json!({"plan_hash": request.plan_hash.to_string()});
+        app.post(Who::Root, &path, approval).await.assert_problem(409);
+    }
+    let listed = app.get(Who::Alice, "/request-vm?state=cancelled").await.ok();
+    assert_eq!(listed["request-vm"].as_array().unwrap().len(), 1);
+    assert!(app.get(Who::Alice, "/request-vm/r1/result").await.text.ends_with(",rejected\n"));
+}

@@ -1,0 +1,33 @@
+use serde_json::json;
+use vmm_core::hypervisor::DomainState;
+use vmm_core::model::VmFilter;
+
+use crate::app::{App, Who};
+
+#[tokio::test]
+async fn a_running_machine_shows_its_figures() {
+    let app = App::new().await;
+    app.provision().await;
+    let figures = app.get(Who::Bob, "/vm/monitor?vm=web-1").await.ok();
+    assert_eq!((&figures["vm"]["name"], &figures["state"]), (&json!("web-1"), &json!("running")));
+    assert!(figures["cpu_percent"].is_number() && figures["memory"]["current"].is_u64());
+    assert_eq!(figures["addresses"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn what_happened_behind_our_back_is_seen() {
+    let app = App::new().await;
+    app.provision().await;
+    let vms = app.desk.vmm.vms(&app.desk.admin, &VmFilter::default()).await.unwrap();
+    app.desk.hypervisor.set_state(vms[0].uuid, DomainState::Crashed);
+    app.desk.hypervisor.remove_behind_back(vms[1].uuid);
+    assert_eq!(app.get(Who::Bob, "/vm/monitor?vm=web-1").await.ok()["state"], "crashed");
+    assert_eq!(app.get(Who::Bob, "/vm/monitor?vm=web-2").await.ok()["state"], "missing");
+}
+
+#[tokio::test]
+async fn a_machine_that_does_not_exist_yet_has_no_figures() {
+    let app = App::new().await;
+    app.desk.submit("r2", "name,os\ndb-1,debian\n").await;
+    app.get(Who::Alice, "/vm/monitor?vm=db-1").await.assert_problem(409);
+}

@@ -1,0 +1,70 @@
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use vmm_core::model::VmFilter;
+use vmm_core::remote::Exit;
+use vmm_testkit::fake::remote::Answer;
+
+use crate::app::{App, Who};
+
+async fn machine(app: &App) -> SocketAddr {
+    app.provision().await;
+    let vms = app.desk.vmm.vms(&app.desk.admin, &VmFilter::default()).await.unwrap();
+    SocketAddr::new(vms[0].ip.unwrap(), 22)
+}
+
+fn commands(lines: &[&str]) -> Value {
+    let command = |line: &&str| json!({"command": line, "user": "vm-user", "password": "s3cretP4ss", "timeout": 1});
+    json!({"ssh": lines.iter().map(command).collect::<Vec<_>>()})
+}
+
+#[tokio::test]
+async fn commands_answer_in_order_and_a_non_zero_exit_is_a_result() {
+    let app = App::new().await;
+    let address = machine(&app).await;
+    app.desk.remote.answer(address, "echo hello ssh", Answer::stdout("hello ssh\n"));
+    app.desk.remote.answer(address, "false", Answer::code(1).with_stderr("no\n"));
+    app.desk.remote.answer(address, "kill -9 $$", Answer::stdout("").with_exit(Exit::Signal("KILL".to_owned())));
+    let body = commands(&["echo hello ssh", "false", "kill -9 $$"]);
+    let answer = app.post(Who::Bob, "/vm/ssh?vm=web-1", body).await.ok();
+    let [hello, no, killed] = [&answer["ssh"][0], &answer["ssh"][1], &answer["ssh"][2]];
+    assert_eq!((&hello["exit_code"], &hello["stdout"]), (&json!(0), &json!("hello ssh\n")));
+    assert_eq!((&hello["stdout_truncated"], hello["duration_ms"].is_u64()), (&json!(false), true));
+    assert_eq!((&no["exit_code"], &no["stderr"]), (&json!(1), &json!("no\n")));
+    assert_eq!((&killed["signal"], killed.get("exit_code")), (&json!("KILL"), None));
+}
+
+#[tokio::test]
+async fn a_command_that_hangs_ends_in_time_and_the_rest_is_not_tried() {
+    let app = App::new().await;
+    let address = machine(&app).await;
+    app.desk.remote.answer(address, "true", Answer::code(0));
+    app.desk.remote.answer(address, "sleep", Answer::stdout("").taking(Duration::from_secs(3600)));
+    let answer = app.post(Who::Alice, "/vm/ssh?vm=web-1", commands(&["true", "sleep", "true"])).await.ok();
+    assert_eq!(answer["ssh"].as_array().unwrap().len(), 3);
+    assert_eq!(answer["ssh"][1]["error"]["type"], "urn:vmm:problem:timeout");
+    assert!(answer["ssh"][2]["error"]["detail"].as_str().unwrap().contains("not tried"));
+}
+
+#[tokio::test]
+async fn a_refused_login_is_not_an_unauthenticated_call() {
+    let app = App::new().await;
+    let address = machine(&app).await;
+    app.desk.remote.refuse_logins(address);
+    let answer = app.post(Who::Alice, "/vm/ssh?vm=web-1", commands(&["true"])).await;
+    answer.assert_problem(422);
+    assert_eq!(answer.body["type"], "urn:vmm:problem:login-refused");
+    assert!(!answer.text.contains("s3cretP4ss"));
+}
+
+#[tokio::test]
+async fn a_wrong_machine_or_item_is_named() {
+    let app = App::new().await;
+    app.post(Who::Alice, "/vm/ssh?vm=nowhere", commands(&["true"])).await.assert_problem(404);
+    assert_eq!(app.post(Who::Alice, "/vm/ssh?vm=-rf", commands(&["true"])).await.problem_fields(), ["vm"]);
+    assert_eq!(app.post(Who::Alice, "/vm/ssh", commands(&["true"])).await.problem_fields(), ["vm"]);
+    let nul = app.post(Who::Alice, "/vm/ssh?vm=web-1", commands(&["true", "a\0b"])).await;
+    assert_eq!(nul.problem_fields(), ["ssh[1].command"]);
+    assert_eq!(app.post(Who::Alice, "/vm/ssh?vm=web-1", commands(&[])).await.problem_fields(), ["ssh"]);
+}
