@@ -1,0 +1,52 @@
+# Everything a developer or a build machine runs. `make` alone lists it.
+LAB := vmm-testkit/lab/lab
+CARGO_TEST_FLAGS ?=
+
+.PHONY: help packages check features lab-up lab-down images test demo bench doc clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+packages: ## install the Debian packages that build, tests and lab need
+	@$(LAB) packages
+
+check: packages ## format, lints, documentation, shell scripts
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --all-features -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --all-features
+	shellcheck -x $(LAB) vmm-testkit/lab/recipes/*/build vmm-testkit/lab/hidden-headers
+
+features: packages ## each feature alone, and the core where libvirt's and OpenSSL's headers are hidden
+	cargo check -p vmm-core --no-default-features
+	for feature in sqlite libvirt ssh mock; do cargo check -p vmm-core --no-default-features --features $$feature || exit 1; done
+	cargo check -p vmm-http --no-default-features
+	vmm-testkit/lab/hidden-headers cargo check -p vmm-core --target-dir target/hidden-headers
+
+images: packages ## build the guest images of the lab, unless they are there
+	$(LAB) image tiny >/dev/null
+	$(LAB) image debian >/dev/null
+
+lab-up: packages ## start a libvirt of our own in a network namespace
+	$(LAB) up
+
+lab-down: ## stop it and clean up
+	$(LAB) down
+
+test: check features images ## every check and every test, against a real libvirt
+	cargo test --workspace --all-features --no-run
+	vmm-testkit/lab/with cargo test --workspace --all-features $(CARGO_TEST_FLAGS)
+	$(MAKE) demo
+
+demo: images ## the main job, for real: from a CSV to two running machines and a command on each
+	cargo build -p vmm-http -p vmm-examples --examples --bins
+	vmm-testkit/lab/with target/debug/examples/demo
+
+bench: images ## figures, in turns with peers where there are any
+	cargo build --release -p vmm-http -p vmm-examples --examples --bins
+	vmm-testkit/lab/with target/release/examples/bench
+
+doc: ## the documentation of all crates, in target/doc
+	cargo doc --workspace --no-deps --all-features
+
+clean: lab-down ## stop the lab and remove everything that was built
+	cargo clean

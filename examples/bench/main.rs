@@ -1,0 +1,38 @@
+//! Figures, as medians of several runs, in turns with a peer where there is one. `make bench` runs it in the lab.
+
+#![expect(clippy::print_stdout, reason = "it is for people to read")]
+
+mod boot;
+mod plan;
+
+use std::time::Duration;
+
+#[tokio::main]
+async fn main() {
+    println!("{:<52} {:>4} {:>12} {:>12} {:>8}", "", "runs", "median", "peer", "ratio");
+    plan::run().await;
+    boot::run().await;
+}
+
+/// A line of the table.
+fn show(what: &str, own: &mut [Duration], peer: Option<&mut [Duration]>) {
+    let runs = own.len();
+    let median_own = median(own);
+    let (peer, ratio) = match peer {
+        Some(peer) => {
+            let peer = median(peer);
+            (milliseconds(peer), format!("{:.2}", median_own.as_secs_f64() / peer.as_secs_f64()))
+        }
+        None => (String::new(), String::new()),
+    };
+    println!("{what:<52} {runs:>4} {:>12} {peer:>12} {ratio:>8}", milliseconds(median_own));
+}
+
+fn milliseconds(duration: Duration) -> String {
+    format!("{:.1} ms", duration.as_secs_f64() * 1000.0)
+}
+
+fn median(runs: &mut [Duration]) -> Duration {
+    runs.sort_unstable();
+    runs[runs.len() / 2]
+}

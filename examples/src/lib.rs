@@ -1,0 +1,1 @@
+//! Programs that embed vmm; see the files beside this folder.
