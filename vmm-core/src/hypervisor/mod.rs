@@ -244,7 +244,7 @@ pub struct Domain {
     pub name: String,
     /// Its state.
     pub state: DomainState,
-    /// Its figures; zero where it is off or the backend has none.
+    /// Its figures; zero where it is off, the backend has none, or, in a list, it was busy just then.
     pub statistics: Statistics,
 }
 

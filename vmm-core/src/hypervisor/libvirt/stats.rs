@@ -65,7 +65,8 @@ pub(super) fn one(session: &Session, desk: DeskId, uuid: Uuid) -> Result<Option<
     let Some((found, _)) = owner::owned(session, desk, uuid)? else {
         return Ok(None);
     };
-    match ffi::domain_stats(&found, GROUPS, flags(session.driver)).map_err(Failure::from) {
+    // Waits where the list does not: while it answers somebody else, which takes milliseconds, a domain gives no figures.
+    match ffi::domain_stats(&found, GROUPS, 0).map_err(Failure::from) {
         Err(failure) if failure.is(sys::VIR_ERR_NO_DOMAIN) => Ok(None),
         record => Ok(record?.map(domain)),
     }
