@@ -1,23 +1,48 @@
 //! Errors as problem details (RFC 9457). The only place that knows which status an error has.
 
 use std::error::Error as StdError;
+use std::sync::Arc;
 
 use poem::error::{MethodNotAllowedError, NotFoundError};
 use poem::http::{HeaderValue, StatusCode, header};
-use poem::{IntoResponse, Response};
+use poem::{Endpoint, IntoResponse, Request, Response, Result};
 use poem_openapi::error::{AuthorizationError, ContentTypeError, ParseParamError, ParsePathError};
-use poem_openapi::payload::{Json, Payload};
-use poem_openapi::registry::{MetaHeader, MetaMediaType, MetaResponse, MetaResponses, Registry};
+use poem_openapi::payload::Json;
+use poem_openapi::registry::{MetaResponses, Registry};
 use poem_openapi::types::Type;
 use poem_openapi::{ApiResponse, Object};
 use vmm_core::Error;
 
 /// The media type of every error.
-const MEDIA_TYPE: &str = "application/problem+json";
+pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
 
 /// A sort of error: its status, its name and its title.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Sort(StatusCode, &'static str, &'static str);
+pub(crate) struct Sort(StatusCode, &'static str, &'static str);
+
+impl Sort {
+    pub(crate) fn status(self) -> u16 {
+        self.0.as_u16()
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        self.1
+    }
+
+    pub(crate) fn title(self) -> &'static str {
+        self.2
+    }
+
+    /// The name for programs.
+    pub(crate) fn kind(self) -> String {
+        format!("urn:vmm:problem:{}", self.1)
+    }
+
+    /// Whether its answer says when to try again.
+    pub(crate) fn waits(self) -> bool {
+        self.0 == StatusCode::SERVICE_UNAVAILABLE
+    }
+}
 
 const MALFORMED: Sort = Sort(StatusCode::BAD_REQUEST, "malformed", "The request cannot be read");
 const UNAUTHENTICATED: Sort = Sort(StatusCode::UNAUTHORIZED, "unauthenticated", "Log in first");
@@ -36,7 +61,7 @@ const HOST_KEY: Sort = Sort(StatusCode::BAD_GATEWAY, "host-key-changed", "The ma
 const UNAVAILABLE: Sort = Sort(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Try again later");
 const TIMEOUT: Sort = Sort(StatusCode::GATEWAY_TIMEOUT, "timeout", "It did not finish in time");
 
-/// The statuses that every operation documents; `LOGIN_REFUSED` shares its one with `INVALID`.
+/// The sorts that operations document; `LOGIN_REFUSED` shares its status with `INVALID`.
 const DOCUMENTED: [Sort; 14] = [
     MALFORMED,
     UNAUTHENTICATED,
@@ -53,6 +78,11 @@ const DOCUMENTED: [Sort; 14] = [
     UNAVAILABLE,
     TIMEOUT,
 ];
+
+/// Every sort that an operation may document; `spec` knows which.
+pub(crate) fn documented() -> impl Iterator<Item = Sort> {
+    DOCUMENTED.into_iter()
+}
 
 /// Seconds after which a client may try again what was not available.
 const RETRY_AFTER: u32 = 2;
@@ -71,6 +101,7 @@ pub(crate) struct ProblemDetails {
     /// What went wrong this time, and what to do.
     detail: String,
     /// Everything that is wrong with the input.
+    #[oai(default)]
     problems: Vec<FieldProblem>,
     /// The item of the batch that failed, counted from 0. Those before it are done.
     item: Option<u32>,
@@ -180,11 +211,10 @@ impl Failure {
 
     /// The error as an answer's body.
     pub(crate) fn details(&self) -> ProblemDetails {
-        let Sort(status, name, title) = self.sort;
         ProblemDetails {
-            kind: format!("urn:vmm:problem:{name}"),
-            title: title.to_owned(),
-            status: status.as_u16(),
+            kind: self.sort.kind(),
+            title: self.sort.title().to_owned(),
+            status: self.sort.status(),
             detail: self.detail.clone(),
             problems: self.problems.clone(),
             item: self.item,
@@ -260,7 +290,7 @@ impl IntoResponse for Failure {
         response.set_status(status);
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
-        if status == StatusCode::SERVICE_UNAVAILABLE {
+        if self.sort.waits() {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER));
         }
         if status == StatusCode::UNAUTHORIZED {
@@ -273,16 +303,10 @@ impl IntoResponse for Failure {
     }
 }
 
+/// What an operation can have is in `spec`, for all operations in one place.
 impl ApiResponse for Failure {
     fn meta() -> MetaResponses {
-        let response = |Sort(status, _, title): Sort| MetaResponse {
-            description: title,
-            status: Some(status.as_u16()),
-            status_range: None,
-            content: vec![MetaMediaType { content_type: MEDIA_TYPE, schema: Json::<ProblemDetails>::schema_ref() }],
-            headers: if status == StatusCode::SERVICE_UNAVAILABLE { vec![retry_after()] } else { Vec::new() },
-        };
-        MetaResponses { responses: DOCUMENTED.into_iter().map(response).collect() }
+        MetaResponses { responses: Vec::new() }
     }
 
     fn register(registry: &mut Registry) {
@@ -290,19 +314,23 @@ impl ApiResponse for Failure {
     }
 }
 
-fn retry_after() -> MetaHeader {
-    MetaHeader {
-        name: "Retry-After".to_owned(),
-        description: Some("Seconds to wait before the next try.".to_owned()),
-        required: false,
-        deprecated: false,
-        schema: u32::schema_ref(),
-    }
-}
-
 /// Makes an answer of an error that no handler made one of.
 pub(crate) async fn answer(error: poem::Error) -> Response {
     if error.is_from_response() { error.into_response() } else { Failure::from_poem(&error).into_response() }
+}
+
+/// Sends problems as plain JSON to whom accepts that and nothing that a problem's own media type is.
+pub(crate) async fn as_accepted<E: Endpoint>(endpoint: Arc<E>, request: Request) -> Result<Response> {
+    let accepts = |kind: &str| {
+        let kinds = request.headers().get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+        kinds.flat_map(|kinds| kinds.split(',')).any(|own| own.split(';').next().is_some_and(|own| own.trim() == kind))
+    };
+    let plain = accepts("application/json") && ![MEDIA_TYPE, "application/*", "*/*"].into_iter().any(accepts);
+    let mut response = endpoint.call(request).await.map(IntoResponse::into_response)?;
+    if plain && response.content_type() == Some(MEDIA_TYPE) {
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
+    Ok(response)
 }
 
 /// An error and its causes in one line, for the log.

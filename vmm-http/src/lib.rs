@@ -34,6 +34,7 @@ pub fn routes(vmm: Vmm, limits: Limits) -> impl Endpoint<Output = Response> + 's
         .with(limits)
         .with(CatchPanic::new().with_handler(|_| error::Failure::internal()))
         .catch_all_error(error::answer)
+        .around(error::as_accepted)
         .with(SetHeader::new().overriding(header::CACHE_CONTROL, HeaderValue::from_static("no-store")))
         .with(log::Log)
         .map_to_response()

@@ -14,6 +14,7 @@ use vmm_http::Limits;
 use vmm_testkit::fixture::{PASSWORD, TestDesk};
 
 use crate::secrets::capture_log;
+use crate::specified::assert_documented;
 
 /// Two machines that `TestDesk` can make.
 pub(crate) const SPEC: &str = "name,os,vcpu,memory\nweb-1,debian:12,1,512\nweb-2,debian:12,2,1GiB\n";
@@ -117,8 +118,8 @@ impl App {
     }
 
     pub(crate) async fn send(&self, token: Option<&str>, method: &str, path: &str, body: Option<Value>) -> Answer {
-        let method = Method::from_bytes(method.as_bytes()).unwrap();
-        let mut request = self.client.request(method, format!("http://{}{path}", self.address));
+        let verb = Method::from_bytes(method.as_bytes()).unwrap();
+        let mut request = self.client.request(verb, format!("http://{}{path}", self.address));
         if let Some(token) = token {
             request = request.bearer_auth(token);
         }
@@ -128,6 +129,7 @@ impl App {
         let response = request.send().await.unwrap();
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = response.text().await.unwrap();
+        assert_documented(method, path, status);
         let body = serde_json::from_str(&text).unwrap_or(Value::Null);
         Answer { status, headers, body, text }
     }

@@ -17,6 +17,7 @@ mod request_vm;
 mod secrets;
 mod session;
 mod spec;
+mod specified;
 mod user;
 mod vm;
 mod vm_monitor;
