@@ -6,6 +6,7 @@ mod job;
 mod monitor;
 mod os;
 mod request;
+mod request_csv;
 mod session;
 mod ssh;
 mod user;
