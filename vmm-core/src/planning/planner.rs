@@ -322,6 +322,8 @@ mod tests {
             memory: planned.memory,
             os: planned.os,
             status: VmStatus::Request,
+            on_since: None,
+            run: None,
             uuid: planned.uuid,
             mac: planned.mac,
             host_key: planned.host_key.clone(),

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use vmm_core::model::{RequestState, VmFilter, VmStatus};
+use vmm_core::model::{RequestState, Seen, VmFilter, VmStatus};
 use vmm_testkit::sample::{self, Desk};
 
 /// A bound for unoptimised builds on a busy machine; the figures are printed.
@@ -48,7 +48,7 @@ async fn a_thousand_machines_are_cheap() {
         repository.jobs().finish(job.id, vmm_core::model::JobState::Done, None).await.expect("it is open");
     }
     for (what, status) in [("observe nothing new", VmStatus::On), ("observe 1,000 changes", VmStatus::Off)] {
-        let seen = vms.iter().map(|vm| (vm.uuid, status, None)).collect();
+        let seen = vms.iter().map(|vm| Seen { uuid: vm.uuid, status, ip: None, run: None }).collect();
         measured(what, repository.vms().observe(seen)).await;
     }
     let off = VmFilter { status: Some(VmStatus::Off), ..filter };
