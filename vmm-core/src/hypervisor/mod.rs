@@ -244,6 +244,9 @@ pub struct Domain {
     pub name: String,
     /// Its state.
     pub state: DomainState,
+    /// The number of its present run: another one after each start, the same for as long as it runs, also when the
+    /// guest reboots. `None` if it does not run or the host does not count.
+    pub run: Option<u32>,
     /// Its figures; zero where it is off, the backend has none, or, in a list, it was busy just then.
     pub statistics: Statistics,
 }

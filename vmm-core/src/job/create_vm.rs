@@ -6,7 +6,8 @@ use super::readiness;
 use super::step::{OnFailure, Planned, Step, step};
 use crate::error::{Error, Kind, Result};
 use crate::hypervisor::{DomainSpec, NewVolume, Reservation};
-use crate::model::{Disk, DiskRole, Image, Vm, VmId, VmStatus, VolumeName};
+use crate::model::{Disk, DiskRole, Image, Vm, VmId, VolumeName};
+use crate::ops::seen;
 use crate::planning::seed_volume;
 use crate::seed::Seed;
 use crate::vmm::Desk;
@@ -115,7 +116,16 @@ impl CreateVm {
     }
 
     async fn start(&self) -> Result<()> {
-        self.desk.hypervisor().start(self.vm.uuid).await
+        self.desk.hypervisor().start(self.vm.uuid).await?;
+        self.observe(None).await
+    }
+
+    /// Records that it runs, and since when.
+    async fn observe(&self, ip: Option<IpAddr>) -> Result<()> {
+        match self.desk.hypervisor().domain(self.vm.uuid).await? {
+            Some(domain) => self.desk.repository().vms().observe(vec![seen(&domain, ip)]).await,
+            None => Err(Error::not_found(Kind::Domain, &self.vm.name)),
+        }
     }
 
     pub(super) async fn stop(&self) -> Result<()> {
@@ -128,7 +138,7 @@ impl CreateVm {
 
     async fn wait_for_address(&self) -> Result<()> {
         let address = readiness::wait_for_address(&self.desk, &self.vm).await?;
-        self.desk.repository().vms().observe(vec![(self.vm.uuid, VmStatus::On, Some(address))]).await
+        self.observe(Some(address)).await
     }
 
     async fn wait_for_login(&self) -> Result<()> {

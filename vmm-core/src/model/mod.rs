@@ -29,7 +29,7 @@ pub use plan::{Plan, PlanHash, PlannedDisk, PlannedVm};
 pub use request::{NewRequest, Request, RequestState};
 pub use session::{NewSession, Session, SessionId, TokenHash};
 pub use user::{NewUser, PasswordHash, Role, User, UserId};
-pub use vm::{Vm, VmFilter, VmId, VmStatus};
+pub use vm::{Seen, Vm, VmFilter, VmId, VmStatus};
 
 /// A moment in UTC.
 pub type Timestamp = chrono::DateTime<chrono::Utc>;

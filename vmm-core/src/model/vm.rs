@@ -52,6 +52,11 @@ pub struct Vm {
     pub os: OsId,
     /// Its status as last seen.
     pub status: VmStatus,
+    /// Since when it has been seen running: the moment vmm started it, or found it on after it was off. `None` if it
+    /// does not run, or was running already when vmm first saw it.
+    pub on_since: Option<Timestamp>,
+    /// The number that the host gave the run of its domain that was seen last.
+    pub run: Option<u32>,
     /// The hypervisor's id of it.
     pub uuid: Uuid,
     /// The hardware address of its network interface.
@@ -66,6 +71,19 @@ pub struct Vm {
     pub description: String,
     /// When it was asked for.
     pub created_at: Timestamp,
+}
+
+/// What was seen of a machine on its host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// The hypervisor's id of it.
+    pub uuid: Uuid,
+    /// Its status.
+    pub status: VmStatus,
+    /// Its address, where it was looked for and found.
+    pub ip: Option<IpAddr>,
+    /// The number of its domain's run, where the host counts them.
+    pub run: Option<u32>,
 }
 
 /// Which machines to list. `Default` lists all.

@@ -6,6 +6,7 @@ mod job;
 mod monitor;
 mod os;
 mod request;
+mod request_csv;
 mod session;
 mod ssh;
 mod user;
@@ -17,7 +18,7 @@ pub use request::{RequestDraft, Submission};
 pub use session::NewLogin;
 pub use user::UserDraft;
 pub use vm::{Power, VmLogin};
-pub(crate) use {request::plan, ssh::endpoint, vm::status};
+pub(crate) use {request::plan, ssh::endpoint, vm::seen, vm::status};
 
 use crate::model::{Job, Request, Vm};
 use crate::policy::Target;

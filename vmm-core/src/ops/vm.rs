@@ -1,6 +1,7 @@
 //! Machines.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 
 use secrecy::SecretString;
 use uuid::Uuid;
@@ -8,7 +9,7 @@ use uuid::Uuid;
 use crate::error::{Error, Kind, Result};
 use crate::hypervisor::{Domain, DomainState};
 use crate::job;
-use crate::model::{Disk, JobId, JobKind, LoginName, NewJob, Vm, VmFilter, VmName, VmStatus};
+use crate::model::{Disk, JobId, JobKind, LoginName, NewJob, Seen, Vm, VmFilter, VmName, VmStatus};
 use crate::policy::{Action, Actor, Target};
 use crate::vmm::Vmm;
 
@@ -93,7 +94,7 @@ impl Vmm {
                 Power::Reboot => desk.hypervisor().reboot(vm.uuid).await?,
             }
             if let Some(domain) = desk.hypervisor().domain(vm.uuid).await? {
-                desk.repository().vms().observe(vec![(vm.uuid, status(Some(domain.state)), None)]).await?;
+                desk.repository().vms().observe(vec![seen(&domain, None)]).await?;
             }
             Ok(())
         })
@@ -125,6 +126,11 @@ pub(super) fn exists(vm: &Vm) -> Result<()> {
         }
         VmStatus::On | VmStatus::Off => Ok(()),
     }
+}
+
+/// What a look at a domain says of its machine.
+pub(crate) fn seen(domain: &Domain, ip: Option<IpAddr>) -> Seen {
+    Seen { uuid: domain.uuid, status: status(Some(domain.state)), ip, run: domain.run }
 }
 
 /// A domain's state as a machine's status. A machine without a domain is off.

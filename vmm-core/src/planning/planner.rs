@@ -13,7 +13,7 @@ use crate::model::{
 use crate::secrets::Secrets;
 
 /// The smallest system disk if the request names none, in GiB.
-const DEFAULT_DISK: u32 = 10;
+pub(super) const DEFAULT_DISK: u32 = 10;
 
 /// What a request is planned against. The same state gives the same plan, and so the same hash.
 pub(crate) struct Planner<'a> {
@@ -229,7 +229,7 @@ impl Totals {
 }
 
 /// Bytes in whole GiB, rounded up.
-fn gib(bytes: u64) -> u32 {
+pub(super) fn gib(bytes: u64) -> u32 {
     u32::try_from(bytes.div_ceil(1 << 30)).unwrap_or(u32::MAX)
 }
 
@@ -322,6 +322,8 @@ mod tests {
             memory: planned.memory,
             os: planned.os,
             status: VmStatus::Request,
+            on_since: None,
+            run: None,
             uuid: planned.uuid,
             mac: planned.mac,
             host_key: planned.host_key.clone(),

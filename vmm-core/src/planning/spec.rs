@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
 
-use super::units;
+use super::{sheet, units};
 use crate::error::{Error, Problem, Result};
 use crate::model::{GroupName, Hostname, OsName, OsVersion, VmName, shortened};
 
@@ -48,6 +48,11 @@ pub(super) struct SpecRow {
     pub(super) ip: Option<Ipv4Addr>,
     /// For people.
     pub(super) description: String,
+}
+
+/// The columns, in the order that people are shown them.
+pub(super) fn titles() -> [&'static str; 10] {
+    Column::ALL.map(|(_, name)| name)
 }
 
 /// A column of the CSV.
@@ -100,12 +105,7 @@ pub(super) trait Surroundings {
 /// # Errors
 /// [`Error::Invalid`] with every problem, in order of rows.
 pub(super) fn parse(text: &str, surroundings: &dyn Surroundings) -> Result<Vec<SpecRow>> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut reader = csv::ReaderBuilder::new()
-        .delimiter(delimiter(text))
-        .flexible(true)
-        .trim(csv::Trim::All)
-        .from_reader(text.as_bytes());
+    let mut reader = sheet::reader(text);
     let mut problems = Vec::new();
     let header = reader.headers().map_err(|error| Error::invalid("spec", format!("not a CSV: {error}")))?;
     let columns = header_columns(header, &mut problems);
@@ -137,13 +137,6 @@ pub(super) fn parse(text: &str, surroundings: &dyn Surroundings) -> Result<Vec<S
     if problems.is_empty() { Ok(rows) } else { Err(Error::Invalid(problems)) }
 }
 
-/// A semicolon if the header has more of them than commas, as spreadsheets write in many countries.
-fn delimiter(text: &str) -> u8 {
-    let header = text.lines().next().unwrap_or_default();
-    let count = |c| header.matches(c).count();
-    if count(';') > count(',') { b';' } else { b',' }
-}
-
 fn header_columns(header: &csv::StringRecord, problems: &mut Vec<Problem>) -> Vec<Option<Column>> {
     let mut columns = Vec::new();
     for title in header {
@@ -151,7 +144,7 @@ fn header_columns(header: &csv::StringRecord, problems: &mut Vec<Problem>) -> Ve
         let column = Column::ALL.iter().find(|(_, name)| *name == lower).map(|(column, _)| *column);
         match column {
             None => {
-                let known = Column::ALL.map(|(_, name)| name).join(", ");
+                let known = titles().join(", ");
                 problems.push(Problem::new(shortened(title), format!("no such column; known are {known}")));
             }
             Some(column) if columns.contains(&Some(column)) => {

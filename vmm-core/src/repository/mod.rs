@@ -6,7 +6,6 @@
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -16,8 +15,8 @@ use crate::error::Result;
 use crate::model::{
     AuditEntry, AuditFilter, AuditId, AuditRecord, DeskId, Disk, DiskId, Image, Job, JobId, JobState, NewJob, NewOs,
     NewRequest, NewSession, NewUser, Os, OsId, OsName, OsVersion, PasswordHash, Plan, PlanHash, Request, RequestId,
-    RequestState, Session, SessionId, StepState, Timestamp, TokenHash, User, UserId, UserName, Vm, VmFilter, VmId,
-    VmName, VmStatus,
+    RequestState, Seen, Session, SessionId, StepState, Timestamp, TokenHash, User, UserId, UserName, Vm, VmFilter,
+    VmId, VmName,
 };
 
 /// The records of one desk.
@@ -118,7 +117,10 @@ pub trait VmRepository: Send + Sync {
     async fn list(&self, filter: &VmFilter) -> Result<Vec<Vm>>;
     /// Records what was seen of machines, by the hypervisor's id: status, and the address where it is known and not
     /// fixed by the request. A machine with the status `request` keeps it; unknown ids are left alone.
-    async fn observe(&self, seen: Vec<(Uuid, VmStatus, Option<IpAddr>)>) -> Result<()>;
+    ///
+    /// A machine that is on and was off, or not made yet, or is in another run than before, has been on since now; one
+    /// that was on in no known run stays without that moment.
+    async fn observe(&self, seen: Vec<Seen>) -> Result<()>;
     /// Enqueues the removal of a machine. A machine with an unfinished job is a conflict, and so is one with the status
     /// `request`, unless the job that should have made it is stuck.
     async fn start_delete(&self, id: VmId, job: NewJob, audit: AuditEntry) -> Result<JobId>;

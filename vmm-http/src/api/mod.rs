@@ -7,7 +7,6 @@ mod job;
 mod os;
 mod request_vm;
 mod request_vm_dto;
-mod request_vm_result;
 mod session;
 mod user;
 mod vm;

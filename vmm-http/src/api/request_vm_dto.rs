@@ -70,6 +70,10 @@ impl TryFrom<NewRequestBody> for RequestDraft {
 
     fn try_from(body: NewRequestBody) -> vmm_core::Result<Self> {
         let NewRequestBody { id, requester, description, spec } = body;
+        // That path is the template's, so nobody could look at the request.
+        if id == "template" {
+            return Err(vmm_core::Error::invalid("id", "\"template\" is taken by a path of its own; choose another"));
+        }
         let requester = requester.map(UserName::new).transpose();
         Ok(Self { id: RequestId::new(id)?, requester: batch::named("requester", requester)?, description, spec })
     }

@@ -33,6 +33,7 @@ macro_rules! hypervisor_contract {
             many_may_do_the_same_at_once
             the_domains_of_another_desk_are_foreign
             figures_are_those_of_a_running_domain
+            a_run_has_a_number_of_its_own
             a_stopped_domain_has_no_address
             a_console_is_empty_until_the_domain_starts
             creating_a_volume_is_safe_to_repeat

@@ -82,6 +82,15 @@ impl FakeHypervisor {
         }
     }
 
+    /// Stops and starts a domain behind the desk's back.
+    pub fn restart_behind_back(&self, uuid: Uuid) {
+        let mut state = self.lock();
+        let run = state.next_run();
+        if let Some(domain) = state.domains.get_mut(&uuid) {
+            (domain.state, domain.run) = (DomainState::Running, run);
+        }
+    }
+
     /// Sets the figures that a domain has while it runs.
     pub fn set_statistics(&self, uuid: Uuid, statistics: Statistics) {
         if let Some(domain) = self.lock().domains.get_mut(&uuid) {

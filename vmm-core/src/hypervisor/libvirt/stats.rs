@@ -96,7 +96,7 @@ fn state(state: u64, reason: u64) -> DomainState {
 }
 
 pub(super) fn domain(record: Record) -> Domain {
-    let Record { uuid, name, fields } = record;
+    let Record { uuid, name, run, fields } = record;
     let mut reading = Reading::default();
     for (key, value) in &fields {
         reading.take(key, value);
@@ -104,7 +104,7 @@ pub(super) fn domain(record: Record) -> Domain {
     let state = state(reading.state, reading.reason);
     let runs = !matches!(state, DomainState::Off | DomainState::Crashed);
     let statistics = if runs { reading.finish() } else { Statistics::default() };
-    Domain { uuid, name, state, statistics }
+    Domain { uuid, name, state, run, statistics }
 }
 
 #[derive(Default)]
@@ -206,7 +206,7 @@ mod tests {
             name("net.0.name", "vnet0"),
             number("net.0.tx.bytes", 5),
         ];
-        let found = domain(Record { uuid: Uuid::nil(), name: "web".to_owned(), fields }).statistics;
+        let found = domain(Record { uuid: Uuid::nil(), name: "web".to_owned(), run: Some(1), fields }).statistics;
         assert_eq!((found.cpu_time, found.disks.len(), found.interfaces[0].sent), (7, 1, 5));
         assert_eq!((found.disks[0].name.as_str(), found.disks[0].read), ("vdb", 11));
     }

@@ -20,6 +20,8 @@ pub(super) trait Columns {
     fn parsed_opt<T: FromStr<Err: Into<Failure>>>(&self, column: &'static str) -> Result<Option<T>>;
     /// A moment.
     fn time(&self, column: &'static str) -> Result<Timestamp>;
+    /// A moment, or nothing.
+    fn time_opt(&self, column: &'static str) -> Result<Option<Timestamp>>;
     /// A number that is never negative.
     fn size(&self, column: &'static str) -> Result<u64>;
 }
@@ -42,8 +44,13 @@ impl Columns for Row<'_> {
     }
 
     fn time(&self, column: &'static str) -> Result<Timestamp> {
-        let micros = self.get(column)?;
-        DateTime::from_timestamp_micros(micros).ok_or_else(|| Error::corrupt(column, "not a moment"))
+        self.time_opt(column)?.ok_or_else(|| Error::corrupt(column, "not a moment"))
+    }
+
+    fn time_opt(&self, column: &'static str) -> Result<Option<Timestamp>> {
+        let moment =
+            |micros| DateTime::from_timestamp_micros(micros).ok_or_else(|| Error::corrupt(column, "not a moment"));
+        self.get::<_, Option<i64>>(column)?.map(moment).transpose()
     }
 
     fn size(&self, column: &'static str) -> Result<u64> {

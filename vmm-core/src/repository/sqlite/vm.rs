@@ -1,19 +1,16 @@
 //! Machines.
 
-use std::net::IpAddr;
-
 use async_trait::async_trait;
 use rusqlite::{Connection, Row, Transaction, params};
-use uuid::Uuid;
 
 use super::error::{Error, Result};
-use super::row::{Columns, all, execute, first};
+use super::row::{Columns, all, execute, first, now};
 use super::store::Store;
 use super::{disk, job};
 use crate::error::{self, Kind};
 use crate::model::{
-    AuditEntry, GroupName, JobId, NewJob, OsId, PlannedVm, RequestId, Timestamp, UserId, Vm, VmFilter, VmId, VmName,
-    VmStatus,
+    AuditEntry, GroupName, JobId, NewJob, OsId, PlannedVm, RequestId, Seen, Timestamp, UserId, Vm, VmFilter, VmId,
+    VmName, VmStatus,
 };
 use crate::repository::VmRepository;
 
@@ -37,9 +34,9 @@ impl VmRepository for Store {
         self.read("listing machines", move |connection| list(connection, &filter)).await
     }
 
-    async fn observe(&self, seen: Vec<(Uuid, VmStatus, Option<IpAddr>)>) -> error::Result<()> {
+    async fn observe(&self, seen: Vec<Seen>) -> error::Result<()> {
         self.write("recording what was seen", move |tx| {
-            seen.iter().filter(|(_, status, _)| *status != VmStatus::Request).try_for_each(|seen| observe(tx, seen))
+            seen.iter().filter(|seen| seen.status != VmStatus::Request).try_for_each(|seen| observe(tx, seen))
         })
         .await
     }
@@ -138,14 +135,21 @@ fn list(connection: &Connection, filter: &VmFilter) -> Result<Vec<Vm>> {
 }
 
 /// Writes nothing when nothing changed: a sweep that sees a thousand machines as they were costs no disk write.
-fn observe(tx: &Transaction<'_>, (uuid, status, ip): &(Uuid, VmStatus, Option<IpAddr>)) -> Result<()> {
+fn observe(tx: &Transaction<'_>, seen: &Seen) -> Result<()> {
+    let Seen { uuid, status, ip, run } = seen;
     execute(
         tx,
         "UPDATE vm SET status = CASE status WHEN 'request' THEN status ELSE ?2 END,
-                       ip = CASE WHEN ip_fixed THEN ip ELSE coalesce(?3, ip) END
+                       ip = CASE WHEN ip_fixed THEN ip ELSE coalesce(?3, ip) END,
+                       on_since = CASE WHEN ?2 = 'off' THEN NULL
+                                       WHEN status = 'off' OR run <> ?4 THEN ?5
+                                       WHEN status = 'request' THEN coalesce(on_since, ?5)
+                                       ELSE on_since END,
+                       run = CASE ?2 WHEN 'off' THEN NULL ELSE coalesce(?4, run) END
          WHERE uuid = ?1
-           AND (status NOT IN ('request', ?2) OR (NOT ip_fixed AND ?3 IS NOT NULL AND ip IS NOT ?3))",
-        params![uuid.to_string(), status.as_str(), ip.map(|ip| ip.to_string())],
+           AND (status NOT IN ('request', ?2) OR (NOT ip_fixed AND ?3 IS NOT NULL AND ip IS NOT ?3)
+                OR (?2 = 'on' AND ((?4 IS NOT NULL AND run IS NOT ?4) OR (status = 'request' AND on_since IS NULL))))",
+        params![uuid.to_string(), status.as_str(), ip.map(|ip| ip.to_string()), run, now().timestamp_micros()],
     )?;
     Ok(())
 }
@@ -202,6 +206,8 @@ fn vm(row: &Row<'_>) -> Result<Vm> {
         memory: row.value("memory")?,
         os: OsId(row.value("os")?),
         status: row.parsed("status")?,
+        on_since: row.time_opt("on_since")?,
+        run: row.value("run")?,
         uuid: row.parsed("uuid")?,
         mac: row.parsed("mac")?,
         host_key: row.parsed("host_key")?,

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use uuid::Uuid;
-use vmm_core::model::{GroupName, JobId, JobKind, JobState, VmFilter, VmId, VmStatus};
+use vmm_core::model::{GroupName, JobId, JobKind, JobState, Seen, Vm, VmFilter, VmId, VmStatus};
 use vmm_core::repository::Repository;
 
 use super::{assert_conflict, assert_not_found, audited, job, made, running, unaudited, vm, vm_names};
@@ -62,6 +62,43 @@ pub async fn what_is_seen_is_recorded(repository: Arc<dyn Repository>) {
     assert_eq!((seen.status, seen.ip, seen.ip_fixed), (VmStatus::Off, ip, false));
 }
 
+/// A machine is on since it was seen to come on or to be in another run; a sight that is no news changes nothing.
+pub async fn since_when_it_is_on_is_recorded(repository: Arc<dyn Repository>) {
+    let desk = Desk::make(&repository).await;
+    let uuid = made(&repository, &desk, "req-1", "web-1").await.uuid;
+    let see = async |status, run| {
+        repository.vms().observe(vec![Seen { uuid, status, ip: None, run }]).await.expect("an answer");
+        let vm = vm(&repository, "web-1").await;
+        (vm.on_since, vm.run)
+    };
+    assert_eq!(see(VmStatus::On, Some(1)).await, (None, Some(1)), "it was on already, since nobody knows when");
+    assert_eq!(see(VmStatus::Off, None).await, (None, None));
+    let (first, run) = see(VmStatus::On, Some(2)).await;
+    assert!(first.is_some() && run == Some(2));
+    assert_eq!(see(VmStatus::On, Some(2)).await, (first, Some(2)));
+    assert_eq!(see(VmStatus::On, None).await, (first, Some(2)));
+    let (second, run) = see(VmStatus::On, Some(3)).await;
+    assert!(second > first && run == Some(3));
+    assert_eq!(see(VmStatus::Off, None).await, (None, None));
+    assert!(see(VmStatus::On, None).await.0 > second, "a host may not count");
+}
+
+/// A machine that is started while it is made is on since then.
+pub async fn a_machine_is_on_since_it_was_first_started(repository: Arc<dyn Repository>) {
+    let desk = Desk::make(&repository).await;
+    super::approved(&repository, &desk, "req-1", &["web-1"]).await;
+    let job = running(&repository, "req-1").await.remove(0);
+    let uuid = vm(&repository, "web-1").await.uuid;
+    for _ in 0..2 {
+        let seen = Seen { uuid, status: VmStatus::On, ip: None, run: Some(1) };
+        repository.vms().observe(vec![seen]).await.expect("an answer");
+    }
+    let begun = vm(&repository, "web-1").await;
+    assert!(begun.on_since.is_some() && begun.status == VmStatus::Request);
+    repository.jobs().finish(job, JobState::Done, None).await.expect("it is open");
+    assert_eq!(vm(&repository, "web-1").await, Vm { status: VmStatus::On, ..begun });
+}
+
 /// A machine that does not exist yet, a fixed address and a foreign domain are left alone.
 pub async fn what_was_fixed_is_left_alone(repository: Arc<dyn Repository>) {
     let desk = Desk::make(&repository).await;
@@ -72,7 +109,8 @@ pub async fn what_was_fixed_is_left_alone(repository: Arc<dyn Repository>) {
     let other = Some(IpAddr::from(Ipv4Addr::new(10, 0, 0, 9)));
     observe(&repository, before.uuid, VmStatus::On, other).await;
     observe(&repository, Uuid::from_u128(1), VmStatus::On, other).await;
-    assert_eq!(vm(&repository, "web-1").await, before);
+    let seen = vm(&repository, "web-1").await;
+    assert_eq!(Vm { on_since: None, ..seen }, before);
 
     let plan_hash = super::request(&repository, "req-1").await.plan_hash;
     super::approve(&repository, &desk, "req-1", plan_hash).await.expect("it is pending");
@@ -132,7 +170,7 @@ pub async fn one_removal_wins(repository: Arc<dyn Repository>) {
 }
 
 async fn observe(repository: &Arc<dyn Repository>, uuid: Uuid, status: VmStatus, ip: Option<IpAddr>) {
-    repository.vms().observe(vec![(uuid, status, ip)]).await.expect("an answer");
+    repository.vms().observe(vec![Seen { uuid, status, ip, run: None }]).await.expect("an answer");
 }
 
 async fn start_delete(repository: &Arc<dyn Repository>, id: VmId) -> vmm_core::Result<JobId> {

@@ -48,6 +48,7 @@ impl Turn<'_> {
             spec: spec.clone(),
             foreign: false,
             state: DomainState::Off,
+            run: None,
             statistics: figures(spec),
             console: Vec::new(),
         };
@@ -80,8 +81,10 @@ impl Turn<'_> {
         if let Some(missing) = files.iter().find(|name| !self.is_whole(name)) {
             return Err(Error::unavailable(Part::Hypervisor, format_args!("a file of volume {missing} is missing")));
         }
+        let run = self.state.next_run();
         let domain = self.domain_of_desk(uuid)?;
         domain.state = DomainState::Running;
+        domain.run = run;
         domain.console.extend_from_slice(boot_text.as_bytes());
         Ok(())
     }
@@ -237,8 +240,14 @@ fn is_off(state: DomainState) -> bool {
 }
 
 fn shown(domain: &FakeDomain) -> Domain {
-    let statistics = if is_off(domain.state) { Statistics::default() } else { domain.statistics.clone() };
-    Domain { uuid: domain.spec.uuid, name: domain.spec.name.to_string(), state: domain.state, statistics }
+    let off = is_off(domain.state);
+    Domain {
+        uuid: domain.spec.uuid,
+        name: domain.spec.name.to_string(),
+        state: domain.state,
+        run: domain.run.filter(|_| !off),
+        statistics: if off { Statistics::default() } else { domain.statistics.clone() },
+    }
 }
 
 /// The figures of a guest that has just begun.

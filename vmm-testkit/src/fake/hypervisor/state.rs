@@ -14,6 +14,7 @@ pub(super) struct FakeDomain {
     pub(super) spec: DomainSpec,
     pub(super) foreign: bool,
     pub(super) state: DomainState,
+    pub(super) run: Option<u32>,
     pub(super) statistics: Statistics,
     pub(super) console: Vec<u8>,
 }
@@ -41,6 +42,7 @@ pub(super) struct State {
     pub(super) gives_addresses: bool,
     pub(super) guests_obey: bool,
     pub(super) boot_text: String,
+    runs: u32,
     failures: Vec<Failure>,
     counts: HashMap<String, usize>,
 }
@@ -77,6 +79,7 @@ impl State {
             gives_addresses: true,
             guests_obey: true,
             boot_text: "fake guest booted\n".to_owned(),
+            runs: 0,
             failures: Vec::new(),
             counts: HashMap::new(),
         }
@@ -109,6 +112,12 @@ impl State {
         self.counts.values().sum()
     }
 
+    /// The number of a run that begins now.
+    pub(super) fn next_run(&mut self) -> Option<u32> {
+        self.runs += 1;
+        Some(self.runs)
+    }
+
     pub(super) fn add_foreign(&mut self, name: &VmName) -> Uuid {
         let uuid = Uuid::new_v4();
         let spec = DomainSpec {
@@ -126,6 +135,7 @@ impl State {
             spec,
             foreign: true,
             state: DomainState::Running,
+            run: self.next_run(),
             statistics: Statistics::default(),
             console: Vec::new(),
         };

@@ -1,6 +1,6 @@
 //! A request of a thousand machines goes its whole way.
 
-use vmm_core::model::{RequestState, VmFilter, VmStatus};
+use vmm_core::model::{RequestState, Seen, VmFilter, VmStatus};
 use vmm_testkit::sample::{self, Desk};
 
 #[tokio::test]
@@ -41,7 +41,7 @@ async fn a_thousand_machines_are_requested_made_and_seen() {
         repository.jobs().finish(job.id, vmm_core::model::JobState::Done, None).await.expect("it is open");
     }
     for status in [VmStatus::On, VmStatus::Off] {
-        let seen = vms.iter().map(|vm| (vm.uuid, status, None)).collect();
+        let seen = vms.iter().map(|vm| Seen { uuid: vm.uuid, status, ip: None, run: None }).collect();
         repository.vms().observe(seen).await.expect("an answer");
     }
     let off = VmFilter { status: Some(VmStatus::Off), ..filter };

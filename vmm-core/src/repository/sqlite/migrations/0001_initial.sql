@@ -114,6 +114,8 @@ CREATE TABLE vm (
     memory INTEGER NOT NULL CHECK (memory > 0),
     os INTEGER NOT NULL REFERENCES os (id),
     status TEXT NOT NULL CHECK (status IN ('request', 'on', 'off')),
+    on_since INTEGER,
+    run INTEGER,
     uuid TEXT NOT NULL CHECK (length(uuid) = 36),
     mac TEXT NOT NULL CHECK (length(mac) = 17),
     host_key TEXT NOT NULL,
