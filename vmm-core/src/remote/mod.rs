@@ -3,6 +3,7 @@
 #[cfg(feature = "ssh")]
 pub mod libssh2;
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -19,7 +20,10 @@ use crate::model::HostKey;
 ///   [`HostKeyChanged`](crate::Error::HostKeyChanged).
 /// - A refused login is [`LoginRefused`](crate::Error::LoginRefused), and is never retried.
 /// - A command's exit code or signal, whatever it is, is a result.
-/// - Standard output and error are drained together and each is kept up to [`Command::output_limit`].
+/// - The command gets [`Command::input`] as its standard input, and then its end. One that does not read it, or not all
+///   of it, ends as it would without.
+/// - Standard output and error are drained together, also while the input is written, and each is kept up to
+///   [`Command::output_limit`].
 /// - [`Command::deadline`] covers the call from connect to exit; past it the call ends within one second with
 ///   [`Timeout`](crate::Error::Timeout).
 /// - A machine that cannot be reached, or that breaks the protocol, is [`Unavailable`](crate::Error::Unavailable).
@@ -58,11 +62,13 @@ pub enum Credential {
     PrivateKey(SecretString),
 }
 
-/// A command for the user's login shell.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A command for the user's login shell. `Debug` shows how long its input is, and not the input.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Command {
     /// The line that the shell gets.
     pub line: String,
+    /// What the command reads from its standard input; empty if it finds the end there at once.
+    pub input: Vec<u8>,
     /// Limit for the whole call.
     pub deadline: Duration,
     /// How many bytes of standard output, and of standard error, are kept.
@@ -77,13 +83,30 @@ impl Command {
 
     /// A command with the default limits.
     pub fn new(line: impl Into<String>) -> Self {
-        Self { line: line.into(), deadline: Self::DEFAULT_DEADLINE, output_limit: Self::DEFAULT_OUTPUT_LIMIT }
+        let (deadline, output_limit) = (Self::DEFAULT_DEADLINE, Self::DEFAULT_OUTPUT_LIMIT);
+        Self { line: line.into(), input: Vec::new(), deadline, output_limit }
+    }
+
+    /// The same command with this standard input.
+    #[must_use]
+    pub fn reading(self, input: impl Into<Vec<u8>>) -> Self {
+        Self { input: input.into(), ..self }
     }
 
     /// The same command with another deadline.
     #[must_use]
     pub fn within(self, deadline: Duration) -> Self {
         Self { deadline, ..self }
+    }
+}
+
+impl fmt::Debug for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { line, input, deadline, output_limit } = self;
+        let input = format_args!("{} bytes", input.len());
+        let mut command = f.debug_struct("Command");
+        command.field("line", line).field("input", &input).field("deadline", deadline);
+        command.field("output_limit", output_limit).finish()
     }
 }
 

@@ -19,6 +19,10 @@ const BOTH_BIG: &str = "head -c 1048576 /dev/zero >&2 & head -c 1048576 /dev/zer
 const ONE_BIG: &str = "head -c 3000000 /dev/zero; echo error >&2";
 const SILENT: &str = "true";
 const READS: &str = "cat; echo end";
+const COPIES: &str = "cat";
+const READS_NOTHING: &str = "exit 3";
+const READS_ONE_BYTE: &str = "head -c 1";
+const WRITES_FIRST: &str = "head -c 4194304 /dev/zero; exec wc -c";
 const SLEEPS: &str = "sleep 30";
 const DRIPS: &str = "while true; do echo drip; sleep 0.1; done";
 const ENDLESS: &str = "yes";
@@ -34,6 +38,10 @@ pub fn answers(line: &str) -> Option<Answer> {
         ONE_BIG => Answer::stdout(vec![0; 3_000_000]).with_stderr("error\n"),
         SILENT => Answer::stdout(""),
         READS => Answer::stdout("end\n"),
+        COPIES => Answer::copies_input(),
+        READS_NOTHING => Answer::code(3),
+        READS_ONE_BYTE => Answer::stdout("x"),
+        WRITES_FIRST => Answer::stdout([vec![0; 4 * MIB], b"4194304\n".to_vec()].concat()),
         SLEEPS | DRIPS | ENDLESS => Answer::hangs(),
         BYTES => Answer::stdout([0xff, 0, b'x']),
         _ => Answer::stdout(format!("{}\n", line.strip_prefix(ECHO)?)),
@@ -98,6 +106,29 @@ pub async fn no_output_is_empty_output(subject: &dyn Subject) {
 /// A command that reads finds the end of its input at once.
 pub async fn standard_input_is_empty(subject: &dyn Subject) {
     assert_eq!(output(subject, READS).await.stdout.text(), "end\n");
+}
+
+/// A command reads what it is given, however much, while its output is read.
+pub async fn much_input_arrives_while_output_is_read(subject: &dyn Subject) {
+    let input: Vec<u8> = (0..4 * MIB).map(|index| (index % 251) as u8).collect();
+    let copies = Command { output_limit: 5 * MIB, ..Command::new(COPIES).reading(input.clone()) };
+    let output = run(subject, &copies).await.expect("the command runs");
+    assert!(output.stdout.bytes == input, "{} bytes of {}", output.stdout.total, input.len());
+    let first = Command { output_limit: 5 * MIB, ..Command::new(WRITES_FIRST).reading(input) };
+    let output = run(subject, &first).await.expect("the command runs");
+    assert_eq!(String::from_utf8_lossy(&output.stdout.bytes[4 * MIB..]).trim(), "4194304");
+}
+
+/// A command that does not read its input, or not all, ends as it does by itself.
+pub async fn input_that_is_not_read_holds_nothing_up(subject: &dyn Subject) {
+    let input = vec![b'x'; 4 * MIB];
+    for (line, code, text) in [(READS_NOTHING, 3, ""), (READS_ONE_BYTE, 0, "x")] {
+        let output = run(subject, &Command::new(line).reading(input.clone())).await.expect("the command runs");
+        assert_eq!((output.exit, output.stdout.text().as_str()), (Exit::Code(code), text), "{line}");
+    }
+    let limit = Duration::from_secs(2);
+    let error = run(subject, &Command::new(SLEEPS).reading(input).within(limit)).await.expect_err("it does not end");
+    assert!(matches!(error, Error::Timeout { .. }), "{error}");
 }
 
 /// Output need not be text.
@@ -175,6 +206,8 @@ macro_rules! remote_contract {
             output_is_kept_up_to_the_limit_and_counted_beyond,
             no_output_is_empty_output,
             standard_input_is_empty,
+            much_input_arrives_while_output_is_read,
+            input_that_is_not_read_holds_nothing_up,
             bytes_survive,
             the_deadline_holds,
             another_host_key_gets_no_credential,

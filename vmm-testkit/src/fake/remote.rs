@@ -20,17 +20,23 @@ pub struct Answer {
     stdout: Vec<u8>,
     stderr: Vec<u8>,
     takes: Duration,
+    copies: bool,
 }
 
 impl Answer {
     /// Writes this to standard output.
     pub fn stdout(bytes: impl Into<Vec<u8>>) -> Self {
-        Self { exit: Exit::Code(0), stdout: bytes.into(), stderr: Vec::new(), takes: Duration::ZERO }
+        Self { exit: Exit::Code(0), stdout: bytes.into(), stderr: Vec::new(), takes: Duration::ZERO, copies: false }
     }
 
     /// Writes nothing and exits with this code.
     pub fn code(code: i32) -> Self {
         Self::stdout("").with_exit(Exit::Code(code))
+    }
+
+    /// Writes its standard input to standard output.
+    pub fn copies_input() -> Self {
+        Self { copies: true, ..Self::stdout("") }
     }
 
     /// Never ends.
@@ -68,6 +74,8 @@ pub struct Call {
     pub proof_sent: bool,
     /// The command, if the login was accepted.
     pub line: Option<String>,
+    /// Its standard input.
+    pub input: Vec<u8>,
 }
 
 type Rule = Box<dyn Fn(&str) -> Option<Answer> + Send + Sync>;
@@ -169,7 +177,7 @@ impl FakeRemote {
     }
 
     /// What happens, decided at once; `None` is silence.
-    fn decide(&self, endpoint: &Endpoint, login: &Login, line: &str) -> Result<Option<Answer>> {
+    fn decide(&self, endpoint: &Endpoint, login: &Login, command: &Command) -> Result<Option<Answer>> {
         let address = endpoint.address;
         let mut state = self.state();
         let refused = || Error::unavailable(Part::Machine, format!("connecting to {address} failed: refused"));
@@ -178,15 +186,15 @@ impl FakeRemote {
             machine.unready -= 1;
             return Err(refused());
         }
-        let mut call = Call { address, user: login.user.clone(), proof_sent: false, line: None };
-        let decision = machine.decide(endpoint, login, line, &mut call);
+        let mut call = Call { address, user: login.user.clone(), proof_sent: false, line: None, input: Vec::new() };
+        let decision = machine.decide(endpoint, login, command, &mut call);
         state.calls.push(call);
         decision
     }
 }
 
 impl Machine {
-    fn decide(&self, endpoint: &Endpoint, login: &Login, line: &str, call: &mut Call) -> Result<Option<Answer>> {
+    fn decide(&self, endpoint: &Endpoint, login: &Login, command: &Command, call: &mut Call) -> Result<Option<Answer>> {
         if self.silent {
             return Ok(None);
         }
@@ -199,9 +207,11 @@ impl Machine {
         if self.refuses || !self.login.as_ref().is_none_or(|accepted| same(accepted, login)) {
             return Err(Error::LoginRefused { machine, user: login.user.clone() });
         }
-        call.line = Some(line.to_owned());
+        call.line = Some(command.line.clone());
+        call.input.clone_from(&command.input);
         let unknown = || Answer::code(127).with_stderr("sh: not found\n");
-        Ok(Some(self.rules.iter().rev().find_map(|rule| rule(line)).unwrap_or_else(unknown)))
+        let answer = self.rules.iter().rev().find_map(|rule| rule(&command.line)).unwrap_or_else(unknown);
+        Ok(Some(if answer.copies { Answer { stdout: command.input.clone(), ..answer } } else { answer }))
     }
 }
 
@@ -225,7 +235,7 @@ fn kept(bytes: Vec<u8>, limit: usize) -> Stream {
 impl RemoteExec for FakeRemote {
     async fn run(&self, endpoint: &Endpoint, login: &Login, command: &Command) -> Result<Output> {
         let began = Instant::now();
-        let answer = self.decide(endpoint, login, &command.line)?;
+        let answer = self.decide(endpoint, login, command)?;
         match answer.filter(|answer| answer.takes < command.deadline) {
             Some(answer) => {
                 tokio::time::sleep(answer.takes).await;

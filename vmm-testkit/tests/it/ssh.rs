@@ -107,6 +107,16 @@ mod private_key {
     vmm_testkit::remote_contract!(subject);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_that_closed_its_output_gets_its_input_to_the_end() {
+    let sshd = Sshd::start().await;
+    let file = sshd.shared_directory().join("input");
+    let line = format!("exec >&- 2>&-; cat >{}", file.display());
+    let command = vmm_core::remote::Command::new(line).reading(vec![b'x'; 4 << 20]);
+    Libssh2Exec::default().run(&sshd.endpoint(), &sshd.key_login(), &command).await.expect("the command runs");
+    assert_eq!(std::fs::metadata(file).expect("the file").len(), 4 << 20);
+}
+
 mod ending {
     //! What becomes of a command whose time is over.
 

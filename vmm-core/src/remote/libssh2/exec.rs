@@ -1,11 +1,11 @@
 //! One command on a session.
 
-use std::io::{ErrorKind, Read};
+use std::io::{ErrorKind, Read, Write};
 
 use ssh2::Channel;
 
 use super::error::Cause;
-use super::link::Link;
+use super::link::{Link, WOULD_BLOCK};
 use crate::remote::{Command, Exit, Stream};
 
 const CHUNK: usize = 32 * 1024;
@@ -18,39 +18,44 @@ pub(super) struct Running {
 }
 
 impl Running {
-    /// Starts the command, gives it an empty standard input, and waits for its end.
+    /// Starts the command, gives it its standard input, and waits for its end.
     pub(super) fn run(&mut self, link: &Link, command: &Command) -> Result<Exit, Cause> {
         let mut channel = link.drive(|| link.session().channel_session())?;
         link.drive(|| channel.exec(&command.line))?;
-        link.drive(|| channel.send_eof())?;
-        self.drain(link, &channel, command.output_limit)?;
+        self.exchange(link, &mut channel, command)?;
         link.drive(|| channel.wait_close())?;
         exit(&channel)
     }
 
-    /// Reads both streams to their end. Unread error output would stop the standard output, and the other way round.
-    fn drain(&mut self, link: &Link, channel: &Channel, limit: usize) -> Result<(), Cause> {
+    /// Writes the input and reads both streams to their end. Unread error output would stop the standard output, and
+    /// the other way round, and unread output the input.
+    fn exchange(&mut self, link: &Link, channel: &mut Channel, command: &Command) -> Result<(), Cause> {
         let mut streams = [(channel.stream(0), &mut self.stdout), (channel.stderr(), &mut self.stderr)];
+        let mut input = Input { left: &command.input, closed: false };
         let mut buffer = vec![0; CHUNK];
         loop {
-            let queued = channel.read_window().available;
-            let (mut ended, mut moved) = (true, false);
+            let mut moved = input.write(channel)?;
+            let (queued, room) = (channel.read_window().available, channel.write_window().remaining);
+            let mut ended = true;
             for (stream, kept) in &mut streams {
                 match stream.read(&mut buffer) {
                     Ok(0) => {}
                     Ok(count) => {
-                        keep(kept, &buffer[..count], limit);
+                        keep(kept, &buffer[..count], command.output_limit);
                         (ended, moved) = (false, true);
                     }
                     Err(error) if error.kind() == ErrorKind::WouldBlock => ended = false,
                     Err(error) => return Err(error.into()),
                 }
             }
-            if ended {
+            // A command may close its output and read on. One that is gone will not read the rest.
+            if ended && (input.closed || is_closed(channel)?) {
                 return Ok(());
             }
-            // Reading one stream also takes the other's data off the socket, where no poll would see it.
-            if moved || channel.read_window().available > queued || channel.eof() {
+            // Reading one stream also takes the other's data, and room for more input, off the socket, where no poll
+            // would see it.
+            let taken = channel.read_window().available > queued || channel.write_window().remaining > room;
+            if moved || taken || (channel.eof() && !ended) {
                 link.check()?;
             } else {
                 link.wait()?;
@@ -62,6 +67,42 @@ impl Running {
     pub(super) fn describe(&self, killed: bool) -> String {
         let fate = if killed { "its processes were killed" } else { "its processes may still run" };
         format!("{} bytes of output and {} of error output came; {fate}", self.stdout.total, self.stderr.total)
+    }
+}
+
+/// What of a command's input is not yet written.
+struct Input<'a> {
+    left: &'a [u8],
+    /// Whether its end is written too.
+    closed: bool,
+}
+
+impl Input<'_> {
+    /// Writes what there is room for, and then the end. Whether anything was written.
+    fn write(&mut self, channel: &mut Channel) -> Result<bool, Cause> {
+        if self.closed {
+            return Ok(false);
+        }
+        let written = if self.left.is_empty() {
+            channel.send_eof().map(|()| self.closed = true).map_err(Into::into)
+        } else {
+            // What could not be written must be offered again from the same place: libssh2 may have sent half of it.
+            channel.write(self.left).map(|count| self.left = &self.left[count..])
+        };
+        match written {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Whether the server has closed the channel, both of whose streams have ended.
+fn is_closed(channel: &mut Channel) -> Result<bool, Cause> {
+    match channel.wait_close() {
+        Ok(()) => Ok(true),
+        Err(error) if error.code() == WOULD_BLOCK => Ok(false),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -11,7 +11,7 @@ use ssh2::{BlockDirections, ErrorCode, Session};
 use super::error::Cause;
 
 /// `LIBSSH2_ERROR_EAGAIN`.
-const WOULD_BLOCK: ErrorCode = ErrorCode::Session(-37);
+pub(super) const WOULD_BLOCK: ErrorCode = ErrorCode::Session(-37);
 
 /// What ends a wait before the server does.
 pub(super) struct Limits {
