@@ -82,6 +82,8 @@ actions! {
     UserCreate = "user.create", "create users";
     /// See accounts.
     UserRead = "user.read", "see users";
+    /// Change an account.
+    UserUpdate = "user.update", "change users";
     /// Remove an account.
     UserDelete = "user.delete", "delete users";
     /// Change a password.
@@ -187,6 +189,7 @@ impl Policy for RolePolicy {
             | Action::JobCancel => role == Role::Admin || target.owner == Some(id),
             Action::UserCreate
             | Action::UserRead
+            | Action::UserUpdate
             | Action::UserDelete
             | Action::OsCreate
             | Action::OsDelete

@@ -6,6 +6,7 @@ mod api;
 mod auth;
 mod batch;
 mod body;
+mod clearable;
 mod documented_form;
 mod error;
 mod limits;

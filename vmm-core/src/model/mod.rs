@@ -28,7 +28,7 @@ pub use os::{Image, NewOs, Os, OsId};
 pub use plan::{Plan, PlanHash, PlannedDisk, PlannedVm};
 pub use request::{NewRequest, Request, RequestState};
 pub use session::{NewSession, Session, SessionId, TokenHash};
-pub use user::{NewUser, PasswordHash, Role, User, UserId};
+pub use user::{NewUser, PasswordHash, Role, User, UserChange, UserId};
 pub use vm::{Vm, VmFilter, VmId, VmStatus};
 
 /// A moment in UTC.

@@ -15,7 +15,7 @@ pub use health::{Health, PartHealth};
 pub use monitor::Monitor;
 pub use request::{RequestDraft, Submission};
 pub use session::NewLogin;
-pub use user::UserDraft;
+pub use user::{UserDraft, UserUpdate};
 pub use vm::{Power, VmLogin};
 pub(crate) use {request::plan, ssh::endpoint, vm::status};
 

@@ -16,8 +16,8 @@ use crate::error::Result;
 use crate::model::{
     AuditEntry, AuditFilter, AuditId, AuditRecord, DeskId, Disk, DiskId, Image, Job, JobId, JobState, NewJob, NewOs,
     NewRequest, NewSession, NewUser, Os, OsId, OsName, OsVersion, PasswordHash, Plan, PlanHash, Request, RequestId,
-    RequestState, Session, SessionId, StepState, Timestamp, TokenHash, User, UserId, UserName, Vm, VmFilter, VmId,
-    VmName, VmStatus,
+    RequestState, Session, SessionId, StepState, Timestamp, TokenHash, User, UserChange, UserId, UserName, Vm,
+    VmFilter, VmId, VmName, VmStatus,
 };
 
 /// The records of one desk.
@@ -64,9 +64,11 @@ pub trait UserRepository: Send + Sync {
     async fn list(&self) -> Result<Vec<User>>;
     /// The hash of an account's password.
     async fn password(&self, id: UserId) -> Result<Option<PasswordHash>>;
-    /// Sets a password and ends the account's sessions.
-    async fn set_password(&self, id: UserId, password: PasswordHash, audit: AuditEntry) -> Result<()>;
-    /// Removes an account and its sessions. One that machines or requests name is a conflict; so is the last admin.
+    /// Changes an account. Another role, another password, and being disabled or enabled end its sessions. A name or
+    /// chat that is taken is a conflict; so is a change after which no enabled admin would be left.
+    async fn update(&self, id: UserId, change: UserChange, audit: AuditEntry) -> Result<User>;
+    /// Removes an account and its sessions. One that machines or requests name is a conflict; so is the last enabled
+    /// admin.
     async fn delete(&self, id: UserId, audit: AuditEntry) -> Result<()>;
 }
 
@@ -76,7 +78,7 @@ pub trait UserRepository: Send + Sync {
 pub trait SessionRepository: Send + Sync {
     /// Records a login, and forgets those of the same account that have expired.
     async fn create(&self, session: NewSession, audit: AuditEntry) -> Result<Session>;
-    /// The login of this token and its account, unless it has expired at `now`.
+    /// The login of this token and its account, unless it has expired at `now` or the account is disabled.
     async fn by_token(&self, token: TokenHash, now: Timestamp) -> Result<Option<(Session, User)>>;
     /// Ends a login. Ending one that is not there is `Ok`, changes nothing and writes no audit row.
     async fn delete(&self, id: SessionId, audit: AuditEntry) -> Result<()>;

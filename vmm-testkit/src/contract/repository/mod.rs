@@ -32,8 +32,9 @@ macro_rules! repository_contract {
         $crate::repository_contract!(@resources $factory,
             user {
                 an_account_reads_as_it_was_made, a_name_has_no_case, a_chat_has_one_account,
-                accounts_are_listed_in_order_of_name, a_new_password_ends_the_logins, a_deleted_account_is_gone,
-                an_account_that_is_named_stays, the_last_admin_stays, an_unknown_account_is_not_found,
+                accounts_are_listed_in_order_of_name, a_new_password_ends_the_logins, a_change_leaves_the_rest,
+                what_another_account_has_is_not_given, what_is_not_the_same_account_any_more_logs_in_again,
+                a_deleted_account_is_gone,                an_account_that_is_named_stays, the_last_admin_stays, an_unknown_account_is_not_found,
             }
             session {
                 a_token_is_good_until_it_expires, an_ended_login_is_gone, a_login_needs_an_account,

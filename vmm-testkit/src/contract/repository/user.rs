@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use vmm_core::model::{NewUser, PasswordHash, Role, UserId};
+use vmm_core::model::{NewUser, PasswordHash, Role, User, UserChange, UserId};
 use vmm_core::repository::Repository;
 
 use super::{assert_conflict, assert_not_found, audited, login, unaudited};
@@ -58,14 +58,71 @@ pub async fn a_new_password_ends_the_logins(repository: Arc<dyn Repository>) {
     let (ended, kept) = (login(&repository, desk.user.id, 1).await, login(&repository, desk.admin.id, 2).await);
     let hash = PasswordHash::new("$argon2id$another");
     audited(&repository, 1, async {
-        let entry = sample::audit("password.change");
-        repository.users().set_password(desk.user.id, hash.clone(), entry).await.expect("the account is there");
+        let change = UserChange { password: Some(hash.clone()), ..UserChange::default() };
+        update(&repository, desk.user.id, change).await.expect("the account is there");
     })
     .await;
     assert_eq!(repository.users().password(desk.user.id).await.expect("an answer"), Some(hash));
     let now = chrono::Utc::now();
     assert_eq!(repository.sessions().by_token(ended, now).await.expect("an answer"), None);
     assert!(repository.sessions().by_token(kept, now).await.expect("an answer").is_some());
+}
+
+/// What is changed of an account reads so; the rest stays.
+pub async fn a_change_leaves_the_rest(repository: Arc<dyn Repository>) {
+    let desk = Desk::make(&repository).await;
+    let before = repository.users().password(desk.user.id).await.expect("an answer");
+    let change = UserChange {
+        name: Some(sample::user_name("robert")),
+        chat_id: Some(Some(7)),
+        role: Some(Role::Admin),
+        ..UserChange::default()
+    };
+    let changed = audited(&repository, 1, update(&repository, desk.user.id, change)).await.expect("nothing is taken");
+    let expected = User { name: sample::user_name("robert"), chat_id: Some(7), role: Role::Admin, ..desk.user };
+    assert_eq!(changed, expected);
+    let change = UserChange { chat_id: Some(None), disabled: Some(true), ..UserChange::default() };
+    update(&repository, changed.id, change).await.expect("there is another admin");
+    let expected = User { chat_id: None, disabled: true, ..changed };
+    assert_eq!(repository.users().by_id(expected.id).await.expect("an answer"), Some(expected.clone()));
+    assert_eq!(repository.users().password(expected.id).await.expect("an answer"), before);
+    update(&repository, expected.id, UserChange::default()).await.expect("changing nothing is no error");
+}
+
+/// A name or chat that another account has is a conflict; an account's own is not.
+pub async fn what_another_account_has_is_not_given(repository: Arc<dyn Repository>) {
+    let desk = Desk::make(&repository).await;
+    let chat = || UserChange { chat_id: Some(Some(7)), ..UserChange::default() };
+    let name = |name| UserChange { name: Some(sample::user_name(name)), ..UserChange::default() };
+    update(&repository, desk.admin.id, chat()).await.expect("a free chat");
+    unaudited(&repository, async {
+        assert_conflict(update(&repository, desk.user.id, chat()).await, &["alice"]);
+        assert_conflict(update(&repository, desk.user.id, name("ALICE")).await, &["name"]);
+    })
+    .await;
+    update(&repository, desk.admin.id, chat()).await.expect("its own chat");
+    update(&repository, desk.admin.id, name("Alice")).await.expect("its own name in another case");
+}
+
+/// Another role and being disabled end an account's logins; the same role and another name do not.
+pub async fn what_is_not_the_same_account_any_more_logs_in_again(repository: Arc<dyn Repository>) {
+    let desk = Desk::make(&repository).await;
+    let role = |role| UserChange { role: Some(role), ..UserChange::default() };
+    let name = UserChange { name: Some(sample::user_name("robert")), ..UserChange::default() };
+    let disabled = |disabled| UserChange { disabled: Some(disabled), ..UserChange::default() };
+    let cases = [
+        (role(Role::User), true),
+        (name, true),
+        (disabled(false), true),
+        (role(Role::Admin), false),
+        (disabled(true), false),
+    ];
+    for (index, (change, stays)) in (1..).zip(cases) {
+        let token = login(&repository, desk.user.id, index).await;
+        update(&repository, desk.user.id, change.clone()).await.expect("nothing stands against it");
+        let found = repository.sessions().by_token(token, chrono::Utc::now()).await.expect("an answer");
+        assert_eq!(found.is_some(), stays, "{change:?}");
+    }
 }
 
 /// A deleted account is gone with its logins, and its id is not given again.
@@ -96,15 +153,28 @@ pub async fn an_account_that_is_named_stays(repository: Arc<dyn Repository>) {
     .await;
 }
 
-/// The last admin is not deleted.
+/// The last admin who can log in is neither deleted, demoted nor disabled.
 pub async fn the_last_admin_stays(repository: Arc<dyn Repository>) {
+    let demoted = || UserChange { role: Some(Role::User), ..UserChange::default() };
+    let disabled = || UserChange { disabled: Some(true), ..UserChange::default() };
     let desk = Desk::make(&repository).await;
     unaudited(&repository, async {
         let last = repository.users().delete(desk.admin.id, sample::audit("user.delete")).await;
         assert_conflict(last, &["last admin"]);
+        for change in [demoted(), disabled()] {
+            assert_conflict(update(&repository, desk.admin.id, change).await, &["last admin"]);
+        }
     })
     .await;
-    repository.users().create(sample::user("zoe", Role::Admin), sample::audit("user.create")).await.expect("free");
+    let zoe = repository.users().create(sample::user("zoe", Role::Admin), sample::audit("user.create")).await;
+    let zoe = zoe.expect("the name is free").id;
+    update(&repository, zoe, disabled()).await.expect("there is another");
+    unaudited(&repository, async {
+        assert_conflict(update(&repository, desk.admin.id, demoted()).await, &["last admin"]);
+    })
+    .await;
+    let enabled = UserChange { disabled: Some(false), ..UserChange::default() };
+    update(&repository, zoe, enabled).await.expect("it is there");
     repository.users().delete(desk.admin.id, sample::audit("user.delete")).await.expect("there is another");
 }
 
@@ -115,8 +185,13 @@ pub async fn an_unknown_account_is_not_found(repository: Arc<dyn Repository>) {
     assert_eq!(repository.users().password(nobody).await.expect("an answer"), None);
     unaudited(&repository, async {
         let hash = PasswordHash::new("$argon2id$x");
-        assert_not_found(repository.users().set_password(nobody, hash, sample::audit("password.change")).await);
+        let change = UserChange { password: Some(hash), ..UserChange::default() };
+        assert_not_found(update(&repository, nobody, change).await);
         assert_not_found(repository.users().delete(nobody, sample::audit("user.delete")).await);
     })
     .await;
+}
+
+async fn update(repository: &Arc<dyn Repository>, id: UserId, change: UserChange) -> vmm_core::Result<User> {
+    repository.users().update(id, change, sample::audit("user.update")).await
 }

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use vmm_core::model::{AuditId, JobKind, NewSession, PasswordHash, RequestState, Role, Timestamp, TokenHash, VmFilter};
+use vmm_core::model::{
+    AuditId, JobKind, NewSession, PasswordHash, RequestState, Role, Timestamp, TokenHash, UserChange, VmFilter,
+};
 use vmm_testkit::sample::{self, Desk};
 
 use super::{open, raw, write_some_audit_rows};
@@ -88,7 +90,11 @@ async fn what_cannot_be_audited_does_not_happen() {
     let audit = || sample::audit("x");
     let (users, requests) = (repository.users(), repository.requests());
     assert_undone(users.create(sample::user("carol", Role::User), audit()).await);
-    assert_undone(users.set_password(user.id, PasswordHash::new("x"), audit()).await);
+    assert_undone(
+        users
+            .update(user.id, UserChange { password: Some(PasswordHash::new("x")), ..UserChange::default() }, audit())
+            .await,
+    );
     assert_undone(users.delete(user.id, audit()).await);
     assert_undone(repository.sessions().create(login(2), audit()).await);
     assert_undone(repository.sessions().delete(session.id, audit()).await);

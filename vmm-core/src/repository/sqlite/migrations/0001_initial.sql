@@ -12,6 +12,7 @@ CREATE TABLE user (
     password TEXT NOT NULL,
     chat_id INTEGER,
     role TEXT NOT NULL CHECK (role IN ('user', 'admin')),
+    disabled INTEGER NOT NULL DEFAULT 0 CHECK (disabled IN (0, 1)),
     created_at INTEGER NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX user_name ON user (name);
