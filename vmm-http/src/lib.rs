@@ -9,6 +9,7 @@ mod body;
 mod clearable;
 mod documented_form;
 mod error;
+mod if_match;
 mod limits;
 mod log;
 mod operations;

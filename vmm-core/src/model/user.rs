@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Timestamp, UserName, row_id, words};
+use super::{Revision, Timestamp, UserName, row_id, words};
 
 row_id!(
     /// Names an account.
@@ -32,6 +32,8 @@ pub struct User {
     pub role: Role,
     /// Whether nobody can log in with it and nothing that was given out for it is good.
     pub disabled: bool,
+    /// How often it was changed.
+    pub revision: Revision,
     /// When it was made.
     pub created_at: Timestamp,
 }

@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use uuid::Uuid;
 
 use super::{
-    GroupName, HostKey, Hostname, LoginName, MacAddress, OsId, RequestId, Timestamp, UserId, VmName, row_id, words,
+    GroupName, HostKey, Hostname, LoginName, MacAddress, OsId, RequestId, Revision, Timestamp, UserId, VmName, row_id,
+    words,
 };
 
 row_id!(
@@ -64,8 +65,21 @@ pub struct Vm {
     pub request: Option<RequestId>,
     /// For people.
     pub description: String,
+    /// How often people changed its record.
+    pub revision: Revision,
     /// When it was asked for.
     pub created_at: Timestamp,
+}
+
+/// What to change of a machine's record. What is `None` stays; the machine itself does.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct VmChange {
+    /// Another responsible person.
+    pub user: Option<UserId>,
+    /// Another group, or none any more.
+    pub group_name: Option<Option<GroupName>>,
+    /// Another description.
+    pub description: Option<String>,
 }
 
 /// Which machines to list. `Default` lists all.

@@ -3,9 +3,11 @@
 use secrecy::SecretString;
 
 use crate::error::{Error, Result};
-use crate::model::{NewUser, Role, User, UserChange, UserName};
+use crate::model::{NewUser, Revision, Role, User, UserChange, UserName};
 use crate::policy::{Action, Actor, Target};
 use crate::vmm::Vmm;
+
+use super::changed;
 
 /// An account that somebody asks for.
 #[derive(Debug)]
@@ -79,9 +81,15 @@ impl Vmm {
     /// Changes an account. Another role, another password, and being disabled or enabled end its logins.
     ///
     /// # Errors
-    /// `Conflict` if the name or the chat is taken, and if no enabled admin would be left; `Invalid` if the password is
-    /// too short or too long.
-    pub async fn update_user(&self, actor: &Actor, name: &UserName, update: UserUpdate) -> Result<User> {
+    /// `Stale` if its revision is not the one to `expect`; `Conflict` if the name or the chat is taken, and if no enabled
+    /// admin would be left; `Invalid` if the password is too short or too long.
+    pub async fn update_user(
+        &self,
+        actor: &Actor,
+        name: &UserName,
+        update: UserUpdate,
+        expect: Option<Revision>,
+    ) -> Result<User> {
         let user = self.lookup(actor)?.user(name).await?;
         self.change(actor, Action::UserUpdate, target(&user), |desk, mut audit| async move {
             audit.detail = changed_fields(&update);
@@ -91,7 +99,7 @@ impl Vmm {
                 None => None,
             };
             let change = UserChange { name, password, chat_id, role, disabled };
-            desk.repository().users().update(user.id, change, audit).await
+            desk.repository().users().update(user.id, change, expect, audit).await
         })
         .await
     }
@@ -99,11 +107,11 @@ impl Vmm {
     /// Removes an account.
     ///
     /// # Errors
-    /// `Conflict` while machines or requests name it, and for the last enabled admin.
-    pub async fn delete_user(&self, actor: &Actor, name: &UserName) -> Result<()> {
+    /// `Stale` if its revision is not the one to `expect`; `Conflict` while machines or requests name it, and for the last enabled admin.
+    pub async fn delete_user(&self, actor: &Actor, name: &UserName, expect: Option<Revision>) -> Result<()> {
         let user = self.lookup(actor)?.user(name).await?;
         self.change(actor, Action::UserDelete, target(&user), |desk, audit| async move {
-            desk.repository().users().delete(user.id, audit).await
+            desk.repository().users().delete(user.id, expect, audit).await
         })
         .await
     }
@@ -132,7 +140,7 @@ impl Vmm {
                 return Err(Error::invalid("old-password", "is not the present password"));
             }
             let password = Some(desk.passwords().hash(new).await?);
-            users.update(user.id, UserChange { password, ..UserChange::default() }, audit).await.map(drop)
+            users.update(user.id, UserChange { password, ..UserChange::default() }, None, audit).await.map(drop)
         })
         .await
     }
@@ -141,14 +149,13 @@ impl Vmm {
 /// What is changed, for the audit log; never a password.
 fn changed_fields(update: &UserUpdate) -> String {
     let UserUpdate { name, password, chat_id, role, disabled } = update;
-    let fields = [
+    changed([
         name.as_ref().map(|name| format!("name {name}")),
         password.as_ref().map(|_| "password".to_owned()),
         chat_id.map(|chat| chat.map_or("no chat_id".to_owned(), |chat| format!("chat_id {chat}"))),
         role.map(|role| format!("role {role}")),
         disabled.map(|disabled| if disabled { "disabled".to_owned() } else { "enabled".to_owned() }),
-    ];
-    fields.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    ])
 }
 
 fn target(user: &User) -> Target {

@@ -7,12 +7,13 @@ use poem_openapi::{Enum, Object, OpenApi};
 use vmm_core::model::{Role, User, UserName};
 use vmm_core::{UserDraft, UserUpdate};
 
-use super::{Done, Tag};
+use super::{Done, Tag, Tagged};
 use crate::auth::Caller;
 use crate::batch;
 use crate::body::Body;
 use crate::clearable::Clearable;
 use crate::error::Failure;
+use crate::if_match::IfMatch;
 use crate::secret::Secret;
 
 pub(crate) struct UserApi;
@@ -126,6 +127,8 @@ pub(super) struct UserBody {
     role: RoleWord,
     /// Whether nobody can log in with it.
     disabled: bool,
+    /// How often it was changed; in quotes, its `ETag`.
+    revision: i64,
     created_at: DateTime<Utc>,
 }
 
@@ -137,6 +140,7 @@ impl From<User> for UserBody {
             chat_id: user.chat_id,
             role: user.role.into(),
             disabled: user.disabled,
+            revision: user.revision.0,
             created_at: user.created_at,
         }
     }
@@ -171,28 +175,45 @@ impl UserApi {
 
     /// Look at an account. Admins only.
     #[oai(path = "/db/user/:name", method = "get", operation_id = "getUser")]
-    async fn get(&self, caller: Caller, name: Path<String>) -> Result<Json<UserBody>, Failure> {
+    async fn get(&self, caller: Caller, name: Path<String>) -> Result<Tagged<UserBody>, Failure> {
         let login = caller.0;
-        Ok(Json(login.vmm.user(&login.actor, &UserName::new(name.0)?).await?.into()))
+        let user = login.vmm.user(&login.actor, &UserName::new(name.0)?).await?;
+        let revision = user.revision;
+        Ok(Tagged::new(user.into(), revision))
     }
 
     /// Change accounts; absent fields stay. Another role, another password, and being disabled or enabled end an
     /// account's logins. Admins only.
     #[oai(path = "/db/user", method = "put", operation_id = "updateUsers")]
-    async fn update(&self, caller: Caller, body: Body<UserChangesBody>) -> Result<Json<UsersBody>, Failure> {
+    async fn update(
+        &self,
+        caller: Caller,
+        /// Only if the record is as it was read: its `ETag`.
+        #[oai(name = "If-Match")]
+        if_match: IfMatch,
+        body: Body<UserChangesBody>,
+    ) -> Result<Json<UsersBody>, Failure> {
         let login = &caller.0;
+        let expect = if_match.of_batch(body.0.user.len())?;
         let changes = batch::read("user", body.0.user, change)?;
         let users = batch::in_order("user", changes, |(name, update)| async move {
-            login.vmm.update_user(&login.actor, &name, update).await
+            login.vmm.update_user(&login.actor, &name, update, expect).await
         });
         Ok(Json(UsersBody { user: users.await?.into_iter().map(UserBody::from).collect() }))
     }
 
     /// Delete an account that no machine and no request names. Admins only.
     #[oai(path = "/db/user", method = "delete", operation_id = "deleteUser")]
-    async fn delete(&self, caller: Caller, name: Query<String>) -> Result<Done, Failure> {
+    async fn delete(
+        &self,
+        caller: Caller,
+        name: Query<String>,
+        /// Only if the record is as it was read: its `ETag`.
+        #[oai(name = "If-Match")]
+        if_match: IfMatch,
+    ) -> Result<Done, Failure> {
         let login = caller.0;
-        login.vmm.delete_user(&login.actor, &UserName::new(name.0)?).await?;
+        login.vmm.delete_user(&login.actor, &UserName::new(name.0)?, if_match.0).await?;
         Ok(Done::Done)
     }
 }

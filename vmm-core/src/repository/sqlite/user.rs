@@ -4,10 +4,10 @@ use async_trait::async_trait;
 use rusqlite::{Connection, Row, Transaction, params};
 
 use super::error::{Error, Result};
-use super::row::{Columns, all, execute, exists, first, now};
+use super::row::{Columns, all, execute, exists, expected, first, now};
 use super::store::Store;
 use crate::error::{self, Kind};
-use crate::model::{AuditEntry, NewUser, PasswordHash, Role, User, UserChange, UserId, UserName};
+use crate::model::{AuditEntry, NewUser, PasswordHash, Revision, Role, User, UserChange, UserId, UserName};
 use crate::repository::UserRepository;
 
 #[async_trait]
@@ -44,13 +44,25 @@ impl UserRepository for Store {
         .await
     }
 
-    async fn update(&self, id: UserId, change: UserChange, audit: AuditEntry) -> error::Result<User> {
-        self.change("changing an account", audit, move |tx| update(tx, &required(tx, id)?, change)).await
+    async fn update(
+        &self,
+        id: UserId,
+        change: UserChange,
+        expect: Option<Revision>,
+        audit: AuditEntry,
+    ) -> error::Result<User> {
+        self.change("changing an account", audit, move |tx| {
+            let user = required(tx, id)?;
+            expected(Kind::User, &user.name, user.revision, expect)?;
+            update(tx, &user, change)
+        })
+        .await
     }
 
-    async fn delete(&self, id: UserId, audit: AuditEntry) -> error::Result<()> {
+    async fn delete(&self, id: UserId, expect: Option<Revision>, audit: AuditEntry) -> error::Result<()> {
         self.change("removing an account", audit, move |tx| {
             let user = required(tx, id)?;
+            expected(Kind::User, &user.name, user.revision, expect)?;
             refuse_while_named(tx, &user)?;
             refuse_last_admin(tx, &user)?;
             execute(tx, "DELETE FROM user WHERE id = ?1", [id.0])?;
@@ -73,6 +85,7 @@ pub(super) fn user(row: &Row<'_>) -> Result<User> {
         chat_id: row.value("chat_id")?,
         role: row.parsed("role")?,
         disabled: row.value("disabled")?,
+        revision: Revision(row.value("revision")?),
         created_at: row.time("created_at")?,
     })
 }
@@ -104,7 +117,8 @@ fn update(tx: &Transaction<'_>, user: &User, change: UserChange) -> Result<User>
     }
     let updated = execute(
         tx,
-        "UPDATE user SET name = ?2, password = coalesce(?3, password), chat_id = ?4, role = ?5, disabled = ?6
+        "UPDATE user SET name = ?2, password = coalesce(?3, password), chat_id = ?4, role = ?5, disabled = ?6,
+                         revision = revision + 1
          WHERE id = ?1",
         params![
             user.id.0,

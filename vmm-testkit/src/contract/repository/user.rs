@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use vmm_core::model::{NewUser, PasswordHash, Role, User, UserChange, UserId};
+use vmm_core::model::{NewUser, PasswordHash, Revision, Role, User, UserChange, UserId};
 use vmm_core::repository::Repository;
 
-use super::{assert_conflict, assert_not_found, audited, login, unaudited};
+use super::{assert_conflict, assert_not_found, assert_stale, audited, login, unaudited};
 use crate::sample::{self, Desk};
 
 /// An account reads as it was made.
@@ -79,11 +79,13 @@ pub async fn a_change_leaves_the_rest(repository: Arc<dyn Repository>) {
         ..UserChange::default()
     };
     let changed = audited(&repository, 1, update(&repository, desk.user.id, change)).await.expect("nothing is taken");
-    let expected = User { name: sample::user_name("robert"), chat_id: Some(7), role: Role::Admin, ..desk.user };
+    let revision = Revision(desk.user.revision.0 + 1);
+    let name = sample::user_name("robert");
+    let expected = User { name, chat_id: Some(7), role: Role::Admin, revision, ..desk.user };
     assert_eq!(changed, expected);
     let change = UserChange { chat_id: Some(None), disabled: Some(true), ..UserChange::default() };
     update(&repository, changed.id, change).await.expect("there is another admin");
-    let expected = User { chat_id: None, disabled: true, ..changed };
+    let expected = User { chat_id: None, disabled: true, revision: Revision(revision.0 + 1), ..changed };
     assert_eq!(repository.users().by_id(expected.id).await.expect("an answer"), Some(expected.clone()));
     assert_eq!(repository.users().password(expected.id).await.expect("an answer"), before);
     update(&repository, expected.id, UserChange::default()).await.expect("changing nothing is no error");
@@ -130,7 +132,7 @@ pub async fn a_deleted_account_is_gone(repository: Arc<dyn Repository>) {
     let desk = Desk::make(&repository).await;
     let token = login(&repository, desk.user.id, 1).await;
     audited(&repository, 1, async {
-        repository.users().delete(desk.user.id, sample::audit("user.delete")).await.expect("nothing names it");
+        repository.users().delete(desk.user.id, None, sample::audit("user.delete")).await.expect("nothing names it");
     })
     .await;
     assert_eq!(repository.users().by_id(desk.user.id).await.expect("an answer"), None);
@@ -145,9 +147,9 @@ pub async fn an_account_that_is_named_stays(repository: Arc<dyn Repository>) {
     super::approved(&repository, &desk, "req-1", &["web-1"]).await;
     repository.users().create(sample::user("zoe", Role::Admin), sample::audit("user.create")).await.expect("free");
     unaudited(&repository, async {
-        let requester = repository.users().delete(desk.user.id, sample::audit("user.delete")).await;
+        let requester = repository.users().delete(desk.user.id, None, sample::audit("user.delete")).await;
         assert_conflict(requester, &["web-1"]);
-        let approver = repository.users().delete(desk.admin.id, sample::audit("user.delete")).await;
+        let approver = repository.users().delete(desk.admin.id, None, sample::audit("user.delete")).await;
         assert_conflict(approver, &["req-1"]);
     })
     .await;
@@ -159,7 +161,7 @@ pub async fn the_last_admin_stays(repository: Arc<dyn Repository>) {
     let disabled = || UserChange { disabled: Some(true), ..UserChange::default() };
     let desk = Desk::make(&repository).await;
     unaudited(&repository, async {
-        let last = repository.users().delete(desk.admin.id, sample::audit("user.delete")).await;
+        let last = repository.users().delete(desk.admin.id, None, sample::audit("user.delete")).await;
         assert_conflict(last, &["last admin"]);
         for change in [demoted(), disabled()] {
             assert_conflict(update(&repository, desk.admin.id, change).await, &["last admin"]);
@@ -175,7 +177,7 @@ pub async fn the_last_admin_stays(repository: Arc<dyn Repository>) {
     .await;
     let enabled = UserChange { disabled: Some(false), ..UserChange::default() };
     update(&repository, zoe, enabled).await.expect("it is there");
-    repository.users().delete(desk.admin.id, sample::audit("user.delete")).await.expect("there is another");
+    repository.users().delete(desk.admin.id, None, sample::audit("user.delete")).await.expect("there is another");
 }
 
 /// Changing an account that is not there says so and leaves no audit row.
@@ -187,11 +189,27 @@ pub async fn an_unknown_account_is_not_found(repository: Arc<dyn Repository>) {
         let hash = PasswordHash::new("$argon2id$x");
         let change = UserChange { password: Some(hash), ..UserChange::default() };
         assert_not_found(update(&repository, nobody, change).await);
-        assert_not_found(repository.users().delete(nobody, sample::audit("user.delete")).await);
+        assert_not_found(repository.users().delete(nobody, None, sample::audit("user.delete")).await);
     })
     .await;
 }
 
+/// A change that expects another revision than the present one is refused, a deletion too; each change makes the next.
+pub async fn of_an_account_the_revision_is_compared(repository: Arc<dyn Repository>) {
+    let desk = Desk::make(&repository).await;
+    let (users, id, first) = (repository.users(), desk.user.id, desk.user.revision);
+    let update = |expect| users.update(id, UserChange::default(), Some(expect), sample::audit("user.update"));
+    let second = update(first).await.expect("it is the present one").revision;
+    assert_eq!(second, Revision(first.0 + 1));
+    unaudited(&repository, async {
+        assert_stale(update(first).await);
+        assert_stale(users.delete(id, Some(first), sample::audit("user.delete")).await);
+    })
+    .await;
+    assert_eq!(users.by_id(id).await.expect("an answer").expect("it is there").revision, second);
+    users.delete(id, Some(second), sample::audit("user.delete")).await.expect("it is the present one");
+}
+
 async fn update(repository: &Arc<dyn Repository>, id: UserId, change: UserChange) -> vmm_core::Result<User> {
-    repository.users().update(id, change, sample::audit("user.update")).await
+    repository.users().update(id, change, None, sample::audit("user.update")).await
 }
