@@ -49,6 +49,15 @@ pub enum Error {
         reason: String,
     },
 
+    /// The record is not as the caller has read it: read it again, then decide. Nothing was changed.
+    #[error("{kind} {name:?} was changed since it was read; read it again, then decide")]
+    Stale {
+        /// Which table.
+        kind: Kind,
+        /// The name or id of the thing.
+        name: String,
+    },
+
     /// A part that vmm stands on does not answer: try again later, or repair it.
     #[error("{part} is not available: {reason}")]
     Unavailable {

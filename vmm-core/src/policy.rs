@@ -82,6 +82,8 @@ actions! {
     UserCreate = "user.create", "create users";
     /// See accounts.
     UserRead = "user.read", "see users";
+    /// Change an account.
+    UserUpdate = "user.update", "change users";
     /// Remove an account.
     UserDelete = "user.delete", "delete users";
     /// Change a password.
@@ -90,6 +92,8 @@ actions! {
     OsCreate = "os.create", "add to the catalog";
     /// See the catalog.
     OsRead = "os.read", "see the catalog";
+    /// Change a catalog entry.
+    OsUpdate = "os.update", "change the catalog";
     /// Remove from the catalog.
     OsDelete = "os.delete", "delete from the catalog";
     /// See machines.
@@ -100,6 +104,8 @@ actions! {
     VmLogin = "vm.login", "see the login of another person's machine";
     /// Start, shut down, stop or reboot a machine.
     VmPower = "vm.power", "switch another person's machine";
+    /// Change a machine's record.
+    VmUpdate = "vm.update", "change the records of machines";
     /// Remove a machine.
     VmDelete = "vm.delete", "delete machines";
     /// Run commands on a machine.
@@ -187,9 +193,12 @@ impl Policy for RolePolicy {
             | Action::JobCancel => role == Role::Admin || target.owner == Some(id),
             Action::UserCreate
             | Action::UserRead
+            | Action::UserUpdate
             | Action::UserDelete
             | Action::OsCreate
+            | Action::OsUpdate
             | Action::OsDelete
+            | Action::VmUpdate
             | Action::VmDelete
             | Action::RequestApprove
             | Action::RequestReject

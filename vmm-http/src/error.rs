@@ -51,6 +51,7 @@ const NOT_FOUND: Sort = Sort(StatusCode::NOT_FOUND, "not-found", "There is no su
 const METHOD: Sort = Sort(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "The path has no such method");
 const SLOW: Sort = Sort(StatusCode::REQUEST_TIMEOUT, "slow-request", "The request came too slowly");
 const CONFLICT: Sort = Sort(StatusCode::CONFLICT, "conflict", "It does not fit the present state");
+const STALE: Sort = Sort(StatusCode::PRECONDITION_FAILED, "stale", "It was changed since it was read");
 const TOO_LARGE: Sort = Sort(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The body is too large");
 const MEDIA: Sort = Sort(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "The body must be JSON");
 const INVALID: Sort = Sort(StatusCode::UNPROCESSABLE_ENTITY, "invalid", "The input is wrong");
@@ -62,13 +63,14 @@ const UNAVAILABLE: Sort = Sort(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "
 const TIMEOUT: Sort = Sort(StatusCode::GATEWAY_TIMEOUT, "timeout", "It did not finish in time");
 
 /// The sorts that operations document; `LOGIN_REFUSED` shares its status with `INVALID`.
-const DOCUMENTED: [Sort; 14] = [
+const DOCUMENTED: [Sort; 15] = [
     MALFORMED,
     UNAUTHENTICATED,
     FORBIDDEN,
     NOT_FOUND,
     SLOW,
     CONFLICT,
+    STALE,
     TOO_LARGE,
     MEDIA,
     INVALID,
@@ -231,6 +233,7 @@ impl Failure {
             Error::Forbidden { .. } => Self::new(FORBIDDEN, detail),
             Error::NotFound { .. } => Self::new(NOT_FOUND, detail),
             Error::Conflict { .. } => Self::new(CONFLICT, detail),
+            Error::Stale { .. } => Self::new(STALE, detail),
             Error::Unavailable { .. } => Self::new(UNAVAILABLE, detail),
             Error::Timeout { .. } => Self::new(TIMEOUT, detail),
             Error::LoginRefused { .. } => Self::new(LOGIN_REFUSED, detail),

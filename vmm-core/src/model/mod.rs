@@ -11,6 +11,7 @@ mod name;
 mod os;
 mod plan;
 mod request;
+mod revision;
 mod session;
 mod user;
 mod vm;
@@ -24,12 +25,13 @@ pub use host_key::HostKey;
 pub use job::{Job, JobId, JobKind, JobState, JobStep, NewJob, StepState};
 pub(crate) use name::shortened;
 pub use name::{GroupName, Hostname, LoginName, OsName, OsVersion, RequestId, UserName, VmName, VolumeName};
-pub use os::{Image, NewOs, Os, OsId};
+pub use os::{Image, NewOs, Os, OsChange, OsId};
 pub use plan::{Plan, PlanHash, PlannedDisk, PlannedVm};
 pub use request::{NewRequest, Request, RequestState};
+pub use revision::Revision;
 pub use session::{NewSession, Session, SessionId, TokenHash};
-pub use user::{NewUser, PasswordHash, Role, User, UserId};
-pub use vm::{Seen, Vm, VmFilter, VmId, VmStatus};
+pub use user::{NewUser, PasswordHash, Role, User, UserChange, UserId};
+pub use vm::{Seen, Vm, VmChange, VmFilter, VmId, VmStatus};
 
 /// A moment in UTC.
 pub type Timestamp = chrono::DateTime<chrono::Utc>;

@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use uuid::Uuid;
 
 use super::{
-    GroupName, HostKey, Hostname, LoginName, MacAddress, OsId, RequestId, Timestamp, UserId, VmName, row_id, words,
+    GroupName, HostKey, Hostname, LoginName, MacAddress, OsId, RequestId, Revision, Timestamp, UserId, VmName, row_id,
+    words,
 };
 
 row_id!(
@@ -69,6 +70,8 @@ pub struct Vm {
     pub request: Option<RequestId>,
     /// For people.
     pub description: String,
+    /// How often people changed its record.
+    pub revision: Revision,
     /// When it was asked for.
     pub created_at: Timestamp,
 }
@@ -84,6 +87,17 @@ pub struct Seen {
     pub ip: Option<IpAddr>,
     /// The number of its domain's run, where the host counts them.
     pub run: Option<u32>,
+}
+
+/// What to change of a machine's record. What is `None` stays; the machine itself does.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct VmChange {
+    /// Another responsible person.
+    pub user: Option<UserId>,
+    /// Another group, or none any more.
+    pub group_name: Option<Option<GroupName>>,
+    /// Another description.
+    pub description: Option<String>,
 }
 
 /// Which machines to list. `Default` lists all.

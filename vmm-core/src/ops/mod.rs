@@ -16,10 +16,11 @@ pub use health::{Health, PartHealth};
 pub use monitor::Monitor;
 pub use request::{RequestDraft, Submission};
 pub use session::NewLogin;
-pub use user::UserDraft;
-pub use vm::{Power, VmLogin};
+pub use user::{UserDraft, UserUpdate};
+pub use vm::{Power, VmLogin, VmUpdate};
 pub(crate) use {request::plan, ssh::endpoint, vm::seen, vm::status};
 
+use crate::error::{Error, Result};
 use crate::model::{Job, Request, Vm};
 use crate::policy::Target;
 
@@ -33,6 +34,25 @@ impl From<&Request> for Target {
     fn from(request: &Request) -> Self {
         Self::of(request.requester, format!("request {}", request.id))
     }
+}
+
+/// The longest text for people, in bytes.
+const MAX_TEXT: usize = 4096;
+
+/// Checks a text for people: a description or a reason.
+fn text(field: &str, text: &str) -> Result<()> {
+    if text.len() > MAX_TEXT {
+        return Err(Error::invalid(field, format!("is {} bytes long; at most {MAX_TEXT}", text.len())));
+    }
+    if text.chars().any(|c| c.is_control() && c != '\n' && c != '\t') {
+        return Err(Error::invalid(field, "holds a control character"));
+    }
+    Ok(())
+}
+
+/// What a change names, for the audit log.
+fn changed<const N: usize>(fields: [Option<String>; N]) -> String {
+    fields.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 /// The label of a job; its owner is that of the request or machine it belongs to.

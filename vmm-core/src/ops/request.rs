@@ -10,10 +10,10 @@ use crate::policy::{Action, Actor, Target};
 use crate::repository::Submitted;
 use crate::vmm::{Desk, Vmm};
 
+use super::text;
+
 /// The longest CSV, in bytes.
 const MAX_SPEC: usize = 1 << 20;
-/// The longest description or reason, in bytes.
-const MAX_TEXT: usize = 4096;
 
 /// A request as somebody submits it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -175,14 +175,4 @@ pub(crate) async fn plan(desk: &Desk, id: &RequestId, spec: &str) -> Result<Plan
         if host.capabilities.reservations { desk.hypervisor().reservations().await? } else { Vec::new() };
     let (oses, vms) = (repository.oses().list().await?, repository.vms().list(&VmFilter::default()).await?);
     Planner::new(repository.desk(), desk.secrets(), id, &host, &reservations, &oses, &vms).plan(id, spec)
-}
-
-fn text(field: &str, text: &str) -> Result<()> {
-    if text.len() > MAX_TEXT {
-        return Err(Error::invalid(field, format!("is {} bytes long; at most {MAX_TEXT}", text.len())));
-    }
-    if text.chars().any(|c| c.is_control() && c != '\n' && c != '\t') {
-        return Err(Error::invalid(field, "holds a control character"));
-    }
-    Ok(())
 }

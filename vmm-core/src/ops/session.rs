@@ -25,7 +25,8 @@ impl Vmm {
     /// Logs in by name and password.
     ///
     /// # Errors
-    /// [`Error::Unauthenticated`], the same and after the same work whether the name or the password is wrong;
+    /// [`Error::Unauthenticated`], the same and after the same work whether the name or the password is wrong or the
+    /// account is disabled;
     /// [`Error::Unavailable`] when too many log in at once.
     pub async fn login(&self, name: &str, password: SecretString) -> Result<NewLogin> {
         // A name that cannot exist does the same work as one that does not.
@@ -34,7 +35,7 @@ impl Vmm {
             Ok(name) => desk.repository().users().by_name(&name).await?,
             Err(_) => None,
         };
-        let hash = match &user {
+        let hash = match user.as_ref().filter(|user| !user.disabled) {
             Some(user) => desk.repository().users().password(user.id).await?,
             None => None,
         };
@@ -58,7 +59,7 @@ impl Vmm {
     /// Who a bearer token belongs to.
     ///
     /// # Errors
-    /// [`Error::Unauthenticated`] if it is unknown, expired or revoked.
+    /// [`Error::Unauthenticated`] if it is unknown, expired or revoked, or the account is disabled.
     pub async fn authenticate(&self, token: &SecretString) -> Result<(Actor, Session)> {
         let sessions = self.own_work();
         let found = sessions.repository().sessions().by_token(hash_token(token), chrono::Utc::now()).await?;

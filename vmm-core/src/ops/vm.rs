@@ -9,9 +9,14 @@ use uuid::Uuid;
 use crate::error::{Error, Kind, Result};
 use crate::hypervisor::{Domain, DomainState};
 use crate::job;
-use crate::model::{Disk, JobId, JobKind, LoginName, NewJob, Seen, Vm, VmFilter, VmName, VmStatus};
+use crate::model::{
+    Disk, GroupName, JobId, JobKind, LoginName, NewJob, Revision, Seen, UserName, Vm, VmChange, VmFilter, VmName,
+    VmStatus,
+};
 use crate::policy::{Action, Actor, Target};
 use crate::vmm::Vmm;
+
+use super::{changed, text};
 
 /// What to do with a machine's power.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +38,17 @@ pub struct VmLogin {
     pub user: LoginName,
     /// The password that it got. Whoever changed it in the machine knows another one.
     pub password: SecretString,
+}
+
+/// What somebody wants changed of a machine's record. What is `None` stays.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct VmUpdate {
+    /// Another responsible person.
+    pub user: Option<UserName>,
+    /// Another group, or none any more.
+    pub group_name: Option<Option<GroupName>>,
+    /// Another description.
+    pub description: Option<String>,
 }
 
 impl Vmm {
@@ -63,6 +79,41 @@ impl Vmm {
         let desk = self.read(actor, Action::VmRead, &Target::from(&vm))?;
         let disks = desk.repository().disks().of_vm(vm.id).await?;
         Ok((vm, disks))
+    }
+
+    /// Changes a machine's record; the machine itself stays as it is.
+    ///
+    /// # Errors
+    /// `Stale` if its revision is not the one to `expect`; `Invalid` if there is no such responsible person.
+    pub async fn update_vm(
+        &self,
+        actor: &Actor,
+        name: &VmName,
+        update: VmUpdate,
+        expect: Option<Revision>,
+    ) -> Result<Vm> {
+        let vm = self.lookup(actor)?.vm(name).await?;
+        self.change(actor, Action::VmUpdate, Target::from(&vm), |desk, mut audit| async move {
+            let VmUpdate { user, group_name, description } = update;
+            text("description", description.as_deref().unwrap_or_default())?;
+            audit.detail = changed([
+                user.as_ref().map(|user| format!("user {user}")),
+                group_name.as_ref().map(|group| {
+                    group.as_ref().map_or("no group_name".to_owned(), |group| format!("group_name {group}"))
+                }),
+                description.as_ref().map(|_| "description".to_owned()),
+            ]);
+            let user = match user {
+                Some(name) => match desk.repository().users().by_name(&name).await? {
+                    Some(user) => Some(user.id),
+                    None => return Err(Error::invalid("user", format!("there is no user {name}"))),
+                },
+                None => None,
+            };
+            let change = VmChange { user, group_name, description };
+            desk.repository().vms().update(vm.id, change, expect, audit).await
+        })
+        .await
     }
 
     /// The login that a machine was made with. That it was shown is recorded.
@@ -104,13 +155,14 @@ impl Vmm {
     /// Removes a machine and its disks.
     ///
     /// # Errors
-    /// `Conflict` for a machine that does not exist yet or that a job works on.
-    pub async fn delete_vm(&self, actor: &Actor, name: &VmName) -> Result<JobId> {
+    /// `Stale` if its revision is not the one to `expect`; `Conflict` for a machine that does not exist yet or that a job
+    /// works on.
+    pub async fn delete_vm(&self, actor: &Actor, name: &VmName, expect: Option<Revision>) -> Result<JobId> {
         let vm = self.lookup(actor)?.vm(name).await?;
         self.change(actor, Action::VmDelete, Target::from(&vm), |desk, audit| async move {
             let kind = JobKind::DeleteVm(vm.id);
             let job = NewJob { steps: job::step_names(&kind), kind, title: vm.name.to_string(), request: None };
-            let id = desk.repository().vms().start_delete(vm.id, job, audit).await?;
+            let id = desk.repository().vms().start_delete(vm.id, job, expect, audit).await?;
             desk.work().notify_one();
             Ok(id)
         })

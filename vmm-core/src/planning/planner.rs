@@ -255,7 +255,7 @@ mod tests {
 
     use super::*;
     use crate::hypervisor::Subnet;
-    use crate::model::{LoginName, OsId, Timestamp, UserId, UserName, VmId, VmStatus};
+    use crate::model::{LoginName, OsId, Revision, Timestamp, UserId, UserName, VmId, VmStatus};
     use crate::secrets::MasterKey;
 
     const DESK: DeskId = DeskId(Uuid::from_u128(1));
@@ -282,6 +282,7 @@ mod tests {
                 sha256: "00".repeat(32),
                 virtual_size: 3 << 30,
             }),
+            revision: Revision(1),
             created_at: Timestamp::UNIX_EPOCH,
         }
     }
@@ -330,6 +331,7 @@ mod tests {
             login: planned.login.clone(),
             request: Some(id(request)),
             description: String::new(),
+            revision: Revision(1),
             created_at: Timestamp::UNIX_EPOCH,
         }
     }

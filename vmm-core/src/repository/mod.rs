@@ -14,9 +14,9 @@ use uuid::Uuid;
 use crate::error::Result;
 use crate::model::{
     AuditEntry, AuditFilter, AuditId, AuditRecord, DeskId, Disk, DiskId, Image, Job, JobId, JobState, NewJob, NewOs,
-    NewRequest, NewSession, NewUser, Os, OsId, OsName, OsVersion, PasswordHash, Plan, PlanHash, Request, RequestId,
-    RequestState, Seen, Session, SessionId, StepState, Timestamp, TokenHash, User, UserId, UserName, Vm, VmFilter,
-    VmId, VmName,
+    NewRequest, NewSession, NewUser, Os, OsChange, OsId, OsName, OsVersion, PasswordHash, Plan, PlanHash, Request,
+    RequestId, RequestState, Revision, Seen, Session, SessionId, StepState, Timestamp, TokenHash, User, UserChange,
+    UserId, UserName, Vm, VmChange, VmFilter, VmId, VmName,
 };
 
 /// The records of one desk.
@@ -28,6 +28,8 @@ use crate::model::{
 ///   exactly one wins.
 /// - A store that cannot be reached or is out of space is [`Unavailable`](crate::Error::Unavailable).
 /// - Ids are never reused.
+/// - A change of a record raises its revision by one. One that is told which revision to `expect` and finds another is
+///   [`Stale`](crate::Error::Stale) and changes nothing.
 pub trait Repository: Send + Sync {
     /// The desk that these are the records of.
     fn desk(&self) -> DeskId;
@@ -63,10 +65,13 @@ pub trait UserRepository: Send + Sync {
     async fn list(&self) -> Result<Vec<User>>;
     /// The hash of an account's password.
     async fn password(&self, id: UserId) -> Result<Option<PasswordHash>>;
-    /// Sets a password and ends the account's sessions.
-    async fn set_password(&self, id: UserId, password: PasswordHash, audit: AuditEntry) -> Result<()>;
-    /// Removes an account and its sessions. One that machines or requests name is a conflict; so is the last admin.
-    async fn delete(&self, id: UserId, audit: AuditEntry) -> Result<()>;
+    /// Changes an account. Another role, another password, and being disabled or enabled end its sessions. A name or
+    /// chat that is taken is a conflict; so is a change after which no enabled admin would be left.
+    async fn update(&self, id: UserId, change: UserChange, expect: Option<Revision>, audit: AuditEntry)
+    -> Result<User>;
+    /// Removes an account and its sessions. One that machines or requests name is a conflict; so is the last enabled
+    /// admin.
+    async fn delete(&self, id: UserId, expect: Option<Revision>, audit: AuditEntry) -> Result<()>;
 }
 
 /// Logins.
@@ -75,7 +80,7 @@ pub trait UserRepository: Send + Sync {
 pub trait SessionRepository: Send + Sync {
     /// Records a login, and forgets those of the same account that have expired.
     async fn create(&self, session: NewSession, audit: AuditEntry) -> Result<Session>;
-    /// The login of this token and its account, unless it has expired at `now`.
+    /// The login of this token and its account, unless it has expired at `now` or the account is disabled.
     async fn by_token(&self, token: TokenHash, now: Timestamp) -> Result<Option<(Session, User)>>;
     /// Ends a login. Ending one that is not there is `Ok`, changes nothing and writes no audit row.
     async fn delete(&self, id: SessionId, audit: AuditEntry) -> Result<()>;
@@ -101,8 +106,10 @@ pub trait OsRepository: Send + Sync {
     async fn list(&self) -> Result<Vec<Os>>;
     /// Records the imported image.
     async fn set_image(&self, id: OsId, image: Image) -> Result<()>;
+    /// Changes an entry.
+    async fn update(&self, id: OsId, change: OsChange, expect: Option<Revision>, audit: AuditEntry) -> Result<Os>;
     /// Removes an entry. One that a machine is made from is a conflict, and so is one that is being imported.
-    async fn delete(&self, id: OsId, audit: AuditEntry) -> Result<()>;
+    async fn delete(&self, id: OsId, expect: Option<Revision>, audit: AuditEntry) -> Result<()>;
 }
 
 /// Machines.
@@ -121,9 +128,11 @@ pub trait VmRepository: Send + Sync {
     /// A machine that is on and was off, or not made yet, or is in another run than before, has been on since now; one
     /// that was on in no known run stays without that moment.
     async fn observe(&self, seen: Vec<Seen>) -> Result<()>;
+    /// Changes a machine's record. A responsible person who is not there is not found.
+    async fn update(&self, id: VmId, change: VmChange, expect: Option<Revision>, audit: AuditEntry) -> Result<Vm>;
     /// Enqueues the removal of a machine. A machine with an unfinished job is a conflict, and so is one with the status
     /// `request`, unless the job that should have made it is stuck.
-    async fn start_delete(&self, id: VmId, job: NewJob, audit: AuditEntry) -> Result<JobId>;
+    async fn start_delete(&self, id: VmId, job: NewJob, expect: Option<Revision>, audit: AuditEntry) -> Result<JobId>;
 }
 
 /// Disks of machines.

@@ -16,6 +16,7 @@ mod vm_ssh;
 use poem_openapi::payload::Json;
 use poem_openapi::types::ToJSON;
 use poem_openapi::{ApiResponse, Tags};
+use vmm_core::model::Revision;
 
 /// Every operation of the specification.
 pub(crate) type Apis = (
@@ -66,6 +67,25 @@ enum Tag {
     Audit,
     /// Whether the desk works.
     Health,
+}
+
+/// One record.
+#[derive(ApiResponse)]
+enum Tagged<T: ToJSON> {
+    /// The record.
+    #[oai(status = 200)]
+    Found(
+        Json<T>,
+        /// The record's revision, for `If-Match`.
+        #[oai(header = "ETag")]
+        String,
+    ),
+}
+
+impl<T: ToJSON> Tagged<T> {
+    fn new(record: T, revision: Revision) -> Self {
+        Self::Found(Json(record), format!("\"{revision}\""))
+    }
 }
 
 /// Done, and nothing to tell.

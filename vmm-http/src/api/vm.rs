@@ -3,18 +3,21 @@
 use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
-use poem_openapi::param::Query;
+use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{Enum, Object, OpenApi};
-use vmm_core::Power;
-use vmm_core::model::{GroupName, RequestId, UserName, Vm, VmFilter, VmName, VmStatus};
+use vmm_core::model::{Disk, GroupName, RequestId, UserName, Vm, VmFilter, VmName, VmStatus};
+use vmm_core::{Power, VmUpdate};
 
 use super::job::StartedJob;
-use super::{Accepted, Done, Tag};
+use super::request_vm_dto::DiskRoleWord;
+use super::{Accepted, Done, Tag, Tagged};
 use crate::auth::Caller;
-use crate::batch::named;
+use crate::batch::{self, named};
 use crate::body::Body;
+use crate::clearable::Clearable;
 use crate::error::Failure;
+use crate::if_match::IfMatch;
 use crate::secret::Secret;
 
 pub(crate) struct VmApi;
@@ -74,6 +77,8 @@ pub(super) struct VmBody {
     /// The request it came from.
     request: Option<String>,
     description: String,
+    /// How often people changed its record; in quotes, its `ETag`.
+    revision: i64,
     created_at: DateTime<Utc>,
 }
 
@@ -96,6 +101,7 @@ impl From<Vm> for VmBody {
             login: vm.login.to_string(),
             request: vm.request.map(|request| request.to_string()),
             description: vm.description,
+            revision: vm.revision.0,
             created_at: vm.created_at,
         }
     }
@@ -106,6 +112,68 @@ impl From<Vm> for VmBody {
 #[oai(rename = "Vms")]
 struct VmsBody {
     vm: Vec<VmBody>,
+}
+
+/// A machine with its disks.
+#[derive(Debug, Object)]
+#[oai(rename = "VmWithDisks", skip_serializing_if_is_none)]
+struct VmWithDisksBody {
+    #[oai(flatten)]
+    vm: VmBody,
+    /// The system disk first.
+    disk: Vec<VmDiskBody>,
+}
+
+/// A disk of a machine.
+#[derive(Debug, Object)]
+#[oai(rename = "VmDisk", skip_serializing_if_is_none)]
+struct VmDiskBody {
+    id: i64,
+    role: DiskRoleWord,
+    /// Its volume in the pool.
+    volume: String,
+    /// In GiB.
+    disk_size: u32,
+    /// Path on the host; absent until it exists.
+    disk_path: Option<String>,
+}
+
+impl From<Disk> for VmDiskBody {
+    fn from(disk: Disk) -> Self {
+        let Disk { id, vm: _, role, volume, disk_size, disk_path } = disk;
+        Self { id: id.0, role: role.into(), volume: volume.to_string(), disk_size, disk_path }
+    }
+}
+
+/// What to change of a machine's record. What is absent stays; the machine itself does.
+#[derive(Debug, Object)]
+#[oai(rename = "VmChange", deny_unknown_fields)]
+struct VmChangeBody {
+    #[oai(validator(max_length = 63))]
+    name: String,
+    /// Another responsible person.
+    #[oai(validator(max_length = 128))]
+    user: Option<String>,
+    /// Another group; `null` takes it out of its group.
+    #[oai(validator(max_length = 128))]
+    group_name: Clearable<String>,
+    #[oai(validator(max_length = 4096))]
+    description: Option<String>,
+}
+
+fn change(body: VmChangeBody) -> vmm_core::Result<(VmName, VmUpdate)> {
+    let VmChangeBody { name, user, group_name, description } = body;
+    let user = named("user", user.map(UserName::new).transpose())?;
+    let group_name = group_name.change().map(|group| group.map(GroupName::new).transpose()).transpose()?;
+    Ok((VmName::new(name)?, VmUpdate { user, group_name, description }))
+}
+
+/// Records of machines to change.
+#[derive(Debug, Object)]
+#[oai(rename = "VmChanges", deny_unknown_fields)]
+struct VmChangesBody {
+    #[oai(validator(min_items = 1, max_items = 100))]
+    vm: Vec<VmChangeBody>,
 }
 
 /// The login that a machine was made with.
@@ -178,11 +246,47 @@ impl VmApi {
         Ok(Json(VmsBody { vm: vms.into_iter().map(VmBody::from).collect() }))
     }
 
+    /// Look at a machine and its disks.
+    #[oai(path = "/db/vm/:name", method = "get", operation_id = "getVm")]
+    async fn get(&self, caller: Caller, name: Path<String>) -> Result<Tagged<VmWithDisksBody>, Failure> {
+        let login = caller.0;
+        let (vm, disks) = login.vmm.vm(&login.actor, &VmName::new(name.0)?).await?;
+        let revision = vm.revision;
+        let disk = disks.into_iter().map(VmDiskBody::from).collect();
+        Ok(Tagged::new(VmWithDisksBody { vm: vm.into(), disk }, revision))
+    }
+
+    /// Change the records of machines; absent fields stay, and so do the machines themselves. Admins only.
+    #[oai(path = "/db/vm", method = "put", operation_id = "updateVms")]
+    async fn update(
+        &self,
+        caller: Caller,
+        /// Only if the record is as it was read: its `ETag`.
+        #[oai(name = "If-Match")]
+        if_match: IfMatch,
+        body: Body<VmChangesBody>,
+    ) -> Result<Json<VmsBody>, Failure> {
+        let login = &caller.0;
+        let expect = if_match.of_batch(body.0.vm.len())?;
+        let changes = batch::read("vm", body.0.vm, change)?;
+        let vms = batch::in_order("vm", changes, |(name, update)| async move {
+            login.vmm.update_vm(&login.actor, &name, update, expect).await
+        });
+        Ok(Json(VmsBody { vm: vms.await?.into_iter().map(VmBody::from).collect() }))
+    }
+
     /// Delete a machine and its disks. Admins only.
     #[oai(path = "/db/vm", method = "delete", operation_id = "deleteVm")]
-    async fn delete(&self, caller: Caller, name: Query<String>) -> Result<Accepted<StartedJob>, Failure> {
+    async fn delete(
+        &self,
+        caller: Caller,
+        name: Query<String>,
+        /// Only if the record is as it was read: its `ETag`.
+        #[oai(name = "If-Match")]
+        if_match: IfMatch,
+    ) -> Result<Accepted<StartedJob>, Failure> {
         let login = caller.0;
-        let job = login.vmm.delete_vm(&login.actor, &VmName::new(name.0)?).await?;
+        let job = login.vmm.delete_vm(&login.actor, &VmName::new(name.0)?, if_match.0).await?;
         Ok(Accepted::Accepted(Json(job.into())))
     }
 

@@ -34,8 +34,12 @@ fn rows() -> Vec<(&'static str, &'static str, Option<Value>, Expected)> {
         ("login", "", Some(json!({"name": "alice", "password": PASSWORD})), EVERYBODY),
         ("createUsers", "", Some(new_user), ADMINS),
         ("listUsers", "", None, ADMINS),
+        ("getUser", "bob", None, ADMINS),
+        ("updateUsers", "", Some(json!({"user": [{"name": "carol", "chat_id": 7}]})), ADMINS),
         ("createOses", "", Some(new_os), ADMINS),
         ("listOses", "", None, USERS),
+        ("getOs", "1", None, USERS),
+        ("updateOses", "", Some(json!({"os": [{"id": 1, "description": "stable"}]})), ADMINS),
         ("deleteOs", "?id=1", None, ADMINS),
         ("submitRequests", "", Some(request), OWNERS),
         ("listRequests", "", None, USERS),
@@ -50,6 +54,8 @@ fn rows() -> Vec<(&'static str, &'static str, Option<Value>, Expected)> {
         ("getJob", "2", None, SEEN_BY_OWNERS),
         ("cancelJob", "2", None, SEEN_BY_OWNERS),
         ("listVms", "", None, USERS),
+        ("getVm", "web-1", None, USERS),
+        ("updateVms", "", Some(json!({"vm": [{"name": "web-1", "description": "the shop"}]})), ADMINS),
         ("getVmLogin", "?vm=web-1", None, OWNERS),
         ("monitorVm", "?vm=web-1", None, USERS),
         ("runSshCommands", "?vm=web-1", Some(ssh), USERS),
@@ -74,6 +80,11 @@ fn operations() -> Vec<(String, String, String)> {
     operations
 }
 
+/// A path with its one parameter filled in.
+fn filled(path: &str, value: &str) -> String {
+    path.split('/').map(|part| if part.starts_with('{') { value } else { part }).collect::<Vec<_>>().join("/")
+}
+
 #[test]
 fn every_operation_has_a_row_and_every_row_an_operation() {
     let specified: BTreeSet<_> = operations().into_iter().map(|(id, ..)| id).collect();
@@ -89,7 +100,7 @@ async fn every_operation_refuses_whom_it_must_and_nobody_else() {
     let mut wrong = Vec::new();
     for (id, place, body, expected) in rows() {
         let (_, method, path) = operations.iter().find(|(known, ..)| known == id).unwrap();
-        let path = if place.starts_with('?') { format!("{path}{place}") } else { path.replace("{id}", place) };
+        let path = if place.starts_with('?') { format!("{path}{place}") } else { filled(path, place) };
         for (who, expected) in Who::ALL.into_iter().zip(expected) {
             let answer = app.call(who, method, &path, body.clone()).await;
             let refused = matches!(answer.status, 401 | 403 | 404);

@@ -118,8 +118,22 @@ impl App {
     }
 
     pub(crate) async fn send(&self, token: Option<&str>, method: &str, path: &str, body: Option<Value>) -> Answer {
+        self.send_with(&[], token, method, path, body).await
+    }
+
+    pub(crate) async fn send_with(
+        &self,
+        headers: &[(&str, &str)],
+        token: Option<&str>,
+        method: &str,
+        path: &str,
+        body: Option<Value>,
+    ) -> Answer {
         let verb = Method::from_bytes(method.as_bytes()).unwrap();
         let mut request = self.client.request(verb, format!("http://{}{path}", self.address));
+        for (name, value) in headers {
+            request = request.header(*name, value.as_bytes());
+        }
         if let Some(token) = token {
             request = request.bearer_auth(token);
         }

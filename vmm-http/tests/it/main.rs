@@ -9,6 +9,7 @@ mod audit;
 mod crash;
 mod documented_form;
 mod health;
+mod if_match;
 mod limits;
 mod os;
 mod problems;

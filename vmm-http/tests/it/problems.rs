@@ -44,7 +44,7 @@ async fn unknown_paths_and_methods_are_problems_too() {
     app.get(Who::Root, "/nowhere").await.assert_problem(404);
     let answer = app.call(Who::Root, "PATCH", "/db/user", None).await;
     answer.assert_problem(405);
-    assert_eq!(answer.header("allow"), "DELETE, GET, POST");
+    assert_eq!(answer.header("allow"), "DELETE, GET, POST, PUT");
 }
 
 #[tokio::test]

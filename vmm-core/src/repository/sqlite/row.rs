@@ -1,5 +1,6 @@
 //! Values in and out of columns.
 
+use std::fmt;
 use std::str::FromStr;
 
 use chrono::{DateTime, SubsecRound, Utc};
@@ -7,8 +8,8 @@ use rusqlite::types::FromSql;
 use rusqlite::{Params, Row, Transaction};
 
 use super::error::{Error, Result};
-use crate::error;
-use crate::model::Timestamp;
+use crate::error::{self, Kind};
+use crate::model::{Revision, Timestamp};
 
 /// Reads typed values by column.
 pub(super) trait Columns {
@@ -104,6 +105,14 @@ pub(super) fn first<T>(
 /// Changes rows through a cached statement; gives how many.
 pub(super) fn execute(transaction: &Transaction<'_>, sql: &str, params: impl Params) -> Result<usize> {
     Ok(transaction.prepare_cached(sql)?.execute(params)?)
+}
+
+/// Refuses a change of a record that is not as the caller has read it.
+pub(super) fn expected(kind: Kind, name: impl fmt::Display, present: Revision, expect: Option<Revision>) -> Result<()> {
+    match expect {
+        Some(revision) if revision != present => Err(error::Error::Stale { kind, name: name.to_string() }.into()),
+        _ => Ok(()),
+    }
 }
 
 /// Whether a query finds a row.

@@ -4,13 +4,13 @@ use async_trait::async_trait;
 use rusqlite::{Connection, Row, Transaction, params};
 
 use super::error::{Error, Result};
-use super::row::{Columns, all, execute, first, now};
+use super::row::{Columns, all, execute, expected, first, now};
 use super::store::Store;
-use super::{disk, job};
+use super::{disk, job, user};
 use crate::error::{self, Kind};
 use crate::model::{
-    AuditEntry, GroupName, JobId, NewJob, OsId, PlannedVm, RequestId, Seen, Timestamp, UserId, Vm, VmFilter, VmId,
-    VmName, VmStatus,
+    AuditEntry, GroupName, JobId, NewJob, OsId, PlannedVm, RequestId, Revision, Seen, Timestamp, UserId, Vm, VmChange,
+    VmFilter, VmId, VmName, VmStatus,
 };
 use crate::repository::VmRepository;
 
@@ -41,9 +41,32 @@ impl VmRepository for Store {
         .await
     }
 
-    async fn start_delete(&self, id: VmId, job: NewJob, audit: AuditEntry) -> error::Result<JobId> {
+    async fn update(
+        &self,
+        id: VmId,
+        change: VmChange,
+        expect: Option<Revision>,
+        audit: AuditEntry,
+    ) -> error::Result<Vm> {
+        self.change("changing a machine's record", audit, move |tx| {
+            let vm = required(tx, id)?;
+            expected(Kind::Vm, &vm.name, vm.revision, expect)?;
+            update(tx, &vm, change)?;
+            required(tx, id)
+        })
+        .await
+    }
+
+    async fn start_delete(
+        &self,
+        id: VmId,
+        job: NewJob,
+        expect: Option<Revision>,
+        audit: AuditEntry,
+    ) -> error::Result<JobId> {
         self.change("starting a removal", audit, move |tx| {
-            let vm = by_id(tx, id)?.ok_or_else(|| error::Error::not_found(Kind::Vm, id))?;
+            let vm = required(tx, id)?;
+            expected(Kind::Vm, &vm.name, vm.revision, expect)?;
             refuse_while_made(tx, &vm)?;
             job::insert(tx, &job)
         })
@@ -112,6 +135,23 @@ pub(super) fn remove(tx: &Transaction<'_>, id: VmId) -> Result<()> {
 fn by_id(connection: &Connection, id: VmId) -> Result<Option<Vm>> {
     let sql = "SELECT vm.*, user.name AS user_name FROM vm JOIN user ON user.id = vm.user WHERE vm.id = ?1";
     first(connection, sql, [id.0], vm)
+}
+
+fn required(connection: &Connection, id: VmId) -> Result<Vm> {
+    by_id(connection, id)?.ok_or_else(|| error::Error::not_found(Kind::Vm, id).into())
+}
+
+fn update(tx: &Transaction<'_>, vm: &Vm, change: VmChange) -> Result<()> {
+    let VmChange { user, group_name, description } = change;
+    let user = user.map_or(Ok(vm.user), |user| user::required(tx, user).map(|user| user.id))?;
+    let group_name = group_name.as_ref().unwrap_or(&vm.group_name).as_ref();
+    execute(
+        tx,
+        "UPDATE vm SET user = ?2, group_name = ?3, description = coalesce(?4, description), revision = revision + 1
+         WHERE id = ?1",
+        params![vm.id.0, user.0, group_name.map(GroupName::as_str), description],
+    )?;
+    Ok(())
 }
 
 fn list(connection: &Connection, filter: &VmFilter) -> Result<Vec<Vm>> {
@@ -214,6 +254,7 @@ fn vm(row: &Row<'_>) -> Result<Vm> {
         login: row.parsed("login")?,
         request: row.parsed_opt("request")?,
         description: row.value("description")?,
+        revision: Revision(row.value("revision")?),
         created_at: row.time("created_at")?,
     })
 }

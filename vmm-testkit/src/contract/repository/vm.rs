@@ -4,10 +4,12 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use uuid::Uuid;
-use vmm_core::model::{GroupName, JobId, JobKind, JobState, Seen, Vm, VmFilter, VmId, VmStatus};
+use vmm_core::model::{
+    GroupName, JobId, JobKind, JobState, Revision, Seen, UserId, Vm, VmChange, VmFilter, VmId, VmStatus,
+};
 use vmm_core::repository::Repository;
 
-use super::{assert_conflict, assert_not_found, audited, job, made, running, unaudited, vm, vm_names};
+use super::{assert_conflict, assert_not_found, assert_stale, audited, job, made, running, unaudited, vm, vm_names};
 use crate::sample::{self, Desk};
 
 /// A machine reads as it was planned.
@@ -169,10 +171,52 @@ pub async fn one_removal_wins(repository: Arc<dyn Repository>) {
     assert_eq!(won.await, 1);
 }
 
+/// What is changed of a machine's record reads so; the rest stays.
+pub async fn a_changed_record_leaves_the_rest(repository: Arc<dyn Repository>) {
+    let desk = Desk::make(&repository).await;
+    let before = made(&repository, &desk, "req-1", "web-1").await;
+    let update = |change| repository.vms().update(before.id, change, None, sample::audit("vm.update"));
+    let group_name = Some(GroupName::new("web").expect("valid"));
+    let change = VmChange { user: Some(desk.admin.id), group_name: Some(group_name.clone()), ..VmChange::default() };
+    let changed = audited(&repository, 1, update(change)).await.expect("it is there");
+    let (user, user_name, revision) = (desk.admin.id, desk.admin.name.clone(), Revision(before.revision.0 + 1));
+    assert_eq!(changed, Vm { user, user_name, group_name, revision, ..before.clone() });
+    let description = "the shop".to_owned();
+    let change = VmChange { group_name: Some(None), description: Some(description.clone()), ..VmChange::default() };
+    update(change).await.expect("it is there");
+    let expected = Vm { group_name: None, description, revision: Revision(revision.0 + 1), ..changed };
+    assert_eq!(vm(&repository, "web-1").await, expected);
+    unaudited(&repository, async {
+        assert_not_found(update(VmChange { user: Some(UserId(4711)), ..VmChange::default() }).await);
+        assert_not_found(repository.vms().update(VmId(4711), VmChange::default(), None, sample::audit("x")).await);
+    })
+    .await;
+}
+
+/// A change that expects another revision than the present one is refused, a removal too. What is seen of the machine
+/// does not count.
+pub async fn of_a_machine_the_revision_is_compared(repository: Arc<dyn Repository>) {
+    let desk = Desk::make(&repository).await;
+    let Vm { id, revision: first, uuid, .. } = made(&repository, &desk, "req-1", "web-1").await;
+    observe(&repository, uuid, VmStatus::Off, None).await;
+    let update = |expect| repository.vms().update(id, VmChange::default(), Some(expect), sample::audit("vm.update"));
+    let second = update(first).await.expect("it is the present one").revision;
+    let delete = |expect| {
+        let job = sample::job(JobKind::DeleteVm(id), None);
+        repository.vms().start_delete(id, job, Some(expect), sample::audit("vm.delete"))
+    };
+    unaudited(&repository, async {
+        assert_stale(update(first).await);
+        assert_stale(delete(first).await);
+    })
+    .await;
+    delete(second).await.expect("it is the present one");
+}
+
 async fn observe(repository: &Arc<dyn Repository>, uuid: Uuid, status: VmStatus, ip: Option<IpAddr>) {
     repository.vms().observe(vec![Seen { uuid, status, ip, run: None }]).await.expect("an answer");
 }
 
 async fn start_delete(repository: &Arc<dyn Repository>, id: VmId) -> vmm_core::Result<JobId> {
-    repository.vms().start_delete(id, sample::job(JobKind::DeleteVm(id), None), sample::audit("vm.delete")).await
+    repository.vms().start_delete(id, sample::job(JobKind::DeleteVm(id), None), None, sample::audit("vm.delete")).await
 }

@@ -1,4 +1,4 @@
--- Times are microseconds since 1970-01-01 UTC. AUTOINCREMENT, because an id that stood in an audit row or in a
+-- Times are microseconds since 1970-01-01 UTC. `revision` counts the changes that people made to a row. AUTOINCREMENT, because an id that stood in an audit row or in a
 -- message must never mean another thing later.
 
 CREATE TABLE desk (
@@ -12,6 +12,8 @@ CREATE TABLE user (
     password TEXT NOT NULL,
     chat_id INTEGER,
     role TEXT NOT NULL CHECK (role IN ('user', 'admin')),
+    disabled INTEGER NOT NULL DEFAULT 0 CHECK (disabled IN (0, 1)),
+    revision INTEGER NOT NULL DEFAULT 1,
     created_at INTEGER NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX user_name ON user (name);
@@ -38,6 +40,7 @@ CREATE TABLE os (
     image_volume TEXT,
     image_sha256 TEXT CHECK (length(image_sha256) = 64),
     image_virtual_size INTEGER CHECK (image_virtual_size >= 0),
+    revision INTEGER NOT NULL DEFAULT 1,
     created_at INTEGER NOT NULL,
     CHECK ((image_volume IS NULL) = (image_sha256 IS NULL)),
     CHECK ((image_volume IS NULL) = (image_virtual_size IS NULL))
@@ -122,6 +125,7 @@ CREATE TABLE vm (
     login TEXT NOT NULL,
     request TEXT REFERENCES request (id),
     description TEXT NOT NULL,
+    revision INTEGER NOT NULL DEFAULT 1,
     created_at INTEGER NOT NULL,
     CHECK (ip_fixed = 0 OR ip IS NOT NULL)
 ) STRICT;
