@@ -6,6 +6,7 @@ mod api;
 mod auth;
 mod batch;
 mod body;
+mod connection;
 mod documented_form;
 mod error;
 mod limits;
@@ -13,14 +14,17 @@ mod log;
 mod operations;
 mod secret;
 mod spec;
+mod tls;
 
 use poem::http::{HeaderValue, header};
 use poem::middleware::{CatchPanic, SetHeader};
 use poem::{Endpoint, EndpointExt, Response, Route};
 use vmm_core::Vmm;
 
+pub use connection::{ConnectionLimits, Server};
 pub use limits::Limits;
 pub use spec::openapi;
+pub use tls::{Tls, TlsError};
 
 /// Every route of the API, over one desk.
 pub fn routes(vmm: Vmm, limits: Limits) -> impl Endpoint<Output = Response> + 'static {

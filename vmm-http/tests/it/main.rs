@@ -5,6 +5,7 @@
 mod access;
 mod app;
 mod audit;
+mod connection;
 #[cfg(all(feature = "crash-points", feature = "libvirt", feature = "ssh"))]
 mod crash;
 mod documented_form;
@@ -17,6 +18,7 @@ mod request_vm;
 mod secrets;
 mod session;
 mod spec;
+mod tls;
 mod user;
 mod vm;
 mod vm_monitor;
