@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::ffi::OsString;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -63,6 +63,7 @@ settings! {
     boot_deadline: Duration = Duration::from_secs(600);
     outage_deadline: Duration = Duration::from_secs(60);
     sweep_interval: Duration = Duration::from_secs(10);
+    trusted_proxies: Addresses = Addresses(Vec::new());
     concurrent_requests: Count = Count(256);
     concurrent_connections: Count = Count(4096);
     header_deadline: Duration = Duration::from_secs(10);
@@ -212,6 +213,19 @@ impl Setting for Count {
 
     fn from_toml(value: &toml::Value) -> Option<Self> {
         value.as_integer().and_then(|count| Self::from_text(&count.to_string()))
+    }
+}
+
+/// Addresses, none or several.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Addresses(pub(crate) Vec<IpAddr>);
+
+impl Setting for Addresses {
+    const WANTED: &'static str = "addresses like 127.0.0.1 with commas between them";
+
+    fn from_text(text: &str) -> Option<Self> {
+        let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+        parts.map(|part| part.parse().ok()).collect::<Option<_>>().map(Self)
     }
 }
 

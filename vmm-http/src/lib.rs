@@ -12,6 +12,7 @@ mod error;
 mod limits;
 mod log;
 mod operations;
+mod peer;
 mod secret;
 mod spec;
 mod tls;
@@ -33,6 +34,7 @@ pub fn routes(vmm: Vmm, limits: Limits) -> impl Endpoint<Output = Response> + 's
         .at("/openapi.json", poem::get(spec))
         .nest_no_strip("/", spec::service())
         .data(vmm)
+        .data(peer::TrustedProxies::from(&limits))
         .with(operations::Operations::of::<api::Apis>())
         .before(documented_form::normalize)
         .with(limits)

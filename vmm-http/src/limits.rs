@@ -1,5 +1,6 @@
 //! What one client may cost: bytes of body, time to send them, and requests at once.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,13 +27,22 @@ pub struct Limits {
     pub body_deadline: Duration,
     /// How many bytes of bodies are held at once; a request that needs more is refused with 503.
     pub bodies: u32,
+    /// Proxies whose word is taken for the address that a request comes from (the last of `X-Forwarded-For`). Nobody
+    /// else's is.
+    pub trusted_proxies: Vec<IpAddr>,
     /// How many requests are served at once; a further one is refused with 503.
     pub concurrent_requests: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { body: 2 << 20, body_deadline: Duration::from_secs(10), bodies: 64 << 20, concurrent_requests: 256 }
+        Self {
+            body: 2 << 20,
+            body_deadline: Duration::from_secs(10),
+            bodies: 64 << 20,
+            trusted_proxies: Vec::new(),
+            concurrent_requests: 256,
+        }
     }
 }
 
