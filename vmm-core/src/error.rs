@@ -20,6 +20,13 @@ pub enum Error {
     #[error("log in first: the name, the password or the token is not valid")]
     Unauthenticated,
 
+    /// A password was tried too often: wait. Whether it was right was not looked at.
+    #[error("there were too many attempts; try again in {} s", .retry_after.as_secs() + 1)]
+    TooMany {
+        /// How long until the next attempt is let through.
+        retry_after: Duration,
+    },
+
     /// The actor may not do this; somebody with the right can.
     #[error("{actor} may not {action}; ask an admin")]
     Forbidden {

@@ -6,6 +6,7 @@ pub mod model;
 pub mod remote;
 pub mod repository;
 
+mod attempts;
 mod blocking;
 mod config;
 mod error;

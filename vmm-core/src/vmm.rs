@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 
+use crate::attempts::Attempts;
 use crate::config::Settings;
 use crate::hypervisor::Hypervisor;
 use crate::password::Passwords;
@@ -33,6 +34,7 @@ struct Parts {
     policy: Arc<dyn Policy>,
     secrets: Secrets,
     passwords: Passwords,
+    attempts: Attempts,
     settings: Settings,
     work: Notify,
 }
@@ -97,6 +99,7 @@ impl VmmBuilder {
                 policy,
                 secrets,
                 passwords: Passwords::default(),
+                attempts: Attempts::default(),
                 settings,
                 work: Notify::new(),
             }),

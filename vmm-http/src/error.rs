@@ -40,7 +40,7 @@ impl Sort {
 
     /// Whether its answer says when to try again.
     pub(crate) fn waits(self) -> bool {
-        self.0 == StatusCode::SERVICE_UNAVAILABLE
+        [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE].contains(&self.0)
     }
 }
 
@@ -56,6 +56,7 @@ const TOO_LARGE: Sort = Sort(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The bo
 const MEDIA: Sort = Sort(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "The body must be JSON");
 const INVALID: Sort = Sort(StatusCode::UNPROCESSABLE_ENTITY, "invalid", "The input is wrong");
 const LOGIN_REFUSED: Sort = Sort(StatusCode::UNPROCESSABLE_ENTITY, "login-refused", "The machine refused the login");
+const TOO_MANY: Sort = Sort(StatusCode::TOO_MANY_REQUESTS, "too-many", "It was tried too often");
 const INTERNAL: Sort = Sort(StatusCode::INTERNAL_SERVER_ERROR, "internal", "A fault of the server");
 const UNSUPPORTED: Sort = Sort(StatusCode::NOT_IMPLEMENTED, "unsupported", "This desk cannot do it");
 const HOST_KEY: Sort = Sort(StatusCode::BAD_GATEWAY, "host-key-changed", "The machine is not the one that is known");
@@ -63,7 +64,7 @@ const UNAVAILABLE: Sort = Sort(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "
 const TIMEOUT: Sort = Sort(StatusCode::GATEWAY_TIMEOUT, "timeout", "It did not finish in time");
 
 /// The sorts that operations document; `LOGIN_REFUSED` shares its status with `INVALID`.
-const DOCUMENTED: [Sort; 15] = [
+const DOCUMENTED: [Sort; 16] = [
     MALFORMED,
     UNAUTHENTICATED,
     FORBIDDEN,
@@ -74,6 +75,7 @@ const DOCUMENTED: [Sort; 15] = [
     TOO_LARGE,
     MEDIA,
     INVALID,
+    TOO_MANY,
     INTERNAL,
     UNSUPPORTED,
     HOST_KEY,
@@ -153,11 +155,14 @@ pub(crate) struct Failure {
     problems: Vec<FieldProblem>,
     item: Option<u32>,
     allow: Option<String>,
+    /// Seconds.
+    retry_after: Option<u32>,
 }
 
 impl Failure {
     fn new(sort: Sort, detail: impl Into<String>) -> Self {
-        Self { sort, detail: detail.into(), problems: Vec::new(), item: None, allow: None }
+        let retry_after = (sort == UNAVAILABLE).then_some(RETRY_AFTER);
+        Self { sort, detail: detail.into(), problems: Vec::new(), item: None, allow: None, retry_after }
     }
 
     /// Fields that are wrong.
@@ -230,6 +235,10 @@ impl Failure {
                 Self::invalid(problems.into_iter().map(|problem| FieldProblem::from_core(problem, prefix)).collect())
             }
             Error::Unauthenticated => Self::new(UNAUTHENTICATED, detail),
+            Error::TooMany { retry_after } => {
+                let seconds = u32::try_from(retry_after.as_secs()).unwrap_or(u32::MAX).saturating_add(1);
+                Self { retry_after: Some(seconds), ..Self::new(TOO_MANY, detail) }
+            }
             Error::Forbidden { .. } => Self::new(FORBIDDEN, detail),
             Error::NotFound { .. } => Self::new(NOT_FOUND, detail),
             Error::Conflict { .. } => Self::new(CONFLICT, detail),
@@ -293,8 +302,8 @@ impl IntoResponse for Failure {
         response.set_status(status);
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
-        if self.sort.waits() {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER));
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

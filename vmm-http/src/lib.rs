@@ -7,22 +7,27 @@ mod auth;
 mod batch;
 mod body;
 mod clearable;
+mod connection;
 mod documented_form;
 mod error;
 mod if_match;
 mod limits;
 mod log;
 mod operations;
+mod peer;
 mod secret;
 mod spec;
+mod tls;
 
 use poem::http::{HeaderValue, header};
 use poem::middleware::{CatchPanic, SetHeader};
 use poem::{Endpoint, EndpointExt, Response, Route};
 use vmm_core::Vmm;
 
+pub use connection::{ConnectionLimits, Server};
 pub use limits::Limits;
 pub use spec::openapi;
+pub use tls::{Tls, TlsError};
 
 /// Every route of the API, over one desk.
 pub fn routes(vmm: Vmm, limits: Limits) -> impl Endpoint<Output = Response> + 'static {
@@ -31,6 +36,7 @@ pub fn routes(vmm: Vmm, limits: Limits) -> impl Endpoint<Output = Response> + 's
         .at("/openapi.json", poem::get(spec))
         .nest_no_strip("/", spec::service())
         .data(vmm)
+        .data(peer::TrustedProxies::from(&limits))
         .with(operations::Operations::of::<api::Apis>())
         .before(documented_form::normalize)
         .with(limits)

@@ -132,7 +132,15 @@ impl Vmm {
         self.change(actor, Action::PasswordChange, target(&user), |desk, audit| async move {
             let users = desk.repository().users();
             let right = match old {
-                Some(old) => desk.passwords().verify(old, users.password(user.id).await?).await?,
+                Some(old) => {
+                    // A budget of its own, so that whoever found a token cannot guess the password with it.
+                    let attempt = desk.attempts().begin(&format!("old password of {}", user.name), None)?;
+                    let right = desk.passwords().verify(old, users.password(user.id).await?).await?;
+                    if right {
+                        attempt.right();
+                    }
+                    right
+                }
                 None if own => return Err(Error::invalid("old-password", "is missing")),
                 None => true,
             };

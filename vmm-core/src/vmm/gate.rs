@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 use tracing::warn;
 
 use super::{Parts, Vmm};
+use crate::attempts::Attempts;
 use crate::config::Settings;
 use crate::error::{Error, Kind, Result};
 use crate::hypervisor::Hypervisor;
@@ -44,6 +45,10 @@ impl Desk {
 
     pub(crate) fn passwords(&self) -> &Passwords {
         &self.parts.passwords
+    }
+
+    pub(crate) fn attempts(&self) -> &Attempts {
+        &self.parts.attempts
     }
 
     pub(crate) fn settings(&self) -> &Settings {

@@ -3,14 +3,13 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Mutex;
+use std::time::Duration;
 
-use poem::Server;
-use poem::listener::TcpAcceptor;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
-use vmm_http::Limits;
+use vmm_http::{ConnectionLimits, Limits, Server};
 use vmm_testkit::fixture::{PASSWORD, TestDesk};
 
 use crate::secrets::capture_log;
@@ -66,13 +65,17 @@ impl App {
     }
 
     pub(crate) async fn with(limits: Limits) -> Self {
+        Self::behind(limits, ConnectionLimits::default()).await
+    }
+
+    pub(crate) async fn behind(limits: Limits, connections: ConnectionLimits) -> Self {
         capture_log();
         let desk = TestDesk::new().await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let server = Server::new_with_acceptor(TcpAcceptor::from_tokio(listener).unwrap());
-        let serving = server.run(vmm_http::routes(desk.vmm.clone(), limits));
-        let server = tokio::spawn(async move { serving.await.unwrap() });
+        let server = Server::new(listener).limits(connections);
+        let routes = vmm_http::routes(desk.vmm.clone(), limits);
+        let server = tokio::spawn(server.run(routes, std::future::pending(), Duration::ZERO));
         let app = Self { desk, address, client: reqwest::Client::new(), tokens: Mutex::default(), server };
         let bob = json!({"user": [{"name": "bob", "password": PASSWORD}]});
         assert_eq!(app.post(Who::Root, "/db/user", bob).await.status, 200);

@@ -5,6 +5,7 @@
 mod access;
 mod app;
 mod audit;
+mod connection;
 #[cfg(all(feature = "crash-points", feature = "libvirt", feature = "ssh"))]
 mod crash;
 mod documented_form;
@@ -19,6 +20,7 @@ mod secrets;
 mod session;
 mod spec;
 mod specified;
+mod tls;
 mod user;
 mod vm;
 mod vm_monitor;
