@@ -189,6 +189,8 @@ pub enum Kind {
     Volume,
     /// A machine as the hypervisor sees it.
     Domain,
+    /// A file, in a user's file area or on a machine.
+    File,
 }
 
 impl fmt::Display for Kind {
@@ -203,6 +205,7 @@ impl fmt::Display for Kind {
             Self::Session => "session",
             Self::Volume => "volume",
             Self::Domain => "domain",
+            Self::File => "file",
         })
     }
 }
