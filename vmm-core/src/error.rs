@@ -205,6 +205,8 @@ pub enum Kind {
     Volume,
     /// A machine as the hypervisor sees it.
     Domain,
+    /// A file, in a user's file area or on a machine.
+    File,
 }
 
 impl fmt::Display for Kind {
@@ -219,6 +221,7 @@ impl fmt::Display for Kind {
             Self::Session => "session",
             Self::Volume => "volume",
             Self::Domain => "domain",
+            Self::File => "file",
         })
     }
 }
