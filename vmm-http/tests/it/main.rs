@@ -5,6 +5,7 @@
 mod access;
 mod app;
 mod audit;
+mod clients;
 #[cfg(all(feature = "crash-points", feature = "libvirt", feature = "ssh"))]
 mod crash;
 mod documented_form;
