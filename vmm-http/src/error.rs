@@ -93,7 +93,7 @@ const RETRY_AFTER: u32 = 2;
 
 /// What went wrong (RFC 9457).
 #[derive(Clone, Debug, Object)]
-#[oai(rename = "ProblemDetails", skip_serializing_if_is_none, skip_serializing_if_is_empty)]
+#[oai(rename = "ProblemDetails", skip_serializing_if_is_none)]
 pub(crate) struct ProblemDetails {
     /// Names the sort of error for programs: `urn:vmm:problem:` and a word.
     #[oai(rename = "type")]
@@ -105,7 +105,6 @@ pub(crate) struct ProblemDetails {
     /// What went wrong this time, and what to do.
     detail: String,
     /// Everything that is wrong with the input.
-    #[oai(default)]
     problems: Vec<FieldProblem>,
     /// The item of the batch that failed, counted from 0. Those before it are done.
     item: Option<u32>,
@@ -194,6 +193,12 @@ impl Failure {
     /// As many requests are running as may.
     pub(crate) fn busy() -> Self {
         Self::new(UNAVAILABLE, "vmm has as many requests as it can serve; try again in a moment")
+    }
+
+    /// Parts of the desk that do not answer.
+    pub(crate) fn down(parts: &[&str]) -> Self {
+        let problems = parts.iter().map(|part| FieldProblem::new(*part, "does not answer")).collect();
+        Self { problems, ..Self::new(UNAVAILABLE, format!("{} does not answer", parts.join(" and "))) }
     }
 
     /// A command that was not tried, because one before it could not be run.

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use vmm_http::{ConnectionLimits, Limits, Server};
+use vmm_core::model::VmFilter;
 use vmm_testkit::fixture::{PASSWORD, TestDesk};
 
 use crate::secrets::capture_log;
@@ -154,6 +155,13 @@ impl App {
     /// Makes the machines of [`SPEC`] for alice, as request `r1`.
     pub(crate) async fn provision(&self) {
         self.desk.provision("r1", SPEC).await;
+    }
+
+    /// Makes them, and tells where `web-1` is reached.
+    pub(crate) async fn machine(&self) -> SocketAddr {
+        self.provision().await;
+        let vms = self.desk.vmm.vms(&self.desk.admin, &VmFilter::default()).await.unwrap();
+        SocketAddr::new(vms[0].ip.unwrap(), 22)
     }
 }
 

@@ -5,6 +5,7 @@
 mod access;
 mod app;
 mod audit;
+mod clients;
 mod connection;
 #[cfg(all(feature = "crash-points", feature = "libvirt", feature = "ssh"))]
 mod crash;
