@@ -7,6 +7,7 @@ mod app;
 mod audit;
 #[cfg(all(feature = "crash-points", feature = "libvirt", feature = "ssh"))]
 mod crash;
+mod disk;
 mod documented_form;
 mod health;
 mod limits;

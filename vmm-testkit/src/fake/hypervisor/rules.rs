@@ -199,6 +199,16 @@ impl Turn<'_> {
         Ok(volume(&new.name, new.capacity))
     }
 
+    pub(super) fn resize(&mut self, name: &VolumeName, capacity: u64) -> Result<Volume> {
+        let known = self.state.volumes.get_mut(name).ok_or_else(|| Error::not_found(Kind::Volume, name))?;
+        if capacity < known.capacity {
+            let reason = format!("it has {} bytes already; a volume is never made smaller", known.capacity);
+            return Err(Error::conflict(Kind::Volume, name, reason));
+        }
+        known.capacity = capacity;
+        Ok(volume(name, capacity))
+    }
+
     pub(super) fn write(&mut self, name: &VolumeName, bytes: &[u8]) -> Result<Volume> {
         let capacity = bytes.len() as u64;
         self.put(name, capacity, Content::Raw(bytes.to_vec()));
