@@ -7,6 +7,8 @@ mod app;
 mod audit;
 #[cfg(all(feature = "crash-points", feature = "libvirt", feature = "ssh"))]
 mod crash;
+#[cfg(all(feature = "crash-points", feature = "libvirt", feature = "ssh"))]
+mod crash_disk;
 mod disk;
 mod documented_form;
 mod health;

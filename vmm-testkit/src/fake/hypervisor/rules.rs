@@ -38,7 +38,9 @@ impl Turn<'_> {
             if known.spec != *spec && !is_off(known.state) {
                 return taken("it runs and is described otherwise; stop it first");
             }
-            known.spec = spec.clone();
+            if known.spec != *spec {
+                (known.spec, known.statistics) = (spec.clone(), figures(spec));
+            }
             return Ok(());
         }
         if self.state.domains.values().any(|domain| domain.spec.name == spec.name) {
