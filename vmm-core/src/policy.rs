@@ -108,6 +108,14 @@ actions! {
     VmUpdate = "vm.update", "change the records of machines";
     /// Remove a machine.
     VmDelete = "vm.delete", "delete machines";
+    /// See disks of machines.
+    DiskRead = "disk.read", "see disks";
+    /// Add a disk to a machine.
+    DiskCreate = "disk.create", "add disks to another person's machine";
+    /// Make a disk larger.
+    DiskGrow = "disk.grow", "grow disks of another person's machine";
+    /// Remove a disk.
+    DiskDelete = "disk.delete", "delete disks";
     /// Run commands on a machine.
     VmSsh = "vm.ssh", "run commands on machines";
     /// Submit a request.
@@ -180,12 +188,18 @@ impl Policy for RolePolicy {
             Actor::User { id, role, .. } => (*id, *role),
         };
         match action {
-            Action::Login | Action::Logout | Action::OsRead | Action::VmRead | Action::VmMonitor | Action::VmSsh => {
-                true
-            }
+            Action::Login
+            | Action::Logout
+            | Action::OsRead
+            | Action::VmRead
+            | Action::VmMonitor
+            | Action::DiskRead
+            | Action::VmSsh => true,
             Action::PasswordChange
             | Action::VmLogin
             | Action::VmPower
+            | Action::DiskCreate
+            | Action::DiskGrow
             | Action::RequestSubmit
             | Action::RequestRead
             | Action::RequestCancel
@@ -200,6 +214,7 @@ impl Policy for RolePolicy {
             | Action::OsDelete
             | Action::VmUpdate
             | Action::VmDelete
+            | Action::DiskDelete
             | Action::RequestApprove
             | Action::RequestReject
             | Action::AuditRead
@@ -237,11 +252,20 @@ mod tests {
         let may = |target: &Target| -> Vec<Action> {
             Action::ALL.iter().copied().filter(|a| RolePolicy.allows(&actor(1, Role::User), *a, target)).collect()
         };
-        let always = [Action::Login, Action::Logout, Action::OsRead, Action::VmRead, Action::VmMonitor, Action::VmSsh];
+        let always = [
+            Action::Login,
+            Action::Logout,
+            Action::OsRead,
+            Action::VmRead,
+            Action::VmMonitor,
+            Action::DiskRead,
+            Action::VmSsh,
+        ];
         assert_eq!(may(&Target::of(UserId(2), "another's")), always);
         assert_eq!(may(&Target::none()), always);
         let own = may(&Target::of(UserId(1), "own"));
-        assert_eq!(own.len(), always.len() + 8);
+        assert_eq!(own.len(), always.len() + 10);
+        assert!(own.contains(&Action::DiskGrow) && !own.contains(&Action::DiskDelete));
         assert!(!own.contains(&Action::VmDelete) && !own.contains(&Action::RequestApprove));
     }
 }

@@ -14,6 +14,7 @@ mod if_match;
 mod limits;
 mod log;
 mod operations;
+mod page;
 mod peer;
 mod secret;
 mod spec;

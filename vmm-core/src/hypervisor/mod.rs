@@ -36,6 +36,10 @@ pub trait Hypervisor: Send + Sync {
     /// Creates an empty volume, or an overlay on another volume of the pool.
     async fn create_volume(&self, volume: &NewVolume) -> Result<Volume>;
 
+    /// Makes a volume larger, for a domain that does not run. One of this size is left as it is; a larger one is a
+    /// conflict, since what it holds could be lost.
+    async fn resize_volume(&self, name: &VolumeName, capacity: u64) -> Result<Volume>;
+
     /// Writes a small raw volume with these bytes, replacing what has that name.
     async fn write_volume(&self, name: &VolumeName, bytes: &[u8]) -> Result<Volume>;
 
@@ -135,6 +139,8 @@ impl Host {
 pub struct Capabilities {
     /// Content of volumes can be written (`import_volume`, `write_volume`).
     pub volume_content: bool,
+    /// Volumes can be made larger (`resize_volume`).
+    pub volume_resize: bool,
     /// DHCP reservations.
     pub reservations: bool,
     /// Guests have a console log.

@@ -57,20 +57,28 @@ impl CreateVm {
         let image = self.image().await?;
         for disk in &self.disks {
             let backing = (disk.role == DiskRole::System).then(|| image.volume.clone());
-            let capacity = u64::from(disk.disk_size) << 30;
-            let volume = NewVolume { name: disk.volume.clone(), capacity, backing };
-            let volume = self.desk.hypervisor().create_volume(&volume).await?;
-            self.desk.repository().disks().set_path(disk.id, Some(volume.path)).await?;
+            self.create_disk(disk, backing).await?;
         }
         Ok(())
     }
 
+    pub(super) async fn create_disk(&self, disk: &Disk, backing: Option<VolumeName>) -> Result<()> {
+        let capacity = u64::from(disk.disk_size) << 30;
+        let volume = NewVolume { name: disk.volume.clone(), capacity, backing };
+        let volume = self.desk.hypervisor().create_volume(&volume).await?;
+        self.desk.repository().disks().set_path(disk.id, Some(volume.path)).await
+    }
+
     pub(super) async fn delete_disks(&self) -> Result<()> {
         for disk in &self.disks {
-            self.desk.hypervisor().delete_volume(&disk.volume).await?;
-            self.desk.repository().disks().set_path(disk.id, None).await?;
+            self.delete_disk(disk).await?;
         }
         Ok(())
+    }
+
+    pub(super) async fn delete_disk(&self, disk: &Disk) -> Result<()> {
+        self.desk.hypervisor().delete_volume(&disk.volume).await?;
+        self.desk.repository().disks().set_path(disk.id, None).await
     }
 
     async fn write_seed(&self) -> Result<()> {
@@ -96,6 +104,11 @@ impl CreateVm {
     }
 
     async fn define(&self) -> Result<()> {
+        self.define_with(&self.disks).await
+    }
+
+    /// Describes the domain as one with these disks.
+    pub(super) async fn define_with(&self, disks: impl IntoIterator<Item = &Disk> + Send) -> Result<()> {
         let vm = &self.vm;
         let spec = DomainSpec {
             desk: self.desk.repository().desk(),
@@ -104,7 +117,7 @@ impl CreateVm {
             description: vm.description.clone(),
             vcpu: vm.vcpu,
             memory: vm.memory,
-            disks: self.disks.iter().map(|disk| disk.volume.clone()).collect(),
+            disks: disks.into_iter().map(|disk| disk.volume.clone()).collect(),
             seed: Some(self.seed.clone()),
             mac: vm.mac,
         };

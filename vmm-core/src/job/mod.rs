@@ -10,10 +10,13 @@
 //! - A step acts on things named by its own machine's records and never on what it finds by searching.
 //! - Undoing never gives up silently: what cannot be undone leaves the job `stuck`, with the reason.
 
+mod add_disk;
 #[cfg(feature = "crash-points")]
 pub mod crash;
 mod create_vm;
+mod delete_disk;
 mod delete_vm;
+mod grow_disk;
 mod import_os;
 mod readiness;
 mod runner;
@@ -33,5 +36,8 @@ pub(crate) fn step_names(kind: &JobKind) -> Vec<&'static str> {
         JobKind::CreateVm(_) => step::names(create_vm::STEPS),
         JobKind::DeleteVm(_) => step::names(delete_vm::STEPS),
         JobKind::ImportOs(_) => step::names(import_os::STEPS),
+        JobKind::AddDisk(_) => step::names(add_disk::STEPS),
+        JobKind::GrowDisk(_) => step::names(grow_disk::STEPS),
+        JobKind::DeleteDisk(_) => step::names(delete_disk::STEPS),
     }
 }

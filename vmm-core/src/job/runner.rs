@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::step::{OnFailure, Work};
-use super::{create_vm, delete_vm, import_os, start_request};
+use super::{add_disk, create_vm, delete_disk, delete_vm, grow_disk, import_os, start_request};
 use crate::error::{Error, Result};
 use crate::model::{Job, JobKind, JobState, StepState};
 use crate::vmm::Desk;
@@ -42,6 +42,9 @@ pub(super) async fn run(desk: Desk, job: Job, mut orders: watch::Receiver<Order>
         JobKind::CreateVm(id) => Box::new(create_vm::load(&desk, *id).await?),
         JobKind::DeleteVm(id) => Box::new(delete_vm::load(&desk, *id).await?),
         JobKind::ImportOs(id) => Box::new(import_os::load(&desk, *id).await?),
+        JobKind::AddDisk(id) => Box::new(add_disk::load(&desk, *id).await?),
+        JobKind::GrowDisk(id) => Box::new(grow_disk::load(&desk, *id).await?),
+        JobKind::DeleteDisk(id) => Box::new(delete_disk::load(&desk, *id).await?),
     };
     let runner = Runner { desk, job, work };
     runner.run(&mut orders).await

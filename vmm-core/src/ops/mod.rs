@@ -1,6 +1,7 @@
 //! The operations of a desk, one file for each resource: find the record, pass the gate, make the change.
 
 mod audit;
+mod disk;
 mod health;
 mod job;
 mod monitor;

@@ -132,12 +132,16 @@ impl Vmm {
     /// Switches a machine. Answers when the host has taken the order; a guest may need time to follow.
     ///
     /// # Errors
-    /// `Conflict` for a machine that does not exist yet, or that is being made or removed.
+    /// `Conflict` for a machine that does not exist yet, or that a job works on.
     pub async fn power(&self, actor: &Actor, name: &VmName, power: Power) -> Result<()> {
         let vm = self.lookup(actor)?.vm(name).await?;
         let detail = format!("{power:?}").to_lowercase();
         self.effect(actor, Action::VmPower, Target::from(&vm), detail, |desk| async move {
             exists(&vm)?;
+            if let Some(job) = desk.repository().jobs().on_vm(vm.id).await? {
+                let reason = format!("job {} ({}) works on it; wait for it", job.id, job.kind.word());
+                return Err(Error::conflict(Kind::Vm, &vm.name, reason));
+            }
             match power {
                 Power::Start => desk.hypervisor().start(vm.uuid).await?,
                 Power::Shutdown => desk.hypervisor().shutdown(vm.uuid).await?,

@@ -6,5 +6,5 @@ mod spec;
 mod template;
 mod units;
 
-pub(crate) use planner::{Planner, seed_volume};
+pub(crate) use planner::{Planner, disk_volume, seed_volume};
 pub(crate) use template::template;

@@ -234,7 +234,7 @@ pub(super) fn gib(bytes: u64) -> u32 {
 }
 
 /// The name holds the id, so that a file of the same name that is not ours is never taken for ours.
-fn disk_volume(name: &VmName, uuid: uuid::Uuid, index: usize) -> Result<VolumeName> {
+pub(crate) fn disk_volume(name: &VmName, uuid: uuid::Uuid, index: usize) -> Result<VolumeName> {
     let role = if index == 0 { "system".to_owned() } else { format!("data{index}") };
     VolumeName::new(format!("{}.{role}.qcow2", volume_stem(name, uuid)))
 }

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 
 use super::{sheet, units};
 use crate::error::{Error, Problem, Result};
-use crate::model::{GroupName, Hostname, OsName, OsVersion, VmName, shortened};
+use crate::model::{GroupName, Hostname, MAX_DISK_SIZE, MAX_DISKS, OsName, OsVersion, VmName, shortened};
 
 /// The most machines that one request can ask for.
 pub(super) const MAX_MACHINES: usize = 10_000;
@@ -18,10 +18,6 @@ const MAX_VCPU: u32 = 288;
 const MIN_MEMORY: u32 = 64;
 /// The most memory of a machine in MiB: 4 TiB.
 const MAX_MEMORY: u32 = 4 << 20;
-/// The most disks of a machine: the letters from `vda` to `vdy`; the seed takes the last.
-const MAX_DISKS: usize = 25;
-/// The largest disk in GiB: 64 TiB.
-const MAX_DISK: u32 = 64 << 10;
 
 /// A machine as a row of the CSV asks for it; a row with `count` gives several.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -390,10 +386,10 @@ fn memory(text: &str) -> Result<u32, String> {
 
 fn disks(text: &str) -> Result<Vec<u32>, String> {
     let disks = units::disks(text)?;
-    match disks.iter().find(|size| **size > MAX_DISK) {
+    match disks.iter().find(|size| **size > MAX_DISK_SIZE) {
         _ if disks.is_empty() => Err("holds no size; write GiB, the system disk first, like 20;100".to_owned()),
         _ if disks.len() > MAX_DISKS => Err(format!("{} disks are too many; at most {MAX_DISKS}", disks.len())),
-        Some(size) => Err(format!("{size} GiB is too large; at most {MAX_DISK} GiB for each disk")),
+        Some(size) => Err(format!("{size} GiB is too large; at most {MAX_DISK_SIZE} GiB for each disk")),
         None => Ok(disks),
     }
 }

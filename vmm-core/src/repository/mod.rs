@@ -13,10 +13,10 @@ use uuid::Uuid;
 
 use crate::error::Result;
 use crate::model::{
-    AuditEntry, AuditFilter, AuditId, AuditRecord, DeskId, Disk, DiskId, Image, Job, JobId, JobState, NewJob, NewOs,
-    NewRequest, NewSession, NewUser, Os, OsChange, OsId, OsName, OsVersion, PasswordHash, Plan, PlanHash, Request,
-    RequestId, RequestState, Revision, Seen, Session, SessionId, StepState, Timestamp, TokenHash, User, UserChange,
-    UserId, UserName, Vm, VmChange, VmFilter, VmId, VmName,
+    AuditEntry, AuditFilter, AuditId, AuditRecord, DeskId, Disk, DiskFilter, DiskId, Image, Job, JobId, JobState,
+    NewDisk, NewJob, NewOs, NewRequest, NewSession, NewUser, Os, OsChange, OsId, OsName, OsVersion, PasswordHash, Plan,
+    PlanHash, Request, RequestId, RequestState, Revision, Seen, Session, SessionId, StepState, Timestamp, TokenHash,
+    User, UserChange, UserId, UserName, Vm, VmChange, VmFilter, VmId, VmName,
 };
 
 /// The records of one desk.
@@ -130,8 +130,8 @@ pub trait VmRepository: Send + Sync {
     async fn observe(&self, seen: Vec<Seen>) -> Result<()>;
     /// Changes a machine's record. A responsible person who is not there is not found.
     async fn update(&self, id: VmId, change: VmChange, expect: Option<Revision>, audit: AuditEntry) -> Result<Vm>;
-    /// Enqueues the removal of a machine. A machine with an unfinished job is a conflict, and so is one with the status
-    /// `request`, unless the job that should have made it is stuck.
+    /// Enqueues the removal of a machine. A machine that an unfinished job works on is a conflict, and so is one with
+    /// the status `request`, unless the job that should have made it is stuck.
     async fn start_delete(&self, id: VmId, job: NewJob, expect: Option<Revision>, audit: AuditEntry) -> Result<JobId>;
 }
 
@@ -141,6 +141,20 @@ pub trait VmRepository: Send + Sync {
 pub trait DiskRepository: Send + Sync {
     /// The disks of a machine, the system disk first.
     async fn of_vm(&self, vm: VmId) -> Result<Vec<Disk>>;
+    /// The disk with this id.
+    async fn by_id(&self, id: DiskId) -> Result<Option<Disk>>;
+    /// Disks in order of id.
+    async fn list(&self, filter: &DiskFilter) -> Result<Vec<Disk>>;
+    /// Adds a data disk and enqueues the job `add-disk` with these steps. A machine that does not exist yet, that a job
+    /// works on, or that has as many disks as can be is a conflict, and so is a volume that is taken.
+    async fn add(&self, disk: NewDisk, steps: Vec<&'static str>, audit: AuditEntry) -> Result<(Disk, JobId)>;
+    /// Enqueues the job `grow-disk`, to this size in GiB. One that is not larger is invalid; a machine that a job works
+    /// on is a conflict.
+    async fn grow(&self, id: DiskId, size: u32, steps: Vec<&'static str>, audit: AuditEntry) -> Result<(Disk, JobId)>;
+    /// Enqueues the job `delete-disk`. A system disk, and a machine that a job works on, is a conflict.
+    async fn start_delete(&self, id: DiskId, steps: Vec<&'static str>, audit: AuditEntry) -> Result<JobId>;
+    /// Records which size in GiB a disk has, and that it is not growing.
+    async fn set_size(&self, id: DiskId, size: u32) -> Result<()>;
     /// Records where a disk is, or that it is not any more.
     async fn set_path(&self, id: DiskId, path: Option<String>) -> Result<()>;
 }
@@ -210,6 +224,8 @@ pub trait JobRepository: Send + Sync {
     async fn open(&self) -> Result<Vec<Job>>;
     /// The job of this id.
     async fn by_id(&self, id: JobId) -> Result<Option<Job>>;
+    /// The open job that changes this machine or one of its disks; there is one at most.
+    async fn on_vm(&self, vm: VmId) -> Result<Option<Job>>;
     /// Jobs, newest first; only those of `request` where given; at most `limit`.
     async fn list<'a>(&self, request: Option<&'a RequestId>, limit: u32) -> Result<Vec<Job>>;
     /// Records a step's state and, with the first one, that the job runs.
@@ -219,6 +235,8 @@ pub trait JobRepository: Send + Sync {
     /// Records a job's end, and what follows from it in the same transaction:
     /// - a `create-vm` that is done sets its machine to `on`; one that failed or was cancelled removes the machine's rows;
     /// - a `delete-vm` that is done removes the machine's rows;
+    /// - an `add-disk` that failed or was cancelled, and a `delete-disk` that is done, removes the disk's row;
+    /// - a `grow-disk` that is done gives the disk its new size, and after any end it grows no more;
     /// - the last open job of a request sets the request to `done`, or to `failed` if any of its jobs was not done.
     async fn finish(&self, id: JobId, state: JobState, error: Option<String>) -> Result<()>;
     /// Asks for a job to be cancelled. One that is final is a conflict.

@@ -13,7 +13,10 @@ use crate::attempts::Attempts;
 use crate::config::Settings;
 use crate::error::{Error, Kind, Result};
 use crate::hypervisor::Hypervisor;
-use crate::model::{AuditEntry, AuditId, Job, JobId, Outcome, Request, RequestId, User, UserName, Vm, VmName};
+use crate::model::{
+    AuditEntry, AuditId, Disk, DiskId, Job, JobId, Outcome, Request, RequestId, User, UserId, UserName, Vm, VmId,
+    VmName,
+};
 use crate::password::Passwords;
 use crate::policy::{Action, Actor, Target};
 use crate::remote::RemoteExec;
@@ -73,6 +76,19 @@ impl Lookup<'_> {
 
     pub(crate) async fn vm(&self, name: &VmName) -> Result<Vm> {
         self.repository.vms().by_name(name).await?.ok_or_else(|| Error::not_found(Kind::Vm, name))
+    }
+
+    /// A disk and its machine.
+    pub(crate) async fn disk(&self, id: DiskId) -> Result<(Disk, Vm)> {
+        let missing = || Error::not_found(Kind::Disk, id);
+        let disk = self.repository.disks().by_id(id).await?.ok_or_else(missing)?;
+        let vm = self.repository.vms().by_id(disk.vm).await?.ok_or_else(missing)?;
+        Ok((disk, vm))
+    }
+
+    /// The responsible person of the machine with this id, while it is there.
+    pub(crate) async fn responsible(&self, id: VmId) -> Result<Option<UserId>> {
+        Ok(self.repository.vms().by_id(id).await?.map(|vm| vm.user))
     }
 
     pub(crate) async fn request(&self, id: &RequestId) -> Result<Request> {

@@ -2,6 +2,7 @@
 
 mod audit;
 mod config;
+mod disk;
 mod health;
 mod job;
 mod os;
@@ -29,6 +30,7 @@ pub(crate) type Apis = (
     vm::VmApi,
     vm_ssh::SshApi,
     vm_monitor::MonitorApi,
+    disk::DiskApi,
     audit::AuditApi,
     health::HealthApi,
 );
@@ -44,6 +46,7 @@ pub(crate) fn apis() -> Apis {
         vm::VmApi,
         vm_ssh::SshApi,
         vm_monitor::MonitorApi,
+        disk::DiskApi,
         audit::AuditApi,
         health::HealthApi,
     )
@@ -63,6 +66,8 @@ enum Tag {
     Job,
     /// Machines.
     Vm,
+    /// Disks of machines.
+    Disk,
     /// The record of who did what.
     Audit,
     /// Whether the desk works.

@@ -6,11 +6,11 @@ use chrono::{DateTime, Utc};
 use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{Enum, Object, OpenApi};
-use vmm_core::model::{Disk, GroupName, RequestId, UserName, Vm, VmFilter, VmName, VmStatus};
+use vmm_core::model::{GroupName, RequestId, UserName, Vm, VmFilter, VmName, VmStatus};
 use vmm_core::{Power, VmUpdate};
 
+use super::disk::DiskBody;
 use super::job::StartedJob;
-use super::request_vm_dto::DiskRoleWord;
 use super::{Accepted, Done, Tag, Tagged};
 use crate::auth::Caller;
 use crate::batch::{self, named};
@@ -121,28 +121,7 @@ struct VmWithDisksBody {
     #[oai(flatten)]
     vm: VmBody,
     /// The system disk first.
-    disk: Vec<VmDiskBody>,
-}
-
-/// A disk of a machine.
-#[derive(Debug, Object)]
-#[oai(rename = "VmDisk", skip_serializing_if_is_none)]
-struct VmDiskBody {
-    id: i64,
-    role: DiskRoleWord,
-    /// Its volume in the pool.
-    volume: String,
-    /// In GiB.
-    disk_size: u32,
-    /// Path on the host; absent until it exists.
-    disk_path: Option<String>,
-}
-
-impl From<Disk> for VmDiskBody {
-    fn from(disk: Disk) -> Self {
-        let Disk { id, vm: _, role, volume, disk_size, disk_path } = disk;
-        Self { id: id.0, role: role.into(), volume: volume.to_string(), disk_size, disk_path }
-    }
+    disk: Vec<DiskBody>,
 }
 
 /// What to change of a machine's record. What is absent stays; the machine itself does.
@@ -252,7 +231,7 @@ impl VmApi {
         let login = caller.0;
         let (vm, disks) = login.vmm.vm(&login.actor, &VmName::new(name.0)?).await?;
         let revision = vm.revision;
-        let disk = disks.into_iter().map(VmDiskBody::from).collect();
+        let disk = disks.into_iter().map(|disk| DiskBody::new(disk, None)).collect();
         Ok(Tagged::new(VmWithDisksBody { vm: vm.into(), disk }, revision))
     }
 

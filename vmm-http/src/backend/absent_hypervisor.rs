@@ -27,6 +27,7 @@ absent! {
     host() -> Host;
     import_volume(&VolumeName, &Path) -> Volume;
     create_volume(&NewVolume) -> Volume;
+    resize_volume(&VolumeName, u64) -> Volume;
     write_volume(&VolumeName, &[u8]) -> Volume;
     delete_volume(&VolumeName) -> ();
     volumes() -> Vec<Volume>;

@@ -9,8 +9,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
-use vmm_http::{ConnectionLimits, Limits, Server};
 use vmm_core::model::VmFilter;
+use vmm_http::{ConnectionLimits, Limits, Server};
 use vmm_testkit::fixture::{PASSWORD, TestDesk};
 
 use crate::secrets::capture_log;

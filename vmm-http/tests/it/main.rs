@@ -9,6 +9,9 @@ mod clients;
 mod connection;
 #[cfg(all(feature = "crash-points", feature = "libvirt", feature = "ssh"))]
 mod crash;
+#[cfg(all(feature = "crash-points", feature = "libvirt", feature = "ssh"))]
+mod crash_disk;
+mod disk;
 mod documented_form;
 mod health;
 mod if_match;

@@ -39,6 +39,7 @@ macro_rules! hypervisor_contract {
             creating_a_volume_is_safe_to_repeat
             a_volume_of_another_description_is_a_conflict
             an_overlay_is_at_least_as_large_as_what_it_stands_on
+            a_volume_grows_and_never_shrinks
             deleting_a_volume_is_safe_to_repeat
             volumes_are_listed_in_order_of_name
             importing_is_safe_to_repeat

@@ -164,6 +164,10 @@ impl Hypervisor for FakeHypervisor {
         self.enter("create_volume")?.create(volume)
     }
 
+    async fn resize_volume(&self, name: &VolumeName, capacity: u64) -> Result<Volume> {
+        self.enter("resize_volume")?.resize(name, capacity)
+    }
+
     async fn write_volume(&self, name: &VolumeName, bytes: &[u8]) -> Result<Volume> {
         self.enter("write_volume")?.write(name, bytes)
     }

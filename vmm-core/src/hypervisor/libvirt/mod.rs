@@ -140,6 +140,11 @@ impl Hypervisor for LibvirtHypervisor {
         self.pool("creating a volume", move |_, pool| storage::create(pool, &volume)).await
     }
 
+    async fn resize_volume(&self, name: &VolumeName, capacity: u64) -> Result<Volume> {
+        let name = name.clone();
+        self.pool("resizing a volume", move |session, pool| storage::resize(session, pool, &name, capacity)).await
+    }
+
     async fn write_volume(&self, name: &VolumeName, bytes: &[u8]) -> Result<Volume> {
         let (name, bytes) = (name.clone(), bytes.to_vec());
         self.pool("writing a volume", move |session, pool| {

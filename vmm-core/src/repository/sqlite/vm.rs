@@ -9,8 +9,8 @@ use super::store::Store;
 use super::{disk, job, user};
 use crate::error::{self, Kind};
 use crate::model::{
-    AuditEntry, GroupName, JobId, NewJob, OsId, PlannedVm, RequestId, Revision, Seen, Timestamp, UserId, Vm, VmChange,
-    VmFilter, VmId, VmName, VmStatus,
+    AuditEntry, GroupName, JobId, JobKind, NewJob, OsId, PlannedVm, RequestId, Revision, Seen, Timestamp, UserId, Vm,
+    VmChange, VmFilter, VmId, VmName, VmStatus,
 };
 use crate::repository::VmRepository;
 
@@ -67,7 +67,11 @@ impl VmRepository for Store {
         self.change("starting a removal", audit, move |tx| {
             let vm = required(tx, id)?;
             expected(Kind::Vm, &vm.name, vm.revision, expect)?;
-            refuse_while_made(tx, &vm)?;
+            if vm.status == VmStatus::Request && job::stuck_making(tx, vm.id)?.is_none() {
+                let reason = "it was asked for and does not exist yet; cancel its request instead";
+                return Err(error::Error::conflict(Kind::Vm, &vm.name, reason).into());
+            }
+            refuse_while_changed(tx, &vm)?;
             job::insert(tx, &job)
         })
         .await
@@ -113,7 +117,7 @@ pub(super) fn insert(
         Err(error) => return Err(error),
     }
     let id = VmId(tx.last_insert_rowid());
-    planned.disks.iter().try_for_each(|planned| disk::insert(tx, id, planned))
+    planned.disks.iter().try_for_each(|planned| disk::insert(tx, id, planned).map(drop))
 }
 
 /// Removes the rows of a request's machines that do not exist yet, and thereby frees their names.
@@ -132,13 +136,13 @@ pub(super) fn remove(tx: &Transaction<'_>, id: VmId) -> Result<()> {
     execute(tx, "DELETE FROM vm WHERE id = ?1", [id.0]).map(drop)
 }
 
+pub(super) fn required(connection: &Connection, id: VmId) -> Result<Vm> {
+    by_id(connection, id)?.ok_or_else(|| error::Error::not_found(Kind::Vm, id).into())
+}
+
 fn by_id(connection: &Connection, id: VmId) -> Result<Option<Vm>> {
     let sql = "SELECT vm.*, user.name AS user_name FROM vm JOIN user ON user.id = vm.user WHERE vm.id = ?1";
     first(connection, sql, [id.0], vm)
-}
-
-fn required(connection: &Connection, id: VmId) -> Result<Vm> {
-    by_id(connection, id)?.ok_or_else(|| error::Error::not_found(Kind::Vm, id).into())
 }
 
 fn update(tx: &Transaction<'_>, vm: &Vm, change: VmChange) -> Result<()> {
@@ -194,16 +198,14 @@ fn observe(tx: &Transaction<'_>, seen: &Seen) -> Result<()> {
     Ok(())
 }
 
-fn refuse_while_made(tx: &Transaction<'_>, vm: &Vm) -> Result<()> {
-    let subject = vm.id.to_string();
-    let reason = if vm.status == VmStatus::Request && job::stuck_making(tx, vm.id)?.is_none() {
-        "it was asked for and does not exist yet; cancel its request instead".to_owned()
-    } else if let Some(job) = job::open_on(tx, "delete-vm", &subject)? {
-        format!("job {job} is removing it already")
-    } else if let Some(job) = job::open_on(tx, "create-vm", &subject)? {
-        format!("job {job} is still making it; wait for it or cancel it")
-    } else {
-        return Ok(());
+/// Two jobs never work on one machine at once.
+pub(super) fn refuse_while_changed(tx: &Transaction<'_>, vm: &Vm) -> Result<()> {
+    let Some(job) = job::open_on_vm(tx, vm.id)? else { return Ok(()) };
+    let id = job.id;
+    let reason = match &job.kind {
+        JobKind::DeleteVm(_) => format!("job {id} is removing it already"),
+        JobKind::CreateVm(_) => format!("job {id} is still making it; wait for it or cancel it"),
+        kind => format!("job {id} ({}) works on it; wait for it", kind.word()),
     };
     Err(error::Error::conflict(Kind::Vm, &vm.name, reason).into())
 }

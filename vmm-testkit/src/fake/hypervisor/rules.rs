@@ -38,7 +38,9 @@ impl Turn<'_> {
             if known.spec != *spec && !is_off(known.state) {
                 return taken("it runs and is described otherwise; stop it first");
             }
-            known.spec = spec.clone();
+            if known.spec != *spec {
+                (known.spec, known.statistics) = (spec.clone(), figures(spec));
+            }
             return Ok(());
         }
         if self.state.domains.values().any(|domain| domain.spec.name == spec.name) {
@@ -197,6 +199,16 @@ impl Turn<'_> {
             None => self.put(&new.name, new.capacity, Content::Disk(new.backing.clone())),
         }
         Ok(volume(&new.name, new.capacity))
+    }
+
+    pub(super) fn resize(&mut self, name: &VolumeName, capacity: u64) -> Result<Volume> {
+        let known = self.state.volumes.get_mut(name).ok_or_else(|| Error::not_found(Kind::Volume, name))?;
+        if capacity < known.capacity {
+            let reason = format!("it has {} bytes already; a volume is never made smaller", known.capacity);
+            return Err(Error::conflict(Kind::Volume, name, reason));
+        }
+        known.capacity = capacity;
+        Ok(volume(name, capacity))
     }
 
     pub(super) fn write(&mut self, name: &VolumeName, bytes: &[u8]) -> Result<Volume> {

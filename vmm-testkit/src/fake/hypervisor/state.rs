@@ -67,6 +67,7 @@ impl State {
         host.pool_available = 4 << 40;
         host.subnet = Some(Subnet { gateway: Ipv4Addr::new(192, 0, 2, 1), prefix: 24 });
         host.capabilities.volume_content = true;
+        host.capabilities.volume_resize = true;
         host.capabilities.reservations = true;
         host.capabilities.console = true;
         host.capabilities.statistics = true;

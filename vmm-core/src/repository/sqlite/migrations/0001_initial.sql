@@ -143,16 +143,20 @@ CREATE TABLE disk (
     role TEXT NOT NULL CHECK (role IN ('system', 'data')),
     volume TEXT NOT NULL,
     disk_size INTEGER NOT NULL CHECK (disk_size >= 0),
+    grow_to INTEGER CHECK (grow_to > disk_size),
     disk_path TEXT
 ) STRICT;
 CREATE INDEX disk_vm_id ON disk (vm_id);
 CREATE UNIQUE INDEX disk_volume ON disk (volume);
 
--- `subject` is the id of what the job works on. No reference: the job's log outlives it.
+-- `subject` is the id of what the job works on, and `vm` the machine that it changes. No references: the job's log
+-- outlives them.
 CREATE TABLE job (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
-    kind TEXT NOT NULL CHECK (kind IN ('start-request', 'create-vm', 'delete-vm', 'import-os')),
+    kind TEXT NOT NULL
+        CHECK (kind IN ('start-request', 'create-vm', 'delete-vm', 'import-os', 'add-disk', 'grow-disk', 'delete-disk')),
     subject TEXT NOT NULL,
+    vm INTEGER,
     title TEXT NOT NULL,
     request TEXT REFERENCES request (id),
     state TEXT NOT NULL
@@ -166,8 +170,7 @@ CREATE INDEX job_request ON job (request);
 CREATE INDEX job_open ON job (id) WHERE state IN ('queued', 'running', 'undoing');
 CREATE INDEX job_subject ON job (subject, kind);
 -- Two jobs never work on one machine at once.
-CREATE UNIQUE INDEX job_open_vm ON job (subject)
-    WHERE kind IN ('create-vm', 'delete-vm') AND state IN ('queued', 'running', 'undoing');
+CREATE UNIQUE INDEX job_open_vm ON job (vm) WHERE state IN ('queued', 'running', 'undoing');
 
 CREATE TABLE job_step (
     job INTEGER NOT NULL REFERENCES job (id) ON DELETE CASCADE,
