@@ -1,6 +1,7 @@
 //! The one door: everything that can be done with a desk is a method of [`Vmm`].
 
 mod gate;
+mod seen;
 
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use crate::repository::Repository;
 use crate::secrets::{MasterKey, Secrets};
 
 pub(crate) use gate::Desk;
+use seen::Seen;
 
 /// A desk. Cheap to clone; all clones are the same desk.
 ///
@@ -35,6 +37,7 @@ struct Parts {
     passwords: Passwords,
     settings: Settings,
     work: Notify,
+    seen: Seen,
 }
 
 impl Vmm {
@@ -99,6 +102,7 @@ impl VmmBuilder {
                 passwords: Passwords::default(),
                 settings,
                 work: Notify::new(),
+                seen: Seen::default(),
             }),
         }
     }

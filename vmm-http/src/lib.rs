@@ -7,6 +7,7 @@ mod auth;
 mod batch;
 mod body;
 mod clearable;
+mod cursor;
 mod documented_form;
 mod error;
 mod if_match;

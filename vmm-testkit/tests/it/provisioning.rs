@@ -32,7 +32,7 @@ async fn an_approved_request_becomes_machines_that_run_and_can_be_worked_on() {
     let results = desk.vmm.ssh(&desk.user, &vms[0].name, vec![(login, Command::new("uptime"))]).await.expect("answers");
     assert_eq!(results[0].as_ref().expect("an output").stdout.text(), "up 1 minute\n");
 
-    let monitor = desk.vmm.monitor(&desk.user, &vms[0].name, None).await.expect("figures");
+    let monitor = desk.vmm.monitor(&desk.user, &vms[0].name).await.expect("figures");
     assert_eq!(monitor.state, Some(DomainState::Running));
     assert!(monitor.addresses.contains(&vms[0].ip.expect("an address")));
 }
@@ -241,6 +241,6 @@ async fn only_the_responsible_person_and_admins_switch_a_machine_or_see_its_logi
     let bob = vmm_core::Actor::from(&desk.vmm.create_user(&desk.admin, draft).await.expect("an account"));
     let refused = desk.vmm.power(&bob, &vms[0].name, Power::Stop).await;
     assert!(matches!(refused, Err(Error::Forbidden { .. })), "{refused:?}");
-    let refused = desk.vmm.vm_login(&bob, &vms[0].name, None).await;
+    let refused = desk.vmm.vm_login(&bob, &vms[0].name).await;
     assert!(matches!(refused, Err(Error::Forbidden { .. })), "{refused:?}");
 }
