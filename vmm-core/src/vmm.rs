@@ -1,6 +1,7 @@
 //! The one door: everything that can be done with a desk is a method of [`Vmm`].
 
 mod gate;
+mod seen;
 
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ use crate::repository::Repository;
 use crate::secrets::{MasterKey, Secrets};
 
 pub(crate) use gate::Desk;
+use seen::Seen;
 
 /// A desk. Cheap to clone; all clones are the same desk.
 ///
@@ -37,6 +39,7 @@ struct Parts {
     attempts: Attempts,
     settings: Settings,
     work: Notify,
+    seen: Seen,
 }
 
 impl Vmm {
@@ -102,6 +105,7 @@ impl VmmBuilder {
                 attempts: Attempts::default(),
                 settings,
                 work: Notify::new(),
+                seen: Seen::default(),
             }),
         }
     }

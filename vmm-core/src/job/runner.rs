@@ -175,6 +175,7 @@ impl Runner {
         self.point("finish", "begun").await;
         info!(job = %self.job.id, kind = self.job.kind.word(), title = %self.job.title, %state, "a job ended");
         self.desk.repository().jobs().finish(self.job.id, state, error).await?;
+        self.desk.forget_seen();
         self.point("finish", "recorded").await;
         Ok(())
     }

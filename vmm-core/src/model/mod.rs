@@ -9,6 +9,7 @@ mod host_key;
 mod job;
 mod name;
 mod os;
+mod page;
 mod plan;
 mod request;
 mod revision;
@@ -25,14 +26,18 @@ pub(crate) use disk::{MAX_DISK_SIZE, MAX_DISKS};
 pub use host_key::HostKey;
 pub use job::{Job, JobId, JobKind, JobState, JobStep, NewJob, StepState};
 pub(crate) use name::shortened;
-pub use name::{GroupName, Hostname, LoginName, OsName, OsVersion, RequestId, UserName, VmName, VolumeName};
-pub use os::{Image, NewOs, Os, OsChange, OsId};
+pub use name::{
+    GroupName, Hostname, LoginName, NamePrefix, OsName, OsVersion, RequestId, UserName, VmName, VolumeName,
+};
+pub use os::{Image, NewOs, Os, OsChange, OsFilter, OsId};
+pub use page::Page;
+pub(crate) use page::one_more;
 pub use plan::{Plan, PlanHash, PlannedDisk, PlannedVm};
-pub use request::{NewRequest, Request, RequestState};
+pub use request::{NewRequest, Request, RequestFilter, RequestState};
 pub use revision::Revision;
 pub use session::{NewSession, Session, SessionId, TokenHash};
-pub use user::{NewUser, PasswordHash, Role, User, UserChange, UserId};
-pub use vm::{Seen, Vm, VmChange, VmFilter, VmId, VmStatus};
+pub use user::{NewUser, PasswordHash, Role, User, UserChange, UserFilter, UserId};
+pub use vm::{Seen, SeenStates, Vm, VmChange, VmFilter, VmId, VmStatus};
 
 /// A moment in UTC.
 pub type Timestamp = chrono::DateTime<chrono::Utc>;

@@ -69,6 +69,13 @@ name!(
     /// An account's name.
     UserName, "name", word
 );
+impl UserName {
+    /// Whether it is the same account's: names of accounts have no case.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.0.eq_ignore_ascii_case(&other.0)
+    }
+}
+
 name!(
     /// A catalog entry's name, like `debian`.
     OsName, "os", word
@@ -88,6 +95,10 @@ name!(
 name!(
     /// A volume's name in a pool. It is a file name, so it holds no slash and does not begin with a dot or a dash.
     VolumeName, "volume", word
+);
+name!(
+    /// How names of accounts or machines begin.
+    NamePrefix, "name_prefix", part
 );
 
 fn label(text: &str) -> Result<(), &'static str> {
@@ -118,6 +129,13 @@ fn word(text: &str) -> Result<(), &'static str> {
     } else {
         Err("must be 1 to 128 letters, digits, dots, dashes and underscores, and begin with a letter or digit")
     }
+}
+
+fn part(text: &str) -> Result<(), &'static str> {
+    if text.is_empty() || word(&format!("a{text}")).is_err() || text.len() > 128 {
+        return Err("must be 1 to 128 letters, digits, dots, dashes and underscores");
+    }
+    Ok(())
 }
 
 fn login(text: &str) -> Result<(), &'static str> {

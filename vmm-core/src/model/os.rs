@@ -41,6 +41,17 @@ pub struct OsChange {
     pub login: Option<LoginName>,
 }
 
+/// Which catalog entries to list, in order of name and version. `Default` lists all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OsFilter {
+    /// Only those of this name.
+    pub name: Option<OsName>,
+    /// Only those behind this one.
+    pub after: Option<(OsName, OsVersion)>,
+    /// At most so many; `None` is all.
+    pub limit: Option<u32>,
+}
+
 /// An image in the pool, read-only, below the system disks of machines.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Image {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Revision, Timestamp, UserName, row_id, words};
+use super::{NamePrefix, Revision, Timestamp, UserName, row_id, words};
 
 row_id!(
     /// Names an account.
@@ -64,6 +64,21 @@ pub struct UserChange {
     pub role: Option<Role>,
     /// Whether it is disabled from now on.
     pub disabled: Option<bool>,
+}
+
+/// Which accounts to list, in order of name. `Default` lists all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UserFilter {
+    /// Only those with this role.
+    pub role: Option<Role>,
+    /// Only those that are disabled, or only those that are not.
+    pub disabled: Option<bool>,
+    /// Only those whose names begin so, without regard to case.
+    pub name_prefix: Option<NamePrefix>,
+    /// Only those behind this one.
+    pub after: Option<UserName>,
+    /// At most so many; `None` is all.
+    pub limit: Option<u32>,
 }
 
 /// An argon2id hash as a PHC string. `Debug` does not show it.

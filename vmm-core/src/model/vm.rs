@@ -1,12 +1,13 @@
 //! Machines.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 use uuid::Uuid;
 
 use super::{
-    GroupName, HostKey, Hostname, LoginName, MacAddress, OsId, RequestId, Revision, Timestamp, UserId, VmName, row_id,
-    words,
+    GroupName, HostKey, Hostname, LoginName, MacAddress, NamePrefix, OsId, RequestId, Revision, Timestamp, UserId,
+    UserName, VmName, row_id, words,
 };
 
 row_id!(
@@ -34,7 +35,7 @@ pub struct Vm {
     /// The requester or responsible person: whom to ask. Does not decide who may connect.
     pub user: UserId,
     /// That person's name.
-    pub user_name: super::UserName,
+    pub user_name: UserName,
     /// Its group.
     pub group_name: Option<GroupName>,
     /// Its name, unique.
@@ -100,18 +101,25 @@ pub struct VmChange {
     pub description: Option<String>,
 }
 
-/// Which machines to list. `Default` lists all.
+/// What was seen of the machines on the host at one moment, by the hypervisor's id. What is not in it is off.
+pub type SeenStates = HashMap<Uuid, VmStatus>;
+
+/// Which machines to list, in order of id. `Default` lists all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct VmFilter {
     /// Only those of this responsible person.
-    pub user: Option<UserId>,
+    pub user: Option<UserName>,
     /// Only those of this group.
     pub group_name: Option<GroupName>,
     /// Only those with this status.
     pub status: Option<VmStatus>,
     /// Only those of this request.
     pub request: Option<RequestId>,
-    /// Only those behind this one in order of id.
+    /// Only those made from this catalog entry.
+    pub os: Option<OsId>,
+    /// Only those whose names begin so.
+    pub name_prefix: Option<NamePrefix>,
+    /// Only those behind this one.
     pub after: Option<VmId>,
     /// At most so many; `None` is all.
     pub limit: Option<u32>,

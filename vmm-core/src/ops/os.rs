@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::error::{Error, Kind, Result};
 use crate::job;
-use crate::model::{JobId, JobKind, NewOs, Os, OsChange, OsId, Revision};
+use crate::model::{JobId, JobKind, NewOs, Os, OsChange, OsFilter, OsId, OsName, OsVersion, Page, Revision, one_more};
 use crate::policy::{Action, Actor, Target};
 use crate::vmm::Vmm;
 
@@ -32,12 +32,15 @@ impl Vmm {
         .await
     }
 
-    /// Every catalog entry, in order of name and version.
+    /// Catalog entries, in order of name and version.
     ///
     /// # Errors
     /// `Unauthenticated` for nobody.
-    pub async fn oses(&self, actor: &Actor) -> Result<Vec<Os>> {
-        self.read(actor, Action::OsRead, &Target::none())?.repository().oses().list().await
+    pub async fn oses(&self, actor: &Actor, filter: &OsFilter) -> Result<Page<Os, (OsName, OsVersion)>> {
+        let desk = self.read(actor, Action::OsRead, &Target::none())?;
+        let asked = OsFilter { limit: one_more(filter.limit), ..filter.clone() };
+        let oses = desk.repository().oses().list(&asked).await?;
+        Ok(Page::cut(oses, filter.limit, |os| (os.name.clone(), os.version.clone())))
     }
 
     /// One catalog entry.

@@ -3,7 +3,8 @@
 use crate::error::{Error, Kind, Result};
 use crate::job;
 use crate::model::{
-    JobKind, NewJob, NewRequest, Plan, PlanHash, Request, RequestId, RequestState, UserId, UserName, VmFilter,
+    JobKind, NewJob, NewRequest, OsFilter, Page, Plan, PlanHash, Request, RequestFilter, RequestId, RequestState,
+    UserId, UserName, VmFilter, one_more,
 };
 use crate::planning::Planner;
 use crate::policy::{Action, Actor, Target};
@@ -70,13 +71,20 @@ impl Vmm {
     ///
     /// # Errors
     /// `Unauthenticated` for nobody.
-    pub async fn requests(&self, actor: &Actor, state: Option<RequestState>) -> Result<Vec<Request>> {
-        let all = self.allows(actor, Action::RequestRead, &Target::none());
-        let (of, target) = match actor.user_id() {
-            Some(id) if !all => (Some(id), Target::of(id, "")),
-            _ => (None, Target::none()),
-        };
-        self.read(actor, Action::RequestRead, &target)?.repository().requests().list(of, state).await
+    pub async fn requests(&self, actor: &Actor, filter: &RequestFilter) -> Result<Page<Request, RequestId>> {
+        let mut asked = RequestFilter { limit: one_more(filter.limit), ..filter.clone() };
+        let mut target = Target::none();
+        if let Actor::User { id, name, .. } = actor
+            && !self.allows(actor, Action::RequestRead, &target)
+        {
+            target = Target::of(*id, "");
+            let another = asked.requester.replace(name.clone()).filter(|asked| !asked.is_same(name));
+            if another.is_some() {
+                asked.limit = Some(0);
+            }
+        }
+        let requests = self.read(actor, Action::RequestRead, &target)?.repository().requests().list(&asked).await?;
+        Ok(Page::cut(requests, filter.limit, |request| request.id.clone()))
     }
 
     /// One request.
@@ -173,6 +181,7 @@ pub(crate) async fn plan(desk: &Desk, id: &RequestId, spec: &str) -> Result<Plan
     let host = desk.hypervisor().host().await?;
     let reservations =
         if host.capabilities.reservations { desk.hypervisor().reservations().await? } else { Vec::new() };
-    let (oses, vms) = (repository.oses().list().await?, repository.vms().list(&VmFilter::default()).await?);
+    let (oses, vms) =
+        (repository.oses().list(&OsFilter::default()).await?, repository.vms().list(&VmFilter::default()).await?);
     Planner::new(repository.desk(), desk.secrets(), id, &host, &reservations, &oses, &vms).plan(id, spec)
 }

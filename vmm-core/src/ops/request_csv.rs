@@ -5,7 +5,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::error::Result;
-use crate::model::{PlannedVm, Request, RequestId, Vm, VmFilter};
+use crate::model::{OsFilter, PlannedVm, Request, RequestId, Vm, VmFilter};
 use crate::planning::{sheet, template};
 use crate::policy::{Action, Actor, Target};
 use crate::vmm::Vmm;
@@ -19,7 +19,7 @@ impl Vmm {
     /// `Unauthenticated` for nobody.
     pub async fn request_template(&self, actor: &Actor) -> Result<String> {
         let desk = self.read(actor, Action::OsRead, &Target::none())?;
-        let oses = desk.repository().oses().list().await?;
+        let oses = desk.repository().oses().list(&OsFilter::default()).await?;
         let vms = desk.repository().vms().list(&VmFilter::default()).await?;
         let mut taken: HashSet<String> = vms.iter().map(|vm| vm.name.to_string()).collect();
         // A host that does not answer has no say in a mere example.

@@ -3,7 +3,7 @@
 use secrecy::SecretString;
 
 use crate::error::{Error, Result};
-use crate::model::{NewUser, Revision, Role, User, UserChange, UserName};
+use crate::model::{NewUser, Page, Revision, Role, User, UserChange, UserFilter, UserName, one_more};
 use crate::policy::{Action, Actor, Target};
 use crate::vmm::Vmm;
 
@@ -52,12 +52,15 @@ impl Vmm {
         .await
     }
 
-    /// Every account, in order of name.
+    /// Accounts, in order of name.
     ///
     /// # Errors
     /// `Forbidden` for anyone but an admin.
-    pub async fn users(&self, actor: &Actor) -> Result<Vec<User>> {
-        self.read(actor, Action::UserRead, &Target::none())?.repository().users().list().await
+    pub async fn users(&self, actor: &Actor, filter: &UserFilter) -> Result<Page<User, UserName>> {
+        let desk = self.read(actor, Action::UserRead, &Target::none())?;
+        let asked = UserFilter { limit: one_more(filter.limit), ..filter.clone() };
+        let users = desk.repository().users().list(&asked).await?;
+        Ok(Page::cut(users, filter.limit, |user| user.name.clone()))
     }
 
     /// One account.

@@ -1,17 +1,15 @@
 //! Machines.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 
 use secrecy::SecretString;
-use uuid::Uuid;
 
 use crate::error::{Error, Kind, Result};
 use crate::hypervisor::{Domain, DomainState};
 use crate::job;
 use crate::model::{
-    Disk, GroupName, JobId, JobKind, LoginName, NewJob, Revision, Seen, UserName, Vm, VmChange, VmFilter, VmName,
-    VmStatus,
+    Disk, GroupName, JobId, JobKind, LoginName, NewJob, Page, Revision, Seen, UserName, Vm, VmChange, VmFilter, VmId,
+    VmName, VmStatus, one_more,
 };
 use crate::policy::{Action, Actor, Target};
 use crate::vmm::Vmm;
@@ -52,31 +50,31 @@ pub struct VmUpdate {
 }
 
 impl Vmm {
-    /// Machines in order of id, with their state of this moment: one bulk call to the host, however many they are.
-    /// If the host does not answer, the status is as last seen.
+    /// Machines in order of id, with their state of this second: one call to the host serves all who ask, however many
+    /// machines there are. If the host does not answer, the status is as last seen.
     ///
     /// # Errors
     /// `Unauthenticated` for nobody.
-    pub async fn vms(&self, actor: &Actor, filter: &VmFilter) -> Result<Vec<Vm>> {
+    pub async fn vms(&self, actor: &Actor, filter: &VmFilter) -> Result<Page<Vm, VmId>> {
         let desk = self.read(actor, Action::VmRead, &Target::none())?;
-        let mut vms = desk.repository().vms().list(filter).await?;
-        if let Ok(domains) = desk.hypervisor().domains().await {
-            let domains: HashMap<Uuid, Domain> = domains.into_iter().map(|domain| (domain.uuid, domain)).collect();
-            for vm in vms.iter_mut().filter(|vm| vm.status != VmStatus::Request) {
-                vm.status = status(domains.get(&vm.uuid).map(|domain| domain.state));
-            }
-            vms.retain(|vm| filter.status.is_none_or(|status| vm.status == status));
-        }
-        Ok(vms)
+        let asked = VmFilter { limit: one_more(filter.limit), ..filter.clone() };
+        let vms = match desk.seen().await {
+            Some(seen) => desk.repository().vms().list_seen(&asked, seen).await?,
+            None => desk.repository().vms().list(&asked).await?,
+        };
+        Ok(Page::cut(vms, filter.limit, |vm| vm.id))
     }
 
-    /// One machine and its disks.
+    /// One machine, with its state of this second, and its disks.
     ///
     /// # Errors
     /// `NotFound` if there is none of this name.
     pub async fn vm(&self, actor: &Actor, name: &VmName) -> Result<(Vm, Vec<Disk>)> {
-        let vm = self.lookup(actor)?.vm(name).await?;
+        let mut vm = self.lookup(actor)?.vm(name).await?;
         let desk = self.read(actor, Action::VmRead, &Target::from(&vm))?;
+        if let (Some(seen), VmStatus::On | VmStatus::Off) = (desk.seen().await, vm.status) {
+            vm.status = seen.get(&vm.uuid).copied().unwrap_or(VmStatus::Off);
+        }
         let disks = desk.repository().disks().of_vm(vm.id).await?;
         Ok((vm, disks))
     }
@@ -148,6 +146,7 @@ impl Vmm {
                 Power::Stop => desk.hypervisor().stop(vm.uuid).await?,
                 Power::Reboot => desk.hypervisor().reboot(vm.uuid).await?,
             }
+            desk.forget_seen();
             if let Some(domain) = desk.hypervisor().domain(vm.uuid).await? {
                 desk.repository().vms().observe(vec![seen(&domain, None)]).await?;
             }

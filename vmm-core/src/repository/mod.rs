@@ -6,6 +6,7 @@
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -14,9 +15,10 @@ use uuid::Uuid;
 use crate::error::Result;
 use crate::model::{
     AuditEntry, AuditFilter, AuditId, AuditRecord, DeskId, Disk, DiskFilter, DiskId, Image, Job, JobId, JobState,
-    NewDisk, NewJob, NewOs, NewRequest, NewSession, NewUser, Os, OsChange, OsId, OsName, OsVersion, PasswordHash, Plan,
-    PlanHash, Request, RequestId, RequestState, Revision, Seen, Session, SessionId, StepState, Timestamp, TokenHash,
-    User, UserChange, UserId, UserName, Vm, VmChange, VmFilter, VmId, VmName,
+    NewDisk, NewJob, NewOs, NewRequest, NewSession, NewUser, Os, OsChange, OsFilter, OsId, OsName, OsVersion,
+    PasswordHash, Plan, PlanHash, Request, RequestFilter, RequestId, RequestState, Revision, Seen, SeenStates, Session,
+    SessionId, StepState, Timestamp, TokenHash, User, UserChange, UserFilter, UserId, UserName, Vm, VmChange, VmFilter,
+    VmId, VmName,
 };
 
 /// The records of one desk.
@@ -61,8 +63,8 @@ pub trait UserRepository: Send + Sync {
     async fn by_id(&self, id: UserId) -> Result<Option<User>>;
     /// The account of this name, without regard to case.
     async fn by_name(&self, name: &UserName) -> Result<Option<User>>;
-    /// Every account, in order of name.
-    async fn list(&self) -> Result<Vec<User>>;
+    /// Accounts, in order of name without regard to case.
+    async fn list(&self, filter: &UserFilter) -> Result<Vec<User>>;
     /// The hash of an account's password.
     async fn password(&self, id: UserId) -> Result<Option<PasswordHash>>;
     /// Changes an account. Another role, another password, and being disabled or enabled end its sessions. A name or
@@ -102,8 +104,8 @@ pub trait OsRepository: Send + Sync {
     async fn by_id(&self, id: OsId) -> Result<Option<Os>>;
     /// Every entry of this name; with a version at most one. In order of creation.
     async fn find<'a>(&self, name: &OsName, version: Option<&'a OsVersion>) -> Result<Vec<Os>>;
-    /// Every entry, in order of name and version.
-    async fn list(&self) -> Result<Vec<Os>>;
+    /// Entries, in order of name and version.
+    async fn list(&self, filter: &OsFilter) -> Result<Vec<Os>>;
     /// Records the imported image.
     async fn set_image(&self, id: OsId, image: Image) -> Result<()>;
     /// Changes an entry.
@@ -120,8 +122,11 @@ pub trait VmRepository: Send + Sync {
     async fn by_id(&self, id: VmId) -> Result<Option<Vm>>;
     /// The machine of this name.
     async fn by_name(&self, name: &VmName) -> Result<Option<Vm>>;
-    /// Machines in order of id.
+    /// Machines in order of id, with the status as it is recorded.
     async fn list(&self, filter: &VmFilter) -> Result<Vec<Vm>>;
+    /// The same with the status as it was seen on the host, which the filter is then about. A machine with the status
+    /// `request` keeps it.
+    async fn list_seen(&self, filter: &VmFilter, seen: Arc<SeenStates>) -> Result<Vec<Vm>>;
     /// Records what was seen of machines, by the hypervisor's id: status, and the address where it is known and not
     /// fixed by the request. A machine with the status `request` keeps it; unknown ids are left alone.
     ///
@@ -180,8 +185,8 @@ pub trait RequestRepository: Send + Sync {
     async fn submit(&self, request: NewRequest, audit: AuditEntry) -> Result<Submitted>;
     /// The request of this id.
     async fn by_id(&self, id: &RequestId) -> Result<Option<Request>>;
-    /// Requests, newest first; only those of `requester` or in `state` where given.
-    async fn list(&self, requester: Option<UserId>, state: Option<RequestState>) -> Result<Vec<Request>>;
+    /// Requests, newest first.
+    async fn list(&self, filter: &RequestFilter) -> Result<Vec<Request>>;
     /// `pending` → `approved`, if the plan's hash is this one, and enqueues `job`. Another hash, another state, or a
     /// racer that came first is a conflict whose reason says which.
     async fn approve(

@@ -14,8 +14,8 @@ use crate::config::Settings;
 use crate::error::{Error, Kind, Result};
 use crate::hypervisor::Hypervisor;
 use crate::model::{
-    AuditEntry, AuditId, Disk, DiskId, Job, JobId, Outcome, Request, RequestId, User, UserId, UserName, Vm, VmId,
-    VmName,
+    AuditEntry, AuditId, Disk, DiskId, Job, JobId, Outcome, Request, RequestId, SeenStates, User, UserId, UserName, Vm,
+    VmId, VmName,
 };
 use crate::password::Passwords;
 use crate::policy::{Action, Actor, Target};
@@ -56,6 +56,16 @@ impl Desk {
 
     pub(crate) fn settings(&self) -> &Settings {
         &self.parts.settings
+    }
+
+    /// How the machines are on the host, at most about a second ago; `None` if the host does not say.
+    pub(crate) async fn seen(&self) -> Option<Arc<SeenStates>> {
+        self.parts.seen.states(self.hypervisor()).await
+    }
+
+    /// To call after something was done to a machine, so that nobody is told how it was before.
+    pub(crate) fn forget_seen(&self) {
+        self.parts.seen.forget();
     }
 
     /// Woken when there is a job to do.

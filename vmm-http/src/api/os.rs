@@ -4,12 +4,13 @@ use chrono::{DateTime, Utc};
 use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi};
-use vmm_core::model::{JobId, LoginName, NewOs, Os, OsChange, OsId, OsName, OsVersion};
+use vmm_core::model::{JobId, LoginName, NewOs, Os, OsChange, OsFilter, OsId, OsName, OsVersion};
 
 use super::{Done, Tag, Tagged};
 use crate::auth::Caller;
 use crate::batch;
 use crate::body::Body;
+use crate::cursor;
 use crate::error::Failure;
 use crate::if_match::IfMatch;
 
@@ -138,9 +139,11 @@ impl OsBody {
 
 /// Catalog entries.
 #[derive(Debug, Object)]
-#[oai(rename = "Oses")]
+#[oai(rename = "Oses", skip_serializing_if_is_none)]
 struct OsesBody {
     os: Vec<OsBody>,
+    /// The cursor of the next page; absent on the last one.
+    next: Option<String>,
 }
 
 #[OpenApi(tag = "Tag::Os")]
@@ -152,15 +155,35 @@ impl OsApi {
         let entries = batch::read("os", body.0.os, NewOs::try_from)?;
         let create = |os| login.vmm.create_os(&login.actor, os);
         let created = batch::in_order("os", entries, create).await?;
-        Ok(Json(OsesBody { os: created.into_iter().map(|(os, job)| OsBody::new(os, job)).collect() }))
+        Ok(Json(OsesBody { os: created.into_iter().map(|(os, job)| OsBody::new(os, job)).collect(), next: None }))
     }
 
     /// List the catalog in order of name and version.
     #[oai(path = "/db/os", method = "get", operation_id = "listOses")]
-    async fn list(&self, caller: Caller) -> Result<Json<OsesBody>, Failure> {
+    async fn list(
+        &self,
+        caller: Caller,
+        /// Only those of this name.
+        name: Query<Option<String>>,
+        /// Goes on behind a page: the `next` of its answer.
+        #[oai(validator(max_length = 512))]
+        after: Query<Option<String>>,
+        /// At most so many; 100 if absent.
+        #[oai(validator(minimum(value = "1"), maximum(value = "1000")))]
+        limit: Query<Option<u32>>,
+    ) -> Result<Json<OsesBody>, Failure> {
         let login = caller.0;
-        let oses = login.vmm.oses(&login.actor).await?;
-        Ok(Json(OsesBody { os: oses.into_iter().map(|os| OsBody::new(os, None)).collect() }))
+        let filter = OsFilter {
+            name: batch::named("name", name.0.map(OsName::new).transpose())?,
+            after: cursor::read("os", after.0, |key| {
+                let (name, version) = key.split_once(':')?;
+                Some((name.parse().ok()?, version.parse().ok()?))
+            })?,
+            limit: Some(limit.0.unwrap_or(cursor::DEFAULT_LIMIT)),
+        };
+        let page = login.vmm.oses(&login.actor, &filter).await?;
+        let next = page.next.as_ref().map(|(name, version)| cursor::write("os", format_args!("{name}:{version}")));
+        Ok(Json(OsesBody { os: page.into_iter().map(|os| OsBody::new(os, None)).collect(), next }))
     }
 
     /// Look at a catalog entry.
@@ -188,7 +211,7 @@ impl OsApi {
         let oses = batch::in_order("os", changes, |(id, change)| async move {
             login.vmm.update_os(&login.actor, id, change, expect).await
         });
-        Ok(Json(OsesBody { os: oses.await?.into_iter().map(|os| OsBody::new(os, None)).collect() }))
+        Ok(Json(OsesBody { os: oses.await?.into_iter().map(|os| OsBody::new(os, None)).collect(), next: None }))
     }
 
     /// Delete a catalog entry that no machine is made from. Admins only.

@@ -4,7 +4,7 @@ use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::{Json, PlainText};
 use poem_openapi::{ApiResponse, OpenApi};
 use vmm_core::RequestDraft;
-use vmm_core::model::RequestId;
+use vmm_core::model::{RequestFilter, RequestId, UserName};
 
 use super::Tag;
 use super::job::JobsBody;
@@ -15,6 +15,7 @@ use super::request_vm_dto::{
 use crate::auth::Caller;
 use crate::batch;
 use crate::body::Body;
+use crate::cursor;
 use crate::error::Failure;
 
 pub(crate) struct RequestApi;
@@ -50,10 +51,25 @@ impl RequestApi {
         caller: Caller,
         /// Only those in this state.
         state: Query<Option<RequestStateWord>>,
+        /// Only those of this person.
+        requester: Query<Option<String>>,
+        /// Goes on behind a page: the `next` of its answer.
+        #[oai(validator(max_length = 512))]
+        after: Query<Option<String>>,
+        /// At most so many; 100 if absent.
+        #[oai(validator(minimum(value = "1"), maximum(value = "1000")))]
+        limit: Query<Option<u32>>,
     ) -> Result<Json<RequestsBody>, Failure> {
         let login = caller.0;
-        let requests = login.vmm.requests(&login.actor, state.0.map(Into::into)).await?;
-        Ok(Json(RequestsBody { request_vm: requests.iter().map(RequestSummary::from).collect() }))
+        let filter = RequestFilter {
+            requester: batch::named("requester", requester.0.map(UserName::new).transpose())?,
+            state: state.0.map(Into::into),
+            after: cursor::read("request-vm", after.0, |key| key.parse().ok())?,
+            limit: Some(limit.0.unwrap_or(cursor::DEFAULT_LIMIT)),
+        };
+        let page = login.vmm.requests(&login.actor, &filter).await?;
+        let next = page.next.as_ref().map(|key| cursor::write("request-vm", key));
+        Ok(Json(RequestsBody { request_vm: page.iter().map(RequestSummary::from).collect(), next }))
     }
 
     /// Get a CSV to begin a request with: every column, and an example row.

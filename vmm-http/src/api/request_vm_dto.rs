@@ -125,10 +125,12 @@ impl From<&Request> for RequestSummary {
 
 /// Requests, newest first.
 #[derive(Debug, Object)]
-#[oai(rename = "Requests")]
+#[oai(rename = "Requests", skip_serializing_if_is_none)]
 pub(super) struct RequestsBody {
     #[oai(rename = "request-vm")]
     pub(super) request_vm: Vec<RequestSummary>,
+    /// The cursor of the next page; absent on the last one.
+    pub(super) next: Option<String>,
 }
 
 /// A request with its plan.

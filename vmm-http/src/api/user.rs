@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{Enum, Object, OpenApi};
-use vmm_core::model::{Role, User, UserName};
+use vmm_core::model::{NamePrefix, Role, User, UserFilter, UserName};
 use vmm_core::{UserDraft, UserUpdate};
 
 use super::{Done, Tag, Tagged};
@@ -12,6 +12,7 @@ use crate::auth::Caller;
 use crate::batch;
 use crate::body::Body;
 use crate::clearable::Clearable;
+use crate::cursor;
 use crate::error::Failure;
 use crate::if_match::IfMatch;
 use crate::secret::Secret;
@@ -148,9 +149,11 @@ impl From<User> for UserBody {
 
 /// Accounts.
 #[derive(Debug, Object)]
-#[oai(rename = "Users")]
+#[oai(rename = "Users", skip_serializing_if_is_none)]
 struct UsersBody {
     user: Vec<UserBody>,
+    /// The cursor of the next page; absent on the last one.
+    next: Option<String>,
 }
 
 #[OpenApi(tag = "Tag::User")]
@@ -162,15 +165,39 @@ impl UserApi {
         let drafts = batch::read("user", body.0.user, UserDraft::try_from)?;
         let create = |draft| login.vmm.create_user(&login.actor, draft);
         let users = batch::in_order("user", drafts, create).await?;
-        Ok(Json(UsersBody { user: users.into_iter().map(UserBody::from).collect() }))
+        Ok(Json(UsersBody { user: users.into_iter().map(UserBody::from).collect(), next: None }))
     }
 
     /// List accounts in order of name. Admins only.
     #[oai(path = "/db/user", method = "get", operation_id = "listUsers")]
-    async fn list(&self, caller: Caller) -> Result<Json<UsersBody>, Failure> {
+    async fn list(
+        &self,
+        caller: Caller,
+        /// Only those with this role.
+        role: Query<Option<RoleWord>>,
+        /// Only those that are disabled, or only those that are not.
+        disabled: Query<Option<bool>>,
+        /// Only those whose names begin so, without regard to case.
+        #[oai(validator(max_length = 128))]
+        name_prefix: Query<Option<String>>,
+        /// Goes on behind a page: the `next` of its answer.
+        #[oai(validator(max_length = 512))]
+        after: Query<Option<String>>,
+        /// At most so many; 100 if absent.
+        #[oai(validator(minimum(value = "1"), maximum(value = "1000")))]
+        limit: Query<Option<u32>>,
+    ) -> Result<Json<UsersBody>, Failure> {
         let login = caller.0;
-        let users = login.vmm.users(&login.actor).await?;
-        Ok(Json(UsersBody { user: users.into_iter().map(UserBody::from).collect() }))
+        let filter = UserFilter {
+            role: role.0.map(Into::into),
+            disabled: disabled.0,
+            name_prefix: name_prefix.0.map(NamePrefix::new).transpose()?,
+            after: cursor::read("user", after.0, |key| key.parse().ok())?,
+            limit: Some(limit.0.unwrap_or(cursor::DEFAULT_LIMIT)),
+        };
+        let page = login.vmm.users(&login.actor, &filter).await?;
+        let next = page.next.as_ref().map(|key| cursor::write("user", key));
+        Ok(Json(UsersBody { user: page.into_iter().map(UserBody::from).collect(), next }))
     }
 
     /// Look at an account. Admins only.
@@ -199,7 +226,7 @@ impl UserApi {
         let users = batch::in_order("user", changes, |(name, update)| async move {
             login.vmm.update_user(&login.actor, &name, update, expect).await
         });
-        Ok(Json(UsersBody { user: users.await?.into_iter().map(UserBody::from).collect() }))
+        Ok(Json(UsersBody { user: users.await?.into_iter().map(UserBody::from).collect(), next: None }))
     }
 
     /// Delete an account that no machine and no request names. Admins only.

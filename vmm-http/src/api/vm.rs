@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{Enum, Object, OpenApi};
-use vmm_core::model::{GroupName, RequestId, UserName, Vm, VmFilter, VmName, VmStatus};
+use vmm_core::model::{GroupName, NamePrefix, OsId, RequestId, UserName, Vm, VmFilter, VmId, VmName, VmStatus};
 use vmm_core::{Power, VmUpdate};
 
 use super::disk::DiskBody;
@@ -16,6 +16,7 @@ use crate::auth::Caller;
 use crate::batch::{self, named};
 use crate::body::Body;
 use crate::clearable::Clearable;
+use crate::cursor;
 use crate::error::Failure;
 use crate::if_match::IfMatch;
 use crate::secret::Secret;
@@ -109,9 +110,11 @@ impl From<Vm> for VmBody {
 
 /// Machines in order of id.
 #[derive(Debug, Object)]
-#[oai(rename = "Vms")]
+#[oai(rename = "Vms", skip_serializing_if_is_none)]
 struct VmsBody {
     vm: Vec<VmBody>,
+    /// The cursor of the next page; absent on the last one.
+    next: Option<String>,
 }
 
 /// A machine with its disks.
@@ -211,18 +214,32 @@ impl VmApi {
         status: Query<Option<VmStatusWord>>,
         /// Only those of this request.
         request: Query<Option<String>>,
+        /// Only those made from the catalog entry with this id.
+        os: Query<Option<i64>>,
+        /// Only those whose names begin so.
+        #[oai(validator(max_length = 128))]
+        name_prefix: Query<Option<String>>,
+        /// Goes on behind a page: the `next` of its answer.
+        #[oai(validator(max_length = 512))]
+        after: Query<Option<String>>,
+        /// At most so many; 100 if absent.
+        #[oai(validator(minimum(value = "1"), maximum(value = "1000")))]
+        limit: Query<Option<u32>>,
     ) -> Result<Json<VmsBody>, Failure> {
         let login = caller.0;
-        let user = named("user", user.0.map(UserName::new).transpose())?;
         let filter = VmFilter {
+            user: named("user", user.0.map(UserName::new).transpose())?,
             group_name: group_name.0.map(GroupName::new).transpose()?,
             status: status.0.map(Into::into),
             request: named("request", request.0.map(RequestId::new).transpose())?,
-            ..VmFilter::default()
+            os: os.0.map(OsId),
+            name_prefix: name_prefix.0.map(NamePrefix::new).transpose()?,
+            after: cursor::read("vm", after.0, cursor::id)?.map(VmId),
+            limit: Some(limit.0.unwrap_or(cursor::DEFAULT_LIMIT)),
         };
-        let mut vms = login.vmm.vms(&login.actor, &filter).await?;
-        vms.retain(|vm| user.as_ref().is_none_or(|user| vm.user_name.as_str().eq_ignore_ascii_case(user.as_str())));
-        Ok(Json(VmsBody { vm: vms.into_iter().map(VmBody::from).collect() }))
+        let page = login.vmm.vms(&login.actor, &filter).await?;
+        let next = page.next.map(|key| cursor::write("vm", key));
+        Ok(Json(VmsBody { vm: page.into_iter().map(VmBody::from).collect(), next }))
     }
 
     /// Look at a machine and its disks.
@@ -251,7 +268,7 @@ impl VmApi {
         let vms = batch::in_order("vm", changes, |(name, update)| async move {
             login.vmm.update_vm(&login.actor, &name, update, expect).await
         });
-        Ok(Json(VmsBody { vm: vms.await?.into_iter().map(VmBody::from).collect() }))
+        Ok(Json(VmsBody { vm: vms.await?.into_iter().map(VmBody::from).collect(), next: None }))
     }
 
     /// Delete a machine and its disks. Admins only.

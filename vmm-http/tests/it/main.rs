@@ -17,6 +17,7 @@ mod health;
 mod if_match;
 mod limits;
 mod os;
+mod paging;
 mod problems;
 mod program;
 mod request_vm;

@@ -5,11 +5,13 @@ use rusqlite::{Connection, Row, Transaction, params};
 
 use super::error::Result;
 use super::job;
+use super::list::List;
 use super::row::{Columns, all, execute, exists, expected, first, integer, now};
 use super::store::Store;
 use crate::error::{self, Kind};
 use crate::model::{
-    AuditEntry, Image, JobId, JobKind, LoginName, NewJob, NewOs, Os, OsChange, OsId, OsName, OsVersion, Revision,
+    AuditEntry, Image, JobId, JobKind, LoginName, NewJob, NewOs, Os, OsChange, OsFilter, OsId, OsName, OsVersion,
+    Revision,
 };
 use crate::repository::OsRepository;
 
@@ -46,9 +48,16 @@ impl OsRepository for Store {
         .await
     }
 
-    async fn list(&self) -> error::Result<Vec<Os>> {
-        self.read("listing the catalog", |connection| {
-            all(connection, "SELECT * FROM os ORDER BY name, version", [], os)
+    async fn list(&self, filter: &OsFilter) -> error::Result<Vec<Os>> {
+        let OsFilter { name, after, limit } = filter.clone();
+        self.read("listing the catalog", move |connection| {
+            List::of("SELECT * FROM os")
+                .only("name = ?", name.map(|name| name.to_string()))
+                .only_all(
+                    "(name, version) > (?, ?)",
+                    after.map(|(name, version)| [name.to_string(), version.to_string()]),
+                )
+                .read(connection, "name, version", limit, os)
         })
         .await
     }

@@ -4,10 +4,11 @@ use async_trait::async_trait;
 use rusqlite::{Connection, Row, Transaction, params};
 
 use super::error::{Error, Result};
-use super::row::{Columns, all, execute, exists, expected, first, now};
+use super::list::List;
+use super::row::{Columns, execute, exists, expected, first, now};
 use super::store::Store;
 use crate::error::{self, Kind};
-use crate::model::{AuditEntry, NewUser, PasswordHash, Revision, Role, User, UserChange, UserId, UserName};
+use crate::model::{AuditEntry, NewUser, PasswordHash, Revision, Role, User, UserChange, UserFilter, UserId, UserName};
 use crate::repository::UserRepository;
 
 #[async_trait]
@@ -31,8 +32,17 @@ impl UserRepository for Store {
         .await
     }
 
-    async fn list(&self) -> error::Result<Vec<User>> {
-        self.read("listing accounts", |connection| all(connection, "SELECT * FROM user ORDER BY name", [], user)).await
+    async fn list(&self, filter: &UserFilter) -> error::Result<Vec<User>> {
+        let UserFilter { role, disabled, name_prefix, after, limit } = filter.clone();
+        self.read("listing accounts", move |connection| {
+            List::of("SELECT * FROM user")
+                .only("role = ?", role.map(|role| role.as_str().to_owned()))
+                .only("disabled = ?", disabled)
+                .named("name", name_prefix.as_ref())
+                .only("name > ?", after.map(|name| name.to_string()))
+                .read(connection, "name", limit, user)
+        })
+        .await
     }
 
     async fn password(&self, id: UserId) -> error::Result<Option<PasswordHash>> {

@@ -1,18 +1,29 @@
 //! Machines.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use rusqlite::{Connection, Row, Transaction, params};
+use uuid::Uuid;
 
 use super::error::{Error, Result};
-use super::row::{Columns, all, execute, expected, first, now};
+use super::list::List;
+use super::row::{Columns, InOrder, execute, expected, first, now};
 use super::store::Store;
 use super::{disk, job, user};
 use crate::error::{self, Kind};
 use crate::model::{
-    AuditEntry, GroupName, JobId, JobKind, NewJob, OsId, PlannedVm, RequestId, Revision, Seen, Timestamp, UserId, Vm,
-    VmChange, VmFilter, VmId, VmName, VmStatus,
+    AuditEntry, GroupName, JobId, JobKind, NewJob, OsId, PlannedVm, RequestId, Revision, Seen, SeenStates, Timestamp,
+    UserId, Vm, VmChange, VmFilter, VmId, VmName, VmStatus,
 };
 use crate::repository::VmRepository;
+
+/// The columns in the order in which [`vm`] reads them. The cross join keeps the machines in the outer loop, whose order
+/// a page needs.
+const SELECT: &str = "SELECT vm.id, vm.user, user.name AS user_name, vm.group_name, vm.name, vm.hostname, vm.ip,
+        vm.ip_fixed, vm.vcpu, vm.memory, vm.os, vm.status, vm.on_since, vm.run, vm.uuid, vm.mac, vm.host_key, vm.login, vm.request,
+        vm.description, vm.revision, vm.created_at
+    FROM vm CROSS JOIN user ON user.id = vm.user";
 
 #[async_trait]
 impl VmRepository for Store {
@@ -23,8 +34,7 @@ impl VmRepository for Store {
     async fn by_name(&self, name: &VmName) -> error::Result<Option<Vm>> {
         let name = name.clone();
         self.read("reading a machine", move |connection| {
-            let sql = "SELECT vm.*, user.name AS user_name FROM vm JOIN user ON user.id = vm.user WHERE vm.name = ?1";
-            first(connection, sql, [name.as_str()], vm)
+            first(connection, &format!("{SELECT} WHERE vm.name = ?1"), [name.as_str()], vm)
         })
         .await
     }
@@ -32,6 +42,11 @@ impl VmRepository for Store {
     async fn list(&self, filter: &VmFilter) -> error::Result<Vec<Vm>> {
         let filter = filter.clone();
         self.read("listing machines", move |connection| list(connection, &filter)).await
+    }
+
+    async fn list_seen(&self, filter: &VmFilter, seen: Arc<SeenStates>) -> error::Result<Vec<Vm>> {
+        let filter = filter.clone();
+        self.read("listing machines", move |connection| list_seen(connection, &filter, &seen)).await
     }
 
     async fn observe(&self, seen: Vec<Seen>) -> error::Result<()> {
@@ -141,8 +156,7 @@ pub(super) fn required(connection: &Connection, id: VmId) -> Result<Vm> {
 }
 
 fn by_id(connection: &Connection, id: VmId) -> Result<Option<Vm>> {
-    let sql = "SELECT vm.*, user.name AS user_name FROM vm JOIN user ON user.id = vm.user WHERE vm.id = ?1";
-    first(connection, sql, [id.0], vm)
+    first(connection, &format!("{SELECT} WHERE vm.id = ?1"), [id.0], vm)
 }
 
 fn update(tx: &Transaction<'_>, vm: &Vm, change: VmChange) -> Result<()> {
@@ -159,23 +173,44 @@ fn update(tx: &Transaction<'_>, vm: &Vm, change: VmChange) -> Result<()> {
 }
 
 fn list(connection: &Connection, filter: &VmFilter) -> Result<Vec<Vm>> {
-    let VmFilter { user, group_name, status, request, after, limit } = filter;
-    all(
+    filtered(filter).only("vm.status = ?", filter.status.map(|status| status.as_str().to_owned())).read(
         connection,
-        "SELECT vm.*, user.name AS user_name FROM vm JOIN user ON user.id = vm.user
-         WHERE (?1 IS NULL OR vm.user = ?1) AND (?2 IS NULL OR vm.group_name = ?2)
-           AND (?3 IS NULL OR vm.status = ?3) AND (?4 IS NULL OR vm.request = ?4) AND vm.id > ?5
-         ORDER BY vm.id LIMIT ?6",
-        params![
-            user.map(|id| id.0),
-            group_name.as_ref().map(GroupName::as_str),
-            status.map(VmStatus::as_str),
-            request.as_ref().map(RequestId::as_str),
-            after.map_or(0, |id| id.0),
-            limit.map_or(-1, i64::from),
-        ],
+        "vm.id",
+        filter.limit,
         vm,
     )
+}
+
+fn list_seen(connection: &Connection, filter: &VmFilter, seen: &SeenStates) -> Result<Vec<Vm>> {
+    let now = |uuid: &Uuid| seen.get(uuid).copied().unwrap_or(VmStatus::Off);
+    if filter.status == Some(VmStatus::Request) {
+        return list(connection, filter);
+    }
+    let list = filtered(filter).only("vm.status <> ?", filter.status.map(|_| "request".to_owned()));
+    // Which machines have the status is not in the database, so the page's end is not either.
+    let scanned = if filter.status.is_some() { None } else { filter.limit };
+    list.pick(connection, "vm.id", scanned, filter.limit, |row| {
+        if filter.status.is_some() && filter.status != Some(now(&row.parsed("uuid")?)) {
+            return Ok(None);
+        }
+        let mut vm = vm(row)?;
+        if vm.status != VmStatus::Request {
+            vm.status = now(&vm.uuid);
+        }
+        Ok(Some(vm))
+    })
+}
+
+/// Every condition but the one on the status.
+fn filtered(filter: &VmFilter) -> List {
+    let VmFilter { user, group_name, status: _, request, os, name_prefix, after, limit: _ } = filter;
+    List::of(SELECT)
+        .only("vm.user = (SELECT id FROM user WHERE name = ?)", user.as_ref().map(ToString::to_string))
+        .only("vm.group_name = ?", group_name.as_ref().map(ToString::to_string))
+        .only("vm.request = ?", request.as_ref().map(ToString::to_string))
+        .only("vm.os = ?", os.map(|os| os.0))
+        .named("vm.name", name_prefix.as_ref())
+        .only("vm.id > ?", after.map(|id| id.0))
 }
 
 /// Writes nothing when nothing changed: a sweep that sees a thousand machines as they were costs no disk write.
@@ -235,6 +270,7 @@ fn taken(tx: &Transaction<'_>, planned: &PlannedVm) -> Result<Error> {
 }
 
 fn vm(row: &Row<'_>) -> Result<Vm> {
+    let row = InOrder::new(row);
     Ok(Vm {
         id: VmId(row.value("id")?),
         user: UserId(row.value("user")?),

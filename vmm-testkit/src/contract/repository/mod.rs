@@ -32,7 +32,8 @@ macro_rules! repository_contract {
         $crate::repository_contract!(@resources $factory,
             user {
                 an_account_reads_as_it_was_made, a_name_has_no_case, a_chat_has_one_account,
-                accounts_are_listed_in_order_of_name, a_new_password_ends_the_logins, a_change_leaves_the_rest,
+                accounts_are_listed_in_order_of_name, accounts_are_listed_by_what_they_are,
+                a_new_password_ends_the_logins, a_change_leaves_the_rest,
                 what_another_account_has_is_not_given, what_is_not_the_same_account_any_more_logs_in_again,
                 a_deleted_account_is_gone,                an_account_that_is_named_stays, the_last_admin_stays, an_unknown_account_is_not_found, of_an_account_the_revision_is_compared,
             }
@@ -47,8 +48,8 @@ macro_rules! repository_contract {
                 of_an_entry_the_revision_is_compared,
             }
             vm {
-                a_machine_reads_as_it_was_planned, machines_are_listed_by_what_they_are, what_is_seen_is_recorded,
-                since_when_it_is_on_is_recorded, a_machine_is_on_since_it_was_first_started,
+                a_machine_reads_as_it_was_planned, machines_are_listed_by_what_they_are, machines_are_listed_as_they_are_seen,
+                what_is_seen_is_recorded, since_when_it_is_on_is_recorded, a_machine_is_on_since_it_was_first_started,
                 what_was_fixed_is_left_alone, a_removal_is_enqueued_once, a_removal_that_failed_can_be_repeated,
                 a_machine_that_was_never_made_is_not_removed, one_removal_wins, a_changed_record_leaves_the_rest,
                 of_a_machine_the_revision_is_compared,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use vmm_core::model::{JobKind, JobState, LoginName, NewOs, Os, OsChange, OsId, OsName, OsVersion, Revision};
+use vmm_core::model::{JobKind, JobState, LoginName, NewOs, Os, OsChange, OsFilter, OsId, OsName, OsVersion, Revision};
 use vmm_core::repository::Repository;
 
 use super::{assert_conflict, assert_not_found, assert_stale, audited, job, unaudited};
@@ -51,8 +51,20 @@ pub async fn entries_are_found_by_name_and_version(repository: Arc<dyn Repositor
     assert_eq!(versions(found), ["debian:13", "debian:12"]);
     let found = repository.oses().find(&debian, Some(&twelve)).await.expect("an answer");
     assert_eq!(versions(found), ["debian:12"]);
-    let all = repository.oses().list().await.expect("an answer");
-    assert_eq!(versions(all), ["alpine:3", "debian:12", "debian:13"]);
+    let (all, alpine) = (OsFilter::default(), OsName::new("alpine").expect("valid"));
+    for (filter, expected) in [
+        (all.clone(), vec!["alpine:3", "debian:12", "debian:13"]),
+        (OsFilter { name: Some(debian.clone()), ..all.clone() }, vec!["debian:12", "debian:13"]),
+        (OsFilter { limit: Some(2), ..all.clone() }, vec!["alpine:3", "debian:12"]),
+        (OsFilter { after: Some((debian, twelve)), ..all.clone() }, vec!["debian:13"]),
+        (
+            OsFilter { after: Some((alpine, OsVersion::new("4").expect("valid"))), ..all },
+            vec!["debian:12", "debian:13"],
+        ),
+    ] {
+        let found = repository.oses().list(&filter).await.expect("an answer");
+        assert_eq!(versions(found), expected, "{filter:?}");
+    }
 }
 
 /// An entry is not deleted while it is imported; one whose import failed is.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use vmm_core::model::{NewUser, PasswordHash, Revision, Role, User, UserChange, UserId};
+use vmm_core::model::{NamePrefix, NewUser, PasswordHash, Revision, Role, User, UserChange, UserFilter, UserId};
 use vmm_core::repository::Repository;
 
 use super::{assert_conflict, assert_not_found, assert_stale, audited, login, unaudited};
@@ -15,7 +15,7 @@ pub async fn an_account_reads_as_it_was_made(repository: Arc<dyn Repository>) {
     assert_eq!((&user.name, user.chat_id, user.role), (&new.name, new.chat_id, new.role));
     assert_eq!(repository.users().by_id(user.id).await.expect("an answer"), Some(user.clone()));
     assert_eq!(repository.users().password(user.id).await.expect("an answer"), Some(new.password));
-    assert_eq!(repository.users().list().await.expect("an answer"), [user]);
+    assert_eq!(repository.users().list(&UserFilter::default()).await.expect("an answer"), [user]);
 }
 
 /// A name is found, and is taken, without regard to case.
@@ -47,9 +47,36 @@ pub async fn accounts_are_listed_in_order_of_name(repository: Arc<dyn Repository
     for name in ["mallory", "Bob", "alice"] {
         repository.users().create(sample::user(name, Role::User), sample::audit("user.create")).await.expect("free");
     }
-    let users = repository.users().list().await.expect("an answer");
-    let names: Vec<_> = users.iter().map(|user| user.name.as_str()).collect();
-    assert_eq!(names, ["alice", "Bob", "mallory"]);
+    assert_eq!(names(&repository, UserFilter::default()).await, ["alice", "Bob", "mallory"]);
+}
+
+/// Accounts are listed by role, by whether they are disabled, by the beginning of the name, and page by page.
+pub async fn accounts_are_listed_by_what_they_are(repository: Arc<dyn Repository>) {
+    let desk = Desk::make(&repository).await;
+    for name in ["Bobby", "bo.b", "zoe"] {
+        repository.users().create(sample::user(name, Role::User), sample::audit("user.create")).await.expect("free");
+    }
+    let disabled = UserChange { disabled: Some(true), ..UserChange::default() };
+    update(&repository, desk.user.id, disabled).await.expect("it is there");
+    let (all, after) = (UserFilter::default(), |name| Some(sample::user_name(name)));
+    let prefix = |prefix| NamePrefix::new(prefix).ok();
+    for (filter, expected) in [
+        (UserFilter { role: Some(Role::Admin), ..all.clone() }, vec!["alice"]),
+        (UserFilter { disabled: Some(true), ..all.clone() }, vec!["bob"]),
+        (UserFilter { disabled: Some(false), role: Some(Role::User), ..all.clone() }, vec!["bo.b", "Bobby", "zoe"]),
+        (UserFilter { name_prefix: prefix("BOB"), ..all.clone() }, vec!["bob", "Bobby"]),
+        (UserFilter { name_prefix: prefix("bob"), limit: Some(1), ..all.clone() }, vec!["bob"]),
+        (UserFilter { after: after("BOB"), limit: Some(1), ..all.clone() }, vec!["Bobby"]),
+        (UserFilter { after: after("bobc"), ..all.clone() }, vec!["zoe"]),
+        (UserFilter { after: after("zoe"), ..all }, vec![]),
+    ] {
+        assert_eq!(names(&repository, filter.clone()).await, expected, "{filter:?}");
+    }
+}
+
+async fn names(repository: &Arc<dyn Repository>, filter: UserFilter) -> Vec<String> {
+    let users = repository.users().list(&filter).await.expect("an answer");
+    users.iter().map(|user| user.name.to_string()).collect()
 }
 
 /// A new password ends the account's logins and nobody else's.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 use vmm_core::model::{
-    GroupName, JobId, JobKind, JobState, Revision, Seen, UserId, Vm, VmChange, VmFilter, VmId, VmStatus,
+    GroupName, JobId, JobKind, JobState, NamePrefix, OsId, Revision, Seen, SeenStates, UserId, Vm, VmChange, VmFilter,
+    VmId, VmStatus,
 };
 use vmm_core::repository::Repository;
 
@@ -41,8 +42,13 @@ pub async fn machines_are_listed_by_what_they_are(repository: Arc<dyn Repository
     assert_eq!(vm_names(&repository, &all).await, ["c", "b", "a", "d"]);
     let first = vm(&repository, "c").await.id;
     let cases = [
-        (VmFilter { user: Some(desk.user.id), ..all.clone() }, vec!["c", "b", "a", "d"]),
-        (VmFilter { user: Some(desk.admin.id), ..all.clone() }, vec![]),
+        (VmFilter { user: Some(sample::user_name("BOB")), ..all.clone() }, vec!["c", "b", "a", "d"]),
+        (VmFilter { user: Some(sample::user_name("alice")), ..all.clone() }, vec![]),
+        (VmFilter { user: Some(sample::user_name("nobody")), ..all.clone() }, vec![]),
+        (VmFilter { os: Some(desk.os.id), ..all.clone() }, vec!["c", "b", "a", "d"]),
+        (VmFilter { os: Some(OsId(4711)), ..all.clone() }, vec![]),
+        (VmFilter { name_prefix: NamePrefix::new("b").ok(), ..all.clone() }, vec!["b"]),
+        (VmFilter { name_prefix: NamePrefix::new("bb").ok(), ..all.clone() }, vec![]),
         (VmFilter { group_name: GroupName::new("web").ok(), ..all.clone() }, vec!["b"]),
         (VmFilter { status: Some(VmStatus::On), ..all.clone() }, vec!["d"]),
         (VmFilter { request: Some(sample::request_id("req-1")), ..all.clone() }, vec!["c", "b", "a"]),
@@ -51,6 +57,38 @@ pub async fn machines_are_listed_by_what_they_are(repository: Arc<dyn Repository
     for (filter, expected) in cases {
         assert_eq!(vm_names(&repository, &filter).await, expected, "{filter:?}");
     }
+}
+
+/// Machines are listed with the status that was seen, and the filter and the page are about it. A machine that was only
+/// asked for stays so.
+pub async fn machines_are_listed_as_they_are_seen(repository: Arc<dyn Repository>) {
+    let desk = Desk::make(&repository).await;
+    for name in ["a", "b", "c", "d"] {
+        made(&repository, &desk, &format!("req-{name}"), name).await;
+    }
+    super::pending(&repository, &desk, "req-1", &["e"]).await;
+    let uuid = async |name| vm(&repository, name).await.uuid;
+    let mut seen = SeenStates::from([(uuid("b").await, VmStatus::On), (uuid("d").await, VmStatus::On)]);
+    seen.insert(uuid("c").await, VmStatus::Off);
+    seen.insert(uuid("e").await, VmStatus::On);
+    seen.insert(Uuid::from_u128(1), VmStatus::On);
+    let seen = Arc::new(seen);
+    let first = vm(&repository, "a").await.id;
+    let (all, of) = (VmFilter::default(), |status| VmFilter { status: Some(status), ..VmFilter::default() });
+    for (filter, expected) in [
+        (all.clone(), "a off b on c off d on e request"),
+        (of(VmStatus::On), "b on d on"),
+        (of(VmStatus::Off), "a off c off"),
+        (of(VmStatus::Request), "e request"),
+        (VmFilter { limit: Some(1), ..of(VmStatus::Off) }, "a off"),
+        (VmFilter { after: Some(first), limit: Some(1), ..of(VmStatus::Off) }, "c off"),
+        (VmFilter { limit: Some(2), ..all }, "a off b on"),
+    ] {
+        let vms = repository.vms().list_seen(&filter, Arc::clone(&seen)).await.expect("an answer");
+        let shown: Vec<_> = vms.iter().map(|vm| format!("{} {}", vm.name, vm.status)).collect();
+        assert_eq!(shown.join(" "), expected, "{filter:?}");
+    }
+    assert_eq!(vm(&repository, "a").await.status, VmStatus::On);
 }
 
 /// What is seen of a machine is recorded; an address that is not seen any more stays.

@@ -68,6 +68,7 @@ CREATE TABLE request (
 CREATE UNIQUE INDEX request_id ON request (id);
 CREATE INDEX request_requester ON request (requester);
 CREATE INDEX request_decided_by ON request (decided_by);
+CREATE INDEX request_state ON request (state);
 
 -- The plan's machines as they were approved. They outlive the rows of `vm`, so a plan stays readable; hence no
 -- reference to the catalog, whose entry may go.
@@ -134,6 +135,7 @@ CREATE UNIQUE INDEX vm_uuid ON vm (uuid);
 CREATE UNIQUE INDEX vm_mac ON vm (mac);
 CREATE UNIQUE INDEX vm_fixed_ip ON vm (ip) WHERE ip_fixed = 1;
 CREATE INDEX vm_user ON vm (user);
+CREATE INDEX vm_group_name ON vm (group_name);
 CREATE INDEX vm_os ON vm (os);
 CREATE INDEX vm_request ON vm (request);
 
@@ -202,6 +204,7 @@ CREATE TABLE audit (
 ) STRICT;
 CREATE INDEX audit_user ON audit (user);
 CREATE INDEX audit_action ON audit (action);
+CREATE INDEX audit_target ON audit (target);
 CREATE INDEX audit_finishes ON audit (finishes);
 CREATE TRIGGER audit_is_never_changed BEFORE UPDATE ON audit
 BEGIN
