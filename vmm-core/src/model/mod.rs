@@ -32,7 +32,7 @@ pub use request::{NewRequest, Request, RequestState};
 pub use revision::Revision;
 pub use session::{NewSession, Session, SessionId, TokenHash};
 pub use user::{NewUser, PasswordHash, Role, User, UserChange, UserId};
-pub use vm::{Seen, Vm, VmChange, VmFilter, VmId, VmStatus};
+pub use vm::{Adoption, Seen, Vm, VmChange, VmFilter, VmId, VmStatus};
 
 /// A moment in UTC.
 pub type Timestamp = chrono::DateTime<chrono::Utc>;
