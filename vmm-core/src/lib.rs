@@ -24,7 +24,8 @@ pub use error::{Error, Kind, Part, Problem, Result};
 #[cfg(feature = "crash-points")]
 pub use job::crash;
 pub use ops::{
-    Health, Monitor, NewLogin, PartHealth, Power, RequestDraft, Submission, UserDraft, UserUpdate, VmLogin, VmUpdate,
+    AdoptionDraft, Health, Monitor, NewLogin, PartHealth, Power, RequestDraft, Submission, UserDraft, UserUpdate,
+    VmLogin, VmUpdate,
 };
 pub use policy::{Action, Actor, Policy, RolePolicy, Target};
 pub use secrecy::{ExposeSecret, SecretString};

@@ -106,6 +106,8 @@ actions! {
     VmPower = "vm.power", "switch another person's machine";
     /// Change a machine's record.
     VmUpdate = "vm.update", "change the records of machines";
+    /// Take over machines that exist on the host without vmm, and see which do.
+    VmAdopt = "vm.adopt", "adopt machines";
     /// Remove a machine.
     VmDelete = "vm.delete", "delete machines";
     /// See disks of machines.
@@ -213,6 +215,7 @@ impl Policy for RolePolicy {
             | Action::OsUpdate
             | Action::OsDelete
             | Action::VmUpdate
+            | Action::VmAdopt
             | Action::VmDelete
             | Action::DiskDelete
             | Action::RequestApprove

@@ -37,6 +37,8 @@ pub fn points() -> Vec<String> {
         (JobKind::GrowDisk(DiskId(0)), true),
         (JobKind::DeleteDisk(DiskId(0)), false),
         (JobKind::DeleteVm(VmId(0)), false),
+        (JobKind::AdoptVm(VmId(0)), true),
+        (JobKind::ReleaseVm(VmId(0)), false),
     ];
     let mut points = Vec::new();
     for (kind, undoes) in kinds {

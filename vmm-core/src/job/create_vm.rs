@@ -63,8 +63,8 @@ impl CreateVm {
     }
 
     pub(super) async fn create_disk(&self, disk: &Disk, backing: Option<VolumeName>) -> Result<()> {
-        let capacity = u64::from(disk.disk_size) << 30;
-        let volume = NewVolume { name: disk.volume.clone(), capacity, backing };
+        let Some(name) = disk.volume.clone() else { return Ok(()) };
+        let volume = NewVolume { name, capacity: u64::from(disk.disk_size) << 30, backing };
         let volume = self.desk.hypervisor().create_volume(&volume).await?;
         self.desk.repository().disks().set_path(disk.id, Some(volume.path)).await
     }
@@ -77,7 +77,8 @@ impl CreateVm {
     }
 
     pub(super) async fn delete_disk(&self, disk: &Disk) -> Result<()> {
-        self.desk.hypervisor().delete_volume(&disk.volume).await?;
+        let Some(volume) = &disk.volume else { return Ok(()) };
+        self.desk.hypervisor().delete_volume(volume).await?;
         self.desk.repository().disks().set_path(disk.id, None).await
     }
 
@@ -117,7 +118,7 @@ impl CreateVm {
             description: vm.description.clone(),
             vcpu: vm.vcpu,
             memory: vm.memory,
-            disks: disks.into_iter().map(|disk| disk.volume.clone()).collect(),
+            disks: disks.into_iter().filter_map(|disk| disk.volume.clone()).collect(),
             seed: Some(self.seed.clone()),
             mac: vm.mac,
         };
@@ -162,8 +163,9 @@ impl CreateVm {
     }
 
     async fn image(&self) -> Result<Image> {
-        let os = self.desk.repository().oses().by_id(self.vm.os).await?;
-        let os = os.ok_or_else(|| Error::not_found(Kind::Os, self.vm.os))?;
+        let missing = || Error::not_found(Kind::Os, self.vm.os.map(|id| id.to_string()).unwrap_or_default());
+        let id = self.vm.os.ok_or_else(missing)?;
+        let os = self.desk.repository().oses().by_id(id).await?.ok_or_else(missing)?;
         os.image.ok_or_else(|| Error::conflict(Kind::Os, format!("{}:{}", os.name, os.version), "has no image"))
     }
 }

@@ -14,18 +14,18 @@ pub(super) async fn load(desk: &Desk, id: DiskId) -> Result<Planned<DiskWork>> {
 
 impl DiskWork {
     async fn resize(&self) -> Result<()> {
-        let (Some(size), disk) = (self.disk.grow_to, &self.disk) else {
+        let (Some(size), Some(volume)) = (self.disk.grow_to, &self.disk.volume) else {
             return Err(Error::conflict(Kind::Disk, self.disk.id, "nobody asked for another size"));
         };
         self.off().await?;
-        self.machine.desk.hypervisor().resize_volume(&disk.volume, u64::from(size) << 30).await.map(drop)
+        self.machine.desk.hypervisor().resize_volume(volume, u64::from(size) << 30).await.map(drop)
     }
 
     /// A disk never shrinks, so what was begun cannot be undone: the record follows the volume.
     async fn record_size(&self) -> Result<()> {
         let (desk, disk) = (&self.machine.desk, &self.disk);
         let volumes = desk.hypervisor().volumes().await?;
-        match volumes.iter().find(|volume| volume.name == disk.volume) {
+        match volumes.iter().find(|volume| disk.volume.as_ref() == Some(&volume.name)) {
             Some(volume) => {
                 let size = u32::try_from(volume.capacity >> 30).unwrap_or(u32::MAX);
                 desk.repository().disks().set_size(disk.id, size).await

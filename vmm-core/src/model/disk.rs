@@ -33,8 +33,8 @@ pub struct Disk {
     pub vm_name: VmName,
     /// What it is for.
     pub role: DiskRole,
-    /// Its volume in the pool.
-    pub volume: VolumeName,
+    /// Its volume in the pool; `None` for a disk of an adopted machine, which is not vmm's.
+    pub volume: Option<VolumeName>,
     /// Size in GiB.
     pub disk_size: u32,
     /// The size in GiB that a job is growing it to.

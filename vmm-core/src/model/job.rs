@@ -17,6 +17,10 @@ pub enum JobKind {
     CreateVm(VmId),
     /// Removes a machine and all that belongs to it.
     DeleteVm(VmId),
+    /// Makes a domain that exists on the host one of the desk.
+    AdoptVm(VmId),
+    /// Lets an adopted machine go.
+    ReleaseVm(VmId),
     /// Imports a catalog entry's image into the pool.
     ImportOs(OsId),
     /// Makes a data disk and attaches it.
@@ -34,6 +38,8 @@ impl JobKind {
             Self::StartRequest(_) => "start-request",
             Self::CreateVm(_) => "create-vm",
             Self::DeleteVm(_) => "delete-vm",
+            Self::AdoptVm(_) => "adopt-vm",
+            Self::ReleaseVm(_) => "release-vm",
             Self::ImportOs(_) => "import-os",
             Self::AddDisk(_) => "add-disk",
             Self::GrowDisk(_) => "grow-disk",
@@ -45,7 +51,7 @@ impl JobKind {
     pub fn subject(&self) -> String {
         match self {
             Self::StartRequest(id) => id.to_string(),
-            Self::CreateVm(id) | Self::DeleteVm(id) => id.to_string(),
+            Self::CreateVm(id) | Self::DeleteVm(id) | Self::AdoptVm(id) | Self::ReleaseVm(id) => id.to_string(),
             Self::ImportOs(id) => id.to_string(),
             Self::AddDisk(id) | Self::GrowDisk(id) | Self::DeleteDisk(id) => id.to_string(),
         }

@@ -37,7 +37,7 @@ pub use request::{NewRequest, Request, RequestFilter, RequestState};
 pub use revision::Revision;
 pub use session::{NewSession, Session, SessionId, TokenHash};
 pub use user::{NewUser, PasswordHash, Role, User, UserChange, UserFilter, UserId};
-pub use vm::{Seen, SeenStates, Vm, VmChange, VmFilter, VmId, VmStatus};
+pub use vm::{Adoption, Seen, SeenStates, Vm, VmChange, VmFilter, VmId, VmStatus};
 
 /// A moment in UTC.
 pub type Timestamp = chrono::DateTime<chrono::Utc>;

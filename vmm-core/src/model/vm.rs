@@ -44,14 +44,14 @@ pub struct Vm {
     pub hostname: Hostname,
     /// Its address: reserved when the request fixed one, otherwise as last seen.
     pub ip: Option<IpAddr>,
-    /// Whether `ip` was fixed by the request and is reserved in DHCP.
+    /// Whether somebody fixed `ip`. That of a machine that vmm made is reserved in DHCP.
     pub ip_fixed: bool,
     /// Virtual processors.
     pub vcpu: u32,
     /// Memory in MiB.
     pub memory: u32,
-    /// The catalog entry it was made from.
-    pub os: OsId,
+    /// The catalog entry it was made from. One that was adopted may have none.
+    pub os: Option<OsId>,
     /// Its status as last seen.
     pub status: VmStatus,
     /// Since when it has been seen running: the moment vmm started it, or found it on after it was off. `None` if it
@@ -65,8 +65,10 @@ pub struct Vm {
     pub mac: MacAddress,
     /// The key that its SSH server proves itself with.
     pub host_key: HostKey,
-    /// The user that cloud-init made in it.
+    /// The user in it that people log in as; the one that cloud-init made, if vmm made the machine.
     pub login: LoginName,
+    /// Whether it was there before vmm took it over: then vmm neither made nor removes its domain and its disks.
+    pub adopted: bool,
     /// The request it came from; `None` if that is no longer known.
     pub request: Option<RequestId>,
     /// For people.
@@ -88,6 +90,39 @@ pub struct Seen {
     pub ip: Option<IpAddr>,
     /// The number of its domain's run, where the host counts them.
     pub run: Option<u32>,
+}
+
+/// A machine to adopt: what its domain is, and what people say of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Adoption {
+    /// The hypervisor's id of it.
+    pub uuid: Uuid,
+    /// The responsible person.
+    pub user: UserId,
+    /// Its group.
+    pub group_name: Option<GroupName>,
+    /// Its name, unique; its domain may have another one.
+    pub name: VmName,
+    /// The name it gives itself.
+    pub hostname: Hostname,
+    /// Its address, which then stays; looked for if `None`.
+    pub ip: Option<IpAddr>,
+    /// Virtual processors.
+    pub vcpu: u32,
+    /// Memory in MiB.
+    pub memory: u32,
+    /// What it runs, if the catalog has it.
+    pub os: Option<OsId>,
+    /// The hardware address of its first network interface.
+    pub mac: MacAddress,
+    /// The key that its SSH server must prove itself with.
+    pub host_key: HostKey,
+    /// The user in it that people log in as.
+    pub login: LoginName,
+    /// For people.
+    pub description: String,
+    /// Its disks: size in GiB and path on the host.
+    pub disks: Vec<(u32, Option<String>)>,
 }
 
 /// What to change of a machine's record. What is `None` stays; the machine itself does.

@@ -122,7 +122,7 @@ fn free_volume(vm: &Vm, disks: &[Disk]) -> Result<crate::model::VolumeName> {
     let mut index = 1;
     loop {
         let volume = disk_volume(&vm.name, vm.uuid, index)?;
-        if disks.iter().all(|disk| disk.volume != volume) {
+        if disks.iter().all(|disk| disk.volume.as_ref() != Some(&volume)) {
             return Ok(volume);
         }
         index += 1;

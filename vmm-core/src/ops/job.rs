@@ -33,7 +33,10 @@ impl Vmm {
     pub async fn cancel_job(&self, actor: &Actor, id: JobId) -> Result<()> {
         let (job, target) = self.visible_job(actor, id).await?;
         self.change(actor, Action::JobCancel, target, |desk, audit| async move {
-            if matches!(job.kind, JobKind::DeleteVm(_) | JobKind::DeleteDisk(_) | JobKind::StartRequest(_)) {
+            if matches!(
+                job.kind,
+                JobKind::DeleteVm(_) | JobKind::ReleaseVm(_) | JobKind::DeleteDisk(_) | JobKind::StartRequest(_)
+            ) {
                 return Err(Error::conflict(Kind::Job, id, format!("a {} job cannot be cancelled", job.kind.word())));
             }
             desk.repository().jobs().cancel(id, audit).await?;

@@ -1,5 +1,6 @@
 //! The operations of a desk, one file for each resource: find the record, pass the gate, make the change.
 
+mod adoption;
 mod audit;
 mod disk;
 mod health;
@@ -13,6 +14,7 @@ mod ssh;
 mod user;
 mod vm;
 
+pub use adoption::AdoptionDraft;
 pub use health::{Health, PartHealth};
 pub use monitor::Monitor;
 pub use request::{RequestDraft, Submission};

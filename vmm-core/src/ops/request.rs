@@ -45,7 +45,7 @@ impl Vmm {
     /// `Invalid` with every problem of every row; then nothing is recorded. `Conflict` if the id is taken by another
     /// request.
     pub async fn submit_request(&self, actor: &Actor, draft: RequestDraft) -> Result<Submission> {
-        let requester = self.requester(actor, draft.requester.as_ref()).await?;
+        let requester = self.responsible(actor, "requester", draft.requester.as_ref()).await?;
         let target = Target::of(requester, format!("request {}", draft.id));
         self.change(actor, Action::RequestSubmit, target, |desk, audit| async move {
             let RequestDraft { id, requester: _, description, spec } = draft;
@@ -161,16 +161,17 @@ impl Vmm {
         }
     }
 
-    async fn requester(&self, actor: &Actor, named: Option<&UserName>) -> Result<UserId> {
+    /// Who will answer for machines: the person named in this field, otherwise the actor.
+    pub(super) async fn responsible(&self, actor: &Actor, field: &str, named: Option<&UserName>) -> Result<UserId> {
         let lookup = self.lookup(actor)?;
         match (named, actor.user_id()) {
             (Some(name), _) => match lookup.user(name).await {
                 Ok(user) => Ok(user.id),
-                Err(Error::NotFound { .. }) => Err(Error::invalid("requester", format!("there is no user {name}"))),
+                Err(Error::NotFound { .. }) => Err(Error::invalid(field, format!("there is no user {name}"))),
                 Err(error) => Err(error),
             },
             (None, Some(id)) => Ok(id),
-            (None, None) => Err(Error::invalid("requester", "is missing; name the user who answers for the machines")),
+            (None, None) => Err(Error::invalid(field, "is missing; name the user who answers for the machines")),
         }
     }
 }

@@ -117,10 +117,14 @@ impl Vmm {
     /// The login that a machine was made with. That it was shown is recorded.
     ///
     /// # Errors
-    /// `Forbidden` for anyone but the responsible person and admins.
+    /// `Forbidden` for anyone but the responsible person and admins; `Conflict` for a machine that vmm did not make.
     pub async fn vm_login(&self, actor: &Actor, name: &VmName) -> Result<VmLogin> {
         let vm = self.lookup(actor)?.vm(name).await?;
         self.effect(actor, Action::VmLogin, Target::from(&vm), String::new(), |desk| async move {
+            if vm.adopted {
+                let reason = "it was adopted, so vmm does not know its logins; ask its responsible person";
+                return Err(Error::conflict(Kind::Vm, &vm.name, reason));
+            }
             let password = desk.secrets().login_password(vm.uuid);
             Ok(VmLogin { user: vm.login, password })
         })
@@ -155,7 +159,7 @@ impl Vmm {
         .await
     }
 
-    /// Removes a machine and its disks.
+    /// Removes a machine and its disks. One that was adopted is let go instead: its domain and disks stay.
     ///
     /// # Errors
     /// `Stale` if its revision is not the one to `expect`; `Conflict` for a machine that does not exist yet or that a job
@@ -163,7 +167,7 @@ impl Vmm {
     pub async fn delete_vm(&self, actor: &Actor, name: &VmName, expect: Option<Revision>) -> Result<JobId> {
         let vm = self.lookup(actor)?.vm(name).await?;
         self.change(actor, Action::VmDelete, Target::from(&vm), |desk, audit| async move {
-            let kind = JobKind::DeleteVm(vm.id);
+            let kind = if vm.adopted { JobKind::ReleaseVm(vm.id) } else { JobKind::DeleteVm(vm.id) };
             let job = NewJob { steps: job::step_names(&kind), kind, title: vm.name.to_string(), request: None };
             let id = desk.repository().vms().start_delete(vm.id, job, expect, audit).await?;
             desk.work().notify_one();

@@ -14,8 +14,8 @@ use uuid::Uuid;
 
 use crate::error::Result;
 use crate::model::{
-    AuditEntry, AuditFilter, AuditId, AuditRecord, DeskId, Disk, DiskFilter, DiskId, Image, Job, JobId, JobState,
-    NewDisk, NewJob, NewOs, NewRequest, NewSession, NewUser, Os, OsChange, OsFilter, OsId, OsName, OsVersion,
+    Adoption, AuditEntry, AuditFilter, AuditId, AuditRecord, DeskId, Disk, DiskFilter, DiskId, Image, Job, JobId,
+    JobState, NewDisk, NewJob, NewOs, NewRequest, NewSession, NewUser, Os, OsChange, OsFilter, OsId, OsName, OsVersion,
     PasswordHash, Plan, PlanHash, Request, RequestFilter, RequestId, RequestState, Revision, Seen, SeenStates, Session,
     SessionId, StepState, Timestamp, TokenHash, User, UserChange, UserFilter, UserId, UserName, Vm, VmChange, VmFilter,
     VmId, VmName,
@@ -133,6 +133,9 @@ pub trait VmRepository: Send + Sync {
     /// A machine that is on and was off, or not made yet, or is in another run than before, has been on since now; one
     /// that was on in no known run stays without that moment.
     async fn observe(&self, seen: Vec<Seen>) -> Result<()>;
+    /// Records a machine to adopt, with the status `request`, and its disks, and enqueues the job `adopt-vm` with these
+    /// steps. A name, domain, hardware address or fixed address that is taken is a conflict.
+    async fn adopt(&self, adoption: Adoption, steps: Vec<&'static str>, audit: AuditEntry) -> Result<(Vm, JobId)>;
     /// Changes a machine's record. A responsible person who is not there is not found.
     async fn update(&self, id: VmId, change: VmChange, expect: Option<Revision>, audit: AuditEntry) -> Result<Vm>;
     /// Enqueues the removal of a machine. A machine that an unfinished job works on is a conflict, and so is one with
@@ -238,8 +241,9 @@ pub trait JobRepository: Send + Sync {
     /// Records that undoing begins, and why.
     async fn undo(&self, id: JobId, error: &str) -> Result<()>;
     /// Records a job's end, and what follows from it in the same transaction:
-    /// - a `create-vm` that is done sets its machine to `on`; one that failed or was cancelled removes the machine's rows;
-    /// - a `delete-vm` that is done removes the machine's rows;
+    /// - a `create-vm` or `adopt-vm` that is done sets its machine to `on`, and what really is so is seen by the next look;
+    ///   one that failed or was cancelled removes the machine's rows;
+    /// - a `delete-vm` or `release-vm` that is done removes the machine's rows;
     /// - an `add-disk` that failed or was cancelled, and a `delete-disk` that is done, removes the disk's row;
     /// - a `grow-disk` that is done gives the disk its new size, and after any end it grows no more;
     /// - the last open job of a request sets the request to `done`, or to `failed` if any of its jobs was not done.

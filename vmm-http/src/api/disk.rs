@@ -63,8 +63,8 @@ pub(super) struct DiskBody {
     /// The machine's name.
     vm: String,
     role: DiskRoleWord,
-    /// Its volume in the pool.
-    volume: String,
+    /// Its volume in the pool; absent if it is not vmm's, because the machine was adopted.
+    volume: Option<String>,
     /// In GiB.
     disk_size: u32,
     /// The size in GiB that a job is growing it to.
@@ -82,7 +82,7 @@ impl DiskBody {
             vm_id: disk.vm.0,
             vm: disk.vm_name.to_string(),
             role: disk.role.into(),
-            volume: disk.volume.to_string(),
+            volume: disk.volume.map(|volume| volume.to_string()),
             disk_size: disk.disk_size,
             grow_to: disk.grow_to,
             disk_path: disk.disk_path,

@@ -11,6 +11,7 @@ mod request_vm_dto;
 mod session;
 mod user;
 mod vm;
+mod vm_adoption;
 mod vm_monitor;
 mod vm_ssh;
 

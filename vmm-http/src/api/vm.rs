@@ -7,10 +7,11 @@ use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{Enum, Object, OpenApi};
 use vmm_core::model::{GroupName, NamePrefix, OsId, RequestId, UserName, Vm, VmFilter, VmId, VmName, VmStatus};
-use vmm_core::{Power, VmUpdate};
+use vmm_core::{AdoptionDraft, Power, VmUpdate};
 
 use super::disk::DiskBody;
 use super::job::StartedJob;
+use super::vm_adoption::{AdoptableDomainsBody, AdoptedVmsBody, VmAdoptionsBody};
 use super::{Accepted, Done, Tag, Tagged};
 use crate::auth::Caller;
 use crate::batch::{self, named};
@@ -66,15 +67,17 @@ pub(super) struct VmBody {
     vcpu: u32,
     /// In MiB.
     memory: u32,
-    /// Id of the catalog entry.
-    os: i64,
+    /// Id of the catalog entry. An adopted machine may have none.
+    os: Option<i64>,
     status: VmStatusWord,
     uuid: String,
     mac: String,
     /// SHA-256 fingerprint of its SSH host key.
     host_key: String,
-    /// The user that cloud-init made in it.
+    /// The user in it that people log in as.
     login: String,
+    /// Whether it was there before vmm took it over, so that its domain and disks are not vmm's.
+    adopted: bool,
     /// The request it came from.
     request: Option<String>,
     description: String,
@@ -94,12 +97,13 @@ impl From<Vm> for VmBody {
             ip: vm.ip.as_ref().map(IpAddr::to_string),
             vcpu: vm.vcpu,
             memory: vm.memory,
-            os: vm.os.0,
+            os: vm.os.map(|id| id.0),
             status: vm.status.into(),
             uuid: vm.uuid.to_string(),
             mac: vm.mac.to_string(),
             host_key: vm.host_key.fingerprint(),
             login: vm.login.to_string(),
+            adopted: vm.adopted,
             request: vm.request.map(|request| request.to_string()),
             description: vm.description,
             revision: vm.revision.0,
@@ -242,6 +246,26 @@ impl VmApi {
         Ok(Json(VmsBody { vm: page.into_iter().map(VmBody::from).collect(), next }))
     }
 
+    /// List the domains of the host that are no desk's, and so can be adopted. Admins only.
+    #[oai(path = "/db/vm/adoptable", method = "get", operation_id = "listAdoptableDomains")]
+    async fn adoptable(&self, caller: Caller) -> Result<Json<AdoptableDomainsBody>, Failure> {
+        let login = caller.0;
+        Ok(Json(login.vmm.adoptable(&login.actor).await?.into()))
+    }
+
+    /// Adopt machines that exist on the host. Admins only.
+    ///
+    /// A job writes this desk's tag into the metadata of each domain, also while it runs; nothing else of it changes. From
+    /// then on it is worked on like any other machine, but its definition and its disks stay their owner's. Until the job
+    /// is done the machine's status is `request`.
+    #[oai(path = "/db/vm", method = "post", operation_id = "adoptVms")]
+    async fn adopt(&self, caller: Caller, body: Body<VmAdoptionsBody>) -> Result<Json<AdoptedVmsBody>, Failure> {
+        let login = caller.0;
+        let drafts = batch::read("vm", body.0.vm, AdoptionDraft::try_from)?;
+        let adopt = |draft| login.vmm.adopt_vm(&login.actor, draft);
+        Ok(Json(batch::in_order("vm", drafts, adopt).await?.into()))
+    }
+
     /// Look at a machine and its disks.
     #[oai(path = "/db/vm/:name", method = "get", operation_id = "getVm")]
     async fn get(&self, caller: Caller, name: Path<String>) -> Result<Tagged<VmWithDisksBody>, Failure> {
@@ -272,6 +296,8 @@ impl VmApi {
     }
 
     /// Delete a machine and its disks. Admins only.
+    ///
+    /// A machine that was adopted is let go instead: its domain and its disks stay as they are.
     #[oai(path = "/db/vm", method = "delete", operation_id = "deleteVm")]
     async fn delete(
         &self,
@@ -287,6 +313,8 @@ impl VmApi {
     }
 
     /// Show the login that a machine was made with. Its responsible person and admins only.
+    ///
+    /// Of a machine that was adopted vmm knows none.
     #[oai(path = "/vm/login", method = "get", operation_id = "getVmLogin")]
     async fn login(&self, caller: Caller, vm: Query<String>) -> Result<Json<VmLoginBody>, Failure> {
         let login = caller.0;

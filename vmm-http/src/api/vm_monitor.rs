@@ -18,7 +18,7 @@ pub(crate) struct MonitorApi;
 /// A machine's state as its host sees it; `missing` if the host does not have it any more.
 #[derive(Clone, Copy, Debug, Enum)]
 #[oai(rename = "VmState", rename_all = "lowercase")]
-enum StateWord {
+pub(super) enum StateWord {
     Running,
     Paused,
     Stopping,

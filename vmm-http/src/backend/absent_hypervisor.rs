@@ -5,7 +5,7 @@ use std::path::Path;
 
 use async_trait::async_trait;
 use uuid::Uuid;
-use vmm_core::hypervisor::{Domain, DomainSpec, Host, Hypervisor, NewVolume, Reservation, Volume};
+use vmm_core::hypervisor::{Domain, DomainSpec, ForeignDomain, Host, Hypervisor, NewVolume, Reservation, Volume};
 use vmm_core::model::{MacAddress, VolumeName};
 use vmm_core::{Error, Part, Result};
 
@@ -36,6 +36,9 @@ absent! {
     reservations() -> Vec<Reservation>;
     define(&DomainSpec) -> ();
     undefine(Uuid) -> ();
+    adoptable() -> Vec<ForeignDomain>;
+    adopt(Uuid) -> ();
+    release(Uuid) -> ();
     start(Uuid) -> ();
     shutdown(Uuid) -> ();
     stop(Uuid) -> ();

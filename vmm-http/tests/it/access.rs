@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use vmm_testkit::fixture::PASSWORD;
 
+use crate::adoption::HOST_KEY;
 use crate::app::{App, SPEC, Who};
 
 /// What a row expects of nobody, a stranger, the responsible person and an admin. `OK` is whatever the operation
@@ -27,6 +28,7 @@ fn rows() -> Vec<(&'static str, &'static str, Option<Value>, Expected)> {
     let new_user = json!({"user": [{"name": "carol", "password": PASSWORD}]});
     let new_os = json!({"os": [{"name": "alpine", "version": "3", "qcow2": "/nowhere.qcow2"}]});
     let request = json!({"request-vm": [{"id": "r1", "requester": "alice", "spec": SPEC}]});
+    let adoption = json!({"vm": [{"domain": "old-1", "host_key": HOST_KEY, "login": "root"}]});
     let change = json!({"update-password": [{"user": "alice", "old-password": "wrong", "new-password": PASSWORD}]});
     vec![
         ("getLiveness", "", None, EVERYBODY),
@@ -65,6 +67,8 @@ fn rows() -> Vec<(&'static str, &'static str, Option<Value>, Expected)> {
         ("addDisks", "", Some(json!({"disk": [{"vm": "web-1", "disk_size": 1}]})), OWNERS),
         ("growDisks", "", Some(json!({"disk": [{"id": 1, "disk_size": 1}]})), OWNERS),
         ("deleteDisk", "?id=1", None, ADMINS),
+        ("listAdoptableDomains", "", None, ADMINS),
+        ("adoptVms", "", Some(adoption), ADMINS),
         ("listAudit", "", None, ADMINS),
         ("deleteVm", "?name=web-2", None, ADMINS),
         ("deleteUser", "?name=carol", None, ADMINS),
@@ -101,6 +105,7 @@ fn every_operation_has_a_row_and_every_row_an_operation() {
 async fn every_operation_refuses_whom_it_must_and_nobody_else() {
     let app = App::new().await;
     app.provision().await;
+    app.desk.hypervisor.add_foreign("old-1");
     let operations = operations();
     let mut wrong = Vec::new();
     for (id, place, body, expected) in rows() {

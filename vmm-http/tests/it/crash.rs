@@ -93,6 +93,7 @@ impl Lane {
                 assert_eq!(ended["state"], if undoes { "failed" } else { "done" }, "{point}: {ended}");
             }
             "add-disk" | "grow-disk" | "delete-disk" => self.crash_at_disk(number, point).await,
+            "adopt-vm" | "release-vm" => self.crash_at_adoption(number, point).await,
             "delete-vm" => {
                 self.desk.stop().await;
                 self.desk.start(&[]).await;

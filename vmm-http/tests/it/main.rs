@@ -3,12 +3,15 @@
 #![allow(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
 
 mod access;
+mod adoption;
 mod app;
 mod audit;
 mod clients;
 mod connection;
 #[cfg(all(feature = "crash-points", feature = "libvirt", feature = "ssh"))]
 mod crash;
+#[cfg(all(feature = "crash-points", feature = "libvirt", feature = "ssh"))]
+mod crash_adoption;
 #[cfg(all(feature = "crash-points", feature = "libvirt", feature = "ssh"))]
 mod crash_disk;
 mod disk;

@@ -3,6 +3,7 @@
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 use virt::sys;
@@ -21,22 +22,35 @@ const GROUPS: u32 = sys::VIR_DOMAIN_STATS_STATE
     | sys::VIR_DOMAIN_STATS_INTERFACE
     | sys::VIR_DOMAIN_STATS_BLOCK;
 
-/// Which domains of the host are the desk's, so that listing them costs no call for each. A tag is read once, when
-/// its domain is first seen; calls that change a domain read it again.
+/// How long a domain is taken for foreign before its tag is looked for again, since another process may adopt it.
+const FOREIGN: Duration = Duration::from_secs(10);
+
+/// Which domains of the host are the desk's, so that listing them costs no call for each. The tag of one of the desk is
+/// read once, when it is first seen; calls that change a domain read it again.
 #[derive(Debug, Default)]
-pub(super) struct Ownership(Mutex<HashMap<Uuid, bool>>);
+pub(super) struct Ownership(Mutex<HashMap<Uuid, Known>>);
+
+#[derive(Clone, Copy, Debug)]
+enum Known {
+    Own,
+    ForeignAt(Instant),
+}
 
 impl Ownership {
     fn select(&self, session: &Session, desk: DeskId, records: &mut Vec<Record>) -> Result<()> {
         let mut known = self.lock().clone();
         let present: HashSet<Uuid> = records.iter().map(|record| record.uuid).collect();
-        known.retain(|uuid, _| present.contains(uuid));
+        known.retain(|uuid, known| match known {
+            Known::Own => present.contains(uuid),
+            Known::ForeignAt(seen) => present.contains(uuid) && seen.elapsed() < FOREIGN,
+        });
         for uuid in present {
             if let Entry::Vacant(entry) = known.entry(uuid) {
-                entry.insert(owner::owned(session, desk, uuid)?.is_some());
+                let own = owner::owned(session, desk, uuid)?.is_some();
+                entry.insert(if own { Known::Own } else { Known::ForeignAt(Instant::now()) });
             }
         }
-        records.retain(|record| known.get(&record.uuid).copied().unwrap_or(false));
+        records.retain(|record| matches!(known.get(&record.uuid), Some(Known::Own)));
         *self.lock() = known;
         Ok(())
     }
@@ -46,7 +60,7 @@ impl Ownership {
         self.lock().remove(&uuid);
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Uuid, bool>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Uuid, Known>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -119,6 +119,22 @@ pub(super) fn insert(tx: &Transaction<'_>, vm: VmId, planned: &PlannedDisk) -> R
     }
 }
 
+/// Records a disk of a machine that is adopted.
+pub(super) fn insert_foreign(
+    tx: &Transaction<'_>,
+    vm: VmId,
+    role: DiskRole,
+    size: u32,
+    path: Option<&str>,
+) -> Result<()> {
+    execute(
+        tx,
+        "INSERT INTO disk (vm_id, role, disk_size, disk_path) VALUES (?1, ?2, ?3, ?4)",
+        params![vm.0, role.as_str(), size, path],
+    )
+    .map(drop)
+}
+
 /// Removes a disk's row.
 pub(super) fn remove(tx: &Transaction<'_>, id: DiskId) -> Result<()> {
     execute(tx, "DELETE FROM disk WHERE id = ?1", [id.0]).map(drop)
@@ -158,6 +174,10 @@ fn of_vm(connection: &Connection, vm: VmId) -> Result<Vec<Disk>> {
 fn changeable(tx: &Transaction<'_>, id: VmId) -> Result<Vm> {
     let vm = vm::required(tx, id)?;
     vm::refuse_while_changed(tx, &vm)?;
+    if vm.adopted {
+        let reason = "it was adopted, and its disks are not vmm's; change them by the means that they were made with";
+        return Err(error::Error::conflict(Kind::Vm, &vm.name, reason).into());
+    }
     if vm.status == VmStatus::Request {
         return Err(error::Error::conflict(Kind::Vm, &vm.name, "it does not exist yet").into());
     }
@@ -188,7 +208,7 @@ fn disk(row: &Row<'_>) -> Result<Disk> {
         vm: VmId(row.value("vm_id")?),
         vm_name: row.parsed("vm_name")?,
         role: row.parsed("role")?,
-        volume: row.parsed("volume")?,
+        volume: row.parsed_opt("volume")?,
         disk_size: row.value("disk_size")?,
         grow_to: row.value("grow_to")?,
         disk_path: row.value("disk_path")?,

@@ -166,7 +166,7 @@ pub(super) fn insert(tx: &Transaction<'_>, new: &NewJob) -> Result<JobId> {
 /// The machine that a job of this kind changes.
 fn vm_of(connection: &Connection, kind: &JobKind) -> Result<Option<VmId>> {
     match kind {
-        JobKind::CreateVm(id) | JobKind::DeleteVm(id) => Ok(Some(*id)),
+        JobKind::CreateVm(id) | JobKind::DeleteVm(id) | JobKind::AdoptVm(id) | JobKind::ReleaseVm(id) => Ok(Some(*id)),
         JobKind::AddDisk(id) | JobKind::GrowDisk(id) | JobKind::DeleteDisk(id) => {
             disk::required(connection, *id).map(|disk| Some(disk.vm))
         }
@@ -231,8 +231,9 @@ pub(super) fn failures(connection: &Connection, request: &RequestId) -> Result<V
 /// What follows from a job's end.
 fn follow(tx: &Transaction<'_>, job: &Job, state: JobState, error: Option<&str>) -> Result<()> {
     match (&job.kind, state) {
-        (JobKind::CreateVm(vm), JobState::Done) => vm::set_on(tx, *vm)?,
-        (JobKind::CreateVm(vm), JobState::Failed | JobState::Cancelled) | (JobKind::DeleteVm(vm), JobState::Done) => {
+        (JobKind::CreateVm(vm) | JobKind::AdoptVm(vm), JobState::Done) => vm::set_on(tx, *vm)?,
+        (JobKind::CreateVm(vm) | JobKind::AdoptVm(vm), JobState::Failed | JobState::Cancelled)
+        | (JobKind::DeleteVm(vm) | JobKind::ReleaseVm(vm), JobState::Done) => {
             vm::remove(tx, *vm)?;
         }
         (JobKind::AddDisk(id), JobState::Failed | JobState::Cancelled) | (JobKind::DeleteDisk(id), JobState::Done) => {
@@ -297,6 +298,8 @@ fn kind(row: &Row<'_>) -> Result<JobKind> {
         "start-request" => JobKind::StartRequest(row.parsed("subject")?),
         "create-vm" => JobKind::CreateVm(VmId(row.parsed("subject")?)),
         "delete-vm" => JobKind::DeleteVm(VmId(row.parsed("subject")?)),
+        "adopt-vm" => JobKind::AdoptVm(VmId(row.parsed("subject")?)),
+        "release-vm" => JobKind::ReleaseVm(VmId(row.parsed("subject")?)),
         "import-os" => JobKind::ImportOs(OsId(row.parsed("subject")?)),
         "add-disk" => JobKind::AddDisk(DiskId(row.parsed("subject")?)),
         "grow-disk" => JobKind::GrowDisk(DiskId(row.parsed("subject")?)),

@@ -1,5 +1,6 @@
 //! Machines.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -13,8 +14,8 @@ use super::store::Store;
 use super::{disk, job, user};
 use crate::error::{self, Kind};
 use crate::model::{
-    AuditEntry, GroupName, JobId, JobKind, NewJob, OsId, PlannedVm, RequestId, Revision, Seen, SeenStates, Timestamp,
-    UserId, Vm, VmChange, VmFilter, VmId, VmName, VmStatus,
+    Adoption, AuditEntry, DiskRole, GroupName, JobId, JobKind, MacAddress, NewJob, OsId, PlannedVm, RequestId,
+    Revision, Seen, SeenStates, Timestamp, UserId, Vm, VmChange, VmFilter, VmId, VmName, VmStatus,
 };
 use crate::repository::VmRepository;
 
@@ -56,6 +57,21 @@ impl VmRepository for Store {
         .await
     }
 
+    async fn adopt(
+        &self,
+        adoption: Adoption,
+        steps: Vec<&'static str>,
+        audit: AuditEntry,
+    ) -> error::Result<(Vm, JobId)> {
+        self.change("recording a machine to adopt", audit, move |tx| {
+            let id = insert_adopted(tx, &adoption)?;
+            let (kind, title) = (JobKind::AdoptVm(id), adoption.name.to_string());
+            let job = job::insert(tx, &NewJob { kind, title, request: None, steps })?;
+            Ok((required(tx, id)?, job))
+        })
+        .await
+    }
+
     async fn update(
         &self,
         id: VmId,
@@ -82,7 +98,7 @@ impl VmRepository for Store {
         self.change("starting a removal", audit, move |tx| {
             let vm = required(tx, id)?;
             expected(Kind::Vm, &vm.name, vm.revision, expect)?;
-            if vm.status == VmStatus::Request && job::stuck_making(tx, vm.id)?.is_none() {
+            if vm.status == VmStatus::Request && !vm.adopted && job::stuck_making(tx, vm.id)?.is_none() {
                 let reason = "it was asked for and does not exist yet; cancel its request instead";
                 return Err(error::Error::conflict(Kind::Vm, &vm.name, reason).into());
             }
@@ -128,11 +144,52 @@ pub(super) fn insert(
     );
     match inserted {
         Ok(_) => {}
-        Err(error) if error.is_taken() => return Err(taken(tx, planned)?),
+        Err(error) if error.is_taken() => {
+            let PlannedVm { name, uuid, mac, ip, .. } = planned;
+            return Err(taken(tx, name, *uuid, *mac, ip.map(IpAddr::V4))?);
+        }
         Err(error) => return Err(error),
     }
     let id = VmId(tx.last_insert_rowid());
     planned.disks.iter().try_for_each(|planned| disk::insert(tx, id, planned).map(drop))
+}
+
+fn insert_adopted(tx: &Transaction<'_>, adoption: &Adoption) -> Result<VmId> {
+    let Adoption { name, uuid, mac, ip, .. } = adoption;
+    let inserted = execute(
+        tx,
+        "INSERT INTO vm (user, group_name, name, hostname, ip, ip_fixed, vcpu, memory, os, status, uuid, mac,
+                         host_key, login, adopted, description, created_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, 1, ?15, ?16)",
+        params![
+            user::required(tx, adoption.user)?.id.0,
+            adoption.group_name.as_ref().map(GroupName::as_str),
+            name.as_str(),
+            adoption.hostname.as_str(),
+            ip.map(|ip| ip.to_string()),
+            ip.is_some(),
+            adoption.vcpu,
+            adoption.memory,
+            adoption.os.map(|id| id.0),
+            VmStatus::Request.as_str(),
+            uuid.to_string(),
+            mac.to_string(),
+            adoption.host_key.to_string(),
+            adoption.login.as_str(),
+            adoption.description,
+            now().timestamp_micros(),
+        ],
+    );
+    match inserted {
+        Ok(_) => {}
+        Err(error) if error.is_taken() => return Err(taken(tx, name, *uuid, *mac, *ip)?),
+        Err(error) => return Err(error),
+    }
+    let id = VmId(tx.last_insert_rowid());
+    adoption.disks.iter().enumerate().try_for_each(|(index, (size, path))| {
+        disk::insert_foreign(tx, id, if index == 0 { DiskRole::System } else { DiskRole::Data }, *size, path.as_deref())
+    })?;
+    Ok(id)
 }
 
 /// Removes the rows of a request's machines that do not exist yet, and thereby frees their names.
@@ -238,16 +295,15 @@ pub(super) fn refuse_while_changed(tx: &Transaction<'_>, vm: &Vm) -> Result<()> 
     let Some(job) = job::open_on_vm(tx, vm.id)? else { return Ok(()) };
     let id = job.id;
     let reason = match &job.kind {
-        JobKind::DeleteVm(_) => format!("job {id} is removing it already"),
+        JobKind::DeleteVm(_) | JobKind::ReleaseVm(_) => format!("job {id} is removing it already"),
         JobKind::CreateVm(_) => format!("job {id} is still making it; wait for it or cancel it"),
         kind => format!("job {id} ({}) works on it; wait for it", kind.word()),
     };
     Err(error::Error::conflict(Kind::Vm, &vm.name, reason).into())
 }
 
-/// Says which of a planned machine's unique values is taken, and by whose machine.
-fn taken(tx: &Transaction<'_>, planned: &PlannedVm) -> Result<Error> {
-    let PlannedVm { name, uuid, mac, ip, .. } = planned;
+/// Says which of a new machine's unique values is taken, and by whose machine.
+fn taken(tx: &Transaction<'_>, name: &VmName, uuid: Uuid, mac: MacAddress, ip: Option<IpAddr>) -> Result<Error> {
     let values = [
         ("name", "vm.name = ?1", Some(name.to_string())),
         ("address", "vm.ip_fixed AND vm.ip = ?1", ip.map(|ip| ip.to_string())),
@@ -282,7 +338,7 @@ fn vm(row: &Row<'_>) -> Result<Vm> {
         ip_fixed: row.value("ip_fixed")?,
         vcpu: row.value("vcpu")?,
         memory: row.value("memory")?,
-        os: OsId(row.value("os")?),
+        os: row.value::<Option<_>>("os")?.map(OsId),
         status: row.parsed("status")?,
         on_since: row.time_opt("on_since")?,
         run: row.value("run")?,
@@ -290,6 +346,7 @@ fn vm(row: &Row<'_>) -> Result<Vm> {
         mac: row.parsed("mac")?,
         host_key: row.parsed("host_key")?,
         login: row.parsed("login")?,
+        adopted: row.value("adopted")?,
         request: row.parsed_opt("request")?,
         description: row.value("description")?,
         revision: Revision(row.value("revision")?),

@@ -51,10 +51,14 @@ macro_rules! repository_contract {
                 a_machine_reads_as_it_was_planned, machines_are_listed_by_what_they_are, machines_are_listed_as_they_are_seen,
                 what_is_seen_is_recorded, since_when_it_is_on_is_recorded, a_machine_is_on_since_it_was_first_started,
                 what_was_fixed_is_left_alone, a_removal_is_enqueued_once, a_removal_that_failed_can_be_repeated,
-                a_machine_that_was_never_made_is_not_removed, one_removal_wins, a_changed_record_leaves_the_rest,
+                a_machine_that_was_never_made_is_not_removed, one_removal_wins, a_machine_is_adopted_and_let_go,
+                what_is_taken_is_not_adopted, a_changed_record_leaves_the_rest,
                 of_a_machine_the_revision_is_compared,
             }
-            disk { the_system_disk_comes_first, a_path_is_recorded_and_forgotten, disks_go_with_their_machine, }
+            disk { the_system_disk_comes_first, a_path_is_recorded_and_forgotten, disks_go_with_their_machine,
+                disks_are_listed_page_by_page, a_disk_is_added, a_disk_grows, a_data_disk_is_removed,
+                one_job_works_on_a_machine, the_disks_of_an_adopted_machine_are_left_alone,
+            }
             request {
                 a_request_reads_as_it_was_submitted, the_same_submission_again_makes_nothing, an_id_names_one_request,
                 what_is_taken_is_named, a_request_needs_its_person_and_its_catalog, requests_are_listed_newest_first,

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 use vmm_core::model::{
-    GroupName, JobId, JobKind, JobState, NamePrefix, OsId, Revision, Seen, SeenStates, UserId, Vm, VmChange, VmFilter,
-    VmId, VmStatus,
+    Adoption, GroupName, JobId, JobKind, JobState, NamePrefix, OsId, Revision, Seen, SeenStates, UserId, Vm, VmChange,
+    VmFilter, VmId, VmStatus,
 };
 use vmm_core::repository::Repository;
 
@@ -25,7 +25,7 @@ pub async fn a_machine_reads_as_it_was_planned(repository: Arc<dyn Repository>) 
     assert_eq!((vm.user, &vm.user_name, vm.status), (desk.user.id, &desk.user.name, VmStatus::Request));
     assert_eq!((&vm.name, &vm.hostname, &vm.group_name), (&planned.name, &planned.hostname, &planned.group_name));
     assert_eq!((vm.ip, vm.ip_fixed), (planned.ip.map(IpAddr::from), true));
-    assert_eq!((vm.vcpu, vm.memory, vm.os), (planned.vcpu, planned.memory, planned.os));
+    assert_eq!((vm.vcpu, vm.memory, vm.os), (planned.vcpu, planned.memory, Some(planned.os)));
     assert_eq!((vm.uuid, vm.mac, &vm.host_key), (planned.uuid, planned.mac, &planned.host_key));
     assert_eq!((&vm.login, &vm.request, &vm.description), (&planned.login, &Some(request.id), &planned.description));
     assert_eq!(repository.vms().by_id(vm.id).await.expect("an answer"), Some(vm));
@@ -198,6 +198,51 @@ pub async fn a_machine_that_was_never_made_is_not_removed(repository: Arc<dyn Re
     repository.jobs().finish(job, JobState::Stuck, Some("the pool is away".to_owned())).await.expect("it is open");
     start_delete(&repository, id).await.expect("somebody must be able to clean up");
     assert_not_found(start_delete(&repository, VmId(4711)).await);
+}
+
+/// A machine to adopt is there when its job is done, and its disks with it; letting it go removes the rows.
+pub async fn a_machine_is_adopted_and_let_go(repository: Arc<dyn Repository>) {
+    let desk = Desk::make(&repository).await;
+    let adoption = sample::adoption(&desk.user, "old-1");
+    let (made, job_id) = audited(&repository, 1, adopt(&repository, adoption.clone())).await.expect("all is free");
+    assert_eq!((made.status, made.adopted, made.os, made.request.as_ref()), (VmStatus::Request, true, None, None));
+    assert_eq!((made.uuid, made.mac, &made.host_key), (adoption.uuid, adoption.mac, &adoption.host_key));
+    assert_eq!((made.ip, made.ip_fixed, &made.login), (adoption.ip, true, &adoption.login));
+    assert_eq!(job(&repository, job_id).await.kind, JobKind::AdoptVm(made.id));
+    unaudited(&repository, async { assert_conflict(start_delete(&repository, made.id).await, &["adopt-vm"]) }).await;
+    repository.jobs().finish(job_id, JobState::Done, None).await.expect("it is open");
+    assert_eq!(vm(&repository, "old-1").await, Vm { status: VmStatus::On, ..made.clone() });
+    let disks = repository.disks().of_vm(made.id).await.expect("an answer");
+    let seen: Vec<_> =
+        disks.iter().map(|disk| (disk.disk_size, disk.volume.as_ref(), disk.disk_path.clone())).collect();
+    assert_eq!(seen, [(10, None, Some("/elsewhere/old-1.img".to_owned())), (0, None, None)]);
+
+    let release = sample::job(JobKind::ReleaseVm(made.id), None);
+    let release = repository.vms().start_delete(made.id, release, None, sample::audit("vm.delete")).await;
+    repository.jobs().finish(release.expect("it is on"), JobState::Done, None).await.expect("it is open");
+    assert_eq!(repository.vms().by_id(made.id).await.expect("an answer"), None);
+}
+
+/// An adoption that failed removes the rows, and one whose values are taken makes none.
+pub async fn what_is_taken_is_not_adopted(repository: Arc<dyn Repository>) {
+    let desk = Desk::make(&repository).await;
+    let known = made(&repository, &desk, "req-1", "web-1").await;
+    let free = sample::adoption(&desk.user, "old-1");
+    for (taken, word) in [
+        (Adoption { name: known.name.clone(), ..free.clone() }, "name"),
+        (Adoption { uuid: known.uuid, ..free.clone() }, "domain id"),
+        (Adoption { mac: known.mac, ..free.clone() }, "hardware address"),
+    ] {
+        unaudited(&repository, async { assert_conflict(adopt(&repository, taken).await, &[word, "web-1"]) }).await;
+    }
+    let (vm, job) = adopt(&repository, free.clone()).await.expect("all is free");
+    repository.jobs().finish(job, JobState::Failed, Some("it is gone".to_owned())).await.expect("it is open");
+    assert_eq!(repository.vms().by_id(vm.id).await.expect("an answer"), None);
+    adopt(&repository, free).await.expect("all is free again");
+}
+
+async fn adopt(repository: &Arc<dyn Repository>, adoption: Adoption) -> vmm_core::Result<(Vm, JobId)> {
+    repository.vms().adopt(adoption, vec!["tag-domain"], sample::audit("vm.adopt")).await
 }
 
 /// Of many who ask for a removal at once exactly one gets it.

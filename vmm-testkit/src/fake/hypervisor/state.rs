@@ -5,14 +5,17 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::MutexGuard;
 
 use uuid::Uuid;
-use vmm_core::hypervisor::{DomainSpec, DomainState, Host, Reservation, Statistics, Subnet};
+use vmm_core::hypervisor::{DomainSpec, DomainState, ForeignDisk, Host, Reservation, Statistics, Subnet};
 use vmm_core::model::{DeskId, MacAddress, VmName, VolumeName};
 use vmm_core::{Error, Result};
 
-/// A domain with its owner in its specification; a foreign one has none.
+/// A domain. The desk in its specification means nothing: `owner` is its tag.
 pub(super) struct FakeDomain {
     pub(super) spec: DomainSpec,
-    pub(super) foreign: bool,
+    pub(super) name: String,
+    pub(super) owner: Option<DeskId>,
+    pub(super) adopted: bool,
+    pub(super) disks: Vec<ForeignDisk>,
     pub(super) state: DomainState,
     pub(super) run: Option<u32>,
     pub(super) statistics: Statistics,
@@ -119,22 +122,25 @@ impl State {
         Some(self.runs)
     }
 
-    pub(super) fn add_foreign(&mut self, name: &VmName) -> Uuid {
+    pub(super) fn add_foreign(&mut self, name: &str) -> Uuid {
         let uuid = Uuid::new_v4();
         let spec = DomainSpec {
             desk: DeskId(Uuid::nil()),
             uuid,
-            name: name.clone(),
+            name: VmName::new("foreign").expect("it is a label"),
             description: String::new(),
             vcpu: 1,
-            memory: 512,
+            memory: 64,
             disks: Vec::new(),
             seed: None,
             mac: MacAddress::local([0xff, 0, 0, 0, self.domains.len() as u8]),
         };
         let domain = FakeDomain {
             spec,
-            foreign: true,
+            name: name.to_owned(),
+            owner: None,
+            adopted: false,
+            disks: vec![ForeignDisk { path: Some(format!("/elsewhere/{name}.img")), capacity: 10 << 30 }],
             state: DomainState::Running,
             run: self.next_run(),
             statistics: Statistics::default(),

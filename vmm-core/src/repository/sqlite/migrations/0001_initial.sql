@@ -116,7 +116,7 @@ CREATE TABLE vm (
     ip_fixed INTEGER NOT NULL CHECK (ip_fixed IN (0, 1)),
     vcpu INTEGER NOT NULL CHECK (vcpu > 0),
     memory INTEGER NOT NULL CHECK (memory > 0),
-    os INTEGER NOT NULL REFERENCES os (id),
+    os INTEGER REFERENCES os (id),
     status TEXT NOT NULL CHECK (status IN ('request', 'on', 'off')),
     on_since INTEGER,
     run INTEGER,
@@ -124,11 +124,13 @@ CREATE TABLE vm (
     mac TEXT NOT NULL CHECK (length(mac) = 17),
     host_key TEXT NOT NULL,
     login TEXT NOT NULL,
+    adopted INTEGER NOT NULL DEFAULT 0 CHECK (adopted IN (0, 1)),
     request TEXT REFERENCES request (id),
     description TEXT NOT NULL,
     revision INTEGER NOT NULL DEFAULT 1,
     created_at INTEGER NOT NULL,
-    CHECK (ip_fixed = 0 OR ip IS NOT NULL)
+    CHECK (ip_fixed = 0 OR ip IS NOT NULL),
+    CHECK (adopted = 1 OR os IS NOT NULL)
 ) STRICT;
 CREATE UNIQUE INDEX vm_name ON vm (name);
 CREATE UNIQUE INDEX vm_uuid ON vm (uuid);
@@ -143,7 +145,7 @@ CREATE TABLE disk (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     vm_id INTEGER NOT NULL REFERENCES vm (id) ON DELETE CASCADE,
     role TEXT NOT NULL CHECK (role IN ('system', 'data')),
-    volume TEXT NOT NULL,
+    volume TEXT,
     disk_size INTEGER NOT NULL CHECK (disk_size >= 0),
     grow_to INTEGER CHECK (grow_to > disk_size),
     disk_path TEXT
@@ -156,7 +158,8 @@ CREATE UNIQUE INDEX disk_volume ON disk (volume);
 CREATE TABLE job (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     kind TEXT NOT NULL
-        CHECK (kind IN ('start-request', 'create-vm', 'delete-vm', 'import-os', 'add-disk', 'grow-disk', 'delete-disk')),
+        CHECK (kind IN ('start-request', 'create-vm', 'delete-vm', 'adopt-vm', 'release-vm', 'import-os', 'add-disk',
+                        'grow-disk', 'delete-disk')),
     subject TEXT NOT NULL,
     vm INTEGER,
     title TEXT NOT NULL,
