@@ -22,8 +22,8 @@ use crate::repository::VmRepository;
 /// The columns in the order in which [`vm`] reads them. The cross join keeps the machines in the outer loop, whose order
 /// a page needs.
 const SELECT: &str = "SELECT vm.id, vm.user, user.name AS user_name, vm.group_name, vm.name, vm.hostname, vm.ip,
-        vm.ip_fixed, vm.vcpu, vm.memory, vm.os, vm.status, vm.on_since, vm.run, vm.uuid, vm.mac, vm.host_key, vm.login, vm.request,
-        vm.description, vm.revision, vm.created_at
+        vm.ip_fixed, vm.vcpu, vm.memory, vm.os, vm.status, vm.on_since, vm.run, vm.uuid, vm.mac, vm.host_key, vm.login,
+        vm.adopted, vm.request, vm.description, vm.revision, vm.created_at
     FROM vm CROSS JOIN user ON user.id = vm.user";
 
 #[async_trait]
