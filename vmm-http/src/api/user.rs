@@ -52,7 +52,7 @@ struct NewUserBody {
     /// Letters, digits, dots, dashes and underscores.
     #[oai(validator(max_length = 128))]
     name: String,
-    /// 10 to 1024 bytes.
+    /// 10 to 1024 characters.
     password: Secret,
     /// The Telegram account bound to it.
     chat_id: Option<i64>,

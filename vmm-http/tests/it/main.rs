@@ -13,6 +13,7 @@ mod crash;
 mod crash_disk;
 mod disk;
 mod documented_form;
+mod fuzz;
 mod health;
 mod if_match;
 mod limits;
