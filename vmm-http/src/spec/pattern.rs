@@ -20,12 +20,17 @@ const LOGIN: &str = "^[a-z_][a-z0-9_-]*$";
 const TEXT: &str = r"^[^\u0000-\u0008\u000b-\u001f\u007f-\u009f]*$";
 
 const PATTERNS: [Pattern; 8] = [
-    Pattern { pattern: Some(LABEL), length: Some([1, 63]), of: &["vm", "deleteVm.name"] },
+    Pattern {
+        pattern: Some(LABEL),
+        length: Some([1, 63]),
+        of: &["vm", "deleteVm.name", "getVm.name", "VmChange.name"],
+    },
     Pattern {
         pattern: Some(WORD),
         length: Some([1, 128]),
         of: &[
             "requester",
+            "new_name",
             "group_name",
             "request",
             "id",
@@ -36,11 +41,18 @@ const PATTERNS: [Pattern; 8] = [
             "listAudit.user",
             "listVms.user",
             "deleteUser.name",
+            "getUser.name",
+            "UserChange.name",
+            "VmChange.user",
         ],
     },
-    Pattern { pattern: Some(LOGIN), length: Some([1, 32]), of: &["NewOs.login"] },
-    Pattern { pattern: Some(TEXT), length: None, of: &["NewRequest.description", "Rejection.reason"] },
-    Pattern { pattern: None, length: Some([10, 1024]), of: &["NewUser.password", "PasswordChange.new-password"] },
+    Pattern { pattern: Some(LOGIN), length: Some([1, 32]), of: &["NewOs.login", "OsChange.login"] },
+    Pattern { pattern: Some(TEXT), length: None, of: &["description", "Rejection.reason"] },
+    Pattern {
+        pattern: None,
+        length: Some([10, 1024]),
+        of: &["NewUser.password", "UserChange.password", "PasswordChange.new-password"],
+    },
     Pattern { pattern: Some("^[0-9A-Fa-f]{64}$"), length: None, of: &["Approval.plan_hash"] },
     Pattern { pattern: Some(r"^[^\u0000]*$"), length: None, of: &["SshCommand.command", "SshCommand.password"] },
     Pattern { pattern: Some(r"^[^\u0000-\u001f\u007f-\u009f]*$"), length: None, of: &["SshCommand.user"] },
