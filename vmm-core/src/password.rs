@@ -41,7 +41,7 @@ impl Passwords {
 
     /// Whether the password belongs to the hash. Without a hash it is not, and takes as long to say so.
     pub(crate) async fn verify(&self, password: SecretString, hash: Option<PasswordHash>) -> Result<bool> {
-        let fits = *LENGTH.end() >= password.expose_secret().len();
+        let fits = *LENGTH.end() >= length(&password);
         self.work(move || {
             let stored = hash.as_ref().filter(|_| fits);
             let against = match stored {
@@ -72,12 +72,16 @@ impl Passwords {
     }
 }
 
+fn length(password: &SecretString) -> usize {
+    password.expose_secret().chars().count()
+}
+
 /// The rules for a new password.
 fn check(password: &SecretString) -> Result<()> {
-    if LENGTH.contains(&password.expose_secret().len()) {
+    if LENGTH.contains(&length(password)) {
         Ok(())
     } else {
-        Err(Error::invalid("password", format!("must be {} to {} bytes long", LENGTH.start(), LENGTH.end())))
+        Err(Error::invalid("password", format!("must be {} to {} characters long", LENGTH.start(), LENGTH.end())))
     }
 }
 

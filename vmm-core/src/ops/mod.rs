@@ -39,13 +39,14 @@ impl From<&Request> for Target {
     }
 }
 
-/// The longest text for people, in bytes.
+/// The longest text for people, in characters.
 const MAX_TEXT: usize = 4096;
 
 /// Checks a text for people: a description or a reason.
 fn text(field: &str, text: &str) -> Result<()> {
-    if text.len() > MAX_TEXT {
-        return Err(Error::invalid(field, format!("is {} bytes long; at most {MAX_TEXT}", text.len())));
+    let length = text.chars().count();
+    if length > MAX_TEXT {
+        return Err(Error::invalid(field, format!("is {length} characters long; at most {MAX_TEXT}")));
     }
     if text.chars().any(|c| c.is_control() && c != '\n' && c != '\t') {
         return Err(Error::invalid(field, "holds a control character"));

@@ -53,7 +53,7 @@ struct NewUserBody {
     /// Letters, digits, dots, dashes and underscores.
     #[oai(validator(max_length = 128))]
     name: String,
-    /// 10 to 1024 bytes.
+    /// 10 to 1024 characters.
     password: Secret,
     /// The Telegram account bound to it.
     chat_id: Option<i64>,
@@ -88,7 +88,7 @@ struct UserChangeBody {
     /// Another name.
     #[oai(validator(max_length = 128))]
     new_name: Option<String>,
-    /// Another password, 10 to 1024 bytes.
+    /// Another password, 10 to 1024 characters.
     password: Option<Secret>,
     /// The Telegram account bound to it; `null` binds none.
     chat_id: Clearable<i64>,
@@ -209,8 +209,9 @@ impl UserApi {
         Ok(Tagged::new(user.into(), revision))
     }
 
-    /// Change accounts; absent fields stay. Another role, another password, and being disabled or enabled end an
-    /// account's logins. Admins only.
+    /// Change accounts; absent fields stay. Admins only.
+    ///
+    /// Another role, another password, and being disabled or enabled end an account's logins.
     #[oai(path = "/db/user", method = "put", operation_id = "updateUsers")]
     async fn update(
         &self,

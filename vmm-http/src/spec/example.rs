@@ -72,6 +72,9 @@ fn of_schema(schemas: &Object, owner: &str, schema: &Value) -> Option<Value> {
     if let Some(name) = reference(schema) {
         return EXAMPLES.get(name).cloned().or_else(|| of_schema(schemas, name, schemas.get(name)?));
     }
+    if let Some(own) = schema.get("example") {
+        return Some(own.clone());
+    }
     if let Some(inner) = schema.pointer("/allOf/0") {
         return of_schema(schemas, owner, inner);
     }

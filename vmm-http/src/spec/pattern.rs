@@ -1,13 +1,14 @@
-//! What names are made of. `vmm_core` checks them; here it is said to clients.
+//! What names and texts are made of. `vmm_core` checks it; here it is said to clients.
 
 use serde_json::Value;
 
 use super::each_operation;
 
-/// A kind of text, and the parameters and fields that are of it: `name`, or `Schema.name` for one schema's alone.
+/// A kind of text, and the parameters and fields that are of it: `name`, or `Schema.name` or `operationId.name` for one
+/// alone.
 struct Pattern {
-    pattern: &'static str,
-    longest: Option<usize>,
+    pattern: Option<&'static str>,
+    length: Option<[usize; 2]>,
     of: &'static [&'static str],
 }
 
@@ -15,13 +16,21 @@ const LABEL: &str = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$";
 const WORD: &str = "^[A-Za-z0-9][A-Za-z0-9._-]*$";
 const LOGIN: &str = "^[a-z_][a-z0-9_-]*$";
 
-const PATTERNS: [Pattern; 6] = [
-    Pattern { pattern: LABEL, longest: Some(63), of: &["vm", "deleteVm.name"] },
+/// Lines of text, with tabs.
+const TEXT: &str = r"^[^\u0000-\u0008\u000b-\u001f\u007f-\u009f]*$";
+
+const PATTERNS: [Pattern; 8] = [
     Pattern {
-        pattern: WORD,
-        longest: Some(128),
+        pattern: Some(LABEL),
+        length: Some([1, 63]),
+        of: &["vm", "deleteVm.name", "getVm.name", "VmChange.name"],
+    },
+    Pattern {
+        pattern: Some(WORD),
+        length: Some([1, 128]),
         of: &[
             "requester",
+            "new_name",
             "group_name",
             "request",
             "id",
@@ -32,12 +41,21 @@ const PATTERNS: [Pattern; 6] = [
             "listAudit.user",
             "listVms.user",
             "deleteUser.name",
+            "getUser.name",
+            "UserChange.name",
+            "VmChange.user",
         ],
     },
-    Pattern { pattern: LOGIN, longest: Some(32), of: &["NewOs.login"] },
-    Pattern { pattern: "^[0-9A-Fa-f]{64}$", longest: None, of: &["Approval.plan_hash"] },
-    Pattern { pattern: r"^[^\u0000]*$", longest: None, of: &["SshCommand.command", "SshCommand.password"] },
-    Pattern { pattern: r"^[^\u0000-\u001f\u007f-\u009f]*$", longest: None, of: &["SshCommand.user"] },
+    Pattern { pattern: Some(LOGIN), length: Some([1, 32]), of: &["NewOs.login", "OsChange.login"] },
+    Pattern { pattern: Some(TEXT), length: None, of: &["description", "Rejection.reason"] },
+    Pattern {
+        pattern: None,
+        length: Some([10, 1024]),
+        of: &["NewUser.password", "UserChange.password", "PasswordChange.new-password"],
+    },
+    Pattern { pattern: Some("^[0-9A-Fa-f]{64}$"), length: None, of: &["Approval.plan_hash"] },
+    Pattern { pattern: Some(r"^[^\u0000]*$"), length: None, of: &["SshCommand.command", "SshCommand.password"] },
+    Pattern { pattern: Some(r"^[^\u0000-\u001f\u007f-\u009f]*$"), length: None, of: &["SshCommand.user"] },
 ];
 
 /// Adds the patterns to parameters and to the fields of requests.
@@ -64,10 +82,12 @@ fn put(owner: &str, field: &str, schema: &mut Value) {
         && schema.get("format").is_none_or(|format| format == "password")
         && let Some(found) = PATTERNS.iter().find(|pattern| pattern.of.iter().any(|of| named(of)))
     {
-        schema["pattern"] = found.pattern.into();
-        if let Some(longest) = found.longest {
+        if let Some(pattern) = found.pattern {
+            schema["pattern"] = pattern.into();
+        }
+        if let Some([shortest, longest]) = found.length {
+            schema["minLength"] = shortest.into();
             schema["maxLength"] = longest.into();
-            schema["minLength"] = 1.into();
         }
     }
 }

@@ -14,6 +14,9 @@ const AT_MACHINE: [&str; 3] = ["/vm/ft", "/vm/script", "/vm/ssh"];
 /// The operation that gives a token, and so has its errors without asking for one.
 const LOGIN: &str = "login";
 
+/// Where a password may be tried.
+const ATTEMPTS: [&str; 2] = ["/config/update-password", "/session"];
+
 /// Asks nothing that could be unavailable.
 const ALIVE: &str = "/healthz";
 
@@ -38,12 +41,18 @@ fn can(operation: &Object, path: &str, method: &str, status: u16) -> bool {
     let with_caller = operation.contains_key("security");
     let with_body = operation.contains_key("requestBody");
     let with_parameters = operation.contains_key("parameters");
+    let has_parameter = |name: &str| {
+        let mut parameters = operation.get("parameters").and_then(Value::as_array).into_iter().flatten();
+        parameters.any(|parameter| parameter["name"] == name)
+    };
     match status {
         400 | 408 | 413 | 415 => with_body,
         401 => with_caller || is(LOGIN),
         403 => with_caller,
         404 => with_caller && (with_body || with_parameters),
         409 => with_caller && (method != "get" || under(&["/vm/"])),
+        412 => has_parameter("If-Match"),
+        429 => with_body && under(&ATTEMPTS),
         501 => under(&AT_HOST),
         502 | 504 => under(&AT_MACHINE),
         503 => path != ALIVE,

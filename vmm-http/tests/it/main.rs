@@ -16,6 +16,7 @@ mod crash_adoption;
 mod crash_disk;
 mod disk;
 mod documented_form;
+mod fuzz;
 mod health;
 mod if_match;
 mod limits;

@@ -12,6 +12,7 @@ async fn every_wrong_field_is_named() {
     for (body, fields) in [
         (json!({"user": [{"name": "zoe", "password": "s3cretP4ss", "admin": true}]}), vec!["user[0].admin"]),
         (json!({"user": [{"name": 5, "password": ["s3cretP4ss"]}]}), vec!["user[0].name", "user[0].password"]),
+        (json!({"user": [{"name": true, "password": "s3cretP4ss"}]}), vec!["user[0].name"]),
         (json!({"user": [{"password": "s3cretP4ss", "role": "king"}]}), vec!["user[0].name", "user[0].role"]),
         (json!({"user": [{"name": "zoe", "password": "s3cretP4ss", "chat_id": 1.5}]}), vec!["user[0].chat_id"]),
         (json!({"user": [{"name": "x".repeat(200), "password": "s3cretP4ss"}]}), vec!["user[0].name"]),

@@ -248,6 +248,11 @@ impl FakeRemote {
         command: &Command,
         act: impl FnOnce(&mut Machine) -> T,
     ) -> Result<Option<T>> {
+        if let Credential::Password(password) = &login.credential
+            && password.expose_secret().contains('\0')
+        {
+            return Err(Error::invalid("password", "must not contain a NUL character"));
+        }
         let address = endpoint.address;
         let mut state = self.state();
         let refused = || Error::unavailable(Part::Machine, format!("connecting to {address} failed: refused"));
