@@ -15,7 +15,6 @@ mod if_match;
 mod limits;
 mod log;
 mod operations;
-mod page;
 mod peer;
 mod secret;
 mod spec;
