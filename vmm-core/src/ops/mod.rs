@@ -4,6 +4,7 @@ mod adoption;
 mod audit;
 mod disk;
 mod health;
+mod idempotency;
 mod job;
 mod monitor;
 mod os;

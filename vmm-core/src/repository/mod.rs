@@ -14,11 +14,11 @@ use uuid::Uuid;
 
 use crate::error::Result;
 use crate::model::{
-    Adoption, AuditEntry, AuditFilter, AuditId, AuditRecord, DeskId, Disk, DiskFilter, DiskId, Image, Job, JobId,
-    JobState, NewDisk, NewJob, NewOs, NewRequest, NewSession, NewUser, Os, OsChange, OsFilter, OsId, OsName, OsVersion,
-    PasswordHash, Plan, PlanHash, Request, RequestFilter, RequestId, RequestState, Revision, Seen, SeenStates, Session,
-    SessionId, StepState, Timestamp, TokenHash, User, UserChange, UserFilter, UserId, UserName, Vm, VmChange, VmFilter,
-    VmId, VmName,
+    Adoption, AuditEntry, AuditFilter, AuditId, AuditRecord, ClaimId, Claimed, DeskId, Disk, DiskFilter, DiskId, Image,
+    Job, JobId, JobState, KeptAnswer, NewClaim, NewDisk, NewJob, NewOs, NewRequest, NewSession, NewUser, Os, OsChange,
+    OsFilter, OsId, OsName, OsVersion, PasswordHash, Plan, PlanHash, Request, RequestFilter, RequestId, RequestState,
+    Revision, Seen, SeenStates, Session, SessionId, StepState, Timestamp, TokenHash, User, UserChange, UserFilter,
+    UserId, UserName, Vm, VmChange, VmFilter, VmId, VmName,
 };
 
 /// The records of one desk.
@@ -49,6 +49,8 @@ pub trait Repository: Send + Sync {
     fn requests(&self) -> &dyn RequestRepository;
     /// Long operations.
     fn jobs(&self) -> &dyn JobRepository;
+    /// Keys of calls that may be repeated.
+    fn idempotency(&self) -> &dyn IdempotencyRepository;
     /// The record of who did what.
     fn audit(&self) -> &dyn AuditRepository;
 }
@@ -250,6 +252,27 @@ pub trait JobRepository: Send + Sync {
     async fn finish(&self, id: JobId, state: JobState, error: Option<String>) -> Result<()>;
     /// Asks for a job to be cancelled. One that is final is a conflict.
     async fn cancel(&self, id: JobId, audit: AuditEntry) -> Result<()>;
+}
+
+/// How many answers are kept for an account.
+pub const MOST_KEPT_ANSWERS: u32 = 1000;
+/// How many bytes they have together.
+pub const MOST_KEPT_BYTES: usize = 4 << 20;
+
+/// Keys of calls that may be repeated. A key is an account's own, and goes with it. No audit rows: the calls have theirs.
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+#[async_trait]
+pub trait IdempotencyRepository: Send + Sync {
+    /// Forgets what is over at `now`, then claims a key, unless it is claimed or answered already.
+    async fn claim(&self, claim: NewClaim) -> Result<Claimed>;
+    /// Holds a claim until another moment. One that has lapsed or is answered stays as it is.
+    async fn hold(&self, id: ClaimId, until: Timestamp) -> Result<()>;
+    /// Ends a claim, keeps its answer, and forgets the account's oldest answers that are more than
+    /// [`MOST_KEPT_ANSWERS`] or [`MOST_KEPT_BYTES`]. One that is too large alone, or `None`, leaves only that the call
+    /// was made. A claim that has lapsed stays so.
+    async fn answer(&self, id: ClaimId, answer: Option<KeptAnswer>) -> Result<()>;
+    /// Frees the key of a claim that is not answered.
+    async fn release(&self, id: ClaimId) -> Result<()>;
 }
 
 /// The record of who did what. Rows are only ever added; each carries a hash over itself and the one before it.

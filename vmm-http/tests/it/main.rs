@@ -18,6 +18,7 @@ mod disk;
 mod documented_form;
 mod fuzz;
 mod health;
+mod idempotency;
 mod if_match;
 mod limits;
 mod os;
