@@ -11,6 +11,7 @@ mod connection;
 mod cursor;
 mod documented_form;
 mod error;
+mod events;
 mod idempotency;
 mod if_match;
 mod limits;
@@ -39,6 +40,7 @@ pub fn routes(vmm: Vmm, limits: Limits) -> impl Endpoint<Output = Response> + 's
         .at("/openapi.json", poem::get(spec))
         .nest_no_strip("/", spec::service())
         .data(vmm.clone())
+        .data(events::Streams::default())
         .data(peer::TrustedProxies::from(&limits))
         .with(operations.clone())
         .with(idempotency::Idempotency { vmm, operations })

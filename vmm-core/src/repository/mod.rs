@@ -15,10 +15,10 @@ use uuid::Uuid;
 use crate::error::Result;
 use crate::model::{
     Adoption, AuditEntry, AuditFilter, AuditId, AuditRecord, ClaimId, Claimed, DeskId, Disk, DiskFilter, DiskId, Image,
-    Job, JobId, JobState, KeptAnswer, NewClaim, NewDisk, NewJob, NewOs, NewRequest, NewSession, NewUser, Os, OsChange,
-    OsFilter, OsId, OsName, OsVersion, PasswordHash, Plan, PlanHash, Request, RequestFilter, RequestId, RequestState,
-    Revision, Seen, SeenStates, Session, SessionId, StepState, Timestamp, TokenHash, User, UserChange, UserFilter,
-    UserId, UserName, Vm, VmChange, VmFilter, VmId, VmName,
+    Job, JobFilter, JobId, JobState, KeptAnswer, NewClaim, NewDisk, NewJob, NewOs, NewRequest, NewSession, NewUser, Os,
+    OsChange, OsFilter, OsId, OsName, OsVersion, PasswordHash, Plan, PlanHash, Request, RequestFilter, RequestId,
+    RequestState, Revision, Seen, SeenStates, Session, SessionId, StepState, Timestamp, TokenHash, User, UserChange,
+    UserFilter, UserId, UserName, Vm, VmChange, VmFilter, VmId, VmName, VmStatus,
 };
 
 /// The records of one desk.
@@ -129,6 +129,8 @@ pub trait VmRepository: Send + Sync {
     /// The same with the status as it was seen on the host, which the filter is then about. A machine with the status
     /// `request` keeps it.
     async fn list_seen(&self, filter: &VmFilter, seen: Arc<SeenStates>) -> Result<Vec<Vm>>;
+    /// How many machines have each status that any has, as it is recorded.
+    async fn count(&self) -> Result<Vec<(VmStatus, u64)>>;
     /// Records what was seen of machines, by the hypervisor's id: status, and the address where it is known and not
     /// fixed by the request. A machine with the status `request` keeps it; unknown ids are left alone.
     ///
@@ -236,8 +238,10 @@ pub trait JobRepository: Send + Sync {
     async fn by_id(&self, id: JobId) -> Result<Option<Job>>;
     /// The open job that changes this machine or one of its disks; there is one at most.
     async fn on_vm(&self, vm: VmId) -> Result<Option<Job>>;
-    /// Jobs, newest first; only those of `request` where given; at most `limit`.
-    async fn list<'a>(&self, request: Option<&'a RequestId>, limit: u32) -> Result<Vec<Job>>;
+    /// Jobs, newest first.
+    async fn list(&self, filter: &JobFilter) -> Result<Vec<Job>>;
+    /// How many jobs are in each state that any is in.
+    async fn count(&self) -> Result<Vec<(JobState, u64)>>;
     /// Records a step's state and, with the first one, that the job runs.
     async fn step(&self, id: JobId, step: usize, state: StepState) -> Result<()>;
     /// Records that undoing begins, and why.

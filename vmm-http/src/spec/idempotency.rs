@@ -29,7 +29,7 @@ pub(super) fn add(spec: &mut Value) {
         for (_, response) in responses.filter(|(status, _)| status.starts_with('2')) {
             response["headers"]["Idempotency-Replayed"] = json!({
                 "description": "Is there if this answer was given before to the same `Idempotency-Key`.",
-                "schema": {"type": "string", "enum": ["true"]},
+                "schema": {"type": "boolean"},
             });
         }
     });

@@ -20,6 +20,7 @@ mod fuzz;
 mod health;
 mod idempotency;
 mod if_match;
+mod job;
 mod limits;
 mod os;
 mod paging;

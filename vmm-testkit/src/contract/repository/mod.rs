@@ -70,7 +70,7 @@ macro_rules! repository_contract {
             job {
                 one_owner_holds_the_lease, one_of_32_gets_the_lease, a_log_reads_as_it_was_written,
                 a_job_that_is_over_stays_as_it_is, what_is_not_there_is_not_found, a_cancellation_is_a_wish,
-                jobs_are_listed_in_order, the_last_machine_makes_the_request_done,
+                jobs_are_listed_in_order, jobs_are_listed_by_what_they_are, the_last_machine_makes_the_request_done,
                 one_machine_that_fails_fails_the_request, a_stuck_job_keeps_the_rows,
                 a_start_that_fails_fails_the_request, a_returned_request_begins_anew,
             }
