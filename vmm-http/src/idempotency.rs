@@ -59,25 +59,41 @@ impl<E: Endpoint + 'static> Endpoint for Once<E> {
         let place = request.uri().path_and_query().map_or("", |place| place.as_str()).to_owned();
         let call = Fingerprint::of(&[request.method().as_str().as_bytes(), place.as_bytes(), &body]);
         request.set_body(Body::from_bytes(body));
-        match self.vmm.claim_key(&actor, key, call).await.map_err(Failure::from)? {
-            Claimed::First(claim) => self.make(claim, request).await,
-            Claimed::Answered(answer) => Ok(replay(answer)),
-            Claimed::Withheld => Err(Failure::conflict(
-                "a call with this Idempotency-Key was made; its answer was not kept, because it held a secret or was \
-                 too large",
-            )
-            .into()),
-            Claimed::Running => {
-                Err(Failure::still_running("the first call with this Idempotency-Key still runs").into())
+        let secret = self.operations.answers_with_secret(request.method(), request.uri().path());
+        let (inner, vmm) = (Arc::clone(&self.inner), self.vmm.clone());
+        // A task, because a client that goes away ends this future, and what is begun must come to its end: the client
+        // will repeat the call, and no claim may be left behind.
+        let call = tokio::spawn(async move {
+            match vmm.claim_key(&actor, key, call).await.map_err(Failure::from)? {
+                Claimed::First(claim) => {
+                    let response = match hold(&vmm, claim, inner.call(request)).await {
+                        Ok(response) => response.into_response(),
+                        Err(error) => error::answer(error).await,
+                    };
+                    Ok(end(&vmm, claim, response, secret).await)
+                }
+                Claimed::Answered(answer) => Ok(replay(answer)),
+                Claimed::Withheld => Err(Failure::conflict(
+                    "a call with this Idempotency-Key was made; its answer was not kept, because it held a secret or \
+                     was too large",
+                )),
+                Claimed::Running => Err(Failure::still_running("the first call with this Idempotency-Key still runs")),
+                Claimed::Other => {
+                    Err(Failure::conflict("this Idempotency-Key was used for another call; choose a new key"))
+                }
             }
-            Claimed::Other => {
-                Err(Failure::conflict("this Idempotency-Key was used for another call; choose a new key").into())
+        });
+        match call.await {
+            Ok(answer) => Ok(answer?),
+            Err(error) => {
+                tracing::error!(%error, "a call with a key ended by itself");
+                Err(Failure::internal().into())
             }
         }
     }
 }
 
-impl<E: Endpoint + 'static> Once<E> {
+impl<E> Once<E> {
     /// Who calls; nobody if the login is no good, which the operation itself tells.
     async fn actor(&self, request: &Request) -> Result<Option<Actor>, Failure> {
         let Ok(Bearer { token }) = Bearer::from_request(request) else { return Ok(None) };
@@ -86,24 +102,6 @@ impl<E: Endpoint + 'static> Once<E> {
             Err(vmm_core::Error::Unauthenticated) => Ok(None),
             Err(error) => Err(error.into()),
         }
-    }
-
-    /// Makes the call to its end, also when the client goes away meanwhile; it will repeat it then.
-    async fn make(&self, claim: ClaimId, request: Request) -> Result<Response> {
-        let secret = self.operations.answers_with_secret(request.method(), request.uri().path());
-        let (inner, vmm) = (Arc::clone(&self.inner), self.vmm.clone());
-        let call = tokio::spawn(async move {
-            let answer = hold(&vmm, claim, inner.call(request)).await;
-            let response = match answer {
-                Ok(response) => response.into_response(),
-                Err(error) => error::answer(error).await,
-            };
-            end(&vmm, claim, response, secret).await
-        });
-        call.await.map_err(|error| {
-            tracing::error!(%error, "a call with a key ended by itself");
-            Failure::internal().into()
-        })
     }
 }
 
