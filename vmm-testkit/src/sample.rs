@@ -10,8 +10,8 @@ use vmm_core::model::{
 };
 use vmm_core::repository::sqlite::SqliteRepository;
 use vmm_core::repository::{
-    AuditRepository, DiskRepository, JobRepository, OsRepository, Repository, RequestRepository, SessionRepository,
-    UserRepository, VmRepository,
+    AuditRepository, DiskRepository, IdempotencyRepository, JobRepository, OsRepository, Repository, RequestRepository,
+    SessionRepository, UserRepository, VmRepository,
 };
 
 /// An empty repository in a temporary directory that goes with it.
@@ -227,6 +227,9 @@ impl Repository for Temporary {
     }
     fn jobs(&self) -> &dyn JobRepository {
         self.repository.jobs()
+    }
+    fn idempotency(&self) -> &dyn IdempotencyRepository {
+        self.repository.idempotency()
     }
     fn audit(&self) -> &dyn AuditRepository {
         self.repository.audit()
