@@ -14,11 +14,11 @@ use uuid::Uuid;
 
 use crate::error::Result;
 use crate::model::{
-    Adoption, AuditEntry, AuditFilter, AuditId, AuditRecord, DeskId, Disk, DiskFilter, DiskId, Image, Job, JobId,
-    JobState, NewDisk, NewJob, NewOs, NewRequest, NewSession, NewUser, Os, OsChange, OsFilter, OsId, OsName, OsVersion,
-    PasswordHash, Plan, PlanHash, Request, RequestFilter, RequestId, RequestState, Revision, Seen, SeenStates, Session,
-    SessionId, StepState, Timestamp, TokenHash, User, UserChange, UserFilter, UserId, UserName, Vm, VmChange, VmFilter,
-    VmId, VmName,
+    Adoption, AuditEntry, AuditFilter, AuditId, AuditRecord, ContentId, DeskId, Disk, DiskFilter, DiskId, FileId,
+    FileName, Image, Job, JobId, JobState, NewDisk, NewFile, NewJob, NewOs, NewRequest, NewSession, NewUser, Os,
+    OsChange, OsFilter, OsId, OsName, OsVersion, PasswordHash, Plan, PlanHash, Request, RequestFilter, RequestId,
+    RequestState, Revision, Seen, SeenStates, Session, SessionId, StepState, StoredFile, Timestamp, TokenHash, User,
+    UserChange, UserFilter, UserId, UserName, Vm, VmChange, VmFilter, VmId, VmName,
 };
 
 /// The records of one desk.
@@ -49,6 +49,8 @@ pub trait Repository: Send + Sync {
     fn requests(&self) -> &dyn RequestRepository;
     /// Long operations.
     fn jobs(&self) -> &dyn JobRepository;
+    /// Files of users.
+    fn files(&self) -> &dyn FileRepository;
     /// The record of who did what.
     fn audit(&self) -> &dyn AuditRepository;
 }
@@ -250,6 +252,25 @@ pub trait JobRepository: Send + Sync {
     async fn finish(&self, id: JobId, state: JobState, error: Option<String>) -> Result<()>;
     /// Asks for a job to be cancelled. One that is final is a conflict.
     async fn cancel(&self, id: JobId, audit: AuditEntry) -> Result<()>;
+}
+
+/// Files of users. Their content is somewhere else, in a [`FileStore`](crate::files::FileStore).
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+#[async_trait]
+pub trait FileRepository: Send + Sync {
+    /// Records a file in place of the user's one of the same name, whose content is given back to be removed. More
+    /// than `quota` bytes of all the user's files is a conflict.
+    async fn put(&self, file: NewFile, quota: u64, audit: AuditEntry) -> Result<(StoredFile, Option<ContentId>)>;
+    /// The user's file of this name.
+    async fn by_name(&self, user: UserId, name: &FileName) -> Result<Option<StoredFile>>;
+    /// The user's files in order of name, at most `limit` of those behind `after`.
+    async fn list<'a>(&self, user: UserId, after: Option<&'a FileName>, limit: u32) -> Result<Vec<StoredFile>>;
+    /// How many bytes the user's files have in all.
+    async fn used(&self, user: UserId) -> Result<u64>;
+    /// Forgets a file.
+    async fn delete(&self, id: FileId, audit: AuditEntry) -> Result<()>;
+    /// The content of every file of every user.
+    async fn contents(&self) -> Result<Vec<ContentId>>;
 }
 
 /// The record of who did what. Rows are only ever added; each carries a hash over itself and the one before it.

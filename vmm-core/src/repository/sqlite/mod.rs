@@ -3,6 +3,7 @@
 mod audit;
 mod disk;
 mod error;
+mod file;
 mod job;
 mod list;
 mod os;
@@ -18,8 +19,8 @@ mod vm;
 use std::path::Path;
 
 use super::{
-    AuditRepository, DiskRepository, JobRepository, OsRepository, Repository, RequestRepository, SessionRepository,
-    UserRepository, VmRepository,
+    AuditRepository, DiskRepository, FileRepository, JobRepository, OsRepository, Repository, RequestRepository,
+    SessionRepository, UserRepository, VmRepository,
 };
 use crate::blocking;
 use crate::error::Result;
@@ -69,6 +70,9 @@ impl Repository for SqliteRepository {
         &self.store
     }
     fn jobs(&self) -> &dyn JobRepository {
+        &self.store
+    }
+    fn files(&self) -> &dyn FileRepository {
         &self.store
     }
     fn audit(&self) -> &dyn AuditRepository {
