@@ -120,6 +120,12 @@ actions! {
     DiskDelete = "disk.delete", "delete disks";
     /// Run commands on a machine.
     VmSsh = "vm.ssh", "run commands on machines";
+    /// Carry files to and from a machine.
+    VmTransfer = "vm.transfer", "carry files to and from machines";
+    /// See and read files of a file area.
+    FileRead = "file.read", "read another user's files";
+    /// Put files into a file area, or remove them.
+    FileWrite = "file.write", "change another user's files";
     /// Submit a request.
     RequestSubmit = "request.submit", "request machines for another user";
     /// See requests.
@@ -196,7 +202,8 @@ impl Policy for RolePolicy {
             | Action::VmRead
             | Action::VmMonitor
             | Action::DiskRead
-            | Action::VmSsh => true,
+            | Action::VmSsh
+            | Action::VmTransfer => true,
             Action::PasswordChange
             | Action::VmLogin
             | Action::VmPower
@@ -205,6 +212,8 @@ impl Policy for RolePolicy {
             | Action::RequestSubmit
             | Action::RequestRead
             | Action::RequestCancel
+            | Action::FileRead
+            | Action::FileWrite
             | Action::JobRead
             | Action::JobCancel => role == Role::Admin || target.owner == Some(id),
             Action::UserCreate
@@ -263,11 +272,12 @@ mod tests {
             Action::VmMonitor,
             Action::DiskRead,
             Action::VmSsh,
+            Action::VmTransfer,
         ];
         assert_eq!(may(&Target::of(UserId(2), "another's")), always);
         assert_eq!(may(&Target::none()), always);
         let own = may(&Target::of(UserId(1), "own"));
-        assert_eq!(own.len(), always.len() + 10);
+        assert_eq!(own.len(), always.len() + 12);
         assert!(own.contains(&Action::DiskGrow) && !own.contains(&Action::DiskDelete));
         assert!(!own.contains(&Action::VmDelete) && !own.contains(&Action::RequestApprove));
     }

@@ -10,8 +10,8 @@ use vmm_core::model::{
 };
 use vmm_core::repository::sqlite::SqliteRepository;
 use vmm_core::repository::{
-    AuditRepository, DiskRepository, IdempotencyRepository, JobRepository, OsRepository, Repository, RequestRepository,
-    SessionRepository, UserRepository, VmRepository,
+    AuditRepository, DiskRepository, FileRepository, IdempotencyRepository, JobRepository, OsRepository, Repository,
+    RequestRepository, SessionRepository, UserRepository, VmRepository,
 };
 
 /// An empty repository in a temporary directory that goes with it.
@@ -185,6 +185,12 @@ impl Desk {
     }
 }
 
+/// SHA-256 of bytes, in lower-case hexadecimal digits.
+pub fn sha256(bytes: &[u8]) -> String {
+    use sha2::{Digest, Sha256};
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 fn id(name: &str) -> Uuid {
     Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes())
 }
@@ -230,6 +236,9 @@ impl Repository for Temporary {
     }
     fn idempotency(&self) -> &dyn IdempotencyRepository {
         self.repository.idempotency()
+    }
+    fn files(&self) -> &dyn FileRepository {
+        self.repository.files()
     }
     fn audit(&self) -> &dyn AuditRepository {
         self.repository.audit()

@@ -3,6 +3,7 @@
 mod adoption;
 mod audit;
 mod disk;
+mod file;
 mod health;
 mod idempotency;
 mod job;
@@ -12,6 +13,7 @@ mod request;
 mod request_csv;
 mod session;
 mod ssh;
+mod transfer;
 mod user;
 mod vm;
 
@@ -21,9 +23,10 @@ pub use job::JobWatch;
 pub use monitor::Monitor;
 pub use request::{RequestDraft, Submission};
 pub use session::NewLogin;
+pub use transfer::{Transfer, TransferReport};
 pub use user::{UserDraft, UserUpdate};
 pub use vm::{Power, VmLogin, VmUpdate};
-pub(crate) use {request::plan, ssh::endpoint, vm::seen, vm::status};
+pub(crate) use {file::tidy as tidy_files, request::plan, ssh::endpoint, vm::seen, vm::status};
 
 use crate::error::{Error, Result};
 use crate::model::{Job, Request, Vm};

@@ -3,6 +3,7 @@
 mod audit;
 mod disk;
 mod error;
+mod file;
 mod idempotency;
 mod job;
 mod list;
@@ -19,8 +20,8 @@ mod vm;
 use std::path::Path;
 
 use super::{
-    AuditRepository, DiskRepository, IdempotencyRepository, JobRepository, OsRepository, Repository, RequestRepository,
-    SessionRepository, UserRepository, VmRepository,
+    AuditRepository, DiskRepository, FileRepository, IdempotencyRepository, JobRepository, OsRepository, Repository,
+    RequestRepository, SessionRepository, UserRepository, VmRepository,
 };
 use crate::blocking;
 use crate::error::Result;
@@ -73,6 +74,9 @@ impl Repository for SqliteRepository {
         &self.store
     }
     fn idempotency(&self) -> &dyn IdempotencyRepository {
+        &self.store
+    }
+    fn files(&self) -> &dyn FileRepository {
         &self.store
     }
     fn audit(&self) -> &dyn AuditRepository {
