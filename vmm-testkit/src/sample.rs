@@ -11,7 +11,7 @@ use vmm_core::model::{
 use vmm_core::repository::sqlite::SqliteRepository;
 use vmm_core::repository::{
     AuditRepository, DiskRepository, JobRepository, OsRepository, Repository, RequestRepository, SessionRepository,
-    UserRepository, VmRepository,
+    TokenRepository, UserRepository, VmRepository,
 };
 
 /// An empty repository in a temporary directory that goes with it.
@@ -212,6 +212,9 @@ impl Repository for Temporary {
     }
     fn sessions(&self) -> &dyn SessionRepository {
         self.repository.sessions()
+    }
+    fn tokens(&self) -> &dyn TokenRepository {
+        self.repository.tokens()
     }
     fn oses(&self) -> &dyn OsRepository {
         self.repository.oses()

@@ -11,6 +11,7 @@ mod request;
 mod request_csv;
 mod session;
 mod ssh;
+mod token;
 mod user;
 mod vm;
 
@@ -19,6 +20,7 @@ pub use health::{Health, PartHealth};
 pub use monitor::Monitor;
 pub use request::{RequestDraft, Submission};
 pub use session::NewLogin;
+pub use token::{MadeToken, TokenDraft};
 pub use user::{UserDraft, UserUpdate};
 pub use vm::{Power, VmLogin, VmUpdate};
 pub(crate) use {request::plan, ssh::endpoint, vm::seen, vm::status};

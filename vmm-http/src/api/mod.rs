@@ -9,6 +9,7 @@ mod os;
 mod request_vm;
 mod request_vm_dto;
 mod session;
+mod token;
 mod user;
 mod vm;
 mod vm_adoption;
@@ -23,6 +24,7 @@ use vmm_core::model::Revision;
 /// Every operation of the specification.
 pub(crate) type Apis = (
     session::SessionApi,
+    token::TokenApi,
     config::ConfigApi,
     user::UserApi,
     os::OsApi,
@@ -39,6 +41,7 @@ pub(crate) type Apis = (
 pub(crate) fn apis() -> Apis {
     (
         session::SessionApi,
+        token::TokenApi,
         config::ConfigApi,
         user::UserApi,
         os::OsApi,
@@ -55,7 +58,7 @@ pub(crate) fn apis() -> Apis {
 
 #[derive(Tags)]
 enum Tag {
-    /// Log in and out.
+    /// Log in and out; tokens for programs.
     Session,
     /// Accounts.
     User,

@@ -12,6 +12,7 @@ mod row;
 mod schema;
 mod session;
 mod store;
+mod token;
 mod user;
 mod vm;
 
@@ -19,7 +20,7 @@ use std::path::Path;
 
 use super::{
     AuditRepository, DiskRepository, JobRepository, OsRepository, Repository, RequestRepository, SessionRepository,
-    UserRepository, VmRepository,
+    TokenRepository, UserRepository, VmRepository,
 };
 use crate::blocking;
 use crate::error::Result;
@@ -54,6 +55,9 @@ impl Repository for SqliteRepository {
         &self.store
     }
     fn sessions(&self) -> &dyn SessionRepository {
+        &self.store
+    }
+    fn tokens(&self) -> &dyn TokenRepository {
         &self.store
     }
     fn oses(&self) -> &dyn OsRepository {

@@ -29,6 +29,18 @@ CREATE TABLE session (
 CREATE UNIQUE INDEX session_token_hash ON session (token_hash);
 CREATE INDEX session_user ON session (user);
 
+CREATE TABLE token (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    user INTEGER NOT NULL REFERENCES user (id) ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    hash BLOB NOT NULL CHECK (length(hash) = 32),
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    last_used_at INTEGER
+) STRICT;
+CREATE UNIQUE INDEX token_hash ON token (hash);
+CREATE UNIQUE INDEX token_user_name ON token (user, name);
+
 CREATE TABLE os (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     name TEXT NOT NULL,
