@@ -19,6 +19,7 @@ mod peer;
 mod secret;
 mod spec;
 mod tls;
+mod written;
 
 use poem::http::{HeaderValue, header};
 use poem::middleware::{CatchPanic, SetHeader};

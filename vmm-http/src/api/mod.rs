@@ -13,6 +13,7 @@ mod token;
 mod user;
 mod vm;
 mod vm_adoption;
+mod vm_dto;
 mod vm_monitor;
 mod vm_ssh;
 
