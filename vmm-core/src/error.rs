@@ -208,6 +208,8 @@ pub enum Kind {
     Job,
     /// A login.
     Session,
+    /// An API token.
+    Token,
     /// A file in a storage pool.
     Volume,
     /// A machine as the hypervisor sees it.
@@ -226,6 +228,7 @@ impl fmt::Display for Kind {
             Self::Request => "request",
             Self::Job => "job",
             Self::Session => "session",
+            Self::Token => "token",
             Self::Volume => "volume",
             Self::Domain => "domain",
             Self::File => "file",

@@ -22,6 +22,7 @@ mod peer;
 mod secret;
 mod spec;
 mod tls;
+mod written;
 
 use poem::http::{HeaderValue, header};
 use poem::middleware::{CatchPanic, SetHeader};

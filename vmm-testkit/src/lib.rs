@@ -16,6 +16,7 @@ pub mod mock {
     pub use vmm_core::remote::MockRemoteExec;
     pub use vmm_core::repository::{
         MockAuditRepository, MockDiskRepository, MockFileRepository, MockIdempotencyRepository, MockJobRepository,
-        MockOsRepository, MockRequestRepository, MockSessionRepository, MockUserRepository, MockVmRepository,
+        MockOsRepository, MockRequestRepository, MockSessionRepository, MockTokenRepository, MockUserRepository,
+        MockVmRepository,
     };
 }

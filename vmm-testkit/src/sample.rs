@@ -11,7 +11,7 @@ use vmm_core::model::{
 use vmm_core::repository::sqlite::SqliteRepository;
 use vmm_core::repository::{
     AuditRepository, DiskRepository, FileRepository, IdempotencyRepository, JobRepository, OsRepository, Repository,
-    RequestRepository, SessionRepository, UserRepository, VmRepository,
+    RequestRepository, SessionRepository, TokenRepository, UserRepository, VmRepository,
 };
 
 /// An empty repository in a temporary directory that goes with it.
@@ -218,6 +218,9 @@ impl Repository for Temporary {
     }
     fn sessions(&self) -> &dyn SessionRepository {
         self.repository.sessions()
+    }
+    fn tokens(&self) -> &dyn TokenRepository {
+        self.repository.tokens()
     }
     fn oses(&self) -> &dyn OsRepository {
         self.repository.oses()

@@ -16,6 +16,7 @@ mod plan;
 mod request;
 mod revision;
 mod session;
+mod token;
 mod user;
 mod vm;
 
@@ -31,7 +32,8 @@ pub use idempotency::{ClaimId, Claimed, Fingerprint, IdempotencyKey, KeptAnswer,
 pub use job::{Job, JobFilter, JobId, JobKind, JobState, JobStep, NewJob, StepState};
 pub(crate) use name::shortened;
 pub use name::{
-    FileName, GroupName, Hostname, LoginName, NamePrefix, OsName, OsVersion, RequestId, UserName, VmName, VolumeName,
+    FileName, GroupName, Hostname, LoginName, NamePrefix, OsName, OsVersion, RequestId, TokenName, UserName, VmName,
+    VolumeName,
 };
 pub use os::{Image, NewOs, Os, OsChange, OsFilter, OsId};
 pub use page::Page;
@@ -39,7 +41,8 @@ pub(crate) use page::one_more;
 pub use plan::{Plan, PlanHash, PlannedDisk, PlannedVm};
 pub use request::{NewRequest, Request, RequestFilter, RequestState};
 pub use revision::Revision;
-pub use session::{NewSession, Session, SessionId, TokenHash};
+pub use session::{NewSession, Session, SessionFilter, SessionId, TokenHash};
+pub use token::{Credential, NewToken, Token, TokenId};
 pub use user::{NewUser, PasswordHash, Role, User, UserChange, UserFilter, UserId};
 pub use vm::{Adoption, Seen, SeenStates, Vm, VmChange, VmFilter, VmId, VmStatus};
 

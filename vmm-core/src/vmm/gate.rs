@@ -15,8 +15,8 @@ use crate::error::{Error, Kind, Result};
 use crate::files::FileStore;
 use crate::hypervisor::Hypervisor;
 use crate::model::{
-    AuditEntry, AuditId, Disk, DiskId, Job, JobId, Outcome, Request, RequestId, SeenStates, User, UserId, UserName, Vm,
-    VmId, VmName,
+    AuditEntry, AuditId, Disk, DiskId, Job, JobId, Outcome, Request, RequestId, SeenStates, Session, SessionId, User,
+    UserId, UserName, Vm, VmId, VmName,
 };
 use crate::password::Passwords;
 use crate::policy::{Action, Actor, Target};
@@ -111,6 +111,10 @@ impl Lookup<'_> {
         self.repository.requests().by_id(id).await?.ok_or_else(|| Error::not_found(Kind::Request, id))
     }
 
+    pub(crate) async fn session(&self, id: SessionId) -> Result<Session> {
+        self.repository.sessions().by_id(id).await?.ok_or_else(|| Error::not_found(Kind::Session, id))
+    }
+
     pub(crate) async fn job(&self, id: JobId) -> Result<Job> {
         self.repository.jobs().by_id(id).await?.ok_or_else(|| Error::not_found(Kind::Job, id))
     }
@@ -141,6 +145,22 @@ impl Vmm {
     /// [`Error::Unauthenticated`] for nobody, [`Error::Forbidden`] if the policy says no.
     pub(crate) fn read(&self, actor: &Actor, action: Action, target: &Target) -> Result<Desk> {
         if self.allows(actor, action, target) { Ok(self.own_work()) } else { Err(refusal(actor, action)) }
+    }
+
+    /// Looks for what an operation is to change. That it is not there, or not for this actor to see, is recorded as the
+    /// operation's failure.
+    pub(crate) async fn seek<T>(
+        &self,
+        actor: &Actor,
+        action: Action,
+        label: impl Into<String> + Send,
+        looking: impl Future<Output = Result<T>> + Send,
+    ) -> Result<T> {
+        let result = looking.await;
+        if let (Err(error), Actor::User { .. } | Actor::System) = (&result, actor) {
+            self.record_failure(entry(actor, action, label.into()), error, None).await;
+        }
+        result
     }
 
     /// The way in for what changes records. The operation hands its [`AuditEntry`] to the one repository method that
@@ -193,15 +213,7 @@ impl Vmm {
     }
 
     async fn enter(&self, actor: &Actor, action: Action, target: &Target) -> Result<AuditEntry> {
-        let entry = AuditEntry {
-            user: actor.user_id(),
-            actor: actor.to_string(),
-            action: action.as_str(),
-            target: target.label.clone(),
-            outcome: Outcome::Done,
-            detail: String::new(),
-            finishes: None,
-        };
+        let entry = entry(actor, action, target.label.clone());
         if self.allows(actor, action, target) {
             return Ok(entry);
         }
@@ -215,6 +227,11 @@ impl Vmm {
             warn!(%error, "the failure of an operation could not be recorded");
         }
     }
+}
+
+fn entry(actor: &Actor, action: Action, target: String) -> AuditEntry {
+    let (user, actor, action) = (actor.user_id(), actor.to_string(), action.as_str());
+    AuditEntry { user, actor, action, target, outcome: Outcome::Done, detail: String::new(), finishes: None }
 }
 
 fn refusal(actor: &Actor, action: Action) -> Error {

@@ -10,9 +10,11 @@ mod os;
 mod request_vm;
 mod request_vm_dto;
 mod session;
+mod token;
 mod user;
 mod vm;
 mod vm_adoption;
+mod vm_dto;
 mod vm_ft;
 mod vm_ft_content;
 mod vm_monitor;
@@ -26,6 +28,7 @@ use vmm_core::model::Revision;
 /// Every operation of the specification.
 pub(crate) type Apis = (
     session::SessionApi,
+    token::TokenApi,
     config::ConfigApi,
     user::UserApi,
     os::OsApi,
@@ -44,6 +47,7 @@ pub(crate) type Apis = (
 pub(crate) fn apis() -> Apis {
     (
         session::SessionApi,
+        token::TokenApi,
         config::ConfigApi,
         user::UserApi,
         os::OsApi,
@@ -62,7 +66,7 @@ pub(crate) fn apis() -> Apis {
 
 #[derive(Tags)]
 enum Tag {
-    /// Log in and out.
+    /// Log in and out; tokens for programs.
     Session,
     /// Accounts.
     User,

@@ -33,6 +33,7 @@ mod session;
 mod spec;
 mod specified;
 mod tls;
+mod token;
 mod user;
 mod vm;
 mod vm_ft;

@@ -14,6 +14,7 @@ mod row;
 mod schema;
 mod session;
 mod store;
+mod token;
 mod user;
 mod vm;
 
@@ -21,7 +22,7 @@ use std::path::Path;
 
 use super::{
     AuditRepository, DiskRepository, FileRepository, IdempotencyRepository, JobRepository, OsRepository, Repository,
-    RequestRepository, SessionRepository, UserRepository, VmRepository,
+    RequestRepository, SessionRepository, TokenRepository, UserRepository, VmRepository,
 };
 use crate::blocking;
 use crate::error::Result;
@@ -56,6 +57,9 @@ impl Repository for SqliteRepository {
         &self.store
     }
     fn sessions(&self) -> &dyn SessionRepository {
+        &self.store
+    }
+    fn tokens(&self) -> &dyn TokenRepository {
         &self.store
     }
     fn oses(&self) -> &dyn OsRepository {
