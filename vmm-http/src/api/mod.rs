@@ -3,6 +3,7 @@
 mod audit;
 mod config;
 mod disk;
+mod file;
 mod health;
 mod job;
 mod os;
@@ -12,6 +13,8 @@ mod session;
 mod user;
 mod vm;
 mod vm_adoption;
+mod vm_ft;
+mod vm_ft_content;
 mod vm_monitor;
 mod vm_ssh;
 
@@ -32,6 +35,8 @@ pub(crate) type Apis = (
     vm_ssh::SshApi,
     vm_monitor::MonitorApi,
     disk::DiskApi,
+    file::FileApi,
+    vm_ft::FtApi,
     audit::AuditApi,
     health::HealthApi,
 );
@@ -48,6 +53,8 @@ pub(crate) fn apis() -> Apis {
         vm_ssh::SshApi,
         vm_monitor::MonitorApi,
         disk::DiskApi,
+        file::FileApi,
+        vm_ft::FtApi,
         audit::AuditApi,
         health::HealthApi,
     )
@@ -69,6 +76,8 @@ enum Tag {
     Vm,
     /// Disks of machines.
     Disk,
+    /// Files: one's own area, and on machines.
+    File,
     /// The record of who did what.
     Audit,
     /// Whether the desk works.

@@ -19,7 +19,13 @@ const LOGIN: &str = "^[a-z_][a-z0-9_-]*$";
 /// Lines of text, with tabs.
 const TEXT: &str = r"^[^\u0000-\u0008\u000b-\u001f\u007f-\u009f]*$";
 
-const PATTERNS: [Pattern; 8] = [
+/// A file's name: no slash, no control character, and neither `.` nor `..`.
+const FILE: &str = concat!(
+    r"^([^./\u0000-\u001f\u007f-\u009f]|\.[^./\u0000-\u001f\u007f-\u009f]|\.\.[^/\u0000-\u001f\u007f-\u009f])",
+    r"[^/\u0000-\u001f\u007f-\u009f]*$"
+);
+
+const PATTERNS: [Pattern; 9] = [
     Pattern {
         pattern: Some(LABEL),
         length: Some([1, 63]),
@@ -54,8 +60,21 @@ const PATTERNS: [Pattern; 8] = [
         of: &["NewUser.password", "UserChange.password", "PasswordChange.new-password"],
     },
     Pattern { pattern: Some("^[0-9A-Fa-f]{64}$"), length: None, of: &["Approval.plan_hash"] },
-    Pattern { pattern: Some(r"^[^\u0000]*$"), length: None, of: &["SshCommand.command", "SshCommand.password"] },
-    Pattern { pattern: Some(r"^[^\u0000-\u001f\u007f-\u009f]*$"), length: None, of: &["SshCommand.user"] },
+    Pattern {
+        pattern: Some(r"^[^\u0000]*$"),
+        length: None,
+        of: &["SshCommand.command", "SshCommand.password", "FileTransfer.directory", "FileTransfer.password"],
+    },
+    Pattern {
+        pattern: Some(r"^[^\u0000-\u001f\u007f-\u009f]*$"),
+        length: None,
+        of: &["SshCommand.user", "FileTransfer.user"],
+    },
+    Pattern {
+        pattern: Some(FILE),
+        length: Some([1, 255]),
+        of: &["putFile.name", "getFile.name", "deleteFile.name", "FileTransfer.file"],
+    },
 ];
 
 /// Adds the patterns to parameters and to the fields of requests.

@@ -120,7 +120,7 @@ async fn what_a_dead_process_or_a_removed_account_left_is_tidied_up_and_nothing_
 async fn a_file_goes_to_a_machine_and_back_and_a_cut_changes_nothing() {
     let desk = TestDesk::new().await;
     desk.provision("r1", "name,os,vcpu,memory\nweb-1,debian:12,1,512\n").await;
-    let vm = desk.vmm.vms(&desk.user, &VmFilter::default()).await.expect("machines").remove(0);
+    let vm = desk.vmm.vms(&desk.user, &VmFilter::default()).await.expect("machines").items.remove(0);
     let address = (vm.ip.expect("it runs"), 22).into();
     let web = VmName::new("web-1").expect("a name");
     let transfer = |file: &str| Transfer {
