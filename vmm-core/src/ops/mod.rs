@@ -12,6 +12,7 @@ mod request;
 mod request_csv;
 mod session;
 mod ssh;
+mod statistics;
 mod user;
 mod vm;
 
@@ -21,6 +22,7 @@ pub use job::JobWatch;
 pub use monitor::Monitor;
 pub use request::{RequestDraft, Submission};
 pub use session::NewLogin;
+pub use statistics::Statistics;
 pub use user::{UserDraft, UserUpdate};
 pub use vm::{Power, VmLogin, VmUpdate};
 pub(crate) use {request::plan, ssh::endpoint, vm::seen, vm::status};

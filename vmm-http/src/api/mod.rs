@@ -5,6 +5,7 @@ mod config;
 mod disk;
 mod health;
 mod job;
+mod metrics;
 mod os;
 mod request_vm;
 mod request_vm_dto;
@@ -34,6 +35,7 @@ pub(crate) type Apis = (
     disk::DiskApi,
     audit::AuditApi,
     health::HealthApi,
+    metrics::MetricsApi,
 );
 
 pub(crate) fn apis() -> Apis {
@@ -50,6 +52,7 @@ pub(crate) fn apis() -> Apis {
         disk::DiskApi,
         audit::AuditApi,
         health::HealthApi,
+        metrics::MetricsApi,
     )
 }
 

@@ -71,6 +71,7 @@ fn rows() -> Vec<(&'static str, &'static str, Option<Value>, Expected)> {
         ("deleteDisk", "?id=1", None, ADMINS),
         ("listAdoptableDomains", "", None, ADMINS),
         ("adoptVms", "", Some(adoption), ADMINS),
+        ("getMetrics", "", None, ADMINS),
         ("listAudit", "", None, ADMINS),
         ("deleteVm", "?name=web-2", None, ADMINS),
         ("deleteUser", "?name=carol", None, ADMINS),
