@@ -25,8 +25,8 @@ pub use error::{Error, Kind, Part, Problem, Result};
 #[cfg(feature = "crash-points")]
 pub use job::crash;
 pub use ops::{
-    AdoptionDraft, Health, JobWatch, MadeToken, Monitor, NewLogin, PartHealth, Power, RequestDraft, Submission,
-    TokenDraft, Transfer, TransferReport, UserDraft, UserUpdate, VmLogin, VmUpdate,
+    AdoptionDraft, Health, JobWatch, MadeToken, Monitor, NewLogin, PartHealth, Power, RequestDraft, Statistics,
+    Submission, TokenDraft, Transfer, TransferReport, UserDraft, UserUpdate, VmLogin, VmUpdate,
 };
 pub use policy::{Action, Actor, Policy, RolePolicy, Target};
 pub use secrecy::{ExposeSecret, SecretString};

@@ -159,6 +159,8 @@ actions! {
     JobCancel = "job.cancel", "cancel another person's job";
     /// See the audit log.
     AuditRead = "audit.read", "read the audit log";
+    /// See the desk's figures: how many jobs, machines and so on.
+    StatisticsRead = "statistics.read", "see the desk's figures";
     /// See what the host is and has.
     HostRead = "host.read", "see the host";
 }
@@ -255,6 +257,7 @@ impl Policy for RolePolicy {
             | Action::RequestApprove
             | Action::RequestReject
             | Action::AuditRead
+            | Action::StatisticsRead
             | Action::HostRead => role == Role::Admin,
         }
     }

@@ -6,6 +6,7 @@ mod disk;
 mod file;
 mod health;
 mod job;
+mod metrics;
 mod os;
 mod request_vm;
 mod request_vm_dto;
@@ -42,6 +43,7 @@ pub(crate) type Apis = (
     vm_ft::FtApi,
     audit::AuditApi,
     health::HealthApi,
+    metrics::MetricsApi,
 );
 
 pub(crate) fn apis() -> Apis {
@@ -61,6 +63,7 @@ pub(crate) fn apis() -> Apis {
         vm_ft::FtApi,
         audit::AuditApi,
         health::HealthApi,
+        metrics::MetricsApi,
     )
 }
 

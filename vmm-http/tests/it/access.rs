@@ -89,6 +89,7 @@ fn rows() -> Vec<(&'static str, &'static str, Option<Value>, Expected)> {
         ("listFiles", "", None, USERS),
         ("transferFiles", "?direction=send&vm=web-1", Some(ft), USERS),
         ("deleteFile", "note", None, USERS),
+        ("getMetrics", "", None, ADMINS),
         ("listAudit", "", None, ADMINS),
         ("deleteVm", "?name=web-2", None, ADMINS),
         ("deleteUser", "?name=carol", None, ADMINS),

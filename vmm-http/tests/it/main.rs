@@ -23,6 +23,7 @@ mod idempotency;
 mod if_match;
 mod job;
 mod limits;
+mod metrics;
 mod os;
 mod paging;
 mod problems;
