@@ -13,17 +13,18 @@ struct Pattern {
 }
 
 const LABEL: &str = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$";
+const LABELS: &str = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$";
 const WORD: &str = "^[A-Za-z0-9][A-Za-z0-9._-]*$";
 const LOGIN: &str = "^[a-z_][a-z0-9_-]*$";
 
 /// Lines of text, with tabs.
 const TEXT: &str = r"^[^\u0000-\u0008\u000b-\u001f\u007f-\u009f]*$";
 
-const PATTERNS: [Pattern; 8] = [
+const PATTERNS: [Pattern; 9] = [
     Pattern {
         pattern: Some(LABEL),
         length: Some([1, 63]),
-        of: &["vm", "deleteVm.name", "getVm.name", "VmChange.name"],
+        of: &["vm", "deleteVm.name", "getVm.name", "VmChange.name", "VmAdoption.name"],
     },
     Pattern {
         pattern: Some(WORD),
@@ -46,7 +47,8 @@ const PATTERNS: [Pattern; 8] = [
             "VmChange.user",
         ],
     },
-    Pattern { pattern: Some(LOGIN), length: Some([1, 32]), of: &["NewOs.login", "OsChange.login"] },
+    Pattern { pattern: Some(LABELS), length: Some([1, 253]), of: &["hostname"] },
+    Pattern { pattern: Some(LOGIN), length: Some([1, 32]), of: &["login"] },
     Pattern { pattern: Some(TEXT), length: None, of: &["description", "Rejection.reason"] },
     Pattern {
         pattern: None,
