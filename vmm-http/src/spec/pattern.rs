@@ -13,6 +13,7 @@ struct Pattern {
 }
 
 const LABEL: &str = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$";
+const LABELS: &str = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$";
 const WORD: &str = "^[A-Za-z0-9][A-Za-z0-9._-]*$";
 const LOGIN: &str = "^[a-z_][a-z0-9_-]*$";
 
@@ -25,11 +26,11 @@ const FILE: &str = concat!(
     r"[^/\u0000-\u001f\u007f-\u009f]*$"
 );
 
-const PATTERNS: [Pattern; 9] = [
+const PATTERNS: [Pattern; 10] = [
     Pattern {
         pattern: Some(LABEL),
         length: Some([1, 63]),
-        of: &["vm", "deleteVm.name", "getVm.name", "VmChange.name"],
+        of: &["vm", "deleteVm.name", "getVm.name", "VmChange.name", "VmAdoption.name"],
     },
     Pattern {
         pattern: Some(WORD),
@@ -57,7 +58,8 @@ const PATTERNS: [Pattern; 9] = [
             "listSessions.user",
         ],
     },
-    Pattern { pattern: Some(LOGIN), length: Some([1, 32]), of: &["NewOs.login", "OsChange.login"] },
+    Pattern { pattern: Some(LABELS), length: Some([1, 253]), of: &["hostname"] },
+    Pattern { pattern: Some(LOGIN), length: Some([1, 32]), of: &["login"] },
     Pattern { pattern: Some(TEXT), length: None, of: &["description", "Rejection.reason"] },
     Pattern {
         pattern: None,
