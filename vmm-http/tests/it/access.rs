@@ -284,6 +284,7 @@ async fn every_changing_operation_leaves_one_finished_audit_row_however_it_ends(
     assert!(untested.is_empty(), "add calls to further_calls in which these succeed: {untested:?}");
     // One's own login is always there to end.
     failed.insert("logout".to_owned());
+    app.renew_token(Who::Root).await;
     let before = last_row(&app).await;
     let too_large = vec![0; usize::try_from(FILE_LIMIT).unwrap() + 1];
     put(&app, Who::Root, "note", &too_large).await.assert_problem(413);
