@@ -22,6 +22,7 @@ mod idempotency;
 mod if_match;
 mod job;
 mod limits;
+mod load;
 mod metrics;
 mod os;
 mod paging;
