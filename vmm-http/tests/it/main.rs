@@ -15,6 +15,7 @@ mod crash_adoption;
 #[cfg(all(feature = "crash-points", feature = "libvirt", feature = "ssh"))]
 mod crash_disk;
 mod disk;
+mod docs_page;
 mod documented_form;
 mod fuzz;
 mod health;
