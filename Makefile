@@ -3,7 +3,7 @@ LAB := vmm-testkit/lab/lab
 CLIENTS := vmm-http/tests/clients/tools
 CARGO_TEST_FLAGS ?=
 
-.PHONY: help packages check features lab-up lab-down images test fuzz-api demo bench doc clean
+.PHONY: help packages check features lab-up lab-down images test fuzz-api demo bench load doc clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,10 @@ demo: images ## the main job, for real: from a CSV to two running machines and a
 bench: images ## figures, in turns with peers where there are any
 	cargo build --release -p vmm-http -p vmm-examples --examples --bins
 	vmm-testkit/lab/with target/release/examples/bench
+
+load: ## a hostile crowd on loopback, and what it costs the server
+	cargo build --release -p vmm-http -p vmm-examples --examples --bins
+	target/release/examples/load
 
 doc: ## the documentation of all crates, in target/doc
 	cargo doc --workspace --no-deps --all-features

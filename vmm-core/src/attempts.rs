@@ -21,8 +21,8 @@ struct Budget {
     interval: Duration,
 }
 
-const PAIR: Budget = Budget { burst: 5, interval: Duration::from_secs(60) };
-const ADDRESS: Budget = Budget { burst: 20, interval: Duration::from_secs(15) };
+const PAIR: Budget = Budget { burst: 10, interval: Duration::from_secs(60) };
+const ADDRESS: Budget = Budget { burst: 50, interval: Duration::from_secs(15) };
 /// Filled faster than one address may empty it, or ten.
 const ACCOUNT: Budget = Budget { burst: 30, interval: Duration::from_secs(6) };
 /// Budgets that are remembered at most. The fullest are forgotten first.
@@ -171,13 +171,13 @@ mod tests {
     }
 
     #[test]
-    fn an_address_has_five_attempts_at_an_account_and_one_more_each_minute() {
+    fn an_address_has_ten_attempts_at_an_account_and_one_more_each_minute() {
         let (attempts, now) = (Attempts::default(), Instant::now());
-        assert_eq!(wrong(&attempts, "alice", address(1), now, 10_000), 5);
+        assert_eq!(wrong(&attempts, "alice", address(1), now, 10_000), 10);
         let error = attempts.begin_at("ALICE", address(1), now).map(drop).expect_err("used up");
         assert!(matches!(error, Error::TooMany { retry_after } if retry_after == PAIR.interval), "{error}");
         assert_eq!(wrong(&attempts, "alice", address(1), now + PAIR.interval, 100), 1);
-        assert_eq!(wrong(&attempts, "alice", address(1), now + 100 * PAIR.interval, 100), 5);
+        assert_eq!(wrong(&attempts, "alice", address(1), now + 100 * PAIR.interval, 100), 10);
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! Passwords of accounts: argon2id, two at a time, so that a storm of logins costs neither the memory nor the
 //! processors of the host.
 
-use std::sync::{Arc, OnceLock};
+use std::fmt;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use argon2::Argon2;
-use argon2::password_hash::phc;
-use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use argon2::password_hash::{CustomizedPasswordHasher, PasswordVerifier, phc};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -24,11 +24,12 @@ const LENGTH: std::ops::RangeInclusive<usize> = 10..=1024;
 pub(crate) struct Passwords {
     queue: Arc<Semaphore>,
     hashes: Arc<Semaphore>,
+    idle: Arc<Mutex<Vec<Hasher>>>,
 }
 
 impl Default for Passwords {
     fn default() -> Self {
-        Self { queue: Arc::new(Semaphore::new(QUEUE)), hashes: Arc::new(Semaphore::new(HASHES)) }
+        Self { queue: Arc::new(Semaphore::new(QUEUE)), hashes: Arc::new(Semaphore::new(HASHES)), idle: Arc::default() }
     }
 }
 
@@ -36,35 +37,41 @@ impl Passwords {
     /// Checks the rules for a new password and hashes it.
     pub(crate) async fn hash(&self, password: SecretString) -> Result<PasswordHash> {
         check(&password)?;
-        self.work(move || hash(password.expose_secret())).await
+        self.work(move |hasher| hasher.hash(password.expose_secret())).await
     }
 
     /// Whether the password belongs to the hash. Without a hash it is not, and takes as long to say so.
     pub(crate) async fn verify(&self, password: SecretString, hash: Option<PasswordHash>) -> Result<bool> {
         let fits = *LENGTH.end() >= length(&password);
-        self.work(move || {
+        self.work(move |hasher| {
             let stored = hash.as_ref().filter(|_| fits);
             let against = match stored {
                 Some(hash) => hash.as_str(),
-                None => nobodys()?.as_str(),
+                None => nobodys(hasher)?.as_str(),
             };
             let parsed = phc::PasswordHash::new(against).map_err(|error| failed("reading a password hash", error))?;
             // What is longer than a password may be is not worth its time.
             let password = if fits { password.expose_secret() } else { "" };
-            let same = Argon2::default().verify_password(password.as_bytes(), &parsed).is_ok();
+            let same = hasher.verify_password(password.as_bytes(), &parsed).is_ok();
             Ok(same && stored.is_some())
         })
         .await
     }
 
-    async fn work<T: Send + 'static>(&self, operation: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    async fn work<T: Send + 'static>(
+        &self,
+        operation: impl FnOnce(&Hasher) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         let busy = || Error::unavailable(Part::Desk, "too many logins at once; try again in a few seconds");
         let place = Arc::clone(&self.queue).try_acquire_owned().map_err(|_| busy())?;
         let turn = Arc::clone(&self.hashes).acquire_owned().await.map_err(|_| busy())?;
         // The thread goes on when the caller stops waiting, and with it the permits.
         let permits: [OwnedSemaphorePermit; 2] = [place, turn];
+        let idle = Arc::clone(&self.idle);
         blocking::run("hashing a password", move || {
-            let result = operation();
+            let hasher = idle.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
+            let result = operation(&hasher);
+            idle.lock().unwrap_or_else(PoisonError::into_inner).push(hasher);
             drop(permits);
             result
         })
@@ -85,18 +92,71 @@ fn check(password: &SecretString) -> Result<()> {
     }
 }
 
-fn hash(password: &str) -> Result<PasswordHash> {
-    let hash: phc::PasswordHash =
-        Argon2::default().hash_password(password.as_bytes()).map_err(|error| failed("hashing a password", error))?;
-    Ok(PasswordHash::new(hash.to_string()))
+/// argon2id in memory that is used again and again. The allocator would keep what each thread of a pool once used, and
+/// a storm of logins would then cost a gigabyte.
+#[derive(Default)]
+struct Hasher {
+    memory: Mutex<Vec<Block>>,
+}
+
+impl fmt::Debug for Hasher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hasher(…)")
+    }
+}
+
+impl Hasher {
+    fn hash(&self, password: &str) -> Result<PasswordHash> {
+        let mut salt = [0; phc::Salt::RECOMMENDED_LENGTH];
+        getrandom::fill(&mut salt).map_err(|error| failed("reading random bytes", error))?;
+        let hash = self.hash_password_customized(password.as_bytes(), &salt, None, None, Params::default());
+        Ok(PasswordHash::new(hash.map_err(|error| failed("hashing a password", error))?.to_string()))
+    }
+}
+
+impl CustomizedPasswordHasher<phc::PasswordHash> for Hasher {
+    type Params = Params;
+
+    fn hash_password_customized(
+        &self,
+        password: &[u8],
+        salt: &[u8],
+        algorithm: Option<&str>,
+        version: Option<phc::Decimal>,
+        params: Params,
+    ) -> argon2::password_hash::Result<phc::PasswordHash> {
+        let algorithm = algorithm.map(Algorithm::try_from).transpose()?.unwrap_or_default();
+        let version = version.map(Version::try_from).transpose()?.unwrap_or_default();
+        let params_text = phc::ParamsString::try_from(&params)?;
+        let (blocks, length) = (params.block_count(), params.output_len().unwrap_or(Params::DEFAULT_OUTPUT_LEN));
+        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        if memory.len() < blocks {
+            memory.resize(blocks, Block::new());
+        }
+        let mut buffer = [0; phc::Output::MAX_LENGTH];
+        let output = buffer.get_mut(..length).ok_or(argon2::password_hash::Error::OutputSize)?;
+        Argon2::new(algorithm, version, params).hash_password_into_with_memory(
+            password,
+            salt,
+            output,
+            &mut memory[..blocks],
+        )?;
+        Ok(phc::PasswordHash {
+            algorithm: algorithm.ident(),
+            version: Some(version.into()),
+            params: params_text,
+            salt: Some(phc::Salt::new(salt)?),
+            hash: Some(phc::Output::new(output)?),
+        })
+    }
 }
 
 /// A hash with the same cost as any other, which no password belongs to since its result is never used.
-fn nobodys() -> Result<&'static PasswordHash> {
+fn nobodys(hasher: &Hasher) -> Result<&'static PasswordHash> {
     static NOBODYS: OnceLock<PasswordHash> = OnceLock::new();
     match NOBODYS.get() {
         Some(hash) => Ok(hash),
-        None => hash("nobody").map(|hash| NOBODYS.get_or_init(|| hash)),
+        None => hasher.hash("nobody").map(|hash| NOBODYS.get_or_init(|| hash)),
     }
 }
 
@@ -150,7 +210,7 @@ mod tests {
             let length = parsed.hash.map(|output| output.as_bytes().len());
             (parsed.algorithm, parsed.version, parsed.params.to_string(), length)
         };
-        assert_eq!(cost(nobodys().expect("a hash")), cost(&hash));
+        assert_eq!(cost(nobodys(&Hasher::default()).expect("a hash")), cost(&hash));
     }
 
     #[tokio::test]

@@ -161,6 +161,8 @@ actions! {
     AuditRead = "audit.read", "read the audit log";
     /// See the desk's figures: how many jobs, machines and so on.
     StatisticsRead = "statistics.read", "see the desk's figures";
+    /// Use the pages for a browser.
+    WebUse = "web.use", "use the web pages";
     /// See what the host is and has.
     HostRead = "host.read", "see the host";
 }
@@ -258,6 +260,7 @@ impl Policy for RolePolicy {
             | Action::RequestReject
             | Action::AuditRead
             | Action::StatisticsRead
+            | Action::WebUse
             | Action::HostRead => role == Role::Admin,
         }
     }

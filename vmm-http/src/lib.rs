@@ -10,6 +10,7 @@ mod clearable;
 mod connection;
 mod content;
 mod cursor;
+mod docs_page;
 mod documented_form;
 mod error;
 mod events;
@@ -42,6 +43,7 @@ pub fn routes(vmm: Vmm, limits: Limits) -> impl Endpoint<Output = Response> + 's
     let operations = operations::Operations::of::<api::Apis>();
     Route::new()
         .at("/openapi.json", poem::get(spec))
+        .nest("/docs", docs_page::routes())
         .nest_no_strip("/", spec::service())
         .data(vmm.clone())
         .data(metrics.clone())

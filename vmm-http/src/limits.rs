@@ -15,8 +15,10 @@ use crate::error::Failure;
 
 /// Paths that are served however busy the server is.
 const ALWAYS: [&str; 2] = ["/healthz", "/readyz"];
-/// A path that takes a body from anybody, and the most that it takes, in bytes.
-const OPEN: (&str, usize) = ("/session", 64 << 10);
+/// Paths that take a body from anybody.
+const OPEN: [&str; 2] = ["/session", "/docs"];
+/// The most that they take, in bytes.
+const OPEN_BODY: usize = 64 << 10;
 
 /// Limits in front of every operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,7 +96,8 @@ impl<E: Endpoint> Endpoint for Limited<E> {
 impl<E> Limited<E> {
     /// The whole body, which holds no more than the limit, whatever its length header says or leaves out.
     async fn read(&self, request: &mut Request) -> Result<(Vec<u8>, SemaphorePermit<'_>), Failure> {
-        let limit = if request.uri().path() == OPEN.0 { self.limits.body.min(OPEN.1) } else { self.limits.body };
+        let limit =
+            if OPEN.contains(&request.uri().path()) { self.limits.body.min(OPEN_BODY) } else { self.limits.body };
         let declared = request.header("content-length").and_then(|length| length.parse::<u64>().ok());
         if declared.is_some_and(|length| length > limit as u64) {
             return Err(Failure::too_large(limit));

@@ -5,6 +5,7 @@ pub mod fake;
 pub mod fixture;
 pub mod image;
 pub mod lab;
+pub mod load;
 pub mod sample;
 pub mod served;
 pub mod sshd;

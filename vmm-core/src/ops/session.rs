@@ -140,6 +140,14 @@ impl Vmm {
         Ok(Page::cut(sessions, filter.limit, |session| session.id))
     }
 
+    /// Whether an actor may use the pages that a front end makes for a browser.
+    ///
+    /// # Errors
+    /// `Forbidden` for anyone but an admin.
+    pub fn may_use_web(&self, actor: &Actor) -> Result<()> {
+        self.read(actor, Action::WebUse, &Target::none()).map(drop)
+    }
+
     /// Ends a login.
     ///
     /// # Errors

@@ -15,6 +15,7 @@ mod crash_adoption;
 #[cfg(all(feature = "crash-points", feature = "libvirt", feature = "ssh"))]
 mod crash_disk;
 mod disk;
+mod docs_page;
 mod documented_form;
 mod file;
 mod fuzz;
@@ -23,6 +24,7 @@ mod idempotency;
 mod if_match;
 mod job;
 mod limits;
+mod load;
 mod metrics;
 mod os;
 mod paging;
