@@ -56,6 +56,7 @@ async fn an_admin_logs_in_sees_the_page_and_logs_out() {
     assert_eq!(page.status(), 200);
     let policy = header(&page, "content-security-policy");
     assert!(policy.contains("default-src 'none'") && policy.contains("script-src 'self';"), "{policy}");
+    assert_eq!(header(&page, "referrer-policy"), "same-origin", "else a browser hides where its form comes from");
     let text = page.text().await.unwrap();
     assert!(text.contains("swagger-ui.js") && !text.contains("http://") && !text.contains("https://"), "{text}");
     for (part, kind) in
