@@ -185,6 +185,8 @@ pub enum Kind {
     Job,
     /// A login.
     Session,
+    /// A named script.
+    Script,
     /// A file in a storage pool.
     Volume,
     /// A machine as the hypervisor sees it.
@@ -201,6 +203,7 @@ impl fmt::Display for Kind {
             Self::Request => "request",
             Self::Job => "job",
             Self::Session => "session",
+            Self::Script => "script",
             Self::Volume => "volume",
             Self::Domain => "domain",
         })

@@ -22,7 +22,10 @@ pub use config::Settings;
 pub use error::{Error, Kind, Part, Problem, Result};
 #[cfg(feature = "crash-points")]
 pub use job::crash;
-pub use ops::{Health, Monitor, NewLogin, PartHealth, Power, RequestDraft, Submission, UserDraft, VmLogin};
+pub use ops::{
+    Health, Monitor, NewLogin, PartHealth, Power, RequestDraft, ScriptDraft, ScriptUpdate, Submission, UserDraft,
+    VmLogin,
+};
 pub use policy::{Action, Actor, Policy, RolePolicy, Target};
 pub use secrecy::{ExposeSecret, SecretString};
 pub use secrets::MasterKey;

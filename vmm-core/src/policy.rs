@@ -104,6 +104,14 @@ actions! {
     VmDelete = "vm.delete", "delete machines";
     /// Run commands on a machine.
     VmSsh = "vm.ssh", "run commands on machines";
+    /// Register a script.
+    ScriptCreate = "script.create", "register scripts";
+    /// See scripts.
+    ScriptRead = "script.read", "see scripts";
+    /// Change a script.
+    ScriptChange = "script.change", "change another person's script";
+    /// Remove a script.
+    ScriptDelete = "script.delete", "delete scripts";
     /// Submit a request.
     RequestSubmit = "request.submit", "request machines for another user";
     /// See requests.
@@ -177,9 +185,11 @@ impl Policy for RolePolicy {
             Action::Login | Action::Logout | Action::OsRead | Action::VmRead | Action::VmMonitor | Action::VmSsh => {
                 true
             }
+            Action::ScriptCreate | Action::ScriptRead => true,
             Action::PasswordChange
             | Action::VmLogin
             | Action::VmPower
+            | Action::ScriptChange
             | Action::RequestSubmit
             | Action::RequestRead
             | Action::RequestCancel
@@ -191,6 +201,7 @@ impl Policy for RolePolicy {
             | Action::OsCreate
             | Action::OsDelete
             | Action::VmDelete
+            | Action::ScriptDelete
             | Action::RequestApprove
             | Action::RequestReject
             | Action::AuditRead
@@ -228,11 +239,20 @@ mod tests {
         let may = |target: &Target| -> Vec<Action> {
             Action::ALL.iter().copied().filter(|a| RolePolicy.allows(&actor(1, Role::User), *a, target)).collect()
         };
-        let always = [Action::Login, Action::Logout, Action::OsRead, Action::VmRead, Action::VmMonitor, Action::VmSsh];
+        let always = [
+            Action::Login,
+            Action::Logout,
+            Action::OsRead,
+            Action::VmRead,
+            Action::VmMonitor,
+            Action::VmSsh,
+            Action::ScriptCreate,
+            Action::ScriptRead,
+        ];
         assert_eq!(may(&Target::of(UserId(2), "another's")), always);
         assert_eq!(may(&Target::none()), always);
         let own = may(&Target::of(UserId(1), "own"));
-        assert_eq!(own.len(), always.len() + 8);
+        assert_eq!(own.len(), always.len() + 9);
         assert!(!own.contains(&Action::VmDelete) && !own.contains(&Action::RequestApprove));
     }
 }

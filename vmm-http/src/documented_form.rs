@@ -11,8 +11,8 @@ use serde_json::{Map, Value};
 use crate::error::Failure;
 
 /// Paths that take a bare query key, and the parameter it stands for.
-const BARE_KEYS: [(&str, &str); 4] =
-    [("/vm/ssh", "vm"), ("/vm/monitor", "vm"), ("/vm/login", "vm"), ("/vm/power", "vm")];
+const BARE_KEYS: [(&str, &str); 5] =
+    [("/vm/ssh", "vm"), ("/vm/monitor", "vm"), ("/vm/login", "vm"), ("/vm/power", "vm"), ("/vm/script", "name")];
 
 /// The path whose body keys have several spellings.
 const UPDATE_PASSWORD: &str = "/config/update-password";

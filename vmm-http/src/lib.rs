@@ -11,6 +11,7 @@ mod error;
 mod limits;
 mod log;
 mod operations;
+mod page;
 mod secret;
 mod spec;
 

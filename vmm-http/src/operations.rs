@@ -42,7 +42,11 @@ impl Operations {
     /// The operation that a request is for; `None` if no operation has its path.
     fn find(&self, request: &Request) -> Result<Option<&Operation>, Failure> {
         let path: Vec<_> = request.uri().path().split('/').collect();
-        let here: Vec<_> = self.0.iter().filter(|operation| operation.is_at(&path)).collect();
+        let mut here: Vec<_> = self.0.iter().filter(|operation| operation.is_at(&path)).collect();
+        // `/vm/script/run` is no script's name: a path written out goes before one with a parameter.
+        let written_out = |operation: &&Operation| operation.path.iter().filter(|part| !part.starts_with('{')).count();
+        let most = here.iter().map(written_out).max();
+        here.retain(|operation| Some(written_out(operation)) == most);
         let method = if *request.method() == Method::HEAD { &Method::GET } else { request.method() };
         let found = here.iter().find(|operation| operation.method == *method);
         if found.is_none() && !here.is_empty() {

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use uuid::Uuid;
 use vmm_core::model::{
     AuditEntry, DeskId, DiskRole, HostKey, Hostname, Image, JobKind, LoginName, MacAddress, NewJob, NewOs, NewRequest,
-    NewUser, Os, OsName, OsVersion, Outcome, PasswordHash, Plan, PlannedDisk, PlannedVm, RequestId, Role, User, UserId,
-    UserName, VmName, VolumeName,
+    NewScript, NewUser, Os, OsName, OsVersion, Outcome, PasswordHash, Plan, PlannedDisk, PlannedVm, RequestId, Role,
+    ScriptContent, ScriptFile, ScriptId, ScriptName, User, UserId, UserName, VmName, VolumeName,
 };
 use vmm_core::repository::sqlite::SqliteRepository;
 use vmm_core::repository::{
-    AuditRepository, DiskRepository, JobRepository, OsRepository, Repository, RequestRepository, SessionRepository,
-    UserRepository, VmRepository,
+    AuditRepository, DiskRepository, JobRepository, OsRepository, Repository, RequestRepository, ScriptRepository,
+    SessionRepository, UserRepository, VmRepository,
 };
 
 /// An empty repository in a temporary directory that goes with it.
@@ -131,6 +131,30 @@ pub fn request_id(id: &str) -> RequestId {
     RequestId::new(id).expect("a sample's id is valid")
 }
 
+/// A script to register, for `sh` on the machine `web-1` and the group `web`.
+pub fn script(name: &str, owner: UserId) -> NewScript {
+    NewScript {
+        id: ScriptId(id(name)),
+        name: script_name(name),
+        owner,
+        file: ScriptFile::new("script.sh").expect("a sample's name is valid"),
+        command: "sh".parse().expect("it is valid"),
+        content: script_content("echo one\n"),
+        targets: ["web-1", "@web"].map(|target| target.parse().expect("it is valid")).to_vec(),
+        login: None,
+    }
+}
+
+/// A script's name.
+pub fn script_name(name: &str) -> ScriptName {
+    ScriptName::new(name).expect("a sample's name is valid")
+}
+
+/// A script's text.
+pub fn script_content(text: &str) -> ScriptContent {
+    ScriptContent::new(text).expect("a sample's text is valid")
+}
+
 /// A repository's first records: an admin, a user and a catalog entry with its image.
 #[derive(Clone, Debug)]
 pub struct Desk {
@@ -205,6 +229,9 @@ impl Repository for Temporary {
     }
     fn jobs(&self) -> &dyn JobRepository {
         self.repository.jobs()
+    }
+    fn scripts(&self) -> &dyn ScriptRepository {
+        self.repository.scripts()
     }
     fn audit(&self) -> &dyn AuditRepository {
         self.repository.audit()

@@ -11,6 +11,7 @@ mod name;
 mod os;
 mod plan;
 mod request;
+mod script;
 mod session;
 mod user;
 mod vm;
@@ -23,10 +24,16 @@ pub use disk::{Disk, DiskId, DiskRole};
 pub use host_key::HostKey;
 pub use job::{Job, JobId, JobKind, JobState, JobStep, NewJob, StepState};
 pub(crate) use name::shortened;
-pub use name::{GroupName, Hostname, LoginName, OsName, OsVersion, RequestId, UserName, VmName, VolumeName};
+pub use name::{
+    GroupName, Hostname, LoginName, OsName, OsVersion, RequestId, ScriptFile, ScriptName, UserName, VmName, VolumeName,
+};
 pub use os::{Image, NewOs, Os, OsId};
 pub use plan::{Plan, PlanHash, PlannedDisk, PlannedVm};
 pub use request::{NewRequest, Request, RequestState};
+pub use script::{
+    Interpreter, NewScript, Script, ScriptChange, ScriptContent, ScriptFilter, ScriptId, ScriptTarget, Sealed,
+    StoredLogin,
+};
 pub use session::{NewSession, Session, SessionId, TokenHash};
 pub use user::{NewUser, PasswordHash, Role, User, UserId};
 pub use vm::{Vm, VmFilter, VmId, VmStatus};

@@ -6,6 +6,7 @@ mod job;
 mod monitor;
 mod os;
 mod request;
+mod script;
 mod session;
 mod ssh;
 mod user;
@@ -14,12 +15,13 @@ mod vm;
 pub use health::{Health, PartHealth};
 pub use monitor::Monitor;
 pub use request::{RequestDraft, Submission};
+pub use script::{ScriptDraft, ScriptUpdate};
 pub use session::NewLogin;
 pub use user::UserDraft;
 pub use vm::{Power, VmLogin};
 pub(crate) use {request::plan, ssh::endpoint, vm::status};
 
-use crate::model::{Job, Request, Vm};
+use crate::model::{Job, Request, Script, Vm};
 use crate::policy::Target;
 
 impl From<&Vm> for Target {
@@ -31,6 +33,12 @@ impl From<&Vm> for Target {
 impl From<&Request> for Target {
     fn from(request: &Request) -> Self {
         Self::of(request.requester, format!("request {}", request.id))
+    }
+}
+
+impl From<&Script> for Target {
+    fn from(script: &Script) -> Self {
+        Self::of(script.owner, format!("script {}", script.name))
     }
 }
 

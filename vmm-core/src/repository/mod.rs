@@ -15,9 +15,10 @@ use uuid::Uuid;
 use crate::error::Result;
 use crate::model::{
     AuditEntry, AuditFilter, AuditId, AuditRecord, DeskId, Disk, DiskId, Image, Job, JobId, JobState, NewJob, NewOs,
-    NewRequest, NewSession, NewUser, Os, OsId, OsName, OsVersion, PasswordHash, Plan, PlanHash, Request, RequestId,
-    RequestState, Session, SessionId, StepState, Timestamp, TokenHash, User, UserId, UserName, Vm, VmFilter, VmId,
-    VmName, VmStatus,
+    NewRequest, NewScript, NewSession, NewUser, Os, OsId, OsName, OsVersion, PasswordHash, Plan, PlanHash, Request,
+    RequestId, RequestState, Script, ScriptChange, ScriptContent, ScriptFilter, ScriptId, ScriptName, Session,
+    SessionId, StepState, StoredLogin, Timestamp, TokenHash, User, UserId, UserName, Vm, VmFilter, VmId, VmName,
+    VmStatus,
 };
 
 /// The records of one desk.
@@ -46,6 +47,8 @@ pub trait Repository: Send + Sync {
     fn requests(&self) -> &dyn RequestRepository;
     /// Long operations.
     fn jobs(&self) -> &dyn JobRepository;
+    /// Named scripts.
+    fn scripts(&self) -> &dyn ScriptRepository;
     /// The record of who did what.
     fn audit(&self) -> &dyn AuditRepository;
 }
@@ -212,6 +215,26 @@ pub trait JobRepository: Send + Sync {
     async fn finish(&self, id: JobId, state: JobState, error: Option<String>) -> Result<()>;
     /// Asks for a job to be cancelled. One that is final is a conflict.
     async fn cancel(&self, id: JobId, audit: AuditEntry) -> Result<()>;
+}
+
+/// Named scripts.
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+#[async_trait]
+pub trait ScriptRepository: Send + Sync {
+    /// Registers a script. A name (without regard to case) that is taken is a conflict.
+    async fn create(&self, script: NewScript, audit: AuditEntry) -> Result<Script>;
+    /// The script of this name, without regard to case.
+    async fn by_name(&self, name: &ScriptName) -> Result<Option<Script>>;
+    /// Scripts in order of name.
+    async fn list(&self, filter: &ScriptFilter) -> Result<Vec<Script>>;
+    /// The text with this hash, which a script has.
+    async fn content(&self, sha256: &str) -> Result<Option<ScriptContent>>;
+    /// The login stored with a script.
+    async fn login(&self, id: ScriptId) -> Result<Option<StoredLogin>>;
+    /// Changes what is given of a script.
+    async fn change(&self, id: ScriptId, change: ScriptChange, audit: AuditEntry) -> Result<Script>;
+    /// Removes a script and the login stored with it.
+    async fn delete(&self, id: ScriptId, audit: AuditEntry) -> Result<()>;
 }
 
 /// The record of who did what. Rows are only ever added; each carries a hash over itself and the one before it.

@@ -12,7 +12,9 @@ use super::{Parts, Vmm};
 use crate::config::Settings;
 use crate::error::{Error, Kind, Result};
 use crate::hypervisor::Hypervisor;
-use crate::model::{AuditEntry, AuditId, Job, JobId, Outcome, Request, RequestId, User, UserName, Vm, VmName};
+use crate::model::{
+    AuditEntry, AuditId, Job, JobId, Outcome, Request, RequestId, Script, ScriptName, User, UserName, Vm, VmName,
+};
 use crate::password::Passwords;
 use crate::policy::{Action, Actor, Target};
 use crate::remote::RemoteExec;
@@ -72,6 +74,10 @@ impl Lookup<'_> {
 
     pub(crate) async fn request(&self, id: &RequestId) -> Result<Request> {
         self.repository.requests().by_id(id).await?.ok_or_else(|| Error::not_found(Kind::Request, id))
+    }
+
+    pub(crate) async fn script(&self, name: &ScriptName) -> Result<Script> {
+        self.repository.scripts().by_name(name).await?.ok_or_else(|| Error::not_found(Kind::Script, name))
     }
 
     pub(crate) async fn job(&self, id: JobId) -> Result<Job> {

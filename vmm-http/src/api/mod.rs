@@ -12,6 +12,7 @@ mod session;
 mod user;
 mod vm;
 mod vm_monitor;
+mod vm_script;
 mod vm_ssh;
 
 use poem_openapi::payload::Json;
@@ -28,6 +29,7 @@ pub(crate) type Apis = (
     job::JobApi,
     vm::VmApi,
     vm_ssh::SshApi,
+    vm_script::ScriptApi,
     vm_monitor::MonitorApi,
     audit::AuditApi,
     health::HealthApi,
@@ -43,6 +45,7 @@ pub(crate) fn apis() -> Apis {
         job::JobApi,
         vm::VmApi,
         vm_ssh::SshApi,
+        vm_script::ScriptApi,
         vm_monitor::MonitorApi,
         audit::AuditApi,
         health::HealthApi,
@@ -63,6 +66,8 @@ enum Tag {
     Job,
     /// Machines.
     Vm,
+    /// Scripts that run on many machines.
+    Script,
     /// The record of who did what.
     Audit,
     /// Whether the desk works.

@@ -26,6 +26,7 @@ fn rows() -> Vec<(&'static str, &'static str, Option<Value>, Expected)> {
     let ssh = json!({"ssh": [{"command": "true", "user": "vmm", "password": "p"}]});
     let new_user = json!({"user": [{"name": "carol", "password": PASSWORD}]});
     let new_os = json!({"os": [{"name": "alpine", "version": "3", "qcow2": "/nowhere.qcow2"}]});
+    let new_script = json!({"script": [{"name": "new", "file": "new.sh", "command": "sh", "content": "true"}]});
     let request = json!({"request-vm": [{"id": "r1", "requester": "alice", "spec": SPEC}]});
     let change = json!({"update-password": [{"user": "alice", "old-password": "wrong", "new-password": PASSWORD}]});
     vec![
@@ -52,6 +53,11 @@ fn rows() -> Vec<(&'static str, &'static str, Option<Value>, Expected)> {
         ("monitorVm", "?vm=web-1", None, USERS),
         ("runSshCommands", "?vm=web-1", Some(ssh), USERS),
         ("powerVm", "?vm=web-1", Some(json!({"action": "start"})), OWNERS),
+        ("createScripts", "", Some(new_script), USERS),
+        ("listScripts", "", None, USERS),
+        ("getScript", "deploy", None, USERS),
+        ("updateScripts", "", Some(json!({"script": [{"name": "deploy", "command": "bash"}]})), OWNERS),
+        ("deleteScript", "?name=new", None, ADMINS),
         ("listAudit", "", None, ADMINS),
         ("deleteVm", "?name=web-2", None, ADMINS),
         ("deleteUser", "?name=carol", None, ADMINS),
@@ -72,6 +78,14 @@ fn operations() -> Vec<(String, String, String)> {
     operations
 }
 
+/// A path with its one parameter filled in.
+fn filled(path: &str, value: &str) -> String {
+    match (path.find('{'), path.find('}')) {
+        (Some(begin), Some(end)) => format!("{}{value}{}", &path[..begin], &path[end + 1..]),
+        _ => path.to_owned(),
+    }
+}
+
 #[test]
 fn every_operation_has_a_row_and_every_row_an_operation() {
     let specified: BTreeSet<_> = operations().into_iter().map(|(id, ..)| id).collect();
@@ -83,11 +97,15 @@ fn every_operation_has_a_row_and_every_row_an_operation() {
 async fn every_operation_refuses_whom_it_must_and_nobody_else() {
     let app = App::new().await;
     app.provision().await;
+    let script = json!({"script": [{
+        "name": "deploy", "file": "deploy.sh", "command": "sh", "content": "true", "user": "root", "password": "p",
+    }]});
+    app.post(Who::Alice, "/vm/script", script).await.ok();
     let operations = operations();
     let mut wrong = Vec::new();
     for (id, place, body, expected) in rows() {
         let (_, method, path) = operations.iter().find(|(known, ..)| known == id).unwrap();
-        let path = if place.starts_with('?') { format!("{path}{place}") } else { path.replace("{id}", place) };
+        let path = if place.starts_with('?') { format!("{path}{place}") } else { filled(path, place) };
         for (who, expected) in Who::ALL.into_iter().zip(expected) {
             let answer = app.call(who, method, &path, body.clone()).await;
             let refused = matches!(answer.status, 401 | 403 | 404);

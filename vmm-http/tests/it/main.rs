@@ -20,4 +20,5 @@ mod spec;
 mod user;
 mod vm;
 mod vm_monitor;
+mod vm_script;
 mod vm_ssh;

@@ -9,6 +9,7 @@ mod plan;
 mod request;
 mod row;
 mod schema;
+mod script;
 mod session;
 mod store;
 mod user;
@@ -17,8 +18,8 @@ mod vm;
 use std::path::Path;
 
 use super::{
-    AuditRepository, DiskRepository, JobRepository, OsRepository, Repository, RequestRepository, SessionRepository,
-    UserRepository, VmRepository,
+    AuditRepository, DiskRepository, JobRepository, OsRepository, Repository, RequestRepository, ScriptRepository,
+    SessionRepository, UserRepository, VmRepository,
 };
 use crate::blocking;
 use crate::error::Result;
@@ -68,6 +69,9 @@ impl Repository for SqliteRepository {
         &self.store
     }
     fn jobs(&self) -> &dyn JobRepository {
+        &self.store
+    }
+    fn scripts(&self) -> &dyn ScriptRepository {
         &self.store
     }
     fn audit(&self) -> &dyn AuditRepository {

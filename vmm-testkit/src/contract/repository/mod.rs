@@ -18,6 +18,7 @@ pub mod disk;
 pub mod job;
 pub mod os;
 pub mod request;
+pub mod script;
 pub mod session;
 pub mod user;
 pub mod vm;
@@ -63,6 +64,10 @@ macro_rules! repository_contract {
                 jobs_are_listed_in_order, the_last_machine_makes_the_request_done,
                 one_machine_that_fails_fails_the_request, a_stuck_job_keeps_the_rows,
                 a_start_that_fails_fails_the_request, a_returned_request_begins_anew,
+            }
+            script {
+                a_script_reads_as_it_was_registered, a_script_name_is_taken_once, scripts_are_listed_in_order_of_name,
+                a_change_leaves_the_rest, a_text_stays_while_a_script_has_it, a_deleted_script_is_gone, an_owner_stays,
             }
             audit { a_row_reads_as_it_was_recorded, rows_are_listed_newest_first, the_chain_of_untouched_rows_fits, }
         );
@@ -241,6 +246,7 @@ mod tests {
             include_str!("disk.rs"),
             include_str!("request.rs"),
             include_str!("job.rs"),
+            include_str!("script.rs"),
             include_str!("audit.rs"),
         ];
         let promises = suites.iter().flat_map(|suite| suite.split("pub async fn ").skip(1));

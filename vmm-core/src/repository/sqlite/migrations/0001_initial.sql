@@ -172,6 +172,31 @@ CREATE TABLE job_step (
     PRIMARY KEY (job, position)
 ) STRICT, WITHOUT ROWID;
 
+-- The texts of scripts by their hash.
+CREATE TABLE script_content (
+    sha256 TEXT PRIMARY KEY CHECK (length(sha256) = 64),
+    content TEXT NOT NULL
+) STRICT;
+
+-- `id` is chosen before the row is made: the sealed password is bound to it.
+CREATE TABLE script (
+    id TEXT PRIMARY KEY CHECK (length(id) = 36),
+    name TEXT NOT NULL COLLATE NOCASE,
+    owner INTEGER NOT NULL REFERENCES user (id),
+    file TEXT NOT NULL,
+    command TEXT NOT NULL,
+    sha256 TEXT NOT NULL REFERENCES script_content (sha256),
+    vm TEXT NOT NULL CHECK (json_valid(vm)),
+    user TEXT,
+    password BLOB,
+    created_at INTEGER NOT NULL,
+    changed_at INTEGER NOT NULL,
+    CHECK ((user IS NULL) = (password IS NULL))
+) STRICT;
+CREATE UNIQUE INDEX script_name ON script (name);
+CREATE INDEX script_owner ON script (owner);
+CREATE INDEX script_sha256 ON script (sha256);
+
 CREATE TABLE worker_lease (
     only INTEGER PRIMARY KEY CHECK (only = 1),
     owner TEXT NOT NULL,
