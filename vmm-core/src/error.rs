@@ -187,6 +187,8 @@ pub enum Kind {
     Session,
     /// A named script.
     Script,
+    /// A run of a script.
+    Run,
     /// A file in a storage pool.
     Volume,
     /// A machine as the hypervisor sees it.
@@ -204,6 +206,7 @@ impl fmt::Display for Kind {
             Self::Job => "job",
             Self::Session => "session",
             Self::Script => "script",
+            Self::Run => "run",
             Self::Volume => "volume",
             Self::Domain => "domain",
         })

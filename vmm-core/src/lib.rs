@@ -14,6 +14,7 @@ mod ops;
 mod password;
 mod planning;
 mod policy;
+mod script;
 mod secrets;
 mod seed;
 mod vmm;
@@ -23,8 +24,8 @@ pub use error::{Error, Kind, Part, Problem, Result};
 #[cfg(feature = "crash-points")]
 pub use job::crash;
 pub use ops::{
-    Health, Monitor, NewLogin, PartHealth, Power, RequestDraft, ScriptDraft, ScriptUpdate, Submission, UserDraft,
-    VmLogin,
+    Health, Monitor, NewLogin, PartHealth, Power, RequestDraft, RunDraft, RunTerms, ScriptDraft, ScriptUpdate,
+    Submission, UserDraft, VmLogin,
 };
 pub use policy::{Action, Actor, Policy, RolePolicy, Target};
 pub use secrecy::{ExposeSecret, SecretString};

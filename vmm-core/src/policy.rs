@@ -112,6 +112,16 @@ actions! {
     ScriptChange = "script.change", "change another person's script";
     /// Remove a script.
     ScriptDelete = "script.delete", "delete scripts";
+    /// Run a script.
+    ScriptRun = "script.run", "run scripts";
+    /// Use the login stored with a script.
+    ScriptLogin = "script.login", "use the login stored with another person's script; give one of your own, or";
+    /// See runs of scripts.
+    RunRead = "run.read", "see runs";
+    /// See what a run wrote.
+    RunOutput = "run.output", "see what another person's run wrote";
+    /// Cancel a run.
+    RunCancel = "run.cancel", "cancel another person's run";
     /// Submit a request.
     RequestSubmit = "request.submit", "request machines for another user";
     /// See requests.
@@ -185,11 +195,14 @@ impl Policy for RolePolicy {
             Action::Login | Action::Logout | Action::OsRead | Action::VmRead | Action::VmMonitor | Action::VmSsh => {
                 true
             }
-            Action::ScriptCreate | Action::ScriptRead => true,
+            Action::ScriptCreate | Action::ScriptRead | Action::ScriptRun | Action::RunRead => true,
             Action::PasswordChange
             | Action::VmLogin
             | Action::VmPower
             | Action::ScriptChange
+            | Action::ScriptLogin
+            | Action::RunOutput
+            | Action::RunCancel
             | Action::RequestSubmit
             | Action::RequestRead
             | Action::RequestCancel
@@ -248,11 +261,13 @@ mod tests {
             Action::VmSsh,
             Action::ScriptCreate,
             Action::ScriptRead,
+            Action::ScriptRun,
+            Action::RunRead,
         ];
         assert_eq!(may(&Target::of(UserId(2), "another's")), always);
         assert_eq!(may(&Target::none()), always);
         let own = may(&Target::of(UserId(1), "own"));
-        assert_eq!(own.len(), always.len() + 9);
+        assert_eq!(own.len(), always.len() + 12);
         assert!(!own.contains(&Action::VmDelete) && !own.contains(&Action::RequestApprove));
     }
 }

@@ -12,6 +12,7 @@ use crate::password::Passwords;
 use crate::policy::{Policy, RolePolicy};
 use crate::remote::RemoteExec;
 use crate::repository::Repository;
+use crate::script::Runs;
 use crate::secrets::{MasterKey, Secrets};
 
 pub(crate) use gate::Desk;
@@ -34,6 +35,7 @@ struct Parts {
     secrets: Secrets,
     passwords: Passwords,
     settings: Settings,
+    runs: Runs,
     work: Notify,
 }
 
@@ -98,6 +100,7 @@ impl VmmBuilder {
                 secrets,
                 passwords: Passwords::default(),
                 settings,
+                runs: Runs::default(),
                 work: Notify::new(),
             }),
         }

@@ -15,6 +15,6 @@ pub mod mock {
     pub use vmm_core::remote::MockRemoteExec;
     pub use vmm_core::repository::{
         MockAuditRepository, MockDiskRepository, MockJobRepository, MockOsRepository, MockRequestRepository,
-        MockScriptRepository, MockSessionRepository, MockUserRepository, MockVmRepository,
+        MockRunRepository, MockScriptRepository, MockSessionRepository, MockUserRepository, MockVmRepository,
     };
 }

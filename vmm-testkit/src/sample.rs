@@ -1,17 +1,18 @@
 //! Records to begin a test with. The same arguments always give the same values.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use uuid::Uuid;
 use vmm_core::model::{
     AuditEntry, DeskId, DiskRole, HostKey, Hostname, Image, JobKind, LoginName, MacAddress, NewJob, NewOs, NewRequest,
-    NewScript, NewUser, Os, OsName, OsVersion, Outcome, PasswordHash, Plan, PlannedDisk, PlannedVm, RequestId, Role,
-    ScriptContent, ScriptFile, ScriptId, ScriptName, User, UserId, UserName, VmName, VolumeName,
+    NewRun, NewScript, NewUser, Os, OsName, OsVersion, Outcome, PasswordHash, Plan, PlannedDisk, PlannedVm, RequestId,
+    Role, Script, ScriptContent, ScriptFile, ScriptId, ScriptName, User, UserId, UserName, VmId, VmName, VolumeName,
 };
 use vmm_core::repository::sqlite::SqliteRepository;
 use vmm_core::repository::{
-    AuditRepository, DiskRepository, JobRepository, OsRepository, Repository, RequestRepository, ScriptRepository,
-    SessionRepository, UserRepository, VmRepository,
+    AuditRepository, DiskRepository, JobRepository, OsRepository, Repository, RequestRepository, RunRepository,
+    ScriptRepository, SessionRepository, UserRepository, VmRepository,
 };
 
 /// An empty repository in a temporary directory that goes with it.
@@ -145,6 +146,23 @@ pub fn script(name: &str, owner: UserId) -> NewScript {
     }
 }
 
+/// A run to record, of this script, whose text is a sample's, on so many machines that need not be there.
+pub fn run(script: &Script, machines: usize) -> NewRun {
+    NewRun {
+        script: script.id,
+        script_name: script.name.clone(),
+        file: script.file.clone(),
+        command: script.command.clone(),
+        content: script_content("echo one\n"),
+        user: Some(script.owner),
+        user_name: script.owner_name.to_string(),
+        login: "root".to_owned(),
+        timeout: Duration::from_secs(60),
+        rerun_of: None,
+        machines: (1..).take(machines).map(|id| (VmId(id), vm_name(&format!("web-{id}")))).collect(),
+    }
+}
+
 /// A script's name.
 pub fn script_name(name: &str) -> ScriptName {
     ScriptName::new(name).expect("a sample's name is valid")
@@ -232,6 +250,9 @@ impl Repository for Temporary {
     }
     fn scripts(&self) -> &dyn ScriptRepository {
         self.repository.scripts()
+    }
+    fn runs(&self) -> &dyn RunRepository {
+        self.repository.runs()
     }
     fn audit(&self) -> &dyn AuditRepository {
         self.repository.audit()

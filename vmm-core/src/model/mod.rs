@@ -11,6 +11,7 @@ mod name;
 mod os;
 mod plan;
 mod request;
+mod run;
 mod script;
 mod session;
 mod user;
@@ -30,6 +31,7 @@ pub use name::{
 pub use os::{Image, NewOs, Os, OsId};
 pub use plan::{Plan, PlanHash, PlannedDisk, PlannedVm};
 pub use request::{NewRequest, Request, RequestState};
+pub use run::{NewRun, Run, RunEnd, RunFilter, RunId, RunMachine, RunOutput, RunState};
 pub use script::{
     Interpreter, NewScript, Script, ScriptChange, ScriptContent, ScriptFilter, ScriptId, ScriptTarget, Sealed,
     StoredLogin,

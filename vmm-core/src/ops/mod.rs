@@ -6,6 +6,7 @@ mod job;
 mod monitor;
 mod os;
 mod request;
+mod run;
 mod script;
 mod session;
 mod ssh;
@@ -15,13 +16,14 @@ mod vm;
 pub use health::{Health, PartHealth};
 pub use monitor::Monitor;
 pub use request::{RequestDraft, Submission};
+pub use run::{RunDraft, RunTerms};
 pub use script::{ScriptDraft, ScriptUpdate};
 pub use session::NewLogin;
 pub use user::UserDraft;
 pub use vm::{Power, VmLogin};
-pub(crate) use {request::plan, ssh::endpoint, vm::status};
+pub(crate) use {request::plan, ssh::endpoint, vm::exists, vm::status};
 
-use crate::model::{Job, Request, Script, Vm};
+use crate::model::{Job, Request, Run, Script, Vm};
 use crate::policy::Target;
 
 impl From<&Vm> for Target {
@@ -39,6 +41,12 @@ impl From<&Request> for Target {
 impl From<&Script> for Target {
     fn from(script: &Script) -> Self {
         Self::of(script.owner, format!("script {}", script.name))
+    }
+}
+
+impl From<&Run> for Target {
+    fn from(run: &Run) -> Self {
+        Self { label: format!("run {} ({})", run.id, run.script_name), owner: run.user }
     }
 }
 

@@ -15,10 +15,10 @@ use uuid::Uuid;
 use crate::error::Result;
 use crate::model::{
     AuditEntry, AuditFilter, AuditId, AuditRecord, DeskId, Disk, DiskId, Image, Job, JobId, JobState, NewJob, NewOs,
-    NewRequest, NewScript, NewSession, NewUser, Os, OsId, OsName, OsVersion, PasswordHash, Plan, PlanHash, Request,
-    RequestId, RequestState, Script, ScriptChange, ScriptContent, ScriptFilter, ScriptId, ScriptName, Session,
-    SessionId, StepState, StoredLogin, Timestamp, TokenHash, User, UserId, UserName, Vm, VmFilter, VmId, VmName,
-    VmStatus,
+    NewRequest, NewRun, NewScript, NewSession, NewUser, Os, OsId, OsName, OsVersion, PasswordHash, Plan, PlanHash,
+    Request, RequestId, RequestState, Run, RunEnd, RunFilter, RunId, RunMachine, Script, ScriptChange, ScriptContent,
+    ScriptFilter, ScriptId, ScriptName, Session, SessionId, StepState, StoredLogin, Timestamp, TokenHash, User, UserId,
+    UserName, Vm, VmFilter, VmId, VmName, VmStatus,
 };
 
 /// The records of one desk.
@@ -49,6 +49,8 @@ pub trait Repository: Send + Sync {
     fn jobs(&self) -> &dyn JobRepository;
     /// Named scripts.
     fn scripts(&self) -> &dyn ScriptRepository;
+    /// Runs of scripts.
+    fn runs(&self) -> &dyn RunRepository;
     /// The record of who did what.
     fn audit(&self) -> &dyn AuditRepository;
 }
@@ -227,7 +229,7 @@ pub trait ScriptRepository: Send + Sync {
     async fn by_name(&self, name: &ScriptName) -> Result<Option<Script>>;
     /// Scripts in order of name.
     async fn list(&self, filter: &ScriptFilter) -> Result<Vec<Script>>;
-    /// The text with this hash, which a script has.
+    /// The text with this hash, which a script has, or had when it was run.
     async fn content(&self, sha256: &str) -> Result<Option<ScriptContent>>;
     /// The login stored with a script.
     async fn login(&self, id: ScriptId) -> Result<Option<StoredLogin>>;
@@ -235,6 +237,35 @@ pub trait ScriptRepository: Send + Sync {
     async fn change(&self, id: ScriptId, change: ScriptChange, audit: AuditEntry) -> Result<Script>;
     /// Removes a script and the login stored with it.
     async fn delete(&self, id: ScriptId, audit: AuditEntry) -> Result<()>;
+}
+
+/// Runs of scripts.
+///
+/// A run is done by the process that was asked to, which extends the time until which it counts as alive. The holder
+/// of the worker's lease interrupts those whose time has passed. A run's state follows from its machines'.
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+#[async_trait]
+pub trait RunRepository: Send + Sync {
+    /// Records a run, all of whose machines are queued, and may forget the oldest ended ones of its script.
+    async fn create(&self, run: NewRun, alive_until: Timestamp, audit: AuditEntry) -> Result<Run>;
+    /// The run of this id.
+    async fn by_id(&self, id: RunId) -> Result<Option<Run>>;
+    /// The machines of a run, in its order.
+    async fn machines(&self, id: RunId) -> Result<Vec<RunMachine>>;
+    /// Runs, newest first.
+    async fn list(&self, filter: &RunFilter) -> Result<Vec<Run>>;
+    /// `queued` → `running` for one machine; `false` if it is not queued any more, and then it must not be begun.
+    async fn begin(&self, id: RunId, position: usize) -> Result<bool>;
+    /// Records the end of a machine that is running; any other state is a conflict.
+    async fn finish(&self, id: RunId, position: usize, end: RunEnd) -> Result<()>;
+    /// Extends the time until which these runs count as alive. Gives those that somebody asked to cancel.
+    async fn keep(&self, ids: Vec<RunId>, alive_until: Timestamp) -> Result<Vec<RunId>>;
+    /// Sets every machine of a run that has not ended to `interrupted`.
+    async fn interrupt(&self, id: RunId) -> Result<()>;
+    /// The same for every run whose time has passed at `now`; gives these.
+    async fn interrupt_lost(&self, now: Timestamp) -> Result<Vec<RunId>>;
+    /// Asks for a run to be cancelled; its queued machines are at once. One that has ended is a conflict.
+    async fn cancel(&self, id: RunId, audit: AuditEntry) -> Result<Run>;
 }
 
 /// The record of who did what. Rows are only ever added; each carries a hash over itself and the one before it.

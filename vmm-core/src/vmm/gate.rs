@@ -13,12 +13,14 @@ use crate::config::Settings;
 use crate::error::{Error, Kind, Result};
 use crate::hypervisor::Hypervisor;
 use crate::model::{
-    AuditEntry, AuditId, Job, JobId, Outcome, Request, RequestId, Script, ScriptName, User, UserName, Vm, VmName,
+    AuditEntry, AuditId, Job, JobId, Outcome, Request, RequestId, Run, RunId, Script, ScriptName, User, UserName, Vm,
+    VmName,
 };
 use crate::password::Passwords;
 use crate::policy::{Action, Actor, Target};
 use crate::remote::RemoteExec;
 use crate::repository::Repository;
+use crate::script::Runs;
 use crate::secrets::Secrets;
 
 /// The backends, for somebody who passed the gate.
@@ -52,6 +54,11 @@ impl Desk {
         &self.parts.settings
     }
 
+    /// The runs of scripts in this process.
+    pub(crate) fn runs(&self) -> &Runs {
+        &self.parts.runs
+    }
+
     /// Woken when there is a job to do.
     pub(crate) fn work(&self) -> &Notify {
         &self.parts.work
@@ -78,6 +85,10 @@ impl Lookup<'_> {
 
     pub(crate) async fn script(&self, name: &ScriptName) -> Result<Script> {
         self.repository.scripts().by_name(name).await?.ok_or_else(|| Error::not_found(Kind::Script, name))
+    }
+
+    pub(crate) async fn run(&self, id: RunId) -> Result<Run> {
+        self.repository.runs().by_id(id).await?.ok_or_else(|| Error::not_found(Kind::Run, id))
     }
 
     pub(crate) async fn job(&self, id: JobId) -> Result<Job> {

@@ -13,6 +13,7 @@ mod user;
 mod vm;
 mod vm_monitor;
 mod vm_script;
+mod vm_script_run;
 mod vm_ssh;
 
 use poem_openapi::payload::Json;
@@ -30,6 +31,7 @@ pub(crate) type Apis = (
     vm::VmApi,
     vm_ssh::SshApi,
     vm_script::ScriptApi,
+    vm_script_run::RunApi,
     vm_monitor::MonitorApi,
     audit::AuditApi,
     health::HealthApi,
@@ -46,6 +48,7 @@ pub(crate) fn apis() -> Apis {
         vm::VmApi,
         vm_ssh::SshApi,
         vm_script::ScriptApi,
+        vm_script_run::RunApi,
         vm_monitor::MonitorApi,
         audit::AuditApi,
         health::HealthApi,
@@ -82,10 +85,10 @@ enum Done {
     Done,
 }
 
-/// Begun; a job goes on with it.
+/// Begun; it goes on in the background.
 #[derive(ApiResponse)]
 enum Accepted<T: ToJSON> {
-    /// Begun; a job goes on with it.
+    /// Begun; it goes on in the background.
     #[oai(status = 202)]
     Accepted(Json<T>),
 }

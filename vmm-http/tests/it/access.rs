@@ -27,6 +27,8 @@ fn rows() -> Vec<(&'static str, &'static str, Option<Value>, Expected)> {
     let new_user = json!({"user": [{"name": "carol", "password": PASSWORD}]});
     let new_os = json!({"os": [{"name": "alpine", "version": "3", "qcow2": "/nowhere.qcow2"}]});
     let new_script = json!({"script": [{"name": "new", "file": "new.sh", "command": "sh", "content": "true"}]});
+    let run = json!({"run": [{"script": "deploy", "vm": ["web-1"], "user": "root", "password": "p"}]});
+    let login = json!({"user": "root", "password": "p"});
     let request = json!({"request-vm": [{"id": "r1", "requester": "alice", "spec": SPEC}]});
     let change = json!({"update-password": [{"user": "alice", "old-password": "wrong", "new-password": PASSWORD}]});
     vec![
@@ -57,6 +59,11 @@ fn rows() -> Vec<(&'static str, &'static str, Option<Value>, Expected)> {
         ("listScripts", "", None, USERS),
         ("getScript", "deploy", None, USERS),
         ("updateScripts", "", Some(json!({"script": [{"name": "deploy", "command": "bash"}]})), OWNERS),
+        ("runScripts", "", Some(run), USERS),
+        ("listRuns", "", None, USERS),
+        ("getRun", "1", None, USERS),
+        ("rerunScript", "1", Some(login), USERS),
+        ("cancelRun", "1", None, OWNERS),
         ("deleteScript", "?name=new", None, ADMINS),
         ("listAudit", "", None, ADMINS),
         ("deleteVm", "?name=web-2", None, ADMINS),
@@ -101,6 +108,8 @@ async fn every_operation_refuses_whom_it_must_and_nobody_else() {
         "name": "deploy", "file": "deploy.sh", "command": "sh", "content": "true", "user": "root", "password": "p",
     }]});
     app.post(Who::Alice, "/vm/script", script).await.ok();
+    let run = json!({"run": [{"script": "deploy", "vm": ["web-1"]}]});
+    app.post(Who::Alice, "/vm/script/run", run).await.ok();
     let operations = operations();
     let mut wrong = Vec::new();
     for (id, place, body, expected) in rows() {

@@ -21,4 +21,5 @@ mod user;
 mod vm;
 mod vm_monitor;
 mod vm_script;
+mod vm_script_run;
 mod vm_ssh;

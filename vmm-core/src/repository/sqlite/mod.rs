@@ -8,6 +8,7 @@ mod os;
 mod plan;
 mod request;
 mod row;
+mod run;
 mod schema;
 mod script;
 mod session;
@@ -18,8 +19,8 @@ mod vm;
 use std::path::Path;
 
 use super::{
-    AuditRepository, DiskRepository, JobRepository, OsRepository, Repository, RequestRepository, ScriptRepository,
-    SessionRepository, UserRepository, VmRepository,
+    AuditRepository, DiskRepository, JobRepository, OsRepository, Repository, RequestRepository, RunRepository,
+    ScriptRepository, SessionRepository, UserRepository, VmRepository,
 };
 use crate::blocking;
 use crate::error::Result;
@@ -72,6 +73,9 @@ impl Repository for SqliteRepository {
         &self.store
     }
     fn scripts(&self) -> &dyn ScriptRepository {
+        &self.store
+    }
+    fn runs(&self) -> &dyn RunRepository {
         &self.store
     }
     fn audit(&self) -> &dyn AuditRepository {

@@ -80,10 +80,16 @@ pub(super) fn of_owner(connection: &Connection, owner: UserId) -> Result<Option<
     })
 }
 
-/// Forgets the texts that no script has any more.
+/// Forgets the texts that neither a script nor a run has any more.
 pub(super) fn forget_contents(tx: &Transaction<'_>) -> Result<()> {
-    let sql = "DELETE FROM script_content WHERE NOT EXISTS (SELECT 1 FROM script WHERE script.sha256 = script_content.sha256)";
-    execute(tx, sql, []).map(drop)
+    execute(
+        tx,
+        "DELETE FROM script_content
+         WHERE NOT EXISTS (SELECT 1 FROM script WHERE script.sha256 = script_content.sha256)
+           AND NOT EXISTS (SELECT 1 FROM run WHERE run.sha256 = script_content.sha256)",
+        [],
+    )
+    .map(drop)
 }
 
 fn select(condition: &str) -> String {
@@ -149,7 +155,7 @@ fn update(tx: &Transaction<'_>, id: ScriptId, change: &ScriptChange) -> Result<S
 }
 
 /// Keeps a text under its hash, which is given back.
-fn remember(tx: &Transaction<'_>, content: &ScriptContent) -> Result<String> {
+pub(super) fn remember(tx: &Transaction<'_>, content: &ScriptContent) -> Result<String> {
     let sha256 = content.sha256();
     execute(
         tx,
