@@ -1,5 +1,6 @@
 # Everything a developer or a build machine runs. `make` alone lists it.
 LAB := vmm-testkit/lab/lab
+CLIENTS := vmm-http/tests/clients/tools
 CARGO_TEST_FLAGS ?=
 
 .PHONY: help packages check features lab-up lab-down images test demo bench doc clean
@@ -10,11 +11,12 @@ help: ## this list
 packages: ## install the Debian packages that build, tests and lab need
 	@$(LAB) packages
 
-check: packages ## format, lints, documentation, shell scripts
+check: packages ## format, lints, documentation, shell scripts, the specification
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --all-features -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --all-features
-	shellcheck -x $(LAB) vmm-testkit/lab/recipes/*/build vmm-testkit/lab/hidden-headers
+	$(CLIENTS) lint
+	shellcheck -x $(CLIENTS) $(LAB) vmm-testkit/lab/recipes/*/build vmm-testkit/lab/hidden-headers
 
 features: packages ## each feature alone, and the core where libvirt's and OpenSSL's headers are hidden
 	cargo check -p vmm-core --no-default-features

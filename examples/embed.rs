@@ -15,7 +15,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use vmm_core::model::{NewOs, RequestState, Role};
+use vmm_core::model::{NewOs, OsFilter, RequestState, Role};
 use vmm_core::repository::Repository;
 use vmm_core::repository::sqlite::SqliteRepository;
 use vmm_core::{Actor, MasterKey, RequestDraft, UserDraft, Vmm};
@@ -54,7 +54,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         login: "vmm".parse()?,
     };
     vmm.create_os(&alice, os).await?;
-    while vmm.oses(&alice).await?.iter().any(|os| os.image.is_none()) {
+    while vmm.oses(&alice, &OsFilter::default()).await?.iter().any(|os| os.image.is_none()) {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 

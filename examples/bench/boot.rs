@@ -111,7 +111,7 @@ impl Desk {
 
     async fn delete(&self, name: &str) {
         let name = name.parse().expect("a name");
-        let job = self.vmm.delete_vm(&self.admin, &name).await.expect("a removal");
+        let job = self.vmm.delete_vm(&self.admin, &name, None).await.expect("a removal");
         while !self.vmm.job(&self.admin, job).await.expect("the job").state.is_final() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }

@@ -20,6 +20,13 @@ pub enum Error {
     #[error("log in first: the name, the password or the token is not valid")]
     Unauthenticated,
 
+    /// A password was tried too often: wait. Whether it was right was not looked at.
+    #[error("there were too many attempts; try again in {} s", .retry_after.as_secs() + 1)]
+    TooMany {
+        /// How long until the next attempt is let through.
+        retry_after: Duration,
+    },
+
     /// The actor may not do this; somebody with the right can.
     #[error("{actor} may not {action}; ask an admin")]
     Forbidden {
@@ -47,6 +54,15 @@ pub enum Error {
         name: String,
         /// What stands in the way, and the next step.
         reason: String,
+    },
+
+    /// The record is not as the caller has read it: read it again, then decide. Nothing was changed.
+    #[error("{kind} {name:?} was changed since it was read; read it again, then decide")]
+    Stale {
+        /// Which table.
+        kind: Kind,
+        /// The name or id of the thing.
+        name: String,
     },
 
     /// A part that vmm stands on does not answer: try again later, or repair it.
@@ -193,6 +209,8 @@ pub enum Kind {
     Volume,
     /// A machine as the hypervisor sees it.
     Domain,
+    /// A file, in a user's file area or on a machine.
+    File,
 }
 
 impl fmt::Display for Kind {
@@ -209,6 +227,7 @@ impl fmt::Display for Kind {
             Self::Run => "run",
             Self::Volume => "volume",
             Self::Domain => "domain",
+            Self::File => "file",
         })
     }
 }

@@ -6,6 +6,7 @@ pub mod model;
 pub mod remote;
 pub mod repository;
 
+mod attempts;
 mod blocking;
 mod config;
 mod error;
@@ -24,8 +25,8 @@ pub use error::{Error, Kind, Part, Problem, Result};
 #[cfg(feature = "crash-points")]
 pub use job::crash;
 pub use ops::{
-    Health, Monitor, NewLogin, PartHealth, Power, RequestDraft, RunDraft, RunTerms, ScriptDraft, ScriptUpdate,
-    Submission, UserDraft, VmLogin,
+    AdoptionDraft, Health, Monitor, NewLogin, PartHealth, Power, RequestDraft, RunDraft, RunTerms, ScriptDraft,
+    ScriptUpdate, Submission, UserDraft, UserUpdate, VmLogin, VmUpdate,
 };
 pub use policy::{Action, Actor, Policy, RolePolicy, Target};
 pub use secrecy::{ExposeSecret, SecretString};

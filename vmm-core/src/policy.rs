@@ -82,6 +82,8 @@ actions! {
     UserCreate = "user.create", "create users";
     /// See accounts.
     UserRead = "user.read", "see users";
+    /// Change an account.
+    UserUpdate = "user.update", "change users";
     /// Remove an account.
     UserDelete = "user.delete", "delete users";
     /// Change a password.
@@ -90,6 +92,8 @@ actions! {
     OsCreate = "os.create", "add to the catalog";
     /// See the catalog.
     OsRead = "os.read", "see the catalog";
+    /// Change a catalog entry.
+    OsUpdate = "os.update", "change the catalog";
     /// Remove from the catalog.
     OsDelete = "os.delete", "delete from the catalog";
     /// See machines.
@@ -100,8 +104,20 @@ actions! {
     VmLogin = "vm.login", "see the login of another person's machine";
     /// Start, shut down, stop or reboot a machine.
     VmPower = "vm.power", "switch another person's machine";
+    /// Change a machine's record.
+    VmUpdate = "vm.update", "change the records of machines";
+    /// Take over machines that exist on the host without vmm, and see which do.
+    VmAdopt = "vm.adopt", "adopt machines";
     /// Remove a machine.
     VmDelete = "vm.delete", "delete machines";
+    /// See disks of machines.
+    DiskRead = "disk.read", "see disks";
+    /// Add a disk to a machine.
+    DiskCreate = "disk.create", "add disks to another person's machine";
+    /// Make a disk larger.
+    DiskGrow = "disk.grow", "grow disks of another person's machine";
+    /// Remove a disk.
+    DiskDelete = "disk.delete", "delete disks";
     /// Run commands on a machine.
     VmSsh = "vm.ssh", "run commands on machines";
     /// Register a script.
@@ -192,13 +208,22 @@ impl Policy for RolePolicy {
             Actor::User { id, role, .. } => (*id, *role),
         };
         match action {
-            Action::Login | Action::Logout | Action::OsRead | Action::VmRead | Action::VmMonitor | Action::VmSsh => {
-                true
-            }
-            Action::ScriptCreate | Action::ScriptRead | Action::ScriptRun | Action::RunRead => true,
+            Action::Login
+            | Action::Logout
+            | Action::OsRead
+            | Action::VmRead
+            | Action::VmMonitor
+            | Action::DiskRead
+            | Action::VmSsh
+            | Action::ScriptCreate
+            | Action::ScriptRead
+            | Action::ScriptRun
+            | Action::RunRead => true,
             Action::PasswordChange
             | Action::VmLogin
             | Action::VmPower
+            | Action::DiskCreate
+            | Action::DiskGrow
             | Action::ScriptChange
             | Action::ScriptLogin
             | Action::RunOutput
@@ -210,10 +235,15 @@ impl Policy for RolePolicy {
             | Action::JobCancel => role == Role::Admin || target.owner == Some(id),
             Action::UserCreate
             | Action::UserRead
+            | Action::UserUpdate
             | Action::UserDelete
             | Action::OsCreate
+            | Action::OsUpdate
             | Action::OsDelete
+            | Action::VmUpdate
+            | Action::VmAdopt
             | Action::VmDelete
+            | Action::DiskDelete
             | Action::ScriptDelete
             | Action::RequestApprove
             | Action::RequestReject
@@ -258,6 +288,7 @@ mod tests {
             Action::OsRead,
             Action::VmRead,
             Action::VmMonitor,
+            Action::DiskRead,
             Action::VmSsh,
             Action::ScriptCreate,
             Action::ScriptRead,
@@ -267,7 +298,8 @@ mod tests {
         assert_eq!(may(&Target::of(UserId(2), "another's")), always);
         assert_eq!(may(&Target::none()), always);
         let own = may(&Target::of(UserId(1), "own"));
-        assert_eq!(own.len(), always.len() + 12);
+        assert_eq!(own.len(), always.len() + 14);
+        assert!(own.contains(&Action::DiskGrow) && !own.contains(&Action::DiskDelete));
         assert!(!own.contains(&Action::VmDelete) && !own.contains(&Action::RequestApprove));
     }
 }

@@ -14,8 +14,10 @@ use crate::error::{Error, Result};
 use crate::model::{HostKey, Hostname, LoginName};
 use crate::secrets::HostKeyPair;
 
-/// The only command that the readiness key opens a machine for.
-pub(crate) const READINESS_COMMAND: &str = "cloud-init status --long";
+/// The only command that the readiness key opens a machine for. cloud-init is a program that takes its time to start, so
+/// on a slow machine asking it would hold up the boot that is asked about; it writes this file when all is done.
+pub(crate) const READINESS_COMMAND: &str =
+    "test -e /run/cloud-init/result.json || { echo status: running; exit; }; cloud-init status --long";
 
 /// By this label cloud-init finds the volume.
 const LABEL: &str = "cidata";
@@ -170,7 +172,7 @@ mod tests {
         assert_eq!(user["name"], "debian");
         assert!(user["hashed_passwd"].as_str().is_some_and(|hash| hash.starts_with("$6$")));
         let key = user["ssh_authorized_keys"][0].as_str().expect("a line");
-        assert!(key.starts_with("command=\"cloud-init status --long\",restrict ssh-ed25519 AAAA"), "{key}");
+        assert!(key.starts_with("command=\"test -e ") && key.contains("\",restrict ssh-ed25519 AAAA"), "{key}");
         let private = data["ssh_keys"]["ed25519_private"].as_str().expect("a key");
         assert!(private.starts_with("-----BEGIN OPENSSH PRIVATE KEY-----\n") && private.ends_with('\n'));
     }

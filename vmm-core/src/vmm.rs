@@ -1,11 +1,13 @@
 //! The one door: everything that can be done with a desk is a method of [`Vmm`].
 
 mod gate;
+mod seen;
 
 use std::sync::Arc;
 
 use tokio::sync::Notify;
 
+use crate::attempts::Attempts;
 use crate::config::Settings;
 use crate::hypervisor::Hypervisor;
 use crate::password::Passwords;
@@ -16,6 +18,7 @@ use crate::script::Runs;
 use crate::secrets::{MasterKey, Secrets};
 
 pub(crate) use gate::Desk;
+use seen::Seen;
 
 /// A desk. Cheap to clone; all clones are the same desk.
 ///
@@ -34,9 +37,11 @@ struct Parts {
     policy: Arc<dyn Policy>,
     secrets: Secrets,
     passwords: Passwords,
+    attempts: Attempts,
     settings: Settings,
     runs: Runs,
     work: Notify,
+    seen: Seen,
 }
 
 impl Vmm {
@@ -99,9 +104,11 @@ impl VmmBuilder {
                 policy,
                 secrets,
                 passwords: Passwords::default(),
+                attempts: Attempts::default(),
                 settings,
                 runs: Runs::default(),
                 work: Notify::new(),
+                seen: Seen::default(),
             }),
         }
     }

@@ -12,6 +12,9 @@ use crate::error::{Failure, FieldProblem};
 /// So many problems of one body are told at most.
 const MOST_PROBLEMS: usize = 100;
 
+/// What a problem of the body as a whole is of.
+const WHOLE: &str = "body";
+
 /// A JSON body.
 pub(crate) struct Body<T>(pub(crate) T);
 
@@ -41,16 +44,18 @@ impl<'a, T: ParseFromJSON> ApiExtractor<'a> for Body<T> {
 }
 
 fn parse<T: ParseFromJSON>(bytes: &[u8]) -> Result<T, Failure> {
-    let read = || {
-        serde_json::from_slice::<Value>(bytes).map_err(|error| {
-            let (line, column) = (error.line(), error.column());
-            Failure::malformed(format!("the body is not JSON: see line {line}, column {column}"))
-        })
-    };
-    match T::parse_from_json(Some(read()?)) {
-        Ok(value) => Ok(value),
-        Err(_) => Err(Failure::invalid(problems::<T>(&read()?))),
+    let value = serde_json::from_slice(bytes).map_err(|error| {
+        let (line, column) = (error.line(), error.column());
+        Failure::malformed(format!("the body is not JSON: see line {line}, column {column}"))
+    })?;
+    // Checked first, because poem-openapi takes a number or a boolean for a string.
+    let problems = problems::<T>(&value);
+    if !problems.is_empty() {
+        return Err(Failure::invalid(problems));
     }
+    T::parse_from_json(Some(value)).map_err(|_| {
+        Failure::invalid(vec![FieldProblem::new(WHOLE, "does not fit the specification; see /openapi.json")])
+    })
 }
 
 /// Everything in which a value differs from the schema of `T`.
@@ -59,9 +64,6 @@ fn problems<T: ParseFromJSON>(value: &Value) -> Vec<FieldProblem> {
     T::register(&mut registry);
     let mut check = Check { registry: &registry, problems: Vec::new() };
     check.value("", &T::schema_ref(), value);
-    if check.problems.is_empty() {
-        check.tell("", "does not fit the specification; see /openapi.json".to_owned());
-    }
     check.problems
 }
 
@@ -73,7 +75,7 @@ struct Check<'a> {
 impl Check<'_> {
     fn tell(&mut self, path: &str, reason: String) {
         if self.problems.len() < MOST_PROBLEMS {
-            self.problems.push(FieldProblem::new(if path.is_empty() { "body" } else { path }, reason));
+            self.problems.push(FieldProblem::new(if path.is_empty() { WHOLE } else { path }, reason));
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::ffi::OsString;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -21,10 +21,12 @@ pub(crate) enum ConfigError {
     #[error("{origin}: {key} is {value}, which is not {wanted}")]
     Wrong { origin: String, key: &'static str, value: String, wanted: &'static str },
     #[error(
-        "listen is {0}, which others can reach, and their passwords would cross the network in plain text; listen on \
-         127.0.0.1 behind a proxy with TLS, or set allow_plain_http = true"
+        "listen is {0}, which others can reach, and their passwords would cross the network in plain text; set \
+         tls_certificate and tls_key, listen on 127.0.0.1 behind a proxy with TLS, or set allow_plain_http = true"
     )]
     PlainHttp(SocketAddr),
+    #[error("{0} is not set, but {1} is; TLS needs both")]
+    HalfTls(&'static str, &'static str),
 }
 
 /// Declares the settings with their defaults. The documentation of each stands in docs/OPERATIONS.md.
@@ -48,6 +50,8 @@ macro_rules! settings {
 settings! {
     listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8080));
     allow_plain_http: bool = false;
+    tls_certificate: Option<PathBuf> = None;
+    tls_key: Option<PathBuf> = None;
     database: PathBuf = PathBuf::from("/var/lib/vmm/vmm.db");
     master_key: PathBuf = PathBuf::from("/var/lib/vmm/master.key");
     libvirt_uri: String = "qemu:///system".to_owned();
@@ -59,13 +63,30 @@ settings! {
     boot_deadline: Duration = Duration::from_secs(600);
     outage_deadline: Duration = Duration::from_secs(60);
     sweep_interval: Duration = Duration::from_secs(10);
+    trusted_proxies: Addresses = Addresses(Vec::new());
     concurrent_requests: Count = Count(256);
+    concurrent_connections: Count = Count(4096);
+    header_deadline: Duration = Duration::from_secs(10);
+    body_deadline: Duration = Duration::from_secs(10);
+    idle_deadline: Duration = Duration::from_secs(15);
+    stall_deadline: Duration = Duration::from_secs(12);
+    connection_lifetime: Option<Duration> = None;
     stop_deadline: Duration = Duration::from_secs(10);
     log: String = "info".to_owned();
     log_format: LogFormat = LogFormat::Text;
 }
 
 impl Config {
+    /// The certificate and its key, if there are both.
+    pub(crate) fn tls_files(&self) -> Result<Option<(&Path, &Path)>, ConfigError> {
+        match (&self.tls_certificate, &self.tls_key) {
+            (Some(certificate), Some(key)) => Ok(Some((certificate, key))),
+            (None, None) => Ok(None),
+            (None, Some(_)) => Err(ConfigError::HalfTls("tls_certificate", "tls_key")),
+            (Some(_), None) => Err(ConfigError::HalfTls("tls_key", "tls_certificate")),
+        }
+    }
+
     /// Reads the file, which must exist if it is named, and puts the environment over it.
     pub(crate) fn load(
         file: Option<&Path>,
@@ -98,7 +119,7 @@ impl Source {
         if let Some(key) = self.table.keys().next() {
             return Err(ConfigError::Unknown { origin: self.origin, key: key.clone() });
         }
-        if !config.listen.ip().is_loopback() && !config.allow_plain_http {
+        if config.tls_files()?.is_none() && !config.listen.ip().is_loopback() && !config.allow_plain_http {
             return Err(ConfigError::PlainHttp(config.listen));
         }
         Ok(config)
@@ -151,6 +172,14 @@ impl Setting for PathBuf {
     }
 }
 
+impl<T: Setting> Setting for Option<T> {
+    const WANTED: &'static str = T::WANTED;
+
+    fn from_text(text: &str) -> Option<Self> {
+        T::from_text(text).map(Some)
+    }
+}
+
 impl Setting for SocketAddr {
     const WANTED: &'static str = "an address and port like 127.0.0.1:8080";
 
@@ -184,6 +213,19 @@ impl Setting for Count {
 
     fn from_toml(value: &toml::Value) -> Option<Self> {
         value.as_integer().and_then(|count| Self::from_text(&count.to_string()))
+    }
+}
+
+/// Addresses, none or several.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Addresses(pub(crate) Vec<IpAddr>);
+
+impl Setting for Addresses {
+    const WANTED: &'static str = "addresses like 127.0.0.1 with commas between them";
+
+    fn from_text(text: &str) -> Option<Self> {
+        let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+        parts.map(|part| part.parse().ok()).collect::<Option<_>>().map(Self)
     }
 }
 
@@ -279,6 +321,9 @@ mod tests {
         let error = config("listen = \"0.0.0.0:8080\"", &[]).expect_err("an open address");
         assert!(error.contains("allow_plain_http"), "{error}");
         assert!(config("listen = \"0.0.0.0:8080\"\nallow_plain_http = true", &[]).is_ok());
+        assert!(config("listen = \"0.0.0.0:8080\"\ntls_certificate = \"c\"\ntls_key = \"k\"", &[]).is_ok());
+        let error = config("tls_certificate = \"c\"", &[]).expect_err("half of it");
+        assert!(error.contains("tls_key is not set"), "{error}");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use tokio::net::TcpListener;
 use vmm_core::hypervisor::Host;
-use vmm_core::model::Role;
+use vmm_core::model::{OsFilter, Role, UserFilter};
 use vmm_core::{Actor, Vmm};
 
 use crate::config::Config;
@@ -114,7 +114,7 @@ async fn desk(vmm: &Vmm, config: &Config, report: &mut Report) -> Result<(), Fai
 }
 
 async fn admin(vmm: &Vmm) -> Finding {
-    match vmm.users(&Actor::System).await {
+    match vmm.users(&Actor::System, &UserFilter::default()).await {
         Ok(users) => match users.iter().find(|user| user.role == Role::Admin) {
             Some(admin) => Fine(format!("{} can log in", admin.name)),
             None => Problem("there is none; run vmm-http init".to_owned()),
@@ -151,7 +151,7 @@ fn acceleration(host: &Host) -> Finding {
 }
 
 async fn catalog(vmm: &Vmm) -> Finding {
-    match vmm.oses(&Actor::System).await {
+    match vmm.oses(&Actor::System, &OsFilter::default()).await {
         Ok(oses) => match oses.iter().filter(|os| os.image.is_some()).count() {
             0 => Warning("no image is imported; an admin adds one with POST /db/os".to_owned()),
             count => Fine(format!("{count} of {} entries can be made machines from", oses.len())),

@@ -1,23 +1,48 @@
 //! Errors as problem details (RFC 9457). The only place that knows which status an error has.
 
 use std::error::Error as StdError;
+use std::sync::Arc;
 
 use poem::error::{MethodNotAllowedError, NotFoundError};
 use poem::http::{HeaderValue, StatusCode, header};
-use poem::{IntoResponse, Response};
+use poem::{Endpoint, IntoResponse, Request, Response, Result};
 use poem_openapi::error::{AuthorizationError, ContentTypeError, ParseParamError, ParsePathError};
-use poem_openapi::payload::{Json, Payload};
-use poem_openapi::registry::{MetaHeader, MetaMediaType, MetaResponse, MetaResponses, Registry};
+use poem_openapi::payload::Json;
+use poem_openapi::registry::{MetaResponses, Registry};
 use poem_openapi::types::Type;
 use poem_openapi::{ApiResponse, Object};
 use vmm_core::Error;
 
 /// The media type of every error.
-const MEDIA_TYPE: &str = "application/problem+json";
+pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
 
 /// A sort of error: its status, its name and its title.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Sort(StatusCode, &'static str, &'static str);
+pub(crate) struct Sort(StatusCode, &'static str, &'static str);
+
+impl Sort {
+    pub(crate) fn status(self) -> u16 {
+        self.0.as_u16()
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        self.1
+    }
+
+    pub(crate) fn title(self) -> &'static str {
+        self.2
+    }
+
+    /// The name for programs.
+    pub(crate) fn kind(self) -> String {
+        format!("urn:vmm:problem:{}", self.1)
+    }
+
+    /// Whether its answer says when to try again.
+    pub(crate) fn waits(self) -> bool {
+        [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE].contains(&self.0)
+    }
+}
 
 const MALFORMED: Sort = Sort(StatusCode::BAD_REQUEST, "malformed", "The request cannot be read");
 const UNAUTHENTICATED: Sort = Sort(StatusCode::UNAUTHORIZED, "unauthenticated", "Log in first");
@@ -26,27 +51,31 @@ const NOT_FOUND: Sort = Sort(StatusCode::NOT_FOUND, "not-found", "There is no su
 const METHOD: Sort = Sort(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "The path has no such method");
 const SLOW: Sort = Sort(StatusCode::REQUEST_TIMEOUT, "slow-request", "The request came too slowly");
 const CONFLICT: Sort = Sort(StatusCode::CONFLICT, "conflict", "It does not fit the present state");
+const STALE: Sort = Sort(StatusCode::PRECONDITION_FAILED, "stale", "It was changed since it was read");
 const TOO_LARGE: Sort = Sort(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The body is too large");
 const MEDIA: Sort = Sort(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "The body must be JSON");
 const INVALID: Sort = Sort(StatusCode::UNPROCESSABLE_ENTITY, "invalid", "The input is wrong");
 const LOGIN_REFUSED: Sort = Sort(StatusCode::UNPROCESSABLE_ENTITY, "login-refused", "The machine refused the login");
+const TOO_MANY: Sort = Sort(StatusCode::TOO_MANY_REQUESTS, "too-many", "It was tried too often");
 const INTERNAL: Sort = Sort(StatusCode::INTERNAL_SERVER_ERROR, "internal", "A fault of the server");
 const UNSUPPORTED: Sort = Sort(StatusCode::NOT_IMPLEMENTED, "unsupported", "This desk cannot do it");
 const HOST_KEY: Sort = Sort(StatusCode::BAD_GATEWAY, "host-key-changed", "The machine is not the one that is known");
 const UNAVAILABLE: Sort = Sort(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Try again later");
 const TIMEOUT: Sort = Sort(StatusCode::GATEWAY_TIMEOUT, "timeout", "It did not finish in time");
 
-/// The statuses that every operation documents; `LOGIN_REFUSED` shares its one with `INVALID`.
-const DOCUMENTED: [Sort; 14] = [
+/// The sorts that operations document; `LOGIN_REFUSED` shares its status with `INVALID`.
+const DOCUMENTED: [Sort; 16] = [
     MALFORMED,
     UNAUTHENTICATED,
     FORBIDDEN,
     NOT_FOUND,
     SLOW,
     CONFLICT,
+    STALE,
     TOO_LARGE,
     MEDIA,
     INVALID,
+    TOO_MANY,
     INTERNAL,
     UNSUPPORTED,
     HOST_KEY,
@@ -54,12 +83,17 @@ const DOCUMENTED: [Sort; 14] = [
     TIMEOUT,
 ];
 
+/// Every sort that an operation may document; `spec` knows which.
+pub(crate) fn documented() -> impl Iterator<Item = Sort> {
+    DOCUMENTED.into_iter()
+}
+
 /// Seconds after which a client may try again what was not available.
 const RETRY_AFTER: u32 = 2;
 
 /// What went wrong (RFC 9457).
 #[derive(Clone, Debug, Object)]
-#[oai(rename = "ProblemDetails", skip_serializing_if_is_none, skip_serializing_if_is_empty)]
+#[oai(rename = "ProblemDetails", skip_serializing_if_is_none)]
 pub(crate) struct ProblemDetails {
     /// Names the sort of error for programs: `urn:vmm:problem:` and a word.
     #[oai(rename = "type")]
@@ -120,11 +154,14 @@ pub(crate) struct Failure {
     problems: Vec<FieldProblem>,
     item: Option<u32>,
     allow: Option<String>,
+    /// Seconds.
+    retry_after: Option<u32>,
 }
 
 impl Failure {
     fn new(sort: Sort, detail: impl Into<String>) -> Self {
-        Self { sort, detail: detail.into(), problems: Vec::new(), item: None, allow: None }
+        let retry_after = (sort == UNAVAILABLE).then_some(RETRY_AFTER);
+        Self { sort, detail: detail.into(), problems: Vec::new(), item: None, allow: None, retry_after }
     }
 
     /// Fields that are wrong.
@@ -158,6 +195,12 @@ impl Failure {
         Self::new(UNAVAILABLE, "vmm has as many requests as it can serve; try again in a moment")
     }
 
+    /// Parts of the desk that do not answer.
+    pub(crate) fn down(parts: &[&str]) -> Self {
+        let problems = parts.iter().map(|part| FieldProblem::new(*part, "does not answer")).collect();
+        Self { problems, ..Self::new(UNAVAILABLE, format!("{} does not answer", parts.join(" and "))) }
+    }
+
     /// A command that was not tried, because one before it could not be run.
     pub(crate) fn not_tried() -> Self {
         Self::new(UNAVAILABLE, "was not tried, because a command before it could not be run")
@@ -180,11 +223,10 @@ impl Failure {
 
     /// The error as an answer's body.
     pub(crate) fn details(&self) -> ProblemDetails {
-        let Sort(status, name, title) = self.sort;
         ProblemDetails {
-            kind: format!("urn:vmm:problem:{name}"),
-            title: title.to_owned(),
-            status: status.as_u16(),
+            kind: self.sort.kind(),
+            title: self.sort.title().to_owned(),
+            status: self.sort.status(),
             detail: self.detail.clone(),
             problems: self.problems.clone(),
             item: self.item,
@@ -198,9 +240,14 @@ impl Failure {
                 Self::invalid(problems.into_iter().map(|problem| FieldProblem::from_core(problem, prefix)).collect())
             }
             Error::Unauthenticated => Self::new(UNAUTHENTICATED, detail),
+            Error::TooMany { retry_after } => {
+                let seconds = u32::try_from(retry_after.as_secs()).unwrap_or(u32::MAX).saturating_add(1);
+                Self { retry_after: Some(seconds), ..Self::new(TOO_MANY, detail) }
+            }
             Error::Forbidden { .. } => Self::new(FORBIDDEN, detail),
             Error::NotFound { .. } => Self::new(NOT_FOUND, detail),
             Error::Conflict { .. } => Self::new(CONFLICT, detail),
+            Error::Stale { .. } => Self::new(STALE, detail),
             Error::Unavailable { .. } => Self::new(UNAVAILABLE, detail),
             Error::Timeout { .. } => Self::new(TIMEOUT, detail),
             Error::LoginRefused { .. } => Self::new(LOGIN_REFUSED, detail),
@@ -260,8 +307,8 @@ impl IntoResponse for Failure {
         response.set_status(status);
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER));
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
@@ -273,16 +320,10 @@ impl IntoResponse for Failure {
     }
 }
 
+/// What an operation can have is in `spec`, for all operations in one place.
 impl ApiResponse for Failure {
     fn meta() -> MetaResponses {
-        let response = |Sort(status, _, title): Sort| MetaResponse {
-            description: title,
-            status: Some(status.as_u16()),
-            status_range: None,
-            content: vec![MetaMediaType { content_type: MEDIA_TYPE, schema: Json::<ProblemDetails>::schema_ref() }],
-            headers: if status == StatusCode::SERVICE_UNAVAILABLE { vec![retry_after()] } else { Vec::new() },
-        };
-        MetaResponses { responses: DOCUMENTED.into_iter().map(response).collect() }
+        MetaResponses { responses: Vec::new() }
     }
 
     fn register(registry: &mut Registry) {
@@ -290,19 +331,23 @@ impl ApiResponse for Failure {
     }
 }
 
-fn retry_after() -> MetaHeader {
-    MetaHeader {
-        name: "Retry-After".to_owned(),
-        description: Some("Seconds to wait before the next try.".to_owned()),
-        required: false,
-        deprecated: false,
-        schema: u32::schema_ref(),
-    }
-}
-
 /// Makes an answer of an error that no handler made one of.
 pub(crate) async fn answer(error: poem::Error) -> Response {
     if error.is_from_response() { error.into_response() } else { Failure::from_poem(&error).into_response() }
+}
+
+/// Sends problems as plain JSON to whom accepts that and nothing that a problem's own media type is.
+pub(crate) async fn as_accepted<E: Endpoint>(endpoint: Arc<E>, request: Request) -> Result<Response> {
+    let accepts = |kind: &str| {
+        let kinds = request.headers().get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+        kinds.flat_map(|kinds| kinds.split(',')).any(|own| own.split(';').next().is_some_and(|own| own.trim() == kind))
+    };
+    let plain = accepts("application/json") && ![MEDIA_TYPE, "application/*", "*/*"].into_iter().any(accepts);
+    let mut response = endpoint.call(request).await.map(IntoResponse::into_response)?;
+    if plain && response.content_type() == Some(MEDIA_TYPE) {
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
+    Ok(response)
 }
 
 /// An error and its causes in one line, for the log.

@@ -6,7 +6,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::process::ExitCode;
 
-use vmm_core::model::{Role, UserName};
+use vmm_core::model::{Role, UserFilter, UserName};
 use vmm_core::{Actor, ExposeSecret, SecretString, UserDraft};
 
 use crate::config::Config;
@@ -28,7 +28,7 @@ pub(crate) async fn run(config: &Config, name: UserName, password_stdin: bool) -
     for ((part, path), there) in files.into_iter().zip(there) {
         say(&format!("{} {part} {}", if there { "exists" } else { "made  " }, path.display()))?;
     }
-    let users = vmm.users(&Actor::System).await?;
+    let users = vmm.users(&Actor::System, &UserFilter::default()).await?;
     if let Some(admin) = users.iter().find(|user| user.role == Role::Admin) {
         say(&format!("exists admin {}; nothing was changed", admin.name))?;
         return Ok(ExitCode::SUCCESS);

@@ -6,22 +6,30 @@ mod api;
 mod auth;
 mod batch;
 mod body;
+mod clearable;
+mod connection;
+mod cursor;
 mod documented_form;
 mod error;
+mod if_match;
 mod limits;
 mod log;
 mod operations;
 mod page;
+mod peer;
 mod secret;
 mod spec;
+mod tls;
 
 use poem::http::{HeaderValue, header};
 use poem::middleware::{CatchPanic, SetHeader};
 use poem::{Endpoint, EndpointExt, Response, Route};
 use vmm_core::Vmm;
 
+pub use connection::{ConnectionLimits, Server};
 pub use limits::Limits;
 pub use spec::openapi;
+pub use tls::{Tls, TlsError};
 
 /// Every route of the API, over one desk.
 pub fn routes(vmm: Vmm, limits: Limits) -> impl Endpoint<Output = Response> + 'static {
@@ -30,11 +38,13 @@ pub fn routes(vmm: Vmm, limits: Limits) -> impl Endpoint<Output = Response> + 's
         .at("/openapi.json", poem::get(spec))
         .nest_no_strip("/", spec::service())
         .data(vmm)
+        .data(peer::TrustedProxies::from(&limits))
         .with(operations::Operations::of::<api::Apis>())
         .before(documented_form::normalize)
         .with(limits)
         .with(CatchPanic::new().with_handler(|_| error::Failure::internal()))
         .catch_all_error(error::answer)
+        .around(error::as_accepted)
         .with(SetHeader::new().overriding(header::CACHE_CONTROL, HeaderValue::from_static("no-store")))
         .with(log::Log)
         .map_to_response()

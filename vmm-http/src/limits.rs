@@ -1,16 +1,21 @@
 //! What one client may cost: bytes of body, time to send them, and requests at once.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use poem::error::ReadBodyError;
+use http_body_util::BodyExt;
+use http_body_util::combinators::BoxBody;
+use hyper::body::Bytes;
 use poem::{Body, Endpoint, IntoResponse, Middleware, Request, Response, Result};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::error::Failure;
 
 /// Paths that are served however busy the server is.
 const ALWAYS: [&str; 2] = ["/healthz", "/readyz"];
+/// A path that takes a body from anybody, and the most that it takes, in bytes.
+const OPEN: (&str, usize) = ("/session", 64 << 10);
 
 /// Limits in front of every operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,13 +25,24 @@ pub struct Limits {
     pub body: usize,
     /// How long a body may take to arrive.
     pub body_deadline: Duration,
+    /// How many bytes of bodies are held at once; a request that needs more is refused with 503.
+    pub bodies: u32,
+    /// Proxies whose word is taken for the address that a request comes from (the last of `X-Forwarded-For`). Nobody
+    /// else's is.
+    pub trusted_proxies: Vec<IpAddr>,
     /// How many requests are served at once; a further one is refused with 503.
     pub concurrent_requests: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { body: 2 << 20, body_deadline: Duration::from_secs(10), concurrent_requests: 256 }
+        Self {
+            body: 2 << 20,
+            body_deadline: Duration::from_secs(10),
+            bodies: 64 << 20,
+            trusted_proxies: Vec::new(),
+            concurrent_requests: 256,
+        }
     }
 }
 
@@ -35,7 +51,7 @@ impl<E: Endpoint> Middleware<E> for Limits {
 
     fn transform(&self, inner: E) -> Limited<E> {
         let running = Arc::new(Semaphore::new(self.concurrent_requests.min(Semaphore::MAX_PERMITS)));
-        Limited { inner, limits: self.clone(), running }
+        Limited { inner, limits: self.clone(), running, bodies: Semaphore::new(self.bodies as usize) }
     }
 }
 
@@ -44,38 +60,54 @@ pub struct Limited<E> {
     inner: E,
     limits: Limits,
     running: Arc<Semaphore>,
+    bodies: Semaphore,
 }
 
 impl<E: Endpoint> Endpoint for Limited<E> {
     type Output = Response;
 
     async fn call(&self, mut request: Request) -> Result<Response> {
+        // The body comes first, so that a client that sends it slowly takes nobody's place.
+        let (bytes, _held) = self.read(&mut request).await?;
+        request.set_body(Body::from_vec(bytes));
         let always = ALWAYS.contains(&request.uri().path());
         let _permit = match self.running.try_acquire() {
             Ok(permit) => Some(permit),
             Err(_) if always => None,
             Err(_) => return Err(Failure::busy().into()),
         };
-        let body = self.read(&mut request).await?;
-        request.set_body(body);
         self.inner.call(request).await.map(IntoResponse::into_response)
     }
 }
 
 impl<E> Limited<E> {
     /// The whole body, which holds no more than the limit, whatever its length header says or leaves out.
-    async fn read(&self, request: &mut Request) -> Result<Body, Failure> {
-        let limit = self.limits.body;
+    async fn read(&self, request: &mut Request) -> Result<(Vec<u8>, SemaphorePermit<'_>), Failure> {
+        let limit = if request.uri().path() == OPEN.0 { self.limits.body.min(OPEN.1) } else { self.limits.body };
         let declared = request.header("content-length").and_then(|length| length.parse::<u64>().ok());
         if declared.is_some_and(|length| length > limit as u64) {
             return Err(Failure::too_large(limit));
         }
-        let reading = request.take_body().into_bytes_limit(limit);
-        match tokio::time::timeout(self.limits.body_deadline, reading).await {
-            Ok(Ok(bytes)) => Ok(Body::from_bytes(bytes)),
-            Ok(Err(ReadBodyError::PayloadTooLarge)) => Err(Failure::too_large(limit)),
-            Ok(Err(_)) => Err(Failure::malformed("the body broke off")),
-            Err(_) => Err(Failure::slow()),
+        let reading = self.collect(request.take_body().into(), limit);
+        tokio::time::timeout(self.limits.body_deadline, reading).await.unwrap_or_else(|_| Err(Failure::slow()))
+    }
+
+    async fn collect(
+        &self,
+        mut body: BoxBody<Bytes, std::io::Error>,
+        limit: usize,
+    ) -> Result<(Vec<u8>, SemaphorePermit<'_>), Failure> {
+        let busy = |_| Failure::busy();
+        let (mut bytes, mut held) = (Vec::new(), self.bodies.try_acquire_many(0).map_err(busy)?);
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|_| Failure::malformed("the body broke off"))?;
+            let Some(data) = frame.data_ref() else { continue };
+            if bytes.len() + data.len() > limit {
+                return Err(Failure::too_large(limit));
+            }
+            held.merge(self.bodies.try_acquire_many(u32::try_from(data.len()).unwrap_or(u32::MAX)).map_err(busy)?);
+            bytes.extend_from_slice(data);
         }
+        Ok((bytes, held))
     }
 }

@@ -43,10 +43,9 @@ impl Operations {
     fn find(&self, request: &Request) -> Result<Option<&Operation>, Failure> {
         let path: Vec<_> = request.uri().path().split('/').collect();
         let mut here: Vec<_> = self.0.iter().filter(|operation| operation.is_at(&path)).collect();
-        // `/vm/script/run` is no script's name: a path written out goes before one with a parameter.
-        let written_out = |operation: &&Operation| operation.path.iter().filter(|part| !part.starts_with('{')).count();
-        let most = here.iter().map(written_out).max();
-        here.retain(|operation| Some(written_out(operation)) == most);
+        // As the router does: a path that is written out goes before one with parameters.
+        let fewest = here.iter().map(|operation| operation.parameters()).min();
+        here.retain(|operation| Some(operation.parameters()) == fewest);
         let method = if *request.method() == Method::HEAD { &Method::GET } else { request.method() };
         let found = here.iter().find(|operation| operation.method == *method);
         if found.is_none() && !here.is_empty() {
@@ -91,6 +90,10 @@ impl Operation {
     fn is_at(&self, path: &[&str]) -> bool {
         self.path.len() == path.len()
             && self.path.iter().zip(path).all(|(own, given)| own.starts_with('{') || own == given)
+    }
+
+    fn parameters(&self) -> usize {
+        self.path.iter().filter(|part| part.starts_with('{')).count()
     }
 
     /// poem-openapi counts path parameters instead of naming them in its errors.

@@ -1,44 +1,29 @@
-//! Long lists, a page at a time.
+//! Lists in pages: a cursor tells where the next page begins, and means nothing to a client.
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use vmm_core::{Error, Result};
 
-/// How many items a page has if the call does not say.
-const DEFAULT_LIMIT: u32 = 100;
+/// The size of a page that nobody asked for.
+pub(crate) const DEFAULT_LIMIT: u32 = 100;
 
-/// A page that a call asks for. `K` is what its list is ordered by.
-pub(crate) struct Page<K> {
-    /// The last key of the page before.
-    pub(crate) after: Option<K>,
-    limit: u32,
+/// The cursor behind the row with this id.
+pub(crate) fn cursor(id: i64) -> String {
+    format!("{id:016x}")
 }
 
-impl<K> Page<K> {
-    /// Reads the parameters `after`, which an answer gave as `next`, and `limit`.
-    pub(crate) fn read(after: Option<&str>, limit: Option<u32>, key: impl Fn(&str) -> Option<K>) -> Result<Self> {
-        let opened = after.map(|cursor| {
-            let text = URL_SAFE_NO_PAD.decode(cursor).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-            text.and_then(|text| key(&text))
-                .ok_or_else(|| Error::invalid("after", "is not what an answer gave as next"))
-        });
-        Ok(Self { after: opened.transpose()?, limit: limit.unwrap_or(DEFAULT_LIMIT) })
-    }
+/// The id in a cursor that a page ended with.
+///
+/// # Errors
+/// `Invalid` for any other text.
+pub(crate) fn after(cursor: &str) -> Result<i64> {
+    let id = (cursor.len() == 16).then(|| u64::from_str_radix(cursor, 16).ok().and_then(|id| i64::try_from(id).ok()));
+    id.flatten().ok_or_else(|| Error::invalid("after", "is not a cursor; give the `next` of the page before"))
+}
 
-    /// How many to ask for: one more than the page has, to see whether there is another page.
-    pub(crate) fn wanted(&self) -> u32 {
-        self.limit.saturating_add(1)
-    }
-
-    /// Cuts the items that came to the page's size, and gives the cursor of the next page.
-    pub(crate) fn cut<T, S: ToString>(&self, items: &mut Vec<T>, key: impl Fn(&T) -> S) -> Option<String> {
-        let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
-        if items.len() <= limit {
-            return None;
-        }
-        items.truncate(limit);
-        items.last().map(|last| URL_SAFE_NO_PAD.encode(key(last).to_string()))
-    }
+/// Cuts a list, of which one more than `limit` was asked for, to its page; gives the cursor of the next one, if any.
+pub(crate) fn cut<T>(list: &mut Vec<T>, limit: u32, id: impl Fn(&T) -> i64) -> Option<String> {
+    let more = list.len() > limit as usize;
+    list.truncate(limit as usize);
+    list.last().filter(|_| more).map(|last| cursor(id(last)))
 }
 
 #[cfg(test)]
@@ -46,17 +31,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cursor_leads_on_where_the_page_ended() {
-        let page = Page::read(None, Some(2), |text| text.parse::<i64>().ok()).expect("a page");
-        assert_eq!(page.wanted(), 3);
-        let mut items = vec![5, 7, 9];
-        let next = page.cut(&mut items, |item| *item).expect("there is more");
-        assert_eq!(items, [5, 7]);
-        let page = Page::read(Some(&next), Some(2), |text| text.parse::<i64>().ok()).expect("a page");
-        assert_eq!(page.after, Some(7));
-        assert_eq!(page.cut(&mut vec![9], |item| *item), None);
-        for wrong in ["", "7", "@@", "ÿ"] {
-            assert!(Page::read(Some(wrong), None, |text| text.parse::<i64>().ok()).is_err(), "{wrong}");
+    fn a_cursor_reads_as_it_was_written_and_nothing_else_is_one() {
+        for id in [0, 1, i64::MAX] {
+            assert_eq!(after(&cursor(id)).unwrap(), id);
         }
+        for wrong in ["", "7", "+00000000000007f", "ffffffffffffffff", "000000000000000g", "0000000000000000a"] {
+            assert!(after(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_last_page_has_no_next() {
+        let mut list = vec![1, 2, 3];
+        assert_eq!((cut(&mut list, 2, |id| *id), &list[..]), (Some(cursor(2)), &[1, 2][..]));
+        assert_eq!((cut(&mut list, 2, |id| *id), &list[..]), (None, &[1, 2][..]));
+        assert_eq!(cut(&mut Vec::<i64>::new(), 2, |id| *id), None);
     }
 }

@@ -7,7 +7,7 @@ use poem_openapi::types::{ParseError, ParseFromJSON, ParseResult, ToJSON, Type};
 use serde_json::Value;
 use vmm_core::{ExposeSecret, SecretString};
 
-/// The longest secret that is taken, in bytes.
+/// The longest secret that is taken, in characters.
 const LONGEST: usize = 16 * 1024;
 
 /// A string of format `password`. `Debug` does not show it, and neither does an error about it.
@@ -41,7 +41,7 @@ impl Type for Secret {
 impl ParseFromJSON for Secret {
     fn parse_from_json(value: Option<Value>) -> ParseResult<Self> {
         match value {
-            Some(Value::String(text)) if text.len() <= LONGEST => Ok(Self(text.into())),
+            Some(Value::String(text)) if text.chars().count() <= LONGEST => Ok(Self(text.into())),
             _ => Err(ParseError::custom("not a password")),
         }
     }

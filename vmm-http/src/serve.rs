@@ -3,14 +3,12 @@
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
-use poem::Server;
-use poem::listener::TcpAcceptor;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 use vmm_core::Vmm;
-use vmm_http::Limits;
+use vmm_http::{ConnectionLimits, Limits, Server, Tls};
 
 use crate::config::{Config, LogFormat};
 use crate::{Failed, backend, say};
@@ -26,19 +24,20 @@ pub(crate) async fn run(config: Config) -> Result<ExitCode, Failed> {
     let vmm = backend::open(&config).await?;
     let listener = TcpListener::bind(config.listen).await.map_err(|error| format!("{}: {error}", config.listen))?;
     let address = listener.local_addr()?;
-    let mut limits = Limits::default();
-    limits.concurrent_requests = config.concurrent_requests.0;
+    let tls = config.tls_files()?.map(|(certificate, key)| Tls::from_files(certificate, key)).transpose()?;
+    allow_files();
 
     let (stop, stopped) = watch::channel(false);
     let mut work = tokio::spawn(work(vmm.clone(), stopped));
     let (halt, halted) = watch::channel(false);
-    let server = Server::new_with_acceptor(TcpAcceptor::from_tokio(listener)?).run_with_graceful_shutdown(
-        vmm_http::routes(vmm, limits),
-        until(halted),
-        Some(config.stop_deadline),
-    );
-    let mut server = tokio::spawn(server);
-    say(&format!("vmm-http serves http://{address}"))?;
+    let server = Server::new(listener).limits(connection_limits(&config));
+    let (scheme, server) = match tls {
+        Some(tls) => ("https", server.tls(tls)),
+        None => ("http", server),
+    };
+    let routes = vmm_http::routes(vmm, limits(&config));
+    let mut server = tokio::spawn(server.run(routes, until(halted), config.stop_deadline));
+    say(&format!("vmm-http serves {scheme}://{address}"))?;
 
     let orderly = tokio::select! {
         _ = interrupt.recv() => true,
@@ -51,13 +50,40 @@ pub(crate) async fn run(config: Config) -> Result<ExitCode, Failed> {
     };
     tracing::info!("stopping");
     halt.send_replace(true);
-    server.await??;
+    server.await?;
     if orderly {
         stop.send_replace(true);
         work.await??;
     }
     tracing::info!("stopped");
     Ok(if orderly { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn limits(config: &Config) -> Limits {
+    let mut limits = Limits::default();
+    limits.body_deadline = config.body_deadline;
+    limits.trusted_proxies.clone_from(&config.trusted_proxies.0);
+    limits.concurrent_requests = config.concurrent_requests.0;
+    limits
+}
+
+fn connection_limits(config: &Config) -> ConnectionLimits {
+    let mut limits = ConnectionLimits::default();
+    limits.header_deadline = config.header_deadline;
+    limits.idle_deadline = config.idle_deadline;
+    limits.stall_deadline = config.stall_deadline;
+    limits.lifetime = config.connection_lifetime;
+    limits.connections = config.concurrent_connections.0;
+    limits
+}
+
+/// Lets the process have as many open files as it may; each connection is one, and the usual limit is 1024.
+fn allow_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+        tracing::warn!(%error, "the limit of open files could not be raised");
+    }
 }
 
 async fn work(vmm: Vmm, stopped: watch::Receiver<bool>) -> vmm_core::Result<()> {

@@ -165,7 +165,7 @@ impl TestDesk {
         let settled = self.settled(&request.id).await;
         assert_eq!(settled.state, RequestState::Done, "{:?}", settled.reason);
         let filter = VmFilter { request: Some(request.id), ..VmFilter::default() };
-        self.vmm.vms(&self.admin, &filter).await.expect("machines")
+        self.vmm.vms(&self.admin, &filter).await.expect("machines").items
     }
 
     /// Waits until a request has nothing left to do.

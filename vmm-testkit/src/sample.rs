@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use uuid::Uuid;
 use vmm_core::model::{
-    AuditEntry, DeskId, DiskRole, HostKey, Hostname, Image, JobKind, LoginName, MacAddress, NewJob, NewOs, NewRequest,
-    NewRun, NewScript, NewUser, Os, OsName, OsVersion, Outcome, PasswordHash, Plan, PlannedDisk, PlannedVm, RequestId,
-    Role, Script, ScriptContent, ScriptFile, ScriptId, ScriptName, User, UserId, UserName, VmId, VmName, VolumeName,
+    Adoption, AuditEntry, DeskId, DiskRole, HostKey, Hostname, Image, JobKind, LoginName, MacAddress, NewJob, NewOs,
+    NewRequest, NewRun, NewScript, NewUser, Os, OsName, OsVersion, Outcome, PasswordHash, Plan, PlannedDisk, PlannedVm,
+    RequestId, Role, Script, ScriptContent, ScriptFile, ScriptId, ScriptName, User, UserId, UserName, VmId, VmName,
+    VolumeName,
 };
 use vmm_core::repository::sqlite::SqliteRepository;
 use vmm_core::repository::{
@@ -78,6 +79,28 @@ pub fn planned_vm(os: &Os, row: u32, name: &str) -> PlannedVm {
         host_key: host_key(name),
         description: String::new(),
         warnings: Vec::new(),
+    }
+}
+
+/// A machine to adopt, with two disks and a fixed address. Everything follows from its name.
+pub fn adoption(user: &User, name: &str) -> Adoption {
+    let uuid = id(name);
+    let [a, b, c, d, e, ..] = *uuid.as_bytes();
+    Adoption {
+        uuid,
+        user: user.id,
+        group_name: None,
+        name: vm_name(name),
+        hostname: Hostname::new(name).expect("a sample's name is valid"),
+        ip: Some(std::net::Ipv4Addr::new(198, 51, 100, a).into()),
+        vcpu: 2,
+        memory: 2048,
+        os: None,
+        mac: MacAddress::local([a, b, c, d, e]),
+        host_key: host_key(name),
+        login: login(),
+        description: String::new(),
+        disks: vec![(10, Some(format!("/elsewhere/{name}.img"))), (0, None)],
     }
 }
 

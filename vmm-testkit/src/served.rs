@@ -145,6 +145,14 @@ impl Served {
         self.send(self.client.post(format!("{}{path}", self.address)).json(body)).await
     }
 
+    /// Changes, and takes whatever answer comes.
+    ///
+    /// # Panics
+    /// When none comes.
+    pub async fn put(&self, path: &str, body: &Value) -> Answer {
+        self.send(self.client.put(format!("{}{path}", self.address)).json(body)).await
+    }
+
     /// Deletes, and takes whatever answer comes.
     ///
     /// # Panics

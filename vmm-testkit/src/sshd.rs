@@ -34,7 +34,7 @@ pub enum PasswordMethod {
 /// that the machine's users are neither changed nor reachable. That needs root, and OpenSSH's server installed.
 #[derive(Debug)]
 pub struct Sshd {
-    _process: Child,
+    process: Child,
     files: TempDir,
     address: SocketAddr,
     host_key: HostKey,
@@ -61,18 +61,30 @@ impl Sshd {
     /// # Panics
     /// If it cannot be started; the message says what is missing.
     pub async fn start_with(method: PasswordMethod) -> Self {
+        Self::configured(method, "").await
+    }
+
+    /// A server that gives files over SFTP and no shell.
+    ///
+    /// # Panics
+    /// If it cannot be started; the message says what is missing.
+    pub async fn start_without_shell() -> Self {
+        Self::configured(PasswordMethod::Password, "ForceCommand internal-sftp\n").await
+    }
+
+    async fn configured(method: PasswordMethod, settings: &str) -> Self {
         let files = tempfile::Builder::new().prefix("vmm-sshd-").tempdir().expect("a temporary directory");
         fs::set_permissions(files.path(), fs::Permissions::from_mode(0o755)).expect("a directory of our own");
         let host_key = key();
         let user_key = key();
         for attempt in 0.. {
             let address = free_address();
-            write_files(files.path(), address, method, &host_key, &user_key);
+            write_files(files.path(), address, method, settings, &host_key, &user_key);
             let mut process = spawn(files.path());
             let log = follow(process.stderr.take().expect("a piped standard error"));
             if listening(&log).await {
                 return Self {
-                    _process: process,
+                    process: process,
                     address,
                     host_key: public(&host_key),
                     user_key: pem(&user_key).into(),
@@ -118,9 +130,27 @@ impl Sshd {
     /// If it cannot be made.
     pub fn shared_directory(&self) -> std::path::PathBuf {
         let path = self.files.path().join("shared");
-        fs::create_dir_all(&path).expect("a directory in our directory");
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o777)).expect("a directory of our own");
+        if !path.exists() {
+            fs::create_dir(&path).expect("a directory in our directory");
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o777)).expect("a directory of our own");
+        }
         path
+    }
+
+    /// Puts a disk of this size, seen by the server only, over the [`shared_directory`](Self::shared_directory).
+    ///
+    /// # Panics
+    /// If it cannot be mounted.
+    pub async fn mount_small_disk(&self, bytes: u64) {
+        let process = self.process.id().expect("the server runs").to_string();
+        let mounted = Command::new("nsenter")
+            .args(["--mount", "--target", &process, "mount", "-t", "tmpfs", "-o"])
+            .arg(format!("mode=777,size={bytes}"))
+            .arg("tmpfs")
+            .arg(self.shared_directory())
+            .status()
+            .await;
+        assert!(mounted.expect("`nsenter` (package util-linux) is installed").success());
     }
 
     /// How many proofs of identity were sent, once every connection so far has ended.
@@ -180,6 +210,7 @@ fn write_files(
     files: &Path,
     address: SocketAddr,
     method: PasswordMethod,
+    settings: &str,
     host_key: &PrivateKey,
     user_key: &PrivateKey,
 ) {
@@ -201,7 +232,7 @@ fn write_files(
     let config = format!(
         "ListenAddress {address}\nHostKey {home}/host_key\nAuthorizedKeysFile {home}/authorized_keys\n{asked}\n\
          StrictModes no\nPidFile none\nLogLevel DEBUG1\nMaxStartups 500\nUseDNS no\nPrintMotd no\n\
-         PermitRootLogin no\nAllowUsers {user}\nSubsystem sftp internal-sftp\n{}",
+         PermitRootLogin no\nAllowUsers {user}\nSubsystem sftp internal-sftp\n{settings}{}",
         if knows_penalties() { "PerSourcePenalties no\n" } else { "" }
     );
     write(&at("sshd_config"), 0o644, config.as_bytes());

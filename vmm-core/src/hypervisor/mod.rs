@@ -18,8 +18,10 @@ use crate::model::{DeskId, MacAddress, VmName, VolumeName};
 /// - Every call that makes or removes something is safe to repeat: making what is already there as described
 ///   answers as the first call did; removing what is missing is `Ok`.
 /// - Making something whose name is taken by a thing of another description is [`Conflict`](crate::Error::Conflict).
-/// - A domain without our tag of this desk is foreign: [`domains`](Self::domains) never lists it and no call
-///   changes it; calls that name one answer [`NotFound`](crate::Error::NotFound).
+/// - A domain without our tag of this desk is foreign: [`domains`](Self::domains) never lists it and no call but
+///   [`adopt`](Self::adopt) changes it; calls that name one answer [`NotFound`](crate::Error::NotFound).
+/// - A domain that was adopted is one of the desk, but its definition is not: [`define`](Self::define) and
+///   [`undefine`](Self::undefine) of it are `Conflict`.
 /// - A domain's state follows [`DomainState`]; a call that does not fit it is `Conflict`
 ///   (start of a running domain and stop of a stopped one are `Ok`, since they are repeats).
 /// - A host that cannot be reached is [`Unavailable`](crate::Error::Unavailable), within 15 s; the next call tries again.
@@ -35,6 +37,10 @@ pub trait Hypervisor: Send + Sync {
 
     /// Creates an empty volume, or an overlay on another volume of the pool.
     async fn create_volume(&self, volume: &NewVolume) -> Result<Volume>;
+
+    /// Makes a volume larger, for a domain that does not run. One of this size is left as it is; a larger one is a
+    /// conflict, since what it holds could be lost.
+    async fn resize_volume(&self, name: &VolumeName, capacity: u64) -> Result<Volume>;
 
     /// Writes a small raw volume with these bytes, replacing what has that name.
     async fn write_volume(&self, name: &VolumeName, bytes: &[u8]) -> Result<Volume>;
@@ -59,6 +65,18 @@ pub trait Hypervisor: Send + Sync {
 
     /// Removes the definition of a stopped domain; its volumes stay.
     async fn undefine(&self, uuid: Uuid) -> Result<()>;
+
+    /// The domains that the desk can adopt, or has adopted, in order of name: those without any desk's tag, and those
+    /// with the tag that [`adopt`](Self::adopt) gave them. One that is gone once it is off is none of them.
+    async fn adoptable(&self) -> Result<Vec<ForeignDomain>>;
+
+    /// Makes a foreign domain one of the desk by tagging it. Nothing else of it changes, and it may run. One of another
+    /// desk, and one that this desk defined itself, is a conflict.
+    async fn adopt(&self, uuid: Uuid) -> Result<()>;
+
+    /// Takes the tag off a domain that this desk adopted; nothing else of it changes. A foreign one is left as it is;
+    /// one that this desk defined itself is a conflict.
+    async fn release(&self, uuid: Uuid) -> Result<()>;
 
     /// Starts a domain.
     async fn start(&self, uuid: Uuid) -> Result<()>;
@@ -135,6 +153,8 @@ impl Host {
 pub struct Capabilities {
     /// Content of volumes can be written (`import_volume`, `write_volume`).
     pub volume_content: bool,
+    /// Volumes can be made larger (`resize_volume`).
+    pub volume_resize: bool,
     /// DHCP reservations.
     pub reservations: bool,
     /// Guests have a console log.
@@ -220,6 +240,36 @@ pub struct DomainSpec {
     pub mac: MacAddress,
 }
 
+/// A domain that exists without vmm.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForeignDomain {
+    /// Its id.
+    pub uuid: Uuid,
+    /// Its name, which may be one that no machine can have.
+    pub name: String,
+    /// Its state.
+    pub state: DomainState,
+    /// Virtual processors.
+    pub vcpu: u32,
+    /// Memory in MiB.
+    pub memory: u32,
+    /// The hardware addresses of its network interfaces, in order.
+    pub macs: Vec<MacAddress>,
+    /// Its disks, in order.
+    pub disks: Vec<ForeignDisk>,
+    /// Whether this desk has adopted it.
+    pub adopted: bool,
+}
+
+/// A disk of a domain that exists without vmm.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForeignDisk {
+    /// Where it is on the host, if the host says so.
+    pub path: Option<String>,
+    /// What the guest sees, in bytes; 0 if that is not known.
+    pub capacity: u64,
+}
+
 /// A domain's life as the hypervisor sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DomainState {
@@ -244,7 +294,10 @@ pub struct Domain {
     pub name: String,
     /// Its state.
     pub state: DomainState,
-    /// Its figures; zero where it is off or the backend has none.
+    /// The number of its present run: another one after each start, the same for as long as it runs, also when the
+    /// guest reboots. `None` if it does not run or the host does not count.
+    pub run: Option<u32>,
+    /// Its figures; zero where it is off, the backend has none, or, in a list, it was busy just then.
     pub statistics: Statistics,
 }
 

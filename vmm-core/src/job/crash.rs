@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use super::step_names;
 use crate::error::{Error, Result};
-use crate::model::{JobKind, OsId, RequestId, VmId};
+use crate::model::{DiskId, JobKind, OsId, RequestId, VmId};
 
 /// What a test wants to happen.
 #[derive(Clone, Debug, Default)]
@@ -33,7 +33,12 @@ pub fn points() -> Vec<String> {
         (JobKind::ImportOs(OsId(0)), true),
         (JobKind::StartRequest(request), false),
         (JobKind::CreateVm(VmId(0)), true),
+        (JobKind::AddDisk(DiskId(0)), true),
+        (JobKind::GrowDisk(DiskId(0)), true),
+        (JobKind::DeleteDisk(DiskId(0)), false),
         (JobKind::DeleteVm(VmId(0)), false),
+        (JobKind::AdoptVm(VmId(0)), true),
+        (JobKind::ReleaseVm(VmId(0)), false),
     ];
     let mut points = Vec::new();
     for (kind, undoes) in kinds {

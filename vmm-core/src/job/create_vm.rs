@@ -6,7 +6,8 @@ use super::readiness;
 use super::step::{OnFailure, Planned, Step, step};
 use crate::error::{Error, Kind, Result};
 use crate::hypervisor::{DomainSpec, NewVolume, Reservation};
-use crate::model::{Disk, DiskRole, Image, Vm, VmId, VmStatus, VolumeName};
+use crate::model::{Disk, DiskRole, Image, Vm, VmId, VolumeName};
+use crate::ops::seen;
 use crate::planning::seed_volume;
 use crate::seed::Seed;
 use crate::vmm::Desk;
@@ -56,20 +57,29 @@ impl CreateVm {
         let image = self.image().await?;
         for disk in &self.disks {
             let backing = (disk.role == DiskRole::System).then(|| image.volume.clone());
-            let capacity = u64::from(disk.disk_size) << 30;
-            let volume = NewVolume { name: disk.volume.clone(), capacity, backing };
-            let volume = self.desk.hypervisor().create_volume(&volume).await?;
-            self.desk.repository().disks().set_path(disk.id, Some(volume.path)).await?;
+            self.create_disk(disk, backing).await?;
         }
         Ok(())
     }
 
+    pub(super) async fn create_disk(&self, disk: &Disk, backing: Option<VolumeName>) -> Result<()> {
+        let Some(name) = disk.volume.clone() else { return Ok(()) };
+        let volume = NewVolume { name, capacity: u64::from(disk.disk_size) << 30, backing };
+        let volume = self.desk.hypervisor().create_volume(&volume).await?;
+        self.desk.repository().disks().set_path(disk.id, Some(volume.path)).await
+    }
+
     pub(super) async fn delete_disks(&self) -> Result<()> {
         for disk in &self.disks {
-            self.desk.hypervisor().delete_volume(&disk.volume).await?;
-            self.desk.repository().disks().set_path(disk.id, None).await?;
+            self.delete_disk(disk).await?;
         }
         Ok(())
+    }
+
+    pub(super) async fn delete_disk(&self, disk: &Disk) -> Result<()> {
+        let Some(volume) = &disk.volume else { return Ok(()) };
+        self.desk.hypervisor().delete_volume(volume).await?;
+        self.desk.repository().disks().set_path(disk.id, None).await
     }
 
     async fn write_seed(&self) -> Result<()> {
@@ -95,6 +105,11 @@ impl CreateVm {
     }
 
     async fn define(&self) -> Result<()> {
+        self.define_with(&self.disks).await
+    }
+
+    /// Describes the domain as one with these disks.
+    pub(super) async fn define_with(&self, disks: impl IntoIterator<Item = &Disk> + Send) -> Result<()> {
         let vm = &self.vm;
         let spec = DomainSpec {
             desk: self.desk.repository().desk(),
@@ -103,7 +118,7 @@ impl CreateVm {
             description: vm.description.clone(),
             vcpu: vm.vcpu,
             memory: vm.memory,
-            disks: self.disks.iter().map(|disk| disk.volume.clone()).collect(),
+            disks: disks.into_iter().filter_map(|disk| disk.volume.clone()).collect(),
             seed: Some(self.seed.clone()),
             mac: vm.mac,
         };
@@ -115,7 +130,16 @@ impl CreateVm {
     }
 
     async fn start(&self) -> Result<()> {
-        self.desk.hypervisor().start(self.vm.uuid).await
+        self.desk.hypervisor().start(self.vm.uuid).await?;
+        self.observe(None).await
+    }
+
+    /// Records that it runs, and since when.
+    async fn observe(&self, ip: Option<IpAddr>) -> Result<()> {
+        match self.desk.hypervisor().domain(self.vm.uuid).await? {
+            Some(domain) => self.desk.repository().vms().observe(vec![seen(&domain, ip)]).await,
+            None => Err(Error::not_found(Kind::Domain, &self.vm.name)),
+        }
     }
 
     pub(super) async fn stop(&self) -> Result<()> {
@@ -128,7 +152,7 @@ impl CreateVm {
 
     async fn wait_for_address(&self) -> Result<()> {
         let address = readiness::wait_for_address(&self.desk, &self.vm).await?;
-        self.desk.repository().vms().observe(vec![(self.vm.uuid, VmStatus::On, Some(address))]).await
+        self.observe(Some(address)).await
     }
 
     async fn wait_for_login(&self) -> Result<()> {
@@ -139,8 +163,9 @@ impl CreateVm {
     }
 
     async fn image(&self) -> Result<Image> {
-        let os = self.desk.repository().oses().by_id(self.vm.os).await?;
-        let os = os.ok_or_else(|| Error::not_found(Kind::Os, self.vm.os))?;
+        let missing = || Error::not_found(Kind::Os, self.vm.os.map(|id| id.to_string()).unwrap_or_default());
+        let id = self.vm.os.ok_or_else(missing)?;
+        let os = self.desk.repository().oses().by_id(id).await?.ok_or_else(missing)?;
         os.image.ok_or_else(|| Error::conflict(Kind::Os, format!("{}:{}", os.name, os.version), "has no image"))
     }
 }

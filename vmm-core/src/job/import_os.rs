@@ -8,7 +8,7 @@ use super::step::{OnFailure, Planned, Step, step};
 use crate::blocking;
 use crate::error::{Error, Kind, Result};
 use crate::image::{self, ImageInfo};
-use crate::model::{Image, Os, OsId, VolumeName};
+use crate::model::{Image, Os, OsFilter, OsId, VolumeName};
 use crate::vmm::Desk;
 
 pub(super) const STEPS: &[Step<ImportOs>] =
@@ -45,7 +45,7 @@ impl ImportOs {
     /// The volume's name is its content's, so another entry may stand on it.
     async fn remove(&self) -> Result<()> {
         let Ok(image) = self.image().await else { return Ok(()) };
-        let oses = self.desk.repository().oses().list().await?;
+        let oses = self.desk.repository().oses().list(&OsFilter::default()).await?;
         let shared = oses.iter().any(|os| os.image.as_ref().is_some_and(|other| other.volume == image.volume));
         if shared { Ok(()) } else { self.desk.hypervisor().delete_volume(&image.volume).await }
     }

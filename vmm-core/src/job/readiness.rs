@@ -2,6 +2,7 @@
 //! pinned key, and a cloud-init that says it is done.
 
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -16,8 +17,8 @@ use crate::vmm::Desk;
 
 /// Pause between two looks.
 const POLL: Duration = Duration::from_millis(500);
-/// Pause between two logins, which cost the guest more.
-const LOGIN_POLL: Duration = Duration::from_secs(1);
+/// Pause between two logins: twice what the last one took, within these bounds. They cost the guest time, too.
+const LOGIN_POLL: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(15);
 /// Limit for one login and the question.
 const ATTEMPT: Duration = Duration::from_secs(30);
 
@@ -50,6 +51,7 @@ pub(super) async fn wait_for_login(desk: &Desk, vm: &Vm) -> Result<()> {
     let question = Command::new(READINESS_COMMAND).within(ATTEMPT);
     loop {
         waiting.still_runs().await?;
+        let asked = Instant::now();
         let seen = match desk.remote().run(&endpoint, &login, &question).await {
             Ok(output) => match Progress::of(&output) {
                 Progress::Done => return Ok(()),
@@ -66,11 +68,12 @@ pub(super) async fn wait_for_login(desk: &Desk, vm: &Vm) -> Result<()> {
             ) => error.to_string(),
             Err(error) => return Err(error),
         };
-        waiting.pause(LOGIN_POLL, &seen).await?;
+        let pause = (2 * asked.elapsed()).clamp(*LOGIN_POLL.start(), *LOGIN_POLL.end());
+        waiting.pause(pause, &seen).await?;
     }
 }
 
-/// What `cloud-init status --long` says.
+/// What [`READINESS_COMMAND`] says.
 #[derive(Debug, PartialEq, Eq)]
 enum Progress {
     Done,

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::step::{OnFailure, Work};
-use super::{create_vm, delete_vm, import_os, start_request};
+use super::{add_disk, adopt_vm, create_vm, delete_disk, delete_vm, grow_disk, import_os, release_vm, start_request};
 use crate::error::{Error, Result};
 use crate::model::{Job, JobKind, JobState, StepState};
 use crate::vmm::Desk;
@@ -41,7 +41,12 @@ pub(super) async fn run(desk: Desk, job: Job, mut orders: watch::Receiver<Order>
         JobKind::StartRequest(id) => Box::new(start_request::load(&desk, id)),
         JobKind::CreateVm(id) => Box::new(create_vm::load(&desk, *id).await?),
         JobKind::DeleteVm(id) => Box::new(delete_vm::load(&desk, *id).await?),
+        JobKind::AdoptVm(id) => Box::new(adopt_vm::load(&desk, *id).await?),
+        JobKind::ReleaseVm(id) => Box::new(release_vm::load(&desk, *id).await?),
         JobKind::ImportOs(id) => Box::new(import_os::load(&desk, *id).await?),
+        JobKind::AddDisk(id) => Box::new(add_disk::load(&desk, *id).await?),
+        JobKind::GrowDisk(id) => Box::new(grow_disk::load(&desk, *id).await?),
+        JobKind::DeleteDisk(id) => Box::new(delete_disk::load(&desk, *id).await?),
     };
     let runner = Runner { desk, job, work };
     runner.run(&mut orders).await
@@ -172,6 +177,7 @@ impl Runner {
         self.point("finish", "begun").await;
         info!(job = %self.job.id, kind = self.job.kind.word(), title = %self.job.title, %state, "a job ended");
         self.desk.repository().jobs().finish(self.job.id, state, error).await?;
+        self.desk.forget_seen();
         self.point("finish", "recorded").await;
         Ok(())
     }

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use crate::error::Result;
-use crate::model::{Vm, VmFilter, VmStatus};
+use crate::model::{Seen, Vm, VmFilter, VmStatus};
 use crate::ops::status;
 use crate::vmm::Desk;
 
@@ -55,16 +55,18 @@ async fn sweep(desk: &Desk) -> Result<()> {
         return Ok(());
     }
     let domains = desk.hypervisor().domains().await?;
-    let states: HashMap<_, _> = domains.into_iter().map(|domain| (domain.uuid, domain.state)).collect();
+    let domains: HashMap<_, _> = domains.into_iter().map(|domain| (domain.uuid, domain)).collect();
     let mut seen = Vec::new();
     for vm in vms.iter().filter(|vm| vm.status != VmStatus::Request) {
-        let now = status(states.get(&vm.uuid).copied());
+        let domain = domains.get(&vm.uuid);
+        let now = status(domain.map(|domain| domain.state));
         if now != vm.status {
             info!(vm = %vm.name, was = %vm.status, %now, "a machine changed behind our back");
         }
         let address = address_if_unknown(desk, vm, now).await?;
-        if now != vm.status || address.is_some() {
-            seen.push((vm.uuid, now, address));
+        let run = domain.and_then(|domain| domain.run);
+        if now != vm.status || address.is_some() || run != vm.run {
+            seen.push(Seen { uuid: vm.uuid, status: now, ip: address, run });
         }
     }
     desk.repository().vms().observe(seen).await

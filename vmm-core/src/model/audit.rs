@@ -70,6 +70,14 @@ pub struct AuditFilter {
     pub user: Option<UserId>,
     /// Only those of this action.
     pub action: Option<String>,
+    /// Only those about this, like `vm web-1`.
+    pub target: Option<String>,
+    /// Only those of operations that went so.
+    pub outcome: Option<Outcome>,
+    /// Only those from this moment on.
+    pub from: Option<Timestamp>,
+    /// Only those before this moment.
+    pub to: Option<Timestamp>,
     /// Only those older than this row.
     pub before: Option<AuditId>,
     /// At most so many; `None` is all.

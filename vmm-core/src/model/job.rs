@@ -1,6 +1,6 @@
 //! Long operations.
 
-use super::{OsId, RequestId, Timestamp, VmId, row_id, words};
+use super::{DiskId, OsId, RequestId, Timestamp, VmId, row_id, words};
 
 row_id!(
     /// Names a job.
@@ -17,8 +17,18 @@ pub enum JobKind {
     CreateVm(VmId),
     /// Removes a machine and all that belongs to it.
     DeleteVm(VmId),
+    /// Makes a domain that exists on the host one of the desk.
+    AdoptVm(VmId),
+    /// Lets an adopted machine go.
+    ReleaseVm(VmId),
     /// Imports a catalog entry's image into the pool.
     ImportOs(OsId),
+    /// Makes a data disk and attaches it.
+    AddDisk(DiskId),
+    /// Makes a disk larger.
+    GrowDisk(DiskId),
+    /// Detaches a data disk and removes it.
+    DeleteDisk(DiskId),
 }
 
 impl JobKind {
@@ -28,7 +38,12 @@ impl JobKind {
             Self::StartRequest(_) => "start-request",
             Self::CreateVm(_) => "create-vm",
             Self::DeleteVm(_) => "delete-vm",
+            Self::AdoptVm(_) => "adopt-vm",
+            Self::ReleaseVm(_) => "release-vm",
             Self::ImportOs(_) => "import-os",
+            Self::AddDisk(_) => "add-disk",
+            Self::GrowDisk(_) => "grow-disk",
+            Self::DeleteDisk(_) => "delete-disk",
         }
     }
 
@@ -36,8 +51,9 @@ impl JobKind {
     pub fn subject(&self) -> String {
         match self {
             Self::StartRequest(id) => id.to_string(),
-            Self::CreateVm(id) | Self::DeleteVm(id) => id.to_string(),
+            Self::CreateVm(id) | Self::DeleteVm(id) | Self::AdoptVm(id) | Self::ReleaseVm(id) => id.to_string(),
             Self::ImportOs(id) => id.to_string(),
+            Self::AddDisk(id) | Self::GrowDisk(id) | Self::DeleteDisk(id) => id.to_string(),
         }
     }
 }
@@ -96,6 +112,8 @@ pub struct Job {
     pub title: String,
     /// The request it belongs to.
     pub request: Option<RequestId>,
+    /// The machine that it works on, which may be gone by now.
+    pub vm: Option<VmId>,
     /// Its place in its life.
     pub state: JobState,
     /// Its steps in order.

@@ -9,8 +9,10 @@ mod host_key;
 mod job;
 mod name;
 mod os;
+mod page;
 mod plan;
 mod request;
+mod revision;
 mod run;
 mod script;
 mod session;
@@ -21,24 +23,29 @@ pub use address::MacAddress;
 pub use audit::{AuditEntry, AuditFilter, AuditId, AuditRecord, Outcome};
 pub use derive::{domain_uuid, mac};
 pub use desk::DeskId;
-pub use disk::{Disk, DiskId, DiskRole};
+pub use disk::{Disk, DiskFilter, DiskId, DiskRole, NewDisk};
+pub(crate) use disk::{MAX_DISK_SIZE, MAX_DISKS};
 pub use host_key::HostKey;
 pub use job::{Job, JobId, JobKind, JobState, JobStep, NewJob, StepState};
 pub(crate) use name::shortened;
 pub use name::{
-    GroupName, Hostname, LoginName, OsName, OsVersion, RequestId, ScriptFile, ScriptName, UserName, VmName, VolumeName,
+    GroupName, Hostname, LoginName, NamePrefix, OsName, OsVersion, RequestId, ScriptFile, ScriptName, UserName, VmName,
+    VolumeName,
 };
-pub use os::{Image, NewOs, Os, OsId};
+pub use os::{Image, NewOs, Os, OsChange, OsFilter, OsId};
+pub use page::Page;
+pub(crate) use page::one_more;
 pub use plan::{Plan, PlanHash, PlannedDisk, PlannedVm};
-pub use request::{NewRequest, Request, RequestState};
+pub use request::{NewRequest, Request, RequestFilter, RequestState};
+pub use revision::Revision;
 pub use run::{NewRun, Run, RunEnd, RunFilter, RunId, RunMachine, RunOutput, RunState};
 pub use script::{
     Interpreter, NewScript, Script, ScriptChange, ScriptContent, ScriptFilter, ScriptId, ScriptTarget, Sealed,
     StoredLogin,
 };
 pub use session::{NewSession, Session, SessionId, TokenHash};
-pub use user::{NewUser, PasswordHash, Role, User, UserId};
-pub use vm::{Vm, VmFilter, VmId, VmStatus};
+pub use user::{NewUser, PasswordHash, Role, User, UserChange, UserFilter, UserId};
+pub use vm::{Adoption, Seen, SeenStates, Vm, VmChange, VmFilter, VmId, VmStatus};
 
 /// A moment in UTC.
 pub type Timestamp = chrono::DateTime<chrono::Utc>;

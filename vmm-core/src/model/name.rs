@@ -69,6 +69,13 @@ name!(
     /// An account's name.
     UserName, "name", word
 );
+impl UserName {
+    /// Whether it is the same account's: names of accounts have no case.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.0.eq_ignore_ascii_case(&other.0)
+    }
+}
+
 name!(
     /// A catalog entry's name, like `debian`.
     OsName, "os", word
@@ -97,6 +104,10 @@ name!(
 name!(
     /// The name of a script's file. It holds no slash and does not begin with a dot or a dash.
     ScriptFile, "file", word
+);
+name!(
+    /// How names of accounts or machines begin.
+    NamePrefix, "name_prefix", part
 );
 
 fn label(text: &str) -> Result<(), &'static str> {
@@ -145,6 +156,13 @@ fn script(text: &str) -> Result<(), &'static str> {
 /// Whether this may stand between two spaces of a script's name.
 fn inside(text: &str) -> bool {
     !text.is_empty() && word(&format!("x{text}")).is_ok()
+}
+
+fn part(text: &str) -> Result<(), &'static str> {
+    if text.is_empty() || word(&format!("a{text}")).is_err() || text.len() > 128 {
+        return Err("must be 1 to 128 letters, digits, dots, dashes and underscores");
+    }
+    Ok(())
 }
 
 fn login(text: &str) -> Result<(), &'static str> {

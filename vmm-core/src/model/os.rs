@@ -1,6 +1,6 @@
 //! The catalog that machines are made from.
 
-use super::{LoginName, OsName, OsVersion, Timestamp, VolumeName, row_id};
+use super::{LoginName, OsName, OsVersion, Revision, Timestamp, VolumeName, row_id};
 
 row_id!(
     /// Names a catalog entry.
@@ -26,8 +26,30 @@ pub struct Os {
     pub login: LoginName,
     /// The imported image; `None` until the import is done.
     pub image: Option<Image>,
+    /// How often people changed it.
+    pub revision: Revision,
     /// When it was made.
     pub created_at: Timestamp,
+}
+
+/// What to change of a catalog entry. What is `None` stays. Machines that are made already stay as they are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OsChange {
+    /// Another description.
+    pub description: Option<String>,
+    /// The user that cloud-init makes in each machine from now on.
+    pub login: Option<LoginName>,
+}
+
+/// Which catalog entries to list, in order of name and version. `Default` lists all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OsFilter {
+    /// Only those of this name.
+    pub name: Option<OsName>,
+    /// Only those behind this one.
+    pub after: Option<(OsName, OsVersion)>,
+    /// At most so many; `None` is all.
+    pub limit: Option<u32>,
 }
 
 /// An image in the pool, read-only, below the system disks of machines.

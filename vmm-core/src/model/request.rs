@@ -54,6 +54,19 @@ pub struct Request {
     pub changed_at: Timestamp,
 }
 
+/// Which requests to list, newest first. `Default` lists all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RequestFilter {
+    /// Only those of this person.
+    pub requester: Option<UserName>,
+    /// Only those in this state.
+    pub state: Option<RequestState>,
+    /// Only those behind this one.
+    pub after: Option<RequestId>,
+    /// At most so many; `None` is all.
+    pub limit: Option<u32>,
+}
+
 /// A request to record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewRequest {

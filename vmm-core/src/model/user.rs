@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Timestamp, UserName, row_id, words};
+use super::{NamePrefix, Revision, Timestamp, UserName, row_id, words};
 
 row_id!(
     /// Names an account.
@@ -30,6 +30,10 @@ pub struct User {
     pub chat_id: Option<i64>,
     /// Its role.
     pub role: Role,
+    /// Whether nobody can log in with it and nothing that was given out for it is good.
+    pub disabled: bool,
+    /// How often it was changed.
+    pub revision: Revision,
     /// When it was made.
     pub created_at: Timestamp,
 }
@@ -45,6 +49,36 @@ pub struct NewUser {
     pub chat_id: Option<i64>,
     /// Its role.
     pub role: Role,
+}
+
+/// What to change of an account. What is `None` stays.
+#[derive(Clone, Debug, Default)]
+pub struct UserChange {
+    /// Another name.
+    pub name: Option<UserName>,
+    /// The hash of another password.
+    pub password: Option<PasswordHash>,
+    /// Another Telegram account, or none any more.
+    pub chat_id: Option<Option<i64>>,
+    /// Another role.
+    pub role: Option<Role>,
+    /// Whether it is disabled from now on.
+    pub disabled: Option<bool>,
+}
+
+/// Which accounts to list, in order of name. `Default` lists all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UserFilter {
+    /// Only those with this role.
+    pub role: Option<Role>,
+    /// Only those that are disabled, or only those that are not.
+    pub disabled: Option<bool>,
+    /// Only those whose names begin so, without regard to case.
+    pub name_prefix: Option<NamePrefix>,
+    /// Only those behind this one.
+    pub after: Option<UserName>,
+    /// At most so many; `None` is all.
+    pub limit: Option<u32>,
 }
 
 /// An argon2id hash as a PHC string. `Debug` does not show it.

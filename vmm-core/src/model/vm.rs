@@ -1,11 +1,13 @@
 //! Machines.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 use uuid::Uuid;
 
 use super::{
-    GroupName, HostKey, Hostname, LoginName, MacAddress, OsId, RequestId, Timestamp, UserId, VmName, row_id, words,
+    GroupName, HostKey, Hostname, LoginName, MacAddress, NamePrefix, OsId, RequestId, Revision, Timestamp, UserId,
+    UserName, VmName, row_id, words,
 };
 
 row_id!(
@@ -33,7 +35,7 @@ pub struct Vm {
     /// The requester or responsible person: whom to ask. Does not decide who may connect.
     pub user: UserId,
     /// That person's name.
-    pub user_name: super::UserName,
+    pub user_name: UserName,
     /// Its group.
     pub group_name: Option<GroupName>,
     /// Its name, unique.
@@ -42,44 +44,117 @@ pub struct Vm {
     pub hostname: Hostname,
     /// Its address: reserved when the request fixed one, otherwise as last seen.
     pub ip: Option<IpAddr>,
-    /// Whether `ip` was fixed by the request and is reserved in DHCP.
+    /// Whether somebody fixed `ip`. That of a machine that vmm made is reserved in DHCP.
     pub ip_fixed: bool,
     /// Virtual processors.
     pub vcpu: u32,
     /// Memory in MiB.
     pub memory: u32,
-    /// The catalog entry it was made from.
-    pub os: OsId,
+    /// The catalog entry it was made from. One that was adopted may have none.
+    pub os: Option<OsId>,
     /// Its status as last seen.
     pub status: VmStatus,
+    /// Since when it has been seen running: the moment vmm started it, or found it on after it was off. `None` if it
+    /// does not run, or was running already when vmm first saw it.
+    pub on_since: Option<Timestamp>,
+    /// The number that the host gave the run of its domain that was seen last.
+    pub run: Option<u32>,
     /// The hypervisor's id of it.
     pub uuid: Uuid,
     /// The hardware address of its network interface.
     pub mac: MacAddress,
     /// The key that its SSH server proves itself with.
     pub host_key: HostKey,
-    /// The user that cloud-init made in it.
+    /// The user in it that people log in as; the one that cloud-init made, if vmm made the machine.
     pub login: LoginName,
+    /// Whether it was there before vmm took it over: then vmm neither made nor removes its domain and its disks.
+    pub adopted: bool,
     /// The request it came from; `None` if that is no longer known.
     pub request: Option<RequestId>,
     /// For people.
     pub description: String,
+    /// How often people changed its record.
+    pub revision: Revision,
     /// When it was asked for.
     pub created_at: Timestamp,
 }
 
-/// Which machines to list. `Default` lists all.
+/// What was seen of a machine on its host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// The hypervisor's id of it.
+    pub uuid: Uuid,
+    /// Its status.
+    pub status: VmStatus,
+    /// Its address, where it was looked for and found.
+    pub ip: Option<IpAddr>,
+    /// The number of its domain's run, where the host counts them.
+    pub run: Option<u32>,
+}
+
+/// A machine to adopt: what its domain is, and what people say of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Adoption {
+    /// The hypervisor's id of it.
+    pub uuid: Uuid,
+    /// The responsible person.
+    pub user: UserId,
+    /// Its group.
+    pub group_name: Option<GroupName>,
+    /// Its name, unique; its domain may have another one.
+    pub name: VmName,
+    /// The name it gives itself.
+    pub hostname: Hostname,
+    /// Its address, which then stays; looked for if `None`.
+    pub ip: Option<IpAddr>,
+    /// Virtual processors.
+    pub vcpu: u32,
+    /// Memory in MiB.
+    pub memory: u32,
+    /// What it runs, if the catalog has it.
+    pub os: Option<OsId>,
+    /// The hardware address of its first network interface.
+    pub mac: MacAddress,
+    /// The key that its SSH server must prove itself with.
+    pub host_key: HostKey,
+    /// The user in it that people log in as.
+    pub login: LoginName,
+    /// For people.
+    pub description: String,
+    /// Its disks: size in GiB and path on the host.
+    pub disks: Vec<(u32, Option<String>)>,
+}
+
+/// What to change of a machine's record. What is `None` stays; the machine itself does.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct VmChange {
+    /// Another responsible person.
+    pub user: Option<UserId>,
+    /// Another group, or none any more.
+    pub group_name: Option<Option<GroupName>>,
+    /// Another description.
+    pub description: Option<String>,
+}
+
+/// What was seen of the machines on the host at one moment, by the hypervisor's id. What is not in it is off.
+pub type SeenStates = HashMap<Uuid, VmStatus>;
+
+/// Which machines to list, in order of id. `Default` lists all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct VmFilter {
     /// Only those of this responsible person.
-    pub user: Option<UserId>,
+    pub user: Option<UserName>,
     /// Only those of this group.
     pub group_name: Option<GroupName>,
     /// Only those with this status.
     pub status: Option<VmStatus>,
     /// Only those of this request.
     pub request: Option<RequestId>,
-    /// Only those behind this one in order of id.
+    /// Only those made from this catalog entry.
+    pub os: Option<OsId>,
+    /// Only those whose names begin so.
+    pub name_prefix: Option<NamePrefix>,
+    /// Only those behind this one.
     pub after: Option<VmId>,
     /// At most so many; `None` is all.
     pub limit: Option<u32>,

@@ -1,7 +1,7 @@
 //! The record of who did what.
 
 use crate::error::Result;
-use crate::model::{AuditFilter, AuditId, AuditRecord, UserName};
+use crate::model::{AuditFilter, AuditId, AuditRecord, Page, UserName, one_more};
 use crate::policy::{Action, Actor, Target};
 use crate::vmm::Vmm;
 
@@ -11,13 +11,20 @@ impl Vmm {
     ///
     /// # Errors
     /// `Forbidden` for anyone but an admin, whether there is such an account or not; `NotFound` if there is none.
-    pub async fn audit(&self, actor: &Actor, of: Option<&UserName>, filter: &AuditFilter) -> Result<Vec<AuditRecord>> {
+    pub async fn audit(
+        &self,
+        actor: &Actor,
+        of: Option<&UserName>,
+        filter: &AuditFilter,
+    ) -> Result<Page<AuditRecord, AuditId>> {
         let desk = self.read(actor, Action::AuditRead, &Target::none())?;
         let user = match of {
             Some(name) => Some(self.lookup(actor)?.user(name).await?.id),
             None => filter.user,
         };
-        desk.repository().audit().list(&AuditFilter { user, ..filter.clone() }).await
+        let asked = AuditFilter { user, limit: one_more(filter.limit), ..filter.clone() };
+        let rows = desk.repository().audit().list(&asked).await?;
+        Ok(Page::cut(rows, filter.limit, |row| row.id))
     }
 
     /// The first audit row that was tampered with, if any.

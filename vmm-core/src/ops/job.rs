@@ -26,14 +26,17 @@ impl Vmm {
         self.visible_job(actor, id).await.map(|(job, _)| job)
     }
 
-    /// Cancels a job: what it did is undone. The removal of a machine and a plan being made go on to their end.
+    /// Cancels a job: what it did is undone. A removal and a plan being made go on to their end.
     ///
     /// # Errors
     /// `Conflict` if it has ended, or cannot be cancelled.
     pub async fn cancel_job(&self, actor: &Actor, id: JobId) -> Result<()> {
         let (job, target) = self.visible_job(actor, id).await?;
         self.change(actor, Action::JobCancel, target, |desk, audit| async move {
-            if matches!(job.kind, JobKind::DeleteVm(_) | JobKind::StartRequest(_)) {
+            if matches!(
+                job.kind,
+                JobKind::DeleteVm(_) | JobKind::ReleaseVm(_) | JobKind::DeleteDisk(_) | JobKind::StartRequest(_)
+            ) {
                 return Err(Error::conflict(Kind::Job, id, format!("a {} job cannot be cancelled", job.kind.word())));
             }
             desk.repository().jobs().cancel(id, audit).await?;
@@ -46,9 +49,10 @@ impl Vmm {
     async fn visible_job(&self, actor: &Actor, id: JobId) -> Result<(Job, Target)> {
         let lookup = self.lookup(actor)?;
         let job = lookup.job(id).await?;
-        let owner = match &job.request {
-            Some(request) => Some(lookup.request(request).await?.requester),
-            None => None,
+        let owner = match (&job.request, job.vm) {
+            (Some(request), _) => Some(lookup.request(request).await?.requester),
+            (None, Some(vm)) => lookup.responsible(vm).await?,
+            (None, None) => None,
         };
         let target = Target { label: job_label(&job), owner };
         if self.allows(actor, Action::JobRead, &target) {

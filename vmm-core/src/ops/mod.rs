@@ -1,11 +1,14 @@
 //! The operations of a desk, one file for each resource: find the record, pass the gate, make the change.
 
+mod adoption;
 mod audit;
+mod disk;
 mod health;
 mod job;
 mod monitor;
 mod os;
 mod request;
+mod request_csv;
 mod run;
 mod script;
 mod session;
@@ -13,16 +16,18 @@ mod ssh;
 mod user;
 mod vm;
 
+pub use adoption::AdoptionDraft;
 pub use health::{Health, PartHealth};
 pub use monitor::Monitor;
 pub use request::{RequestDraft, Submission};
 pub use run::{RunDraft, RunTerms};
 pub use script::{ScriptDraft, ScriptUpdate};
 pub use session::NewLogin;
-pub use user::UserDraft;
-pub use vm::{Power, VmLogin};
-pub(crate) use {request::plan, ssh::endpoint, vm::exists, vm::status};
+pub use user::{UserDraft, UserUpdate};
+pub use vm::{Power, VmLogin, VmUpdate};
+pub(crate) use {request::plan, ssh::endpoint, vm::exists, vm::seen, vm::status};
 
+use crate::error::{Error, Result};
 use crate::model::{Job, Request, Run, Script, Vm};
 use crate::policy::Target;
 
@@ -48,6 +53,26 @@ impl From<&Run> for Target {
     fn from(run: &Run) -> Self {
         Self { label: format!("run {} ({})", run.id, run.script_name), owner: run.user }
     }
+}
+
+/// The longest text for people, in characters.
+const MAX_TEXT: usize = 4096;
+
+/// Checks a text for people: a description or a reason.
+fn text(field: &str, text: &str) -> Result<()> {
+    let length = text.chars().count();
+    if length > MAX_TEXT {
+        return Err(Error::invalid(field, format!("is {length} characters long; at most {MAX_TEXT}")));
+    }
+    if text.chars().any(|c| c.is_control() && c != '\n' && c != '\t') {
+        return Err(Error::invalid(field, "holds a control character"));
+    }
+    Ok(())
+}
+
+/// What a change names, for the audit log.
+fn changed<const N: usize>(fields: [Option<String>; N]) -> String {
+    fields.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 /// The label of a job; its owner is that of the request or machine it belongs to.

@@ -3,13 +3,15 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use chrono::Utc;
+
 use crate::error::{Error, Kind, Result};
-use crate::hypervisor::{DomainState, Statistics};
-use crate::model::{Vm, VmName};
+use crate::hypervisor::{Domain, DomainState, Statistics};
+use crate::model::{Vm, VmName, VmStatus};
 use crate::policy::{Action, Actor, Target};
 use crate::vmm::Vmm;
 
-use super::vm::exists;
+use super::vm::{exists, status};
 
 /// How far apart the two looks are that a processor load is worked out from.
 const LOAD_INTERVAL: Duration = Duration::from_millis(500);
@@ -22,6 +24,10 @@ pub struct Monitor {
     pub vm: Vm,
     /// Its state; `None` if the host does not have it any more.
     pub state: Option<DomainState>,
+    /// For how long it has been seen running: since vmm started it, or found it on after it was off, which is up to the
+    /// sweep's interval later than it came on. A reboot by the guest does not end it. `None` if it does not run, or was
+    /// running already when vmm first saw it.
+    pub uptime: Option<Duration>,
     /// Share of its virtual processors that was busy in the last half second, in percent.
     pub cpu_percent: Option<f64>,
     /// Its figures.
@@ -44,6 +50,7 @@ impl Vmm {
             return Ok(Monitor {
                 vm,
                 state: None,
+                uptime: None,
                 cpu_percent: None,
                 statistics: Statistics::default(),
                 addresses: Vec::new(),
@@ -51,6 +58,7 @@ impl Vmm {
         };
         if before.state != DomainState::Running {
             return Ok(Monitor {
+                uptime: uptime(&vm, &before),
                 vm,
                 state: Some(before.state),
                 cpu_percent: None,
@@ -63,6 +71,7 @@ impl Vmm {
         let wall = since.elapsed().as_nanos() as f64 * f64::from(after.statistics.vcpu.max(1));
         let busy = after.statistics.cpu_time.saturating_sub(before.statistics.cpu_time) as f64;
         Ok(Monitor {
+            uptime: uptime(&vm, &after),
             cpu_percent: Some((100.0 * busy / wall).clamp(0.0, 100.0)),
             vm,
             state: Some(after.state),
@@ -70,4 +79,11 @@ impl Vmm {
             addresses: addresses.unwrap_or_default(),
         })
     }
+}
+
+/// For how long the recorded run goes on. A run that the sweep has not seen yet began at a moment that nobody knows.
+fn uptime(vm: &Vm, domain: &Domain) -> Option<Duration> {
+    let same = domain.run.is_none() || domain.run == vm.run;
+    let since = vm.on_since.filter(|_| same && status(Some(domain.state)) == VmStatus::On)?;
+    Some(Utc::now().signed_duration_since(since).to_std().unwrap_or_default())
 }

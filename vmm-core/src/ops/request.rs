@@ -3,17 +3,18 @@
 use crate::error::{Error, Kind, Result};
 use crate::job;
 use crate::model::{
-    JobKind, NewJob, NewRequest, Plan, PlanHash, Request, RequestId, RequestState, UserId, UserName, VmFilter,
+    JobKind, NewJob, NewRequest, OsFilter, Page, Plan, PlanHash, Request, RequestFilter, RequestId, RequestState,
+    UserId, UserName, VmFilter, one_more,
 };
 use crate::planning::Planner;
 use crate::policy::{Action, Actor, Target};
 use crate::repository::Submitted;
 use crate::vmm::{Desk, Vmm};
 
+use super::text;
+
 /// The longest CSV, in bytes.
 const MAX_SPEC: usize = 1 << 20;
-/// The longest description or reason, in bytes.
-const MAX_TEXT: usize = 4096;
 
 /// A request as somebody submits it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +45,7 @@ impl Vmm {
     /// `Invalid` with every problem of every row; then nothing is recorded. `Conflict` if the id is taken by another
     /// request.
     pub async fn submit_request(&self, actor: &Actor, draft: RequestDraft) -> Result<Submission> {
-        let requester = self.requester(actor, draft.requester.as_ref()).await?;
+        let requester = self.responsible(actor, "requester", draft.requester.as_ref()).await?;
         let target = Target::of(requester, format!("request {}", draft.id));
         self.change(actor, Action::RequestSubmit, target, |desk, audit| async move {
             let RequestDraft { id, requester: _, description, spec } = draft;
@@ -70,13 +71,20 @@ impl Vmm {
     ///
     /// # Errors
     /// `Unauthenticated` for nobody.
-    pub async fn requests(&self, actor: &Actor, state: Option<RequestState>) -> Result<Vec<Request>> {
-        let all = self.allows(actor, Action::RequestRead, &Target::none());
-        let (of, target) = match actor.user_id() {
-            Some(id) if !all => (Some(id), Target::of(id, "")),
-            _ => (None, Target::none()),
-        };
-        self.read(actor, Action::RequestRead, &target)?.repository().requests().list(of, state).await
+    pub async fn requests(&self, actor: &Actor, filter: &RequestFilter) -> Result<Page<Request, RequestId>> {
+        let mut asked = RequestFilter { limit: one_more(filter.limit), ..filter.clone() };
+        let mut target = Target::none();
+        if let Actor::User { id, name, .. } = actor
+            && !self.allows(actor, Action::RequestRead, &target)
+        {
+            target = Target::of(*id, "");
+            let another = asked.requester.replace(name.clone()).filter(|asked| !asked.is_same(name));
+            if another.is_some() {
+                asked.limit = Some(0);
+            }
+        }
+        let requests = self.read(actor, Action::RequestRead, &target)?.repository().requests().list(&asked).await?;
+        Ok(Page::cut(requests, filter.limit, |request| request.id.clone()))
     }
 
     /// One request.
@@ -153,16 +161,17 @@ impl Vmm {
         }
     }
 
-    async fn requester(&self, actor: &Actor, named: Option<&UserName>) -> Result<UserId> {
+    /// Who will answer for machines: the person named in this field, otherwise the actor.
+    pub(super) async fn responsible(&self, actor: &Actor, field: &str, named: Option<&UserName>) -> Result<UserId> {
         let lookup = self.lookup(actor)?;
         match (named, actor.user_id()) {
             (Some(name), _) => match lookup.user(name).await {
                 Ok(user) => Ok(user.id),
-                Err(Error::NotFound { .. }) => Err(Error::invalid("requester", format!("there is no user {name}"))),
+                Err(Error::NotFound { .. }) => Err(Error::invalid(field, format!("there is no user {name}"))),
                 Err(error) => Err(error),
             },
             (None, Some(id)) => Ok(id),
-            (None, None) => Err(Error::invalid("requester", "is missing; name the user who answers for the machines")),
+            (None, None) => Err(Error::invalid(field, "is missing; name the user who answers for the machines")),
         }
     }
 }
@@ -173,16 +182,7 @@ pub(crate) async fn plan(desk: &Desk, id: &RequestId, spec: &str) -> Result<Plan
     let host = desk.hypervisor().host().await?;
     let reservations =
         if host.capabilities.reservations { desk.hypervisor().reservations().await? } else { Vec::new() };
-    let (oses, vms) = (repository.oses().list().await?, repository.vms().list(&VmFilter::default()).await?);
+    let (oses, vms) =
+        (repository.oses().list(&OsFilter::default()).await?, repository.vms().list(&VmFilter::default()).await?);
     Planner::new(repository.desk(), desk.secrets(), id, &host, &reservations, &oses, &vms).plan(id, spec)
-}
-
-fn text(field: &str, text: &str) -> Result<()> {
-    if text.len() > MAX_TEXT {
-        return Err(Error::invalid(field, format!("is {} bytes long; at most {MAX_TEXT}", text.len())));
-    }
-    if text.chars().any(|c| c.is_control() && c != '\n' && c != '\t') {
-        return Err(Error::invalid(field, "holds a control character"));
-    }
-    Ok(())
 }

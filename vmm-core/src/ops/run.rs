@@ -7,8 +7,8 @@ use secrecy::SecretString;
 
 use crate::error::{Error, Kind, Problem, Result};
 use crate::model::{
-    AuditEntry, NewRun, Run, RunFilter, RunId, RunMachine, RunState, Script, ScriptName, ScriptTarget, VmFilter, VmId,
-    VmName, VmStatus,
+    AuditEntry, NewRun, Page, Run, RunFilter, RunId, RunMachine, RunState, Script, ScriptName, ScriptTarget, VmFilter,
+    VmId, VmName, VmStatus, one_more,
 };
 use crate::policy::{Action, Actor, Target};
 use crate::remote::{Credential, Login};
@@ -125,12 +125,14 @@ impl Vmm {
         .await
     }
 
-    /// Runs, newest first.
+    /// A page of runs, newest first.
     ///
     /// # Errors
     /// `Unauthenticated` for nobody.
-    pub async fn script_runs(&self, actor: &Actor, filter: &RunFilter) -> Result<Vec<Run>> {
-        self.read(actor, Action::RunRead, &Target::none())?.repository().runs().list(filter).await
+    pub async fn script_runs(&self, actor: &Actor, filter: &RunFilter) -> Result<Page<Run, RunId>> {
+        let desk = self.read(actor, Action::RunRead, &Target::none())?;
+        let wanted = RunFilter { limit: one_more(filter.limit), ..filter.clone() };
+        Ok(Page::cut(desk.repository().runs().list(&wanted).await?, filter.limit, |run| run.id))
     }
 
     /// A run and its machines; what was written on them only for the person who started it and for admins.

@@ -5,8 +5,8 @@ use uuid::Uuid;
 
 use crate::error::{Error, Kind, Problem, Result};
 use crate::model::{
-    Interpreter, NewScript, Script, ScriptChange, ScriptContent, ScriptFile, ScriptFilter, ScriptId, ScriptName,
-    ScriptTarget, StoredLogin,
+    Interpreter, NewScript, Page, Script, ScriptChange, ScriptContent, ScriptFile, ScriptFilter, ScriptId, ScriptName,
+    ScriptTarget, StoredLogin, one_more,
 };
 use crate::policy::{Action, Actor, Target};
 use crate::remote::{Credential, Login};
@@ -73,12 +73,15 @@ impl Vmm {
         .await
     }
 
-    /// Scripts in order of name.
+    /// A page of scripts in order of name.
     ///
     /// # Errors
     /// `Unauthenticated` for nobody.
-    pub async fn scripts(&self, actor: &Actor, filter: &ScriptFilter) -> Result<Vec<Script>> {
-        self.read(actor, Action::ScriptRead, &Target::none())?.repository().scripts().list(filter).await
+    pub async fn scripts(&self, actor: &Actor, filter: &ScriptFilter) -> Result<Page<Script, ScriptName>> {
+        let desk = self.read(actor, Action::ScriptRead, &Target::none())?;
+        let wanted = ScriptFilter { limit: one_more(filter.limit), ..filter.clone() };
+        let scripts = desk.repository().scripts().list(&wanted).await?;
+        Ok(Page::cut(scripts, filter.limit, |script| script.name.clone()))
     }
 
     /// A script and its text.
@@ -153,8 +156,8 @@ pub(super) fn login(user: Option<String>, password: Option<SecretString>) -> Res
         (Some(user), Some(password)) => {
             check_user(&user)?;
             let text = password.expose_secret();
-            if text.is_empty() || text.len() > 1024 || text.contains('\0') {
-                return Err(Error::invalid("password", "must be 1 to 1024 bytes without a NUL character"));
+            if text.is_empty() || text.chars().count() > 1024 || text.contains('\0') {
+                return Err(Error::invalid("password", "must be 1 to 1024 characters without a NUL character"));
             }
             Ok(Some((user, password)))
         }
@@ -162,8 +165,8 @@ pub(super) fn login(user: Option<String>, password: Option<SecretString>) -> Res
 }
 
 fn check_user(user: &str) -> Result<()> {
-    if user.is_empty() || user.len() > 256 || user.contains(char::is_control) {
-        return Err(Error::invalid("user", "must be 1 to 256 bytes without control characters"));
+    if user.is_empty() || user.chars().count() > 256 || user.contains(char::is_control) {
+        return Err(Error::invalid("user", "must be 1 to 256 characters without control characters"));
     }
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! Logging in and out.
 
+use std::net::IpAddr;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret, SecretString};
@@ -22,19 +24,37 @@ pub struct NewLogin {
 }
 
 impl Vmm {
-    /// Logs in by name and password.
+    /// Logs in by name and password. `from` is the address that the attempt comes from, if it comes over a network; it
+    /// must not be something that the caller on the other side can choose.
     ///
     /// # Errors
-    /// [`Error::Unauthenticated`], the same and after the same work whether the name or the password is wrong;
-    /// [`Error::Unavailable`] when too many log in at once.
-    pub async fn login(&self, name: &str, password: SecretString) -> Result<NewLogin> {
+    /// [`Error::Unauthenticated`], the same and after the same work whether the name or the password is wrong or the
+    /// account is disabled; [`Error::TooMany`] after too many wrong attempts, whether there is such an account or not, which leaves no row in
+    /// the audit log; [`Error::Unavailable`] when too many log in at once.
+    pub async fn login(&self, name: &str, password: SecretString, from: Option<IpAddr>) -> Result<NewLogin> {
+        let desk = self.own_work();
+        let attempt = desk.attempts().begin(name, from)?;
+        match self.login_once(name, password).await {
+            Err(error @ Error::Unauthenticated) => Err(error),
+            Err(error) => {
+                attempt.take_back();
+                Err(error)
+            }
+            Ok(login) => {
+                attempt.right();
+                Ok(login)
+            }
+        }
+    }
+
+    async fn login_once(&self, name: &str, password: SecretString) -> Result<NewLogin> {
         // A name that cannot exist does the same work as one that does not.
         let desk = self.own_work();
         let user = match UserName::new(name) {
             Ok(name) => desk.repository().users().by_name(&name).await?,
             Err(_) => None,
         };
-        let hash = match &user {
+        let hash = match user.as_ref().filter(|user| !user.disabled) {
             Some(user) => desk.repository().users().password(user.id).await?,
             None => None,
         };
@@ -58,7 +78,7 @@ impl Vmm {
     /// Who a bearer token belongs to.
     ///
     /// # Errors
-    /// [`Error::Unauthenticated`] if it is unknown, expired or revoked.
+    /// [`Error::Unauthenticated`] if it is unknown, expired or revoked, or the account is disabled.
     pub async fn authenticate(&self, token: &SecretString) -> Result<(Actor, Session)> {
         let sessions = self.own_work();
         let found = sessions.repository().sessions().by_token(hash_token(token), chrono::Utc::now()).await?;

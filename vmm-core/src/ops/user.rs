@@ -3,9 +3,11 @@
 use secrecy::SecretString;
 
 use crate::error::{Error, Result};
-use crate::model::{NewUser, Role, User, UserName};
+use crate::model::{NewUser, Page, Revision, Role, User, UserChange, UserFilter, UserName, one_more};
 use crate::policy::{Action, Actor, Target};
 use crate::vmm::Vmm;
+
+use super::changed;
 
 /// An account that somebody asks for.
 #[derive(Debug)]
@@ -18,6 +20,21 @@ pub struct UserDraft {
     pub chat_id: Option<i64>,
     /// Its role.
     pub role: Role,
+}
+
+/// What somebody wants changed of an account. What is `None` stays.
+#[derive(Debug, Default)]
+pub struct UserUpdate {
+    /// Another name.
+    pub name: Option<UserName>,
+    /// Another password, 10 to 1,024 bytes.
+    pub password: Option<SecretString>,
+    /// Another Telegram account, or none any more.
+    pub chat_id: Option<Option<i64>>,
+    /// Another role.
+    pub role: Option<Role>,
+    /// Whether it is disabled from now on.
+    pub disabled: Option<bool>,
 }
 
 impl Vmm {
@@ -35,30 +52,69 @@ impl Vmm {
         .await
     }
 
-    /// Every account, in order of name.
+    /// Accounts, in order of name.
     ///
     /// # Errors
     /// `Forbidden` for anyone but an admin.
-    pub async fn users(&self, actor: &Actor) -> Result<Vec<User>> {
-        self.read(actor, Action::UserRead, &Target::none())?.repository().users().list().await
+    pub async fn users(&self, actor: &Actor, filter: &UserFilter) -> Result<Page<User, UserName>> {
+        let desk = self.read(actor, Action::UserRead, &Target::none())?;
+        let asked = UserFilter { limit: one_more(filter.limit), ..filter.clone() };
+        let users = desk.repository().users().list(&asked).await?;
+        Ok(Page::cut(users, filter.limit, |user| user.name.clone()))
+    }
+
+    /// One account.
+    ///
+    /// # Errors
+    /// `Forbidden` for anyone but an admin, whether there is such an account or not; `NotFound` if there is none.
+    pub async fn user(&self, actor: &Actor, name: &UserName) -> Result<User> {
+        self.read(actor, Action::UserRead, &Target::none())?;
+        self.lookup(actor)?.user(name).await
     }
 
     /// The actor that stands for an account, for a program that knows by its own means who asks.
     ///
     /// # Errors
-    /// `NotFound` if there is no such account.
+    /// `NotFound` if there is no such account, `Unauthenticated` if it is disabled.
     pub async fn actor(&self, name: &UserName) -> Result<Actor> {
-        Ok(Actor::from(&self.lookup(&Actor::System)?.user(name).await?))
+        let user = self.lookup(&Actor::System)?.user(name).await?;
+        if user.disabled { Err(Error::Unauthenticated) } else { Ok(Actor::from(&user)) }
+    }
+
+    /// Changes an account. Another role, another password, and being disabled or enabled end its logins.
+    ///
+    /// # Errors
+    /// `Stale` if its revision is not the one to `expect`; `Conflict` if the name or the chat is taken, and if no enabled
+    /// admin would be left; `Invalid` if the password is too short or too long.
+    pub async fn update_user(
+        &self,
+        actor: &Actor,
+        name: &UserName,
+        update: UserUpdate,
+        expect: Option<Revision>,
+    ) -> Result<User> {
+        let user = self.lookup(actor)?.user(name).await?;
+        self.change(actor, Action::UserUpdate, target(&user), |desk, mut audit| async move {
+            audit.detail = changed_fields(&update);
+            let UserUpdate { name, password, chat_id, role, disabled } = update;
+            let password = match password {
+                Some(password) => Some(desk.passwords().hash(password).await?),
+                None => None,
+            };
+            let change = UserChange { name, password, chat_id, role, disabled };
+            desk.repository().users().update(user.id, change, expect, audit).await
+        })
+        .await
     }
 
     /// Removes an account.
     ///
     /// # Errors
-    /// `Conflict` while machines or requests name it, and for the last admin.
-    pub async fn delete_user(&self, actor: &Actor, name: &UserName) -> Result<()> {
+    /// `Stale` if its revision is not the one to `expect`; `Conflict` while machines or requests name it, and for the last enabled admin.
+    pub async fn delete_user(&self, actor: &Actor, name: &UserName, expect: Option<Revision>) -> Result<()> {
         let user = self.lookup(actor)?.user(name).await?;
         self.change(actor, Action::UserDelete, target(&user), |desk, audit| async move {
-            desk.repository().users().delete(user.id, audit).await
+            desk.repository().users().delete(user.id, expect, audit).await
         })
         .await
     }
@@ -79,17 +135,38 @@ impl Vmm {
         self.change(actor, Action::PasswordChange, target(&user), |desk, audit| async move {
             let users = desk.repository().users();
             let right = match old {
-                Some(old) => desk.passwords().verify(old, users.password(user.id).await?).await?,
+                Some(old) => {
+                    // A budget of its own, so that whoever found a token cannot guess the password with it.
+                    let attempt = desk.attempts().begin(&format!("old password of {}", user.name), None)?;
+                    let right = desk.passwords().verify(old, users.password(user.id).await?).await?;
+                    if right {
+                        attempt.right();
+                    }
+                    right
+                }
                 None if own => return Err(Error::invalid("old-password", "is missing")),
                 None => true,
             };
             if !right {
                 return Err(Error::invalid("old-password", "is not the present password"));
             }
-            users.set_password(user.id, desk.passwords().hash(new).await?, audit).await
+            let password = Some(desk.passwords().hash(new).await?);
+            users.update(user.id, UserChange { password, ..UserChange::default() }, None, audit).await.map(drop)
         })
         .await
     }
+}
+
+/// What is changed, for the audit log; never a password.
+fn changed_fields(update: &UserUpdate) -> String {
+    let UserUpdate { name, password, chat_id, role, disabled } = update;
+    changed([
+        name.as_ref().map(|name| format!("name {name}")),
+        password.as_ref().map(|_| "password".to_owned()),
+        chat_id.map(|chat| chat.map_or("no chat_id".to_owned(), |chat| format!("chat_id {chat}"))),
+        role.map(|role| format!("role {role}")),
+        disabled.map(|disabled| if disabled { "disabled".to_owned() } else { "enabled".to_owned() }),
+    ])
 }
 
 fn target(user: &User) -> Target {

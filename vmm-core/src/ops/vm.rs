@@ -1,16 +1,20 @@
 //! Machines.
 
-use std::collections::HashMap;
+use std::net::IpAddr;
 
 use secrecy::SecretString;
-use uuid::Uuid;
 
 use crate::error::{Error, Kind, Result};
 use crate::hypervisor::{Domain, DomainState};
 use crate::job;
-use crate::model::{Disk, JobId, JobKind, LoginName, NewJob, Vm, VmFilter, VmName, VmStatus};
+use crate::model::{
+    Disk, GroupName, JobId, JobKind, LoginName, NewJob, Page, Revision, Seen, UserName, Vm, VmChange, VmFilter, VmId,
+    VmName, VmStatus, one_more,
+};
 use crate::policy::{Action, Actor, Target};
 use crate::vmm::Vmm;
+
+use super::{changed, text};
 
 /// What to do with a machine's power.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,43 +38,93 @@ pub struct VmLogin {
     pub password: SecretString,
 }
 
+/// What somebody wants changed of a machine's record. What is `None` stays.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct VmUpdate {
+    /// Another responsible person.
+    pub user: Option<UserName>,
+    /// Another group, or none any more.
+    pub group_name: Option<Option<GroupName>>,
+    /// Another description.
+    pub description: Option<String>,
+}
+
 impl Vmm {
-    /// Machines in order of id, with their state of this moment: one bulk call to the host, however many they are.
-    /// If the host does not answer, the status is as last seen.
+    /// Machines in order of id, with their state of this second: one call to the host serves all who ask, however many
+    /// machines there are. If the host does not answer, the status is as last seen.
     ///
     /// # Errors
     /// `Unauthenticated` for nobody.
-    pub async fn vms(&self, actor: &Actor, filter: &VmFilter) -> Result<Vec<Vm>> {
+    pub async fn vms(&self, actor: &Actor, filter: &VmFilter) -> Result<Page<Vm, VmId>> {
         let desk = self.read(actor, Action::VmRead, &Target::none())?;
-        let mut vms = desk.repository().vms().list(filter).await?;
-        if let Ok(domains) = desk.hypervisor().domains().await {
-            let domains: HashMap<Uuid, Domain> = domains.into_iter().map(|domain| (domain.uuid, domain)).collect();
-            for vm in vms.iter_mut().filter(|vm| vm.status != VmStatus::Request) {
-                vm.status = status(domains.get(&vm.uuid).map(|domain| domain.state));
-            }
-            vms.retain(|vm| filter.status.is_none_or(|status| vm.status == status));
-        }
-        Ok(vms)
+        let asked = VmFilter { limit: one_more(filter.limit), ..filter.clone() };
+        let vms = match desk.seen().await {
+            Some(seen) => desk.repository().vms().list_seen(&asked, seen).await?,
+            None => desk.repository().vms().list(&asked).await?,
+        };
+        Ok(Page::cut(vms, filter.limit, |vm| vm.id))
     }
 
-    /// One machine and its disks.
+    /// One machine, with its state of this second, and its disks.
     ///
     /// # Errors
     /// `NotFound` if there is none of this name.
     pub async fn vm(&self, actor: &Actor, name: &VmName) -> Result<(Vm, Vec<Disk>)> {
-        let vm = self.lookup(actor)?.vm(name).await?;
+        let mut vm = self.lookup(actor)?.vm(name).await?;
         let desk = self.read(actor, Action::VmRead, &Target::from(&vm))?;
+        if let (Some(seen), VmStatus::On | VmStatus::Off) = (desk.seen().await, vm.status) {
+            vm.status = seen.get(&vm.uuid).copied().unwrap_or(VmStatus::Off);
+        }
         let disks = desk.repository().disks().of_vm(vm.id).await?;
         Ok((vm, disks))
+    }
+
+    /// Changes a machine's record; the machine itself stays as it is.
+    ///
+    /// # Errors
+    /// `Stale` if its revision is not the one to `expect`; `Invalid` if there is no such responsible person.
+    pub async fn update_vm(
+        &self,
+        actor: &Actor,
+        name: &VmName,
+        update: VmUpdate,
+        expect: Option<Revision>,
+    ) -> Result<Vm> {
+        let vm = self.lookup(actor)?.vm(name).await?;
+        self.change(actor, Action::VmUpdate, Target::from(&vm), |desk, mut audit| async move {
+            let VmUpdate { user, group_name, description } = update;
+            text("description", description.as_deref().unwrap_or_default())?;
+            audit.detail = changed([
+                user.as_ref().map(|user| format!("user {user}")),
+                group_name.as_ref().map(|group| {
+                    group.as_ref().map_or("no group_name".to_owned(), |group| format!("group_name {group}"))
+                }),
+                description.as_ref().map(|_| "description".to_owned()),
+            ]);
+            let user = match user {
+                Some(name) => match desk.repository().users().by_name(&name).await? {
+                    Some(user) => Some(user.id),
+                    None => return Err(Error::invalid("user", format!("there is no user {name}"))),
+                },
+                None => None,
+            };
+            let change = VmChange { user, group_name, description };
+            desk.repository().vms().update(vm.id, change, expect, audit).await
+        })
+        .await
     }
 
     /// The login that a machine was made with. That it was shown is recorded.
     ///
     /// # Errors
-    /// `Forbidden` for anyone but the responsible person and admins.
+    /// `Forbidden` for anyone but the responsible person and admins; `Conflict` for a machine that vmm did not make.
     pub async fn vm_login(&self, actor: &Actor, name: &VmName) -> Result<VmLogin> {
         let vm = self.lookup(actor)?.vm(name).await?;
         self.effect(actor, Action::VmLogin, Target::from(&vm), String::new(), |desk| async move {
+            if vm.adopted {
+                let reason = "it was adopted, so vmm does not know its logins; ask its responsible person";
+                return Err(Error::conflict(Kind::Vm, &vm.name, reason));
+            }
             let password = desk.secrets().login_password(vm.uuid);
             Ok(VmLogin { user: vm.login, password })
         })
@@ -80,36 +134,42 @@ impl Vmm {
     /// Switches a machine. Answers when the host has taken the order; a guest may need time to follow.
     ///
     /// # Errors
-    /// `Conflict` for a machine that does not exist yet, or that is being made or removed.
+    /// `Conflict` for a machine that does not exist yet, or that a job works on.
     pub async fn power(&self, actor: &Actor, name: &VmName, power: Power) -> Result<()> {
         let vm = self.lookup(actor)?.vm(name).await?;
         let detail = format!("{power:?}").to_lowercase();
         self.effect(actor, Action::VmPower, Target::from(&vm), detail, |desk| async move {
             exists(&vm)?;
+            if let Some(job) = desk.repository().jobs().on_vm(vm.id).await? {
+                let reason = format!("job {} ({}) works on it; wait for it", job.id, job.kind.word());
+                return Err(Error::conflict(Kind::Vm, &vm.name, reason));
+            }
             match power {
                 Power::Start => desk.hypervisor().start(vm.uuid).await?,
                 Power::Shutdown => desk.hypervisor().shutdown(vm.uuid).await?,
                 Power::Stop => desk.hypervisor().stop(vm.uuid).await?,
                 Power::Reboot => desk.hypervisor().reboot(vm.uuid).await?,
             }
+            desk.forget_seen();
             if let Some(domain) = desk.hypervisor().domain(vm.uuid).await? {
-                desk.repository().vms().observe(vec![(vm.uuid, status(Some(domain.state)), None)]).await?;
+                desk.repository().vms().observe(vec![seen(&domain, None)]).await?;
             }
             Ok(())
         })
         .await
     }
 
-    /// Removes a machine and its disks.
+    /// Removes a machine and its disks. One that was adopted is let go instead: its domain and disks stay.
     ///
     /// # Errors
-    /// `Conflict` for a machine that does not exist yet or that a job works on.
-    pub async fn delete_vm(&self, actor: &Actor, name: &VmName) -> Result<JobId> {
+    /// `Stale` if its revision is not the one to `expect`; `Conflict` for a machine that does not exist yet or that a job
+    /// works on.
+    pub async fn delete_vm(&self, actor: &Actor, name: &VmName, expect: Option<Revision>) -> Result<JobId> {
         let vm = self.lookup(actor)?.vm(name).await?;
         self.change(actor, Action::VmDelete, Target::from(&vm), |desk, audit| async move {
-            let kind = JobKind::DeleteVm(vm.id);
+            let kind = if vm.adopted { JobKind::ReleaseVm(vm.id) } else { JobKind::DeleteVm(vm.id) };
             let job = NewJob { steps: job::step_names(&kind), kind, title: vm.name.to_string(), request: None };
-            let id = desk.repository().vms().start_delete(vm.id, job, audit).await?;
+            let id = desk.repository().vms().start_delete(vm.id, job, expect, audit).await?;
             desk.work().notify_one();
             Ok(id)
         })
@@ -125,6 +185,11 @@ pub(crate) fn exists(vm: &Vm) -> Result<()> {
         }
         VmStatus::On | VmStatus::Off => Ok(()),
     }
+}
+
+/// What a look at a domain says of its machine.
+pub(crate) fn seen(domain: &Domain, ip: Option<IpAddr>) -> Seen {
+    Seen { uuid: domain.uuid, status: status(Some(domain.state)), ip, run: domain.run }
 }
 
 /// A domain's state as a machine's status. A machine without a domain is off.

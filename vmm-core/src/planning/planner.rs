@@ -13,7 +13,7 @@ use crate::model::{
 use crate::secrets::Secrets;
 
 /// The smallest system disk if the request names none, in GiB.
-const DEFAULT_DISK: u32 = 10;
+pub(super) const DEFAULT_DISK: u32 = 10;
 
 /// What a request is planned against. The same state gives the same plan, and so the same hash.
 pub(crate) struct Planner<'a> {
@@ -229,12 +229,12 @@ impl Totals {
 }
 
 /// Bytes in whole GiB, rounded up.
-fn gib(bytes: u64) -> u32 {
+pub(super) fn gib(bytes: u64) -> u32 {
     u32::try_from(bytes.div_ceil(1 << 30)).unwrap_or(u32::MAX)
 }
 
 /// The name holds the id, so that a file of the same name that is not ours is never taken for ours.
-fn disk_volume(name: &VmName, uuid: uuid::Uuid, index: usize) -> Result<VolumeName> {
+pub(crate) fn disk_volume(name: &VmName, uuid: uuid::Uuid, index: usize) -> Result<VolumeName> {
     let role = if index == 0 { "system".to_owned() } else { format!("data{index}") };
     VolumeName::new(format!("{}.{role}.qcow2", volume_stem(name, uuid)))
 }
@@ -255,7 +255,7 @@ mod tests {
 
     use super::*;
     use crate::hypervisor::Subnet;
-    use crate::model::{LoginName, OsId, Timestamp, UserId, UserName, VmId, VmStatus};
+    use crate::model::{LoginName, OsId, Revision, Timestamp, UserId, UserName, VmId, VmStatus};
     use crate::secrets::MasterKey;
 
     const DESK: DeskId = DeskId(Uuid::from_u128(1));
@@ -282,6 +282,7 @@ mod tests {
                 sha256: "00".repeat(32),
                 virtual_size: 3 << 30,
             }),
+            revision: Revision(1),
             created_at: Timestamp::UNIX_EPOCH,
         }
     }
@@ -320,14 +321,18 @@ mod tests {
             ip_fixed: planned.ip.is_some(),
             vcpu: planned.vcpu,
             memory: planned.memory,
-            os: planned.os,
+            os: Some(planned.os),
             status: VmStatus::Request,
+            on_since: None,
+            run: None,
             uuid: planned.uuid,
             mac: planned.mac,
             host_key: planned.host_key.clone(),
             login: planned.login.clone(),
+            adopted: false,
             request: Some(id(request)),
             description: String::new(),
+            revision: Revision(1),
             created_at: Timestamp::UNIX_EPOCH,
         }
     }

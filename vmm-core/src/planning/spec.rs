@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
 
-use super::units;
+use super::{sheet, units};
 use crate::error::{Error, Problem, Result};
-use crate::model::{GroupName, Hostname, OsName, OsVersion, VmName, shortened};
+use crate::model::{GroupName, Hostname, MAX_DISK_SIZE, MAX_DISKS, OsName, OsVersion, VmName, shortened};
 
 /// The most machines that one request can ask for.
 pub(super) const MAX_MACHINES: usize = 10_000;
@@ -18,10 +18,6 @@ const MAX_VCPU: u32 = 288;
 const MIN_MEMORY: u32 = 64;
 /// The most memory of a machine in MiB: 4 TiB.
 const MAX_MEMORY: u32 = 4 << 20;
-/// The most disks of a machine: the letters from `vda` to `vdy`; the seed takes the last.
-const MAX_DISKS: usize = 25;
-/// The largest disk in GiB: 64 TiB.
-const MAX_DISK: u32 = 64 << 10;
 
 /// A machine as a row of the CSV asks for it; a row with `count` gives several.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +44,11 @@ pub(super) struct SpecRow {
     pub(super) ip: Option<Ipv4Addr>,
     /// For people.
     pub(super) description: String,
+}
+
+/// The columns, in the order that people are shown them.
+pub(super) fn titles() -> [&'static str; 10] {
+    Column::ALL.map(|(_, name)| name)
 }
 
 /// A column of the CSV.
@@ -100,12 +101,7 @@ pub(super) trait Surroundings {
 /// # Errors
 /// [`Error::Invalid`] with every problem, in order of rows.
 pub(super) fn parse(text: &str, surroundings: &dyn Surroundings) -> Result<Vec<SpecRow>> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut reader = csv::ReaderBuilder::new()
-        .delimiter(delimiter(text))
-        .flexible(true)
-        .trim(csv::Trim::All)
-        .from_reader(text.as_bytes());
+    let mut reader = sheet::reader(text);
     let mut problems = Vec::new();
     let header = reader.headers().map_err(|error| Error::invalid("spec", format!("not a CSV: {error}")))?;
     let columns = header_columns(header, &mut problems);
@@ -137,13 +133,6 @@ pub(super) fn parse(text: &str, surroundings: &dyn Surroundings) -> Result<Vec<S
     if problems.is_empty() { Ok(rows) } else { Err(Error::Invalid(problems)) }
 }
 
-/// A semicolon if the header has more of them than commas, as spreadsheets write in many countries.
-fn delimiter(text: &str) -> u8 {
-    let header = text.lines().next().unwrap_or_default();
-    let count = |c| header.matches(c).count();
-    if count(';') > count(',') { b';' } else { b',' }
-}
-
 fn header_columns(header: &csv::StringRecord, problems: &mut Vec<Problem>) -> Vec<Option<Column>> {
     let mut columns = Vec::new();
     for title in header {
@@ -151,7 +140,7 @@ fn header_columns(header: &csv::StringRecord, problems: &mut Vec<Problem>) -> Ve
         let column = Column::ALL.iter().find(|(_, name)| *name == lower).map(|(column, _)| *column);
         match column {
             None => {
-                let known = Column::ALL.map(|(_, name)| name).join(", ");
+                let known = titles().join(", ");
                 problems.push(Problem::new(shortened(title), format!("no such column; known are {known}")));
             }
             Some(column) if columns.contains(&Some(column)) => {
@@ -397,10 +386,10 @@ fn memory(text: &str) -> Result<u32, String> {
 
 fn disks(text: &str) -> Result<Vec<u32>, String> {
     let disks = units::disks(text)?;
-    match disks.iter().find(|size| **size > MAX_DISK) {
+    match disks.iter().find(|size| **size > MAX_DISK_SIZE) {
         _ if disks.is_empty() => Err("holds no size; write GiB, the system disk first, like 20;100".to_owned()),
         _ if disks.len() > MAX_DISKS => Err(format!("{} disks are too many; at most {MAX_DISKS}", disks.len())),
-        Some(size) => Err(format!("{size} GiB is too large; at most {MAX_DISK} GiB for each disk")),
+        Some(size) => Err(format!("{size} GiB is too large; at most {MAX_DISK_SIZE} GiB for each disk")),
         None => Ok(disks),
     }
 }

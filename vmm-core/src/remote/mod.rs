@@ -2,6 +2,7 @@
 
 #[cfg(feature = "ssh")]
 pub mod libssh2;
+mod transfer;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -13,7 +14,9 @@ use secrecy::SecretString;
 use crate::error::Result;
 use crate::model::HostKey;
 
-/// Runs commands on machines.
+pub use transfer::{DEFAULT_TRANSFER_DEADLINE, Download, Place, Sink, Source, Transferred, Upload};
+
+/// Runs commands on machines, and carries files there and back.
 ///
 /// # Contract
 /// - The host key is compared with [`Endpoint::host_key`] before any credential is sent; another key is
@@ -25,13 +28,27 @@ use crate::model::HostKey;
 /// - Standard output and error are drained together, also while the input is written, and each is kept up to
 ///   [`Command::output_limit`].
 /// - [`Command::deadline`] covers the call from connect to exit; past it the call ends within one second with
-///   [`Timeout`](crate::Error::Timeout).
+///   [`Timeout`](crate::Error::Timeout). So do those of [`Upload`] and [`Download`].
+/// - A file that is sent is put in place whole, replacing what was there, or not at all, and what was on the way is
+///   removed, also when the caller stops waiting. Its size and checksum are compared after it arrived.
+/// - A file that is received is reported as [`Transferred`] only if it was there whole at one moment.
+/// - A transfer holds a bounded part of the file in memory.
+/// - A directory that is not there, or is closed to the user, is [`Invalid`](crate::Error::Invalid) and names
+///   `directory`; a file that is not there, or is no regular file, names `file`. A full disk is a
+///   [`Conflict`](crate::Error::Conflict).
 /// - A machine that cannot be reached, or that breaks the protocol, is [`Unavailable`](crate::Error::Unavailable).
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait RemoteExec: Send + Sync {
     /// Runs one command and waits for its end.
     async fn run(&self, endpoint: &Endpoint, login: &Login, command: &Command) -> Result<Output>;
+
+    /// Puts what comes from `source`, up to its end, into a file on a machine.
+    async fn send(&self, endpoint: &Endpoint, login: &Login, upload: &Upload, source: Source) -> Result<Transferred>;
+
+    /// Writes a machine's file to `sink`. If it fails, `sink` may have got a part.
+    async fn receive(&self, endpoint: &Endpoint, login: &Login, download: &Download, sink: Sink)
+    -> Result<Transferred>;
 }
 
 /// Where a machine's SSH server is, and how it proves itself.

@@ -6,7 +6,7 @@
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
-use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -14,11 +14,12 @@ use uuid::Uuid;
 
 use crate::error::Result;
 use crate::model::{
-    AuditEntry, AuditFilter, AuditId, AuditRecord, DeskId, Disk, DiskId, Image, Job, JobId, JobState, NewJob, NewOs,
-    NewRequest, NewRun, NewScript, NewSession, NewUser, Os, OsId, OsName, OsVersion, PasswordHash, Plan, PlanHash,
-    Request, RequestId, RequestState, Run, RunEnd, RunFilter, RunId, RunMachine, Script, ScriptChange, ScriptContent,
-    ScriptFilter, ScriptId, ScriptName, Session, SessionId, StepState, StoredLogin, Timestamp, TokenHash, User, UserId,
-    UserName, Vm, VmFilter, VmId, VmName, VmStatus,
+    Adoption, AuditEntry, AuditFilter, AuditId, AuditRecord, DeskId, Disk, DiskFilter, DiskId, Image, Job, JobId,
+    JobState, NewDisk, NewJob, NewOs, NewRequest, NewRun, NewScript, NewSession, NewUser, Os, OsChange, OsFilter, OsId,
+    OsName, OsVersion, PasswordHash, Plan, PlanHash, Request, RequestFilter, RequestId, RequestState, Revision, Run,
+    RunEnd, RunFilter, RunId, RunMachine, Script, ScriptChange, ScriptContent, ScriptFilter, ScriptId, ScriptName,
+    Seen, SeenStates, Session, SessionId, StepState, StoredLogin, Timestamp, TokenHash, User, UserChange, UserFilter,
+    UserId, UserName, Vm, VmChange, VmFilter, VmId, VmName,
 };
 
 /// The records of one desk.
@@ -30,6 +31,8 @@ use crate::model::{
 ///   exactly one wins.
 /// - A store that cannot be reached or is out of space is [`Unavailable`](crate::Error::Unavailable).
 /// - Ids are never reused.
+/// - A change of a record raises its revision by one. One that is told which revision to `expect` and finds another is
+///   [`Stale`](crate::Error::Stale) and changes nothing.
 pub trait Repository: Send + Sync {
     /// The desk that these are the records of.
     fn desk(&self) -> DeskId;
@@ -65,14 +68,17 @@ pub trait UserRepository: Send + Sync {
     async fn by_id(&self, id: UserId) -> Result<Option<User>>;
     /// The account of this name, without regard to case.
     async fn by_name(&self, name: &UserName) -> Result<Option<User>>;
-    /// Every account, in order of name.
-    async fn list(&self) -> Result<Vec<User>>;
+    /// Accounts, in order of name without regard to case.
+    async fn list(&self, filter: &UserFilter) -> Result<Vec<User>>;
     /// The hash of an account's password.
     async fn password(&self, id: UserId) -> Result<Option<PasswordHash>>;
-    /// Sets a password and ends the account's sessions.
-    async fn set_password(&self, id: UserId, password: PasswordHash, audit: AuditEntry) -> Result<()>;
-    /// Removes an account and its sessions. One that machines or requests name is a conflict; so is the last admin.
-    async fn delete(&self, id: UserId, audit: AuditEntry) -> Result<()>;
+    /// Changes an account. Another role, another password, and being disabled or enabled end its sessions. A name or
+    /// chat that is taken is a conflict; so is a change after which no enabled admin would be left.
+    async fn update(&self, id: UserId, change: UserChange, expect: Option<Revision>, audit: AuditEntry)
+    -> Result<User>;
+    /// Removes an account and its sessions. One that machines or requests name is a conflict; so is the last enabled
+    /// admin.
+    async fn delete(&self, id: UserId, expect: Option<Revision>, audit: AuditEntry) -> Result<()>;
 }
 
 /// Logins.
@@ -81,7 +87,7 @@ pub trait UserRepository: Send + Sync {
 pub trait SessionRepository: Send + Sync {
     /// Records a login, and forgets those of the same account that have expired.
     async fn create(&self, session: NewSession, audit: AuditEntry) -> Result<Session>;
-    /// The login of this token and its account, unless it has expired at `now`.
+    /// The login of this token and its account, unless it has expired at `now` or the account is disabled.
     async fn by_token(&self, token: TokenHash, now: Timestamp) -> Result<Option<(Session, User)>>;
     /// Ends a login. Ending one that is not there is `Ok`, changes nothing and writes no audit row.
     async fn delete(&self, id: SessionId, audit: AuditEntry) -> Result<()>;
@@ -103,12 +109,14 @@ pub trait OsRepository: Send + Sync {
     async fn by_id(&self, id: OsId) -> Result<Option<Os>>;
     /// Every entry of this name; with a version at most one. In order of creation.
     async fn find<'a>(&self, name: &OsName, version: Option<&'a OsVersion>) -> Result<Vec<Os>>;
-    /// Every entry, in order of name and version.
-    async fn list(&self) -> Result<Vec<Os>>;
+    /// Entries, in order of name and version.
+    async fn list(&self, filter: &OsFilter) -> Result<Vec<Os>>;
     /// Records the imported image.
     async fn set_image(&self, id: OsId, image: Image) -> Result<()>;
+    /// Changes an entry.
+    async fn update(&self, id: OsId, change: OsChange, expect: Option<Revision>, audit: AuditEntry) -> Result<Os>;
     /// Removes an entry. One that a machine is made from is a conflict, and so is one that is being imported.
-    async fn delete(&self, id: OsId, audit: AuditEntry) -> Result<()>;
+    async fn delete(&self, id: OsId, expect: Option<Revision>, audit: AuditEntry) -> Result<()>;
 }
 
 /// Machines.
@@ -119,14 +127,25 @@ pub trait VmRepository: Send + Sync {
     async fn by_id(&self, id: VmId) -> Result<Option<Vm>>;
     /// The machine of this name.
     async fn by_name(&self, name: &VmName) -> Result<Option<Vm>>;
-    /// Machines in order of id.
+    /// Machines in order of id, with the status as it is recorded.
     async fn list(&self, filter: &VmFilter) -> Result<Vec<Vm>>;
+    /// The same with the status as it was seen on the host, which the filter is then about. A machine with the status
+    /// `request` keeps it.
+    async fn list_seen(&self, filter: &VmFilter, seen: Arc<SeenStates>) -> Result<Vec<Vm>>;
     /// Records what was seen of machines, by the hypervisor's id: status, and the address where it is known and not
     /// fixed by the request. A machine with the status `request` keeps it; unknown ids are left alone.
-    async fn observe(&self, seen: Vec<(Uuid, VmStatus, Option<IpAddr>)>) -> Result<()>;
-    /// Enqueues the removal of a machine. A machine with an unfinished job is a conflict, and so is one with the status
-    /// `request`, unless the job that should have made it is stuck.
-    async fn start_delete(&self, id: VmId, job: NewJob, audit: AuditEntry) -> Result<JobId>;
+    ///
+    /// A machine that is on and was off, or not made yet, or is in another run than before, has been on since now; one
+    /// that was on in no known run stays without that moment.
+    async fn observe(&self, seen: Vec<Seen>) -> Result<()>;
+    /// Records a machine to adopt, with the status `request`, and its disks, and enqueues the job `adopt-vm` with these
+    /// steps. A name, domain, hardware address or fixed address that is taken is a conflict.
+    async fn adopt(&self, adoption: Adoption, steps: Vec<&'static str>, audit: AuditEntry) -> Result<(Vm, JobId)>;
+    /// Changes a machine's record. A responsible person who is not there is not found.
+    async fn update(&self, id: VmId, change: VmChange, expect: Option<Revision>, audit: AuditEntry) -> Result<Vm>;
+    /// Enqueues the removal of a machine. A machine that an unfinished job works on is a conflict, and so is one with
+    /// the status `request`, unless the job that should have made it is stuck.
+    async fn start_delete(&self, id: VmId, job: NewJob, expect: Option<Revision>, audit: AuditEntry) -> Result<JobId>;
 }
 
 /// Disks of machines.
@@ -135,6 +154,20 @@ pub trait VmRepository: Send + Sync {
 pub trait DiskRepository: Send + Sync {
     /// The disks of a machine, the system disk first.
     async fn of_vm(&self, vm: VmId) -> Result<Vec<Disk>>;
+    /// The disk with this id.
+    async fn by_id(&self, id: DiskId) -> Result<Option<Disk>>;
+    /// Disks in order of id.
+    async fn list(&self, filter: &DiskFilter) -> Result<Vec<Disk>>;
+    /// Adds a data disk and enqueues the job `add-disk` with these steps. A machine that does not exist yet, that a job
+    /// works on, or that has as many disks as can be is a conflict, and so is a volume that is taken.
+    async fn add(&self, disk: NewDisk, steps: Vec<&'static str>, audit: AuditEntry) -> Result<(Disk, JobId)>;
+    /// Enqueues the job `grow-disk`, to this size in GiB. One that is not larger is invalid; a machine that a job works
+    /// on is a conflict.
+    async fn grow(&self, id: DiskId, size: u32, steps: Vec<&'static str>, audit: AuditEntry) -> Result<(Disk, JobId)>;
+    /// Enqueues the job `delete-disk`. A system disk, and a machine that a job works on, is a conflict.
+    async fn start_delete(&self, id: DiskId, steps: Vec<&'static str>, audit: AuditEntry) -> Result<JobId>;
+    /// Records which size in GiB a disk has, and that it is not growing.
+    async fn set_size(&self, id: DiskId, size: u32) -> Result<()>;
     /// Records where a disk is, or that it is not any more.
     async fn set_path(&self, id: DiskId, path: Option<String>) -> Result<()>;
 }
@@ -160,8 +193,8 @@ pub trait RequestRepository: Send + Sync {
     async fn submit(&self, request: NewRequest, audit: AuditEntry) -> Result<Submitted>;
     /// The request of this id.
     async fn by_id(&self, id: &RequestId) -> Result<Option<Request>>;
-    /// Requests, newest first; only those of `requester` or in `state` where given.
-    async fn list(&self, requester: Option<UserId>, state: Option<RequestState>) -> Result<Vec<Request>>;
+    /// Requests, newest first.
+    async fn list(&self, filter: &RequestFilter) -> Result<Vec<Request>>;
     /// `pending` → `approved`, if the plan's hash is this one, and enqueues `job`. Another hash, another state, or a
     /// racer that came first is a conflict whose reason says which.
     async fn approve(
@@ -204,6 +237,8 @@ pub trait JobRepository: Send + Sync {
     async fn open(&self) -> Result<Vec<Job>>;
     /// The job of this id.
     async fn by_id(&self, id: JobId) -> Result<Option<Job>>;
+    /// The open job that changes this machine or one of its disks; there is one at most.
+    async fn on_vm(&self, vm: VmId) -> Result<Option<Job>>;
     /// Jobs, newest first; only those of `request` where given; at most `limit`.
     async fn list<'a>(&self, request: Option<&'a RequestId>, limit: u32) -> Result<Vec<Job>>;
     /// Records a step's state and, with the first one, that the job runs.
@@ -211,8 +246,11 @@ pub trait JobRepository: Send + Sync {
     /// Records that undoing begins, and why.
     async fn undo(&self, id: JobId, error: &str) -> Result<()>;
     /// Records a job's end, and what follows from it in the same transaction:
-    /// - a `create-vm` that is done sets its machine to `on`; one that failed or was cancelled removes the machine's rows;
-    /// - a `delete-vm` that is done removes the machine's rows;
+    /// - a `create-vm` or `adopt-vm` that is done sets its machine to `on`, and what really is so is seen by the next look;
+    ///   one that failed or was cancelled removes the machine's rows;
+    /// - a `delete-vm` or `release-vm` that is done removes the machine's rows;
+    /// - an `add-disk` that failed or was cancelled, and a `delete-disk` that is done, removes the disk's row;
+    /// - a `grow-disk` that is done gives the disk its new size, and after any end it grows no more;
     /// - the last open job of a request sets the request to `done`, or to `failed` if any of its jobs was not done.
     async fn finish(&self, id: JobId, state: JobState, error: Option<String>) -> Result<()>;
     /// Asks for a job to be cancelled. One that is final is a conflict.

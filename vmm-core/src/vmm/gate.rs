@@ -9,12 +9,13 @@ use tokio::sync::Notify;
 use tracing::warn;
 
 use super::{Parts, Vmm};
+use crate::attempts::Attempts;
 use crate::config::Settings;
 use crate::error::{Error, Kind, Result};
 use crate::hypervisor::Hypervisor;
 use crate::model::{
-    AuditEntry, AuditId, Job, JobId, Outcome, Request, RequestId, Run, RunId, Script, ScriptName, User, UserName, Vm,
-    VmName,
+    AuditEntry, AuditId, Disk, DiskId, Job, JobId, Outcome, Request, RequestId, Run, RunId, Script, ScriptName,
+    SeenStates, User, UserId, UserName, Vm, VmId, VmName,
 };
 use crate::password::Passwords;
 use crate::policy::{Action, Actor, Target};
@@ -50,6 +51,10 @@ impl Desk {
         &self.parts.passwords
     }
 
+    pub(crate) fn attempts(&self) -> &Attempts {
+        &self.parts.attempts
+    }
+
     pub(crate) fn settings(&self) -> &Settings {
         &self.parts.settings
     }
@@ -57,6 +62,16 @@ impl Desk {
     /// The runs of scripts in this process.
     pub(crate) fn runs(&self) -> &Runs {
         &self.parts.runs
+    }
+
+    /// How the machines are on the host, at most about a second ago; `None` if the host does not say.
+    pub(crate) async fn seen(&self) -> Option<Arc<SeenStates>> {
+        self.parts.seen.states(self.hypervisor()).await
+    }
+
+    /// To call after something was done to a machine, so that nobody is told how it was before.
+    pub(crate) fn forget_seen(&self) {
+        self.parts.seen.forget();
     }
 
     /// Woken when there is a job to do.
@@ -77,6 +92,19 @@ impl Lookup<'_> {
 
     pub(crate) async fn vm(&self, name: &VmName) -> Result<Vm> {
         self.repository.vms().by_name(name).await?.ok_or_else(|| Error::not_found(Kind::Vm, name))
+    }
+
+    /// A disk and its machine.
+    pub(crate) async fn disk(&self, id: DiskId) -> Result<(Disk, Vm)> {
+        let missing = || Error::not_found(Kind::Disk, id);
+        let disk = self.repository.disks().by_id(id).await?.ok_or_else(missing)?;
+        let vm = self.repository.vms().by_id(disk.vm).await?.ok_or_else(missing)?;
+        Ok((disk, vm))
+    }
+
+    /// The responsible person of the machine with this id, while it is there.
+    pub(crate) async fn responsible(&self, id: VmId) -> Result<Option<UserId>> {
+        Ok(self.repository.vms().by_id(id).await?.map(|vm| vm.user))
     }
 
     pub(crate) async fn request(&self, id: &RequestId) -> Result<Request> {

@@ -9,12 +9,10 @@ use vmm_core::model::{AuditFilter, AuditId, AuditRecord, Outcome, UserName};
 use super::Tag;
 use crate::auth::Caller;
 use crate::batch::named;
+use crate::cursor;
 use crate::error::Failure;
 
 pub(crate) struct AuditApi;
-
-/// How many rows are told if the call does not say.
-const DEFAULT_LIMIT: u32 = 100;
 
 /// How an operation went. `started` is the beginning of one with an effect outside the database.
 #[derive(Clone, Copy, Debug, Enum)]
@@ -33,6 +31,17 @@ impl From<Outcome> for OutcomeWord {
             Outcome::Done => Self::Done,
             Outcome::Failed => Self::Failed,
             Outcome::Denied => Self::Denied,
+        }
+    }
+}
+
+impl From<OutcomeWord> for Outcome {
+    fn from(word: OutcomeWord) -> Self {
+        match word {
+            OutcomeWord::Started => Self::Started,
+            OutcomeWord::Done => Self::Done,
+            OutcomeWord::Failed => Self::Failed,
+            OutcomeWord::Denied => Self::Denied,
         }
     }
 }
@@ -75,9 +84,11 @@ impl From<AuditRecord> for AuditBody {
 
 /// Rows of the audit log, newest first.
 #[derive(Debug, Object)]
-#[oai(rename = "AuditRows")]
+#[oai(rename = "AuditRows", skip_serializing_if_is_none)]
 struct AuditsBody {
     audit: Vec<AuditBody>,
+    /// The cursor of the next page; absent on the last one.
+    next: Option<String>,
 }
 
 #[OpenApi(tag = "Tag::Audit")]
@@ -92,17 +103,36 @@ impl AuditApi {
         /// Only rows of this action, like `vm.delete`.
         #[oai(validator(max_length = 64))]
         action: Query<Option<String>>,
-        /// Only rows older than this one: the last id of the page before.
-        before: Query<Option<i64>>,
+        /// Only rows about this, like `vm web-1`.
+        #[oai(validator(max_length = 256))]
+        target: Query<Option<String>>,
+        /// Only rows of operations that went so.
+        outcome: Query<Option<OutcomeWord>>,
+        /// Only rows from this moment on.
+        from: Query<Option<DateTime<Utc>>>,
+        /// Only rows before this moment.
+        to: Query<Option<DateTime<Utc>>>,
+        /// Goes on behind a page: the `next` of its answer.
+        #[oai(validator(max_length = 512))]
+        after: Query<Option<String>>,
         /// At most so many; 100 if absent.
         #[oai(validator(minimum(value = "1"), maximum(value = "1000")))]
         limit: Query<Option<u32>>,
     ) -> Result<Json<AuditsBody>, Failure> {
         let login = caller.0;
         let user = named("user", user.0.map(UserName::new).transpose())?;
-        let (before, limit) = (before.0.map(AuditId), Some(limit.0.unwrap_or(DEFAULT_LIMIT)));
-        let filter = AuditFilter { user: None, action: action.0, before, limit };
-        let rows = login.vmm.audit(&login.actor, user.as_ref(), &filter).await?;
-        Ok(Json(AuditsBody { audit: rows.into_iter().map(AuditBody::from).collect() }))
+        let filter = AuditFilter {
+            user: None,
+            action: action.0,
+            target: target.0,
+            outcome: outcome.0.map(Into::into),
+            from: from.0,
+            to: to.0,
+            before: cursor::read("audit", after.0, cursor::id)?.map(AuditId),
+            limit: Some(limit.0.unwrap_or(cursor::DEFAULT_LIMIT)),
+        };
+        let page = login.vmm.audit(&login.actor, user.as_ref(), &filter).await?;
+        let next = page.next.map(|key| cursor::write("audit", key));
+        Ok(Json(AuditsBody { audit: page.into_iter().map(AuditBody::from).collect(), next }))
     }
 }

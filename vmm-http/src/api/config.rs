@@ -23,7 +23,7 @@ struct PasswordChange {
     /// An admin may leave out another account's.
     #[oai(rename = "old-password")]
     old_password: Option<Secret>,
-    /// 10 to 1024 bytes.
+    /// 10 to 1024 characters.
     #[oai(rename = "new-password")]
     new_password: Secret,
 }

@@ -2,10 +2,11 @@
 
 use poem::web::Data;
 use poem_openapi::payload::Json;
-use poem_openapi::{ApiResponse, Enum, Object, OpenApi};
-use vmm_core::{Health, PartHealth, Vmm};
+use poem_openapi::{Object, OpenApi};
+use vmm_core::{PartHealth, Vmm};
 
 use super::Tag;
+use crate::error::Failure;
 
 pub(crate) struct HealthApi;
 
@@ -16,46 +17,11 @@ struct LivenessBody {
     alive: bool,
 }
 
-/// Whether a part answers.
-#[derive(Clone, Copy, Debug, Enum)]
-#[oai(rename = "PartHealth", rename_all = "lowercase")]
-enum PartWord {
-    Up,
-    Down,
-}
-
-impl From<PartHealth> for PartWord {
-    fn from(part: PartHealth) -> Self {
-        match part {
-            PartHealth::Up => Self::Up,
-            PartHealth::Down => Self::Down,
-        }
-    }
-}
-
-/// Whether the parts of the desk answer.
+/// Every part of the desk answers.
 #[derive(Debug, Object)]
 #[oai(rename = "Readiness")]
 struct ReadinessBody {
     ready: bool,
-    database: PartWord,
-    hypervisor: PartWord,
-}
-
-impl From<&Health> for ReadinessBody {
-    fn from(health: &Health) -> Self {
-        Self { ready: health.is_ready(), database: health.database.into(), hypervisor: health.hypervisor.into() }
-    }
-}
-
-#[derive(ApiResponse)]
-enum Readiness {
-    /// Every part answers.
-    #[oai(status = 200)]
-    Ready(Json<ReadinessBody>),
-    /// A part does not answer.
-    #[oai(status = 503)]
-    NotReady(Json<ReadinessBody>),
 }
 
 #[OpenApi(tag = "Tag::Health")]
@@ -67,10 +33,14 @@ impl HealthApi {
     }
 
     /// See whether the parts of the desk answer.
+    ///
+    /// If one does not, the problem names it: `database` or `hypervisor`.
     #[oai(path = "/readyz", method = "get", operation_id = "getReadiness")]
-    async fn ready(&self, vmm: Data<&Vmm>) -> Readiness {
+    async fn ready(&self, vmm: Data<&Vmm>) -> Result<Json<ReadinessBody>, Failure> {
         let health = vmm.health().await;
-        let body = Json(ReadinessBody::from(&health));
-        if health.is_ready() { Readiness::Ready(body) } else { Readiness::NotReady(body) }
+        let parts = [("database", health.database), ("hypervisor", health.hypervisor)];
+        let down: Vec<_> =
+            parts.into_iter().filter(|(_, part)| *part == PartHealth::Down).map(|(name, _)| name).collect();
+        if down.is_empty() { Ok(Json(ReadinessBody { ready: true })) } else { Err(Failure::down(&down)) }
     }
 }

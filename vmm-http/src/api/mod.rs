@@ -2,15 +2,16 @@
 
 mod audit;
 mod config;
+mod disk;
 mod health;
 mod job;
 mod os;
 mod request_vm;
 mod request_vm_dto;
-mod request_vm_result;
 mod session;
 mod user;
 mod vm;
+mod vm_adoption;
 mod vm_monitor;
 mod vm_script;
 mod vm_script_run;
@@ -19,6 +20,7 @@ mod vm_ssh;
 use poem_openapi::payload::Json;
 use poem_openapi::types::ToJSON;
 use poem_openapi::{ApiResponse, Tags};
+use vmm_core::model::Revision;
 
 /// Every operation of the specification.
 pub(crate) type Apis = (
@@ -33,6 +35,7 @@ pub(crate) type Apis = (
     vm_script::ScriptApi,
     vm_script_run::RunApi,
     vm_monitor::MonitorApi,
+    disk::DiskApi,
     audit::AuditApi,
     health::HealthApi,
 );
@@ -50,6 +53,7 @@ pub(crate) fn apis() -> Apis {
         vm_script::ScriptApi,
         vm_script_run::RunApi,
         vm_monitor::MonitorApi,
+        disk::DiskApi,
         audit::AuditApi,
         health::HealthApi,
     )
@@ -69,12 +73,33 @@ enum Tag {
     Job,
     /// Machines.
     Vm,
+    /// Disks of machines.
+    Disk,
     /// Scripts that run on many machines.
     Script,
     /// The record of who did what.
     Audit,
     /// Whether the desk works.
     Health,
+}
+
+/// One record.
+#[derive(ApiResponse)]
+enum Tagged<T: ToJSON> {
+    /// The record.
+    #[oai(status = 200)]
+    Found(
+        Json<T>,
+        /// The record's revision, for `If-Match`.
+        #[oai(header = "ETag")]
+        String,
+    ),
+}
+
+impl<T: ToJSON> Tagged<T> {
+    fn new(record: T, revision: Revision) -> Self {
+        Self::Found(Json(record), format!("\"{revision}\""))
+    }
 }
 
 /// Done, and nothing to tell.

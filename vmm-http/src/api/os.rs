@@ -1,16 +1,18 @@
 //! The catalog.
 
 use chrono::{DateTime, Utc};
-use poem_openapi::param::Query;
+use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi};
-use vmm_core::model::{JobId, LoginName, NewOs, Os, OsId, OsName, OsVersion};
+use vmm_core::model::{JobId, LoginName, NewOs, Os, OsChange, OsFilter, OsId, OsName, OsVersion};
 
-use super::{Done, Tag};
+use super::{Done, Tag, Tagged};
 use crate::auth::Caller;
 use crate::batch;
 use crate::body::Body;
+use crate::cursor;
 use crate::error::Failure;
+use crate::if_match::IfMatch;
 
 pub(crate) struct OsApi;
 
@@ -65,6 +67,32 @@ struct NewOsesBody {
     os: Vec<NewOsBody>,
 }
 
+/// What to change of a catalog entry. What is absent stays.
+#[derive(Debug, Object)]
+#[oai(rename = "OsChange", deny_unknown_fields)]
+struct OsChangeBody {
+    id: i64,
+    #[oai(validator(max_length = 4096))]
+    description: Option<String>,
+    /// The user that cloud-init makes in each machine that is made from now on.
+    #[oai(validator(max_length = 32))]
+    login: Option<String>,
+}
+
+fn change(body: OsChangeBody) -> vmm_core::Result<(OsId, OsChange)> {
+    let OsChangeBody { id, description, login } = body;
+    let login = batch::named("login", login.map(LoginName::new).transpose())?;
+    Ok((OsId(id), OsChange { description, login }))
+}
+
+/// Catalog entries to change.
+#[derive(Debug, Object)]
+#[oai(rename = "OsChanges", deny_unknown_fields)]
+struct OsChangesBody {
+    #[oai(validator(min_items = 1, max_items = 100))]
+    os: Vec<OsChangeBody>,
+}
+
 /// A catalog entry.
 #[derive(Debug, Object)]
 #[oai(rename = "Os", skip_serializing_if_is_none)]
@@ -82,6 +110,8 @@ struct OsBody {
     sha256: Option<String>,
     /// Size of the disk that a machine sees, in bytes.
     virtual_size: Option<u64>,
+    /// How often people changed it; in quotes, its `ETag`.
+    revision: i64,
     created_at: DateTime<Utc>,
     /// The job that imports its image, in the answer to the call that began it.
     job: Option<i64>,
@@ -100,6 +130,7 @@ impl OsBody {
             ready: os.image.is_some(),
             virtual_size: os.image.as_ref().map(|image| image.virtual_size),
             sha256: os.image.map(|image| image.sha256),
+            revision: os.revision.0,
             created_at: os.created_at,
             job: job.map(|job| job.0),
         }
@@ -108,9 +139,11 @@ impl OsBody {
 
 /// Catalog entries.
 #[derive(Debug, Object)]
-#[oai(rename = "Oses")]
+#[oai(rename = "Oses", skip_serializing_if_is_none)]
 struct OsesBody {
     os: Vec<OsBody>,
+    /// The cursor of the next page; absent on the last one.
+    next: Option<String>,
 }
 
 #[OpenApi(tag = "Tag::Os")]
@@ -122,22 +155,77 @@ impl OsApi {
         let entries = batch::read("os", body.0.os, NewOs::try_from)?;
         let create = |os| login.vmm.create_os(&login.actor, os);
         let created = batch::in_order("os", entries, create).await?;
-        Ok(Json(OsesBody { os: created.into_iter().map(|(os, job)| OsBody::new(os, job)).collect() }))
+        Ok(Json(OsesBody { os: created.into_iter().map(|(os, job)| OsBody::new(os, job)).collect(), next: None }))
     }
 
     /// List the catalog in order of name and version.
     #[oai(path = "/db/os", method = "get", operation_id = "listOses")]
-    async fn list(&self, caller: Caller) -> Result<Json<OsesBody>, Failure> {
+    async fn list(
+        &self,
+        caller: Caller,
+        /// Only those of this name.
+        name: Query<Option<String>>,
+        /// Goes on behind a page: the `next` of its answer.
+        #[oai(validator(max_length = 512))]
+        after: Query<Option<String>>,
+        /// At most so many; 100 if absent.
+        #[oai(validator(minimum(value = "1"), maximum(value = "1000")))]
+        limit: Query<Option<u32>>,
+    ) -> Result<Json<OsesBody>, Failure> {
         let login = caller.0;
-        let oses = login.vmm.oses(&login.actor).await?;
-        Ok(Json(OsesBody { os: oses.into_iter().map(|os| OsBody::new(os, None)).collect() }))
+        let filter = OsFilter {
+            name: batch::named("name", name.0.map(OsName::new).transpose())?,
+            after: cursor::read("os", after.0, |key| {
+                let (name, version) = key.split_once(':')?;
+                Some((name.parse().ok()?, version.parse().ok()?))
+            })?,
+            limit: Some(limit.0.unwrap_or(cursor::DEFAULT_LIMIT)),
+        };
+        let page = login.vmm.oses(&login.actor, &filter).await?;
+        let next = page.next.as_ref().map(|(name, version)| cursor::write("os", format_args!("{name}:{version}")));
+        Ok(Json(OsesBody { os: page.into_iter().map(|os| OsBody::new(os, None)).collect(), next }))
+    }
+
+    /// Look at a catalog entry.
+    #[oai(path = "/db/os/:id", method = "get", operation_id = "getOs")]
+    async fn get(&self, caller: Caller, id: Path<i64>) -> Result<Tagged<OsBody>, Failure> {
+        let login = caller.0;
+        let os = login.vmm.os(&login.actor, OsId(id.0)).await?;
+        let revision = os.revision;
+        Ok(Tagged::new(OsBody::new(os, None), revision))
+    }
+
+    /// Change catalog entries; absent fields stay, and so do machines that are made already. Admins only.
+    #[oai(path = "/db/os", method = "put", operation_id = "updateOses")]
+    async fn update(
+        &self,
+        caller: Caller,
+        /// Only if the record is as it was read: its `ETag`.
+        #[oai(name = "If-Match")]
+        if_match: IfMatch,
+        body: Body<OsChangesBody>,
+    ) -> Result<Json<OsesBody>, Failure> {
+        let login = &caller.0;
+        let expect = if_match.of_batch(body.0.os.len())?;
+        let changes = batch::read("os", body.0.os, change)?;
+        let oses = batch::in_order("os", changes, |(id, change)| async move {
+            login.vmm.update_os(&login.actor, id, change, expect).await
+        });
+        Ok(Json(OsesBody { os: oses.await?.into_iter().map(|os| OsBody::new(os, None)).collect(), next: None }))
     }
 
     /// Delete a catalog entry that no machine is made from. Admins only.
     #[oai(path = "/db/os", method = "delete", operation_id = "deleteOs")]
-    async fn delete(&self, caller: Caller, id: Query<i64>) -> Result<Done, Failure> {
+    async fn delete(
+        &self,
+        caller: Caller,
+        id: Query<i64>,
+        /// Only if the record is as it was read: its `ETag`.
+        #[oai(name = "If-Match")]
+        if_match: IfMatch,
+    ) -> Result<Done, Failure> {
         let login = caller.0;
-        login.vmm.delete_os(&login.actor, OsId(id.0)).await?;
+        login.vmm.delete_os(&login.actor, OsId(id.0), if_match.0).await?;
         Ok(Done::Done)
     }
 }

@@ -4,7 +4,7 @@ use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::{Json, PlainText};
 use poem_openapi::{ApiResponse, OpenApi};
 use vmm_core::RequestDraft;
-use vmm_core::model::{RequestId, VmFilter};
+use vmm_core::model::{RequestFilter, RequestId, UserName};
 
 use super::Tag;
 use super::job::JobsBody;
@@ -12,10 +12,10 @@ use super::request_vm_dto::{
     ApprovalBody, NewRequestsBody, RejectionBody, RequestBody, RequestStateWord, RequestSummary, RequestsBody,
     SubmissionBody, SubmissionsBody,
 };
-use super::request_vm_result as result;
 use crate::auth::Caller;
 use crate::batch;
 use crate::body::Body;
+use crate::cursor;
 use crate::error::Failure;
 
 pub(crate) struct RequestApi;
@@ -51,10 +51,32 @@ impl RequestApi {
         caller: Caller,
         /// Only those in this state.
         state: Query<Option<RequestStateWord>>,
+        /// Only those of this person.
+        requester: Query<Option<String>>,
+        /// Goes on behind a page: the `next` of its answer.
+        #[oai(validator(max_length = 512))]
+        after: Query<Option<String>>,
+        /// At most so many; 100 if absent.
+        #[oai(validator(minimum(value = "1"), maximum(value = "1000")))]
+        limit: Query<Option<u32>>,
     ) -> Result<Json<RequestsBody>, Failure> {
         let login = caller.0;
-        let requests = login.vmm.requests(&login.actor, state.0.map(Into::into)).await?;
-        Ok(Json(RequestsBody { request_vm: requests.iter().map(RequestSummary::from).collect() }))
+        let filter = RequestFilter {
+            requester: batch::named("requester", requester.0.map(UserName::new).transpose())?,
+            state: state.0.map(Into::into),
+            after: cursor::read("request-vm", after.0, |key| key.parse().ok())?,
+            limit: Some(limit.0.unwrap_or(cursor::DEFAULT_LIMIT)),
+        };
+        let page = login.vmm.requests(&login.actor, &filter).await?;
+        let next = page.next.as_ref().map(|key| cursor::write("request-vm", key));
+        Ok(Json(RequestsBody { request_vm: page.iter().map(RequestSummary::from).collect(), next }))
+    }
+
+    /// Get a CSV to begin a request with: every column, and an example row.
+    #[oai(path = "/request-vm/template", method = "get", operation_id = "getRequestTemplate")]
+    async fn template(&self, caller: Caller) -> Result<Csv, Failure> {
+        let login = caller.0;
+        Ok(Csv::Csv(PlainText(login.vmm.request_template(&login.actor).await?)))
     }
 
     /// Look at a request and its plan.
@@ -104,13 +126,20 @@ impl RequestApi {
         Ok(Json(login.vmm.request_jobs(&login.actor, &RequestId::new(id.0)?).await?.into()))
     }
 
+    /// Get the CSV that was submitted, for a spreadsheet.
+    ///
+    /// A text that a spreadsheet would run as a formula has an apostrophe before it. To the byte as it was submitted it
+    /// is in the field `spec` of the request.
+    #[oai(path = "/request-vm/:id/spec", method = "get", operation_id = "getRequestSpec")]
+    async fn spec(&self, caller: Caller, id: Path<String>) -> Result<Csv, Failure> {
+        let login = caller.0;
+        Ok(Csv::Csv(PlainText(login.vmm.request_spec(&login.actor, &RequestId::new(id.0)?).await?)))
+    }
+
     /// Get the machines of a request as CSV, with their addresses.
     #[oai(path = "/request-vm/:id/result", method = "get", operation_id = "getRequestResult")]
     async fn result(&self, caller: Caller, id: Path<String>) -> Result<Csv, Failure> {
         let login = caller.0;
-        let request = login.vmm.request(&login.actor, &RequestId::new(id.0)?).await?;
-        let filter = VmFilter { request: Some(request.id.clone()), ..VmFilter::default() };
-        let vms = login.vmm.vms(&login.actor, &filter).await?;
-        Ok(Csv::Csv(PlainText(result::csv(&request, &vms))))
+        Ok(Csv::Csv(PlainText(login.vmm.request_result(&login.actor, &RequestId::new(id.0)?).await?)))
     }
 }

@@ -70,6 +70,10 @@ impl TryFrom<NewRequestBody> for RequestDraft {
 
     fn try_from(body: NewRequestBody) -> vmm_core::Result<Self> {
         let NewRequestBody { id, requester, description, spec } = body;
+        // That path is the template's, so nobody could look at the request.
+        if id == "template" {
+            return Err(vmm_core::Error::invalid("id", "\"template\" is taken by a path of its own; choose another"));
+        }
         let requester = requester.map(UserName::new).transpose();
         Ok(Self { id: RequestId::new(id)?, requester: batch::named("requester", requester)?, description, spec })
     }
@@ -121,10 +125,12 @@ impl From<&Request> for RequestSummary {
 
 /// Requests, newest first.
 #[derive(Debug, Object)]
-#[oai(rename = "Requests")]
+#[oai(rename = "Requests", skip_serializing_if_is_none)]
 pub(super) struct RequestsBody {
     #[oai(rename = "request-vm")]
     pub(super) request_vm: Vec<RequestSummary>,
+    /// The cursor of the next page; absent on the last one.
+    pub(super) next: Option<String>,
 }
 
 /// A request with its plan.

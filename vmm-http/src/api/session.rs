@@ -1,6 +1,7 @@
 //! Logins.
 
 use chrono::{DateTime, Utc};
+use poem::Request;
 use poem::web::Data;
 use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi};
@@ -11,6 +12,7 @@ use super::{Done, Tag};
 use crate::auth::Caller;
 use crate::body::Body;
 use crate::error::Failure;
+use crate::peer;
 use crate::secret::Secret;
 
 pub(crate) struct SessionApi;
@@ -39,9 +41,14 @@ struct SessionBody {
 impl SessionApi {
     /// Log in.
     #[oai(path = "/session", method = "post", operation_id = "login")]
-    async fn login(&self, vmm: Data<&Vmm>, body: Body<Credentials>) -> Result<Json<SessionBody>, Failure> {
+    async fn login(
+        &self,
+        request: &Request,
+        vmm: Data<&Vmm>,
+        body: Body<Credentials>,
+    ) -> Result<Json<SessionBody>, Failure> {
         let Credentials { name, password } = body.0;
-        let login = vmm.login(&name, password.0).await?;
+        let login = vmm.login(&name, password.0, peer::address(request)).await?;
         Ok(Json(SessionBody {
             token: Secret(login.token),
             expires_at: login.session.expires_at,

@@ -3,18 +3,23 @@
 use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
-use poem_openapi::param::Query;
+use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{Enum, Object, OpenApi};
-use vmm_core::Power;
-use vmm_core::model::{GroupName, RequestId, UserName, Vm, VmFilter, VmName, VmStatus};
+use vmm_core::model::{GroupName, NamePrefix, OsId, RequestId, UserName, Vm, VmFilter, VmId, VmName, VmStatus};
+use vmm_core::{AdoptionDraft, Power, VmUpdate};
 
+use super::disk::DiskBody;
 use super::job::StartedJob;
-use super::{Accepted, Done, Tag};
+use super::vm_adoption::{AdoptableDomainsBody, AdoptedVmsBody, VmAdoptionsBody};
+use super::{Accepted, Done, Tag, Tagged};
 use crate::auth::Caller;
-use crate::batch::named;
+use crate::batch::{self, named};
 use crate::body::Body;
+use crate::clearable::Clearable;
+use crate::cursor;
 use crate::error::Failure;
+use crate::if_match::IfMatch;
 use crate::secret::Secret;
 
 pub(crate) struct VmApi;
@@ -62,18 +67,22 @@ pub(super) struct VmBody {
     vcpu: u32,
     /// In MiB.
     memory: u32,
-    /// Id of the catalog entry.
-    os: i64,
+    /// Id of the catalog entry. An adopted machine may have none.
+    os: Option<i64>,
     status: VmStatusWord,
     uuid: String,
     mac: String,
     /// SHA-256 fingerprint of its SSH host key.
     host_key: String,
-    /// The user that cloud-init made in it.
+    /// The user in it that people log in as.
     login: String,
+    /// Whether it was there before vmm took it over, so that its domain and disks are not vmm's.
+    adopted: bool,
     /// The request it came from.
     request: Option<String>,
     description: String,
+    /// How often people changed its record; in quotes, its `ETag`.
+    revision: i64,
     created_at: DateTime<Utc>,
 }
 
@@ -88,14 +97,16 @@ impl From<Vm> for VmBody {
             ip: vm.ip.as_ref().map(IpAddr::to_string),
             vcpu: vm.vcpu,
             memory: vm.memory,
-            os: vm.os.0,
+            os: vm.os.map(|id| id.0),
             status: vm.status.into(),
             uuid: vm.uuid.to_string(),
             mac: vm.mac.to_string(),
             host_key: vm.host_key.fingerprint(),
             login: vm.login.to_string(),
+            adopted: vm.adopted,
             request: vm.request.map(|request| request.to_string()),
             description: vm.description,
+            revision: vm.revision.0,
             created_at: vm.created_at,
         }
     }
@@ -103,9 +114,52 @@ impl From<Vm> for VmBody {
 
 /// Machines in order of id.
 #[derive(Debug, Object)]
-#[oai(rename = "Vms")]
+#[oai(rename = "Vms", skip_serializing_if_is_none)]
 struct VmsBody {
     vm: Vec<VmBody>,
+    /// The cursor of the next page; absent on the last one.
+    next: Option<String>,
+}
+
+/// A machine with its disks.
+#[derive(Debug, Object)]
+#[oai(rename = "VmWithDisks", skip_serializing_if_is_none)]
+struct VmWithDisksBody {
+    #[oai(flatten)]
+    vm: VmBody,
+    /// The system disk first.
+    disk: Vec<DiskBody>,
+}
+
+/// What to change of a machine's record. What is absent stays; the machine itself does.
+#[derive(Debug, Object)]
+#[oai(rename = "VmChange", deny_unknown_fields)]
+struct VmChangeBody {
+    #[oai(validator(max_length = 63))]
+    name: String,
+    /// Another responsible person.
+    #[oai(validator(max_length = 128))]
+    user: Option<String>,
+    /// Another group; `null` takes it out of its group.
+    #[oai(validator(max_length = 128))]
+    group_name: Clearable<String>,
+    #[oai(validator(max_length = 4096))]
+    description: Option<String>,
+}
+
+fn change(body: VmChangeBody) -> vmm_core::Result<(VmName, VmUpdate)> {
+    let VmChangeBody { name, user, group_name, description } = body;
+    let user = named("user", user.map(UserName::new).transpose())?;
+    let group_name = group_name.change().map(|group| group.map(GroupName::new).transpose()).transpose()?;
+    Ok((VmName::new(name)?, VmUpdate { user, group_name, description }))
+}
+
+/// Records of machines to change.
+#[derive(Debug, Object)]
+#[oai(rename = "VmChanges", deny_unknown_fields)]
+struct VmChangesBody {
+    #[oai(validator(min_items = 1, max_items = 100))]
+    vm: Vec<VmChangeBody>,
 }
 
 /// The login that a machine was made with.
@@ -164,29 +218,103 @@ impl VmApi {
         status: Query<Option<VmStatusWord>>,
         /// Only those of this request.
         request: Query<Option<String>>,
+        /// Only those made from the catalog entry with this id.
+        os: Query<Option<i64>>,
+        /// Only those whose names begin so.
+        #[oai(validator(max_length = 128))]
+        name_prefix: Query<Option<String>>,
+        /// Goes on behind a page: the `next` of its answer.
+        #[oai(validator(max_length = 512))]
+        after: Query<Option<String>>,
+        /// At most so many; 100 if absent.
+        #[oai(validator(minimum(value = "1"), maximum(value = "1000")))]
+        limit: Query<Option<u32>>,
     ) -> Result<Json<VmsBody>, Failure> {
         let login = caller.0;
-        let user = named("user", user.0.map(UserName::new).transpose())?;
         let filter = VmFilter {
+            user: named("user", user.0.map(UserName::new).transpose())?,
             group_name: group_name.0.map(GroupName::new).transpose()?,
             status: status.0.map(Into::into),
             request: named("request", request.0.map(RequestId::new).transpose())?,
-            ..VmFilter::default()
+            os: os.0.map(OsId),
+            name_prefix: name_prefix.0.map(NamePrefix::new).transpose()?,
+            after: cursor::read("vm", after.0, cursor::id)?.map(VmId),
+            limit: Some(limit.0.unwrap_or(cursor::DEFAULT_LIMIT)),
         };
-        let mut vms = login.vmm.vms(&login.actor, &filter).await?;
-        vms.retain(|vm| user.as_ref().is_none_or(|user| vm.user_name.as_str().eq_ignore_ascii_case(user.as_str())));
-        Ok(Json(VmsBody { vm: vms.into_iter().map(VmBody::from).collect() }))
+        let page = login.vmm.vms(&login.actor, &filter).await?;
+        let next = page.next.map(|key| cursor::write("vm", key));
+        Ok(Json(VmsBody { vm: page.into_iter().map(VmBody::from).collect(), next }))
+    }
+
+    /// List the domains of the host that are no desk's, and so can be adopted. Admins only.
+    #[oai(path = "/db/vm/adoptable", method = "get", operation_id = "listAdoptableDomains")]
+    async fn adoptable(&self, caller: Caller) -> Result<Json<AdoptableDomainsBody>, Failure> {
+        let login = caller.0;
+        Ok(Json(login.vmm.adoptable(&login.actor).await?.into()))
+    }
+
+    /// Adopt machines that exist on the host. Admins only.
+    ///
+    /// A job writes this desk's tag into the metadata of each domain, also while it runs; nothing else of it changes. From
+    /// then on it is worked on like any other machine, but its definition and its disks stay their owner's. Until the job
+    /// is done the machine's status is `request`.
+    #[oai(path = "/db/vm", method = "post", operation_id = "adoptVms")]
+    async fn adopt(&self, caller: Caller, body: Body<VmAdoptionsBody>) -> Result<Json<AdoptedVmsBody>, Failure> {
+        let login = caller.0;
+        let drafts = batch::read("vm", body.0.vm, AdoptionDraft::try_from)?;
+        let adopt = |draft| login.vmm.adopt_vm(&login.actor, draft);
+        Ok(Json(batch::in_order("vm", drafts, adopt).await?.into()))
+    }
+
+    /// Look at a machine and its disks.
+    #[oai(path = "/db/vm/:name", method = "get", operation_id = "getVm")]
+    async fn get(&self, caller: Caller, name: Path<String>) -> Result<Tagged<VmWithDisksBody>, Failure> {
+        let login = caller.0;
+        let (vm, disks) = login.vmm.vm(&login.actor, &VmName::new(name.0)?).await?;
+        let revision = vm.revision;
+        let disk = disks.into_iter().map(|disk| DiskBody::new(disk, None)).collect();
+        Ok(Tagged::new(VmWithDisksBody { vm: vm.into(), disk }, revision))
+    }
+
+    /// Change the records of machines; absent fields stay, and so do the machines themselves. Admins only.
+    #[oai(path = "/db/vm", method = "put", operation_id = "updateVms")]
+    async fn update(
+        &self,
+        caller: Caller,
+        /// Only if the record is as it was read: its `ETag`.
+        #[oai(name = "If-Match")]
+        if_match: IfMatch,
+        body: Body<VmChangesBody>,
+    ) -> Result<Json<VmsBody>, Failure> {
+        let login = &caller.0;
+        let expect = if_match.of_batch(body.0.vm.len())?;
+        let changes = batch::read("vm", body.0.vm, change)?;
+        let vms = batch::in_order("vm", changes, |(name, update)| async move {
+            login.vmm.update_vm(&login.actor, &name, update, expect).await
+        });
+        Ok(Json(VmsBody { vm: vms.await?.into_iter().map(VmBody::from).collect(), next: None }))
     }
 
     /// Delete a machine and its disks. Admins only.
+    ///
+    /// A machine that was adopted is let go instead: its domain and its disks stay as they are.
     #[oai(path = "/db/vm", method = "delete", operation_id = "deleteVm")]
-    async fn delete(&self, caller: Caller, name: Query<String>) -> Result<Accepted<StartedJob>, Failure> {
+    async fn delete(
+        &self,
+        caller: Caller,
+        name: Query<String>,
+        /// Only if the record is as it was read: its `ETag`.
+        #[oai(name = "If-Match")]
+        if_match: IfMatch,
+    ) -> Result<Accepted<StartedJob>, Failure> {
         let login = caller.0;
-        let job = login.vmm.delete_vm(&login.actor, &VmName::new(name.0)?).await?;
+        let job = login.vmm.delete_vm(&login.actor, &VmName::new(name.0)?, if_match.0).await?;
         Ok(Accepted::Accepted(Json(job.into())))
     }
 
     /// Show the login that a machine was made with. Its responsible person and admins only.
+    ///
+    /// Of a machine that was adopted vmm knows none.
     #[oai(path = "/vm/login", method = "get", operation_id = "getVmLogin")]
     async fn login(&self, caller: Caller, vm: Query<String>) -> Result<Json<VmLoginBody>, Failure> {
         let login = caller.0;

@@ -18,7 +18,7 @@ pub(crate) struct MonitorApi;
 /// A machine's state as its host sees it; `missing` if the host does not have it any more.
 #[derive(Clone, Copy, Debug, Enum)]
 #[oai(rename = "VmState", rename_all = "lowercase")]
-enum StateWord {
+pub(super) enum StateWord {
     Running,
     Paused,
     Stopping,
@@ -46,6 +46,9 @@ impl From<Option<DomainState>> for StateWord {
 struct MonitorBody {
     vm: VmBody,
     state: StateWord,
+    /// Seconds for which it has been seen running: since vmm started it, or found it on after it was off. A reboot by the
+    /// guest does not end it. Absent if it does not run, or was running already when vmm first saw it.
+    uptime: Option<u64>,
     /// Share of its virtual processors that was busy in the last half second.
     cpu_percent: Option<f64>,
     /// Processor time used, in nanoseconds.
@@ -114,6 +117,7 @@ impl From<Monitor> for MonitorBody {
         Self {
             vm: monitor.vm.into(),
             state: monitor.state.into(),
+            uptime: monitor.uptime.map(|uptime| uptime.as_secs()),
             cpu_percent: monitor.cpu_percent,
             cpu_time: figures.cpu_time,
             memory: MemoryBody {

@@ -11,8 +11,8 @@ use super::{Done, Tag};
 use crate::auth::Caller;
 use crate::batch;
 use crate::body::Body;
+use crate::cursor;
 use crate::error::Failure;
-use crate::page::Page;
 use crate::secret::Secret;
 
 pub(crate) struct ScriptApi;
@@ -37,7 +37,7 @@ struct NewScriptBody {
     #[oai(default, validator(max_items = 500))]
     vm: Vec<String>,
     /// The user on the machines; with `password`, or neither.
-    #[oai(validator(max_length = 256))]
+    #[oai(validator(min_length = 1, max_length = 256))]
     user: Option<String>,
     /// The password on the machines. It is kept sealed and never shown again.
     password: Option<Secret>,
@@ -88,7 +88,7 @@ struct ScriptChangeBody {
     #[oai(validator(max_items = 500))]
     vm: Option<Vec<String>>,
     /// The user on the machines.
-    #[oai(validator(max_length = 256))]
+    #[oai(validator(min_length = 1, max_length = 256))]
     user: Option<String>,
     /// The password on the machines. It is kept sealed and never shown again.
     password: Option<Secret>,
@@ -171,7 +171,7 @@ struct ScriptWithContentBody {
 #[oai(rename = "Scripts", skip_serializing_if_is_none)]
 struct ScriptsBody {
     script: Vec<ScriptBody>,
-    /// What to give as `after` for the next page, if there is one.
+    /// The cursor of the next page; absent on the last one.
     next: Option<String>,
 }
 
@@ -208,19 +208,21 @@ impl ScriptApi {
     async fn list(
         &self,
         caller: Caller,
-        /// The `next` of the page before.
-        #[oai(validator(max_length = 256))]
+        /// Goes on behind a page: the `next` of its answer.
+        #[oai(validator(max_length = 512))]
         after: Query<Option<String>>,
         /// At most so many; 100 if absent.
         #[oai(validator(minimum(value = "1"), maximum(value = "1000")))]
         limit: Query<Option<u32>>,
     ) -> Result<Json<ScriptsBody>, Failure> {
         let login = caller.0;
-        let page = Page::read(after.0.as_deref(), limit.0, |text| ScriptName::new(text).ok())?;
-        let filter = ScriptFilter { after: page.after.clone(), limit: Some(page.wanted()) };
-        let mut scripts = login.vmm.scripts(&login.actor, &filter).await?;
-        let next = page.cut(&mut scripts, |script| script.name.clone());
-        Ok(Json(ScriptsBody { next, ..scripts.into() }))
+        let filter = ScriptFilter {
+            after: cursor::read("script", after.0, |key| key.parse().ok())?,
+            limit: Some(limit.0.unwrap_or(cursor::DEFAULT_LIMIT)),
+        };
+        let page = login.vmm.scripts(&login.actor, &filter).await?;
+        let next = page.next.as_ref().map(|key| cursor::write("script", key));
+        Ok(Json(ScriptsBody { next, ..page.items.into() }))
     }
 
     /// Look at a script and its text.

@@ -15,8 +15,8 @@ use super::{Accepted, Tag};
 use crate::auth::Caller;
 use crate::batch::{self, named};
 use crate::body::Body;
+use crate::cursor;
 use crate::error::Failure;
-use crate::page::Page;
 use crate::secret::Secret;
 
 pub(crate) struct RunApi;
@@ -72,7 +72,7 @@ struct NewRunBody {
     vm: Option<Vec<String>>,
     /// The user on the machines. If absent, the login that is stored with the script, which only the script's owner
     /// and admins may use.
-    #[oai(validator(max_length = 256))]
+    #[oai(validator(min_length = 1, max_length = 256))]
     user: Option<String>,
     /// The password on the machines. It stays in memory and goes with the run.
     password: Option<Secret>,
@@ -110,7 +110,7 @@ struct NewRunsBody {
 struct RerunBody {
     /// The user on the machines. If absent, the login that is stored with the script, which only the script's owner
     /// and admins may use.
-    #[oai(validator(max_length = 256))]
+    #[oai(validator(min_length = 1, max_length = 256))]
     user: Option<String>,
     /// The password on the machines. It stays in memory and goes with the run.
     password: Option<Secret>,
@@ -234,7 +234,7 @@ struct RunWithVmsBody {
 #[oai(rename = "Runs", skip_serializing_if_is_none)]
 struct RunsBody {
     run: Vec<RunBody>,
-    /// What to give as `after` for the next page, if there is one.
+    /// The cursor of the next page; absent on the last one.
     next: Option<String>,
 }
 
@@ -269,21 +269,23 @@ impl RunApi {
         script: Query<Option<String>>,
         /// Only runs in this state.
         state: Query<Option<RunStateWord>>,
-        /// The `next` of the page before.
-        #[oai(validator(max_length = 256))]
+        /// Goes on behind a page: the `next` of its answer.
+        #[oai(validator(max_length = 512))]
         after: Query<Option<String>>,
         /// At most so many; 100 if absent.
         #[oai(validator(minimum(value = "1"), maximum(value = "1000")))]
         limit: Query<Option<u32>>,
     ) -> Result<Json<RunsBody>, Failure> {
         let login = caller.0;
-        let script = named("script", script.0.map(ScriptName::new).transpose())?;
-        let page = Page::read(after.0.as_deref(), limit.0, |text| text.parse().ok().map(RunId))?;
-        let (state, before, limit) = (state.0.map(Into::into), page.after, Some(page.wanted()));
-        let filter = RunFilter { script, state, before, limit };
-        let mut runs = login.vmm.script_runs(&login.actor, &filter).await?;
-        let next = page.cut(&mut runs, |run| run.id);
-        Ok(Json(RunsBody { next, ..runs.into() }))
+        let filter = RunFilter {
+            script: named("script", script.0.map(ScriptName::new).transpose())?,
+            state: state.0.map(Into::into),
+            before: cursor::read("run", after.0, cursor::id)?.map(RunId),
+            limit: Some(limit.0.unwrap_or(cursor::DEFAULT_LIMIT)),
+        };
+        let page = login.vmm.script_runs(&login.actor, &filter).await?;
+        let next = page.next.map(|key| cursor::write("run", key));
+        Ok(Json(RunsBody { next, ..page.items.into() }))
     }
 
     /// Look at a run and each of its machines.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use async_trait::async_trait;
 use uuid::Uuid;
-use vmm_core::hypervisor::{Domain, DomainSpec, Host, Hypervisor, NewVolume, Reservation, Volume};
+use vmm_core::hypervisor::{Domain, DomainSpec, ForeignDomain, Host, Hypervisor, NewVolume, Reservation, Volume};
 use vmm_core::model::{MacAddress, VolumeName};
 use vmm_core::{Error, Part, Result};
 
@@ -27,6 +27,7 @@ absent! {
     host() -> Host;
     import_volume(&VolumeName, &Path) -> Volume;
     create_volume(&NewVolume) -> Volume;
+    resize_volume(&VolumeName, u64) -> Volume;
     write_volume(&VolumeName, &[u8]) -> Volume;
     delete_volume(&VolumeName) -> ();
     volumes() -> Vec<Volume>;
@@ -35,6 +36,9 @@ absent! {
     reservations() -> Vec<Reservation>;
     define(&DomainSpec) -> ();
     undefine(Uuid) -> ();
+    adoptable() -> Vec<ForeignDomain>;
+    adopt(Uuid) -> ();
+    release(Uuid) -> ();
     start(Uuid) -> ();
     shutdown(Uuid) -> ();
     stop(Uuid) -> ();

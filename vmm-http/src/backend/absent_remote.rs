@@ -1,7 +1,7 @@
 //! Stands where SSH would be in a program that was built without it.
 
 use async_trait::async_trait;
-use vmm_core::remote::{Command, Endpoint, Login, Output, RemoteExec};
+use vmm_core::remote::{Command, Download, Endpoint, Login, Output, RemoteExec, Sink, Source, Transferred, Upload};
 use vmm_core::{Error, Part, Result};
 
 /// Answers every call that it is not there.
@@ -10,6 +10,18 @@ pub(super) struct AbsentRemote;
 #[async_trait]
 impl RemoteExec for AbsentRemote {
     async fn run(&self, _: &Endpoint, _: &Login, _: &Command) -> Result<Output> {
-        Err(Error::unavailable(Part::Machine, "this program was built without the feature ssh"))
+        Err(absent())
     }
+
+    async fn send(&self, _: &Endpoint, _: &Login, _: &Upload, _: Source) -> Result<Transferred> {
+        Err(absent())
+    }
+
+    async fn receive(&self, _: &Endpoint, _: &Login, _: &Download, _: Sink) -> Result<Transferred> {
+        Err(absent())
+    }
+}
+
+fn absent() -> Error {
+    Error::unavailable(Part::Machine, "this program was built without the feature ssh")
 }

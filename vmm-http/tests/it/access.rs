@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use vmm_testkit::fixture::PASSWORD;
 
+use crate::adoption::HOST_KEY;
 use crate::app::{App, SPEC, Who};
 
 /// What a row expects of nobody, a stranger, the responsible person and an admin. `OK` is whatever the operation
@@ -30,6 +31,7 @@ fn rows() -> Vec<(&'static str, &'static str, Option<Value>, Expected)> {
     let run = json!({"run": [{"script": "deploy", "vm": ["web-1"], "user": "root", "password": "p"}]});
     let login = json!({"user": "root", "password": "p"});
     let request = json!({"request-vm": [{"id": "r1", "requester": "alice", "spec": SPEC}]});
+    let adoption = json!({"vm": [{"domain": "old-1", "host_key": HOST_KEY, "login": "root"}]});
     let change = json!({"update-password": [{"user": "alice", "old-password": "wrong", "new-password": PASSWORD}]});
     vec![
         ("getLiveness", "", None, EVERYBODY),
@@ -37,24 +39,39 @@ fn rows() -> Vec<(&'static str, &'static str, Option<Value>, Expected)> {
         ("login", "", Some(json!({"name": "alice", "password": PASSWORD})), EVERYBODY),
         ("createUsers", "", Some(new_user), ADMINS),
         ("listUsers", "", None, ADMINS),
+        ("getUser", "bob", None, ADMINS),
+        ("updateUsers", "", Some(json!({"user": [{"name": "carol", "chat_id": 7}]})), ADMINS),
         ("createOses", "", Some(new_os), ADMINS),
         ("listOses", "", None, USERS),
+        ("getOs", "1", None, USERS),
+        ("updateOses", "", Some(json!({"os": [{"id": 1, "description": "stable"}]})), ADMINS),
         ("deleteOs", "?id=1", None, ADMINS),
         ("submitRequests", "", Some(request), OWNERS),
         ("listRequests", "", None, USERS),
         ("getRequest", "r1", None, SEEN_BY_OWNERS),
         ("listRequestJobs", "r1", None, SEEN_BY_OWNERS),
+        ("getRequestSpec", "r1", None, SEEN_BY_OWNERS),
         ("getRequestResult", "r1", None, SEEN_BY_OWNERS),
+        ("getRequestTemplate", "", None, USERS),
         ("approveRequest", "r1", Some(json!({"plan_hash": "0".repeat(64)})), DECIDED_BY_ADMINS),
         ("rejectRequest", "r1", Some(reject), DECIDED_BY_ADMINS),
         ("cancelRequest", "r1", None, SEEN_BY_OWNERS),
         ("getJob", "2", None, SEEN_BY_OWNERS),
         ("cancelJob", "2", None, SEEN_BY_OWNERS),
         ("listVms", "", None, USERS),
+        ("getVm", "web-1", None, USERS),
+        ("updateVms", "", Some(json!({"vm": [{"name": "web-1", "description": "the shop"}]})), ADMINS),
         ("getVmLogin", "?vm=web-1", None, OWNERS),
         ("monitorVm", "?vm=web-1", None, USERS),
         ("runSshCommands", "?vm=web-1", Some(ssh), USERS),
         ("powerVm", "?vm=web-1", Some(json!({"action": "start"})), OWNERS),
+        ("listDisks", "", None, USERS),
+        ("getDisk", "1", None, USERS),
+        ("addDisks", "", Some(json!({"disk": [{"vm": "web-1", "disk_size": 1}]})), OWNERS),
+        ("growDisks", "", Some(json!({"disk": [{"id": 1, "disk_size": 1}]})), OWNERS),
+        ("deleteDisk", "?id=1", None, ADMINS),
+        ("listAdoptableDomains", "", None, ADMINS),
+        ("adoptVms", "", Some(adoption), ADMINS),
         ("createScripts", "", Some(new_script), USERS),
         ("listScripts", "", None, USERS),
         ("getScript", "deploy", None, USERS),
@@ -87,10 +104,7 @@ fn operations() -> Vec<(String, String, String)> {
 
 /// A path with its one parameter filled in.
 fn filled(path: &str, value: &str) -> String {
-    match (path.find('{'), path.find('}')) {
-        (Some(begin), Some(end)) => format!("{}{value}{}", &path[..begin], &path[end + 1..]),
-        _ => path.to_owned(),
-    }
+    path.split('/').map(|part| if part.starts_with('{') { value } else { part }).collect::<Vec<_>>().join("/")
 }
 
 #[test]
@@ -104,6 +118,7 @@ fn every_operation_has_a_row_and_every_row_an_operation() {
 async fn every_operation_refuses_whom_it_must_and_nobody_else() {
     let app = App::new().await;
     app.provision().await;
+    app.desk.hypervisor.add_foreign("old-1");
     let script = json!({"script": [{
         "name": "deploy", "file": "deploy.sh", "command": "sh", "content": "true", "user": "root", "password": "p",
     }]});

@@ -3,17 +3,18 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Mutex;
+use std::time::Duration;
 
-use poem::Server;
-use poem::listener::TcpAcceptor;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
-use vmm_http::Limits;
+use vmm_core::model::VmFilter;
+use vmm_http::{ConnectionLimits, Limits, Server};
 use vmm_testkit::fixture::{PASSWORD, TestDesk};
 
 use crate::secrets::capture_log;
+use crate::specified::assert_documented;
 
 /// Two machines that `TestDesk` can make.
 pub(crate) const SPEC: &str = "name,os,vcpu,memory\nweb-1,debian:12,1,512\nweb-2,debian:12,2,1GiB\n";
@@ -65,13 +66,17 @@ impl App {
     }
 
     pub(crate) async fn with(limits: Limits) -> Self {
+        Self::behind(limits, ConnectionLimits::default()).await
+    }
+
+    pub(crate) async fn behind(limits: Limits, connections: ConnectionLimits) -> Self {
         capture_log();
         let desk = TestDesk::new().await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let server = Server::new_with_acceptor(TcpAcceptor::from_tokio(listener).unwrap());
-        let serving = server.run(vmm_http::routes(desk.vmm.clone(), limits));
-        let server = tokio::spawn(async move { serving.await.unwrap() });
+        let server = Server::new(listener).limits(connections);
+        let routes = vmm_http::routes(desk.vmm.clone(), limits);
+        let server = tokio::spawn(server.run(routes, std::future::pending(), Duration::ZERO));
         let app = Self { desk, address, client: reqwest::Client::new(), tokens: Mutex::default(), server };
         let bob = json!({"user": [{"name": "bob", "password": PASSWORD}]});
         assert_eq!(app.post(Who::Root, "/db/user", bob).await.status, 200);
@@ -117,8 +122,22 @@ impl App {
     }
 
     pub(crate) async fn send(&self, token: Option<&str>, method: &str, path: &str, body: Option<Value>) -> Answer {
-        let method = Method::from_bytes(method.as_bytes()).unwrap();
-        let mut request = self.client.request(method, format!("http://{}{path}", self.address));
+        self.send_with(&[], token, method, path, body).await
+    }
+
+    pub(crate) async fn send_with(
+        &self,
+        headers: &[(&str, &str)],
+        token: Option<&str>,
+        method: &str,
+        path: &str,
+        body: Option<Value>,
+    ) -> Answer {
+        let verb = Method::from_bytes(method.as_bytes()).unwrap();
+        let mut request = self.client.request(verb, format!("http://{}{path}", self.address));
+        for (name, value) in headers {
+            request = request.header(*name, value.as_bytes());
+        }
         if let Some(token) = token {
             request = request.bearer_auth(token);
         }
@@ -128,6 +147,7 @@ impl App {
         let response = request.send().await.unwrap();
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = response.text().await.unwrap();
+        assert_documented(method, path, status);
         let body = serde_json::from_str(&text).unwrap_or(Value::Null);
         Answer { status, headers, body, text }
     }
@@ -135,6 +155,13 @@ impl App {
     /// Makes the machines of [`SPEC`] for alice, as request `r1`.
     pub(crate) async fn provision(&self) {
         self.desk.provision("r1", SPEC).await;
+    }
+
+    /// Makes them, and tells where `web-1` is reached.
+    pub(crate) async fn machine(&self) -> SocketAddr {
+        self.provision().await;
+        let vms = self.desk.vmm.vms(&self.desk.admin, &VmFilter::default()).await.unwrap();
+        SocketAddr::new(vms[0].ip.unwrap(), 22)
     }
 }
 

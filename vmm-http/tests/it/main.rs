@@ -3,20 +3,33 @@
 #![allow(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
 
 mod access;
+mod adoption;
 mod app;
 mod audit;
+mod clients;
+mod connection;
 #[cfg(all(feature = "crash-points", feature = "libvirt", feature = "ssh"))]
 mod crash;
+#[cfg(all(feature = "crash-points", feature = "libvirt", feature = "ssh"))]
+mod crash_adoption;
+#[cfg(all(feature = "crash-points", feature = "libvirt", feature = "ssh"))]
+mod crash_disk;
+mod disk;
 mod documented_form;
+mod fuzz;
 mod health;
+mod if_match;
 mod limits;
 mod os;
+mod paging;
 mod problems;
 mod program;
 mod request_vm;
 mod secrets;
 mod session;
 mod spec;
+mod specified;
+mod tls;
 mod user;
 mod vm;
 mod vm_monitor;

@@ -31,3 +31,17 @@ async fn an_image_that_is_none_is_refused() {
     assert_eq!(answer.problem_fields(), ["os[0].qcow2"]);
     assert_eq!(app.get(Who::Root, "/db/os").await.ok()["os"].as_array().unwrap().len(), 1);
 }
+
+#[tokio::test]
+async fn an_entry_is_changed_for_machines_made_later() {
+    let app = App::new().await;
+    app.provision().await;
+    let change = json!({"os": [{"id": 1, "description": "stable", "login": "admin"}]});
+    let changed = app.call(Who::Root, "PUT", "/db/os", Some(change)).await.ok()["os"][0].take();
+    assert_eq!((&changed["description"], &changed["login"]), (&json!("stable"), &json!("admin")));
+    assert_eq!(app.get(Who::Bob, "/db/os/1").await.ok(), changed);
+    assert_ne!(app.get(Who::Bob, "/db/vm/web-1").await.ok()["login"], "admin");
+    let name = json!({"os": [{"id": 1, "name": "ubuntu"}]});
+    assert_eq!(app.call(Who::Root, "PUT", "/db/os", Some(name)).await.problem_fields(), ["os[0].name"]);
+    app.get(Who::Bob, "/db/os/4711").await.assert_problem(404);
+}

@@ -12,6 +12,7 @@ async fn every_wrong_field_is_named() {
     for (body, fields) in [
         (json!({"user": [{"name": "zoe", "password": "s3cretP4ss", "admin": true}]}), vec!["user[0].admin"]),
         (json!({"user": [{"name": 5, "password": ["s3cretP4ss"]}]}), vec!["user[0].name", "user[0].password"]),
+        (json!({"user": [{"name": true, "password": "s3cretP4ss"}]}), vec!["user[0].name"]),
         (json!({"user": [{"password": "s3cretP4ss", "role": "king"}]}), vec!["user[0].name", "user[0].role"]),
         (json!({"user": [{"name": "zoe", "password": "s3cretP4ss", "chat_id": 1.5}]}), vec!["user[0].chat_id"]),
         (json!({"user": [{"name": "x".repeat(200), "password": "s3cretP4ss"}]}), vec!["user[0].name"]),
@@ -44,7 +45,7 @@ async fn unknown_paths_and_methods_are_problems_too() {
     app.get(Who::Root, "/nowhere").await.assert_problem(404);
     let answer = app.call(Who::Root, "PATCH", "/db/user", None).await;
     answer.assert_problem(405);
-    assert_eq!(answer.header("allow"), "DELETE, GET, POST");
+    assert_eq!(answer.header("allow"), "DELETE, GET, POST, PUT");
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! The program itself, started as a process.
 
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -10,13 +11,17 @@ use tokio::process::{Child, Command};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-struct Place {
+pub(crate) struct Place {
     folder: TempDir,
 }
 
 impl Place {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
     }
 
     /// The program, with its files in this place and a libvirt that is not there.
@@ -36,7 +41,7 @@ impl Place {
         command
     }
 
-    async fn run(&self, arguments: &[&str], input: &str) -> (i32, String, String) {
+    pub(crate) async fn run(&self, arguments: &[&str], input: &str) -> (i32, String, String) {
         let mut child = self.program(arguments).stdin(Stdio::piped()).spawn().unwrap();
         child.stdin.take().unwrap().write_all(input.as_bytes()).await.unwrap();
         let output = tokio::time::timeout(PATIENCE, child.wait_with_output()).await.unwrap().unwrap();
@@ -46,16 +51,21 @@ impl Place {
 
     /// Starts serving, and waits for the line with the address.
     async fn serve(&self) -> (Child, String) {
-        let mut child = self.program(&["serve"]).stderr(Stdio::null()).spawn().unwrap();
+        let (child, address) = self.serve_with(&[]).await;
+        assert!(address.starts_with("http://127.0.0.1:"), "{address}");
+        (child, address)
+    }
+
+    pub(crate) async fn serve_with(&self, variables: &[(&str, &Path)]) -> (Child, String) {
+        let mut program = self.program(&["serve"]);
+        let mut child = program.envs(variables.iter().copied()).stderr(Stdio::null()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let line = tokio::time::timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap().unwrap();
-        let address = line.rsplit(' ').next().unwrap().to_owned();
-        assert!(address.starts_with("http://127.0.0.1:"), "{line}");
-        (child, address)
+        (child, line.rsplit(' ').next().unwrap().to_owned())
     }
 }
 
-async fn terminate(child: &Child) {
+pub(crate) async fn terminate(child: &Child) {
     let pid = child.id().unwrap().to_string();
     assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
 }

@@ -105,6 +105,34 @@ async fn from_the_csv_to_the_result() {
 }
 
 #[tokio::test]
+async fn the_template_plans_well_and_goes_on_doing_so() {
+    let app = App::new().await;
+    app.desk.hypervisor.add_foreign(&vmm_testkit::sample::vm_name("web-1"));
+    for (id, name) in [("r1", "web-2"), ("r2", "web-3")] {
+        let template = app.get(Who::Alice, "/request-vm/template").await;
+        assert_eq!((template.status, template.header("content-type")), (200, "text/csv"));
+        let header = "name,hostname,group_name,vcpu,memory,os,disk,ip,count,description";
+        assert_eq!(template.text.lines().next(), Some(header));
+        let made = app.post(Who::Alice, "/request-vm", request(id, &template.text)).await.ok();
+        let row = &made["request-vm"][0]["rows"][0];
+        assert_eq!((&row["name"], &row["verdict"]), (&json!(name), &json!("ok")));
+    }
+}
+
+#[tokio::test]
+async fn the_submitted_csv_comes_back_and_runs_nothing_in_a_spreadsheet() {
+    let app = App::new().await;
+    let spec = "name;os;description\nweb-1;debian;\"=cmd|' /C calc'!A0\"\nweb-2;debian;a, b\n";
+    app.post(Who::Alice, "/request-vm", request("r1", spec)).await.ok();
+    let csv = app.get(Who::Alice, "/request-vm/r1/spec").await;
+    assert_eq!((csv.status, csv.header("content-type")), (200, "text/csv"));
+    assert_eq!(csv.text, "name,os,description\nweb-1,debian,'=cmd|' /C calc'!A0\nweb-2,debian,\"a, b\"\n");
+    assert_eq!(app.get(Who::Alice, "/request-vm/r1").await.ok()["spec"], spec);
+    let named = app.post(Who::Alice, "/request-vm", request("template", SPEC)).await;
+    assert_eq!(named.problem_fields(), ["request-vm[0].id"]);
+}
+
+#[tokio::test]
 async fn an_approval_names_the_plan_and_is_given_once() {
     let app = App::new().await;
     let request = app.desk.submit("r1", SPEC).await;

@@ -1,9 +1,11 @@
+use std::net::IpAddr;
 use std::time::Duration;
 
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use vmm_core::model::{AuditEntry, NewSession, Outcome, TokenHash};
 use vmm_core::repository::Repository;
+use vmm_http::Limits;
 use vmm_testkit::fixture::PASSWORD;
 
 use crate::app::{App, Who};
@@ -54,4 +56,38 @@ async fn unknown_and_expired_tokens_are_refused_alike() {
     expired.assert_problem(401);
     assert_eq!(expired.text, unknown.text);
     assert_eq!(expired.header("www-authenticate"), "Bearer");
+}
+
+#[tokio::test]
+async fn wrong_passwords_come_to_an_end_and_the_answer_says_when_to_go_on() {
+    let app = App::new().await;
+    for name in ["alice", "nobody-at-all"] {
+        let wrong = || app.send(None, "POST", "/session", Some(json!({"name": name, "password": "not the password"})));
+        for _ in 0..5 {
+            wrong().await.assert_problem(401);
+        }
+        let refused = wrong().await;
+        refused.assert_problem(429);
+        assert!((1..=60).contains(&refused.header("retry-after").parse::<u32>().unwrap()), "{refused:?}");
+    }
+    // Another account is not touched, and neither is a login that is under way.
+    assert_eq!(app.login(Who::Bob, PASSWORD).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_forwarded_address_counts_only_from_a_proxy_that_is_trusted() {
+    for (trusted, status) in [(false, 429), (true, 401)] {
+        let mut limits = Limits::default();
+        limits.trusted_proxies.extend(trusted.then_some(IpAddr::from([127, 0, 0, 1])));
+        let app = App::with(limits).await;
+        let mut last = 0;
+        for client in 1..=6 {
+            let request = reqwest::Client::new()
+                .post(format!("http://{}/session", app.address))
+                .header("X-Forwarded-For", format!("127.0.0.1, 192.0.2.{client}"))
+                .json(&json!({"name": "alice", "password": "not the password"}));
+            last = request.send().await.unwrap().status().as_u16();
+        }
+        assert_eq!(last, status);
+    }
 }

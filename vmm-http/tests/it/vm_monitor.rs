@@ -1,6 +1,7 @@
 use serde_json::json;
 use vmm_core::hypervisor::DomainState;
 use vmm_core::model::VmFilter;
+use vmm_core::repository::Repository;
 
 use crate::app::{App, Who};
 
@@ -12,6 +13,21 @@ async fn a_running_machine_shows_its_figures() {
     assert_eq!((&figures["vm"]["name"], &figures["state"]), (&json!("web-1"), &json!("running")));
     assert!(figures["cpu_percent"].is_number() && figures["memory"]["current"].is_u64());
     assert_eq!(figures["addresses"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn uptime_is_that_of_the_run_that_was_seen_to_begin() {
+    let app = App::new().await;
+    app.provision().await;
+    let uptime = async || app.get(Who::Bob, "/vm/monitor?vm=web-1").await.ok()["uptime"].as_u64();
+    assert!(uptime().await.is_some_and(|seconds| seconds < 60));
+    let vm = app.desk.vmm.vms(&app.desk.admin, &VmFilter::default()).await.unwrap().remove(0);
+    app.desk.hypervisor.restart_behind_back(vm.uuid);
+    let seen = async || app.desk.repository.vms().by_id(vm.id).await.unwrap().unwrap();
+    app.desk.until("the sweep sees the new run", async || seen().await.run != vm.run).await;
+    assert!(seen().await.on_since > vm.on_since);
+    app.post(Who::Root, "/vm/power?vm=web-1", json!({"action": "stop"})).await;
+    assert_eq!(uptime().await, None);
 }
 
 #[tokio::test]

@@ -1,18 +1,10 @@
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use vmm_core::model::VmFilter;
 use vmm_core::remote::Exit;
 use vmm_testkit::fake::remote::Answer;
 
 use crate::app::{App, Who};
-
-async fn machine(app: &App) -> SocketAddr {
-    app.provision().await;
-    let vms = app.desk.vmm.vms(&app.desk.admin, &VmFilter::default()).await.unwrap();
-    SocketAddr::new(vms[0].ip.unwrap(), 22)
-}
 
 fn commands(lines: &[&str]) -> Value {
     let command = |line: &&str| json!({"command": line, "user": "vm-user", "password": "s3cretP4ss", "timeout": 1});
@@ -22,7 +14,7 @@ fn commands(lines: &[&str]) -> Value {
 #[tokio::test]
 async fn commands_answer_in_order_and_a_non_zero_exit_is_a_result() {
     let app = App::new().await;
-    let address = machine(&app).await;
+    let address = app.machine().await;
     app.desk.remote.answer(address, "echo hello ssh", Answer::stdout("hello ssh\n"));
     app.desk.remote.answer(address, "false", Answer::code(1).with_stderr("no\n"));
     app.desk.remote.answer(address, "kill -9 $$", Answer::stdout("").with_exit(Exit::Signal("KILL".to_owned())));
@@ -38,7 +30,7 @@ async fn commands_answer_in_order_and_a_non_zero_exit_is_a_result() {
 #[tokio::test]
 async fn a_command_that_hangs_ends_in_time_and_the_rest_is_not_tried() {
     let app = App::new().await;
-    let address = machine(&app).await;
+    let address = app.machine().await;
     app.desk.remote.answer(address, "true", Answer::code(0));
     app.desk.remote.answer(address, "sleep", Answer::stdout("").taking(Duration::from_secs(3600)));
     let answer = app.post(Who::Alice, "/vm/ssh?vm=web-1", commands(&["true", "sleep", "true"])).await.ok();
@@ -50,7 +42,7 @@ async fn a_command_that_hangs_ends_in_time_and_the_rest_is_not_tried() {
 #[tokio::test]
 async fn a_refused_login_is_not_an_unauthenticated_call() {
     let app = App::new().await;
-    let address = machine(&app).await;
+    let address = app.machine().await;
     app.desk.remote.refuse_logins(address);
     let answer = app.post(Who::Alice, "/vm/ssh?vm=web-1", commands(&["true"])).await;
     answer.assert_problem(422);

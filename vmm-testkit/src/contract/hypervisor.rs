@@ -3,11 +3,13 @@
 //! A backend gives a factory of [`Subject`]s to [`hypervisor_contract!`](crate::hypervisor_contract) and gets a test
 //! for each promise. Parts that the host says it cannot do must be refused as unsupported.
 
+mod adoption;
 mod domains;
 mod hosts;
 mod subject;
 mod volumes;
 
+pub use self::adoption::*;
 pub use self::domains::*;
 pub use self::hosts::*;
 pub use self::subject::{Subject, hold};
@@ -32,12 +34,17 @@ macro_rules! hypervisor_contract {
             domains_are_listed_in_order_of_name
             many_may_do_the_same_at_once
             the_domains_of_another_desk_are_foreign
+            a_foreign_domain_is_adopted_and_released
+            an_adopted_domain_keeps_its_definition
+            what_is_a_desks_is_not_adopted
             figures_are_those_of_a_running_domain
+            a_run_has_a_number_of_its_own
             a_stopped_domain_has_no_address
             a_console_is_empty_until_the_domain_starts
             creating_a_volume_is_safe_to_repeat
             a_volume_of_another_description_is_a_conflict
             an_overlay_is_at_least_as_large_as_what_it_stands_on
+            a_volume_grows_and_never_shrinks
             deleting_a_volume_is_safe_to_repeat
             volumes_are_listed_in_order_of_name
             importing_is_safe_to_repeat

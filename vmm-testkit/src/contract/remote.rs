@@ -2,6 +2,8 @@
 //!
 //! [`remote_contract!`](crate::remote_contract) makes a test of each promise.
 
+mod transfer;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,6 +13,8 @@ use vmm_core::{Error, Part};
 
 use crate::fake::remote::Answer;
 use crate::sshd::{free_address, other_host_key};
+
+pub use transfer::*;
 
 const MIB: usize = 1 << 20;
 const EXIT: &str = "exit 7";
@@ -61,6 +65,16 @@ pub trait Subject: Send + Sync {
     fn wrong_login(&self) -> Login;
     /// How many proofs of identity the machine has been sent.
     async fn login_attempts(&self) -> usize;
+    /// A directory of the machine that is empty at first and that the login can write to.
+    fn directory(&self) -> String;
+    /// What is in that directory.
+    async fn names(&self) -> Vec<String>;
+    /// Makes a directory in it.
+    async fn make_directory(&self, name: &str);
+    /// Makes a named pipe in it.
+    async fn make_pipe(&self, name: &str);
+    /// From now on the login cannot write to it.
+    async fn close_directory(&self);
 }
 
 async fn run(subject: &dyn Subject, command: &Command) -> vmm_core::Result<Output> {
@@ -214,6 +228,15 @@ macro_rules! remote_contract {
             a_wrong_login_is_refused_and_not_retried,
             an_unreachable_machine_is_unavailable,
             many_calls_at_once_get_their_own_answers,
+            what_is_sent_comes_back,
+            a_file_that_is_there_is_replaced,
+            hostile_names_arrive_byte_for_byte,
+            a_wrong_place_is_refused_and_named,
+            content_that_breaks_off_leaves_nothing,
+            a_caller_who_stops_waiting_leaves_nothing,
+            transfers_end_at_their_deadline,
+            transfers_are_refused_like_commands,
+            many_transfers_at_once_do_not_meet,
         );
     };
     ($subject:path: $($promise:ident,)+) => {

@@ -10,9 +10,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use uuid::Uuid;
 use vmm_core::hypervisor::{
-    Domain, DomainSpec, DomainState, Host, Hypervisor, NewVolume, Reservation, Statistics, Volume,
+    Domain, DomainSpec, DomainState, ForeignDomain, Host, Hypervisor, NewVolume, Reservation, Statistics, Volume,
 };
-use vmm_core::model::{DeskId, MacAddress, VmName, VolumeName};
+use vmm_core::model::{DeskId, MacAddress, VolumeName};
 use vmm_core::{Error, Result, image};
 
 use self::state::{State, Turn};
@@ -60,9 +60,9 @@ impl FakeHypervisor {
         self.lock().all_calls()
     }
 
-    /// A running domain that no desk made.
-    pub fn add_foreign(&self, name: &VmName) -> Uuid {
-        self.lock().add_foreign(name)
+    /// A running domain that no desk made, with one disk.
+    pub fn add_foreign(&self, name: impl AsRef<str>) -> Uuid {
+        self.lock().add_foreign(name.as_ref())
     }
 
     /// Whether a domain is defined, of whatever owner.
@@ -79,6 +79,15 @@ impl FakeHypervisor {
     pub fn set_state(&self, uuid: Uuid, state: DomainState) {
         if let Some(domain) = self.lock().domains.get_mut(&uuid) {
             domain.state = state;
+        }
+    }
+
+    /// Stops and starts a domain behind the desk's back.
+    pub fn restart_behind_back(&self, uuid: Uuid) {
+        let mut state = self.lock();
+        let run = state.next_run();
+        if let Some(domain) = state.domains.get_mut(&uuid) {
+            (domain.state, domain.run) = (DomainState::Running, run);
         }
     }
 
@@ -142,7 +151,7 @@ impl Hypervisor for FakeHypervisor {
     async fn host(&self) -> Result<Host> {
         let turn = self.enter("host")?;
         let mut host = turn.state.host.clone();
-        host.domain_names = turn.state.domains.values().map(|domain| domain.spec.name.to_string()).collect();
+        host.domain_names = turn.state.domains.values().map(|domain| domain.name.clone()).collect();
         Ok(host)
     }
 
@@ -153,6 +162,10 @@ impl Hypervisor for FakeHypervisor {
 
     async fn create_volume(&self, volume: &NewVolume) -> Result<Volume> {
         self.enter("create_volume")?.create(volume)
+    }
+
+    async fn resize_volume(&self, name: &VolumeName, capacity: u64) -> Result<Volume> {
+        self.enter("resize_volume")?.resize(name, capacity)
     }
 
     async fn write_volume(&self, name: &VolumeName, bytes: &[u8]) -> Result<Volume> {
@@ -189,6 +202,18 @@ impl Hypervisor for FakeHypervisor {
 
     async fn undefine(&self, uuid: Uuid) -> Result<()> {
         self.enter("undefine")?.undefine(uuid)
+    }
+
+    async fn adoptable(&self) -> Result<Vec<ForeignDomain>> {
+        Ok(self.enter("adoptable")?.adoptable())
+    }
+
+    async fn adopt(&self, uuid: Uuid) -> Result<()> {
+        self.enter("adopt")?.adopt(uuid)
+    }
+
+    async fn release(&self, uuid: Uuid) -> Result<()> {
+        self.enter("release")?.release(uuid)
     }
 
     async fn start(&self, uuid: Uuid) -> Result<()> {

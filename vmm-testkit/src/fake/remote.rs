@@ -1,4 +1,6 @@
-//! Machines that answer commands from a script.
+//! Machines that answer commands from a script, and keep files.
+
+mod files;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -8,10 +10,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use secrecy::ExposeSecret;
-use tokio::time::Instant;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::{Instant, timeout};
 use vmm_core::model::HostKey;
-use vmm_core::remote::{Command, Credential, Endpoint, Exit, Login, Output, RemoteExec, Stream};
+use vmm_core::remote::{
+    Command, Credential, Download, Endpoint, Exit, Login, Output, Place, RemoteExec, Sink, Source, Stream, Transferred,
+    Upload,
+};
 use vmm_core::{Error, Part, Result};
+
+use files::Files;
 
 /// What a scripted command does. Text and bytes are what it writes; it ends with exit code 0 if nothing else is said.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,7 +80,7 @@ pub struct Call {
     pub user: String,
     /// Whether the proof was sent, which it is not to a machine that shows another host key.
     pub proof_sent: bool,
-    /// The command, if the login was accepted.
+    /// The command, or what is transferred, if the login was accepted.
     pub line: Option<String>,
     /// Its standard input.
     pub input: Vec<u8>,
@@ -87,6 +95,8 @@ struct Machine {
     silent: bool,
     unready: u32,
     rules: Vec<Rule>,
+    files: Files,
+    breaks_after: Option<usize>,
 }
 
 #[derive(Default)]
@@ -116,7 +126,16 @@ impl FakeRemote {
 
     /// Adds a machine with this host key, or sets a known one back.
     pub fn machine(&self, address: SocketAddr, host_key: HostKey) {
-        let machine = Machine { host_key, login: None, refuses: false, silent: false, unready: 0, rules: Vec::new() };
+        let machine = Machine {
+            host_key,
+            login: None,
+            refuses: false,
+            silent: false,
+            unready: 0,
+            rules: Vec::new(),
+            files: Files::default(),
+            breaks_after: None,
+        };
         self.state().machines.insert(address, machine);
     }
 
@@ -156,6 +175,51 @@ impl FakeRemote {
         self.change(address, |machine| machine.unready = connections);
     }
 
+    /// Makes a directory on the machine, by its absolute path. `/tmp`, `/root` and the home are there already.
+    pub fn make_directory(&self, address: SocketAddr, path: &str) {
+        self.change(address, |machine| machine.files.make_directory(path));
+    }
+
+    /// Makes a named pipe on the machine.
+    pub fn make_pipe(&self, address: SocketAddr, place: &Place) {
+        self.change(address, |machine| machine.files.make_pipe(place));
+    }
+
+    /// Puts a file on the machine.
+    ///
+    /// # Panics
+    /// If its directory is not there.
+    pub fn put_file(&self, address: SocketAddr, place: &Place, content: impl Into<Vec<u8>>) {
+        self.change(address, |machine| {
+            machine.files.write(place, content.into(), None).expect("a place for a file");
+        });
+    }
+
+    /// Content and permission bits of a file on the machine.
+    pub fn file(&self, address: SocketAddr, place: &Place) -> Option<(Vec<u8>, u32)> {
+        self.state().machines.get(&address).and_then(|machine| machine.files.regular(place))
+    }
+
+    /// The names in a directory of the machine.
+    pub fn names(&self, address: SocketAddr, directory: &str) -> Vec<String> {
+        self.state().machines.get(&address).map(|machine| machine.files.names(directory)).unwrap_or_default()
+    }
+
+    /// From now on no login can write to this directory.
+    pub fn close_directory(&self, address: SocketAddr, directory: &str) {
+        self.change(address, |machine| machine.files.close(directory));
+    }
+
+    /// From now on the machine's disk is full.
+    pub fn fill_disk(&self, address: SocketAddr) {
+        self.change(address, |machine| machine.files.fill());
+    }
+
+    /// From now on the connection of a transfer breaks after so many bytes.
+    pub fn break_transfers(&self, address: SocketAddr, bytes: usize) {
+        self.change(address, |machine| machine.breaks_after = Some(bytes));
+    }
+
     /// Takes the machine off the network.
     pub fn unreachable(&self, address: SocketAddr) {
         self.state().machines.remove(&address);
@@ -177,7 +241,18 @@ impl FakeRemote {
     }
 
     /// What happens, decided at once; `None` is silence.
-    fn decide(&self, endpoint: &Endpoint, login: &Login, command: &Command) -> Result<Option<Answer>> {
+    fn decide<T>(
+        &self,
+        endpoint: &Endpoint,
+        login: &Login,
+        command: &Command,
+        act: impl FnOnce(&mut Machine) -> T,
+    ) -> Result<Option<T>> {
+        if let Credential::Password(password) = &login.credential
+            && password.expose_secret().contains('\0')
+        {
+            return Err(Error::invalid("password", "must not contain a NUL character"));
+        }
         let address = endpoint.address;
         let mut state = self.state();
         let refused = || Error::unavailable(Part::Machine, format!("connecting to {address} failed: refused"));
@@ -187,16 +262,22 @@ impl FakeRemote {
             return Err(refused());
         }
         let mut call = Call { address, user: login.user.clone(), proof_sent: false, line: None, input: Vec::new() };
-        let decision = machine.decide(endpoint, login, command, &mut call);
+        let decision = machine.decide(endpoint, login, command, &mut call).map(|heard| heard.then(|| act(machine)));
         state.calls.push(call);
         decision
+    }
+
+    fn disk<T>(&self, address: SocketAddr, act: impl FnOnce(&mut Files) -> Result<T>) -> Result<T> {
+        let broken = || Error::unavailable(Part::Machine, format!("the file transfer with {address} broke off"));
+        self.state().machines.get_mut(&address).ok_or_else(broken).and_then(|machine| act(&mut machine.files))
     }
 }
 
 impl Machine {
-    fn decide(&self, endpoint: &Endpoint, login: &Login, command: &Command, call: &mut Call) -> Result<Option<Answer>> {
+    /// Whether the machine hears it at all.
+    fn decide(&self, endpoint: &Endpoint, login: &Login, command: &Command, call: &mut Call) -> Result<bool> {
         if self.silent {
-            return Ok(None);
+            return Ok(false);
         }
         let machine = endpoint.address.to_string();
         if self.host_key != endpoint.host_key {
@@ -209,9 +290,13 @@ impl Machine {
         }
         call.line = Some(command.line.clone());
         call.input.clone_from(&command.input);
+        Ok(true)
+    }
+
+    fn answer(&self, command: &Command) -> Answer {
         let unknown = || Answer::code(127).with_stderr("sh: not found\n");
         let answer = self.rules.iter().rev().find_map(|rule| rule(&command.line)).unwrap_or_else(unknown);
-        Ok(Some(if answer.copies { Answer { stdout: command.input.clone(), ..answer } } else { answer }))
+        if answer.copies { Answer { stdout: command.input.clone(), ..answer } } else { answer }
     }
 }
 
@@ -235,7 +320,7 @@ fn kept(bytes: Vec<u8>, limit: usize) -> Stream {
 impl RemoteExec for FakeRemote {
     async fn run(&self, endpoint: &Endpoint, login: &Login, command: &Command) -> Result<Output> {
         let began = Instant::now();
-        let answer = self.decide(endpoint, login, command)?;
+        let answer = self.decide(endpoint, login, command, |machine| machine.answer(command))?;
         match answer.filter(|answer| answer.takes < command.deadline) {
             Some(answer) => {
                 tokio::time::sleep(answer.takes).await;
@@ -248,9 +333,81 @@ impl RemoteExec for FakeRemote {
             }
             None => {
                 tokio::time::sleep(command.deadline).await;
-                let stage = format!("the command on {}", endpoint.address);
-                Err(Error::Timeout { stage, after: command.deadline, detail: "no answer".into() })
+                Err(too_late("the command on", endpoint, command.deadline))
             }
         }
     }
+
+    async fn send(&self, endpoint: &Endpoint, login: &Login, upload: &Upload, source: Source) -> Result<Transferred> {
+        let Upload { place, mode, deadline } = upload;
+        let address = endpoint.address;
+        let line = Command::new(format!("send {place}"));
+        let ready = self.decide(endpoint, login, &line, |machine| {
+            machine.files.check_write(place).map(|()| machine.breaks_after)
+        })?;
+        let work = async {
+            let Some(breaks_after) = ready else { return std::future::pending().await };
+            let content = read_all(source, breaks_after?).await.map_err(|error| {
+                Error::unavailable(Part::Desk, format!("the content to send cannot be read: {error}"))
+            })?;
+            let content = content.ok_or_else(|| broken(endpoint))?;
+            self.disk(address, |files| files.write(place, content, *mode))
+        };
+        timeout(*deadline, work).await.unwrap_or_else(|_| Err(too_late("the file transfer with", endpoint, *deadline)))
+    }
+
+    async fn receive(
+        &self,
+        endpoint: &Endpoint,
+        login: &Login,
+        download: &Download,
+        mut sink: Sink,
+    ) -> Result<Transferred> {
+        let Download { place, deadline } = download;
+        let line = Command::new(format!("receive {place}"));
+        let ready = self.decide(endpoint, login, &line, |machine| {
+            machine.files.read(place).map(|content| (content, machine.breaks_after))
+        })?;
+        let work = async {
+            let Some(found) = ready else { return std::future::pending().await };
+            let (content, breaks_after) = found?;
+            let sent = breaks_after.unwrap_or(usize::MAX).min(content.len());
+            let write = async {
+                sink.write_all(&content[..sent]).await?;
+                sink.flush().await
+            };
+            write.await.map_err(|error| {
+                Error::unavailable(Part::Desk, format!("what was received cannot be written: {error}"))
+            })?;
+            if sent < content.len() { Err(broken(endpoint)) } else { Ok(files::whole(&content)) }
+        };
+        timeout(*deadline, work).await.unwrap_or_else(|_| Err(too_late("the file transfer with", endpoint, *deadline)))
+    }
+}
+
+/// Everything that comes, of which the memory of a test holds a part; `None` if the connection breaks before the end.
+async fn read_all(mut source: Source, breaks_after: Option<usize>) -> std::io::Result<Option<Vec<u8>>> {
+    let (mut content, mut buffer) = (Vec::new(), vec![0; 1 << 16]);
+    loop {
+        let count = source.read(&mut buffer).await?;
+        if count == 0 {
+            return Ok(Some(content));
+        }
+        if content.len() <= files::DISK {
+            content.extend_from_slice(&buffer[..count]);
+        }
+        if breaks_after.is_some_and(|most| content.len() >= most) {
+            return Ok(None);
+        }
+        // A source that is always ready would leave no time for the deadline.
+        tokio::task::yield_now().await;
+    }
+}
+
+fn too_late(stage: &str, endpoint: &Endpoint, after: Duration) -> Error {
+    Error::Timeout { stage: format!("{stage} {}", endpoint.address), after, detail: "no answer".into() }
+}
+
+fn broken(endpoint: &Endpoint) -> Error {
+    Error::unavailable(Part::Machine, format!("the file transfer with {} failed: broken off", endpoint.address))
 }

@@ -135,7 +135,7 @@ async fn what_cannot_be_undone_is_shown_and_can_be_removed_later() {
     assert_eq!(stuck.state, JobState::Stuck);
     assert!(stuck.error.expect("a reason").contains("another fault of the test"));
 
-    let job = desk.vmm.delete_vm(&desk.admin, &sample::vm_name("web-1")).await.expect("a removal");
+    let job = desk.vmm.delete_vm(&desk.admin, &sample::vm_name("web-1"), None).await.expect("a removal");
     desk.until("the removal ends", async || {
         desk.vmm.job(&desk.admin, job).await.is_ok_and(|job| job.state == JobState::Done)
     })
@@ -200,9 +200,9 @@ async fn of_two_workers_one_works() {
 async fn a_removed_machine_leaves_nothing() {
     let desk = TestDesk::new().await;
     let vms = desk.provision("r1", SPEC).await;
-    let refused = desk.vmm.delete_vm(&desk.user, &vms[0].name).await;
+    let refused = desk.vmm.delete_vm(&desk.user, &vms[0].name, None).await;
     assert!(matches!(refused, Err(Error::Forbidden { .. })), "{refused:?}");
-    let job = desk.vmm.delete_vm(&desk.admin, &vms[0].name).await.expect("a removal");
+    let job = desk.vmm.delete_vm(&desk.admin, &vms[0].name, None).await.expect("a removal");
     desk.until("the removal ends", async || {
         desk.vmm.job(&desk.admin, job).await.is_ok_and(|job| job.state == JobState::Done)
     })

@@ -1,6 +1,6 @@
 //! From a CSV to a decision.
 
-use vmm_core::model::{AuditFilter, Outcome, RequestState, VmFilter, VmStatus};
+use vmm_core::model::{AuditFilter, Outcome, RequestFilter, RequestState, VmFilter, VmStatus};
 use vmm_core::{Error, RequestDraft, Submission};
 use vmm_testkit::fixture::TestDesk;
 use vmm_testkit::sample;
@@ -36,7 +36,7 @@ async fn a_csv_with_ten_mistakes_names_all_ten_and_creates_nothing() {
     let expected: Vec<_> = (1_u32..).zip(columns).collect();
     assert_eq!(places, expected, "{problems:#?}");
 
-    assert_eq!(desk.vmm.requests(&desk.admin, None).await.expect("requests").len(), 1);
+    assert_eq!(desk.vmm.requests(&desk.admin, &RequestFilter::default()).await.expect("requests").len(), 1);
     assert_eq!(desk.vmm.vms(&desk.admin, &VmFilter::default()).await.expect("machines").len(), 1);
 }
 
@@ -133,7 +133,7 @@ async fn another_persons_request_is_as_good_as_missing() {
     let request = desk.vmm.submit_request(&desk.admin, draft).await.expect("a good request").request;
     let missing = desk.vmm.request(&desk.user, &request.id).await;
     assert!(matches!(missing, Err(Error::NotFound { .. })), "{missing:?}");
-    assert!(desk.vmm.requests(&desk.user, None).await.expect("requests").is_empty());
+    assert!(desk.vmm.requests(&desk.user, &RequestFilter::default()).await.expect("requests").is_empty());
     let missing = desk.vmm.cancel_request(&desk.user, &request.id).await;
     assert!(matches!(missing, Err(Error::NotFound { .. })), "{missing:?}");
 }

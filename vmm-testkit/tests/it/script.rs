@@ -95,11 +95,11 @@ async fn targets_are_resolved_when_the_script_runs_and_each_machine_once() {
 #[tokio::test]
 async fn a_machine_that_is_gone_when_the_script_runs_again_has_the_reason() {
     let (desk, script) = hanging(1).await;
-    let vm = desk.vmm.vms(&desk.admin, &VmFilter::default()).await.expect("machines").remove(0);
+    let vm = desk.vmm.vms(&desk.admin, &VmFilter::default()).await.expect("machines").items.remove(0);
     desk.remote.refuse_logins(SocketAddr::new(vm.ip.expect("it runs"), 22));
     let run = desk.vmm.run_script(&desk.user, run_of(&script)).await.expect("a run");
     assert_eq!(ended(&desk, run.id).await.0.state, RunState::Failed);
-    desk.vmm.delete_vm(&desk.admin, &vm.name).await.expect("a job");
+    desk.vmm.delete_vm(&desk.admin, &vm.name, None).await.expect("a job");
     desk.until("the machine is gone", async || desk.vmm.vm(&desk.admin, &vm.name).await.is_err()).await;
     let again = desk.vmm.rerun_script(&desk.user, run.id, RunTerms::default()).await.expect("a run");
     let (again, machines) = ended(&desk, again.id).await;

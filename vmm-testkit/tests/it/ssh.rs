@@ -1,11 +1,12 @@
 //! Commands on machines: the fake and libssh2 keep the same promises.
 
+use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use vmm_core::SecretString;
 use vmm_core::remote::libssh2::{Libssh2Config, Libssh2Exec};
-use vmm_core::remote::{Credential, Endpoint, Login, RemoteExec};
+use vmm_core::remote::{Credential, Endpoint, Login, Place, RemoteExec};
 use vmm_testkit::contract::remote::{Subject, answers};
 use vmm_testkit::fake::remote::FakeRemote;
 use vmm_testkit::sshd::{PasswordMethod, Sshd, free_address, other_host_key};
@@ -32,6 +33,21 @@ mod fake {
         async fn login_attempts(&self) -> usize {
             self.0.calls().iter().filter(|call| call.proof_sent).count()
         }
+        fn directory(&self) -> String {
+            "/srv".to_owned()
+        }
+        async fn names(&self) -> Vec<String> {
+            self.0.names(self.1.address, "/srv")
+        }
+        async fn make_directory(&self, name: &str) {
+            self.0.make_directory(self.1.address, &format!("/srv/{name}"));
+        }
+        async fn make_pipe(&self, name: &str) {
+            self.0.make_pipe(self.1.address, &Place::new("/srv", name).expect("a place"));
+        }
+        async fn close_directory(&self) {
+            self.0.close_directory(self.1.address, "/srv");
+        }
     }
 
     async fn subject() -> Fake {
@@ -39,6 +55,7 @@ mod fake {
         fake.machine(endpoint.address, endpoint.host_key.clone());
         fake.accept_only(endpoint.address, password_login("right"));
         fake.answer_with(endpoint.address, answers);
+        fake.make_directory(endpoint.address, "/srv");
         Fake(fake, endpoint)
     }
 
@@ -71,6 +88,26 @@ impl Subject for OpenSsh {
     }
     async fn login_attempts(&self) -> usize {
         self.sshd.login_attempts().await
+    }
+    fn directory(&self) -> String {
+        self.sshd.shared_directory().display().to_string()
+    }
+    async fn names(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.sshd.shared_directory()).expect("a directory of our own");
+        let name = |entry: std::io::Result<std::fs::DirEntry>| entry.expect("a readable directory").file_name();
+        entries.map(|entry| name(entry).into_string().expect("a UTF-8 name")).collect()
+    }
+    async fn make_directory(&self, name: &str) {
+        std::fs::create_dir(self.sshd.shared_directory().join(name)).expect("a directory of our own");
+    }
+    async fn make_pipe(&self, name: &str) {
+        let path = self.sshd.shared_directory().join(name);
+        let made = std::process::Command::new("mkfifo").args(["-m", "666"]).arg(path).status();
+        assert!(made.expect("`mkfifo` is installed").success());
+    }
+    async fn close_directory(&self) {
+        let read_only = std::fs::Permissions::from_mode(0o555);
+        std::fs::set_permissions(self.sshd.shared_directory(), read_only).expect("a directory of our own");
     }
 }
 
@@ -116,6 +153,29 @@ async fn a_command_that_closed_its_output_gets_its_input_to_the_end() {
     Libssh2Exec::default().run(&sshd.endpoint(), &sshd.key_login(), &command).await.expect("the command runs");
     assert_eq!(std::fs::metadata(file).expect("the file").len(), 4 << 20);
 }
+
+mod without_a_shell {
+    //! Files where the machine gives SFTP and nothing else.
+
+    use super::*;
+
+    async fn subject() -> OpenSsh {
+        let sshd = Sshd::start_without_shell().await;
+        OpenSsh { login: sshd.password_login(), wrong_login: password_login("wrong"), sshd }
+    }
+
+    vmm_testkit::remote_contract!(subject:
+        what_is_sent_comes_back,
+        a_file_that_is_there_is_replaced,
+        hostile_names_arrive_byte_for_byte,
+        a_wrong_place_is_refused_and_named,
+        content_that_breaks_off_leaves_nothing,
+        a_caller_who_stops_waiting_leaves_nothing,
+        transfers_end_at_their_deadline,
+    );
+}
+
+mod transfer;
 
 mod ending {
     //! What becomes of a command whose time is over.

@@ -66,6 +66,7 @@ fn is_defined(session: &Session, spec: &DomainSpec, tag: &Tag) -> Result<bool> {
     if let Some(domain) = owner::lookup(session, spec.uuid)? {
         return match Tag::read(&domain)? {
             Some(known) if known.desk != spec.desk => taken("its id belongs to a domain of another desk"),
+            Some(known) if known.is_adopted() => taken("it was adopted, and its definition is not vmm's"),
             None => taken("its id belongs to a domain that is not of this desk"),
             Some(_) if domain.name()? != spec.name.as_str() => taken("its id belongs to a domain of another name"),
             Some(known) if known == *tag => Ok(true),
@@ -84,6 +85,9 @@ fn is_defined(session: &Session, spec: &DomainSpec, tag: &Tag) -> Result<bool> {
 pub(super) fn undefine(session: &Session, config: &LibvirtConfig, uuid: Uuid) -> Result<()> {
     if let Some(any) = owner::lookup(session, uuid)? {
         let domain = owner::require(session, config.desk, uuid)?;
+        if Tag::read(&domain)?.is_some_and(|tag| tag.is_adopted()) {
+            return Err(conflict(&domain, "it was adopted and not made; release it instead"));
+        }
         if !matches!(state(&any)?, DomainState::Off | DomainState::Crashed) {
             return Err(conflict(&domain, "it is not off; stop it first"));
         }
@@ -145,7 +149,7 @@ pub(super) fn reboot(domain: &Domain) -> Result<()> {
 }
 
 /// The `virt` crate's own reading of a state answers for a domain that is gone, too.
-fn state(domain: &Domain) -> Result<DomainState> {
+pub(super) fn state(domain: &Domain) -> Result<DomainState> {
     let record = super::ffi::domain_stats(domain, sys::VIR_DOMAIN_STATS_STATE, 0).map_err(Failure::from);
     let record = match record {
         Err(failure) if failure.is(sys::VIR_ERR_NO_DOMAIN) => None,

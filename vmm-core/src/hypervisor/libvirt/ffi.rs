@@ -24,6 +24,8 @@ pub(super) enum Value {
 pub(super) struct Record {
     pub uuid: Uuid,
     pub name: String,
+    /// libvirt's number of a running domain, which no other run of a domain has until the host starts anew.
+    pub run: Option<u32>,
     pub fields: Vec<(String, Value)>,
 }
 
@@ -84,7 +86,9 @@ unsafe fn record(raw: &sys::virDomainStatsRecord) -> Record {
                 Some((text(parameter.field.as_ptr()), value(parameter)?))
             })
             .collect();
-        Record { uuid: Uuid::from_bytes(uuid), name: text(sys::virDomainGetName(raw.dom)), fields }
+        // What is not running has -1 for a number.
+        let run = Some(sys::virDomainGetID(raw.dom)).filter(|number| *number != u32::MAX);
+        Record { uuid: Uuid::from_bytes(uuid), name: text(sys::virDomainGetName(raw.dom)), run, fields }
     }
 }
 

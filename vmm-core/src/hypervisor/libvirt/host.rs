@@ -21,6 +21,7 @@ pub(super) fn host(session: &Session, config: &LibvirtConfig, accelerated: bool)
         domain_names: domains.iter().map(virt::domain::Domain::name).collect::<Result<_, _>>()?,
         capabilities: Capabilities {
             volume_content: real,
+            volume_resize: real,
             reservations: true,
             console: real && config.console_log,
             statistics: real,

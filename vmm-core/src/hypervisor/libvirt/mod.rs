@@ -1,6 +1,7 @@
 //! The hypervisor backend over libvirt.
 
 mod addresses;
+mod adopt;
 mod config;
 mod connection;
 mod console;
@@ -30,7 +31,7 @@ use self::connection::{Connector, Session};
 use self::content::Progress;
 use self::error::Failure;
 use self::stats::Ownership;
-use super::{Domain, DomainSpec, Host, Hypervisor, NewVolume, Reservation, Volume};
+use super::{Domain, DomainSpec, ForeignDomain, Host, Hypervisor, NewVolume, Reservation, Volume};
 use crate::blocking;
 use crate::error::{Error, Result};
 use crate::image;
@@ -140,6 +141,11 @@ impl Hypervisor for LibvirtHypervisor {
         self.pool("creating a volume", move |_, pool| storage::create(pool, &volume)).await
     }
 
+    async fn resize_volume(&self, name: &VolumeName, capacity: u64) -> Result<Volume> {
+        let name = name.clone();
+        self.pool("resizing a volume", move |session, pool| storage::resize(session, pool, &name, capacity)).await
+    }
+
     async fn write_volume(&self, name: &VolumeName, bytes: &[u8]) -> Result<Volume> {
         let (name, bytes) = (name.clone(), bytes.to_vec());
         self.pool("writing a volume", move |session, pool| {
@@ -197,6 +203,29 @@ impl Hypervisor for LibvirtHypervisor {
     async fn undefine(&self, uuid: Uuid) -> Result<()> {
         self.call("undefining a domain", move |session, desk| {
             domain::undefine(session, &desk.config, uuid)?;
+            desk.ownership.forget(uuid);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn adoptable(&self) -> Result<Vec<ForeignDomain>> {
+        self.call("listing domains that can be adopted", |session, desk| adopt::adoptable(session, desk.config.desk))
+            .await
+    }
+
+    async fn adopt(&self, uuid: Uuid) -> Result<()> {
+        self.call("adopting a domain", move |session, desk| {
+            adopt::adopt(session, desk.config.desk, uuid)?;
+            desk.ownership.forget(uuid);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn release(&self, uuid: Uuid) -> Result<()> {
+        self.call("releasing a domain", move |session, desk| {
+            adopt::release(session, desk.config.desk, uuid)?;
             desk.ownership.forget(uuid);
             Ok(())
         })

@@ -3,6 +3,7 @@
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 use virt::sys;
@@ -21,22 +22,35 @@ const GROUPS: u32 = sys::VIR_DOMAIN_STATS_STATE
     | sys::VIR_DOMAIN_STATS_INTERFACE
     | sys::VIR_DOMAIN_STATS_BLOCK;
 
-/// Which domains of the host are the desk's, so that listing them costs no call for each. A tag is read once, when
-/// its domain is first seen; calls that change a domain read it again.
+/// How long a domain is taken for foreign before its tag is looked for again, since another process may adopt it.
+const FOREIGN: Duration = Duration::from_secs(10);
+
+/// Which domains of the host are the desk's, so that listing them costs no call for each. The tag of one of the desk is
+/// read once, when it is first seen; calls that change a domain read it again.
 #[derive(Debug, Default)]
-pub(super) struct Ownership(Mutex<HashMap<Uuid, bool>>);
+pub(super) struct Ownership(Mutex<HashMap<Uuid, Known>>);
+
+#[derive(Clone, Copy, Debug)]
+enum Known {
+    Own,
+    ForeignAt(Instant),
+}
 
 impl Ownership {
     fn select(&self, session: &Session, desk: DeskId, records: &mut Vec<Record>) -> Result<()> {
         let mut known = self.lock().clone();
         let present: HashSet<Uuid> = records.iter().map(|record| record.uuid).collect();
-        known.retain(|uuid, _| present.contains(uuid));
+        known.retain(|uuid, known| match known {
+            Known::Own => present.contains(uuid),
+            Known::ForeignAt(seen) => present.contains(uuid) && seen.elapsed() < FOREIGN,
+        });
         for uuid in present {
             if let Entry::Vacant(entry) = known.entry(uuid) {
-                entry.insert(owner::owned(session, desk, uuid)?.is_some());
+                let own = owner::owned(session, desk, uuid)?.is_some();
+                entry.insert(if own { Known::Own } else { Known::ForeignAt(Instant::now()) });
             }
         }
-        records.retain(|record| known.get(&record.uuid).copied().unwrap_or(false));
+        records.retain(|record| matches!(known.get(&record.uuid), Some(Known::Own)));
         *self.lock() = known;
         Ok(())
     }
@@ -46,7 +60,7 @@ impl Ownership {
         self.lock().remove(&uuid);
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Uuid, bool>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Uuid, Known>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -65,7 +79,8 @@ pub(super) fn one(session: &Session, desk: DeskId, uuid: Uuid) -> Result<Option<
     let Some((found, _)) = owner::owned(session, desk, uuid)? else {
         return Ok(None);
     };
-    match ffi::domain_stats(&found, GROUPS, flags(session.driver)).map_err(Failure::from) {
+    // Waits where the list does not: while it answers somebody else, which takes milliseconds, a domain gives no figures.
+    match ffi::domain_stats(&found, GROUPS, 0).map_err(Failure::from) {
         Err(failure) if failure.is(sys::VIR_ERR_NO_DOMAIN) => Ok(None),
         record => Ok(record?.map(domain)),
     }
@@ -95,7 +110,7 @@ fn state(state: u64, reason: u64) -> DomainState {
 }
 
 pub(super) fn domain(record: Record) -> Domain {
-    let Record { uuid, name, fields } = record;
+    let Record { uuid, name, run, fields } = record;
     let mut reading = Reading::default();
     for (key, value) in &fields {
         reading.take(key, value);
@@ -103,7 +118,7 @@ pub(super) fn domain(record: Record) -> Domain {
     let state = state(reading.state, reading.reason);
     let runs = !matches!(state, DomainState::Off | DomainState::Crashed);
     let statistics = if runs { reading.finish() } else { Statistics::default() };
-    Domain { uuid, name, state, statistics }
+    Domain { uuid, name, state, run, statistics }
 }
 
 #[derive(Default)]
@@ -205,7 +220,7 @@ mod tests {
             name("net.0.name", "vnet0"),
             number("net.0.tx.bytes", 5),
         ];
-        let found = domain(Record { uuid: Uuid::nil(), name: "web".to_owned(), fields }).statistics;
+        let found = domain(Record { uuid: Uuid::nil(), name: "web".to_owned(), run: Some(1), fields }).statistics;
         assert_eq!((found.cpu_time, found.disks.len(), found.interfaces[0].sent), (7, 1, 5));
         assert_eq!((found.disks[0].name.as_str(), found.disks[0].read), ("vdb", 11));
     }

@@ -7,7 +7,7 @@ use virt::storage_pool::StoragePool;
 use virt::storage_vol::StorageVol;
 use virt::sys;
 
-use super::connection::Session;
+use super::connection::{Driver, Session};
 use super::domain_xml::DiskFile;
 use super::error::{Failure, Result, optional};
 use super::xml::{Element, element, find, text_at};
@@ -159,6 +159,22 @@ pub(super) fn volume_xml(name: &str, capacity: u64, format: &'static str) -> Ele
         .child(element("capacity").attribute("unit", "bytes").text(capacity))
         .child(element("allocation").attribute("unit", "bytes").text(0))
         .child(target)
+}
+
+pub(super) fn resize(session: &Session, pool: &StoragePool, name: &VolumeName, capacity: u64) -> Result<Volume> {
+    if session.driver == Driver::Test {
+        return Err(Error::Unsupported("making a volume larger").into());
+    }
+    let volume = lookup(pool, name.as_str())?.ok_or_else(|| Error::not_found(Kind::Volume, name))?;
+    let present = Described::read(&volume)?;
+    if capacity < present.capacity {
+        let reason = format!("it has {} bytes already; a volume is never made smaller", present.capacity);
+        return Err(Error::conflict(Kind::Volume, name, reason).into());
+    }
+    if capacity > present.capacity {
+        volume.resize(capacity, 0)?;
+    }
+    Ok(Volume { capacity, ..present.named(name) })
 }
 
 pub(super) fn delete(pool: &StoragePool, name: &str) -> Result<()> {

@@ -15,6 +15,7 @@ pub(super) enum Stage {
     Handshake,
     Login,
     Command,
+    Transfer,
     /// Any of them: the supervisor does not see which.
     Session,
 }
@@ -27,6 +28,7 @@ impl fmt::Display for Stage {
             Self::Handshake => "the SSH handshake with",
             Self::Login => "the login at",
             Self::Command => "the command on",
+            Self::Transfer => "the file transfer with",
             Self::Session => "the SSH session with",
         })
     }
@@ -48,6 +50,8 @@ pub(super) enum Cause {
     Ssh(ssh2::Error),
     /// The server does something that no server may.
     Protocol(&'static str),
+    /// What the caller is to be told stands already.
+    Told(Error),
 }
 
 impl Cause {
@@ -93,6 +97,7 @@ impl From<CallError> for Error {
             Cause::Io(error) => unavailable(&error),
             Cause::Ssh(error) => unavailable(&error.message()),
             Cause::Protocol(reason) => unavailable(&reason),
+            Cause::Told(error) => error,
         }
     }
 }

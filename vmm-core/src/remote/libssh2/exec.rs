@@ -6,9 +6,23 @@ use ssh2::Channel;
 
 use super::error::Cause;
 use super::link::{Link, WOULD_BLOCK};
+use crate::error::{Error, Result as Checked};
 use crate::remote::{Command, Exit, Stream};
 
 const CHUNK: usize = 32 * 1024;
+/// libssh2 sends a command in one packet and refuses what does not fit.
+const LONGEST_LINE: usize = 32_000;
+
+/// Refuses what cannot be sent.
+pub(super) fn check(command: &Command) -> Checked<()> {
+    if command.line.contains('\0') {
+        return Err(Error::invalid("command", "must not contain a NUL character"));
+    }
+    if command.line.len() > LONGEST_LINE {
+        return Err(Error::invalid("command", format!("must be at most {LONGEST_LINE} bytes; send a file instead")));
+    }
+    Ok(())
+}
 
 /// A command, and what has come of it so far.
 #[derive(Default)]

@@ -92,6 +92,11 @@ impl Link {
         let _ = self.session.disconnect(None, "", None);
     }
 
+    /// Ends the connection. What libssh2 does in blocking mode after it, when its objects are freed, cannot block.
+    pub(super) fn cut(&self) {
+        let _ = self.socket.shutdown(Shutdown::Both);
+    }
+
     fn direction(&self) -> PollFlags {
         match self.session.block_directions() {
             BlockDirections::Outbound => PollFlags::OUT,
@@ -103,7 +108,7 @@ impl Link {
 
 impl Drop for Link {
     fn drop(&mut self) {
-        let _ = self.socket.shutdown(Shutdown::Both);
+        self.cut();
         // A non-blocking session that cannot send at once is leaked when freed; on a dead socket this cannot block.
         self.session.set_blocking(true);
     }

@@ -1,17 +1,22 @@
-//! Commands over SSH with libssh2.
+//! Commands and files over SSH with libssh2.
 //!
 //! A call has a connection of its own. Its blocking thread never blocks in libssh2: the session is non-blocking and
 //! every wait is one `poll` with the time that is left. A server that keeps libssh2 busy without a pause is cut off
 //! by a supervisor, which shuts the socket down.
 
 mod connect;
+mod download;
 mod error;
 mod exec;
 mod host_key;
 mod kill;
 mod link;
 mod login;
+mod sftp;
+mod shell;
 mod supervise;
+mod transfer;
+mod upload;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,13 +25,10 @@ use async_trait::async_trait;
 use tokio::sync::Semaphore;
 
 use self::error::{CallError, Cause, Stage};
-use self::link::Limits;
-use self::supervise::SocketSlot;
-use super::{Command, Endpoint, Login, Output, RemoteExec};
+use self::link::{Limits, Link};
+use self::supervise::{SocketSlot, Sockets};
+use super::{Command, Download, Endpoint, Login, Output, RemoteExec, Sink, Source, Transferred, Upload};
 use crate::error::{Error, Part, Result};
-
-/// libssh2 sends a command in one packet and refuses what does not fit.
-const LONGEST_LINE: usize = 32_000;
 
 /// How [`Libssh2Exec`] works.
 #[derive(Clone, Debug)]
@@ -48,6 +50,10 @@ impl Default for Libssh2Config {
 ///
 /// Needs a tokio runtime with time enabled. When a deadline passes, or the caller stops waiting, the command's
 /// processes are killed over a second channel if the machine answers in time, and the connection is dropped.
+///
+/// Files go over SFTP. Where the machine's shell has `sha256sum` and `mv`, they check the copy and put it in place;
+/// elsewhere it is read back and renamed. What is left of a transfer that failed is removed over another connection,
+/// which may take some seconds longer than the call.
 ///
 /// libssh2 does not tell a missing exit status from 0: a server that closes the channel without one reads as 0.
 #[derive(Clone, Debug)]
@@ -73,19 +79,49 @@ impl Default for Libssh2Exec {
 #[async_trait]
 impl RemoteExec for Libssh2Exec {
     async fn run(&self, endpoint: &Endpoint, login: &Login, command: &Command) -> Result<Output> {
+        exec::check(command)?;
+        let (command, deadline) = (command.clone(), command.deadline);
+        let work = move |call: &Call, limits: Limits, sockets: &Sockets| call.command(limits, sockets, &command);
+        self.call(endpoint, login, deadline, work).await
+    }
+
+    async fn send(&self, endpoint: &Endpoint, login: &Login, upload: &Upload, source: Source) -> Result<Transferred> {
+        transfer::send(self, endpoint, login, upload.clone(), source).await
+    }
+
+    async fn receive(
+        &self,
+        endpoint: &Endpoint,
+        login: &Login,
+        download: &Download,
+        sink: Sink,
+    ) -> Result<Transferred> {
+        transfer::receive(self, endpoint, login, download.clone(), sink).await
+    }
+}
+
+impl Libssh2Exec {
+    /// Does something on a session of its own, on a blocking thread.
+    async fn call<T: Send + 'static>(
+        &self,
+        endpoint: &Endpoint,
+        login: &Login,
+        deadline: Duration,
+        work: impl FnOnce(&Call, Limits, &Sockets) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        login::check(login)?;
         let call = Call {
             endpoint: endpoint.clone(),
             login: login.clone(),
-            command: command.clone(),
+            deadline,
             began: Instant::now(),
             connect_timeout: self.connect_timeout,
         };
-        call.check()?;
-        let permit = tokio::time::timeout(command.deadline, Arc::clone(&self.sessions).acquire_owned())
+        let permit = tokio::time::timeout(deadline, Arc::clone(&self.sessions).acquire_owned())
             .await
             .map_err(|_| call.failed(Stage::Queue, Cause::deadline("all sessions are in use")))?
             .map_err(|_| Error::unavailable(Part::Desk, "it is stopping"))?;
-        supervise::run(call, permit).await
+        supervise::run(Arc::new(call), permit, work).await
     }
 }
 
@@ -93,51 +129,37 @@ impl RemoteExec for Libssh2Exec {
 struct Call {
     endpoint: Endpoint,
     login: Login,
-    command: Command,
+    deadline: Duration,
     began: Instant,
     connect_timeout: Duration,
 }
 
 impl Call {
-    /// Refuses what cannot be sent.
-    fn check(&self) -> Result<()> {
-        if self.command.line.contains('\0') {
-            return Err(Error::invalid("command", "must not contain a NUL character"));
-        }
-        if self.command.line.len() > LONGEST_LINE {
-            return Err(Error::invalid(
-                "command",
-                format!("must be at most {LONGEST_LINE} bytes; send a file instead"),
-            ));
-        }
-        login::check(&self.login)
-    }
-
     fn ends(&self) -> Instant {
-        self.began.checked_add(self.command.deadline).unwrap_or_else(|| self.began + Duration::from_secs(1 << 31))
+        ends(self.began, self.deadline)
     }
 
     fn failed(&self, stage: Stage, cause: Cause) -> Error {
-        CallError {
-            machine: self.endpoint.address,
-            user: self.login.user.clone(),
-            limit: self.command.deadline,
-            stage,
-            cause,
-        }
-        .into()
+        CallError { machine: self.endpoint.address, user: self.login.user.clone(), limit: self.deadline, stage, cause }
+            .into()
     }
 
-    /// The whole call, on a blocking thread.
-    fn run(&self, limits: Limits, socket: &SocketSlot) -> Result<Output> {
+    /// A session that is logged in.
+    fn connect(&self, limits: Limits, socket: &SocketSlot) -> Result<Link> {
         let at = |stage| move |cause| self.failed(stage, cause);
-        let tcp = connect::tcp(self.endpoint.address, self.ends(), self.connect_timeout).map_err(at(Stage::Connect))?;
+        let tcp =
+            connect::tcp(self.endpoint.address, limits.until, self.connect_timeout).map_err(at(Stage::Connect))?;
         socket.set(&tcp);
-        let mut link = connect::ssh(tcp, limits, &self.endpoint.host_key).map_err(at(Stage::Handshake))?;
+        let link = connect::ssh(tcp, limits, &self.endpoint.host_key).map_err(at(Stage::Handshake))?;
         host_key::compare(link.session(), &self.endpoint.host_key).map_err(at(Stage::Handshake))?;
         login::login(&link, &self.login).map_err(at(Stage::Login))?;
+        Ok(link)
+    }
+
+    fn command(&self, limits: Limits, sockets: &Sockets, command: &Command) -> Result<Output> {
+        let mut link = self.connect(limits, &sockets.work)?;
         let mut running = exec::Running::default();
-        match running.run(&link, &self.command) {
+        match running.run(&link, command) {
             Ok(exit) => {
                 link.disconnect();
                 let exec::Running { stdout, stderr } = running;
@@ -154,4 +176,9 @@ impl Call {
             Err(cause) => Err(self.failed(Stage::Command, cause)),
         }
     }
+}
+
+/// The moment a time after another one; far away if that cannot be reckoned.
+fn ends(began: Instant, time: Duration) -> Instant {
+    began.checked_add(time).unwrap_or_else(|| began + Duration::from_secs(1 << 31))
 }

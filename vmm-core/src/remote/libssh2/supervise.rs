@@ -2,7 +2,7 @@
 
 use std::io::PipeReader;
 use std::net::{Shutdown, TcpStream};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -12,51 +12,63 @@ use super::link::Limits;
 use super::{Call, kill};
 use crate::blocking;
 use crate::error::{Error, Result};
-use crate::remote::Output;
 
 /// When the socket is shut down under a thread that does not come back: long enough for the kill, short enough that
 /// the call ends within a second after its deadline.
 const HARD_STOP: Duration = kill::GRACE.saturating_add(Duration::from_millis(300));
+/// How long a thread may tidy up over another connection after its call has ended.
+pub(super) const TIDYING: Duration = Duration::from_secs(10);
 
-/// The call's socket as soon as there is one.
+/// A socket as soon as there is one.
 #[derive(Clone, Default)]
-pub(super) struct SocketSlot(Arc<OnceLock<Arc<TcpStream>>>);
+pub(super) struct SocketSlot(Arc<Mutex<Option<Arc<TcpStream>>>>);
 
 impl SocketSlot {
     pub(super) fn set(&self, socket: &Arc<TcpStream>) {
-        let _ = self.0.set(Arc::clone(socket));
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(socket));
     }
 
     fn shut_down(&self) {
-        if let Some(socket) = self.0.get() {
+        if let Some(socket) = &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
             let _ = socket.shutdown(Shutdown::Both);
         }
     }
 }
 
-/// Runs the call on a blocking thread, which holds the permit to its end.
-pub(super) async fn run(call: Call, permit: OwnedSemaphorePermit) -> Result<Output> {
+/// The sockets of a call: the one of its work, and the one for tidying up after it.
+#[derive(Clone, Default)]
+pub(super) struct Sockets {
+    pub(super) work: SocketSlot,
+    pub(super) tidying: SocketSlot,
+}
+
+/// Runs the work of a call on a blocking thread, which holds the permit to its end.
+pub(super) async fn run<T: Send + 'static>(
+    call: Arc<Call>,
+    permit: OwnedSemaphorePermit,
+    work: impl FnOnce(&Call, Limits, &Sockets) -> Result<T> + Send + 'static,
+) -> Result<T> {
     let (cancelled, waiting) = std::io::pipe().map_err(|error| Error::internal("making a pipe", error))?;
     let (still_here, gone) = oneshot::channel();
-    let answer = tokio::spawn(supervise(call, permit, cancelled, gone)).await;
+    let answer = tokio::spawn(supervise(call, permit, cancelled, gone, work)).await;
     // Both live as long as the caller waits: the thread hears the one's end, the supervisor the other's.
     drop((waiting, still_here));
     answer.map_err(|error| Error::internal("supervising an SSH call", error))?
 }
 
-async fn supervise(
-    call: Call,
+async fn supervise<T: Send + 'static>(
+    call: Arc<Call>,
     permit: OwnedSemaphorePermit,
     cancelled: PipeReader,
     gone: oneshot::Receiver<()>,
-) -> Result<Output> {
-    let call = Arc::new(call);
-    let socket = SocketSlot::default();
-    let mut thread = std::pin::pin!({
-        let (call, socket) = (Arc::clone(&call), socket.clone());
-        blocking::run("running a command over SSH", move || {
+    work: impl FnOnce(&Call, Limits, &Sockets) -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let sockets = Sockets::default();
+    let mut thread = Box::pin({
+        let (call, sockets) = (Arc::clone(&call), sockets.clone());
+        blocking::run("working on a machine over SSH", move || {
             let limits = Limits { until: call.ends(), cancelled: Some(cancelled) };
-            let answer = call.run(limits, &socket);
+            let answer = work(&call, limits, &sockets);
             drop(permit);
             answer
         })
@@ -67,7 +79,12 @@ async fn supervise(
         () = late => {}
         _ = gone => if let Ok(answer) = tokio::time::timeout(HARD_STOP, &mut thread).await { return answer },
     }
-    socket.shut_down();
+    sockets.work.shut_down();
+    tokio::spawn(async move {
+        if tokio::time::timeout(TIDYING + HARD_STOP, thread).await.is_err() {
+            sockets.tidying.shut_down();
+        }
+    });
     Err(call.failed(Stage::Session, Cause::deadline("the machine kept the connection busy; it was cut off")))
 }
 

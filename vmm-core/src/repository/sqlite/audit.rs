@@ -5,7 +5,8 @@ use rusqlite::{Connection, Row, Transaction, params};
 use sha2::{Digest, Sha256};
 
 use super::error::Result;
-use super::row::{Columns, all, execute, first, now};
+use super::list::List;
+use super::row::{Columns, execute, first, now};
 use super::store::Store;
 use crate::error;
 use crate::model::{AuditEntry, AuditFilter, AuditId, AuditRecord, UserId};
@@ -23,21 +24,17 @@ impl AuditRepository for Store {
     }
 
     async fn list(&self, filter: &AuditFilter) -> error::Result<Vec<AuditRecord>> {
-        let filter = filter.clone();
+        let AuditFilter { user, action, target, outcome, from, to, before, limit } = filter.clone();
         self.read("listing audit rows", move |connection| {
-            all(
-                connection,
-                "SELECT * FROM audit
-                 WHERE (?1 IS NULL OR user = ?1) AND (?2 IS NULL OR action = ?2) AND (?3 IS NULL OR id < ?3)
-                 ORDER BY id DESC LIMIT ?4",
-                params![
-                    filter.user.map(|id| id.0),
-                    filter.action,
-                    filter.before.map(|id| id.0),
-                    filter.limit.map_or(-1, i64::from)
-                ],
-                record,
-            )
+            List::of("SELECT * FROM audit")
+                .only("user = ?", user.map(|id| id.0))
+                .only("action = ?", action)
+                .only("target = ?", target)
+                .only("outcome = ?", outcome.map(|outcome| outcome.as_str().to_owned()))
+                .only("at >= ?", from.map(|at| at.timestamp_micros()))
+                .only("at < ?", to.map(|at| at.timestamp_micros()))
+                .only("id < ?", before.map(|id| id.0))
+                .read(connection, "id DESC", limit, record)
         })
         .await
     }

@@ -1,20 +1,88 @@
 //! Disks of machines.
 
 use async_trait::async_trait;
-use rusqlite::{Row, Transaction, params};
+use rusqlite::{Connection, Row, Transaction, params};
 
 use super::error::{Error, Result};
 use super::row::{Columns, all, execute, first};
 use super::store::Store;
+use super::{job, vm};
 use crate::error::{self, Kind};
-use crate::model::{Disk, DiskId, PlannedDisk, VmId};
+use crate::model::{
+    AuditEntry, Disk, DiskFilter, DiskId, DiskRole, JobId, JobKind, MAX_DISKS, NewDisk, NewJob, PlannedDisk, Vm, VmId,
+    VmName, VmStatus,
+};
 use crate::repository::DiskRepository;
 
 #[async_trait]
 impl DiskRepository for Store {
     async fn of_vm(&self, vm: VmId) -> error::Result<Vec<Disk>> {
+        self.read("listing disks", move |connection| of_vm(connection, vm)).await
+    }
+
+    async fn by_id(&self, id: DiskId) -> error::Result<Option<Disk>> {
+        self.read("reading a disk", move |connection| by_id(connection, id)).await
+    }
+
+    async fn list(&self, filter: &DiskFilter) -> error::Result<Vec<Disk>> {
+        let DiskFilter { vm, after, limit } = filter.clone();
         self.read("listing disks", move |connection| {
-            all(connection, "SELECT * FROM disk WHERE vm_id = ?1 ORDER BY role = 'data', id", [vm.0], disk)
+            all(
+                connection,
+                "SELECT disk.*, vm.name AS vm_name FROM disk JOIN vm ON vm.id = disk.vm_id
+                 WHERE (?1 IS NULL OR vm.name = ?1) AND disk.id > ?2 ORDER BY disk.id LIMIT ?3",
+                params![vm.as_ref().map(VmName::as_str), after.map_or(0, |id| id.0), limit.map_or(-1, i64::from)],
+                disk,
+            )
+        })
+        .await
+    }
+
+    async fn add(&self, disk: NewDisk, steps: Vec<&'static str>, audit: AuditEntry) -> error::Result<(Disk, JobId)> {
+        self.change("adding a disk", audit, move |tx| {
+            let NewDisk { vm, volume, disk_size: size } = disk;
+            let vm = changeable(tx, vm)?;
+            if of_vm(tx, vm.id)?.len() >= MAX_DISKS {
+                let reason = format!("it has {MAX_DISKS} disks, which is the most that a machine can have");
+                return Err(error::Error::conflict(Kind::Vm, &vm.name, reason).into());
+            }
+            let id = insert(tx, vm.id, &PlannedDisk { role: DiskRole::Data, volume, size })?;
+            enqueue(tx, JobKind::AddDisk(id), id, steps)
+        })
+        .await
+    }
+
+    async fn grow(
+        &self,
+        id: DiskId,
+        size: u32,
+        steps: Vec<&'static str>,
+        audit: AuditEntry,
+    ) -> error::Result<(Disk, JobId)> {
+        self.change("growing a disk", audit, move |tx| {
+            let disk = required(tx, id)?;
+            changeable(tx, disk.vm)?;
+            if size <= disk.disk_size {
+                let has = disk.disk_size;
+                let reason =
+                    format!("is {size} GiB, and the disk has {has} GiB; name more, since a disk never shrinks");
+                return Err(error::Error::invalid("disk_size", reason).into());
+            }
+            execute(tx, "UPDATE disk SET grow_to = ?1 WHERE id = ?2", params![size, id.0])?;
+            enqueue(tx, JobKind::GrowDisk(id), id, steps)
+        })
+        .await
+    }
+
+    async fn start_delete(&self, id: DiskId, steps: Vec<&'static str>, audit: AuditEntry) -> error::Result<JobId> {
+        self.change("starting the removal of a disk", audit, move |tx| {
+            let disk = required(tx, id)?;
+            changeable(tx, disk.vm)?;
+            if disk.role == DiskRole::System {
+                let reason = format!("it is the system disk of {}; delete the machine instead", disk.vm_name);
+                return Err(error::Error::conflict(Kind::Disk, id, reason).into());
+            }
+            enqueue(tx, JobKind::DeleteDisk(id), id, steps).map(|(_, job)| job)
         })
         .await
     }
@@ -26,10 +94,19 @@ impl DiskRepository for Store {
         })
         .await
     }
+
+    async fn set_size(&self, id: DiskId, size: u32) -> error::Result<()> {
+        self.write("recording a disk's size", move |tx| {
+            let sql = "UPDATE disk SET disk_size = ?1, grow_to = NULL WHERE id = ?2";
+            let changed = execute(tx, sql, params![size, id.0])?;
+            if changed == 0 { Err(error::Error::not_found(Kind::Disk, id).into()) } else { Ok(()) }
+        })
+        .await
+    }
 }
 
 /// Adds a planned disk to a machine.
-pub(super) fn insert(tx: &Transaction<'_>, vm: VmId, planned: &PlannedDisk) -> Result<()> {
+pub(super) fn insert(tx: &Transaction<'_>, vm: VmId, planned: &PlannedDisk) -> Result<DiskId> {
     let PlannedDisk { role, volume, size } = planned;
     let inserted = execute(
         tx,
@@ -38,8 +115,80 @@ pub(super) fn insert(tx: &Transaction<'_>, vm: VmId, planned: &PlannedDisk) -> R
     );
     match inserted {
         Err(error) if error.is_taken() => Err(taken(tx, planned)?),
-        result => result.map(drop),
+        result => result.map(|_| DiskId(tx.last_insert_rowid())),
     }
+}
+
+/// Records a disk of a machine that is adopted.
+pub(super) fn insert_foreign(
+    tx: &Transaction<'_>,
+    vm: VmId,
+    role: DiskRole,
+    size: u32,
+    path: Option<&str>,
+) -> Result<()> {
+    execute(
+        tx,
+        "INSERT INTO disk (vm_id, role, disk_size, disk_path) VALUES (?1, ?2, ?3, ?4)",
+        params![vm.0, role.as_str(), size, path],
+    )
+    .map(drop)
+}
+
+/// Removes a disk's row.
+pub(super) fn remove(tx: &Transaction<'_>, id: DiskId) -> Result<()> {
+    execute(tx, "DELETE FROM disk WHERE id = ?1", [id.0]).map(drop)
+}
+
+/// Records that a disk grows no more, and whether it has grown.
+pub(super) fn settle(tx: &Transaction<'_>, id: DiskId, grown: bool) -> Result<()> {
+    execute(
+        tx,
+        "UPDATE disk SET disk_size = CASE WHEN ?2 THEN coalesce(grow_to, disk_size) ELSE disk_size END, grow_to = NULL
+         WHERE id = ?1",
+        params![id.0, grown],
+    )
+    .map(drop)
+}
+
+pub(super) fn required(connection: &Connection, id: DiskId) -> Result<Disk> {
+    by_id(connection, id)?.ok_or_else(|| error::Error::not_found(Kind::Disk, id).into())
+}
+
+fn by_id(connection: &Connection, id: DiskId) -> Result<Option<Disk>> {
+    let sql = "SELECT disk.*, vm.name AS vm_name FROM disk JOIN vm ON vm.id = disk.vm_id WHERE disk.id = ?1";
+    first(connection, sql, [id.0], disk)
+}
+
+fn of_vm(connection: &Connection, vm: VmId) -> Result<Vec<Disk>> {
+    all(
+        connection,
+        "SELECT disk.*, vm.name AS vm_name FROM disk JOIN vm ON vm.id = disk.vm_id
+         WHERE disk.vm_id = ?1 ORDER BY disk.role = 'data', disk.id",
+        [vm.0],
+        disk,
+    )
+}
+
+/// A machine whose disks may be changed now.
+fn changeable(tx: &Transaction<'_>, id: VmId) -> Result<Vm> {
+    let vm = vm::required(tx, id)?;
+    vm::refuse_while_changed(tx, &vm)?;
+    if vm.adopted {
+        let reason = "it was adopted, and its disks are not vmm's; change them by the means that they were made with";
+        return Err(error::Error::conflict(Kind::Vm, &vm.name, reason).into());
+    }
+    if vm.status == VmStatus::Request {
+        return Err(error::Error::conflict(Kind::Vm, &vm.name, "it does not exist yet").into());
+    }
+    Ok(vm)
+}
+
+fn enqueue(tx: &Transaction<'_>, kind: JobKind, id: DiskId, steps: Vec<&'static str>) -> Result<(Disk, JobId)> {
+    let disk = required(tx, id)?;
+    let title = format!("disk {id} of {}", disk.vm_name);
+    let job = job::insert(tx, &NewJob { kind, title, request: None, steps })?;
+    Ok((disk, job))
 }
 
 fn taken(tx: &Transaction<'_>, planned: &PlannedDisk) -> Result<Error> {
@@ -57,9 +206,11 @@ fn disk(row: &Row<'_>) -> Result<Disk> {
     Ok(Disk {
         id: DiskId(row.value("id")?),
         vm: VmId(row.value("vm_id")?),
+        vm_name: row.parsed("vm_name")?,
         role: row.parsed("role")?,
-        volume: row.parsed("volume")?,
+        volume: row.parsed_opt("volume")?,
         disk_size: row.value("disk_size")?,
+        grow_to: row.value("grow_to")?,
         disk_path: row.value("disk_path")?,
     })
 }

@@ -9,10 +9,10 @@ use uuid::Uuid;
 use super::error::{Error, Result};
 use super::row::{Columns, all, execute, exists, first, now};
 use super::store::Store;
-use super::{request, vm};
+use super::{disk, request, vm};
 use crate::error::{self, Kind};
 use crate::model::{
-    AuditEntry, Job, JobId, JobKind, JobState, JobStep, NewJob, OsId, RequestId, StepState, Timestamp, VmId,
+    AuditEntry, DiskId, Job, JobId, JobKind, JobState, JobStep, NewJob, OsId, RequestId, StepState, Timestamp, VmId,
 };
 use crate::repository::JobRepository;
 
@@ -51,6 +51,10 @@ impl JobRepository for Store {
 
     async fn by_id(&self, id: JobId) -> error::Result<Option<Job>> {
         self.read("reading a job", move |connection| by_id(connection, id)).await
+    }
+
+    async fn on_vm(&self, vm: VmId) -> error::Result<Option<Job>> {
+        self.read("looking for a machine's job", move |connection| open_on_vm(connection, vm)).await
     }
 
     async fn list<'a>(&self, request: Option<&'a RequestId>, limit: u32) -> error::Result<Vec<Job>> {
@@ -131,9 +135,16 @@ pub(super) fn insert(tx: &Transaction<'_>, new: &NewJob) -> Result<JobId> {
     let at = now().timestamp_micros();
     let inserted = execute(
         tx,
-        "INSERT INTO job (kind, subject, title, request, state, created_at, changed_at)
-         VALUES (?1, ?2, ?3, ?4, 'queued', ?5, ?5)",
-        params![kind.word(), kind.subject(), title, request.map(RequestId::as_str), at],
+        "INSERT INTO job (kind, subject, vm, title, request, state, created_at, changed_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, 'queued', ?6, ?6)",
+        params![
+            kind.word(),
+            kind.subject(),
+            vm_of(tx, kind)?.map(|id| id.0),
+            title,
+            request.map(RequestId::as_str),
+            at
+        ],
     );
     match inserted {
         Err(error) if error.is_taken() => {
@@ -150,6 +161,24 @@ pub(super) fn insert(tx: &Transaction<'_>, new: &NewJob) -> Result<JobId> {
         )?;
     }
     Ok(id)
+}
+
+/// The machine that a job of this kind changes.
+fn vm_of(connection: &Connection, kind: &JobKind) -> Result<Option<VmId>> {
+    match kind {
+        JobKind::CreateVm(id) | JobKind::DeleteVm(id) | JobKind::AdoptVm(id) | JobKind::ReleaseVm(id) => Ok(Some(*id)),
+        JobKind::AddDisk(id) | JobKind::GrowDisk(id) | JobKind::DeleteDisk(id) => {
+            disk::required(connection, *id).map(|disk| Some(disk.vm))
+        }
+        JobKind::StartRequest(_) | JobKind::ImportOs(_) => Ok(None),
+    }
+}
+
+/// The open job that changes this machine.
+pub(super) fn open_on_vm(connection: &Connection, vm: VmId) -> Result<Option<Job>> {
+    first(connection, "SELECT * FROM job WHERE vm = ?1 AND state IN ('queued', 'running', 'undoing')", [vm.0], |row| {
+        job(connection, row)
+    })
 }
 
 /// The open job of this kind on this subject.
@@ -202,10 +231,15 @@ pub(super) fn failures(connection: &Connection, request: &RequestId) -> Result<V
 /// What follows from a job's end.
 fn follow(tx: &Transaction<'_>, job: &Job, state: JobState, error: Option<&str>) -> Result<()> {
     match (&job.kind, state) {
-        (JobKind::CreateVm(vm), JobState::Done) => vm::set_on(tx, *vm)?,
-        (JobKind::CreateVm(vm), JobState::Failed | JobState::Cancelled) | (JobKind::DeleteVm(vm), JobState::Done) => {
+        (JobKind::CreateVm(vm) | JobKind::AdoptVm(vm), JobState::Done) => vm::set_on(tx, *vm)?,
+        (JobKind::CreateVm(vm) | JobKind::AdoptVm(vm), JobState::Failed | JobState::Cancelled)
+        | (JobKind::DeleteVm(vm) | JobKind::ReleaseVm(vm), JobState::Done) => {
             vm::remove(tx, *vm)?;
         }
+        (JobKind::AddDisk(id), JobState::Failed | JobState::Cancelled) | (JobKind::DeleteDisk(id), JobState::Done) => {
+            disk::remove(tx, *id)?;
+        }
+        (JobKind::GrowDisk(id), end) => disk::settle(tx, *id, end == JobState::Done)?,
         _ => {}
     }
     match (&job.kind, &job.request) {
@@ -248,6 +282,7 @@ fn job(connection: &Connection, row: &Row<'_>) -> Result<Job> {
         kind: kind(row)?,
         title: row.value("title")?,
         request: row.parsed_opt("request")?,
+        vm: row.value::<Option<_>>("vm")?.map(VmId),
         state: row.parsed("state")?,
         steps: steps(connection, id)?,
         cancel: row.value("cancel")?,
@@ -263,7 +298,12 @@ fn kind(row: &Row<'_>) -> Result<JobKind> {
         "start-request" => JobKind::StartRequest(row.parsed("subject")?),
         "create-vm" => JobKind::CreateVm(VmId(row.parsed("subject")?)),
         "delete-vm" => JobKind::DeleteVm(VmId(row.parsed("subject")?)),
+        "adopt-vm" => JobKind::AdoptVm(VmId(row.parsed("subject")?)),
+        "release-vm" => JobKind::ReleaseVm(VmId(row.parsed("subject")?)),
         "import-os" => JobKind::ImportOs(OsId(row.parsed("subject")?)),
+        "add-disk" => JobKind::AddDisk(DiskId(row.parsed("subject")?)),
+        "grow-disk" => JobKind::GrowDisk(DiskId(row.parsed("subject")?)),
+        "delete-disk" => JobKind::DeleteDisk(DiskId(row.parsed("subject")?)),
         _ => return Err(Error::corrupt("kind", word)),
     })
 }

@@ -4,6 +4,7 @@ mod audit;
 mod disk;
 mod error;
 mod job;
+mod list;
 mod os;
 mod plan;
 mod request;

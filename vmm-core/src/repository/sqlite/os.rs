@@ -5,10 +5,14 @@ use rusqlite::{Connection, Row, Transaction, params};
 
 use super::error::Result;
 use super::job;
-use super::row::{Columns, all, execute, exists, first, integer, now};
+use super::list::List;
+use super::row::{Columns, all, execute, exists, expected, first, integer, now};
 use super::store::Store;
 use crate::error::{self, Kind};
-use crate::model::{AuditEntry, Image, JobId, JobKind, NewJob, NewOs, Os, OsId, OsName, OsVersion};
+use crate::model::{
+    AuditEntry, Image, JobId, JobKind, LoginName, NewJob, NewOs, Os, OsChange, OsFilter, OsId, OsName, OsVersion,
+    Revision,
+};
 use crate::repository::OsRepository;
 
 #[async_trait]
@@ -44,9 +48,16 @@ impl OsRepository for Store {
         .await
     }
 
-    async fn list(&self) -> error::Result<Vec<Os>> {
-        self.read("listing the catalog", |connection| {
-            all(connection, "SELECT * FROM os ORDER BY name, version", [], os)
+    async fn list(&self, filter: &OsFilter) -> error::Result<Vec<Os>> {
+        let OsFilter { name, after, limit } = filter.clone();
+        self.read("listing the catalog", move |connection| {
+            List::of("SELECT * FROM os")
+                .only("name = ?", name.map(|name| name.to_string()))
+                .only_all(
+                    "(name, version) > (?, ?)",
+                    after.map(|(name, version)| [name.to_string(), version.to_string()]),
+                )
+                .read(connection, "name, version", limit, os)
         })
         .await
     }
@@ -64,9 +75,32 @@ impl OsRepository for Store {
         .await
     }
 
-    async fn delete(&self, id: OsId, audit: AuditEntry) -> error::Result<()> {
+    async fn update(
+        &self,
+        id: OsId,
+        change: OsChange,
+        expect: Option<Revision>,
+        audit: AuditEntry,
+    ) -> error::Result<Os> {
+        self.change("changing a catalog entry", audit, move |tx| {
+            let os = required(tx, id)?;
+            expected(Kind::Os, label(&os.name, &os.version), os.revision, expect)?;
+            execute(
+                tx,
+                "UPDATE os SET description = coalesce(?2, description), login = coalesce(?3, login),
+                               revision = revision + 1
+                 WHERE id = ?1",
+                params![id.0, change.description, change.login.as_ref().map(LoginName::as_str)],
+            )?;
+            required(tx, id)
+        })
+        .await
+    }
+
+    async fn delete(&self, id: OsId, expect: Option<Revision>, audit: AuditEntry) -> error::Result<()> {
         self.change("removing a catalog entry", audit, move |tx| {
             let os = required(tx, id)?;
+            expected(Kind::Os, label(&os.name, &os.version), os.revision, expect)?;
             refuse_while_used(tx, &os)?;
             execute(tx, "DELETE FROM os WHERE id = ?1", [id.0])?;
             Ok(())
@@ -131,6 +165,7 @@ fn os(row: &Row<'_>) -> Result<Os> {
         description: row.value("description")?,
         login: row.parsed("login")?,
         image: image(row)?,
+        revision: Revision(row.value("revision")?),
         created_at: row.time("created_at")?,
     })
 }

@@ -4,14 +4,19 @@ use async_trait::async_trait;
 use rusqlite::{Connection, Row, Transaction, params};
 
 use super::error::{Error, Result};
-use super::row::{Columns, all, execute, exists, first, integer, now};
+use super::list::List;
+use super::row::{Columns, execute, exists, first, integer, now};
 use super::store::Store;
 use super::{audit, job, plan, user, vm};
 use crate::error::{self, Kind};
 use crate::model::{
-    AuditEntry, NewJob, NewRequest, Plan, PlanHash, Request, RequestId, RequestState, Timestamp, UserId,
+    AuditEntry, NewJob, NewRequest, Plan, PlanHash, Request, RequestFilter, RequestId, RequestState, Timestamp, UserId,
 };
 use crate::repository::{RequestRepository, Submitted};
+
+const SELECT: &str = "SELECT request.*, requester.name AS requester_name, decider.name AS decided_by_name
+    FROM request CROSS JOIN user requester ON requester.id = request.requester
+    LEFT JOIN user decider ON decider.id = request.decided_by";
 
 #[async_trait]
 impl RequestRepository for Store {
@@ -36,8 +41,19 @@ impl RequestRepository for Store {
         self.read("reading a request", move |connection| by_id(connection, &id)).await
     }
 
-    async fn list(&self, requester: Option<UserId>, state: Option<RequestState>) -> error::Result<Vec<Request>> {
-        self.read("listing requests", move |connection| list(connection, requester, state)).await
+    async fn list(&self, filter: &RequestFilter) -> error::Result<Vec<Request>> {
+        let RequestFilter { requester, state, after, limit } = filter.clone();
+        self.read("listing requests", move |connection| {
+            List::of(SELECT)
+                .only(
+                    "request.requester = (SELECT id FROM user WHERE name = ?)",
+                    requester.map(|name| name.to_string()),
+                )
+                .only("request.state = ?", state.map(|state| state.as_str().to_owned()))
+                .only("request.number < (SELECT number FROM request WHERE id = ?)", after.map(|id| id.to_string()))
+                .read(connection, "request.number DESC", limit, |row| request(connection, row))
+        })
+        .await
     }
 
     async fn approve(
@@ -236,28 +252,7 @@ fn required(connection: &Connection, id: &RequestId) -> Result<Request> {
 }
 
 fn by_id(connection: &Connection, id: &RequestId) -> Result<Option<Request>> {
-    first(
-        connection,
-        "SELECT request.*, requester.name AS requester_name, decider.name AS decided_by_name
-         FROM request JOIN user requester ON requester.id = request.requester
-         LEFT JOIN user decider ON decider.id = request.decided_by
-         WHERE request.id = ?1",
-        [id.as_str()],
-        |row| request(connection, row),
-    )
-}
-
-fn list(connection: &Connection, requester: Option<UserId>, state: Option<RequestState>) -> Result<Vec<Request>> {
-    all(
-        connection,
-        "SELECT request.*, requester.name AS requester_name, decider.name AS decided_by_name
-         FROM request JOIN user requester ON requester.id = request.requester
-         LEFT JOIN user decider ON decider.id = request.decided_by
-         WHERE (?1 IS NULL OR request.requester = ?1) AND (?2 IS NULL OR request.state = ?2)
-         ORDER BY request.number DESC",
-        params![requester.map(|id| id.0), state.map(RequestState::as_str)],
-        |row| request(connection, row),
-    )
+    first(connection, &format!("{SELECT} WHERE request.id = ?1"), [id.as_str()], |row| request(connection, row))
 }
 
 fn request(connection: &Connection, row: &Row<'_>) -> Result<Request> {

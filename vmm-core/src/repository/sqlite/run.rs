@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use rusqlite::{Connection, Row, Transaction, params};
 
 use super::error::Result;
+use super::list::List;
 use super::row::{Columns, all, execute, exists, first, integer, now};
 use super::script;
 use super::store::Store;
@@ -22,6 +23,10 @@ const KEPT: u32 = 100;
 const NEVER_BEGAN: &str = "vmm stopped before it began";
 const BROKEN_OFF: &str = "vmm stopped while it ran; it may have come to its end";
 const CANCELLED: &str = "was cancelled before it began";
+
+const SELECT: &str = "SELECT *, (SELECT count(*) FROM run_vm WHERE run = id) AS machines,
+        (SELECT count(*) FROM run_vm WHERE run = id AND run_vm.state NOT IN ('queued', 'running')) AS ended
+    FROM run";
 
 #[async_trait]
 impl RunRepository for Store {
@@ -43,20 +48,11 @@ impl RunRepository for Store {
     async fn list(&self, filter: &RunFilter) -> error::Result<Vec<Run>> {
         let RunFilter { script, state, before, limit } = filter.clone();
         self.read("listing runs", move |connection| {
-            all(
-                connection,
-                &select(
-                    "(?1 IS NULL OR script_name = ?1) AND (?2 IS NULL OR state = ?2) AND (?3 IS NULL OR id < ?3)
-                     ORDER BY id DESC LIMIT ?4",
-                ),
-                params![
-                    script.as_ref().map(ScriptName::as_str),
-                    state.map(RunState::as_str),
-                    before.map(|id| id.0),
-                    limit.map_or(-1, i64::from)
-                ],
-                run,
-            )
+            List::of(SELECT)
+                .only("script_name = ?", script.map(|name| name.to_string()))
+                .only("state = ?", state.map(|state| state.as_str().to_owned()))
+                .only("id < ?", before.map(|id| id.0))
+                .read(connection, "id DESC", limit, run)
         })
         .await
     }
@@ -249,15 +245,7 @@ fn required(connection: &Connection, id: RunId) -> Result<Run> {
 }
 
 fn by_id(connection: &Connection, id: RunId) -> Result<Option<Run>> {
-    first(connection, &select("id = ?1"), [id.0], run)
-}
-
-fn select(condition: &str) -> String {
-    format!(
-        "SELECT *, (SELECT count(*) FROM run_vm WHERE run = id) AS machines,
-                (SELECT count(*) FROM run_vm WHERE run = id AND run_vm.state NOT IN ('queued', 'running')) AS ended
-         FROM run WHERE {condition}"
-    )
+    first(connection, &format!("{SELECT} WHERE id = ?1"), [id.0], run)
 }
 
 fn run(row: &Row<'_>) -> Result<Run> {

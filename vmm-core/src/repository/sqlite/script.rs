@@ -4,7 +4,8 @@ use async_trait::async_trait;
 use rusqlite::{Connection, Row, Transaction, params};
 
 use super::error::{Error, Result};
-use super::row::{Columns, all, execute, first, now};
+use super::list::List;
+use super::row::{Columns, execute, first, now};
 use super::store::Store;
 use super::user;
 use crate::error::{self, Kind};
@@ -13,6 +14,9 @@ use crate::model::{
     ScriptName, ScriptTarget, Sealed, StoredLogin, UserId,
 };
 use crate::repository::ScriptRepository;
+
+const SELECT: &str = "SELECT script.*, user.name AS owner_name, length(CAST(content AS BLOB)) AS size
+    FROM script JOIN user ON user.id = script.owner JOIN script_content USING (sha256)";
 
 #[async_trait]
 impl ScriptRepository for Store {
@@ -23,7 +27,7 @@ impl ScriptRepository for Store {
     async fn by_name(&self, name: &ScriptName) -> error::Result<Option<Script>> {
         let name = name.clone();
         self.read("reading a script", move |connection| {
-            first(connection, &select("script.name = ?1"), [name.as_str()], script)
+            first(connection, &format!("{SELECT} WHERE script.name = ?1"), [name.as_str()], script)
         })
         .await
     }
@@ -31,9 +35,12 @@ impl ScriptRepository for Store {
     async fn list(&self, filter: &ScriptFilter) -> error::Result<Vec<Script>> {
         let ScriptFilter { after, limit } = filter.clone();
         self.read("listing scripts", move |connection| {
-            let sql = select("(?1 IS NULL OR script.name > ?1) ORDER BY script.name LIMIT ?2");
-            let after = after.as_ref().map(ScriptName::as_str);
-            all(connection, &sql, params![after, limit.map_or(-1, i64::from)], script)
+            List::of(SELECT).only("script.name > ?", after.map(|name| name.to_string())).read(
+                connection,
+                "script.name",
+                limit,
+                script,
+            )
         })
         .await
     }
@@ -90,13 +97,6 @@ pub(super) fn forget_contents(tx: &Transaction<'_>) -> Result<()> {
         [],
     )
     .map(drop)
-}
-
-fn select(condition: &str) -> String {
-    format!(
-        "SELECT script.*, user.name AS owner_name, length(CAST(content AS BLOB)) AS size
-         FROM script JOIN user ON user.id = script.owner JOIN script_content USING (sha256) WHERE {condition}"
-    )
 }
 
 fn insert(tx: &Transaction<'_>, new: &NewScript) -> Result<Script> {
@@ -166,7 +166,7 @@ pub(super) fn remember(tx: &Transaction<'_>, content: &ScriptContent) -> Result<
 }
 
 fn required(connection: &Connection, id: ScriptId) -> Result<Script> {
-    first(connection, &select("script.id = ?1"), [id.to_string()], script)?
+    first(connection, &format!("{SELECT} WHERE script.id = ?1"), [id.to_string()], script)?
         .ok_or_else(|| error::Error::not_found(Kind::Script, id).into())
 }
 

@@ -41,10 +41,11 @@ impl SessionRepository for Store {
                 params![token.0, now.timestamp_micros()],
                 session,
             )?;
-            found.map(|session| Ok((user::required(connection, session.user)?, session))).transpose()
+            let Some(session) = found else { return Ok(None) };
+            let user = user::required(connection, session.user)?;
+            Ok((!user.disabled).then_some((session, user)))
         })
         .await
-        .map(|found| found.map(|(user, session)| (session, user)))
     }
 
     async fn delete(&self, id: SessionId, audit: AuditEntry) -> error::Result<()> {

@@ -4,11 +4,12 @@ use async_trait::async_trait;
 use rusqlite::{Connection, Row, Transaction, params};
 
 use super::error::{Error, Result};
-use super::row::{Columns, all, execute, exists, first, now};
+use super::list::List;
+use super::row::{Columns, execute, exists, expected, first, now};
 use super::script;
 use super::store::Store;
 use crate::error::{self, Kind};
-use crate::model::{AuditEntry, NewUser, PasswordHash, Role, User, UserId, UserName};
+use crate::model::{AuditEntry, NewUser, PasswordHash, Revision, Role, User, UserChange, UserFilter, UserId, UserName};
 use crate::repository::UserRepository;
 
 #[async_trait]
@@ -32,8 +33,17 @@ impl UserRepository for Store {
         .await
     }
 
-    async fn list(&self) -> error::Result<Vec<User>> {
-        self.read("listing accounts", |connection| all(connection, "SELECT * FROM user ORDER BY name", [], user)).await
+    async fn list(&self, filter: &UserFilter) -> error::Result<Vec<User>> {
+        let UserFilter { role, disabled, name_prefix, after, limit } = filter.clone();
+        self.read("listing accounts", move |connection| {
+            List::of("SELECT * FROM user")
+                .only("role = ?", role.map(|role| role.as_str().to_owned()))
+                .only("disabled = ?", disabled)
+                .named("name", name_prefix.as_ref())
+                .only("name > ?", after.map(|name| name.to_string()))
+                .read(connection, "name", limit, user)
+        })
+        .await
     }
 
     async fn password(&self, id: UserId) -> error::Result<Option<PasswordHash>> {
@@ -45,21 +55,25 @@ impl UserRepository for Store {
         .await
     }
 
-    async fn set_password(&self, id: UserId, password: PasswordHash, audit: AuditEntry) -> error::Result<()> {
-        self.change("setting a password", audit, move |tx| {
-            let changed = execute(tx, "UPDATE user SET password = ?1 WHERE id = ?2", params![password.as_str(), id.0])?;
-            if changed == 0 {
-                return Err(error::Error::not_found(Kind::User, id).into());
-            }
-            execute(tx, "DELETE FROM session WHERE user = ?1", [id.0])?;
-            Ok(())
+    async fn update(
+        &self,
+        id: UserId,
+        change: UserChange,
+        expect: Option<Revision>,
+        audit: AuditEntry,
+    ) -> error::Result<User> {
+        self.change("changing an account", audit, move |tx| {
+            let user = required(tx, id)?;
+            expected(Kind::User, &user.name, user.revision, expect)?;
+            update(tx, &user, change)
         })
         .await
     }
 
-    async fn delete(&self, id: UserId, audit: AuditEntry) -> error::Result<()> {
+    async fn delete(&self, id: UserId, expect: Option<Revision>, audit: AuditEntry) -> error::Result<()> {
         self.change("removing an account", audit, move |tx| {
             let user = required(tx, id)?;
+            expected(Kind::User, &user.name, user.revision, expect)?;
             refuse_while_named(tx, &user)?;
             refuse_last_admin(tx, &user)?;
             execute(tx, "DELETE FROM user WHERE id = ?1", [id.0])?;
@@ -81,6 +95,8 @@ pub(super) fn user(row: &Row<'_>) -> Result<User> {
         name: row.parsed("name")?,
         chat_id: row.value("chat_id")?,
         role: row.parsed("role")?,
+        disabled: row.value("disabled")?,
+        revision: Revision(row.value("revision")?),
         created_at: row.time("created_at")?,
     })
 }
@@ -95,25 +111,57 @@ fn insert(tx: &Transaction<'_>, new: &NewUser) -> Result<User> {
     );
     match inserted {
         Ok(_) => required(tx, UserId(tx.last_insert_rowid())),
-        Err(error) if error.is_taken() => Err(taken(tx, new)?),
+        Err(error) if error.is_taken() => Err(taken(tx, None, name, *chat_id)?),
         Err(error) => Err(error),
     }
 }
 
-fn taken(tx: &Transaction<'_>, new: &NewUser) -> Result<Error> {
-    let holder: Option<UserName> = first(
+fn update(tx: &Transaction<'_>, user: &User, change: UserChange) -> Result<User> {
+    let UserChange { name, password, chat_id, role, disabled } = change;
+    let ends_sessions = password.is_some()
+        || role.is_some_and(|role| role != user.role)
+        || disabled.is_some_and(|disabled| disabled != user.disabled);
+    let (name, chat_id) = (name.as_ref().unwrap_or(&user.name), chat_id.unwrap_or(user.chat_id));
+    let (role, disabled) = (role.unwrap_or(user.role), disabled.unwrap_or(user.disabled));
+    if role != Role::Admin || disabled {
+        refuse_last_admin(tx, user)?;
+    }
+    let updated = execute(
         tx,
-        "SELECT name FROM user WHERE chat_id = ?1 AND name <> ?2",
-        params![new.chat_id, new.name.as_str()],
-        |row| row.parsed("name"),
-    )?;
-    let reason = match holder {
-        Some(holder) if !exists(tx, "SELECT 1 FROM user WHERE name = ?1", [new.name.as_str()])? => {
-            format!("the chat is already bound to user {holder}")
-        }
-        _ => "the name is taken; choose another one".to_owned(),
+        "UPDATE user SET name = ?2, password = coalesce(?3, password), chat_id = ?4, role = ?5, disabled = ?6,
+                         revision = revision + 1
+         WHERE id = ?1",
+        params![
+            user.id.0,
+            name.as_str(),
+            password.as_ref().map(PasswordHash::as_str),
+            chat_id,
+            role.as_str(),
+            disabled
+        ],
+    );
+    match updated {
+        Ok(_) => {}
+        Err(error) if error.is_taken() => return Err(taken(tx, Some(user.id), name, chat_id)?),
+        Err(error) => return Err(error),
+    }
+    if ends_sessions {
+        execute(tx, "DELETE FROM session WHERE user = ?1", [user.id.0])?;
+    }
+    required(tx, user.id)
+}
+
+/// Says which value is taken by another account than `own`.
+fn taken(tx: &Transaction<'_>, own: Option<UserId>, name: &UserName, chat_id: Option<i64>) -> Result<Error> {
+    let own = own.map_or(0, |id| id.0);
+    let reason = if exists(tx, "SELECT 1 FROM user WHERE name = ?1 AND id <> ?2", params![name.as_str(), own])? {
+        "the name is taken; choose another one".to_owned()
+    } else {
+        let holder: Option<String> =
+            first(tx, "SELECT name FROM user WHERE chat_id = ?1", [chat_id], |row| row.value("name"))?;
+        format!("the chat is already bound to user {}", holder.unwrap_or_default())
     };
-    Ok(error::Error::conflict(Kind::User, &new.name, reason).into())
+    Ok(error::Error::conflict(Kind::User, name, reason).into())
 }
 
 fn refuse_while_named(tx: &Transaction<'_>, user: &User) -> Result<()> {
@@ -137,9 +185,10 @@ fn name_of(tx: &Transaction<'_>, sql: &str, user: UserId) -> Result<Option<Strin
     first(tx, sql, [user.0], |row| row.value("name"))
 }
 
+/// Without an admin who can log in nobody could ever make another one.
 fn refuse_last_admin(tx: &Transaction<'_>, user: &User) -> Result<()> {
-    let another = "SELECT 1 FROM user WHERE role = 'admin' AND id <> ?1";
-    if user.role == Role::Admin && !exists(tx, another, [user.id.0])? {
+    let another = "SELECT 1 FROM user WHERE role = 'admin' AND NOT disabled AND id <> ?1";
+    if user.role == Role::Admin && !user.disabled && !exists(tx, another, [user.id.0])? {
         let reason = "is the last admin; make another one first";
         return Err(error::Error::conflict(Kind::User, &user.name, reason).into());
     }

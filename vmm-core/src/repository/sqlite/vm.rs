@@ -1,21 +1,30 @@
 //! Machines.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use rusqlite::{Connection, Row, Transaction, params};
 use uuid::Uuid;
 
 use super::error::{Error, Result};
-use super::row::{Columns, all, execute, first};
+use super::list::List;
+use super::row::{Columns, InOrder, execute, expected, first, now};
 use super::store::Store;
-use super::{disk, job};
+use super::{disk, job, user};
 use crate::error::{self, Kind};
 use crate::model::{
-    AuditEntry, GroupName, JobId, NewJob, OsId, PlannedVm, RequestId, Timestamp, UserId, Vm, VmFilter, VmId, VmName,
-    VmStatus,
+    Adoption, AuditEntry, DiskRole, GroupName, JobId, JobKind, MacAddress, NewJob, OsId, PlannedVm, RequestId,
+    Revision, Seen, SeenStates, Timestamp, UserId, Vm, VmChange, VmFilter, VmId, VmName, VmStatus,
 };
 use crate::repository::VmRepository;
+
+/// The columns in the order in which [`vm`] reads them. The cross join keeps the machines in the outer loop, whose order
+/// a page needs.
+const SELECT: &str = "SELECT vm.id, vm.user, user.name AS user_name, vm.group_name, vm.name, vm.hostname, vm.ip,
+        vm.ip_fixed, vm.vcpu, vm.memory, vm.os, vm.status, vm.on_since, vm.run, vm.uuid, vm.mac, vm.host_key, vm.login,
+        vm.adopted, vm.request, vm.description, vm.revision, vm.created_at
+    FROM vm CROSS JOIN user ON user.id = vm.user";
 
 #[async_trait]
 impl VmRepository for Store {
@@ -26,8 +35,7 @@ impl VmRepository for Store {
     async fn by_name(&self, name: &VmName) -> error::Result<Option<Vm>> {
         let name = name.clone();
         self.read("reading a machine", move |connection| {
-            let sql = "SELECT vm.*, user.name AS user_name FROM vm JOIN user ON user.id = vm.user WHERE vm.name = ?1";
-            first(connection, sql, [name.as_str()], vm)
+            first(connection, &format!("{SELECT} WHERE vm.name = ?1"), [name.as_str()], vm)
         })
         .await
     }
@@ -37,17 +45,64 @@ impl VmRepository for Store {
         self.read("listing machines", move |connection| list(connection, &filter)).await
     }
 
-    async fn observe(&self, seen: Vec<(Uuid, VmStatus, Option<IpAddr>)>) -> error::Result<()> {
+    async fn list_seen(&self, filter: &VmFilter, seen: Arc<SeenStates>) -> error::Result<Vec<Vm>> {
+        let filter = filter.clone();
+        self.read("listing machines", move |connection| list_seen(connection, &filter, &seen)).await
+    }
+
+    async fn observe(&self, seen: Vec<Seen>) -> error::Result<()> {
         self.write("recording what was seen", move |tx| {
-            seen.iter().filter(|(_, status, _)| *status != VmStatus::Request).try_for_each(|seen| observe(tx, seen))
+            seen.iter().filter(|seen| seen.status != VmStatus::Request).try_for_each(|seen| observe(tx, seen))
         })
         .await
     }
 
-    async fn start_delete(&self, id: VmId, job: NewJob, audit: AuditEntry) -> error::Result<JobId> {
+    async fn adopt(
+        &self,
+        adoption: Adoption,
+        steps: Vec<&'static str>,
+        audit: AuditEntry,
+    ) -> error::Result<(Vm, JobId)> {
+        self.change("recording a machine to adopt", audit, move |tx| {
+            let id = insert_adopted(tx, &adoption)?;
+            let (kind, title) = (JobKind::AdoptVm(id), adoption.name.to_string());
+            let job = job::insert(tx, &NewJob { kind, title, request: None, steps })?;
+            Ok((required(tx, id)?, job))
+        })
+        .await
+    }
+
+    async fn update(
+        &self,
+        id: VmId,
+        change: VmChange,
+        expect: Option<Revision>,
+        audit: AuditEntry,
+    ) -> error::Result<Vm> {
+        self.change("changing a machine's record", audit, move |tx| {
+            let vm = required(tx, id)?;
+            expected(Kind::Vm, &vm.name, vm.revision, expect)?;
+            update(tx, &vm, change)?;
+            required(tx, id)
+        })
+        .await
+    }
+
+    async fn start_delete(
+        &self,
+        id: VmId,
+        job: NewJob,
+        expect: Option<Revision>,
+        audit: AuditEntry,
+    ) -> error::Result<JobId> {
         self.change("starting a removal", audit, move |tx| {
-            let vm = by_id(tx, id)?.ok_or_else(|| error::Error::not_found(Kind::Vm, id))?;
-            refuse_while_made(tx, &vm)?;
+            let vm = required(tx, id)?;
+            expected(Kind::Vm, &vm.name, vm.revision, expect)?;
+            if vm.status == VmStatus::Request && !vm.adopted && job::stuck_making(tx, vm.id)?.is_none() {
+                let reason = "it was asked for and does not exist yet; cancel its request instead";
+                return Err(error::Error::conflict(Kind::Vm, &vm.name, reason).into());
+            }
+            refuse_while_changed(tx, &vm)?;
             job::insert(tx, &job)
         })
         .await
@@ -89,11 +144,52 @@ pub(super) fn insert(
     );
     match inserted {
         Ok(_) => {}
-        Err(error) if error.is_taken() => return Err(taken(tx, planned)?),
+        Err(error) if error.is_taken() => {
+            let PlannedVm { name, uuid, mac, ip, .. } = planned;
+            return Err(taken(tx, name, *uuid, *mac, ip.map(IpAddr::V4))?);
+        }
         Err(error) => return Err(error),
     }
     let id = VmId(tx.last_insert_rowid());
-    planned.disks.iter().try_for_each(|planned| disk::insert(tx, id, planned))
+    planned.disks.iter().try_for_each(|planned| disk::insert(tx, id, planned).map(drop))
+}
+
+fn insert_adopted(tx: &Transaction<'_>, adoption: &Adoption) -> Result<VmId> {
+    let Adoption { name, uuid, mac, ip, .. } = adoption;
+    let inserted = execute(
+        tx,
+        "INSERT INTO vm (user, group_name, name, hostname, ip, ip_fixed, vcpu, memory, os, status, uuid, mac,
+                         host_key, login, adopted, description, created_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, 1, ?15, ?16)",
+        params![
+            user::required(tx, adoption.user)?.id.0,
+            adoption.group_name.as_ref().map(GroupName::as_str),
+            name.as_str(),
+            adoption.hostname.as_str(),
+            ip.map(|ip| ip.to_string()),
+            ip.is_some(),
+            adoption.vcpu,
+            adoption.memory,
+            adoption.os.map(|id| id.0),
+            VmStatus::Request.as_str(),
+            uuid.to_string(),
+            mac.to_string(),
+            adoption.host_key.to_string(),
+            adoption.login.as_str(),
+            adoption.description,
+            now().timestamp_micros(),
+        ],
+    );
+    match inserted {
+        Ok(_) => {}
+        Err(error) if error.is_taken() => return Err(taken(tx, name, *uuid, *mac, *ip)?),
+        Err(error) => return Err(error),
+    }
+    let id = VmId(tx.last_insert_rowid());
+    adoption.disks.iter().enumerate().try_for_each(|(index, (size, path))| {
+        disk::insert_foreign(tx, id, if index == 0 { DiskRole::System } else { DiskRole::Data }, *size, path.as_deref())
+    })?;
+    Ok(id)
 }
 
 /// Removes the rows of a request's machines that do not exist yet, and thereby frees their names.
@@ -112,61 +208,102 @@ pub(super) fn remove(tx: &Transaction<'_>, id: VmId) -> Result<()> {
     execute(tx, "DELETE FROM vm WHERE id = ?1", [id.0]).map(drop)
 }
 
+pub(super) fn required(connection: &Connection, id: VmId) -> Result<Vm> {
+    by_id(connection, id)?.ok_or_else(|| error::Error::not_found(Kind::Vm, id).into())
+}
+
 fn by_id(connection: &Connection, id: VmId) -> Result<Option<Vm>> {
-    let sql = "SELECT vm.*, user.name AS user_name FROM vm JOIN user ON user.id = vm.user WHERE vm.id = ?1";
-    first(connection, sql, [id.0], vm)
+    first(connection, &format!("{SELECT} WHERE vm.id = ?1"), [id.0], vm)
 }
 
-fn list(connection: &Connection, filter: &VmFilter) -> Result<Vec<Vm>> {
-    let VmFilter { user, group_name, status, request, after, limit } = filter;
-    all(
-        connection,
-        "SELECT vm.*, user.name AS user_name FROM vm JOIN user ON user.id = vm.user
-         WHERE (?1 IS NULL OR vm.user = ?1) AND (?2 IS NULL OR vm.group_name = ?2)
-           AND (?3 IS NULL OR vm.status = ?3) AND (?4 IS NULL OR vm.request = ?4) AND vm.id > ?5
-         ORDER BY vm.id LIMIT ?6",
-        params![
-            user.map(|id| id.0),
-            group_name.as_ref().map(GroupName::as_str),
-            status.map(VmStatus::as_str),
-            request.as_ref().map(RequestId::as_str),
-            after.map_or(0, |id| id.0),
-            limit.map_or(-1, i64::from),
-        ],
-        vm,
-    )
-}
-
-/// Writes nothing when nothing changed: a sweep that sees a thousand machines as they were costs no disk write.
-fn observe(tx: &Transaction<'_>, (uuid, status, ip): &(Uuid, VmStatus, Option<IpAddr>)) -> Result<()> {
+fn update(tx: &Transaction<'_>, vm: &Vm, change: VmChange) -> Result<()> {
+    let VmChange { user, group_name, description } = change;
+    let user = user.map_or(Ok(vm.user), |user| user::required(tx, user).map(|user| user.id))?;
+    let group_name = group_name.as_ref().unwrap_or(&vm.group_name).as_ref();
     execute(
         tx,
-        "UPDATE vm SET status = CASE status WHEN 'request' THEN status ELSE ?2 END,
-                       ip = CASE WHEN ip_fixed THEN ip ELSE coalesce(?3, ip) END
-         WHERE uuid = ?1
-           AND (status NOT IN ('request', ?2) OR (NOT ip_fixed AND ?3 IS NOT NULL AND ip IS NOT ?3))",
-        params![uuid.to_string(), status.as_str(), ip.map(|ip| ip.to_string())],
+        "UPDATE vm SET user = ?2, group_name = ?3, description = coalesce(?4, description), revision = revision + 1
+         WHERE id = ?1",
+        params![vm.id.0, user.0, group_name.map(GroupName::as_str), description],
     )?;
     Ok(())
 }
 
-fn refuse_while_made(tx: &Transaction<'_>, vm: &Vm) -> Result<()> {
-    let subject = vm.id.to_string();
-    let reason = if vm.status == VmStatus::Request && job::stuck_making(tx, vm.id)?.is_none() {
-        "it was asked for and does not exist yet; cancel its request instead".to_owned()
-    } else if let Some(job) = job::open_on(tx, "delete-vm", &subject)? {
-        format!("job {job} is removing it already")
-    } else if let Some(job) = job::open_on(tx, "create-vm", &subject)? {
-        format!("job {job} is still making it; wait for it or cancel it")
-    } else {
-        return Ok(());
+fn list(connection: &Connection, filter: &VmFilter) -> Result<Vec<Vm>> {
+    filtered(filter).only("vm.status = ?", filter.status.map(|status| status.as_str().to_owned())).read(
+        connection,
+        "vm.id",
+        filter.limit,
+        vm,
+    )
+}
+
+fn list_seen(connection: &Connection, filter: &VmFilter, seen: &SeenStates) -> Result<Vec<Vm>> {
+    let now = |uuid: &Uuid| seen.get(uuid).copied().unwrap_or(VmStatus::Off);
+    if filter.status == Some(VmStatus::Request) {
+        return list(connection, filter);
+    }
+    let list = filtered(filter).only("vm.status <> ?", filter.status.map(|_| "request".to_owned()));
+    // Which machines have the status is not in the database, so the page's end is not either.
+    let scanned = if filter.status.is_some() { None } else { filter.limit };
+    list.pick(connection, "vm.id", scanned, filter.limit, |row| {
+        if filter.status.is_some() && filter.status != Some(now(&row.parsed("uuid")?)) {
+            return Ok(None);
+        }
+        let mut vm = vm(row)?;
+        if vm.status != VmStatus::Request {
+            vm.status = now(&vm.uuid);
+        }
+        Ok(Some(vm))
+    })
+}
+
+/// Every condition but the one on the status.
+fn filtered(filter: &VmFilter) -> List {
+    let VmFilter { user, group_name, status: _, request, os, name_prefix, after, limit: _ } = filter;
+    List::of(SELECT)
+        .only("vm.user = (SELECT id FROM user WHERE name = ?)", user.as_ref().map(ToString::to_string))
+        .only("vm.group_name = ?", group_name.as_ref().map(ToString::to_string))
+        .only("vm.request = ?", request.as_ref().map(ToString::to_string))
+        .only("vm.os = ?", os.map(|os| os.0))
+        .named("vm.name", name_prefix.as_ref())
+        .only("vm.id > ?", after.map(|id| id.0))
+}
+
+/// Writes nothing when nothing changed: a sweep that sees a thousand machines as they were costs no disk write.
+fn observe(tx: &Transaction<'_>, seen: &Seen) -> Result<()> {
+    let Seen { uuid, status, ip, run } = seen;
+    execute(
+        tx,
+        "UPDATE vm SET status = CASE status WHEN 'request' THEN status ELSE ?2 END,
+                       ip = CASE WHEN ip_fixed THEN ip ELSE coalesce(?3, ip) END,
+                       on_since = CASE WHEN ?2 = 'off' THEN NULL
+                                       WHEN status = 'off' OR run <> ?4 THEN ?5
+                                       WHEN status = 'request' THEN coalesce(on_since, ?5)
+                                       ELSE on_since END,
+                       run = CASE ?2 WHEN 'off' THEN NULL ELSE coalesce(?4, run) END
+         WHERE uuid = ?1
+           AND (status NOT IN ('request', ?2) OR (NOT ip_fixed AND ?3 IS NOT NULL AND ip IS NOT ?3)
+                OR (?2 = 'on' AND ((?4 IS NOT NULL AND run IS NOT ?4) OR (status = 'request' AND on_since IS NULL))))",
+        params![uuid.to_string(), status.as_str(), ip.map(|ip| ip.to_string()), run, now().timestamp_micros()],
+    )?;
+    Ok(())
+}
+
+/// Two jobs never work on one machine at once.
+pub(super) fn refuse_while_changed(tx: &Transaction<'_>, vm: &Vm) -> Result<()> {
+    let Some(job) = job::open_on_vm(tx, vm.id)? else { return Ok(()) };
+    let id = job.id;
+    let reason = match &job.kind {
+        JobKind::DeleteVm(_) | JobKind::ReleaseVm(_) => format!("job {id} is removing it already"),
+        JobKind::CreateVm(_) => format!("job {id} is still making it; wait for it or cancel it"),
+        kind => format!("job {id} ({}) works on it; wait for it", kind.word()),
     };
     Err(error::Error::conflict(Kind::Vm, &vm.name, reason).into())
 }
 
-/// Says which of a planned machine's unique values is taken, and by whose machine.
-fn taken(tx: &Transaction<'_>, planned: &PlannedVm) -> Result<Error> {
-    let PlannedVm { name, uuid, mac, ip, .. } = planned;
+/// Says which of a new machine's unique values is taken, and by whose machine.
+fn taken(tx: &Transaction<'_>, name: &VmName, uuid: Uuid, mac: MacAddress, ip: Option<IpAddr>) -> Result<Error> {
     let values = [
         ("name", "vm.name = ?1", Some(name.to_string())),
         ("address", "vm.ip_fixed AND vm.ip = ?1", ip.map(|ip| ip.to_string())),
@@ -189,6 +326,7 @@ fn taken(tx: &Transaction<'_>, planned: &PlannedVm) -> Result<Error> {
 }
 
 fn vm(row: &Row<'_>) -> Result<Vm> {
+    let row = InOrder::new(row);
     Ok(Vm {
         id: VmId(row.value("id")?),
         user: UserId(row.value("user")?),
@@ -200,14 +338,18 @@ fn vm(row: &Row<'_>) -> Result<Vm> {
         ip_fixed: row.value("ip_fixed")?,
         vcpu: row.value("vcpu")?,
         memory: row.value("memory")?,
-        os: OsId(row.value("os")?),
+        os: row.value::<Option<_>>("os")?.map(OsId),
         status: row.parsed("status")?,
+        on_since: row.time_opt("on_since")?,
+        run: row.value("run")?,
         uuid: row.parsed("uuid")?,
         mac: row.parsed("mac")?,
         host_key: row.parsed("host_key")?,
         login: row.parsed("login")?,
+        adopted: row.value("adopted")?,
         request: row.parsed_opt("request")?,
         description: row.value("description")?,
+        revision: Revision(row.value("revision")?),
         created_at: row.time("created_at")?,
     })
 }

@@ -176,6 +176,23 @@ pub async fn figures_are_those_of_a_running_domain(subject: &Subject) {
     assert_eq!(domain.statistics, Statistics::default());
 }
 
+/// Another number for each start; none while it is off.
+pub async fn a_run_has_a_number_of_its_own(subject: &Subject) {
+    let uuid = subject.define("web").await.uuid;
+    let run = async || subject.hypervisor.domain(uuid).await.expect("it answers").expect("it is defined").run;
+    assert_eq!(run().await, None);
+    let mut runs = Vec::new();
+    for _ in 0..2 {
+        subject.hypervisor.start(uuid).await.expect("it starts");
+        runs.push(run().await);
+        let listed = subject.hypervisor.domains().await.expect("it answers");
+        assert_eq!(listed.iter().map(|domain| domain.run).collect::<Vec<_>>(), [run().await]);
+        subject.hypervisor.stop(uuid).await.expect("it stops");
+        assert_eq!(run().await, None);
+    }
+    assert!(runs[0] != runs[1] || runs[0].is_none(), "{runs:?}");
+}
+
 /// Nor does it have one for having been known once.
 pub async fn a_stopped_domain_has_no_address(subject: &Subject) {
     let uuid = subject.define("web").await.uuid;

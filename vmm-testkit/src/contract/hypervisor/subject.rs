@@ -22,14 +22,27 @@ pub struct Subject {
     pub desk: DeskId,
     /// The same host as another desk sees it, with that desk; `None` where no host has two.
     pub other: Option<(Arc<dyn Hypervisor>, DeskId)>,
+    pub(super) foreign: Arc<dyn Fn() -> Uuid + Send + Sync>,
     /// Keeps alive what the hypervisor needs, like a temporary directory.
     pub(super) _keep: Arc<dyn Send + Sync>,
 }
 
 impl Subject {
-    /// A hypervisor and what it needs to live.
-    pub fn new(hypervisor: impl Hypervisor + 'static, desk: DeskId, keep: impl Send + Sync + 'static) -> Self {
-        Self { hypervisor: Arc::new(hypervisor), desk, other: None, _keep: Arc::new(keep) }
+    /// A hypervisor, what makes a running domain there that no desk made (with one interface, one processor and 64 MiB),
+    /// and what it needs to live.
+    pub fn new(
+        hypervisor: impl Hypervisor + 'static,
+        desk: DeskId,
+        foreign: impl Fn() -> Uuid + Send + Sync + 'static,
+        keep: impl Send + Sync + 'static,
+    ) -> Self {
+        let hypervisor = Arc::new(hypervisor);
+        Self { hypervisor, desk, other: None, foreign: Arc::new(foreign), _keep: Arc::new(keep) }
+    }
+
+    /// A running domain that no desk made.
+    pub fn foreign(&self) -> Uuid {
+        (self.foreign)()
     }
 
     /// Adds another desk on the same host.
@@ -131,6 +144,9 @@ impl Subject {
 }
 
 async fn clean_domains(hypervisor: &Arc<dyn Hypervisor>) {
+    for domain in hypervisor.adoptable().await.unwrap_or_default().into_iter().filter(|domain| domain.adopted) {
+        complain(hypervisor.release(domain.uuid).await);
+    }
     for domain in hypervisor.domains().await.unwrap_or_default() {
         complain(hypervisor.stop(domain.uuid).await);
         complain(hypervisor.undefine(domain.uuid).await);

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use vmm_core::hypervisor::NewVolume;
+use vmm_core::hypervisor::{NewVolume, Volume};
 use vmm_core::model::VolumeName;
 
 use super::subject::{Subject, assert_conflict, assert_invalid, assert_not_found, assert_unsupported};
@@ -47,6 +47,26 @@ pub async fn an_overlay_is_at_least_as_large_as_what_it_stands_on(subject: &Subj
     assert_not_found(&subject.hypervisor.create_volume(&new(name.clone(), GIB, Some(&missing))).await);
     let volumes = subject.hypervisor.volumes().await.expect("it answers");
     assert!(volumes.iter().all(|volume| volume.name != name));
+}
+
+/// It keeps its name, path and what it stands on; the second call answers as the first did; it never becomes smaller.
+pub async fn a_volume_grows_and_never_shrinks(subject: &Subject) {
+    let base = subject.create("base.qcow2", GIB).await;
+    let overlay = new(subject.volume("overlay.qcow2"), GIB, Some(&base));
+    let before = subject.hypervisor.create_volume(&overlay).await.expect("it is created");
+    if !subject.capabilities().await.volume_resize {
+        assert_unsupported(&subject.hypervisor.resize_volume(&overlay.name, 2 * GIB).await);
+        return;
+    }
+    for _ in 0..2 {
+        let after = subject.hypervisor.resize_volume(&overlay.name, 3 * GIB).await.expect("it grows");
+        assert_eq!(after, Volume { capacity: 3 * GIB, ..before.clone() });
+        assert!(subject.hypervisor.volumes().await.expect("it answers").contains(&after));
+    }
+    assert_conflict(&subject.hypervisor.resize_volume(&overlay.name, 2 * GIB).await);
+    assert_not_found(&subject.hypervisor.resize_volume(&subject.volume("missing"), GIB).await);
+    let grown = new(overlay.name, 3 * GIB, Some(&base));
+    subject.hypervisor.create_volume(&grown).await.expect("it is there as described");
 }
 
 /// A missing volume is deleted already.

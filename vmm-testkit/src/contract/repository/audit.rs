@@ -40,6 +40,15 @@ pub async fn rows_are_listed_newest_first(repository: Arc<dyn Repository>) {
     assert_eq!(found(&repository, filter).await, [ids[4], ids[2], ids[0]]);
     let filter = AuditFilter { action: Some("vm.ssh".to_owned()), ..AuditFilter::default() };
     assert_eq!(found(&repository, filter).await, [ids[2], ids[1], ids[0]]);
+    let rows = list(&repository, AuditFilter::default()).await;
+    let filter = AuditFilter { from: Some(rows[3].at), to: Some(rows[1].at), ..AuditFilter::default() };
+    assert_eq!(found(&repository, filter).await, [ids[2], ids[1]]);
+    let filter = AuditFilter { target: Some("a sample".to_owned()), limit: Some(1), ..AuditFilter::default() };
+    assert_eq!(found(&repository, filter).await, [ids[4]]);
+    let filter = AuditFilter { target: Some("another".to_owned()), ..AuditFilter::default() };
+    assert_eq!(found(&repository, filter).await, []);
+    let filter = AuditFilter { outcome: Some(Outcome::Failed), ..AuditFilter::default() };
+    assert_eq!(found(&repository, filter).await, []);
     let filter = AuditFilter { before: Some(ids[4]), limit: Some(2), ..AuditFilter::default() };
     assert_eq!(found(&repository, filter).await, [ids[3], ids[2]]);
 }

@@ -34,8 +34,10 @@ macro_rules! repository_contract {
         $crate::repository_contract!(@resources $factory,
             user {
                 an_account_reads_as_it_was_made, a_name_has_no_case, a_chat_has_one_account,
-                accounts_are_listed_in_order_of_name, a_new_password_ends_the_logins, a_deleted_account_is_gone,
-                an_account_that_is_named_stays, the_last_admin_stays, an_unknown_account_is_not_found,
+                accounts_are_listed_in_order_of_name, accounts_are_listed_by_what_they_are,
+                a_new_password_ends_the_logins, a_change_leaves_the_rest,
+                what_another_account_has_is_not_given, what_is_not_the_same_account_any_more_logs_in_again,
+                a_deleted_account_is_gone,                an_account_that_is_named_stays, the_last_admin_stays, an_unknown_account_is_not_found, of_an_account_the_revision_is_compared,
             }
             session {
                 a_token_is_good_until_it_expires, an_ended_login_is_gone, a_login_needs_an_account,
@@ -44,14 +46,21 @@ macro_rules! repository_contract {
             os {
                 a_cloud_image_is_imported, an_image_reads_as_it_was_recorded, a_name_and_version_is_taken_once,
                 entries_are_found_by_name_and_version, an_entry_that_is_being_imported_stays,
-                an_entry_that_a_machine_needs_stays,
+                an_entry_that_a_machine_needs_stays, a_changed_entry_leaves_the_rest,
+                of_an_entry_the_revision_is_compared,
             }
             vm {
-                a_machine_reads_as_it_was_planned, machines_are_listed_by_what_they_are, what_is_seen_is_recorded,
+                a_machine_reads_as_it_was_planned, machines_are_listed_by_what_they_are, machines_are_listed_as_they_are_seen,
+                what_is_seen_is_recorded, since_when_it_is_on_is_recorded, a_machine_is_on_since_it_was_first_started,
                 what_was_fixed_is_left_alone, a_removal_is_enqueued_once, a_removal_that_failed_can_be_repeated,
-                a_machine_that_was_never_made_is_not_removed, one_removal_wins,
+                a_machine_that_was_never_made_is_not_removed, one_removal_wins, a_machine_is_adopted_and_let_go,
+                what_is_taken_is_not_adopted, a_changed_record_leaves_the_rest,
+                of_a_machine_the_revision_is_compared,
             }
-            disk { the_system_disk_comes_first, a_path_is_recorded_and_forgotten, disks_go_with_their_machine, }
+            disk { the_system_disk_comes_first, a_path_is_recorded_and_forgotten, disks_go_with_their_machine,
+                disks_are_listed_page_by_page, a_disk_is_added, a_disk_grows, a_data_disk_is_removed,
+                one_job_works_on_a_machine, the_disks_of_an_adopted_machine_are_left_alone,
+            }
             request {
                 a_request_reads_as_it_was_submitted, the_same_submission_again_makes_nothing, an_id_names_one_request,
                 what_is_taken_is_named, a_request_needs_its_person_and_its_catalog, requests_are_listed_newest_first,
@@ -116,6 +125,15 @@ fn assert_conflict<T: std::fmt::Debug>(result: Result<T>, words: &[&str]) {
     match result {
         Err(Error::Conflict { reason, .. }) if words.iter().all(|word| reason.contains(word)) => {}
         other => panic!("expected a conflict that says {words:?}, got {other:?}"),
+    }
+}
+
+/// The call must be refused because the record is another one than was read.
+#[track_caller]
+fn assert_stale<T: std::fmt::Debug>(result: Result<T>) {
+    match result {
+        Err(Error::Stale { .. }) => {}
+        other => panic!("expected stale, got {other:?}"),
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use vmm_core::model::{JobKind, JobState, NewOs, OsId, OsName, OsVersion};
+use vmm_core::model::{JobKind, JobState, LoginName, NewOs, Os, OsChange, OsFilter, OsId, OsName, OsVersion, Revision};
 use vmm_core::repository::Repository;
 
-use super::{assert_conflict, assert_not_found, audited, job, unaudited};
+use super::{assert_conflict, assert_not_found, assert_stale, audited, job, unaudited};
 use crate::sample::{self, Desk};
 
 /// An entry with a cloud image comes with the job that imports it; one with an installer image with none.
@@ -44,23 +44,34 @@ pub async fn entries_are_found_by_name_and_version(repository: Arc<dyn Repositor
         let made = repository.oses().create(sample::os(name, version), vec![], sample::audit("os.create")).await;
         made.expect("a free name and version");
     }
-    let versions = |oses: Vec<vmm_core::model::Os>| -> Vec<String> {
-        oses.iter().map(|os| format!("{}:{}", os.name, os.version)).collect()
-    };
+    let versions =
+        |oses: Vec<Os>| -> Vec<String> { oses.iter().map(|os| format!("{}:{}", os.name, os.version)).collect() };
     let (debian, twelve) = (OsName::new("debian").expect("valid"), OsVersion::new("12").expect("valid"));
     let found = repository.oses().find(&debian, None).await.expect("an answer");
     assert_eq!(versions(found), ["debian:13", "debian:12"]);
     let found = repository.oses().find(&debian, Some(&twelve)).await.expect("an answer");
     assert_eq!(versions(found), ["debian:12"]);
-    let all = repository.oses().list().await.expect("an answer");
-    assert_eq!(versions(all), ["alpine:3", "debian:12", "debian:13"]);
+    let (all, alpine) = (OsFilter::default(), OsName::new("alpine").expect("valid"));
+    for (filter, expected) in [
+        (all.clone(), vec!["alpine:3", "debian:12", "debian:13"]),
+        (OsFilter { name: Some(debian.clone()), ..all.clone() }, vec!["debian:12", "debian:13"]),
+        (OsFilter { limit: Some(2), ..all.clone() }, vec!["alpine:3", "debian:12"]),
+        (OsFilter { after: Some((debian, twelve)), ..all.clone() }, vec!["debian:13"]),
+        (
+            OsFilter { after: Some((alpine, OsVersion::new("4").expect("valid"))), ..all },
+            vec!["debian:12", "debian:13"],
+        ),
+    ] {
+        let found = repository.oses().list(&filter).await.expect("an answer");
+        assert_eq!(versions(found), expected, "{filter:?}");
+    }
 }
 
 /// An entry is not deleted while it is imported; one whose import failed is.
 pub async fn an_entry_that_is_being_imported_stays(repository: Arc<dyn Repository>) {
     let made = repository.oses().create(sample::os("debian", "12"), vec!["import"], sample::audit("os.create")).await;
     let (os, import) = made.expect("a free name");
-    let delete = || repository.oses().delete(os.id, sample::audit("os.delete"));
+    let delete = || repository.oses().delete(os.id, None, sample::audit("os.delete"));
     unaudited(&repository, async { assert_conflict(delete().await, &["importing"]) }).await;
     let failed = repository.jobs().finish(import.expect("a job"), JobState::Failed, Some("bad image".to_owned())).await;
     failed.expect("the job is open");
@@ -75,10 +86,41 @@ pub async fn an_entry_that_is_being_imported_stays(repository: Arc<dyn Repositor
 pub async fn an_entry_that_a_machine_needs_stays(repository: Arc<dyn Repository>) {
     let desk = Desk::make(&repository).await;
     super::pending(&repository, &desk, "req-1", &["web-1"]).await;
-    let delete = || repository.oses().delete(desk.os.id, sample::audit("os.delete"));
+    let delete = || repository.oses().delete(desk.os.id, None, sample::audit("os.delete"));
     unaudited(&repository, async { assert_conflict(delete().await, &["web-1"]) }).await;
     super::cancel(&repository, &desk, "req-1").await;
     delete().await.expect("no machine needs it any more");
     let request = repository.requests().by_id(&sample::request_id("req-1")).await.expect("an answer");
     assert_eq!(request.expect("a request outlives the catalog").plan.vms.len(), 1);
+}
+
+/// What is changed of an entry reads so; the rest stays, its image too.
+pub async fn a_changed_entry_leaves_the_rest(repository: Arc<dyn Repository>) {
+    let desk = Desk::make(&repository).await;
+    let update = |change| repository.oses().update(desk.os.id, change, None, sample::audit("os.update"));
+    let description = Some("old, but stable".to_owned());
+    let change = OsChange { description: description.clone(), ..OsChange::default() };
+    let changed = audited(&repository, 1, update(change)).await.expect("it is there");
+    let revision = Revision(desk.os.revision.0 + 1);
+    assert_eq!(changed, Os { description: description.expect("just made"), revision, ..desk.os.clone() });
+    let login = LoginName::new("admin").expect("valid");
+    let change = OsChange { login: Some(login.clone()), ..OsChange::default() };
+    update(change).await.expect("it is there");
+    let expected = Os { login, revision: Revision(revision.0 + 1), ..changed };
+    assert_eq!(repository.oses().by_id(desk.os.id).await.expect("an answer"), Some(expected));
+    assert_not_found(repository.oses().update(OsId(4711), OsChange::default(), None, sample::audit("x")).await);
+}
+
+/// A change that expects another revision than the present one is refused, a deletion too.
+pub async fn of_an_entry_the_revision_is_compared(repository: Arc<dyn Repository>) {
+    let desk = Desk::make(&repository).await;
+    let (oses, id, first) = (repository.oses(), desk.os.id, desk.os.revision);
+    let update = |expect| oses.update(id, OsChange::default(), Some(expect), sample::audit("os.update"));
+    let second = update(first).await.expect("it is the present one").revision;
+    unaudited(&repository, async {
+        assert_stale(update(first).await);
+        assert_stale(oses.delete(id, Some(first), sample::audit("os.delete")).await);
+    })
+    .await;
+    oses.delete(id, Some(second), sample::audit("os.delete")).await.expect("it is the present one");
 }

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use vmm_core::model::{
-    JobKind, JobState, NewRequest, OsId, PlanHash, PlannedVm, RequestId, RequestState, UserId, VmFilter,
+    JobKind, JobState, NewRequest, OsId, PlanHash, PlannedVm, RequestFilter, RequestId, RequestState, UserId, VmFilter,
 };
 use vmm_core::repository::{Repository, Submitted};
 
@@ -112,22 +112,25 @@ pub async fn a_request_needs_its_person_and_its_catalog(repository: Arc<dyn Repo
     .await;
 }
 
-/// Requests are listed newest first, by requester and by state.
+/// Requests are listed newest first, by requester and by state, and page by page.
 pub async fn requests_are_listed_newest_first(repository: Arc<dyn Repository>) {
     let desk = Desk::make(&repository).await;
     for (id, name) in [("b", "web-1"), ("c", "web-2"), ("a", "web-3")] {
         pending(&repository, &desk, id, &[name]).await;
     }
     cancel(&repository, &desk, "c").await;
-    let cases = [
-        (None, None, vec!["a", "c", "b"]),
-        (Some(desk.user.id), None, vec!["a", "c", "b"]),
-        (Some(desk.admin.id), None, vec![]),
-        (None, Some(RequestState::Pending), vec!["a", "b"]),
-    ];
-    for (requester, state, expected) in cases {
-        let found = repository.requests().list(requester, state).await.expect("an answer");
-        assert_eq!(found.iter().map(|request| request.id.as_str()).collect::<Vec<_>>(), expected);
+    let (all, by) = (RequestFilter::default(), |name| Some(sample::user_name(name)));
+    for (filter, expected) in [
+        (all.clone(), vec!["a", "c", "b"]),
+        (RequestFilter { requester: by("BOB"), ..all.clone() }, vec!["a", "c", "b"]),
+        (RequestFilter { requester: by("alice"), ..all.clone() }, vec![]),
+        (RequestFilter { state: Some(RequestState::Pending), ..all.clone() }, vec!["a", "b"]),
+        (RequestFilter { limit: Some(2), ..all.clone() }, vec!["a", "c"]),
+        (RequestFilter { after: Some(sample::request_id("c")), ..all.clone() }, vec!["b"]),
+        (RequestFilter { after: Some(sample::request_id("unknown")), ..all }, vec![]),
+    ] {
+        let found = repository.requests().list(&filter).await.expect("an answer");
+        assert_eq!(found.iter().map(|request| request.id.as_str()).collect::<Vec<_>>(), expected, "{filter:?}");
     }
 }
 

@@ -191,7 +191,11 @@ pub async fn a_run_outlives_its_script(repository: Arc<dyn Repository>) {
     let change = ScriptChange { content, ..ScriptChange::default() };
     repository.scripts().change(script.id, change, sample::audit("script.change")).await.expect("it is there");
     repository.scripts().delete(script.id, sample::audit("script.delete")).await.expect("it is there");
-    repository.users().delete(script.owner, sample::audit("user.delete")).await.expect("nothing names it any more");
+    repository
+        .users()
+        .delete(script.owner, None, sample::audit("user.delete"))
+        .await
+        .expect("nothing names it any more");
     let after = run(&repository, id).await;
     assert_eq!((after.script, &after.script_name, &after.sha256), (None, &script.name, &script.sha256));
     assert!(repository.scripts().content(&after.sha256).await.expect("an answer").is_some());

@@ -124,6 +124,6 @@ pub async fn an_owner_stays(repository: Arc<dyn Repository>) {
     let desk = Desk::make(&repository).await;
     let new = sample::script("deploy", desk.user.id);
     repository.scripts().create(new, sample::audit("script.create")).await.expect("a free name");
-    let delete = repository.users().delete(desk.user.id, sample::audit("user.delete"));
+    let delete = repository.users().delete(desk.user.id, None, sample::audit("user.delete"));
     assert_conflict(unaudited(&repository, delete).await, &["deploy"]);
 }

@@ -4,10 +4,13 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use uuid::Uuid;
-use vmm_core::model::{GroupName, JobId, JobKind, JobState, VmFilter, VmId, VmStatus};
+use vmm_core::model::{
+    Adoption, GroupName, JobId, JobKind, JobState, NamePrefix, OsId, Revision, Seen, SeenStates, UserId, Vm, VmChange,
+    VmFilter, VmId, VmStatus,
+};
 use vmm_core::repository::Repository;
 
-use super::{assert_conflict, assert_not_found, audited, job, made, running, unaudited, vm, vm_names};
+use super::{assert_conflict, assert_not_found, assert_stale, audited, job, made, running, unaudited, vm, vm_names};
 use crate::sample::{self, Desk};
 
 /// A machine reads as it was planned.
@@ -22,7 +25,7 @@ pub async fn a_machine_reads_as_it_was_planned(repository: Arc<dyn Repository>) 
     assert_eq!((vm.user, &vm.user_name, vm.status), (desk.user.id, &desk.user.name, VmStatus::Request));
     assert_eq!((&vm.name, &vm.hostname, &vm.group_name), (&planned.name, &planned.hostname, &planned.group_name));
     assert_eq!((vm.ip, vm.ip_fixed), (planned.ip.map(IpAddr::from), true));
-    assert_eq!((vm.vcpu, vm.memory, vm.os), (planned.vcpu, planned.memory, planned.os));
+    assert_eq!((vm.vcpu, vm.memory, vm.os), (planned.vcpu, planned.memory, Some(planned.os)));
     assert_eq!((vm.uuid, vm.mac, &vm.host_key), (planned.uuid, planned.mac, &planned.host_key));
     assert_eq!((&vm.login, &vm.request, &vm.description), (&planned.login, &Some(request.id), &planned.description));
     assert_eq!(repository.vms().by_id(vm.id).await.expect("an answer"), Some(vm));
@@ -39,8 +42,13 @@ pub async fn machines_are_listed_by_what_they_are(repository: Arc<dyn Repository
     assert_eq!(vm_names(&repository, &all).await, ["c", "b", "a", "d"]);
     let first = vm(&repository, "c").await.id;
     let cases = [
-        (VmFilter { user: Some(desk.user.id), ..all.clone() }, vec!["c", "b", "a", "d"]),
-        (VmFilter { user: Some(desk.admin.id), ..all.clone() }, vec![]),
+        (VmFilter { user: Some(sample::user_name("BOB")), ..all.clone() }, vec!["c", "b", "a", "d"]),
+        (VmFilter { user: Some(sample::user_name("alice")), ..all.clone() }, vec![]),
+        (VmFilter { user: Some(sample::user_name("nobody")), ..all.clone() }, vec![]),
+        (VmFilter { os: Some(desk.os.id), ..all.clone() }, vec!["c", "b", "a", "d"]),
+        (VmFilter { os: Some(OsId(4711)), ..all.clone() }, vec![]),
+        (VmFilter { name_prefix: NamePrefix::new("b").ok(), ..all.clone() }, vec!["b"]),
+        (VmFilter { name_prefix: NamePrefix::new("bb").ok(), ..all.clone() }, vec![]),
         (VmFilter { group_name: GroupName::new("web").ok(), ..all.clone() }, vec!["b"]),
         (VmFilter { status: Some(VmStatus::On), ..all.clone() }, vec!["d"]),
         (VmFilter { request: Some(sample::request_id("req-1")), ..all.clone() }, vec!["c", "b", "a"]),
@@ -49,6 +57,38 @@ pub async fn machines_are_listed_by_what_they_are(repository: Arc<dyn Repository
     for (filter, expected) in cases {
         assert_eq!(vm_names(&repository, &filter).await, expected, "{filter:?}");
     }
+}
+
+/// Machines are listed with the status that was seen, and the filter and the page are about it. A machine that was only
+/// asked for stays so.
+pub async fn machines_are_listed_as_they_are_seen(repository: Arc<dyn Repository>) {
+    let desk = Desk::make(&repository).await;
+    for name in ["a", "b", "c", "d"] {
+        made(&repository, &desk, &format!("req-{name}"), name).await;
+    }
+    super::pending(&repository, &desk, "req-1", &["e"]).await;
+    let uuid = async |name| vm(&repository, name).await.uuid;
+    let mut seen = SeenStates::from([(uuid("b").await, VmStatus::On), (uuid("d").await, VmStatus::On)]);
+    seen.insert(uuid("c").await, VmStatus::Off);
+    seen.insert(uuid("e").await, VmStatus::On);
+    seen.insert(Uuid::from_u128(1), VmStatus::On);
+    let seen = Arc::new(seen);
+    let first = vm(&repository, "a").await.id;
+    let (all, of) = (VmFilter::default(), |status| VmFilter { status: Some(status), ..VmFilter::default() });
+    for (filter, expected) in [
+        (all.clone(), "a off b on c off d on e request"),
+        (of(VmStatus::On), "b on d on"),
+        (of(VmStatus::Off), "a off c off"),
+        (of(VmStatus::Request), "e request"),
+        (VmFilter { limit: Some(1), ..of(VmStatus::Off) }, "a off"),
+        (VmFilter { after: Some(first), limit: Some(1), ..of(VmStatus::Off) }, "c off"),
+        (VmFilter { limit: Some(2), ..all }, "a off b on"),
+    ] {
+        let vms = repository.vms().list_seen(&filter, Arc::clone(&seen)).await.expect("an answer");
+        let shown: Vec<_> = vms.iter().map(|vm| format!("{} {}", vm.name, vm.status)).collect();
+        assert_eq!(shown.join(" "), expected, "{filter:?}");
+    }
+    assert_eq!(vm(&repository, "a").await.status, VmStatus::On);
 }
 
 /// What is seen of a machine is recorded; an address that is not seen any more stays.
@@ -62,6 +102,43 @@ pub async fn what_is_seen_is_recorded(repository: Arc<dyn Repository>) {
     assert_eq!((seen.status, seen.ip, seen.ip_fixed), (VmStatus::Off, ip, false));
 }
 
+/// A machine is on since it was seen to come on or to be in another run; a sight that is no news changes nothing.
+pub async fn since_when_it_is_on_is_recorded(repository: Arc<dyn Repository>) {
+    let desk = Desk::make(&repository).await;
+    let uuid = made(&repository, &desk, "req-1", "web-1").await.uuid;
+    let see = async |status, run| {
+        repository.vms().observe(vec![Seen { uuid, status, ip: None, run }]).await.expect("an answer");
+        let vm = vm(&repository, "web-1").await;
+        (vm.on_since, vm.run)
+    };
+    assert_eq!(see(VmStatus::On, Some(1)).await, (None, Some(1)), "it was on already, since nobody knows when");
+    assert_eq!(see(VmStatus::Off, None).await, (None, None));
+    let (first, run) = see(VmStatus::On, Some(2)).await;
+    assert!(first.is_some() && run == Some(2));
+    assert_eq!(see(VmStatus::On, Some(2)).await, (first, Some(2)));
+    assert_eq!(see(VmStatus::On, None).await, (first, Some(2)));
+    let (second, run) = see(VmStatus::On, Some(3)).await;
+    assert!(second > first && run == Some(3));
+    assert_eq!(see(VmStatus::Off, None).await, (None, None));
+    assert!(see(VmStatus::On, None).await.0 > second, "a host may not count");
+}
+
+/// A machine that is started while it is made is on since then.
+pub async fn a_machine_is_on_since_it_was_first_started(repository: Arc<dyn Repository>) {
+    let desk = Desk::make(&repository).await;
+    super::approved(&repository, &desk, "req-1", &["web-1"]).await;
+    let job = running(&repository, "req-1").await.remove(0);
+    let uuid = vm(&repository, "web-1").await.uuid;
+    for _ in 0..2 {
+        let seen = Seen { uuid, status: VmStatus::On, ip: None, run: Some(1) };
+        repository.vms().observe(vec![seen]).await.expect("an answer");
+    }
+    let begun = vm(&repository, "web-1").await;
+    assert!(begun.on_since.is_some() && begun.status == VmStatus::Request);
+    repository.jobs().finish(job, JobState::Done, None).await.expect("it is open");
+    assert_eq!(vm(&repository, "web-1").await, Vm { status: VmStatus::On, ..begun });
+}
+
 /// A machine that does not exist yet, a fixed address and a foreign domain are left alone.
 pub async fn what_was_fixed_is_left_alone(repository: Arc<dyn Repository>) {
     let desk = Desk::make(&repository).await;
@@ -72,7 +149,8 @@ pub async fn what_was_fixed_is_left_alone(repository: Arc<dyn Repository>) {
     let other = Some(IpAddr::from(Ipv4Addr::new(10, 0, 0, 9)));
     observe(&repository, before.uuid, VmStatus::On, other).await;
     observe(&repository, Uuid::from_u128(1), VmStatus::On, other).await;
-    assert_eq!(vm(&repository, "web-1").await, before);
+    let seen = vm(&repository, "web-1").await;
+    assert_eq!(Vm { on_since: None, ..seen }, before);
 
     let plan_hash = super::request(&repository, "req-1").await.plan_hash;
     super::approve(&repository, &desk, "req-1", plan_hash).await.expect("it is pending");
@@ -122,6 +200,51 @@ pub async fn a_machine_that_was_never_made_is_not_removed(repository: Arc<dyn Re
     assert_not_found(start_delete(&repository, VmId(4711)).await);
 }
 
+/// A machine to adopt is there when its job is done, and its disks with it; letting it go removes the rows.
+pub async fn a_machine_is_adopted_and_let_go(repository: Arc<dyn Repository>) {
+    let desk = Desk::make(&repository).await;
+    let adoption = sample::adoption(&desk.user, "old-1");
+    let (made, job_id) = audited(&repository, 1, adopt(&repository, adoption.clone())).await.expect("all is free");
+    assert_eq!((made.status, made.adopted, made.os, made.request.as_ref()), (VmStatus::Request, true, None, None));
+    assert_eq!((made.uuid, made.mac, &made.host_key), (adoption.uuid, adoption.mac, &adoption.host_key));
+    assert_eq!((made.ip, made.ip_fixed, &made.login), (adoption.ip, true, &adoption.login));
+    assert_eq!(job(&repository, job_id).await.kind, JobKind::AdoptVm(made.id));
+    unaudited(&repository, async { assert_conflict(start_delete(&repository, made.id).await, &["adopt-vm"]) }).await;
+    repository.jobs().finish(job_id, JobState::Done, None).await.expect("it is open");
+    assert_eq!(vm(&repository, "old-1").await, Vm { status: VmStatus::On, ..made.clone() });
+    let disks = repository.disks().of_vm(made.id).await.expect("an answer");
+    let seen: Vec<_> =
+        disks.iter().map(|disk| (disk.disk_size, disk.volume.as_ref(), disk.disk_path.clone())).collect();
+    assert_eq!(seen, [(10, None, Some("/elsewhere/old-1.img".to_owned())), (0, None, None)]);
+
+    let release = sample::job(JobKind::ReleaseVm(made.id), None);
+    let release = repository.vms().start_delete(made.id, release, None, sample::audit("vm.delete")).await;
+    repository.jobs().finish(release.expect("it is on"), JobState::Done, None).await.expect("it is open");
+    assert_eq!(repository.vms().by_id(made.id).await.expect("an answer"), None);
+}
+
+/// An adoption that failed removes the rows, and one whose values are taken makes none.
+pub async fn what_is_taken_is_not_adopted(repository: Arc<dyn Repository>) {
+    let desk = Desk::make(&repository).await;
+    let known = made(&repository, &desk, "req-1", "web-1").await;
+    let free = sample::adoption(&desk.user, "old-1");
+    for (taken, word) in [
+        (Adoption { name: known.name.clone(), ..free.clone() }, "name"),
+        (Adoption { uuid: known.uuid, ..free.clone() }, "domain id"),
+        (Adoption { mac: known.mac, ..free.clone() }, "hardware address"),
+    ] {
+        unaudited(&repository, async { assert_conflict(adopt(&repository, taken).await, &[word, "web-1"]) }).await;
+    }
+    let (vm, job) = adopt(&repository, free.clone()).await.expect("all is free");
+    repository.jobs().finish(job, JobState::Failed, Some("it is gone".to_owned())).await.expect("it is open");
+    assert_eq!(repository.vms().by_id(vm.id).await.expect("an answer"), None);
+    adopt(&repository, free).await.expect("all is free again");
+}
+
+async fn adopt(repository: &Arc<dyn Repository>, adoption: Adoption) -> vmm_core::Result<(Vm, JobId)> {
+    repository.vms().adopt(adoption, vec!["tag-domain"], sample::audit("vm.adopt")).await
+}
+
 /// Of many who ask for a removal at once exactly one gets it.
 pub async fn one_removal_wins(repository: Arc<dyn Repository>) {
     let desk = Desk::make(&repository).await;
@@ -131,10 +254,52 @@ pub async fn one_removal_wins(repository: Arc<dyn Repository>) {
     assert_eq!(won.await, 1);
 }
 
+/// What is changed of a machine's record reads so; the rest stays.
+pub async fn a_changed_record_leaves_the_rest(repository: Arc<dyn Repository>) {
+    let desk = Desk::make(&repository).await;
+    let before = made(&repository, &desk, "req-1", "web-1").await;
+    let update = |change| repository.vms().update(before.id, change, None, sample::audit("vm.update"));
+    let group_name = Some(GroupName::new("web").expect("valid"));
+    let change = VmChange { user: Some(desk.admin.id), group_name: Some(group_name.clone()), ..VmChange::default() };
+    let changed = audited(&repository, 1, update(change)).await.expect("it is there");
+    let (user, user_name, revision) = (desk.admin.id, desk.admin.name.clone(), Revision(before.revision.0 + 1));
+    assert_eq!(changed, Vm { user, user_name, group_name, revision, ..before.clone() });
+    let description = "the shop".to_owned();
+    let change = VmChange { group_name: Some(None), description: Some(description.clone()), ..VmChange::default() };
+    update(change).await.expect("it is there");
+    let expected = Vm { group_name: None, description, revision: Revision(revision.0 + 1), ..changed };
+    assert_eq!(vm(&repository, "web-1").await, expected);
+    unaudited(&repository, async {
+        assert_not_found(update(VmChange { user: Some(UserId(4711)), ..VmChange::default() }).await);
+        assert_not_found(repository.vms().update(VmId(4711), VmChange::default(), None, sample::audit("x")).await);
+    })
+    .await;
+}
+
+/// A change that expects another revision than the present one is refused, a removal too. What is seen of the machine
+/// does not count.
+pub async fn of_a_machine_the_revision_is_compared(repository: Arc<dyn Repository>) {
+    let desk = Desk::make(&repository).await;
+    let Vm { id, revision: first, uuid, .. } = made(&repository, &desk, "req-1", "web-1").await;
+    observe(&repository, uuid, VmStatus::Off, None).await;
+    let update = |expect| repository.vms().update(id, VmChange::default(), Some(expect), sample::audit("vm.update"));
+    let second = update(first).await.expect("it is the present one").revision;
+    let delete = |expect| {
+        let job = sample::job(JobKind::DeleteVm(id), None);
+        repository.vms().start_delete(id, job, Some(expect), sample::audit("vm.delete"))
+    };
+    unaudited(&repository, async {
+        assert_stale(update(first).await);
+        assert_stale(delete(first).await);
+    })
+    .await;
+    delete(second).await.expect("it is the present one");
+}
+
 async fn observe(repository: &Arc<dyn Repository>, uuid: Uuid, status: VmStatus, ip: Option<IpAddr>) {
-    repository.vms().observe(vec![(uuid, status, ip)]).await.expect("an answer");
+    repository.vms().observe(vec![Seen { uuid, status, ip, run: None }]).await.expect("an answer");
 }
 
 async fn start_delete(repository: &Arc<dyn Repository>, id: VmId) -> vmm_core::Result<JobId> {
-    repository.vms().start_delete(id, sample::job(JobKind::DeleteVm(id), None), sample::audit("vm.delete")).await
+    repository.vms().start_delete(id, sample::job(JobKind::DeleteVm(id), None), None, sample::audit("vm.delete")).await
 }

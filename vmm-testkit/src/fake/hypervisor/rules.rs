@@ -4,7 +4,8 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use uuid::Uuid;
 use vmm_core::hypervisor::{
-    DiskStatistics, Domain, DomainSpec, DomainState, InterfaceStatistics, NewVolume, Reservation, Statistics, Volume,
+    DiskStatistics, Domain, DomainSpec, DomainState, ForeignDomain, InterfaceStatistics, NewVolume, Reservation,
+    Statistics, Volume,
 };
 use vmm_core::model::{MacAddress, VolumeName};
 use vmm_core::{Error, Kind, Part, Result};
@@ -14,7 +15,7 @@ use super::state::{Content, FakeDomain, FakeVolume, Turn};
 impl Turn<'_> {
     fn domain_of_desk(&mut self, uuid: Uuid) -> Result<&mut FakeDomain> {
         let desk = self.desk;
-        let found = self.state.domains.get_mut(&uuid).filter(|domain| !domain.foreign && domain.spec.desk == desk);
+        let found = self.state.domains.get_mut(&uuid).filter(|domain| domain.owner == Some(desk));
         found.ok_or_else(|| Error::not_found(Kind::Domain, uuid))
     }
 
@@ -29,8 +30,11 @@ impl Turn<'_> {
         }
         let taken = |reason: &str| Err(Error::conflict(Kind::Domain, &spec.name, reason));
         if let Some(known) = self.state.domains.get_mut(&spec.uuid) {
-            if known.foreign || known.spec.desk != spec.desk {
+            if known.owner != Some(spec.desk) {
                 return taken("its id belongs to a domain that is not of this desk");
+            }
+            if known.adopted {
+                return taken("it was adopted, and its definition is not vmm's");
             }
             if known.spec.name != spec.name {
                 return taken("its id belongs to a domain of another name");
@@ -38,16 +42,22 @@ impl Turn<'_> {
             if known.spec != *spec && !is_off(known.state) {
                 return taken("it runs and is described otherwise; stop it first");
             }
-            known.spec = spec.clone();
+            if known.spec != *spec {
+                (known.spec, known.statistics) = (spec.clone(), figures(spec));
+            }
             return Ok(());
         }
-        if self.state.domains.values().any(|domain| domain.spec.name == spec.name) {
+        if self.state.domains.values().any(|domain| domain.name == spec.name.as_str()) {
             return taken("another domain of that name exists on the host; choose another name");
         }
         let domain = FakeDomain {
             spec: spec.clone(),
-            foreign: false,
+            name: spec.name.to_string(),
+            owner: Some(spec.desk),
+            adopted: false,
+            disks: Vec::new(),
             state: DomainState::Off,
+            run: None,
             statistics: figures(spec),
             console: Vec::new(),
         };
@@ -60,11 +70,47 @@ impl Turn<'_> {
             return Ok(());
         }
         let domain = self.domain_of_desk(uuid)?;
+        if domain.adopted {
+            return Err(conflict(domain, "it was adopted and not made; release it instead"));
+        }
         if !is_off(domain.state) {
             return Err(conflict(domain, "it is not off; stop it first"));
         }
         self.state.domains.remove(&uuid);
         Ok(())
+    }
+
+    pub(super) fn adoptable(&self) -> Vec<ForeignDomain> {
+        let desk = self.desk;
+        let can = |domain: &&FakeDomain| domain.owner.is_none() || (domain.adopted && domain.owner == Some(desk));
+        let mut all: Vec<_> = self.state.domains.values().filter(can).map(foreign).collect();
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        all
+    }
+
+    pub(super) fn adopt(&mut self, uuid: Uuid) -> Result<()> {
+        let desk = self.desk;
+        let known = self.state.domains.get_mut(&uuid).ok_or_else(|| Error::not_found(Kind::Domain, uuid))?;
+        match known.owner {
+            Some(owner) if owner != desk => Err(conflict(known, "it is of another desk")),
+            Some(_) if !known.adopted => Err(conflict(known, "this desk made it itself")),
+            _ => {
+                (known.owner, known.adopted) = (Some(desk), true);
+                Ok(())
+            }
+        }
+    }
+
+    pub(super) fn release(&mut self, uuid: Uuid) -> Result<()> {
+        let desk = self.desk;
+        match self.state.domains.get_mut(&uuid).filter(|known| known.owner == Some(desk)) {
+            Some(known) if !known.adopted => Err(conflict(known, "this desk made it; remove it instead")),
+            Some(known) => {
+                (known.owner, known.adopted) = (None, false);
+                Ok(())
+            }
+            None => Ok(()),
+        }
     }
 
     pub(super) fn start(&mut self, uuid: Uuid) -> Result<()> {
@@ -80,8 +126,10 @@ impl Turn<'_> {
         if let Some(missing) = files.iter().find(|name| !self.is_whole(name)) {
             return Err(Error::unavailable(Part::Hypervisor, format_args!("a file of volume {missing} is missing")));
         }
+        let run = self.state.next_run();
         let domain = self.domain_of_desk(uuid)?;
         domain.state = DomainState::Running;
+        domain.run = run;
         domain.console.extend_from_slice(boot_text.as_bytes());
         Ok(())
     }
@@ -129,7 +177,7 @@ impl Turn<'_> {
     }
 
     pub(super) fn domains(&self) -> Vec<Domain> {
-        let own = self.state.domains.values().filter(|domain| !domain.foreign && domain.spec.desk == self.desk);
+        let own = self.state.domains.values().filter(|domain| domain.owner == Some(self.desk));
         let mut all: Vec<_> = own.map(shown).collect();
         all.sort_by(|a, b| a.name.cmp(&b.name));
         all
@@ -196,6 +244,16 @@ impl Turn<'_> {
         Ok(volume(&new.name, new.capacity))
     }
 
+    pub(super) fn resize(&mut self, name: &VolumeName, capacity: u64) -> Result<Volume> {
+        let known = self.state.volumes.get_mut(name).ok_or_else(|| Error::not_found(Kind::Volume, name))?;
+        if capacity < known.capacity {
+            let reason = format!("it has {} bytes already; a volume is never made smaller", known.capacity);
+            return Err(Error::conflict(Kind::Volume, name, reason));
+        }
+        known.capacity = capacity;
+        Ok(volume(name, capacity))
+    }
+
     pub(super) fn write(&mut self, name: &VolumeName, bytes: &[u8]) -> Result<Volume> {
         let capacity = bytes.len() as u64;
         self.put(name, capacity, Content::Raw(bytes.to_vec()));
@@ -237,8 +295,27 @@ fn is_off(state: DomainState) -> bool {
 }
 
 fn shown(domain: &FakeDomain) -> Domain {
-    let statistics = if is_off(domain.state) { Statistics::default() } else { domain.statistics.clone() };
-    Domain { uuid: domain.spec.uuid, name: domain.spec.name.to_string(), state: domain.state, statistics }
+    let off = is_off(domain.state);
+    Domain {
+        uuid: domain.spec.uuid,
+        name: domain.name.clone(),
+        state: domain.state,
+        run: domain.run.filter(|_| !off),
+        statistics: if off { Statistics::default() } else { domain.statistics.clone() },
+    }
+}
+
+fn foreign(domain: &FakeDomain) -> ForeignDomain {
+    ForeignDomain {
+        uuid: domain.spec.uuid,
+        name: domain.name.clone(),
+        state: domain.state,
+        vcpu: domain.spec.vcpu,
+        memory: domain.spec.memory,
+        macs: vec![domain.spec.mac],
+        disks: domain.disks.clone(),
+        adopted: domain.adopted,
+    }
 }
 
 /// The figures of a guest that has just begun.
@@ -271,5 +348,5 @@ fn other_volume(name: &VolumeName) -> Error {
 }
 
 fn conflict(domain: &FakeDomain, reason: &str) -> Error {
-    Error::conflict(Kind::Domain, &domain.spec.name, reason)
+    Error::conflict(Kind::Domain, &domain.name, reason)
 }

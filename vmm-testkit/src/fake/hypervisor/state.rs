@@ -5,15 +5,19 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::MutexGuard;
 
 use uuid::Uuid;
-use vmm_core::hypervisor::{DomainSpec, DomainState, Host, Reservation, Statistics, Subnet};
+use vmm_core::hypervisor::{DomainSpec, DomainState, ForeignDisk, Host, Reservation, Statistics, Subnet};
 use vmm_core::model::{DeskId, MacAddress, VmName, VolumeName};
 use vmm_core::{Error, Result};
 
-/// A domain with its owner in its specification; a foreign one has none.
+/// A domain. The desk in its specification means nothing: `owner` is its tag.
 pub(super) struct FakeDomain {
     pub(super) spec: DomainSpec,
-    pub(super) foreign: bool,
+    pub(super) name: String,
+    pub(super) owner: Option<DeskId>,
+    pub(super) adopted: bool,
+    pub(super) disks: Vec<ForeignDisk>,
     pub(super) state: DomainState,
+    pub(super) run: Option<u32>,
     pub(super) statistics: Statistics,
     pub(super) console: Vec<u8>,
 }
@@ -41,6 +45,7 @@ pub(super) struct State {
     pub(super) gives_addresses: bool,
     pub(super) guests_obey: bool,
     pub(super) boot_text: String,
+    runs: u32,
     failures: Vec<Failure>,
     counts: HashMap<String, usize>,
 }
@@ -65,6 +70,7 @@ impl State {
         host.pool_available = 4 << 40;
         host.subnet = Some(Subnet { gateway: Ipv4Addr::new(192, 0, 2, 1), prefix: 24 });
         host.capabilities.volume_content = true;
+        host.capabilities.volume_resize = true;
         host.capabilities.reservations = true;
         host.capabilities.console = true;
         host.capabilities.statistics = true;
@@ -77,6 +83,7 @@ impl State {
             gives_addresses: true,
             guests_obey: true,
             boot_text: "fake guest booted\n".to_owned(),
+            runs: 0,
             failures: Vec::new(),
             counts: HashMap::new(),
         }
@@ -109,23 +116,33 @@ impl State {
         self.counts.values().sum()
     }
 
-    pub(super) fn add_foreign(&mut self, name: &VmName) -> Uuid {
+    /// The number of a run that begins now.
+    pub(super) fn next_run(&mut self) -> Option<u32> {
+        self.runs += 1;
+        Some(self.runs)
+    }
+
+    pub(super) fn add_foreign(&mut self, name: &str) -> Uuid {
         let uuid = Uuid::new_v4();
         let spec = DomainSpec {
             desk: DeskId(Uuid::nil()),
             uuid,
-            name: name.clone(),
+            name: VmName::new("foreign").expect("it is a label"),
             description: String::new(),
             vcpu: 1,
-            memory: 512,
+            memory: 64,
             disks: Vec::new(),
             seed: None,
             mac: MacAddress::local([0xff, 0, 0, 0, self.domains.len() as u8]),
         };
         let domain = FakeDomain {
             spec,
-            foreign: true,
+            name: name.to_owned(),
+            owner: None,
+            adopted: false,
+            disks: vec![ForeignDisk { path: Some(format!("/elsewhere/{name}.img")), capacity: 10 << 30 }],
             state: DomainState::Running,
+            run: self.next_run(),
             statistics: Statistics::default(),
             console: Vec::new(),
         };

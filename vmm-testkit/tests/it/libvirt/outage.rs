@@ -84,7 +84,7 @@ async fn calls_end_when_libvirtd_does_not_answer_and_work_when_it_does() {
     let Some(own) = OwnLab::up() else { return };
     let desk = DeskId(Uuid::new_v4());
     let hypervisor = LibvirtHypervisor::new(config(&own.lab, desk));
-    let subject = Subject::new(hypervisor, desk, ());
+    let subject = Subject::new(hypervisor, desk, Uuid::nil, ());
     hold(Some(subject), |subject| outage(subject, own)).await;
 }
 

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use vmm_core::remote::{Download, Sink, Source, Transferred, Upload};
+
 use super::*;
 
 /// Every machine of the desk is this SSH server.
@@ -11,6 +13,20 @@ struct ToSshd(Endpoint);
 impl RemoteExec for ToSshd {
     async fn run(&self, _: &Endpoint, login: &Login, command: &Command) -> vmm_core::Result<Output> {
         Libssh2Exec::default().run(&self.0, login, command).await
+    }
+
+    async fn send(&self, _: &Endpoint, login: &Login, upload: &Upload, from: Source) -> vmm_core::Result<Transferred> {
+        Libssh2Exec::default().send(&self.0, login, upload, from).await
+    }
+
+    async fn receive(
+        &self,
+        _: &Endpoint,
+        login: &Login,
+        download: &Download,
+        to: Sink,
+    ) -> vmm_core::Result<Transferred> {
+        Libssh2Exec::default().receive(&self.0, login, download, to).await
     }
 }
 

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
-use vmm_core::model::{AuditFilter, Os, Role, UserId, VmFilter};
+use vmm_core::model::{AuditFilter, Os, OsFilter, RequestFilter, Role, UserFilter, UserId, VmFilter};
 use vmm_core::repository::Repository;
 use vmm_testkit::sample::{self, Desk};
 
@@ -93,8 +93,8 @@ async fn the_process_that_is_killed() {
     let round = std::env::var(ROUND).expect("it is set with the file");
     // Two repositories, as two processes would have: half of the writers meet the others only at the file's locks.
     let repositories = [open(&path).await, open(&path).await];
-    let os = repositories[0].oses().list().await.expect("an answer").remove(0);
-    let requester = repositories[0].users().list().await.expect("an answer").remove(0).id;
+    let os = repositories[0].oses().list(&OsFilter::default()).await.expect("an answer").remove(0);
+    let requester = repositories[0].users().list(&UserFilter::default()).await.expect("an answer").remove(0).id;
     let writers: Vec<_> = (0..WRITERS)
         .map(|writer| {
             let repository = Arc::clone(&repositories[writer % repositories.len()]);
@@ -151,8 +151,8 @@ async fn is_whole(repository: &Arc<dyn Repository>, name: &str) -> bool {
 /// At the end the file is sound, all is there, and each change has its audit row.
 async fn check_all(path: &Path, acknowledged: &HashSet<String>) {
     let repository = open(path).await;
-    let users = repository.users().list().await.expect("an answer");
-    let requests = repository.requests().list(None, None).await.expect("an answer");
+    let users = repository.users().list(&UserFilter::default()).await.expect("an answer");
+    let requests = repository.requests().list(&RequestFilter::default()).await.expect("an answer");
     let there: HashSet<_> =
         users.iter().map(|user| user.name.to_string()).chain(requests.iter().map(|r| r.id.to_string())).collect();
     let lost: Vec<_> = acknowledged.difference(&there).collect();

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use vmm_core::model::{AuditId, JobKind, NewSession, PasswordHash, RequestState, Role, Timestamp, TokenHash, VmFilter};
+use vmm_core::model::{
+    AuditId, JobKind, NewSession, PasswordHash, RequestState, Role, Timestamp, TokenHash, UserChange, VmFilter,
+};
 use vmm_testkit::sample::{self, Desk};
 
 use super::{open, raw, write_some_audit_rows};
@@ -88,13 +90,22 @@ async fn what_cannot_be_audited_does_not_happen() {
     let audit = || sample::audit("x");
     let (users, requests) = (repository.users(), repository.requests());
     assert_undone(users.create(sample::user("carol", Role::User), audit()).await);
-    assert_undone(users.set_password(user.id, PasswordHash::new("x"), audit()).await);
-    assert_undone(users.delete(user.id, audit()).await);
+    assert_undone(
+        users
+            .update(
+                user.id,
+                UserChange { password: Some(PasswordHash::new("x")), ..UserChange::default() },
+                None,
+                audit(),
+            )
+            .await,
+    );
+    assert_undone(users.delete(user.id, None, audit()).await);
     assert_undone(repository.sessions().create(login(2), audit()).await);
     assert_undone(repository.sessions().delete(session.id, audit()).await);
     assert_undone(repository.oses().create(sample::os("debian", "13"), vec!["import"], audit()).await);
-    assert_undone(repository.oses().delete(unused.id, audit()).await);
-    assert_undone(repository.vms().start_delete(vm, removal, audit()).await);
+    assert_undone(repository.oses().delete(unused.id, None, audit()).await);
+    assert_undone(repository.vms().start_delete(vm, removal, None, audit()).await);
     assert_undone(requests.submit(third, audit()).await);
     assert_undone(requests.approve(&second, hash, admin.id, start, audit()).await);
     assert_undone(requests.close(&second, RequestState::Rejected, admin.id, None, audit()).await);

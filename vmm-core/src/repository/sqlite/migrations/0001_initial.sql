@@ -1,4 +1,4 @@
--- Times are microseconds since 1970-01-01 UTC. AUTOINCREMENT, because an id that stood in an audit row or in a
+-- Times are microseconds since 1970-01-01 UTC. `revision` counts the changes that people made to a row. AUTOINCREMENT, because an id that stood in an audit row or in a
 -- message must never mean another thing later.
 
 CREATE TABLE desk (
@@ -12,6 +12,8 @@ CREATE TABLE user (
     password TEXT NOT NULL,
     chat_id INTEGER,
     role TEXT NOT NULL CHECK (role IN ('user', 'admin')),
+    disabled INTEGER NOT NULL DEFAULT 0 CHECK (disabled IN (0, 1)),
+    revision INTEGER NOT NULL DEFAULT 1,
     created_at INTEGER NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX user_name ON user (name);
@@ -38,6 +40,7 @@ CREATE TABLE os (
     image_volume TEXT,
     image_sha256 TEXT CHECK (length(image_sha256) = 64),
     image_virtual_size INTEGER CHECK (image_virtual_size >= 0),
+    revision INTEGER NOT NULL DEFAULT 1,
     created_at INTEGER NOT NULL,
     CHECK ((image_volume IS NULL) = (image_sha256 IS NULL)),
     CHECK ((image_volume IS NULL) = (image_virtual_size IS NULL))
@@ -65,6 +68,7 @@ CREATE TABLE request (
 CREATE UNIQUE INDEX request_id ON request (id);
 CREATE INDEX request_requester ON request (requester);
 CREATE INDEX request_decided_by ON request (decided_by);
+CREATE INDEX request_state ON request (state);
 
 -- The plan's machines as they were approved. They outlive the rows of `vm`, so a plan stays readable; hence no
 -- reference to the catalog, whose entry may go.
@@ -112,22 +116,28 @@ CREATE TABLE vm (
     ip_fixed INTEGER NOT NULL CHECK (ip_fixed IN (0, 1)),
     vcpu INTEGER NOT NULL CHECK (vcpu > 0),
     memory INTEGER NOT NULL CHECK (memory > 0),
-    os INTEGER NOT NULL REFERENCES os (id),
+    os INTEGER REFERENCES os (id),
     status TEXT NOT NULL CHECK (status IN ('request', 'on', 'off')),
+    on_since INTEGER,
+    run INTEGER,
     uuid TEXT NOT NULL CHECK (length(uuid) = 36),
     mac TEXT NOT NULL CHECK (length(mac) = 17),
     host_key TEXT NOT NULL,
     login TEXT NOT NULL,
+    adopted INTEGER NOT NULL DEFAULT 0 CHECK (adopted IN (0, 1)),
     request TEXT REFERENCES request (id),
     description TEXT NOT NULL,
+    revision INTEGER NOT NULL DEFAULT 1,
     created_at INTEGER NOT NULL,
-    CHECK (ip_fixed = 0 OR ip IS NOT NULL)
+    CHECK (ip_fixed = 0 OR ip IS NOT NULL),
+    CHECK (adopted = 1 OR os IS NOT NULL)
 ) STRICT;
 CREATE UNIQUE INDEX vm_name ON vm (name);
 CREATE UNIQUE INDEX vm_uuid ON vm (uuid);
 CREATE UNIQUE INDEX vm_mac ON vm (mac);
 CREATE UNIQUE INDEX vm_fixed_ip ON vm (ip) WHERE ip_fixed = 1;
 CREATE INDEX vm_user ON vm (user);
+CREATE INDEX vm_group_name ON vm (group_name);
 CREATE INDEX vm_os ON vm (os);
 CREATE INDEX vm_request ON vm (request);
 
@@ -135,18 +145,23 @@ CREATE TABLE disk (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     vm_id INTEGER NOT NULL REFERENCES vm (id) ON DELETE CASCADE,
     role TEXT NOT NULL CHECK (role IN ('system', 'data')),
-    volume TEXT NOT NULL,
+    volume TEXT,
     disk_size INTEGER NOT NULL CHECK (disk_size >= 0),
+    grow_to INTEGER CHECK (grow_to > disk_size),
     disk_path TEXT
 ) STRICT;
 CREATE INDEX disk_vm_id ON disk (vm_id);
 CREATE UNIQUE INDEX disk_volume ON disk (volume);
 
--- `subject` is the id of what the job works on. No reference: the job's log outlives it.
+-- `subject` is the id of what the job works on, and `vm` the machine that it changes. No references: the job's log
+-- outlives them.
 CREATE TABLE job (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
-    kind TEXT NOT NULL CHECK (kind IN ('start-request', 'create-vm', 'delete-vm', 'import-os')),
+    kind TEXT NOT NULL
+        CHECK (kind IN ('start-request', 'create-vm', 'delete-vm', 'adopt-vm', 'release-vm', 'import-os', 'add-disk',
+                        'grow-disk', 'delete-disk')),
     subject TEXT NOT NULL,
+    vm INTEGER,
     title TEXT NOT NULL,
     request TEXT REFERENCES request (id),
     state TEXT NOT NULL
@@ -160,8 +175,7 @@ CREATE INDEX job_request ON job (request);
 CREATE INDEX job_open ON job (id) WHERE state IN ('queued', 'running', 'undoing');
 CREATE INDEX job_subject ON job (subject, kind);
 -- Two jobs never work on one machine at once.
-CREATE UNIQUE INDEX job_open_vm ON job (subject)
-    WHERE kind IN ('create-vm', 'delete-vm') AND state IN ('queued', 'running', 'undoing');
+CREATE UNIQUE INDEX job_open_vm ON job (vm) WHERE state IN ('queued', 'running', 'undoing');
 
 CREATE TABLE job_step (
     job INTEGER NOT NULL REFERENCES job (id) ON DELETE CASCADE,
@@ -261,6 +275,7 @@ CREATE TABLE audit (
 ) STRICT;
 CREATE INDEX audit_user ON audit (user);
 CREATE INDEX audit_action ON audit (action);
+CREATE INDEX audit_target ON audit (target);
 CREATE INDEX audit_finishes ON audit (finishes);
 CREATE TRIGGER audit_is_never_changed BEFORE UPDATE ON audit
 BEGIN

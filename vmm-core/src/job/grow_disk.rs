@@ -1,0 +1,36 @@
+//! Makes a disk of a machine that is off larger.
+
+use super::add_disk::DiskWork;
+use super::step::{OnFailure, Planned, Step, step};
+use crate::error::{Error, Kind, Result};
+use crate::model::DiskId;
+use crate::vmm::Desk;
+
+pub(super) const STEPS: &[Step<DiskWork>] = &[step!("resize-volume", DiskWork::resize, DiskWork::record_size)];
+
+pub(super) async fn load(desk: &Desk, id: DiskId) -> Result<Planned<DiskWork>> {
+    Ok(Planned { work: DiskWork::load(desk, id).await?, steps: STEPS, on_failure: OnFailure::Undo })
+}
+
+impl DiskWork {
+    async fn resize(&self) -> Result<()> {
+        let (Some(size), Some(volume)) = (self.disk.grow_to, &self.disk.volume) else {
+            return Err(Error::conflict(Kind::Disk, self.disk.id, "nobody asked for another size"));
+        };
+        self.off().await?;
+        self.machine.desk.hypervisor().resize_volume(volume, u64::from(size) << 30).await.map(drop)
+    }
+
+    /// A disk never shrinks, so what was begun cannot be undone: the record follows the volume.
+    async fn record_size(&self) -> Result<()> {
+        let (desk, disk) = (&self.machine.desk, &self.disk);
+        let volumes = desk.hypervisor().volumes().await?;
+        match volumes.iter().find(|volume| disk.volume.as_ref() == Some(&volume.name)) {
+            Some(volume) => {
+                let size = u32::try_from(volume.capacity >> 30).unwrap_or(u32::MAX);
+                desk.repository().disks().set_size(disk.id, size).await
+            }
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Machines that exist on the host without vmm.
+
+use std::collections::HashSet;
+use std::net::IpAddr;
+
+use crate::error::{Error, Kind, Result};
+use crate::hypervisor::ForeignDomain;
+use crate::job;
+use crate::model::{
+    Adoption, GroupName, HostKey, Hostname, JobId, JobKind, LoginName, OsId, UserName, Vm, VmFilter, VmId, VmName,
+};
+use crate::policy::{Action, Actor, Target};
+use crate::vmm::{Desk, Vmm};
+
+use super::text;
+
+/// The longest name of a domain, in bytes.
+const MAX_DOMAIN: usize = 255;
+
+/// A machine that somebody wants to adopt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AdoptionDraft {
+    /// The name of its domain on the host.
+    pub domain: String,
+    /// Its name; the domain's if `None`, which must be a name that a machine can have.
+    pub name: Option<VmName>,
+    /// Who answers for it; the actor if `None`.
+    pub user: Option<UserName>,
+    /// Its group.
+    pub group_name: Option<GroupName>,
+    /// What it runs, if the catalog has it.
+    pub os: Option<OsId>,
+    /// The name it gives itself; its name if `None`.
+    pub hostname: Option<Hostname>,
+    /// Its address, which then stays; looked for if `None`.
+    pub ip: Option<IpAddr>,
+    /// The key that its SSH server must prove itself with. Naming it is to accept it.
+    pub host_key: HostKey,
+    /// The user in it that people log in as.
+    pub login: LoginName,
+    /// For people.
+    pub description: String,
+}
+
+impl Vmm {
+    /// The domains of the host that are no desk's, in order of name.
+    ///
+    /// # Errors
+    /// `Forbidden` for anyone but an admin, `Unavailable` if the host does not answer.
+    pub async fn adoptable(&self, actor: &Actor) -> Result<Vec<ForeignDomain>> {
+        let desk = self.read(actor, Action::VmAdopt, &Target::none())?;
+        let known: HashSet<_> =
+            desk.repository().vms().list(&VmFilter::default()).await?.iter().map(|vm| vm.uuid).collect();
+        let mut domains = desk.hypervisor().adoptable().await?;
+        domains.retain(|domain| !known.contains(&domain.uuid));
+        Ok(domains)
+    }
+
+    /// Makes a domain that exists on the host a machine of this desk; a job tags it. Nothing else of it changes, and it
+    /// may run.
+    ///
+    /// # Errors
+    /// `NotFound` if the host has no such domain; `Conflict` if it is a desk's already, this one's or another's, or has
+    /// no network interface; `Invalid` if a machine cannot have its name, or for a person or catalog entry that is not
+    /// there.
+    pub async fn adopt_vm(&self, actor: &Actor, draft: AdoptionDraft) -> Result<(Vm, JobId)> {
+        let unprintable = draft.domain.chars().any(char::is_control);
+        if draft.domain.is_empty() || draft.domain.len() > MAX_DOMAIN || unprintable {
+            return Err(Error::invalid(
+                "domain",
+                format!("must be 1 to {MAX_DOMAIN} bytes without control characters"),
+            ));
+        }
+        let target = Target::new(format!("domain {}", draft.domain));
+        self.change(actor, Action::VmAdopt, target, |desk, mut audit| async move {
+            let adoption = self.adoption(&desk, actor, draft).await?;
+            audit.detail = format!("vm {}, host key {}", adoption.name, adoption.host_key.fingerprint());
+            let steps = job::step_names(&JobKind::AdoptVm(VmId(0)));
+            let adopted = desk.repository().vms().adopt(adoption, steps, audit).await?;
+            desk.work().notify_one();
+            Ok(adopted)
+        })
+        .await
+    }
+
+    async fn adoption(&self, desk: &Desk, actor: &Actor, draft: AdoptionDraft) -> Result<Adoption> {
+        let AdoptionDraft { domain, name, user, group_name, os, hostname, ip, host_key, login, description } = draft;
+        text("description", &description)?;
+        let user = self.responsible(actor, "user", user.as_ref()).await?;
+        if let Some(id) = os
+            && desk.repository().oses().by_id(id).await?.is_none()
+        {
+            return Err(Error::invalid("os", format!("the catalog has no entry {id}")));
+        }
+        let found = find(desk, &domain).await?;
+        let name = match name {
+            Some(name) => name,
+            None => VmName::new(domain.as_str()).map_err(|error| {
+                Error::invalid("name", format!("is missing, and the domain's own cannot be a machine's: {error}"))
+            })?,
+        };
+        let Some(mac) = found.macs.first().copied() else {
+            let reason = "it has no network interface, and a machine is worked on over SSH";
+            return Err(Error::conflict(Kind::Domain, &domain, reason));
+        };
+        let size = |bytes: u64| u32::try_from(bytes.div_ceil(1 << 30)).unwrap_or(u32::MAX);
+        Ok(Adoption {
+            uuid: found.uuid,
+            user,
+            group_name,
+            hostname: hostname.map_or_else(|| Hostname::new(name.as_str()), Ok)?,
+            name,
+            ip,
+            vcpu: found.vcpu.max(1),
+            memory: found.memory.max(1),
+            os,
+            mac,
+            host_key,
+            login,
+            description,
+            disks: found.disks.into_iter().map(|disk| (size(disk.capacity), disk.path)).collect(),
+        })
+    }
+}
+
+async fn find(desk: &Desk, name: &str) -> Result<ForeignDomain> {
+    if let Some(found) = desk.hypervisor().adoptable().await?.into_iter().find(|domain| domain.name == name) {
+        return Ok(found);
+    }
+    if desk.hypervisor().host().await?.domain_names.iter().any(|known| known == name) {
+        let reason = "it is a machine of this desk or of another one, or is gone once it is off";
+        return Err(Error::conflict(Kind::Domain, name, reason));
+    }
+    Err(Error::not_found(Kind::Domain, name))
+}

@@ -1,0 +1,130 @@
+//! Disks of machines.
+
+use crate::error::{Error, Kind, Result};
+use crate::hypervisor::DomainState;
+use crate::job;
+use crate::model::{Disk, DiskFilter, DiskId, JobId, JobKind, MAX_DISK_SIZE, NewDisk, Vm, VmName};
+use crate::planning::disk_volume;
+use crate::policy::{Action, Actor, Target};
+use crate::vmm::{Desk, Vmm};
+
+use super::vm::exists;
+
+impl Vmm {
+    /// Disks in order of id.
+    ///
+    /// # Errors
+    /// `Unauthenticated` for nobody.
+    pub async fn disks(&self, actor: &Actor, filter: &DiskFilter) -> Result<Vec<Disk>> {
+        self.read(actor, Action::DiskRead, &Target::none())?.repository().disks().list(filter).await
+    }
+
+    /// One disk.
+    ///
+    /// # Errors
+    /// `NotFound` if there is none with this id.
+    pub async fn disk(&self, actor: &Actor, id: DiskId) -> Result<Disk> {
+        let (disk, vm) = self.lookup(actor)?.disk(id).await?;
+        self.read(actor, Action::DiskRead, &target(&disk, &vm))?;
+        Ok(disk)
+    }
+
+    /// Adds an empty data disk of so many GiB to a machine that is off; a job does it.
+    ///
+    /// # Errors
+    /// `Conflict` for a machine that runs, that does not exist yet or that a job works on; `Invalid` for a size that the
+    /// pool has no room for.
+    pub async fn add_disk(&self, actor: &Actor, vm: &VmName, size: u32) -> Result<(Disk, JobId)> {
+        let vm = self.lookup(actor)?.vm(vm).await?;
+        self.change(actor, Action::DiskCreate, Target::from(&vm), |desk, mut audit| async move {
+            audit.detail = format!("{size} GiB");
+            if size == 0 {
+                return Err(Error::invalid("disk_size", format!("is 0; name 1 to {MAX_DISK_SIZE} GiB")));
+            }
+            has_room(&desk, size, 0).await?;
+            is_off(&desk, &vm).await?;
+            let disks = desk.repository().disks();
+            let disk = NewDisk { vm: vm.id, volume: free_volume(&vm, &disks.of_vm(vm.id).await?)?, disk_size: size };
+            let added = disks.add(disk, job::step_names(&JobKind::AddDisk(DiskId(0))), audit).await?;
+            desk.work().notify_one();
+            Ok(added)
+        })
+        .await
+    }
+
+    /// Makes a disk larger, to so many GiB, of a machine that is off; a job does it. A disk never becomes smaller. What
+    /// is in it has to be told, which most systems do by themselves when they boot from it.
+    ///
+    /// # Errors
+    /// `Conflict` for a machine that runs or that a job works on; `Invalid` for a size that is not larger, or that the
+    /// pool has no room for.
+    pub async fn grow_disk(&self, actor: &Actor, id: DiskId, size: u32) -> Result<(Disk, JobId)> {
+        let (disk, vm) = self.lookup(actor)?.disk(id).await?;
+        self.change(actor, Action::DiskGrow, target(&disk, &vm), |desk, mut audit| async move {
+            audit.detail = format!("from {} to {size} GiB", disk.disk_size);
+            has_room(&desk, size, disk.disk_size).await?;
+            is_off(&desk, &vm).await?;
+            let steps = job::step_names(&JobKind::GrowDisk(id));
+            let grown = desk.repository().disks().grow(id, size, steps, audit).await?;
+            desk.work().notify_one();
+            Ok(grown)
+        })
+        .await
+    }
+
+    /// Removes a data disk of a machine that is off, with all that is on it; a job does it.
+    ///
+    /// # Errors
+    /// `Conflict` for a system disk, and for a machine that runs or that a job works on.
+    pub async fn delete_disk(&self, actor: &Actor, id: DiskId) -> Result<JobId> {
+        let (disk, vm) = self.lookup(actor)?.disk(id).await?;
+        self.change(actor, Action::DiskDelete, target(&disk, &vm), |desk, audit| async move {
+            is_off(&desk, &vm).await?;
+            let steps = job::step_names(&JobKind::DeleteDisk(id));
+            let job = desk.repository().disks().start_delete(id, steps, audit).await?;
+            desk.work().notify_one();
+            Ok(job)
+        })
+        .await
+    }
+}
+
+fn target(disk: &Disk, vm: &Vm) -> Target {
+    Target::of(vm.user, format!("disk {} of vm {}", disk.id, vm.name))
+}
+
+/// Refuses a size that a disk cannot have, or whose increase the pool has no room for.
+async fn has_room(desk: &Desk, size: u32, present: u32) -> Result<()> {
+    if size > MAX_DISK_SIZE {
+        return Err(Error::invalid("disk_size", format!("is {size} GiB; at most {MAX_DISK_SIZE} GiB")));
+    }
+    let (more, free) = (size.saturating_sub(present), desk.hypervisor().host().await?.pool_available);
+    if u64::from(more) << 30 > free {
+        let reason = format!("takes {more} GiB more than now, and the pool has {} GiB free", free >> 30);
+        return Err(Error::invalid("disk_size", reason));
+    }
+    Ok(())
+}
+
+/// Refuses a machine that runs: what it has on its disks must not change under it.
+async fn is_off(desk: &Desk, vm: &Vm) -> Result<()> {
+    exists(vm)?;
+    let reason = match desk.hypervisor().domain(vm.uuid).await?.map(|domain| domain.state) {
+        Some(DomainState::Off | DomainState::Crashed) => return Ok(()),
+        Some(_) => "it runs, and disks are changed while it is off; shut it down first",
+        None => "the host does not have it any more",
+    };
+    Err(Error::conflict(Kind::Vm, &vm.name, reason))
+}
+
+/// The first name for a data disk that none of the machine's disks has.
+fn free_volume(vm: &Vm, disks: &[Disk]) -> Result<crate::model::VolumeName> {
+    let mut index = 1;
+    loop {
+        let volume = disk_volume(&vm.name, vm.uuid, index)?;
+        if disks.iter().all(|disk| disk.volume.as_ref() != Some(&volume)) {
+            return Ok(volume);
+        }
+        index += 1;
+    }
+}

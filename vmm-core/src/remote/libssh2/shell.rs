@@ -1,0 +1,74 @@
+//! What a machine's own shell does for a file. A machine without one, or without the tools, answers nothing.
+
+use ssh2::ErrorCode;
+
+use super::error::Cause;
+use super::exec::Running;
+use super::link::Link;
+use crate::remote::Command;
+
+/// The script comes on standard input, so that only `sh` reads it, whatever the login shell is.
+const SHELL: &str = "exec sh -s";
+/// More is not looked at.
+const OUTPUT_LIMIT: usize = 64 * 1024;
+/// libssh2's codes for a server that gives no second channel, or no shell.
+const NO_SHELL: [i32; 2] = [-21, -22];
+/// What the script that puts a file in place says when it is done.
+const PLACED: &str = "vmm: placed";
+
+/// SHA-256 of a file's first bytes, or of all of it.
+pub(super) fn digest(link: &Link, path: &str, first: Option<u64>) -> Result<Option<String>, Cause> {
+    let path = quoted(path);
+    let output = match first {
+        Some(bytes) => script(link, &format!("head -c {bytes} <{path} | sha256sum\n"))?,
+        None => script(link, &format!("sha256sum <{path}\n"))?,
+    };
+    let digest = |line: &str| {
+        let word = line.split_whitespace().next()?;
+        let hex = word.len() == 64 && word.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f'));
+        hex.then(|| word.to_owned())
+    };
+    Ok(output.lines().find_map(digest))
+}
+
+/// Moves a file over another one in the same directory, at once. Whether the machine confirmed it.
+pub(super) fn place(link: &Link, from: &str, to: &str) -> Result<bool, Cause> {
+    let (from, to) = (quoted(from), quoted(to));
+    // Without -T a file moves into a directory of its new name.
+    let output = script(link, &format!("mv -fT -- {from} {to} </dev/null && echo '{PLACED}'\n"))?;
+    Ok(output.lines().any(|line| line == PLACED))
+}
+
+fn script(link: &Link, script: &str) -> Result<String, Cause> {
+    let command = Command { output_limit: OUTPUT_LIMIT, ..Command::new(SHELL).reading(script) };
+    let mut running = Running::default();
+    match running.run(link, &command) {
+        Ok(_) => Ok(running.stdout.text()),
+        Err(Cause::Ssh(error)) if NO_SHELL.iter().any(|code| error.code() == ErrorCode::Session(*code)) => {
+            Ok(String::new())
+        }
+        Err(cause) => Err(cause),
+    }
+}
+
+/// A word that a POSIX shell takes as it stands.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quoted_word_is_one_word_and_nothing_in_it_is_run() {
+        for text in ["a b", "it's", "''", "$(id)`id`\\", "a\nb", "-rf", "*", "ü"] {
+            let output = std::process::Command::new("sh")
+                .arg("-c")
+                .arg(format!("printf %s {}", quoted(text)))
+                .output()
+                .expect("a shell");
+            assert_eq!(String::from_utf8_lossy(&output.stdout), text);
+        }
+    }
+}

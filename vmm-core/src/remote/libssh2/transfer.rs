@@ -1,0 +1,192 @@
+//! Between the asynchronous ends of a transfer and the blocking thread that talks SFTP.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use sha2::{Digest, Sha256};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::mpsc;
+use tokio::time::timeout_at;
+
+use super::error::Cause;
+use super::link::Limits;
+use super::sftp::{Files, No};
+use super::supervise::{Sockets, TIDYING};
+use super::{Call, Libssh2Exec, download, ends, upload};
+use crate::error::{Error, Part, Result};
+use crate::remote::{Download, Endpoint, Login, Sink, Source, Transferred, Upload};
+
+/// The size of a piece, a multiple of what libssh2 puts into one packet.
+pub(super) const CHUNK: usize = 8 * 30_000;
+/// So many pieces wait between the two sides.
+const WAITING: usize = 4;
+/// Between two tries to tidy up.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Sends what comes from a source.
+pub(super) async fn send(
+    remote: &Libssh2Exec,
+    endpoint: &Endpoint,
+    login: &Login,
+    upload: Upload,
+    source: Source,
+) -> Result<Transferred> {
+    let (chunks, arriving) = mpsc::channel(WAITING);
+    let deadline = upload.deadline;
+    let until = ends(Instant::now(), deadline).into();
+    let work = move |call: &Call, limits: Limits, sockets: &Sockets| {
+        upload::run(call, limits, sockets, &upload, Chunks(arriving))
+    };
+    let mut call = std::pin::pin!(remote.call(endpoint, login, deadline, work));
+    let mut pump = std::pin::pin!(timeout_at(until, pump(source, chunks)));
+    // The call may end while the source is silent; the source may fail, and then the call ends.
+    tokio::select! {
+        answer = &mut call => answer,
+        pumped = &mut pump => match (call.await, pumped) {
+            (Err(_), Ok(Err(error))) => {
+                Err(Error::unavailable(Part::Desk, format!("the content to send cannot be read: {error}")))
+            }
+            (answer, _) => answer,
+        }
+    }
+}
+
+/// Hands on pieces of the source, and its end; without the end the other side knows that it was cut.
+async fn pump(mut source: Source, chunks: mpsc::Sender<Option<Vec<u8>>>) -> io::Result<()> {
+    loop {
+        let mut chunk = Vec::with_capacity(CHUNK);
+        while chunk.len() < CHUNK {
+            let room = CHUNK - chunk.len();
+            if (&mut source).take(room as u64).read_buf(&mut chunk).await? == 0 {
+                break;
+            }
+        }
+        let last = chunk.is_empty();
+        if chunks.send(if last { None } else { Some(chunk) }).await.is_err() || last {
+            return Ok(());
+        }
+    }
+}
+
+/// Receives into a sink.
+pub(super) async fn receive(
+    remote: &Libssh2Exec,
+    endpoint: &Endpoint,
+    login: &Login,
+    download: Download,
+    sink: Sink,
+) -> Result<Transferred> {
+    let (deliver, chunks) = mpsc::channel(WAITING);
+    let deadline = download.deadline;
+    let until = ends(Instant::now(), deadline).into();
+    let work = move |call: &Call, limits: Limits, sockets: &Sockets| {
+        download::run(call, limits, sockets, &download, &Deliver(deliver))
+    };
+    let call = remote.call(endpoint, login, deadline, work);
+    match tokio::join!(call, timeout_at(until, drain(chunks, sink))) {
+        (_, Ok(Err(error))) => {
+            Err(Error::unavailable(Part::Desk, format!("what was received cannot be written: {error}")))
+        }
+        (answer @ Err(Error::Timeout { .. }), _) => answer,
+        (_, Err(_)) => Err(Error::Timeout {
+            stage: "writing what was received".to_owned(),
+            after: deadline,
+            detail: "it was not taken in time".to_owned(),
+        }),
+        (answer, _) => answer,
+    }
+}
+
+async fn drain(mut chunks: mpsc::Receiver<Vec<u8>>, mut sink: Sink) -> io::Result<()> {
+    while let Some(chunk) = chunks.recv().await {
+        sink.write_all(&chunk).await?;
+    }
+    sink.flush().await
+}
+
+/// The pieces to send, as the blocking thread gets them.
+pub(super) struct Chunks(mpsc::Receiver<Option<Vec<u8>>>);
+
+/// What comes next.
+pub(super) enum Next {
+    Chunk(Vec<u8>),
+    End,
+    NotYet,
+    /// Nothing more comes, though it was not the end.
+    Cut,
+}
+
+impl Chunks {
+    pub(super) fn wait(&mut self) -> Next {
+        match self.0.blocking_recv() {
+            Some(Some(chunk)) => Next::Chunk(chunk),
+            Some(None) => Next::End,
+            None => Next::Cut,
+        }
+    }
+
+    pub(super) fn try_next(&mut self) -> Next {
+        match self.0.try_recv() {
+            Ok(Some(chunk)) => Next::Chunk(chunk),
+            Ok(None) => Next::End,
+            Err(mpsc::error::TryRecvError::Empty) => Next::NotYet,
+            Err(mpsc::error::TryRecvError::Disconnected) => Next::Cut,
+        }
+    }
+}
+
+/// Where the blocking thread puts what it has received.
+pub(super) struct Deliver(mpsc::Sender<Vec<u8>>);
+
+impl Deliver {
+    pub(super) fn chunk(&self, chunk: Vec<u8>) -> Result<(), Cause> {
+        self.0.blocking_send(chunk).map_err(|_| Cause::Cancelled)
+    }
+}
+
+/// Removes what is left of a transfer, over a connection of its own: the first one may be stuck in the middle of a
+/// packet, or broken. The free space of the disk that it was on, if it can be told.
+pub(super) fn tidy(call: &Call, sockets: &Sockets, path: &str) -> Option<u64> {
+    let until = Instant::now() + TIDYING;
+    loop {
+        let removed = call
+            .connect(Limits { until, cancelled: None }, &sockets.tidying)
+            .and_then(|link| remove(link, path).map_err(|cause| call.failed(super::Stage::Transfer, cause)));
+        match removed {
+            Ok(free) => return free,
+            Err(Error::Unavailable { .. }) if Instant::now() + PAUSE < until => std::thread::sleep(PAUSE),
+            Err(error) => {
+                tracing::warn!(%error, path, "an unfinished file is left on a machine");
+                return None;
+            }
+        }
+    }
+}
+
+fn remove(link: super::Link, path: &str) -> Result<Option<u64>, Cause> {
+    let files = Files::new(link)?;
+    let free = match files.read(path)? {
+        Ok(mut file) => {
+            let free = file.free()?.ok();
+            let _ = file.close()?;
+            free
+        }
+        Err(No::Missing) => return Ok(None),
+        Err(_) => None,
+    };
+    match files.remove(path)? {
+        Ok(()) | Err(No::Missing) => Ok(free),
+        Err(_) => Err(Cause::Protocol("the machine does not remove the unfinished file")),
+    }
+}
+
+/// A name that no other file has.
+pub(super) fn temporary_name() -> Result<String, Cause> {
+    let mut random = [0; 8];
+    getrandom::fill(&mut random).map_err(|error| Cause::Told(Error::internal("reading random bytes", error)))?;
+    Ok(format!(".vmm-{:016x}.part", u64::from_ne_bytes(random)))
+}
+
+pub(super) fn hex(digest: Sha256) -> String {
+    digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}

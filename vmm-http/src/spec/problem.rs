@@ -1,0 +1,92 @@
+//! The errors that each operation can have.
+
+use serde_json::{Map, Value, json};
+
+use super::{Object, each_operation};
+use crate::error::{self, Sort};
+
+/// Where a machine's host is asked, which may be unable to do it.
+const AT_HOST: [&str; 5] = ["/db/disk", "/db/os", "/db/vm", "/request-vm", "/vm/"];
+
+/// Where vmm logs in to a machine.
+const AT_MACHINE: [&str; 2] = ["/vm/ft", "/vm/ssh"];
+
+/// The operation that gives a token, and so has its errors without asking for one.
+const LOGIN: &str = "login";
+
+/// Where a password may be tried.
+const ATTEMPTS: [&str; 2] = ["/config/update-password", "/session"];
+
+/// Asks nothing that could be unavailable.
+const ALIVE: &str = "/healthz";
+
+/// Documents the errors of every operation, each once among the components.
+pub(super) fn add(spec: &mut Value) {
+    each_operation(spec, |path, method, operation| {
+        let sorts: Vec<_> = error::documented().filter(|sort| can(operation, path, method, sort.status())).collect();
+        let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) else { return };
+        for sort in sorts {
+            responses
+                .entry(sort.status().to_string())
+                .or_insert_with(|| json!({"$ref": format!("#/components/responses/{}", component(sort))}));
+        }
+    });
+    let responses: Map<_, _> = error::documented().map(|sort| (component(sort), response(sort))).collect();
+    spec["components"]["responses"] = responses.into();
+}
+
+fn can(operation: &Object, path: &str, method: &str, status: u16) -> bool {
+    let is = |id: &str| operation.get("operationId").is_some_and(|own| own == id);
+    let under = |paths: &[&str]| paths.iter().any(|own| path.starts_with(own));
+    let with_caller = operation.contains_key("security");
+    let with_body = operation.contains_key("requestBody");
+    let with_parameters = operation.contains_key("parameters");
+    let has_parameter = |name: &str| {
+        let mut parameters = operation.get("parameters").and_then(Value::as_array).into_iter().flatten();
+        parameters.any(|parameter| parameter["name"] == name)
+    };
+    match status {
+        400 | 408 | 413 | 415 => with_body,
+        401 => with_caller || is(LOGIN),
+        403 => with_caller,
+        404 => with_caller && (with_body || with_parameters),
+        409 => with_caller && (method != "get" || under(&["/vm/"])),
+        412 => has_parameter("If-Match"),
+        429 => with_body && under(&ATTEMPTS),
+        501 => under(&AT_HOST),
+        502 | 504 => under(&AT_MACHINE),
+        503 => path != ALIVE,
+        _ => true,
+    }
+}
+
+/// The name of a sort of error among the components: `not-found` is `NotFound`.
+fn component(sort: Sort) -> String {
+    let capital = |word: &str| word[..1].to_uppercase() + &word[1..];
+    sort.name().split('-').map(capital).collect()
+}
+
+/// A problem is sent as `application/json` too, to whom accepts nothing else.
+fn response(sort: Sort) -> Value {
+    let content = json!({
+        "schema": {"$ref": "#/components/schemas/ProblemDetails"},
+        "example": {
+            "type": sort.kind(),
+            "title": sort.title(),
+            "status": sort.status(),
+            "detail": super::example::of_problem(sort.name()),
+            "problems": [],
+        },
+    });
+    let mut response = json!({
+        "description": format!("{}.", sort.title()),
+        "content": {error::MEDIA_TYPE: content, "application/json": content},
+    });
+    if sort.waits() {
+        response["headers"] = json!({"Retry-After": {
+            "description": "Seconds to wait before the next try.",
+            "schema": {"type": "integer", "minimum": 0},
+        }});
+    }
+    response
+}

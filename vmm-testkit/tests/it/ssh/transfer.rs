@@ -1,0 +1,275 @@
+//! Files on a real server: broken connections, full disks, what a replaced file keeps, and how fast it goes.
+
+use std::io::Cursor;
+use std::net::SocketAddr;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use vmm_core::Error;
+use vmm_core::remote::libssh2::Libssh2Exec;
+use vmm_core::remote::{Command, Download, Endpoint, Place, RemoteExec, Transferred, Upload};
+use vmm_testkit::sshd::Sshd;
+
+const MIB: usize = 1 << 20;
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn place(sshd: &Sshd, file: &str) -> Place {
+    Place::new(sshd.shared_directory().display().to_string(), file).expect("a place")
+}
+
+async fn put(sshd: &Sshd, endpoint: &Endpoint, upload: Upload, bytes: Vec<u8>) -> vmm_core::Result<Transferred> {
+    Libssh2Exec::default().send(endpoint, &sshd.key_login(), &upload, Box::new(Cursor::new(bytes))).await
+}
+
+fn upload(sshd: &Sshd, file: &str) -> Upload {
+    Upload { place: place(sshd, file), mode: None, deadline: PATIENCE }
+}
+
+fn download(sshd: &Sshd, file: &str) -> Download {
+    Download { place: place(sshd, file), deadline: PATIENCE }
+}
+
+fn names(sshd: &Sshd) -> Vec<String> {
+    let entries = std::fs::read_dir(sshd.shared_directory()).expect("a directory of our own");
+    let mut names: Vec<_> =
+        entries.map(|entry| entry.expect("readable").file_name().into_string().expect("UTF-8")).collect();
+    names.sort();
+    names
+}
+
+async fn until_names(sshd: &Sshd, wanted: &[&str]) {
+    let began = Instant::now();
+    while names(sshd) != wanted {
+        assert!(began.elapsed() < PATIENCE, "there are {:?} and not {wanted:?}", names(sshd));
+        tokio::task::yield_now().await;
+    }
+}
+
+/// A way to a server whose first connection is cut after so many bytes from one side. Later ones hold.
+async fn cutting_proxy(server: SocketAddr, from_client: bool, after: usize) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("bound");
+    let left = Arc::new(AtomicUsize::new(after));
+    tokio::spawn(async move {
+        for number in 0.. {
+            let Ok((client, _)) = listener.accept().await else { return };
+            let left = (number == 0).then(|| Arc::clone(&left));
+            tokio::spawn(async move {
+                let server = TcpStream::connect(server).await.expect("the server listens");
+                let (mut client_reads, mut client_writes) = client.into_split();
+                let (mut server_reads, mut server_writes) = server.into_split();
+                let (there_limit, back_limit) = if from_client { (left, None) } else { (None, left) };
+                // The one that ends first ends both.
+                tokio::select! {
+                    () = forward(&mut client_reads, &mut server_writes, there_limit) => {}
+                    () = forward(&mut server_reads, &mut client_writes, back_limit) => {}
+                }
+            });
+        }
+    });
+    address
+}
+
+async fn forward(
+    from: &mut (impl AsyncReadExt + Unpin),
+    to: &mut (impl AsyncWriteExt + Unpin),
+    left: Option<Arc<AtomicUsize>>,
+) {
+    let mut buffer = vec![0; 16 * 1024];
+    while let Ok(count @ 1..) = from.read(&mut buffer).await {
+        let pass = match &left {
+            None => count,
+            Some(left) => count.min(left.load(Ordering::Relaxed)),
+        };
+        if to.write_all(&buffer[..pass]).await.is_err() || pass < count {
+            return;
+        }
+        if let Some(left) = &left {
+            left.fetch_sub(pass, Ordering::Relaxed);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_that_breaks_leaves_neither_a_torn_nor_a_temporary_file() {
+    let sshd = Sshd::start().await;
+    let size = 2 * MIB;
+    put(&sshd, &sshd.endpoint(), upload(&sshd, "file"), b"before".to_vec()).await.expect("it is sent");
+    let mut broken = 0;
+    for step in 0..12 {
+        let cut = 1500 + step * (size + 4000) / 11;
+        let endpoint = Endpoint { address: cutting_proxy(sshd.endpoint().address, true, cut).await, ..sshd.endpoint() };
+        let content = vec![u8::try_from(step).expect("small"); size];
+        let sent = put(&sshd, &endpoint, upload(&sshd, "file"), content.clone()).await;
+        until_names(&sshd, &["file"]).await;
+        let there = std::fs::read(sshd.shared_directory().join("file")).expect("it is there");
+        let whole = there == b"before" || (there.len() == size && there.iter().all(|byte| *byte == there[0]));
+        assert!(whole, "cut after {cut}: a file of {} bytes", there.len());
+        match sent {
+            Ok(_) => assert!(there == content, "cut after {cut}: reported, and not there"),
+            Err(error) => {
+                broken += 1;
+                assert!(matches!(error, Error::Unavailable { .. }), "cut after {cut}: {error}");
+            }
+        }
+    }
+    assert!(broken >= 10, "only {broken} were cut");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_of_which_a_part_came_is_not_reported_as_received() {
+    let sshd = Sshd::start().await;
+    put(&sshd, &sshd.endpoint(), upload(&sshd, "file"), vec![7; 2 * MIB]).await.expect("it is sent");
+    for cut in [2000, 4000, 50_000, MIB, 2 * MIB] {
+        let endpoint =
+            Endpoint { address: cutting_proxy(sshd.endpoint().address, false, cut).await, ..sshd.endpoint() };
+        let received = Libssh2Exec::default()
+            .receive(&endpoint, &sshd.key_login(), &download(&sshd, "file"), Box::new(tokio::io::sink()))
+            .await;
+        assert!(matches!(received, Err(Error::Unavailable { .. })), "cut after {cut}: {received:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_is_said_to_be_full_and_nothing_is_left_on_it() {
+    let sshd = Sshd::start().await;
+    sshd.mount_small_disk(MIB as u64).await;
+    let error = put(&sshd, &sshd.endpoint(), upload(&sshd, "file"), vec![7; 4 * MIB]).await.expect_err("no room");
+    assert!(matches!(&error, Error::Conflict { reason, .. } if reason.contains("full")), "{error}");
+    let list = Command::new(format!("ls -A {}", sshd.shared_directory().display()));
+    let left = Libssh2Exec::default().run(&sshd.endpoint(), &sshd.key_login(), &list).await.expect("it runs");
+    assert_eq!(left.stdout.text(), "");
+    put(&sshd, &sshd.endpoint(), upload(&sshd, "file"), vec![7; MIB / 2]).await.expect("there is room for this");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replaced_file_keeps_its_permissions_and_a_link_is_replaced_by_a_file() {
+    let sshd = Sshd::start().await;
+    let (at, mode) = (
+        |name: &str| -> PathBuf { sshd.shared_directory().join(name) },
+        |path: PathBuf| std::fs::metadata(path).expect("it is there").mode() & 0o7777,
+    );
+    let put = async |upload: Upload| put(&sshd, &sshd.endpoint(), upload, b"content".to_vec()).await;
+    put(upload(&sshd, "file")).await.expect("it is sent");
+    assert_eq!(mode(at("file")), 0o644);
+    std::fs::set_permissions(at("file"), std::fs::Permissions::from_mode(0o750)).expect("ours");
+    put(upload(&sshd, "file")).await.expect("it is sent");
+    assert_eq!(mode(at("file")), 0o750);
+    put(Upload { mode: Some(0o600), ..upload(&sshd, "file") }).await.expect("it is sent");
+    assert_eq!(mode(at("file")), 0o600);
+
+    std::fs::write(at("elsewhere"), "untouched").expect("ours");
+    symlink(at("elsewhere"), at("link")).expect("ours");
+    put(upload(&sshd, "link")).await.expect("it is sent");
+    assert!(std::fs::symlink_metadata(at("link")).expect("it is there").is_file());
+    assert_eq!(std::fs::read_to_string(at("elsewhere")).expect("it is there"), "untouched");
+    std::fs::create_dir(at("directory")).expect("ours");
+    symlink(at("directory"), at("to-directory")).expect("ours");
+    let error = put(upload(&sshd, "to-directory")).await.expect_err("it is a directory");
+    assert!(matches!(&error, Error::Invalid(problems) if problems[0].field == "file"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_home_can_be_named_and_a_file_without_a_size_is_read_to_its_end() {
+    let sshd = Sshd::start().await;
+    let fetch = async |directory: &str, file: &str| {
+        let (mut here, there) = tokio::io::duplex(MIB);
+        let download = Download { place: Place::new(directory, file).expect("a place"), deadline: PATIENCE };
+        let (remote, endpoint, login) = (Libssh2Exec::default(), sshd.endpoint(), sshd.key_login());
+        let mut bytes = Vec::new();
+        let receive = remote.receive(&endpoint, &login, &download, Box::new(there));
+        let (received, read) = tokio::join!(receive, here.read_to_end(&mut bytes));
+        read.expect("a pipe");
+        received.expect("it is received");
+        bytes
+    };
+    std::fs::write(sshd.shared_directory().join("note"), "hello").expect("ours");
+    for directory in ["~/shared", "shared", "./shared", "~/./shared/"] {
+        assert_eq!(fetch(directory, "note").await, b"hello", "{directory}");
+    }
+    let cpu = fetch("/proc", "cpuinfo").await;
+    assert_eq!(
+        cpu.split(|byte| *byte == b'\n').filter(|line| line.starts_with(b"processor")).count(),
+        std::fs::read_to_string("/proc/cpuinfo").expect("Linux").matches("\nprocessor").count() + 1
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_is_rewritten_while_it_is_read_is_not_reported_as_whole() {
+    let sshd = Sshd::start().await;
+    let path = sshd.shared_directory().join("busy");
+    std::fs::write(&path, vec![1; 8 * MIB]).expect("ours");
+    let (mut here, there) = tokio::io::duplex(1000);
+    let (remote, endpoint, login) = (Libssh2Exec::default(), sshd.endpoint(), sshd.key_login());
+    let download = download(&sshd, "busy");
+    let receive = remote.receive(&endpoint, &login, &download, Box::new(there));
+    let rewrite = async {
+        let mut buffer = vec![0; MIB];
+        here.read_exact(&mut buffer).await.expect("the first part");
+        std::fs::write(&path, vec![2; 8 * MIB]).expect("ours");
+        tokio::io::copy(&mut here, &mut tokio::io::sink()).await.expect("a pipe");
+    };
+    let (received, ()) = tokio::join!(receive, rewrite);
+    assert!(matches!(&received, Err(Error::Conflict { reason, .. }) if reason.contains("changed")), "{received:?}");
+}
+
+/// Prints how long a big file takes there and back, in turns with `scp`, and what it needs of memory.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a measurement: cargo test --release -p vmm-testkit --test it -- --ignored --nocapture a_big_file_beside"]
+#[expect(clippy::print_stdout, reason = "a measurement is for reading")]
+async fn a_big_file_beside_scp() {
+    const SIZE: usize = 256 * MIB;
+    let sshd = Sshd::start().await;
+    let (endpoint, key_file) = (sshd.endpoint(), sshd.key_file());
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let local = folder.path().join("big");
+    std::fs::write(&local, (0..SIZE).map(|at| (at * at >> 7) as u8).collect::<Vec<u8>>()).expect("room");
+    let remote_file = format!("{}@127.0.0.1:{}/scp", Sshd::USER, sshd.shared_directory().display());
+    let scp = async |from: &str, to: &str| {
+        let status = tokio::process::Command::new("scp")
+            .args(["-q", "-F", "none", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"])
+            .args(["-o", "LogLevel=ERROR", "-o", "IdentitiesOnly=yes", "-i"])
+            .arg(&key_file)
+            .args(["-P", &endpoint.address.port().to_string(), from, to])
+            .status()
+            .await
+            .expect("`scp` is installed");
+        assert!(status.success());
+    };
+    let local_name = local.display().to_string();
+    let back = folder.path().join("back").display().to_string();
+    let mut times: [Vec<Duration>; 4] = Default::default();
+    for _ in 0..3 {
+        let began = Instant::now();
+        let source = tokio::fs::File::open(&local).await.expect("a file of our own");
+        Libssh2Exec::default()
+            .send(&endpoint, &sshd.key_login(), &upload(&sshd, "vmm"), Box::new(source))
+            .await
+            .expect("it is sent");
+        times[0].push(began.elapsed());
+        let began = Instant::now();
+        scp(&local_name, &remote_file).await;
+        times[1].push(began.elapsed());
+        let began = Instant::now();
+        let sink = tokio::fs::File::create(&back).await.expect("a file of our own");
+        Libssh2Exec::default()
+            .receive(&endpoint, &sshd.key_login(), &download(&sshd, "vmm"), Box::new(sink))
+            .await
+            .expect("it is received");
+        times[2].push(began.elapsed());
+        let began = Instant::now();
+        scp(&remote_file, &back).await;
+        times[3].push(began.elapsed());
+    }
+    for (name, times) in ["vmm up", "scp up", "vmm down", "scp down"].iter().zip(&mut times) {
+        times.sort();
+        println!("{name}: median {:?}, all {times:?}", times[times.len() / 2]);
+    }
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
+    println!("{}", status.lines().find(|line| line.starts_with("VmHWM:")).expect("a line of its own"));
+}
