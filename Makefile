@@ -3,7 +3,7 @@ LAB := vmm-testkit/lab/lab
 CLIENTS := vmm-http/tests/clients/tools
 CARGO_TEST_FLAGS ?=
 
-.PHONY: help packages check features lab-up lab-down images test demo bench doc clean
+.PHONY: help packages check features lab-up lab-down images test fuzz-api demo bench doc clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ test: check features images ## every check and every test, against a real libvir
 	cargo test --workspace --all-features --no-run
 	vmm-testkit/lab/with cargo test --workspace --all-features $(CARGO_TEST_FLAGS)
 	$(MAKE) demo
+
+fuzz-api: packages ## the API against its specification, with VMM_FUZZ_EXAMPLES (1000) of each operation
+	VMM_FUZZ_EXAMPLES=$${VMM_FUZZ_EXAMPLES:-1000} cargo test -p vmm-http --all-features --test it fuzz::
 
 demo: images ## the main job, for real: from a CSV to two running machines and a command on each
 	cargo build -p vmm-http -p vmm-examples --examples --bins

@@ -25,8 +25,8 @@ pub use error::{Error, Kind, Part, Problem, Result};
 #[cfg(feature = "crash-points")]
 pub use job::crash;
 pub use ops::{
-    AdoptionDraft, Health, Monitor, NewLogin, PartHealth, Power, RequestDraft, RunDraft, RunTerms, ScriptDraft,
-    ScriptUpdate, Submission, UserDraft, UserUpdate, VmLogin, VmUpdate,
+    AdoptionDraft, Health, JobWatch, Monitor, NewLogin, PartHealth, Power, RequestDraft, RunDraft, RunTerms,
+    ScriptDraft, ScriptUpdate, Submission, UserDraft, UserUpdate, VmLogin, VmUpdate,
 };
 pub use policy::{Action, Actor, Policy, RolePolicy, Target};
 pub use secrecy::{ExposeSecret, SecretString};

@@ -185,6 +185,16 @@ impl Failure {
         Self::new(MEDIA, "send the body as application/json")
     }
 
+    /// What does not fit the present state.
+    pub(crate) fn conflict(detail: impl Into<String>) -> Self {
+        Self::new(CONFLICT, detail)
+    }
+
+    /// What is being done at this moment.
+    pub(crate) fn still_running(detail: impl Into<String>) -> Self {
+        Self { retry_after: Some(RETRY_AFTER), ..Self::conflict(detail) }
+    }
+
     /// A body that did not come in time.
     pub(crate) fn slow() -> Self {
         Self::new(SLOW, "the body did not arrive in time")

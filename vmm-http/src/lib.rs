@@ -11,11 +11,12 @@ mod connection;
 mod cursor;
 mod documented_form;
 mod error;
+mod events;
+mod idempotency;
 mod if_match;
 mod limits;
 mod log;
 mod operations;
-mod page;
 mod peer;
 mod secret;
 mod spec;
@@ -34,12 +35,15 @@ pub use tls::{Tls, TlsError};
 /// Every route of the API, over one desk.
 pub fn routes(vmm: Vmm, limits: Limits) -> impl Endpoint<Output = Response> + 'static {
     let spec = poem::endpoint::make_sync(serve(openapi()));
+    let operations = operations::Operations::of::<api::Apis>();
     Route::new()
         .at("/openapi.json", poem::get(spec))
         .nest_no_strip("/", spec::service())
-        .data(vmm)
+        .data(vmm.clone())
+        .data(events::Streams::default())
         .data(peer::TrustedProxies::from(&limits))
-        .with(operations::Operations::of::<api::Apis>())
+        .with(operations.clone())
+        .with(idempotency::Idempotency { vmm, operations })
         .before(documented_form::normalize)
         .with(limits)
         .with(CatchPanic::new().with_handler(|_| error::Failure::internal()))

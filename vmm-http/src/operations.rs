@@ -1,12 +1,13 @@
 //! The operations of the specification, to refuse methods and query parameters that none of them has.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use poem::http::Method;
 use poem::{Endpoint, IntoResponse, Middleware, Request, Response, Result};
 use poem_openapi::OpenApi;
 use poem_openapi::error::ParsePathError;
-use poem_openapi::registry::MetaParamIn;
+use poem_openapi::registry::{MetaParamIn, MetaResponse, MetaSchemaRef, Registry};
 
 use crate::error::{Failure, FieldProblem};
 
@@ -18,14 +19,20 @@ struct Operation {
     method: Method,
     path: Vec<String>,
     query: Vec<String>,
+    /// Whether an answer of it may hold a secret.
+    secret: bool,
 }
 
 impl Operations {
     pub(crate) fn of<A: OpenApi>() -> Self {
+        let mut registry = Registry::new();
+        A::register(&mut registry);
         let paths = A::meta().into_iter().flat_map(|api| api.paths);
         let operations = paths.flat_map(|path| {
             let segments: Vec<_> = path.path.split('/').map(str::to_owned).collect();
+            let registry = &registry;
             path.operations.into_iter().map(move |operation| Operation {
+                secret: operation.responses.responses.iter().any(|response| answers_with_secret(response, registry)),
                 method: operation.method,
                 path: segments.clone(),
                 query: operation
@@ -37,6 +44,12 @@ impl Operations {
             })
         });
         Self(operations.collect())
+    }
+
+    /// Whether an answer of the operation at a path may hold a secret.
+    pub(crate) fn answers_with_secret(&self, method: &Method, path: &str) -> bool {
+        let path: Vec<_> = path.split('/').collect();
+        self.0.iter().any(|operation| operation.secret && operation.method == *method && operation.is_at(&path))
     }
 
     /// The operation that a request is for; `None` if no operation has its path.
@@ -124,5 +137,45 @@ impl Operation {
             seen.push(name);
         }
         if problems.is_empty() { Ok(()) } else { Err(Failure::invalid(problems)) }
+    }
+}
+
+/// Whether a field of the answer has the format `password`, which all of [`Secret`](crate::secret::Secret) have.
+fn answers_with_secret(response: &MetaResponse, registry: &Registry) -> bool {
+    let mut open: Vec<_> = response.content.iter().map(|content| &content.schema).collect();
+    let mut seen = HashSet::new();
+    while let Some(schema) = open.pop() {
+        let schema = match schema {
+            MetaSchemaRef::Inline(schema) => schema.as_ref(),
+            MetaSchemaRef::Reference(name) if seen.insert(name) => match registry.schemas.get(name) {
+                Some(schema) => schema,
+                None => continue,
+            },
+            MetaSchemaRef::Reference(_) => continue,
+        };
+        if schema.format == Some("password") {
+            return true;
+        }
+        open.extend(schema.properties.iter().map(|(_, inner)| inner));
+        open.extend(schema.items.as_deref());
+        open.extend(schema.additional_properties.as_deref());
+        open.extend(schema.all_of.iter().chain(&schema.one_of).chain(&schema.any_of));
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::Apis;
+
+    #[test]
+    fn an_answer_with_a_token_or_password_is_known_for_it() {
+        let operations = Operations::of::<Apis>();
+        assert!(operations.answers_with_secret(&Method::POST, "/session"));
+        assert!(operations.answers_with_secret(&Method::GET, "/vm/login"));
+        for open in ["/db/user", "/request-vm", "/request-vm/r1/approve"] {
+            assert!(!operations.answers_with_secret(&Method::POST, open), "{open}");
+        }
     }
 }

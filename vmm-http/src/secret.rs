@@ -7,8 +7,8 @@ use poem_openapi::types::{ParseError, ParseFromJSON, ParseResult, ToJSON, Type};
 use serde_json::Value;
 use vmm_core::{ExposeSecret, SecretString};
 
-/// The longest secret that is taken, in characters.
-const LONGEST: usize = 16 * 1024;
+/// The longest secret that is taken, in characters: no password may be longer, here or on a machine.
+const LONGEST: usize = 1024;
 
 /// A string of format `password`. `Debug` does not show it, and neither does an error about it.
 #[derive(Clone, Debug)]

@@ -2,6 +2,7 @@
 //! generators of clients. A handler's author gives each operation its id, tag and summary; the rest is made here.
 
 mod example;
+mod idempotency;
 mod pattern;
 mod problem;
 
@@ -24,6 +25,7 @@ pub fn openapi() -> String {
     pattern::add(&mut spec);
     problem::add(&mut spec);
     describe_answers(&mut spec);
+    idempotency::add(&mut spec);
     say_what_is_open(&mut spec);
     example::add(&mut spec);
     format!("{spec:#}\n")

@@ -14,7 +14,8 @@ pub mod mock {
     pub use vmm_core::hypervisor::MockHypervisor;
     pub use vmm_core::remote::MockRemoteExec;
     pub use vmm_core::repository::{
-        MockAuditRepository, MockDiskRepository, MockJobRepository, MockOsRepository, MockRequestRepository,
-        MockRunRepository, MockScriptRepository, MockSessionRepository, MockUserRepository, MockVmRepository,
+        MockAuditRepository, MockDiskRepository, MockIdempotencyRepository, MockJobRepository, MockOsRepository,
+        MockRequestRepository, MockRunRepository, MockScriptRepository, MockSessionRepository, MockUserRepository,
+        MockVmRepository,
     };
 }

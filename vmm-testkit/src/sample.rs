@@ -12,8 +12,8 @@ use vmm_core::model::{
 };
 use vmm_core::repository::sqlite::SqliteRepository;
 use vmm_core::repository::{
-    AuditRepository, DiskRepository, JobRepository, OsRepository, Repository, RequestRepository, RunRepository,
-    ScriptRepository, SessionRepository, UserRepository, VmRepository,
+    AuditRepository, DiskRepository, IdempotencyRepository, JobRepository, OsRepository, Repository, RequestRepository,
+    RunRepository, ScriptRepository, SessionRepository, UserRepository, VmRepository,
 };
 
 /// An empty repository in a temporary directory that goes with it.
@@ -270,6 +270,9 @@ impl Repository for Temporary {
     }
     fn jobs(&self) -> &dyn JobRepository {
         self.repository.jobs()
+    }
+    fn idempotency(&self) -> &dyn IdempotencyRepository {
+        self.repository.idempotency()
     }
     fn scripts(&self) -> &dyn ScriptRepository {
         self.repository.scripts()

@@ -1,6 +1,6 @@
 //! Long operations.
 
-use super::{DiskId, OsId, RequestId, Timestamp, VmId, row_id, words};
+use super::{DiskId, OsId, RequestId, Timestamp, UserId, VmId, row_id, words};
 
 row_id!(
     /// Names a job.
@@ -137,6 +137,21 @@ pub struct JobStep {
     pub state: StepState,
     /// When that last changed.
     pub changed_at: Timestamp,
+}
+
+/// Which jobs to list, newest first. `Default` lists all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct JobFilter {
+    /// Only those in this state.
+    pub state: Option<JobState>,
+    /// Only those of this request.
+    pub request: Option<RequestId>,
+    /// Only those of requests of this person, and on machines that this person is responsible for.
+    pub owner: Option<UserId>,
+    /// Only those behind this one.
+    pub after: Option<JobId>,
+    /// At most so many; `None` is all.
+    pub limit: Option<u32>,
 }
 
 /// A job to enqueue.

@@ -6,6 +6,7 @@ mod derive;
 mod desk;
 mod disk;
 mod host_key;
+mod idempotency;
 mod job;
 mod name;
 mod os;
@@ -26,7 +27,8 @@ pub use desk::DeskId;
 pub use disk::{Disk, DiskFilter, DiskId, DiskRole, NewDisk};
 pub(crate) use disk::{MAX_DISK_SIZE, MAX_DISKS};
 pub use host_key::HostKey;
-pub use job::{Job, JobId, JobKind, JobState, JobStep, NewJob, StepState};
+pub use idempotency::{ClaimId, Claimed, Fingerprint, IdempotencyKey, KeptAnswer, NewClaim};
+pub use job::{Job, JobFilter, JobId, JobKind, JobState, JobStep, NewJob, StepState};
 pub(crate) use name::shortened;
 pub use name::{
     GroupName, Hostname, LoginName, NamePrefix, OsName, OsVersion, RequestId, ScriptFile, ScriptName, UserName, VmName,

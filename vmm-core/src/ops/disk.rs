@@ -3,7 +3,7 @@
 use crate::error::{Error, Kind, Result};
 use crate::hypervisor::DomainState;
 use crate::job;
-use crate::model::{Disk, DiskFilter, DiskId, JobId, JobKind, MAX_DISK_SIZE, NewDisk, Vm, VmName};
+use crate::model::{Disk, DiskFilter, DiskId, JobId, JobKind, MAX_DISK_SIZE, NewDisk, Page, Vm, VmName, one_more};
 use crate::planning::disk_volume;
 use crate::policy::{Action, Actor, Target};
 use crate::vmm::{Desk, Vmm};
@@ -15,8 +15,11 @@ impl Vmm {
     ///
     /// # Errors
     /// `Unauthenticated` for nobody.
-    pub async fn disks(&self, actor: &Actor, filter: &DiskFilter) -> Result<Vec<Disk>> {
-        self.read(actor, Action::DiskRead, &Target::none())?.repository().disks().list(filter).await
+    pub async fn disks(&self, actor: &Actor, filter: &DiskFilter) -> Result<Page<Disk, DiskId>> {
+        let desk = self.read(actor, Action::DiskRead, &Target::none())?;
+        let asked = DiskFilter { limit: one_more(filter.limit), ..filter.clone() };
+        let disks = desk.repository().disks().list(&asked).await?;
+        Ok(Page::cut(disks, filter.limit, |disk| disk.id))
     }
 
     /// One disk.

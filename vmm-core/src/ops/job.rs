@@ -1,11 +1,45 @@
 //! Long operations.
 
+use std::time::Duration;
+
 use crate::error::{Error, Kind, Result};
-use crate::model::{Job, JobId, JobKind, RequestId};
+use crate::model::{Job, JobFilter, JobId, JobKind, Page, RequestId, one_more};
 use crate::policy::{Action, Actor, Target};
 use crate::vmm::Vmm;
 
 use super::job_label;
+
+/// How often a job that is watched is looked at.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// A job that is watched; see [`Vmm::watch_job`]. It costs nothing but while [`next`](Self::next) is awaited.
+#[derive(Debug)]
+pub struct JobWatch {
+    vmm: Vmm,
+    actor: Actor,
+    id: JobId,
+    last: Option<Job>,
+}
+
+impl JobWatch {
+    /// Waits for the next change; `None` after the last. May be dropped while it waits and called again.
+    ///
+    /// # Errors
+    /// `NotFound` when the actor may not see the job any more, `Unavailable` if the database does not answer.
+    pub async fn next(&mut self) -> Result<Option<Job>> {
+        if self.last.as_ref().is_some_and(|job| job.state.is_final()) {
+            return Ok(None);
+        }
+        loop {
+            let (job, _) = self.vmm.visible_job(&self.actor, self.id).await?;
+            if self.last.as_ref() != Some(&job) {
+                self.last = Some(job.clone());
+                return Ok(Some(job));
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+}
 
 impl Vmm {
     /// The jobs of a request, newest first.
@@ -15,7 +49,35 @@ impl Vmm {
     pub async fn request_jobs(&self, actor: &Actor, id: &RequestId) -> Result<Vec<Job>> {
         let request = self.request(actor, id).await?;
         let desk = self.read(actor, Action::JobRead, &Target::from(&request))?;
-        desk.repository().jobs().list(Some(id), u32::MAX).await
+        desk.repository().jobs().list(&JobFilter { request: Some(id.clone()), ..JobFilter::default() }).await
+    }
+
+    /// Jobs that the actor may see, newest first.
+    ///
+    /// # Errors
+    /// `Unauthenticated` for nobody.
+    pub async fn jobs(&self, actor: &Actor, filter: &JobFilter) -> Result<Page<Job, JobId>> {
+        let mut asked = JobFilter { limit: one_more(filter.limit), ..filter.clone() };
+        let mut target = Target::none();
+        if let Some(id) = actor.user_id()
+            && !self.allows(actor, Action::JobRead, &target)
+        {
+            target = Target::of(id, "");
+            if asked.owner.replace(id).is_some_and(|asked| asked != id) {
+                asked.limit = Some(0);
+            }
+        }
+        let jobs = self.read(actor, Action::JobRead, &target)?.repository().jobs().list(&asked).await?;
+        Ok(Page::cut(jobs, filter.limit, |job| job.id))
+    }
+
+    /// Watches a job: its present state at once, then each change of it, also by another process on the same records.
+    ///
+    /// # Errors
+    /// `NotFound` if there is none that the actor may see.
+    pub async fn watch_job(&self, actor: &Actor, id: JobId) -> Result<JobWatch> {
+        self.visible_job(actor, id).await?;
+        Ok(JobWatch { vmm: self.clone(), actor: actor.clone(), id, last: None })
     }
 
     /// One job with its steps.

@@ -4,6 +4,7 @@ mod adoption;
 mod audit;
 mod disk;
 mod health;
+mod idempotency;
 mod job;
 mod monitor;
 mod os;
@@ -18,6 +19,7 @@ mod vm;
 
 pub use adoption::AdoptionDraft;
 pub use health::{Health, PartHealth};
+pub use job::JobWatch;
 pub use monitor::Monitor;
 pub use request::{RequestDraft, Submission};
 pub use run::{RunDraft, RunTerms};

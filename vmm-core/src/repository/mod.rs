@@ -14,12 +14,13 @@ use uuid::Uuid;
 
 use crate::error::Result;
 use crate::model::{
-    Adoption, AuditEntry, AuditFilter, AuditId, AuditRecord, DeskId, Disk, DiskFilter, DiskId, Image, Job, JobId,
-    JobState, NewDisk, NewJob, NewOs, NewRequest, NewRun, NewScript, NewSession, NewUser, Os, OsChange, OsFilter, OsId,
-    OsName, OsVersion, PasswordHash, Plan, PlanHash, Request, RequestFilter, RequestId, RequestState, Revision, Run,
-    RunEnd, RunFilter, RunId, RunMachine, Script, ScriptChange, ScriptContent, ScriptFilter, ScriptId, ScriptName,
-    Seen, SeenStates, Session, SessionId, StepState, StoredLogin, Timestamp, TokenHash, User, UserChange, UserFilter,
-    UserId, UserName, Vm, VmChange, VmFilter, VmId, VmName,
+    Adoption, AuditEntry, AuditFilter, AuditId, AuditRecord, ClaimId, Claimed, DeskId, Disk, DiskFilter, DiskId, Image,
+    Job, JobFilter, JobId, JobState, KeptAnswer, NewClaim, NewDisk, NewJob, NewOs, NewRequest, NewRun, NewScript,
+    NewSession, NewUser, Os, OsChange, OsFilter, OsId, OsName, OsVersion, PasswordHash, Plan, PlanHash, Request,
+    RequestFilter, RequestId, RequestState, Revision, Run, RunEnd, RunFilter, RunId, RunMachine, Script, ScriptChange,
+    ScriptContent, ScriptFilter, ScriptId, ScriptName, Seen, SeenStates, Session, SessionId, StepState, StoredLogin,
+    Timestamp, TokenHash, User, UserChange, UserFilter, UserId, UserName, Vm, VmChange, VmFilter, VmId, VmName,
+    VmStatus,
 };
 
 /// The records of one desk.
@@ -50,6 +51,8 @@ pub trait Repository: Send + Sync {
     fn requests(&self) -> &dyn RequestRepository;
     /// Long operations.
     fn jobs(&self) -> &dyn JobRepository;
+    /// Keys of calls that may be repeated.
+    fn idempotency(&self) -> &dyn IdempotencyRepository;
     /// Named scripts.
     fn scripts(&self) -> &dyn ScriptRepository;
     /// Runs of scripts.
@@ -132,6 +135,8 @@ pub trait VmRepository: Send + Sync {
     /// The same with the status as it was seen on the host, which the filter is then about. A machine with the status
     /// `request` keeps it.
     async fn list_seen(&self, filter: &VmFilter, seen: Arc<SeenStates>) -> Result<Vec<Vm>>;
+    /// How many machines have each status that any has, as it is recorded.
+    async fn count(&self) -> Result<Vec<(VmStatus, u64)>>;
     /// Records what was seen of machines, by the hypervisor's id: status, and the address where it is known and not
     /// fixed by the request. A machine with the status `request` keeps it; unknown ids are left alone.
     ///
@@ -239,8 +244,10 @@ pub trait JobRepository: Send + Sync {
     async fn by_id(&self, id: JobId) -> Result<Option<Job>>;
     /// The open job that changes this machine or one of its disks; there is one at most.
     async fn on_vm(&self, vm: VmId) -> Result<Option<Job>>;
-    /// Jobs, newest first; only those of `request` where given; at most `limit`.
-    async fn list<'a>(&self, request: Option<&'a RequestId>, limit: u32) -> Result<Vec<Job>>;
+    /// Jobs, newest first.
+    async fn list(&self, filter: &JobFilter) -> Result<Vec<Job>>;
+    /// How many jobs are in each state that any is in.
+    async fn count(&self) -> Result<Vec<(JobState, u64)>>;
     /// Records a step's state and, with the first one, that the job runs.
     async fn step(&self, id: JobId, step: usize, state: StepState) -> Result<()>;
     /// Records that undoing begins, and why.
@@ -304,6 +311,27 @@ pub trait RunRepository: Send + Sync {
     async fn interrupt_lost(&self, now: Timestamp) -> Result<Vec<RunId>>;
     /// Asks for a run to be cancelled; its queued machines are at once. One that has ended is a conflict.
     async fn cancel(&self, id: RunId, audit: AuditEntry) -> Result<Run>;
+}
+
+/// How many answers are kept for an account.
+pub const MOST_KEPT_ANSWERS: u32 = 1000;
+/// How many bytes they have together.
+pub const MOST_KEPT_BYTES: usize = 4 << 20;
+
+/// Keys of calls that may be repeated. A key is an account's own, and goes with it. No audit rows: the calls have theirs.
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+#[async_trait]
+pub trait IdempotencyRepository: Send + Sync {
+    /// Forgets what is over at `now`, then claims a key, unless it is claimed or answered already.
+    async fn claim(&self, claim: NewClaim) -> Result<Claimed>;
+    /// Holds a claim until another moment. One that has lapsed or is answered stays as it is.
+    async fn hold(&self, id: ClaimId, until: Timestamp) -> Result<()>;
+    /// Ends a claim, keeps its answer, and forgets the account's oldest answers that are more than
+    /// [`MOST_KEPT_ANSWERS`] or [`MOST_KEPT_BYTES`]. One that is too large alone, or `None`, leaves only that the call
+    /// was made. A claim that has lapsed stays so.
+    async fn answer(&self, id: ClaimId, answer: Option<KeptAnswer>) -> Result<()>;
+    /// Frees the key of a claim that is not answered.
+    async fn release(&self, id: ClaimId) -> Result<()>;
 }
 
 /// The record of who did what. Rows are only ever added; each carries a hash over itself and the one before it.

@@ -11,8 +11,8 @@ use super::{Accepted, Tag};
 use crate::auth::Caller;
 use crate::batch::{self, named};
 use crate::body::Body;
+use crate::cursor;
 use crate::error::Failure;
-use crate::page;
 
 pub(crate) struct DiskApi;
 
@@ -115,21 +115,21 @@ impl DiskApi {
         caller: Caller,
         /// Only those of this machine.
         vm: Query<Option<String>>,
-        /// At most so many.
-        #[oai(default = "default_limit", validator(minimum(value = "1"), maximum(value = "1000")))]
-        limit: Query<u32>,
         /// The `next` of the page before.
         after: Query<Option<String>>,
+        /// At most so many; 100 if absent.
+        #[oai(validator(minimum(value = "1"), maximum(value = "1000")))]
+        limit: Query<Option<u32>>,
     ) -> Result<Json<DisksBody>, Failure> {
         let login = caller.0;
         let filter = DiskFilter {
             vm: named("vm", vm.0.map(VmName::new).transpose())?,
-            after: after.0.as_deref().map(page::after).transpose()?.map(DiskId),
-            limit: Some(limit.0 + 1),
+            after: cursor::read("disk", after.0, cursor::id)?.map(DiskId),
+            limit: Some(limit.0.unwrap_or(cursor::DEFAULT_LIMIT)),
         };
-        let mut disks = login.vmm.disks(&login.actor, &filter).await?;
-        let next = page::cut(&mut disks, limit.0, |disk| disk.id.0);
-        Ok(Json(DisksBody { disk: disks.into_iter().map(|disk| DiskBody::new(disk, None)).collect(), next }))
+        let page = login.vmm.disks(&login.actor, &filter).await?;
+        let next = page.next.map(|id| cursor::write("disk", id));
+        Ok(Json(DisksBody { disk: page.into_iter().map(|disk| DiskBody::new(disk, None)).collect(), next }))
     }
 
     /// Look at a disk.
@@ -169,8 +169,4 @@ impl DiskApi {
         let login = caller.0;
         Ok(Accepted::Accepted(Json(login.vmm.delete_disk(&login.actor, DiskId(id.0)).await?.into())))
     }
-}
-
-fn default_limit() -> u32 {
-    page::DEFAULT_LIMIT
 }

@@ -1,14 +1,20 @@
 //! Long operations.
 
 use chrono::{DateTime, Utc};
-use poem_openapi::param::Path;
-use poem_openapi::payload::Json;
-use poem_openapi::{Enum, Object, OpenApi};
-use vmm_core::model::{Job, JobId, JobState, JobStep, StepState};
+use poem::Request;
+use poem::web::Data;
+use poem_openapi::param::{Path, Query};
+use poem_openapi::payload::{Binary, Json};
+use poem_openapi::types::ToJSON;
+use poem_openapi::{ApiResponse, Enum, Object, OpenApi};
+use vmm_core::model::{Job, JobFilter, JobId, JobState, JobStep, RequestId, StepState};
 
 use super::{Accepted, Tag};
 use crate::auth::Caller;
+use crate::batch;
+use crate::cursor;
 use crate::error::Failure;
+use crate::events::Streams;
 
 pub(crate) struct JobApi;
 
@@ -23,6 +29,20 @@ enum JobStateWord {
     Failed,
     Cancelled,
     Stuck,
+}
+
+impl From<JobStateWord> for JobState {
+    fn from(word: JobStateWord) -> Self {
+        match word {
+            JobStateWord::Queued => Self::Queued,
+            JobStateWord::Running => Self::Running,
+            JobStateWord::Undoing => Self::Undoing,
+            JobStateWord::Done => Self::Done,
+            JobStateWord::Failed => Self::Failed,
+            JobStateWord::Cancelled => Self::Cancelled,
+            JobStateWord::Stuck => Self::Stuck,
+        }
+    }
 }
 
 impl From<JobState> for JobStateWord {
@@ -128,14 +148,16 @@ fn percent(job: &Job) -> u32 {
 
 /// Long operations.
 #[derive(Debug, Object)]
-#[oai(rename = "Jobs")]
+#[oai(rename = "Jobs", skip_serializing_if_is_none)]
 pub(super) struct JobsBody {
     job: Vec<JobBody>,
+    /// Where the next page begins, if there is one.
+    next: Option<String>,
 }
 
 impl From<Vec<Job>> for JobsBody {
     fn from(jobs: Vec<Job>) -> Self {
-        Self { job: jobs.into_iter().map(JobBody::from).collect() }
+        Self { job: jobs.into_iter().map(JobBody::from).collect(), next: None }
     }
 }
 
@@ -153,8 +175,62 @@ impl From<JobId> for StartedJob {
     }
 }
 
+#[derive(ApiResponse)]
+enum Events {
+    /// The changes of the job, as they happen.
+    #[oai(status = 200, content_type = "text/event-stream")]
+    Events(Binary<poem::Body>),
+}
+
 #[OpenApi(tag = "Tag::Job")]
 impl JobApi {
+    /// List jobs, newest first: those of one's requests and machines, or all for an admin.
+    #[oai(path = "/job", method = "get", operation_id = "listJobs")]
+    async fn list(
+        &self,
+        caller: Caller,
+        /// Only those in this state.
+        state: Query<Option<JobStateWord>>,
+        /// Only those of this request.
+        request: Query<Option<String>>,
+        /// Goes on behind a page: the `next` of its answer.
+        #[oai(validator(max_length = 512))]
+        after: Query<Option<String>>,
+        /// At most so many; 100 if absent.
+        #[oai(validator(minimum(value = "1"), maximum(value = "1000")))]
+        limit: Query<Option<u32>>,
+    ) -> Result<Json<JobsBody>, Failure> {
+        let login = caller.0;
+        let filter = JobFilter {
+            state: state.0.map(Into::into),
+            request: batch::named("request", request.0.map(RequestId::new).transpose())?,
+            after: cursor::read("job", after.0, cursor::id)?.map(JobId),
+            limit: Some(limit.0.unwrap_or(cursor::DEFAULT_LIMIT)),
+            ..JobFilter::default()
+        };
+        let page = login.vmm.jobs(&login.actor, &filter).await?;
+        let next = page.next.map(|id| cursor::write("job", id));
+        Ok(Json(JobsBody { next, ..page.items.into() }))
+    }
+
+    /// Watch a job as server-sent events, from its present state to its end.
+    ///
+    /// Each change is an event `job` whose data is the JSON of `GET /job/{id}`. The stream ends after the job's last
+    /// change. What a client missed while it was away is not sent again: it begins anew with the present state.
+    #[oai(path = "/job/:id/events", method = "get", operation_id = "watchJob")]
+    async fn events(
+        &self,
+        caller: Caller,
+        request: &Request,
+        streams: Data<&Streams>,
+        id: Path<i64>,
+    ) -> Result<Events, Failure> {
+        let login = caller.0;
+        let watch = login.vmm.watch_job(&login.actor, JobId(id.0)).await?;
+        let to_data = |job: Job| JobBody::from(job).to_json_string();
+        Ok(Events::Events(Binary(streams.open(watch, login.vmm, request, to_data)?)))
+    }
+
     /// Look at a job and its steps.
     #[oai(path = "/job/:id", method = "get", operation_id = "getJob")]
     async fn get(&self, caller: Caller, id: Path<i64>) -> Result<Json<JobBody>, Failure> {

@@ -298,8 +298,9 @@ impl RunApi {
         Ok(Json(RunWithVmsBody { run: run.into(), vm: machines.into_iter().map(RunVmBody::from).collect() }))
     }
 
-    /// Cancel a run: machines that wait never begin, and what runs on the others is killed. The person who started it
-    /// and admins only.
+    /// Cancel a run. The person who started it and admins only.
+    ///
+    /// Machines that wait never begin, and what runs on the others is killed.
     #[oai(path = "/vm/script/run/:id/cancel", method = "post", operation_id = "cancelRun")]
     async fn cancel(&self, caller: Caller, id: Path<i64>) -> Result<Accepted<RunBody>, Failure> {
         let login = caller.0;

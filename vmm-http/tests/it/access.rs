@@ -56,6 +56,8 @@ fn rows() -> Vec<(&'static str, &'static str, Option<Value>, Expected)> {
         ("approveRequest", "r1", Some(json!({"plan_hash": "0".repeat(64)})), DECIDED_BY_ADMINS),
         ("rejectRequest", "r1", Some(reject), DECIDED_BY_ADMINS),
         ("cancelRequest", "r1", None, SEEN_BY_OWNERS),
+        ("listJobs", "", None, USERS),
+        ("watchJob", "2", None, SEEN_BY_OWNERS),
         ("getJob", "2", None, SEEN_BY_OWNERS),
         ("cancelJob", "2", None, SEEN_BY_OWNERS),
         ("listVms", "", None, USERS),

@@ -107,7 +107,7 @@ async fn from_the_csv_to_the_result() {
 #[tokio::test]
 async fn the_template_plans_well_and_goes_on_doing_so() {
     let app = App::new().await;
-    app.desk.hypervisor.add_foreign(&vmm_testkit::sample::vm_name("web-1"));
+    app.desk.hypervisor.add_foreign("web-1");
     for (id, name) in [("r1", "web-2"), ("r2", "web-3")] {
         let template = app.get(Who::Alice, "/request-vm/template").await;
         assert_eq!((template.status, template.header("content-type")), (200, "text/csv"));

@@ -21,7 +21,7 @@ async fn uptime_is_that_of_the_run_that_was_seen_to_begin() {
     app.provision().await;
     let uptime = async || app.get(Who::Bob, "/vm/monitor?vm=web-1").await.ok()["uptime"].as_u64();
     assert!(uptime().await.is_some_and(|seconds| seconds < 60));
-    let vm = app.desk.vmm.vms(&app.desk.admin, &VmFilter::default()).await.unwrap().remove(0);
+    let vm = app.desk.vmm.vms(&app.desk.admin, &VmFilter::default()).await.unwrap().items.remove(0);
     app.desk.hypervisor.restart_behind_back(vm.uuid);
     let seen = async || app.desk.repository.vms().by_id(vm.id).await.unwrap().unwrap();
     app.desk.until("the sweep sees the new run", async || seen().await.run != vm.run).await;

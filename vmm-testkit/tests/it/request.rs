@@ -117,7 +117,7 @@ async fn a_plan_that_cannot_be_made_any_more_fails_with_the_reason() {
     let request = desk.submit("r1", "name,os\nweb-1,debian\n").await;
     desk.stop_worker().await;
     desk.approve(&request).await;
-    desk.hypervisor.add_foreign(&sample::vm_name("web-1"));
+    desk.hypervisor.add_foreign("web-1");
     desk.start_worker();
     let failed = desk.settled(&request.id).await;
     assert_eq!(failed.state, RequestState::Failed);

@@ -4,13 +4,14 @@ use async_trait::async_trait;
 use rusqlite::{Connection, Row, Transaction, params};
 
 use super::error::{Error, Result};
+use super::list::List;
 use super::row::{Columns, all, execute, first};
 use super::store::Store;
 use super::{job, vm};
 use crate::error::{self, Kind};
 use crate::model::{
     AuditEntry, Disk, DiskFilter, DiskId, DiskRole, JobId, JobKind, MAX_DISKS, NewDisk, NewJob, PlannedDisk, Vm, VmId,
-    VmName, VmStatus,
+    VmStatus,
 };
 use crate::repository::DiskRepository;
 
@@ -27,13 +28,10 @@ impl DiskRepository for Store {
     async fn list(&self, filter: &DiskFilter) -> error::Result<Vec<Disk>> {
         let DiskFilter { vm, after, limit } = filter.clone();
         self.read("listing disks", move |connection| {
-            all(
-                connection,
-                "SELECT disk.*, vm.name AS vm_name FROM disk JOIN vm ON vm.id = disk.vm_id
-                 WHERE (?1 IS NULL OR vm.name = ?1) AND disk.id > ?2 ORDER BY disk.id LIMIT ?3",
-                params![vm.as_ref().map(VmName::as_str), after.map_or(0, |id| id.0), limit.map_or(-1, i64::from)],
-                disk,
-            )
+            List::of("SELECT disk.*, vm.name AS vm_name FROM disk JOIN vm ON vm.id = disk.vm_id")
+                .only("vm.name = ?", vm.map(|name| name.to_string()))
+                .only("disk.id > ?", after.map(|id| id.0))
+                .read(connection, "disk.id", limit, disk)
         })
         .await
     }

@@ -7,12 +7,14 @@ use rusqlite::{Connection, Row, Transaction, params};
 use uuid::Uuid;
 
 use super::error::{Error, Result};
+use super::list::List;
 use super::row::{Columns, all, execute, exists, first, now};
 use super::store::Store;
 use super::{disk, request, vm};
 use crate::error::{self, Kind};
 use crate::model::{
-    AuditEntry, DiskId, Job, JobId, JobKind, JobState, JobStep, NewJob, OsId, RequestId, StepState, Timestamp, VmId,
+    AuditEntry, DiskId, Job, JobFilter, JobId, JobKind, JobState, JobStep, NewJob, OsId, RequestId, StepState,
+    Timestamp, VmId,
 };
 use crate::repository::JobRepository;
 
@@ -57,15 +59,28 @@ impl JobRepository for Store {
         self.read("looking for a machine's job", move |connection| open_on_vm(connection, vm)).await
     }
 
-    async fn list<'a>(&self, request: Option<&'a RequestId>, limit: u32) -> error::Result<Vec<Job>> {
-        let request = request.cloned();
+    async fn list(&self, filter: &JobFilter) -> error::Result<Vec<Job>> {
+        let JobFilter { state, request, owner, after, limit } = filter.clone();
         self.read("listing jobs", move |connection| {
-            all(
-                connection,
-                "SELECT * FROM job WHERE (?1 IS NULL OR request = ?1) ORDER BY id DESC LIMIT ?2",
-                params![request.as_ref().map(RequestId::as_str), limit],
-                |row| job(connection, row),
-            )
+            List::of("SELECT * FROM job")
+                .only("state = ?", state.map(|state| state.as_str().to_owned()))
+                .only("request = ?", request.map(|id| id.to_string()))
+                .only_all(
+                    "(request IN (SELECT id FROM request WHERE requester = ?)
+                      OR request IS NULL AND vm IN (SELECT id FROM vm WHERE user = ?))",
+                    owner.map(|owner| [owner.0, owner.0]),
+                )
+                .only("id < ?", after.map(|id| id.0))
+                .read(connection, "id DESC", limit, |row| job(connection, row))
+        })
+        .await
+    }
+
+    async fn count(&self) -> error::Result<Vec<(JobState, u64)>> {
+        self.read("counting jobs", |connection| {
+            all(connection, "SELECT state, count(*) AS number FROM job GROUP BY state", [], |row| {
+                Ok((row.parsed("state")?, row.size("number")?))
+            })
         })
         .await
     }

@@ -3,6 +3,7 @@
 mod audit;
 mod disk;
 mod error;
+mod idempotency;
 mod job;
 mod list;
 mod os;
@@ -20,8 +21,8 @@ mod vm;
 use std::path::Path;
 
 use super::{
-    AuditRepository, DiskRepository, JobRepository, OsRepository, Repository, RequestRepository, RunRepository,
-    ScriptRepository, SessionRepository, UserRepository, VmRepository,
+    AuditRepository, DiskRepository, IdempotencyRepository, JobRepository, OsRepository, Repository, RequestRepository,
+    RunRepository, ScriptRepository, SessionRepository, UserRepository, VmRepository,
 };
 use crate::blocking;
 use crate::error::Result;
@@ -71,6 +72,9 @@ impl Repository for SqliteRepository {
         &self.store
     }
     fn jobs(&self) -> &dyn JobRepository {
+        &self.store
+    }
+    fn idempotency(&self) -> &dyn IdempotencyRepository {
         &self.store
     }
     fn scripts(&self) -> &dyn ScriptRepository {

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::error::{Error, Result};
 use super::list::List;
-use super::row::{Columns, InOrder, execute, expected, first, now};
+use super::row::{Columns, InOrder, all, execute, expected, first, now};
 use super::store::Store;
 use super::{disk, job, user};
 use crate::error::{self, Kind};
@@ -48,6 +48,15 @@ impl VmRepository for Store {
     async fn list_seen(&self, filter: &VmFilter, seen: Arc<SeenStates>) -> error::Result<Vec<Vm>> {
         let filter = filter.clone();
         self.read("listing machines", move |connection| list_seen(connection, &filter, &seen)).await
+    }
+
+    async fn count(&self) -> error::Result<Vec<(VmStatus, u64)>> {
+        self.read("counting machines", |connection| {
+            all(connection, "SELECT status, count(*) AS number FROM vm GROUP BY status", [], |row| {
+                Ok((row.parsed("status")?, row.size("number")?))
+            })
+        })
+        .await
     }
 
     async fn observe(&self, seen: Vec<Seen>) -> error::Result<()> {

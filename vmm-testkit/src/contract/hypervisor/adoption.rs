@@ -31,7 +31,7 @@ pub async fn a_foreign_domain_is_adopted_and_released(subject: &Subject) {
     }
     for _ in 0..2 {
         subject.hypervisor.release(uuid).await.expect("it was adopted");
-        assert_eq!(listed(subject).await, [Uuid::nil(); 0]);
+        assert!(listed(subject).await.is_empty());
         assert_eq!(subject.hypervisor.domain(uuid).await.expect("it answers"), None);
         assert_eq!(adoptable(subject, uuid).await.as_ref(), Some(&before));
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::Utc;
 use uuid::Uuid;
-use vmm_core::model::{JobId, JobKind, JobState, RequestState, StepState, VmFilter, VmStatus};
+use vmm_core::model::{JobFilter, JobId, JobKind, JobState, RequestState, StepState, VmFilter, VmStatus};
 use vmm_core::repository::Repository;
 
 use super::{
@@ -113,10 +113,48 @@ pub async fn jobs_are_listed_in_order(repository: Arc<dyn Repository>) {
         jobs.into_iter().filter_map(|job| job.request).map(|id| id.to_string()).collect()
     };
     assert_eq!(requests(repository.jobs().open().await.expect("an answer")), ["req-1", "req-2"]);
-    assert_eq!(requests(repository.jobs().list(None, 2).await.expect("an answer")), ["req-2", "req-1"]);
-    let of_first = repository.jobs().list(Some(&sample::request_id("req-1")), 10).await.expect("an answer");
+    assert_eq!(
+        requests(
+            repository.jobs().list(&JobFilter { limit: Some(2), ..JobFilter::default() }).await.expect("an answer")
+        ),
+        ["req-2", "req-1"]
+    );
+    let of_first = repository
+        .jobs()
+        .list(&JobFilter { request: Some(sample::request_id("req-1")), ..JobFilter::default() })
+        .await
+        .expect("an answer");
     assert_eq!(requests(of_first), ["req-1"]);
-    assert_eq!(repository.jobs().list(None, 1).await.expect("an answer").len(), 1);
+    assert_eq!(
+        repository.jobs().list(&JobFilter { limit: Some(1), ..JobFilter::default() }).await.expect("an answer").len(),
+        1
+    );
+}
+
+/// Jobs are found by what they are, whose they are and where a page ended; each state is counted.
+pub async fn jobs_are_listed_by_what_they_are(repository: Arc<dyn Repository>) {
+    let desk = Desk::make(&repository).await;
+    approved(&repository, &desk, "req-1", &["web-1", "web-2"]).await;
+    let made = running(&repository, "req-1").await;
+    repository.jobs().finish(made[0], JobState::Done, None).await.expect("it is open");
+    let list = async |filter: JobFilter| -> Vec<JobId> {
+        repository.jobs().list(&filter).await.expect("an answer").into_iter().map(|job| job.id).collect()
+    };
+    let all = list(JobFilter::default()).await;
+    assert!(all.is_sorted_by(|one, next| one > next), "{all:?}");
+    let queued = JobFilter { state: Some(JobState::Queued), ..JobFilter::default() };
+    assert!(list(queued.clone()).await.contains(&made[1]) && !list(queued).await.contains(&made[0]));
+    assert_eq!(list(JobFilter { after: Some(all[0]), ..JobFilter::default() }).await, all[1..]);
+    let own = list(JobFilter { owner: Some(desk.user.id), ..JobFilter::default() }).await;
+    assert!(
+        made.iter().all(|id| own.contains(id)) && own.len() < all.len(),
+        "{own:?} of {all:?}: the import is nobody's"
+    );
+    assert_eq!(list(JobFilter { owner: Some(desk.admin.id), ..JobFilter::default() }).await, []);
+    let counted = repository.jobs().count().await.expect("an answer");
+    assert_eq!(counted.iter().map(|(_, number)| number).sum::<u64>(), all.len() as u64);
+    let machines = repository.vms().count().await.expect("an answer");
+    assert!(machines.contains(&(VmStatus::On, 1)) && machines.contains(&(VmStatus::Request, 1)), "{machines:?}");
 }
 
 /// A machine whose job is done is on; the last one's end makes the request done.

@@ -15,6 +15,7 @@ use crate::sample::{self, Desk};
 
 pub mod audit;
 pub mod disk;
+pub mod idempotency;
 pub mod job;
 pub mod os;
 pub mod request;
@@ -71,9 +72,14 @@ macro_rules! repository_contract {
             job {
                 one_owner_holds_the_lease, one_of_32_gets_the_lease, a_log_reads_as_it_was_written,
                 a_job_that_is_over_stays_as_it_is, what_is_not_there_is_not_found, a_cancellation_is_a_wish,
-                jobs_are_listed_in_order, the_last_machine_makes_the_request_done,
+                jobs_are_listed_in_order, jobs_are_listed_by_what_they_are, the_last_machine_makes_the_request_done,
                 one_machine_that_fails_fails_the_request, a_stuck_job_keeps_the_rows,
                 a_start_that_fails_fails_the_request, a_returned_request_begins_anew,
+            }
+            idempotency {
+                a_repeat_gets_the_first_answer, a_key_stands_for_one_call, an_answer_can_be_withheld,
+                a_released_key_is_free, a_claim_lapses_unless_it_is_held, an_answer_is_forgotten_in_time,
+                an_account_keeps_so_much_and_no_more, one_of_64_repeats_is_the_first, a_key_needs_its_account,
             }
             script {
                 a_script_reads_as_it_was_registered, a_script_name_is_taken_once, scripts_are_listed_in_order_of_name,

@@ -4,7 +4,8 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use vmm_core::model::{
-    JobKind, JobState, NewRequest, OsId, PlanHash, PlannedVm, RequestFilter, RequestId, RequestState, UserId, VmFilter,
+    JobFilter, JobKind, JobState, NewRequest, OsId, PlanHash, PlannedVm, RequestFilter, RequestId, RequestState,
+    UserId, VmFilter,
 };
 use vmm_core::repository::{Repository, Submitted};
 
@@ -188,7 +189,12 @@ pub async fn approval_or_rejection_wins(repository: Arc<dyn Repository>) {
         assert_eq!(won.await, 1);
         let approved = request(&repository, &id).await.state == RequestState::Approved;
         let has_vm = repository.vms().by_name(&sample::vm_name(&name)).await.expect("an answer").is_some();
-        let jobs = repository.jobs().list(Some(&sample::request_id(&id)), 10).await.expect("an answer").len();
+        let jobs = repository
+            .jobs()
+            .list(&JobFilter { request: Some(sample::request_id(&id)), ..JobFilter::default() })
+            .await
+            .expect("an answer")
+            .len();
         assert_eq!((has_vm, jobs == 1), (approved, approved));
     }
 }
@@ -266,7 +272,15 @@ pub async fn a_start_enqueues_once(repository: Arc<dyn Repository>) {
     }
     let again = vec![sample::job(JobKind::CreateVm(vm(&repository, "web-1").await.id), Some(&id))];
     repository.requests().start(&id, again).await.expect("a repeat");
-    assert_eq!(repository.jobs().list(Some(&id), 10).await.expect("an answer").len(), jobs.len() + 1);
+    assert_eq!(
+        repository
+            .jobs()
+            .list(&JobFilter { request: Some(id.clone()), ..JobFilter::default() })
+            .await
+            .expect("an answer")
+            .len(),
+        jobs.len() + 1
+    );
     assert_not_found(repository.requests().start(&RequestId::new("req-2").expect("valid"), vec![]).await);
 }
 

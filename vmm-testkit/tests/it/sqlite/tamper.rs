@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use vmm_core::model::{
-    AuditId, JobKind, NewSession, PasswordHash, RequestState, Role, Timestamp, TokenHash, UserChange, VmFilter,
+    AuditId, JobFilter, JobKind, NewSession, PasswordHash, RequestState, Role, Timestamp, TokenHash, UserChange,
+    VmFilter,
 };
 use vmm_testkit::sample::{self, Desk};
 
@@ -74,7 +75,13 @@ async fn what_cannot_be_audited_does_not_happen() {
     let session = repository.sessions().create(login(1), sample::audit("x")).await.expect("the account is there");
     let job = repository.jobs().open().await.expect("an answer").remove(0).id;
     let unused = repository.oses().create(sample::os("alpine", "3"), vec![], sample::audit("x")).await.expect("free").0;
-    let import = repository.jobs().list(None, 1).await.expect("an answer").remove(0).id;
+    let import = repository
+        .jobs()
+        .list(&JobFilter { limit: Some(1), ..JobFilter::default() })
+        .await
+        .expect("an answer")
+        .remove(0)
+        .id;
     repository.jobs().finish(import, vmm_core::model::JobState::Failed, None).await.expect("it is open");
     let vm = repository.vms().list(&VmFilter::default()).await.expect("an answer").remove(0).id;
     raw(&path).execute("UPDATE vm SET status = 'on' WHERE id = ?1", [vm.0]).expect("a file that can be written");

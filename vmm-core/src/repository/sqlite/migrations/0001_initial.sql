@@ -260,6 +260,24 @@ CREATE TABLE worker_lease (
     expires_at INTEGER NOT NULL
 ) STRICT;
 
+-- A claim is held until `held_until`; without that the call was made, and without a `status` its answer was not kept.
+CREATE TABLE idempotency_key (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    user INTEGER NOT NULL REFERENCES user (id) ON DELETE CASCADE,
+    key TEXT NOT NULL,
+    fingerprint BLOB NOT NULL CHECK (length(fingerprint) = 32),
+    held_until INTEGER,
+    kept_until INTEGER NOT NULL,
+    status INTEGER,
+    media_type TEXT,
+    body BLOB,
+    CHECK ((status IS NULL) = (body IS NULL)),
+    CHECK (held_until IS NULL OR status IS NULL)
+) STRICT;
+CREATE UNIQUE INDEX idempotency_key_key ON idempotency_key (user, key);
+CREATE INDEX idempotency_key_kept_until ON idempotency_key (kept_until);
+CREATE INDEX idempotency_key_held_until ON idempotency_key (held_until) WHERE held_until IS NOT NULL;
+
 -- `user` is no reference: the record outlives the account.
 CREATE TABLE audit (
     id INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -1,0 +1,36 @@
+//! The header of calls that are safe to repeat, which one middleware takes for all operations.
+
+use poem::http::Method;
+use serde_json::{Value, json};
+
+use super::each_operation;
+use crate::idempotency::takes_key;
+
+/// Documents the header with every operation that takes it, and its mark with the answers.
+pub(super) fn add(spec: &mut Value) {
+    each_operation(spec, |path, method, operation| {
+        if method != "post" || !takes_key(&Method::POST, path) {
+            return;
+        }
+        let parameter = json!({
+            "name": "Idempotency-Key",
+            "in": "header",
+            "description": "Makes the call safe to repeat: for 24 hours the same key with the same call gets the first \
+                answer again, marked by `Idempotency-Replayed`; with another call, or while the first still runs, a \
+                409. An answer with a secret is not kept: its repeat gets a 409.",
+            "required": false,
+            "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+            "example": "2f5e7c1e-6a57-4b3e-9f5c-3a8a7c9e2b11",
+        });
+        if let Value::Array(parameters) = operation.entry("parameters").or_insert_with(|| json!([])) {
+            parameters.push(parameter);
+        }
+        let responses = operation.get_mut("responses").and_then(Value::as_object_mut).into_iter().flatten();
+        for (_, response) in responses.filter(|(status, _)| status.starts_with('2')) {
+            response["headers"]["Idempotency-Replayed"] = json!({
+                "description": "Is there if this answer was given before to the same `Idempotency-Key`.",
+                "schema": {"type": "boolean"},
+            });
+        }
+    });
+}
