@@ -4,10 +4,6 @@ use crate::error::{Error, Result};
 
 /// Runs a whole blocking operation on tokio's blocking threads. It goes on to its end also when the caller stops
 /// waiting; an operation must therefore have a deadline of its own.
-#[cfg_attr(
-    not(any(feature = "sqlite", feature = "libvirt", feature = "ssh")),
-    expect(dead_code, reason = "only backends block")
-)]
 pub(crate) async fn run<T: Send + 'static>(
     context: &'static str,
     operation: impl FnOnce() -> Result<T> + Send + 'static,

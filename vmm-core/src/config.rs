@@ -16,6 +16,10 @@ pub struct Settings {
     pub outage_deadline: Duration,
     /// How often the host is compared with the records.
     pub sweep_interval: Duration,
+    /// The most bytes of one file in a file area.
+    pub file_limit: u64,
+    /// The most bytes of all files of one user.
+    pub file_quota: u64,
     /// How much of a console log an error shows, in bytes.
     pub console_tail: usize,
 }
@@ -28,6 +32,8 @@ impl Default for Settings {
             boot_deadline: Duration::from_secs(600),
             outage_deadline: Duration::from_secs(60),
             sweep_interval: Duration::from_secs(10),
+            file_limit: 1 << 30,
+            file_quota: 10 << 30,
             console_tail: 2048,
         }
     }

@@ -105,6 +105,13 @@ pub enum Error {
         seen: String,
     },
 
+    /// There is more content than may be stored or sent in one piece. Nothing was kept.
+    #[error("it is too large; at most {limit} bytes are taken")]
+    TooLarge {
+        /// The most bytes that are taken.
+        limit: u64,
+    },
+
     /// This backend cannot do it.
     #[error("{0} is not supported by this backend")]
     Unsupported(&'static str),
@@ -242,6 +249,8 @@ pub enum Part {
     Hypervisor,
     /// A machine's SSH server.
     Machine,
+    /// The file area.
+    Files,
     /// vmm itself, when it is too busy or stopping.
     Desk,
 }
@@ -252,6 +261,7 @@ impl fmt::Display for Part {
             Self::Database => "the database",
             Self::Hypervisor => "the hypervisor",
             Self::Machine => "the machine",
+            Self::Files => "the file area",
             Self::Desk => "vmm",
         })
     }

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod files;
 pub mod hypervisor;
 pub mod image;
 pub mod model;
@@ -26,7 +27,7 @@ pub use error::{Error, Kind, Part, Problem, Result};
 pub use job::crash;
 pub use ops::{
     AdoptionDraft, Health, JobWatch, Monitor, NewLogin, PartHealth, Power, RequestDraft, RunDraft, RunTerms,
-    ScriptDraft, ScriptUpdate, Submission, UserDraft, UserUpdate, VmLogin, VmUpdate,
+    ScriptDraft, ScriptUpdate, Submission, Transfer, TransferReport, UserDraft, UserUpdate, VmLogin, VmUpdate,
 };
 pub use policy::{Action, Actor, Policy, RolePolicy, Target};
 pub use secrecy::{ExposeSecret, SecretString};

@@ -120,6 +120,12 @@ actions! {
     DiskDelete = "disk.delete", "delete disks";
     /// Run commands on a machine.
     VmSsh = "vm.ssh", "run commands on machines";
+    /// Carry files to and from a machine.
+    VmTransfer = "vm.transfer", "carry files to and from machines";
+    /// See and read files of a file area.
+    FileRead = "file.read", "read another user's files";
+    /// Put files into a file area, or remove them.
+    FileWrite = "file.write", "change another user's files";
     /// Register a script.
     ScriptCreate = "script.create", "register scripts";
     /// See scripts.
@@ -215,10 +221,8 @@ impl Policy for RolePolicy {
             | Action::VmMonitor
             | Action::DiskRead
             | Action::VmSsh
-            | Action::ScriptCreate
-            | Action::ScriptRead
-            | Action::ScriptRun
-            | Action::RunRead => true,
+            | Action::VmTransfer => true,
+            Action::ScriptCreate | Action::ScriptRead | Action::ScriptRun | Action::RunRead => true,
             Action::PasswordChange
             | Action::VmLogin
             | Action::VmPower
@@ -231,6 +235,8 @@ impl Policy for RolePolicy {
             | Action::RequestSubmit
             | Action::RequestRead
             | Action::RequestCancel
+            | Action::FileRead
+            | Action::FileWrite
             | Action::JobRead
             | Action::JobCancel => role == Role::Admin || target.owner == Some(id),
             Action::UserCreate
@@ -290,6 +296,7 @@ mod tests {
             Action::VmMonitor,
             Action::DiskRead,
             Action::VmSsh,
+            Action::VmTransfer,
             Action::ScriptCreate,
             Action::ScriptRead,
             Action::ScriptRun,
@@ -298,6 +305,7 @@ mod tests {
         assert_eq!(may(&Target::of(UserId(2), "another's")), always);
         assert_eq!(may(&Target::none()), always);
         let own = may(&Target::of(UserId(1), "own"));
+        assert_eq!(own.len(), always.len() + 12);
         assert_eq!(own.len(), always.len() + 14);
         assert!(own.contains(&Action::DiskGrow) && !own.contains(&Action::DiskDelete));
         assert!(!own.contains(&Action::VmDelete) && !own.contains(&Action::RequestApprove));

@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 
 use crate::attempts::Attempts;
 use crate::config::Settings;
+use crate::files::FileStore;
 use crate::hypervisor::Hypervisor;
 use crate::password::Passwords;
 use crate::policy::{Policy, RolePolicy};
@@ -34,6 +35,7 @@ struct Parts {
     repository: Arc<dyn Repository>,
     hypervisor: Arc<dyn Hypervisor>,
     remote: Arc<dyn RemoteExec>,
+    files: Option<Arc<dyn FileStore>>,
     policy: Arc<dyn Policy>,
     secrets: Secrets,
     passwords: Passwords,
@@ -57,6 +59,7 @@ impl Vmm {
             hypervisor,
             remote,
             secrets,
+            files: None,
             policy: Arc::new(RolePolicy),
             settings: Settings::default(),
         }
@@ -75,6 +78,7 @@ pub struct VmmBuilder {
     hypervisor: Arc<dyn Hypervisor>,
     remote: Arc<dyn RemoteExec>,
     secrets: MasterKey,
+    files: Option<Arc<dyn FileStore>>,
     policy: Arc<dyn Policy>,
     settings: Settings,
 }
@@ -86,6 +90,12 @@ impl VmmBuilder {
         Self { policy, ..self }
     }
 
+    /// A place for users' files. Without one the desk has no file area.
+    #[must_use]
+    pub fn files(self, files: Arc<dyn FileStore>) -> Self {
+        Self { files: Some(files), ..self }
+    }
+
     /// Other settings than the default.
     #[must_use]
     pub fn settings(self, settings: Settings) -> Self {
@@ -94,13 +104,14 @@ impl VmmBuilder {
 
     /// The desk. Its jobs wait until [`Vmm::work`] runs.
     pub fn build(self) -> Vmm {
-        let Self { repository, hypervisor, remote, secrets, policy, settings } = self;
+        let Self { repository, hypervisor, remote, secrets, files, policy, settings } = self;
         let secrets = Secrets::new(&secrets, repository.desk());
         Vmm {
             parts: Arc::new(Parts {
                 repository,
                 hypervisor,
                 remote,
+                files,
                 policy,
                 secrets,
                 passwords: Passwords::default(),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use vmm_core::files::directory::DirectoryFiles;
 use vmm_core::hypervisor::Hypervisor;
 use vmm_core::model::DeskId;
 use vmm_core::remote::RemoteExec;
@@ -24,12 +25,16 @@ pub(crate) const MISSING: &[&str] = &[
     "ssh: no command can be run, and no machine becomes ready",
 ];
 
-/// Opens the desk, and makes its database and master key if they are not there.
+/// Opens the desk, and makes its database, master key and file area if they are not there.
 pub(crate) async fn open(config: &Config) -> Result<Vmm> {
     let key = MasterKey::load_or_create(&config.master_key)?;
     let repository = SqliteRepository::open(&config.database).await?;
+    let files = DirectoryFiles::open(&config.files).await?;
     let hypervisor = hypervisor(config, repository.desk());
-    Ok(Vmm::builder(Arc::new(repository), hypervisor, remote(), key).settings(settings(config)).build())
+    Ok(Vmm::builder(Arc::new(repository), hypervisor, remote(), key)
+        .files(Arc::new(files))
+        .settings(settings(config))
+        .build())
 }
 
 fn settings(config: &Config) -> Settings {
@@ -39,6 +44,8 @@ fn settings(config: &Config) -> Settings {
     settings.boot_deadline = config.boot_deadline;
     settings.outage_deadline = config.outage_deadline;
     settings.sweep_interval = config.sweep_interval;
+    settings.file_limit = config.file_limit.0;
+    settings.file_quota = config.file_quota.0;
     settings
 }
 

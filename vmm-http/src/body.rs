@@ -43,7 +43,8 @@ impl<'a, T: ParseFromJSON> ApiExtractor<'a> for Body<T> {
     }
 }
 
-fn parse<T: ParseFromJSON>(bytes: &[u8]) -> Result<T, Failure> {
+/// Reads JSON, or tells what is wrong with every field.
+pub(crate) fn parse<T: ParseFromJSON>(bytes: &[u8]) -> Result<T, Failure> {
     let value = serde_json::from_slice(bytes).map_err(|error| {
         let (line, column) = (error.line(), error.column());
         Failure::malformed(format!("the body is not JSON: see line {line}, column {column}"))

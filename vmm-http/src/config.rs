@@ -54,6 +54,9 @@ settings! {
     tls_key: Option<PathBuf> = None;
     database: PathBuf = PathBuf::from("/var/lib/vmm/vmm.db");
     master_key: PathBuf = PathBuf::from("/var/lib/vmm/master.key");
+    files: PathBuf = PathBuf::from("/var/lib/vmm/files");
+    file_limit: Size = Size(1 << 30);
+    file_quota: Size = Size(10 << 30);
     libvirt_uri: String = "qemu:///system".to_owned();
     pool: String = "default".to_owned();
     network: String = "default".to_owned();
@@ -229,6 +232,28 @@ impl Setting for Addresses {
     }
 }
 
+/// So many bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Size(pub(crate) u64);
+
+impl Setting for Size {
+    const WANTED: &'static str = "a size like 500MiB or 2GiB";
+
+    fn from_text(text: &str) -> Option<Self> {
+        let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+        let bits = match unit {
+            "KiB" => 10,
+            "MiB" => 20,
+            "GiB" => 30,
+            "TiB" => 40,
+            _ => return None,
+        };
+        // What the database can count ends at 2^63.
+        let bytes = number.parse::<u64>().ok()?.checked_mul(1 << bits)?;
+        (1..=1 << 62).contains(&bytes).then_some(Self(bytes))
+    }
+}
+
 impl Setting for Duration {
     const WANTED: &'static str = "a time like 90s, 10m or 12h, from 1s to 10000h";
 
@@ -306,6 +331,7 @@ mod tests {
     fn an_error_names_the_key_the_value_and_what_would_be_right() {
         for (file, environment, parts) in [
             ("listen = \"nowhere\"", None, ["vmm.toml", "listen", "nowhere", "127.0.0.1:8080"]),
+            ("file_limit = \"1GB\"", None, ["vmm.toml", "file_limit", "1GB", "2GiB"]),
             ("concurrent_jobs = 0", None, ["vmm.toml", "concurrent_jobs", "0", "from 1"]),
             ("", Some(("VMM_BOOT_DEADLINE", "soon")), ["VMM_BOOT_DEADLINE", "boot_deadline", "soon", "10m"]),
             ("", Some(("VMM_VIRT_TYPE", "xen")), ["VMM_VIRT_TYPE", "virt_type", "xen", "qemu"]),

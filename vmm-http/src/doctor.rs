@@ -51,10 +51,11 @@ pub(crate) async fn run(config: &Config) -> Result<ExitCode, Failed> {
         report.tell("program", Problem(format!("was built without {part}; build it with its default features")))?;
     }
     report.tell("listen", port(config).await)?;
-    let (database, key) = (file(&config.database), file(&config.master_key));
-    let made = matches!((&database, &key), (Fine(_), Fine(_)));
+    let (database, key, files) = (file(&config.database), file(&config.master_key), file_area(&config.files));
+    let made = matches!((&database, &key, &files), (Fine(_), Fine(_), Fine(_)));
     report.tell("database", database)?;
     report.tell("master key", key)?;
+    report.tell("file area", files)?;
     if made {
         match backend::open(config).await {
             Ok(vmm) => desk(&vmm, config, &mut report).await?,
@@ -74,11 +75,27 @@ fn file(path: &Path) -> Finding {
         };
     }
     let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let probe = directory.join(format!(".vmm-doctor-{}", std::process::id()));
-    match std::fs::File::create_new(&probe).and_then(|_| std::fs::remove_file(&probe)) {
+    match try_writing(directory) {
         Ok(()) => Fine(format!("{shown} can be written")),
         Err(error) => Problem(format!("{} cannot be written: {error}; SQLite keeps files there", directory.display())),
     }
+}
+
+/// Whether the directory of users' files is there and can be written. Doctor makes none.
+fn file_area(path: &Path) -> Finding {
+    let shown = path.display();
+    match try_writing(path) {
+        Ok(()) => Fine(format!("{shown} can be written")),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            Problem(format!("{shown} is not there; run vmm-http init"))
+        }
+        Err(error) => Problem(format!("{shown} cannot be written: {error}; run as the user that owns it")),
+    }
+}
+
+fn try_writing(directory: &Path) -> std::io::Result<()> {
+    let probe = directory.join(format!(".vmm-doctor-{}", std::process::id()));
+    std::fs::File::create_new(&probe).and_then(|_| std::fs::remove_file(&probe))
 }
 
 async fn port(config: &Config) -> Finding {

@@ -53,7 +53,7 @@ const SLOW: Sort = Sort(StatusCode::REQUEST_TIMEOUT, "slow-request", "The reques
 const CONFLICT: Sort = Sort(StatusCode::CONFLICT, "conflict", "It does not fit the present state");
 const STALE: Sort = Sort(StatusCode::PRECONDITION_FAILED, "stale", "It was changed since it was read");
 const TOO_LARGE: Sort = Sort(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The body is too large");
-const MEDIA: Sort = Sort(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "The body must be JSON");
+const MEDIA: Sort = Sort(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "The body has the wrong type");
 const INVALID: Sort = Sort(StatusCode::UNPROCESSABLE_ENTITY, "invalid", "The input is wrong");
 const LOGIN_REFUSED: Sort = Sort(StatusCode::UNPROCESSABLE_ENTITY, "login-refused", "The machine refused the login");
 const TOO_MANY: Sort = Sort(StatusCode::TOO_MANY_REQUESTS, "too-many", "It was tried too often");
@@ -176,7 +176,7 @@ impl Failure {
     }
 
     /// A body over the limit.
-    pub(crate) fn too_large(limit: usize) -> Self {
+    pub(crate) fn too_large(limit: impl std::fmt::Display) -> Self {
         Self::new(TOO_LARGE, format!("a body may have at most {limit} bytes"))
     }
 
@@ -193,6 +193,11 @@ impl Failure {
     /// What is being done at this moment.
     pub(crate) fn still_running(detail: impl Into<String>) -> Self {
         Self { retry_after: Some(RETRY_AFTER), ..Self::conflict(detail) }
+    }
+
+    /// A body that is something else than plain content.
+    pub(crate) fn not_octets() -> Self {
+        Self::new(MEDIA, "send the content as application/octet-stream")
     }
 
     /// A body that did not come in time.
@@ -262,6 +267,7 @@ impl Failure {
             Error::Timeout { .. } => Self::new(TIMEOUT, detail),
             Error::LoginRefused { .. } => Self::new(LOGIN_REFUSED, detail),
             Error::HostKeyChanged { .. } => Self::new(HOST_KEY, detail),
+            Error::TooLarge { .. } => Self::new(TOO_LARGE, detail),
             Error::Unsupported(_) => Self::new(UNSUPPORTED, detail),
             error => {
                 tracing::error!(error = chain(&error), "a request failed for a fault of the server");

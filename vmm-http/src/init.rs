@@ -1,4 +1,4 @@
-//! `vmm-http init`: makes the database, the master key and the first admin. What is there stays as it is.
+//! `vmm-http init`: makes the database, the master key, the file area and the first admin. What is there stays as it is.
 
 use std::fs::DirBuilder;
 use std::io::BufRead;
@@ -19,7 +19,7 @@ const PASSWORD_LENGTH: usize = 24;
 
 /// Makes what is missing, and says of each part whether it was there.
 pub(crate) async fn run(config: &Config, name: UserName, password_stdin: bool) -> Result<ExitCode, Failed> {
-    let files = [("database", &config.database), ("master key", &config.master_key)];
+    let files = [("database", &config.database), ("master key", &config.master_key), ("file area", &config.files)];
     let there = files.map(|(_, path)| path.exists());
     for (_, path) in files {
         make_directory(path)?;

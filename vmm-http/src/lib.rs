@@ -8,6 +8,7 @@ mod batch;
 mod body;
 mod clearable;
 mod connection;
+mod content;
 mod cursor;
 mod documented_form;
 mod error;

@@ -10,6 +10,7 @@ use hyper::body::Bytes;
 use poem::{Body, Endpoint, IntoResponse, Middleware, Request, Response, Result};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use crate::content;
 use crate::error::Failure;
 
 /// Paths that are served however busy the server is.
@@ -32,6 +33,9 @@ pub struct Limits {
     pub trusted_proxies: Vec<IpAddr>,
     /// How many requests are served at once; a further one is refused with 503.
     pub concurrent_requests: usize,
+    /// How many files are sent to the server at once, beside those requests. Their size has limits of its own, and
+    /// [`ConnectionLimits`](crate::ConnectionLimits) sees to it that they come.
+    pub concurrent_files: usize,
 }
 
 impl Default for Limits {
@@ -42,6 +46,7 @@ impl Default for Limits {
             bodies: 64 << 20,
             trusted_proxies: Vec::new(),
             concurrent_requests: 256,
+            concurrent_files: 64,
         }
     }
 }
@@ -50,8 +55,9 @@ impl<E: Endpoint> Middleware<E> for Limits {
     type Output = Limited<E>;
 
     fn transform(&self, inner: E) -> Limited<E> {
-        let running = Arc::new(Semaphore::new(self.concurrent_requests.min(Semaphore::MAX_PERMITS)));
-        Limited { inner, limits: self.clone(), running, bodies: Semaphore::new(self.bodies as usize) }
+        let semaphore = |permits: usize| Semaphore::new(permits.min(Semaphore::MAX_PERMITS));
+        let (running, files) = (Arc::new(semaphore(self.concurrent_requests)), semaphore(self.concurrent_files));
+        Limited { inner, limits: self.clone(), running, files, bodies: semaphore(self.bodies as usize) }
     }
 }
 
@@ -60,6 +66,7 @@ pub struct Limited<E> {
     inner: E,
     limits: Limits,
     running: Arc<Semaphore>,
+    files: Semaphore,
     bodies: Semaphore,
 }
 
@@ -67,6 +74,10 @@ impl<E: Endpoint> Endpoint for Limited<E> {
     type Output = Response;
 
     async fn call(&self, mut request: Request) -> Result<Response> {
+        if content::is_streamed(&request) {
+            let _permit = self.files.try_acquire().map_err(|_| Failure::busy())?;
+            return self.inner.call(request).await.map(IntoResponse::into_response);
+        }
         // The body comes first, so that a client that sends it slowly takes nobody's place.
         let (bytes, _held) = self.read(&mut request).await?;
         request.set_body(Body::from_vec(bytes));

@@ -8,6 +8,7 @@ use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
+use vmm_core::files::directory::DirectoryFiles;
 use vmm_core::model::{Job, NewOs, Os, Request, RequestId, RequestState, Role, Vm, VmFilter};
 use vmm_core::repository::Repository;
 use vmm_core::repository::sqlite::SqliteRepository;
@@ -19,6 +20,10 @@ use crate::{image, sample};
 
 /// The password of the accounts of a [`TestDesk`].
 pub const PASSWORD: &str = "correct horse battery";
+/// The most bytes of one file of a [`TestDesk`].
+pub const FILE_LIMIT: u64 = 4 << 20;
+/// The most bytes of all files of one user of a [`TestDesk`].
+pub const FILE_QUOTA: u64 = 10 << 20;
 /// How long [`TestDesk`] waits for what it waits for.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -33,6 +38,8 @@ pub struct TestDesk {
     pub remote: FakeRemote,
     /// The records, past policy and audit.
     pub repository: Arc<SqliteRepository>,
+    /// The content of files, past records and policy.
+    pub files: DirectoryFiles,
     /// An admin, `root`.
     pub admin: Actor,
     /// A user, `alice`.
@@ -63,7 +70,8 @@ impl TestDesk {
         let repository = Arc::new(repository);
         let hypervisor = FakeHypervisor::new(repository.desk());
         let remote = FakeRemote::new();
-        let vmm = Self::open(&repository, &hypervisor, &remote);
+        let files = DirectoryFiles::open(folder.path().join("files")).await.expect("a file area");
+        let vmm = Self::open(&repository, &hypervisor, &remote, &files);
         let mut actors = Vec::new();
         for (name, role) in [("root", Role::Admin), ("alice", Role::User)] {
             let name = sample::user_name(name);
@@ -72,17 +80,27 @@ impl TestDesk {
         }
         let user = actors.pop().expect("two accounts");
         let admin = actors.pop().expect("two accounts");
-        Self { vmm, hypervisor, remote, repository, admin, user, folder, worker: None }
+        Self { vmm, hypervisor, remote, repository, files, admin, user, folder, worker: None }
     }
 
-    fn open(repository: &Arc<SqliteRepository>, hypervisor: &FakeHypervisor, remote: &FakeRemote) -> Vmm {
+    fn open(
+        repository: &Arc<SqliteRepository>,
+        hypervisor: &FakeHypervisor,
+        remote: &FakeRemote,
+        files: &DirectoryFiles,
+    ) -> Vmm {
         let mut settings = Settings::default();
         settings.outage_deadline = Duration::from_millis(1500);
         settings.boot_deadline = Duration::from_secs(5);
         settings.sweep_interval = Duration::from_millis(200);
+        settings.file_limit = FILE_LIMIT;
+        settings.file_quota = FILE_QUOTA;
         let key = MasterKey::from_bytes([7; 32]);
         let (hypervisor, remote) = (Arc::new(hypervisor.clone()), Arc::new(remote.clone()));
-        Vmm::builder(Arc::clone(repository) as Arc<dyn Repository>, hypervisor, remote, key).settings(settings).build()
+        Vmm::builder(Arc::clone(repository) as Arc<dyn Repository>, hypervisor, remote, key)
+            .files(Arc::new(files.clone()))
+            .settings(settings)
+            .build()
     }
 
     /// Begins background work; does nothing if it has begun.

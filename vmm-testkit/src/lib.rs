@@ -11,11 +11,12 @@ pub mod sshd;
 
 /// mockall mocks of every trait of vmm-core.
 pub mod mock {
+    pub use vmm_core::files::MockFileStore;
     pub use vmm_core::hypervisor::MockHypervisor;
     pub use vmm_core::remote::MockRemoteExec;
     pub use vmm_core::repository::{
-        MockAuditRepository, MockDiskRepository, MockIdempotencyRepository, MockJobRepository, MockOsRepository,
-        MockRequestRepository, MockRunRepository, MockScriptRepository, MockSessionRepository, MockUserRepository,
-        MockVmRepository,
+        MockAuditRepository, MockDiskRepository, MockFileRepository, MockIdempotencyRepository, MockJobRepository,
+        MockOsRepository, MockRequestRepository, MockRunRepository, MockScriptRepository, MockSessionRepository,
+        MockUserRepository, MockVmRepository,
     };
 }

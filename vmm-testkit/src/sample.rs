@@ -12,8 +12,8 @@ use vmm_core::model::{
 };
 use vmm_core::repository::sqlite::SqliteRepository;
 use vmm_core::repository::{
-    AuditRepository, DiskRepository, IdempotencyRepository, JobRepository, OsRepository, Repository, RequestRepository,
-    RunRepository, ScriptRepository, SessionRepository, UserRepository, VmRepository,
+    AuditRepository, DiskRepository, FileRepository, IdempotencyRepository, JobRepository, OsRepository, Repository,
+    RequestRepository, RunRepository, ScriptRepository, SessionRepository, UserRepository, VmRepository,
 };
 
 /// An empty repository in a temporary directory that goes with it.
@@ -228,6 +228,12 @@ impl Desk {
     }
 }
 
+/// SHA-256 of bytes, in lower-case hexadecimal digits.
+pub fn sha256(bytes: &[u8]) -> String {
+    use sha2::{Digest, Sha256};
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 fn id(name: &str) -> Uuid {
     Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes())
 }
@@ -273,6 +279,9 @@ impl Repository for Temporary {
     }
     fn idempotency(&self) -> &dyn IdempotencyRepository {
         self.repository.idempotency()
+    }
+    fn files(&self) -> &dyn FileRepository {
+        self.repository.files()
     }
     fn scripts(&self) -> &dyn ScriptRepository {
         self.repository.scripts()

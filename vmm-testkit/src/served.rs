@@ -234,6 +234,7 @@ impl Served {
             .env("VMM_LISTEN", "127.0.0.1:0")
             .env("VMM_DATABASE", file("vmm.db"))
             .env("VMM_MASTER_KEY", file("master.key"))
+            .env("VMM_FILES", file("files"))
             .env("VMM_LIBVIRT_URI", &self.lab.uri)
             .env("VMM_POOL", &self.lab.pool)
             .env("VMM_NETWORK", &self.lab.network)

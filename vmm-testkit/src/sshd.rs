@@ -84,7 +84,7 @@ impl Sshd {
             let log = follow(process.stderr.take().expect("a piped standard error"));
             if listening(&log).await {
                 return Self {
-                    process: process,
+                    process,
                     address,
                     host_key: public(&host_key),
                     user_key: pem(&user_key).into(),

@@ -19,6 +19,8 @@ use crate::vmm::{Desk, Vmm};
 const TICK: Duration = Duration::from_secs(1);
 /// How long a lease lasts; so long the jobs of a process that died wait for the next one.
 const LEASE: Duration = Duration::from_secs(5);
+/// How often content that no file has is looked for, beginning at the start.
+const TIDYING: Duration = Duration::from_secs(3600);
 /// How long a stopping worker waits for steps that should not be cut off.
 const GRACE: Duration = Duration::from_secs(30);
 
@@ -42,6 +44,12 @@ struct Worker {
     sweep: Sweep,
 }
 
+async fn tidy_files(desk: &Desk) {
+    if let Err(error) = crate::ops::tidy_files(desk).await {
+        warn!(%error, "the file area could not be tidied up; it is tried again");
+    }
+}
+
 struct Running {
     task: task::Id,
     orders: watch::Sender<Order>,
@@ -56,12 +64,14 @@ impl Worker {
     async fn run(mut self, shutdown: impl Future<Output = ()> + Send) -> Result<()> {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut tidying = tokio::time::interval(TIDYING);
         let mut shutdown = std::pin::pin!(shutdown);
         let desk = self.desk.clone();
         loop {
             tokio::select! {
                 () = &mut shutdown => break,
                 _ = tick.tick() => {}
+                _ = tidying.tick() => tidy_files(&self.desk).await,
                 () = desk.work().notified() => {}
                 Some(ended) = self.tasks.join_next_with_id() => self.ended(ended).await,
             }

@@ -5,6 +5,7 @@ mod audit;
 mod derive;
 mod desk;
 mod disk;
+mod file;
 mod host_key;
 mod idempotency;
 mod job;
@@ -26,13 +27,14 @@ pub use derive::{domain_uuid, mac};
 pub use desk::DeskId;
 pub use disk::{Disk, DiskFilter, DiskId, DiskRole, NewDisk};
 pub(crate) use disk::{MAX_DISK_SIZE, MAX_DISKS};
+pub use file::{ContentId, FileId, NewFile, StoredFile};
 pub use host_key::HostKey;
 pub use idempotency::{ClaimId, Claimed, Fingerprint, IdempotencyKey, KeptAnswer, NewClaim};
 pub use job::{Job, JobFilter, JobId, JobKind, JobState, JobStep, NewJob, StepState};
 pub(crate) use name::shortened;
 pub use name::{
-    GroupName, Hostname, LoginName, NamePrefix, OsName, OsVersion, RequestId, ScriptFile, ScriptName, UserName, VmName,
-    VolumeName,
+    FileName, GroupName, Hostname, LoginName, NamePrefix, OsName, OsVersion, RequestId, ScriptFile, ScriptName,
+    UserName, VmName, VolumeName,
 };
 pub use os::{Image, NewOs, Os, OsChange, OsFilter, OsId};
 pub use page::Page;

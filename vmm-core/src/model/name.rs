@@ -110,6 +110,11 @@ name!(
     NamePrefix, "name_prefix", part
 );
 
+name!(
+    /// A file's name in a file area: never a path, and printable in one line.
+    FileName, "file", file
+);
+
 fn label(text: &str) -> Result<(), &'static str> {
     const RULE: &str = "must be 1 to 63 of a-z, 0-9 and -, and begin and end with a letter or digit";
     let inner = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
@@ -175,6 +180,15 @@ fn login(text: &str) -> Result<(), &'static str> {
     }
 }
 
+fn file(text: &str) -> Result<(), &'static str> {
+    let dots = text == "." || text == "..";
+    if text.is_empty() || text.len() > 255 || dots || text.contains('/') || text.chars().any(char::is_control) {
+        Err("must be a file's name: 1 to 255 bytes without a slash or control characters, and not . or ..")
+    } else {
+        Ok(())
+    }
+}
+
 /// Enough of a wrong value to recognise it, so that an error does not carry megabytes.
 pub(crate) fn shortened(text: &str) -> String {
     match text.char_indices().nth(64) {
@@ -212,6 +226,16 @@ mod tests {
         }
         for bad in ["", " a", "a ", "a  b", "-a", "a/b", "a\n", "run", "RUN", "{a}", "a&b", &"x".repeat(129)] {
             assert!(ScriptName::new(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_name_is_never_a_path() {
+        for bad in ["", ".", "..", "/", "a/b", "../a", "a\0", "a\nb", "\u{1b}[0m", "\u{85}", &"ü".repeat(128)] {
+            assert!(FileName::new(bad).is_err(), "{bad:?}");
+        }
+        for good in ["a", "...", "-rf", " a b ", "it's", "$(id)", "日本語", "a\\b", "con", &"x".repeat(255)] {
+            assert!(FileName::new(good).is_ok(), "{good:?}");
         }
     }
 

@@ -3,6 +3,7 @@
 mod adoption;
 mod audit;
 mod disk;
+mod file;
 mod health;
 mod idempotency;
 mod job;
@@ -14,6 +15,7 @@ mod run;
 mod script;
 mod session;
 mod ssh;
+mod transfer;
 mod user;
 mod vm;
 
@@ -25,9 +27,10 @@ pub use request::{RequestDraft, Submission};
 pub use run::{RunDraft, RunTerms};
 pub use script::{ScriptDraft, ScriptUpdate};
 pub use session::NewLogin;
+pub use transfer::{Transfer, TransferReport};
 pub use user::{UserDraft, UserUpdate};
 pub use vm::{Power, VmLogin, VmUpdate};
-pub(crate) use {request::plan, ssh::endpoint, vm::exists, vm::seen, vm::status};
+pub(crate) use {file::tidy as tidy_files, request::plan, ssh::endpoint, vm::exists, vm::seen, vm::status};
 
 use crate::error::{Error, Result};
 use crate::model::{Job, Request, Run, Script, Vm};

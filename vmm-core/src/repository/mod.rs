@@ -14,13 +14,13 @@ use uuid::Uuid;
 
 use crate::error::Result;
 use crate::model::{
-    Adoption, AuditEntry, AuditFilter, AuditId, AuditRecord, ClaimId, Claimed, DeskId, Disk, DiskFilter, DiskId, Image,
-    Job, JobFilter, JobId, JobState, KeptAnswer, NewClaim, NewDisk, NewJob, NewOs, NewRequest, NewRun, NewScript,
-    NewSession, NewUser, Os, OsChange, OsFilter, OsId, OsName, OsVersion, PasswordHash, Plan, PlanHash, Request,
-    RequestFilter, RequestId, RequestState, Revision, Run, RunEnd, RunFilter, RunId, RunMachine, Script, ScriptChange,
-    ScriptContent, ScriptFilter, ScriptId, ScriptName, Seen, SeenStates, Session, SessionId, StepState, StoredLogin,
-    Timestamp, TokenHash, User, UserChange, UserFilter, UserId, UserName, Vm, VmChange, VmFilter, VmId, VmName,
-    VmStatus,
+    Adoption, AuditEntry, AuditFilter, AuditId, AuditRecord, ClaimId, Claimed, ContentId, DeskId, Disk, DiskFilter,
+    DiskId, FileId, FileName, Image, Job, JobFilter, JobId, JobState, KeptAnswer, NewClaim, NewDisk, NewFile, NewJob,
+    NewOs, NewRequest, NewRun, NewScript, NewSession, NewUser, Os, OsChange, OsFilter, OsId, OsName, OsVersion,
+    PasswordHash, Plan, PlanHash, Request, RequestFilter, RequestId, RequestState, Revision, Run, RunEnd, RunFilter,
+    RunId, RunMachine, Script, ScriptChange, ScriptContent, ScriptFilter, ScriptId, ScriptName, Seen, SeenStates,
+    Session, SessionId, StepState, StoredFile, StoredLogin, Timestamp, TokenHash, User, UserChange, UserFilter, UserId,
+    UserName, Vm, VmChange, VmFilter, VmId, VmName, VmStatus,
 };
 
 /// The records of one desk.
@@ -53,6 +53,8 @@ pub trait Repository: Send + Sync {
     fn jobs(&self) -> &dyn JobRepository;
     /// Keys of calls that may be repeated.
     fn idempotency(&self) -> &dyn IdempotencyRepository;
+    /// Files of users.
+    fn files(&self) -> &dyn FileRepository;
     /// Named scripts.
     fn scripts(&self) -> &dyn ScriptRepository;
     /// Runs of scripts.
@@ -332,6 +334,25 @@ pub trait IdempotencyRepository: Send + Sync {
     async fn answer(&self, id: ClaimId, answer: Option<KeptAnswer>) -> Result<()>;
     /// Frees the key of a claim that is not answered.
     async fn release(&self, id: ClaimId) -> Result<()>;
+}
+
+/// Files of users. Their content is somewhere else, in a [`FileStore`](crate::files::FileStore).
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+#[async_trait]
+pub trait FileRepository: Send + Sync {
+    /// Records a file in place of the user's one of the same name, whose content is given back to be removed. More
+    /// than `quota` bytes of all the user's files is a conflict.
+    async fn put(&self, file: NewFile, quota: u64, audit: AuditEntry) -> Result<(StoredFile, Option<ContentId>)>;
+    /// The user's file of this name.
+    async fn by_name(&self, user: UserId, name: &FileName) -> Result<Option<StoredFile>>;
+    /// The user's files in order of name, at most `limit` of those behind `after`.
+    async fn list<'a>(&self, user: UserId, after: Option<&'a FileName>, limit: u32) -> Result<Vec<StoredFile>>;
+    /// How many bytes the user's files have in all.
+    async fn used(&self, user: UserId) -> Result<u64>;
+    /// Forgets a file.
+    async fn delete(&self, id: FileId, audit: AuditEntry) -> Result<()>;
+    /// The content of every file of every user.
+    async fn contents(&self) -> Result<Vec<ContentId>>;
 }
 
 /// The record of who did what. Rows are only ever added; each carries a hash over itself and the one before it.

@@ -12,6 +12,7 @@ use super::{Parts, Vmm};
 use crate::attempts::Attempts;
 use crate::config::Settings;
 use crate::error::{Error, Kind, Result};
+use crate::files::FileStore;
 use crate::hypervisor::Hypervisor;
 use crate::model::{
     AuditEntry, AuditId, Disk, DiskId, Job, JobId, Outcome, Request, RequestId, Run, RunId, Script, ScriptName,
@@ -41,6 +42,11 @@ impl Desk {
 
     pub(crate) fn remote(&self) -> &dyn RemoteExec {
         self.parts.remote.as_ref()
+    }
+
+    /// The place for users' files, if the desk has one.
+    pub(crate) fn files(&self) -> Result<&dyn FileStore> {
+        self.parts.files.as_deref().ok_or(Error::Unsupported("the file area"))
     }
 
     pub(crate) fn secrets(&self) -> &Secrets {

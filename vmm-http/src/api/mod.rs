@@ -3,6 +3,7 @@
 mod audit;
 mod config;
 mod disk;
+mod file;
 mod health;
 mod job;
 mod os;
@@ -12,6 +13,8 @@ mod session;
 mod user;
 mod vm;
 mod vm_adoption;
+mod vm_ft;
+mod vm_ft_content;
 mod vm_monitor;
 mod vm_script;
 mod vm_script_run;
@@ -36,6 +39,8 @@ pub(crate) type Apis = (
     vm_script_run::RunApi,
     vm_monitor::MonitorApi,
     disk::DiskApi,
+    file::FileApi,
+    vm_ft::FtApi,
     audit::AuditApi,
     health::HealthApi,
 );
@@ -54,6 +59,8 @@ pub(crate) fn apis() -> Apis {
         vm_script_run::RunApi,
         vm_monitor::MonitorApi,
         disk::DiskApi,
+        file::FileApi,
+        vm_ft::FtApi,
         audit::AuditApi,
         health::HealthApi,
     )
@@ -75,6 +82,8 @@ enum Tag {
     Vm,
     /// Disks of machines.
     Disk,
+    /// Files: one's own area, and on machines.
+    File,
     /// Scripts that run on many machines.
     Script,
     /// The record of who did what.

@@ -1,7 +1,8 @@
 //! Examples of every parameter, request and answer, put together from examples of their fields.
 //!
 //! `examples.json` names a field's example by `Schema.field`, a parameter's by `operationId.parameter`, either by the
-//! bare name, and that of an answer which is no JSON by `answer.operationId`. `null` leaves an optional field out.
+//! bare name, and that of a body or an answer which is no JSON by `body.operationId` or `answer.operationId`. `null`
+//! leaves an optional field out.
 
 use std::sync::LazyLock;
 
@@ -24,9 +25,9 @@ pub(super) fn add(spec: &mut Value) {
             }
         }
         let bodies = operation.get_mut("requestBody").into_iter();
-        add_to_content(&schemas, &id, bodies);
+        add_to_content(&schemas, &format!("body.{id}"), bodies);
         let answers = operation.get_mut("responses").and_then(Value::as_object_mut).into_iter().flatten();
-        add_to_content(&schemas, &id, answers.map(|(_, answer)| answer));
+        add_to_content(&schemas, &format!("answer.{id}"), answers.map(|(_, answer)| answer));
     });
 }
 
@@ -35,12 +36,11 @@ pub(super) fn of_problem(name: &str) -> Value {
     EXAMPLES.get(&format!("problem.{name}")).cloned().unwrap_or_default()
 }
 
-fn add_to_content<'a>(schemas: &Object, id: &str, holders: impl Iterator<Item = &'a mut Value>) {
+fn add_to_content<'a>(schemas: &Object, own: &str, holders: impl Iterator<Item = &'a mut Value>) {
     for media in
         holders.filter_map(|holder| holder.get_mut("content")?.as_object_mut()).flatten().map(|(_, media)| media)
     {
-        let example =
-            EXAMPLES.get(&format!("answer.{id}")).cloned().or_else(|| of_schema(schemas, "", &media["schema"]));
+        let example = EXAMPLES.get(own).cloned().or_else(|| of_schema(schemas, "", &media["schema"]));
         if let Some(example) = example {
             media["example"] = example;
         }

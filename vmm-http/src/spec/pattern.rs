@@ -20,12 +20,18 @@ const NO_NUL: &str = r"^[^\u0000]*$";
 /// Lines of text, with tabs.
 const TEXT: &str = r"^[^\u0000-\u0008\u000b-\u001f\u007f-\u009f]*$";
 
+/// A file's name: no slash, no control character, and neither `.` nor `..`.
+const FILE: &str = concat!(
+    r"^([^./\u0000-\u001f\u007f-\u009f]|\.[^./\u0000-\u001f\u007f-\u009f]|\.\.[^/\u0000-\u001f\u007f-\u009f])",
+    r"[^/\u0000-\u001f\u007f-\u009f]*$"
+);
+
 const SCRIPT: &str = "^[A-Za-z0-9][A-Za-z0-9._-]*( [A-Za-z0-9._-]+)*$";
 /// A machine's name, or `@group`.
 const TARGET: &str = "^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?|@[A-Za-z0-9][A-Za-z0-9._-]{0,127})$";
 const INTERPRETER: &str = "^[A-Za-z0-9/][A-Za-z0-9._/+=:,@%-]*( [A-Za-z0-9._/+=:,@%-]+){0,15}$";
 
-const PATTERNS: [Pattern; 13] = [
+const PATTERNS: [Pattern; 14] = [
     Pattern { pattern: Some(TARGET), length: None, of: &["NewScript.vm", "ScriptChange.vm", "NewRun.vm"] },
     Pattern {
         pattern: Some(SCRIPT),
@@ -82,11 +88,27 @@ const PATTERNS: [Pattern; 13] = [
         of: &["NewUser.password", "UserChange.password", "PasswordChange.new-password"],
     },
     Pattern { pattern: Some("^[0-9A-Fa-f]{64}$"), length: None, of: &["Approval.plan_hash"] },
-    Pattern { pattern: Some(NO_NUL), length: None, of: &["SshCommand.command", "SshCommand.password"] },
+    Pattern {
+        pattern: Some(NO_NUL),
+        length: None,
+        of: &["SshCommand.command", "SshCommand.password", "FileTransfer.directory", "FileTransfer.password"],
+    },
     Pattern {
         pattern: Some(r"^[^\u0000-\u001f\u007f-\u009f]*$"),
         length: None,
-        of: &["SshCommand.user", "NewScript.user", "ScriptChange.user", "NewRun.user", "Rerun.user"],
+        of: &[
+            "SshCommand.user",
+            "FileTransfer.user",
+            "NewScript.user",
+            "ScriptChange.user",
+            "NewRun.user",
+            "Rerun.user",
+        ],
+    },
+    Pattern {
+        pattern: Some(FILE),
+        length: Some([1, 255]),
+        of: &["putFile.name", "getFile.name", "deleteFile.name", "FileTransfer.file"],
     },
 ];
 

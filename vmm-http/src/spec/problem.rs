@@ -6,7 +6,7 @@ use super::{Object, each_operation};
 use crate::error::{self, Sort};
 
 /// Where a machine's host is asked, which may be unable to do it.
-const AT_HOST: [&str; 5] = ["/db/disk", "/db/os", "/db/vm", "/request-vm", "/vm/"];
+const AT_HOST: [&str; 6] = ["/db/disk", "/db/os", "/files", "/db/vm", "/request-vm", "/vm/"];
 
 /// Where vmm logs in to a machine.
 const AT_MACHINE: [&str; 2] = ["/vm/ft", "/vm/ssh"];

@@ -25,6 +25,7 @@ const DECIDED_BY_ADMINS: Expected = [401, 404, 403, OK];
 fn rows() -> Vec<(&'static str, &'static str, Option<Value>, Expected)> {
     let reject = json!({"reason": "no room"});
     let ssh = json!({"ssh": [{"command": "true", "user": "vmm", "password": "p"}]});
+    let ft = json!({"ft": [{"file": "note", "directory": "/tmp", "user": "vmm", "password": "p"}]});
     let new_user = json!({"user": [{"name": "carol", "password": PASSWORD}]});
     let new_os = json!({"os": [{"name": "alpine", "version": "3", "qcow2": "/nowhere.qcow2"}]});
     let new_script = json!({"script": [{"name": "new", "file": "new.sh", "command": "sh", "content": "true"}]});
@@ -74,6 +75,11 @@ fn rows() -> Vec<(&'static str, &'static str, Option<Value>, Expected)> {
         ("deleteDisk", "?id=1", None, ADMINS),
         ("listAdoptableDomains", "", None, ADMINS),
         ("adoptVms", "", Some(adoption), ADMINS),
+        ("putFile", "note", None, USERS),
+        ("getFile", "note", None, USERS),
+        ("listFiles", "", None, USERS),
+        ("transferFiles", "?direction=send&vm=web-1", Some(ft), USERS),
+        ("deleteFile", "note", None, USERS),
         ("createScripts", "", Some(new_script), USERS),
         ("listScripts", "", None, USERS),
         ("getScript", "deploy", None, USERS),

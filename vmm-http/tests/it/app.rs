@@ -144,12 +144,28 @@ impl App {
         if let Some(body) = body {
             request = request.json(&body);
         }
+        Self::answer(method, path, request).await
+    }
+
+    /// Sends bytes of this type.
+    pub(crate) async fn send_bytes(&self, who: Who, method: &str, path: &str, kind: &str, bytes: Vec<u8>) -> Answer {
+        let token = Box::pin(self.token(who)).await;
+        let verb = Method::from_bytes(method.as_bytes()).unwrap();
+        let mut request = self.client.request(verb, format!("http://{}{path}", self.address));
+        if let Some(token) = token {
+            request = request.bearer_auth(token);
+        }
+        Self::answer(method, path, request.header("content-type", kind).body(bytes)).await
+    }
+
+    async fn answer(method: &str, path: &str, request: reqwest::RequestBuilder) -> Answer {
         let response = request.send().await.unwrap();
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let text = response.text().await.unwrap();
+        let bytes = response.bytes().await.unwrap().to_vec();
+        let text = String::from_utf8_lossy(&bytes).into_owned();
         assert_documented(method, path, status);
         let body = serde_json::from_str(&text).unwrap_or(Value::Null);
-        Answer { status, headers, body, text }
+        Answer { status, headers, body, text, bytes }
     }
 
     /// Makes the machines of [`SPEC`] for alice, as request `r1`.
@@ -173,6 +189,7 @@ pub(crate) struct Answer {
     /// `null` if it is not JSON.
     pub(crate) body: Value,
     pub(crate) text: String,
+    pub(crate) bytes: Vec<u8>,
 }
 
 impl Answer {

@@ -32,6 +32,7 @@ impl Place {
             .env_clear()
             .env("VMM_DATABASE", self.folder.path().join("data/vmm.db"))
             .env("VMM_MASTER_KEY", self.folder.path().join("data/master.key"))
+            .env("VMM_FILES", self.folder.path().join("data/files"))
             .env("VMM_LIBVIRT_URI", format!("qemu+unix:///system?socket={}/none", self.folder.path().display()))
             .env("VMM_LISTEN", "127.0.0.1:0")
             .stdin(Stdio::null())
@@ -141,7 +142,14 @@ async fn doctor_says_what_is_wrong_and_what_to_do() {
     place.run(&["init"], "").await;
     let (code, out, _) = place.run(&["doctor"], "").await;
     assert_eq!(code, 1);
-    for line in ["ok      database", "ok      master key", "ok      admin", "problem hypervisor", "warning catalog"] {
+    for line in [
+        "ok      database",
+        "ok      master key",
+        "ok      file area",
+        "ok      admin",
+        "problem hypervisor",
+        "warning catalog",
+    ] {
         assert!(out.lines().any(|found| found.starts_with(line)), "{line} is missing in {out}");
     }
 }

@@ -2,6 +2,7 @@
 
 mod account;
 mod architecture;
+mod files;
 mod image;
 mod libvirt;
 mod provisioning;

@@ -3,6 +3,7 @@
 mod audit;
 mod disk;
 mod error;
+mod file;
 mod idempotency;
 mod job;
 mod list;
@@ -21,8 +22,8 @@ mod vm;
 use std::path::Path;
 
 use super::{
-    AuditRepository, DiskRepository, IdempotencyRepository, JobRepository, OsRepository, Repository, RequestRepository,
-    RunRepository, ScriptRepository, SessionRepository, UserRepository, VmRepository,
+    AuditRepository, DiskRepository, FileRepository, IdempotencyRepository, JobRepository, OsRepository, Repository,
+    RequestRepository, RunRepository, ScriptRepository, SessionRepository, UserRepository, VmRepository,
 };
 use crate::blocking;
 use crate::error::Result;
@@ -75,6 +76,9 @@ impl Repository for SqliteRepository {
         &self.store
     }
     fn idempotency(&self) -> &dyn IdempotencyRepository {
+        &self.store
+    }
+    fn files(&self) -> &dyn FileRepository {
         &self.store
     }
     fn scripts(&self) -> &dyn ScriptRepository {

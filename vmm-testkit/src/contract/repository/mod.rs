@@ -15,6 +15,7 @@ use crate::sample::{self, Desk};
 
 pub mod audit;
 pub mod disk;
+pub mod file;
 pub mod idempotency;
 pub mod job;
 pub mod os;
@@ -57,6 +58,10 @@ macro_rules! repository_contract {
                 a_machine_that_was_never_made_is_not_removed, one_removal_wins, a_machine_is_adopted_and_let_go,
                 what_is_taken_is_not_adopted, a_changed_record_leaves_the_rest,
                 of_a_machine_the_revision_is_compared,
+            }
+            file {
+                a_file_reads_as_it_was_recorded, a_file_of_the_same_name_is_replaced, a_quota_holds,
+                files_are_listed_in_order_of_name, a_removed_file_is_gone, files_go_with_their_user,
             }
             disk { the_system_disk_comes_first, a_path_is_recorded_and_forgotten, disks_go_with_their_machine,
                 disks_are_listed_page_by_page, a_disk_is_added, a_disk_grows, a_data_disk_is_removed,
@@ -275,6 +280,7 @@ mod tests {
             include_str!("os.rs"),
             include_str!("vm.rs"),
             include_str!("disk.rs"),
+            include_str!("file.rs"),
             include_str!("request.rs"),
             include_str!("job.rs"),
             include_str!("script.rs"),

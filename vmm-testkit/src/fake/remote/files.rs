@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use sha2::{Digest, Sha256};
 use vmm_core::remote::{Place, Transferred};
 use vmm_core::{Error, Kind, Result};
+
+use crate::sample::sha256;
 
 /// The size of a machine's disk, in bytes.
 pub(super) const DISK: usize = 64 << 20;
@@ -110,8 +111,7 @@ impl Files {
 }
 
 pub(super) fn whole(content: &[u8]) -> Transferred {
-    let sha256 = Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect();
-    Transferred { bytes: content.len() as u64, sha256 }
+    Transferred { bytes: content.len() as u64, sha256: sha256(content) }
 }
 
 fn path(place: &Place) -> String {

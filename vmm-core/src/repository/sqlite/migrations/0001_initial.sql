@@ -29,6 +29,18 @@ CREATE TABLE session (
 CREATE UNIQUE INDEX session_token_hash ON session (token_hash);
 CREATE INDEX session_user ON session (user);
 
+CREATE TABLE file (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    user INTEGER NOT NULL REFERENCES user (id) ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    content TEXT NOT NULL CHECK (length(content) = 36),
+    bytes INTEGER NOT NULL CHECK (bytes >= 0),
+    sha256 TEXT NOT NULL CHECK (length(sha256) = 64),
+    changed_at INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX file_user_name ON file (user, name);
+CREATE UNIQUE INDEX file_content ON file (content);
+
 CREATE TABLE os (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     name TEXT NOT NULL,

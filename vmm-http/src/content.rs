@@ -1,0 +1,57 @@
+//! Bodies that are a file's content: never held whole in memory.
+
+use poem::http::{Method, header};
+use poem::{Request, RequestBody, Result};
+use poem_openapi::payload::{Binary, Payload};
+use poem_openapi::registry::{MetaMediaType, MetaRequest};
+use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
+use vmm_core::remote::Source;
+
+use crate::error::Failure;
+
+/// The media type of plain content.
+pub(crate) const OCTETS: &str = "application/octet-stream";
+/// The media type of content that comes together with what to do with it.
+pub(crate) const MULTIPART: &str = "multipart/form-data";
+
+/// Whether a request's body is a file's content, and so too large to be held in memory.
+pub(crate) fn is_streamed(request: &Request) -> bool {
+    let path = request.uri().path();
+    (path.starts_with("/files/") && request.method() == Method::PUT) || (path == "/vm/ft" && is_multipart(request))
+}
+
+/// Whether a request's body has parts.
+pub(crate) fn is_multipart(request: &Request) -> bool {
+    request.content_type().is_some_and(|kind| media_type(kind).eq_ignore_ascii_case(MULTIPART))
+}
+
+fn media_type(kind: &str) -> &str {
+    kind.split(';').next().unwrap_or_default().trim()
+}
+
+/// A body of plain content.
+pub(crate) struct Content {
+    pub(crate) source: Source,
+    /// How many bytes it says it has.
+    pub(crate) size: Option<u64>,
+}
+
+impl<'a> ApiExtractor<'a> for Content {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
+
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn request_meta() -> Option<MetaRequest> {
+        let content = MetaMediaType { content_type: OCTETS, schema: Binary::<Vec<u8>>::schema_ref() };
+        Some(MetaRequest { description: None, content: vec![content], required: true })
+    }
+
+    async fn from_request(request: &'a Request, body: &mut RequestBody, _: ExtractParamOptions<()>) -> Result<Self> {
+        if request.content_type().is_some_and(|kind| !media_type(kind).eq_ignore_ascii_case(OCTETS)) {
+            return Err(Failure::not_octets().into());
+        }
+        let size = request.header(header::CONTENT_LENGTH.as_str()).and_then(|size| size.parse().ok());
+        Ok(Self { source: Box::new(body.take()?.into_async_read()), size })
+    }
+}
