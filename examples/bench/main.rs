@@ -1,8 +1,10 @@
-//! Figures, as medians of several runs, in turns with a peer where there is one. `make bench` runs it in the lab.
+//! Figures, as medians of several runs, in turns with a peer where there is one. `make bench` runs it in the lab; with names as
+//! arguments (`plan`, `list`, `boot`) only those are measured.
 
 #![expect(clippy::print_stdout, reason = "it is for people to read")]
 
 mod boot;
+mod list;
 mod plan;
 
 use std::time::Duration;
@@ -10,8 +12,17 @@ use std::time::Duration;
 #[tokio::main]
 async fn main() {
     println!("{:<52} {:>4} {:>12} {:>12} {:>8}", "", "runs", "median", "peer", "ratio");
-    plan::run().await;
-    boot::run().await;
+    let asked: Vec<_> = std::env::args().skip(1).collect();
+    let wanted = |name: &str| asked.is_empty() || asked.iter().any(|asked| asked == name);
+    if wanted("plan") {
+        plan::run().await;
+    }
+    if wanted("list") {
+        list::run().await;
+    }
+    if wanted("boot") {
+        boot::run().await;
+    }
 }
 
 /// A line of the table.

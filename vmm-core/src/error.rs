@@ -208,6 +208,8 @@ pub enum Kind {
     Job,
     /// A login.
     Session,
+    /// An API token.
+    Token,
     /// A named script.
     Script,
     /// A run of a script.
@@ -230,6 +232,7 @@ impl fmt::Display for Kind {
             Self::Request => "request",
             Self::Job => "job",
             Self::Session => "session",
+            Self::Token => "token",
             Self::Script => "script",
             Self::Run => "run",
             Self::Volume => "volume",

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::model::{Role, User, UserId, UserName};
+use crate::model::{Role, Token, TokenName, User, UserId, UserName};
 
 /// Who asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,12 +17,20 @@ pub enum Actor {
         name: UserName,
         /// Its role.
         role: Role,
+        /// The API token that stands for it, if it is not there itself.
+        token: Option<TokenName>,
     },
     /// vmm itself or the program that embeds it.
     System,
 }
 
 impl Actor {
+    /// The account as its token stands for it.
+    pub(crate) fn with_token(user: &User, token: &Token) -> Self {
+        let token = Some(token.name.clone());
+        Self::User { id: user.id, name: user.name.clone(), role: user.role, token }
+    }
+
     /// The account's id, if it is one.
     pub fn user_id(&self) -> Option<UserId> {
         match self {
@@ -34,7 +42,7 @@ impl Actor {
 
 impl From<&User> for Actor {
     fn from(user: &User) -> Self {
-        Self::User { id: user.id, name: user.name.clone(), role: user.role }
+        Self::User { id: user.id, name: user.name.clone(), role: user.role, token: None }
     }
 }
 
@@ -42,7 +50,8 @@ impl fmt::Display for Actor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Anonymous => f.write_str("nobody"),
-            Self::User { name, .. } => name.fmt(f),
+            Self::User { name, token: Some(token), .. } => write!(f, "{name} (token {token})"),
+            Self::User { name, token: None, .. } => name.fmt(f),
             Self::System => f.write_str("vmm"),
         }
     }
@@ -77,7 +86,15 @@ actions! {
     /// Log in with name and password.
     Login = "session.login", "log in";
     /// End a session.
-    Logout = "session.logout", "log out";
+    Logout = "session.logout", "end another person's logins";
+    /// See logins.
+    SessionRead = "session.read", "see another person's logins";
+    /// Make an API token.
+    TokenCreate = "token.create", "make API tokens with an API token";
+    /// See API tokens.
+    TokenRead = "token.read", "see another person's API tokens";
+    /// Remove an API token.
+    TokenDelete = "token.delete", "delete another person's API tokens";
     /// Make an account.
     UserCreate = "user.create", "create users";
     /// See accounts.
@@ -87,7 +104,7 @@ actions! {
     /// Remove an account.
     UserDelete = "user.delete", "delete users";
     /// Change a password.
-    PasswordChange = "user.password", "change another user's password";
+    PasswordChange = "user.password", "change this password";
     /// Add to the catalog.
     OsCreate = "os.create", "add to the catalog";
     /// See the catalog.
@@ -160,6 +177,8 @@ actions! {
     JobCancel = "job.cancel", "cancel another person's job";
     /// See the audit log.
     AuditRead = "audit.read", "read the audit log";
+    /// See the desk's figures: how many jobs, machines and so on.
+    StatisticsRead = "statistics.read", "see the desk's figures";
     /// See what the host is and has.
     HostRead = "host.read", "see the host";
 }
@@ -208,14 +227,17 @@ pub struct RolePolicy;
 
 impl Policy for RolePolicy {
     fn allows(&self, actor: &Actor, action: Action, target: &Target) -> bool {
-        let (id, role) = match actor {
+        let (id, role, token) = match actor {
             Actor::System => return true,
             Actor::Anonymous => return action == Action::Login,
-            Actor::User { id, role, .. } => (*id, *role),
+            Actor::User { id, role, token, .. } => (*id, *role, token.is_some()),
         };
+        // What was stolen with a token must end with it.
+        if token && matches!(action, Action::TokenCreate | Action::PasswordChange) {
+            return false;
+        }
         match action {
             Action::Login
-            | Action::Logout
             | Action::OsRead
             | Action::VmRead
             | Action::VmMonitor
@@ -224,6 +246,11 @@ impl Policy for RolePolicy {
             | Action::VmTransfer => true,
             Action::ScriptCreate | Action::ScriptRead | Action::ScriptRun | Action::RunRead => true,
             Action::PasswordChange
+            | Action::Logout
+            | Action::SessionRead
+            | Action::TokenCreate
+            | Action::TokenRead
+            | Action::TokenDelete
             | Action::VmLogin
             | Action::VmPower
             | Action::DiskCreate
@@ -254,6 +281,7 @@ impl Policy for RolePolicy {
             | Action::RequestApprove
             | Action::RequestReject
             | Action::AuditRead
+            | Action::StatisticsRead
             | Action::HostRead => role == Role::Admin,
         }
     }
@@ -264,7 +292,7 @@ mod tests {
     use super::*;
 
     fn actor(id: i64, role: Role) -> Actor {
-        Actor::User { id: UserId(id), name: UserName::new("someone").expect("a name"), role }
+        Actor::User { id: UserId(id), name: UserName::new("someone").expect("a name"), role, token: None }
     }
 
     #[test]
@@ -284,13 +312,27 @@ mod tests {
     }
 
     #[test]
+    fn a_token_neither_makes_tokens_nor_changes_passwords() {
+        for role in [Role::User, Role::Admin] {
+            let Actor::User { id, name, role, .. } = actor(1, role) else { unreachable!("it is an account") };
+            let token = Some(TokenName::new("ci").expect("a name"));
+            let (itself, token) = (actor(1, role), Actor::User { id, name, role, token });
+            let target = Target::of(id, "own");
+            let missing: Vec<_> = Action::ALL
+                .iter()
+                .filter(|a| RolePolicy.allows(&itself, **a, &target) && !RolePolicy.allows(&token, **a, &target))
+                .collect();
+            assert_eq!(missing, [&Action::TokenCreate, &Action::PasswordChange]);
+        }
+    }
+
+    #[test]
     fn a_user_rules_only_over_what_is_the_users_own() {
         let may = |target: &Target| -> Vec<Action> {
             Action::ALL.iter().copied().filter(|a| RolePolicy.allows(&actor(1, Role::User), *a, target)).collect()
         };
         let always = [
             Action::Login,
-            Action::Logout,
             Action::OsRead,
             Action::VmRead,
             Action::VmMonitor,
@@ -305,8 +347,7 @@ mod tests {
         assert_eq!(may(&Target::of(UserId(2), "another's")), always);
         assert_eq!(may(&Target::none()), always);
         let own = may(&Target::of(UserId(1), "own"));
-        assert_eq!(own.len(), always.len() + 12);
-        assert_eq!(own.len(), always.len() + 14);
+        assert_eq!(own.len(), always.len() + 21);
         assert!(own.contains(&Action::DiskGrow) && !own.contains(&Action::DiskDelete));
         assert!(!own.contains(&Action::VmDelete) && !own.contains(&Action::RequestApprove));
     }

@@ -1,27 +1,27 @@
-//! Who asks: the bearer token of a login.
+//! Who asks: the bearer token of a login, or an API token.
 
 use poem::Request;
 use poem_openapi::SecurityScheme;
 use poem_openapi::auth::Bearer;
-use vmm_core::model::SessionId;
+use vmm_core::model::Credential;
 use vmm_core::{Actor, Vmm};
 
 use crate::error::Failure;
 
-/// The token that `POST /session` gave.
+/// The token that `POST /session` or `POST /token` gave.
 #[derive(SecurityScheme)]
 #[oai(ty = "bearer", rename = "token", checker = "check")]
 pub(crate) struct Caller(pub(crate) Login);
 
-/// A valid login, and the desk to use it at.
+/// Somebody who is known, and the desk to ask.
 pub(crate) struct Login {
     pub(crate) vmm: Vmm,
     pub(crate) actor: Actor,
-    pub(crate) session: SessionId,
+    pub(crate) credential: Credential,
 }
 
 async fn check(request: &Request, bearer: Bearer) -> poem::Result<Login> {
     let vmm = request.data::<Vmm>().ok_or_else(Failure::internal)?.clone();
-    let (actor, session) = vmm.authenticate(&bearer.token.into()).await.map_err(Failure::from)?;
-    Ok(Login { vmm, actor, session: session.id })
+    let (actor, credential) = vmm.authenticate(&bearer.token.into()).await.map_err(Failure::from)?;
+    Ok(Login { vmm, actor, credential })
 }

@@ -17,11 +17,13 @@ mod idempotency;
 mod if_match;
 mod limits;
 mod log;
+mod metrics;
 mod operations;
 mod peer;
 mod secret;
 mod spec;
 mod tls;
+mod written;
 
 use poem::http::{HeaderValue, header};
 use poem::middleware::{CatchPanic, SetHeader};
@@ -36,21 +38,24 @@ pub use tls::{Tls, TlsError};
 /// Every route of the API, over one desk.
 pub fn routes(vmm: Vmm, limits: Limits) -> impl Endpoint<Output = Response> + 'static {
     let spec = poem::endpoint::make_sync(serve(openapi()));
+    let metrics = metrics::Metrics::default();
     let operations = operations::Operations::of::<api::Apis>();
     Route::new()
         .at("/openapi.json", poem::get(spec))
         .nest_no_strip("/", spec::service())
         .data(vmm.clone())
+        .data(metrics.clone())
         .data(events::Streams::default())
         .data(peer::TrustedProxies::from(&limits))
         .with(operations.clone())
-        .with(idempotency::Idempotency { vmm, operations })
+        .with(idempotency::Idempotency { vmm, operations: operations.clone() })
         .before(documented_form::normalize)
         .with(limits)
         .with(CatchPanic::new().with_handler(|_| error::Failure::internal()))
         .catch_all_error(error::answer)
         .around(error::as_accepted)
         .with(SetHeader::new().overriding(header::CACHE_CONTROL, HeaderValue::from_static("no-store")))
+        .with(metrics::Measure { metrics, operations })
         .with(log::Log)
         .map_to_response()
 }

@@ -16,6 +16,7 @@ use crate::error::{Failure, FieldProblem};
 pub(crate) struct Operations(Arc<[Operation]>);
 
 struct Operation {
+    name: &'static str,
     method: Method,
     path: Vec<String>,
     query: Vec<String>,
@@ -33,6 +34,7 @@ impl Operations {
             let registry = &registry;
             path.operations.into_iter().map(move |operation| Operation {
                 secret: operation.responses.responses.iter().any(|response| answers_with_secret(response, registry)),
+                name: operation.operation_id.unwrap_or_default(),
                 method: operation.method,
                 path: segments.clone(),
                 query: operation
@@ -50,6 +52,13 @@ impl Operations {
     pub(crate) fn answers_with_secret(&self, method: &Method, path: &str) -> bool {
         let path: Vec<_> = path.split('/').collect();
         self.0.iter().any(|operation| operation.secret && operation.method == *method && operation.is_at(&path))
+    }
+
+    /// The id of the operation with this method at a path.
+    pub(crate) fn name(&self, method: &Method, path: &str) -> Option<&'static str> {
+        let path: Vec<_> = path.split('/').collect();
+        let here = self.0.iter().filter(|operation| operation.method == *method && operation.is_at(&path));
+        here.min_by_key(|operation| operation.parameters()).map(|operation| operation.name)
     }
 
     /// The operation that a request is for; `None` if no operation has its path.

@@ -21,6 +21,7 @@ pub fn openapi() -> String {
     spec["servers"] = json!([{"url": "/", "description": "The server that gave this specification."}]);
     without_charset(&mut spec);
     without_explode(&mut spec);
+    without_schema_of_streams(&mut spec);
     close_requests(&mut spec);
     pattern::add(&mut spec);
     problem::add(&mut spec);
@@ -78,6 +79,17 @@ fn without_explode(spec: &mut Value) {
                 if parameter.get("deprecated") == Some(&Value::Bool(false)) {
                     parameter.remove("deprecated");
                 }
+            }
+        }
+    });
+}
+
+/// A stream of events has no schema: readers that know what it is take one for that of each event.
+fn without_schema_of_streams(spec: &mut Value) {
+    each_operation(spec, |_, _, operation| {
+        for (_, response) in operation.get_mut("responses").and_then(Value::as_object_mut).into_iter().flatten() {
+            if let Some(stream) = response.pointer_mut("/content/text~1event-stream").and_then(Value::as_object_mut) {
+                stream.remove("schema");
             }
         }
     });

@@ -17,6 +17,6 @@ pub mod mock {
     pub use vmm_core::repository::{
         MockAuditRepository, MockDiskRepository, MockFileRepository, MockIdempotencyRepository, MockJobRepository,
         MockOsRepository, MockRequestRepository, MockRunRepository, MockScriptRepository, MockSessionRepository,
-        MockUserRepository, MockVmRepository,
+        MockTokenRepository, MockUserRepository, MockVmRepository,
     };
 }

@@ -13,7 +13,8 @@ use vmm_core::model::{
 use vmm_core::repository::sqlite::SqliteRepository;
 use vmm_core::repository::{
     AuditRepository, DiskRepository, FileRepository, IdempotencyRepository, JobRepository, OsRepository, Repository,
-    RequestRepository, RunRepository, ScriptRepository, SessionRepository, UserRepository, VmRepository,
+    RequestRepository, RunRepository, ScriptRepository, SessionRepository, TokenRepository, UserRepository,
+    VmRepository,
 };
 
 /// An empty repository in a temporary directory that goes with it.
@@ -261,6 +262,9 @@ impl Repository for Temporary {
     }
     fn sessions(&self) -> &dyn SessionRepository {
         self.repository.sessions()
+    }
+    fn tokens(&self) -> &dyn TokenRepository {
+        self.repository.tokens()
     }
     fn oses(&self) -> &dyn OsRepository {
         self.repository.oses()

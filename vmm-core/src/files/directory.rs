@@ -60,8 +60,7 @@ impl DirectoryFiles {
 impl FileStore for DirectoryFiles {
     async fn create(&self, user: UserId, limit: u64, mut source: Source) -> Result<Draft> {
         let directory = self.directory(user);
-        let (content, held) =
-            blocking::run("making a file", move || Ok(begin(&directory).map_err(unavailable)?)).await?;
+        let (content, held) = blocking::run("making a file", move || begin(&directory).map_err(unavailable)).await?;
         let copy = held.file.try_clone().map_err(unavailable)?;
         let mut file = tokio::fs::File::from_std(copy);
         let (mut bytes, mut digest, mut buffer) = (0, Sha256::new(), vec![0; CHUNK]);

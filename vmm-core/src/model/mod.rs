@@ -18,6 +18,7 @@ mod revision;
 mod run;
 mod script;
 mod session;
+mod token;
 mod user;
 mod vm;
 
@@ -34,7 +35,7 @@ pub use job::{Job, JobFilter, JobId, JobKind, JobState, JobStep, NewJob, StepSta
 pub(crate) use name::shortened;
 pub use name::{
     FileName, GroupName, Hostname, LoginName, NamePrefix, OsName, OsVersion, RequestId, ScriptFile, ScriptName,
-    UserName, VmName, VolumeName,
+    TokenName, UserName, VmName, VolumeName,
 };
 pub use os::{Image, NewOs, Os, OsChange, OsFilter, OsId};
 pub use page::Page;
@@ -47,7 +48,8 @@ pub use script::{
     Interpreter, NewScript, Script, ScriptChange, ScriptContent, ScriptFilter, ScriptId, ScriptTarget, Sealed,
     StoredLogin,
 };
-pub use session::{NewSession, Session, SessionId, TokenHash};
+pub use session::{NewSession, Session, SessionFilter, SessionId, TokenHash};
+pub use token::{Credential, NewToken, Token, TokenId};
 pub use user::{NewUser, PasswordHash, Role, User, UserChange, UserFilter, UserId};
 pub use vm::{Adoption, Seen, SeenStates, Vm, VmChange, VmFilter, VmId, VmStatus};
 

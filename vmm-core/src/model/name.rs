@@ -93,6 +93,10 @@ name!(
     RequestId, "id", word
 );
 name!(
+    /// An API token's name.
+    TokenName, "name", word
+);
+name!(
     /// A volume's name in a pool. It is a file name, so it holds no slash and does not begin with a dot or a dash.
     VolumeName, "volume", word
 );

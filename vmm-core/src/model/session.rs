@@ -33,6 +33,15 @@ pub struct NewSession {
     pub expires_at: Timestamp,
 }
 
+/// Which logins to list, in order of beginning. `Default` lists all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SessionFilter {
+    /// Only those behind this one.
+    pub after: Option<SessionId>,
+    /// At most so many; `None` is all.
+    pub limit: Option<u32>,
+}
+
 /// SHA-256 of a bearer token. The token has 256 random bits, so it needs no slow hash. `Debug` does not show it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct TokenHash(pub [u8; 32]);

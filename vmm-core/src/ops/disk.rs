@@ -38,7 +38,7 @@ impl Vmm {
     /// `Conflict` for a machine that runs, that does not exist yet or that a job works on; `Invalid` for a size that the
     /// pool has no room for.
     pub async fn add_disk(&self, actor: &Actor, vm: &VmName, size: u32) -> Result<(Disk, JobId)> {
-        let vm = self.lookup(actor)?.vm(vm).await?;
+        let vm = self.sought_vm(actor, Action::DiskCreate, vm).await?;
         self.change(actor, Action::DiskCreate, Target::from(&vm), |desk, mut audit| async move {
             audit.detail = format!("{size} GiB");
             if size == 0 {
@@ -62,7 +62,8 @@ impl Vmm {
     /// `Conflict` for a machine that runs or that a job works on; `Invalid` for a size that is not larger, or that the
     /// pool has no room for.
     pub async fn grow_disk(&self, actor: &Actor, id: DiskId, size: u32) -> Result<(Disk, JobId)> {
-        let (disk, vm) = self.lookup(actor)?.disk(id).await?;
+        let lookup = self.lookup(actor)?;
+        let (disk, vm) = self.seek(actor, Action::DiskGrow, format!("disk {id}"), lookup.disk(id)).await?;
         self.change(actor, Action::DiskGrow, target(&disk, &vm), |desk, mut audit| async move {
             audit.detail = format!("from {} to {size} GiB", disk.disk_size);
             has_room(&desk, size, disk.disk_size).await?;
@@ -80,7 +81,8 @@ impl Vmm {
     /// # Errors
     /// `Conflict` for a system disk, and for a machine that runs or that a job works on.
     pub async fn delete_disk(&self, actor: &Actor, id: DiskId) -> Result<JobId> {
-        let (disk, vm) = self.lookup(actor)?.disk(id).await?;
+        let lookup = self.lookup(actor)?;
+        let (disk, vm) = self.seek(actor, Action::DiskDelete, format!("disk {id}"), lookup.disk(id)).await?;
         self.change(actor, Action::DiskDelete, target(&disk, &vm), |desk, audit| async move {
             is_off(&desk, &vm).await?;
             let steps = job::step_names(&JobKind::DeleteDisk(id));

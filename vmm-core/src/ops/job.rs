@@ -93,7 +93,8 @@ impl Vmm {
     /// # Errors
     /// `Conflict` if it has ended, or cannot be cancelled.
     pub async fn cancel_job(&self, actor: &Actor, id: JobId) -> Result<()> {
-        let (job, target) = self.visible_job(actor, id).await?;
+        let looking = self.visible_job(actor, id);
+        let (job, target) = self.seek(actor, Action::JobCancel, format!("job {id}"), looking).await?;
         self.change(actor, Action::JobCancel, target, |desk, audit| async move {
             if matches!(
                 job.kind,

@@ -57,7 +57,7 @@ impl Vmm {
     /// # Errors
     /// `Stale` if its revision is not the one to `expect`.
     pub async fn update_os(&self, actor: &Actor, id: OsId, change: OsChange, expect: Option<Revision>) -> Result<Os> {
-        let os = self.os(actor, id).await?;
+        let os = self.seek(actor, Action::OsUpdate, format!("os {id}"), self.os(actor, id)).await?;
         self.change(actor, Action::OsUpdate, target(&os), |desk, mut audit| async move {
             text("description", change.description.as_deref().unwrap_or_default())?;
             audit.detail = changed([
@@ -74,7 +74,7 @@ impl Vmm {
     /// # Errors
     /// `Stale` if its revision is not the one to `expect`; `Conflict` while a machine is made from it or it is being imported.
     pub async fn delete_os(&self, actor: &Actor, id: OsId, expect: Option<Revision>) -> Result<()> {
-        let os = self.os(actor, id).await?;
+        let os = self.seek(actor, Action::OsDelete, format!("os {id}"), self.os(actor, id)).await?;
         self.change(actor, Action::OsDelete, target(&os), |desk, audit| async move {
             desk.repository().oses().delete(id, expect, audit).await
         })

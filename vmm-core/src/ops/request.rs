@@ -45,8 +45,10 @@ impl Vmm {
     /// `Invalid` with every problem of every row; then nothing is recorded. `Conflict` if the id is taken by another
     /// request.
     pub async fn submit_request(&self, actor: &Actor, draft: RequestDraft) -> Result<Submission> {
-        let requester = self.responsible(actor, "requester", draft.requester.as_ref()).await?;
-        let target = Target::of(requester, format!("request {}", draft.id));
+        let label = format!("request {}", draft.id);
+        let looking = self.responsible(actor, "requester", draft.requester.as_ref());
+        let requester = self.seek(actor, Action::RequestSubmit, &label, looking).await?;
+        let target = Target::of(requester, label);
         self.change(actor, Action::RequestSubmit, target, |desk, audit| async move {
             let RequestDraft { id, requester: _, description, spec } = draft;
             text("description", &description)?;
@@ -101,7 +103,7 @@ impl Vmm {
     /// # Errors
     /// `Conflict` if the request is decided already, or its plan is another one by now.
     pub async fn approve_request(&self, actor: &Actor, id: &RequestId, plan: PlanHash) -> Result<Request> {
-        let request = self.visible_request(actor, id).await?;
+        let request = self.sought_request(actor, Action::RequestApprove, id).await?;
         let by = actor.user_id().unwrap_or(request.requester);
         self.change(actor, Action::RequestApprove, Target::from(&request), |desk, mut audit| async move {
             audit.detail = format!("plan {plan}");
@@ -144,12 +146,16 @@ impl Vmm {
         to: RequestState,
         reason: Option<&str>,
     ) -> Result<Request> {
-        let request = self.visible_request(actor, id).await?;
+        let request = self.sought_request(actor, action, id).await?;
         let by = actor.user_id().unwrap_or(request.requester);
         self.change(actor, action, Target::from(&request), |desk, audit| async move {
             desk.repository().requests().close(&request.id, to, by, reason, audit).await
         })
         .await
+    }
+
+    async fn sought_request(&self, actor: &Actor, action: Action, id: &RequestId) -> Result<Request> {
+        self.seek(actor, action, format!("request {id}"), self.visible_request(actor, id)).await
     }
 
     async fn visible_request(&self, actor: &Actor, id: &RequestId) -> Result<Request> {

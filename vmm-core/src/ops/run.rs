@@ -54,7 +54,7 @@ impl Vmm {
     /// another person's script, unless an admin asks: whoever may run a script with a login can do with that login
     /// whatever the script does, on any machine.
     pub async fn run_script(&self, actor: &Actor, draft: RunDraft) -> Result<Run> {
-        let script = self.lookup(actor)?.script(&draft.script).await?;
+        let script = self.sought_script(actor, Action::ScriptRun, &draft.script).await?;
         self.change(actor, Action::ScriptRun, Target::from(&script), |desk, audit| async move {
             let RunDraft { script: _, targets, terms } = draft;
             let terms = self.terms(actor, &desk, &script, terms).await?;
@@ -85,9 +85,8 @@ impl Vmm {
     /// # Errors
     /// As [`Vmm::run_script`]; `Conflict` while the run goes on, and if there is no such machine.
     pub async fn rerun_script(&self, actor: &Actor, id: RunId, terms: RunTerms) -> Result<Run> {
-        let lookup = self.lookup(actor)?;
-        let run = lookup.run(id).await?;
-        let script = lookup.script(&run.script_name).await?;
+        let run = self.sought_run(actor, Action::ScriptRun, id).await?;
+        let script = self.sought_script(actor, Action::ScriptRun, &run.script_name).await?;
         self.change(actor, Action::ScriptRun, Target::from(&script), |desk, audit| async move {
             // A script of the same name that was registered later is another one.
             if run.script != Some(script.id) {
@@ -155,13 +154,18 @@ impl Vmm {
     /// # Errors
     /// `Conflict` if it has ended; `Forbidden` for anyone but the person who started it and admins.
     pub async fn cancel_script_run(&self, actor: &Actor, id: RunId) -> Result<Run> {
-        let run = self.lookup(actor)?.run(id).await?;
+        let run = self.sought_run(actor, Action::RunCancel, id).await?;
         self.change(actor, Action::RunCancel, Target::from(&run), |desk, audit| async move {
             let run = desk.repository().runs().cancel(id, audit).await?;
             desk.runs().cancel(id);
             Ok(run)
         })
         .await
+    }
+
+    /// The run that an operation is about.
+    async fn sought_run(&self, actor: &Actor, action: Action, id: RunId) -> Result<Run> {
+        self.seek(actor, action, format!("run {id}"), async { self.lookup(actor)?.run(id).await }).await
     }
 
     /// The login that was given, or the stored one if the actor may use it, and the time.

@@ -101,7 +101,7 @@ impl Vmm {
     /// # Errors
     /// `Forbidden` for anyone but its owner and admins; `Invalid` for half a login.
     pub async fn change_script(&self, actor: &Actor, name: &ScriptName, update: ScriptUpdate) -> Result<Script> {
-        let script = self.lookup(actor)?.script(name).await?;
+        let script = self.sought_script(actor, Action::ScriptChange, name).await?;
         self.change(actor, Action::ScriptChange, Target::from(&script), |desk, audit| async move {
             let ScriptUpdate { file, command, content, targets, user, password } = update;
             let login = match (user, password) {
@@ -126,11 +126,16 @@ impl Vmm {
     /// # Errors
     /// `Forbidden` for anyone but an admin.
     pub async fn delete_script(&self, actor: &Actor, name: &ScriptName) -> Result<()> {
-        let script = self.lookup(actor)?.script(name).await?;
+        let script = self.sought_script(actor, Action::ScriptDelete, name).await?;
         self.change(actor, Action::ScriptDelete, Target::from(&script), |desk, audit| async move {
             desk.repository().scripts().delete(script.id, audit).await
         })
         .await
+    }
+
+    /// The script that an operation is about.
+    pub(super) async fn sought_script(&self, actor: &Actor, action: Action, name: &ScriptName) -> Result<Script> {
+        self.seek(actor, action, format!("script {name}"), async { self.lookup(actor)?.script(name).await }).await
     }
 }
 

@@ -4,13 +4,22 @@ use std::net::IpAddr;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::TimeDelta;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
+use tracing::warn;
 
-use crate::error::{Error, Result};
-use crate::model::{NewSession, Session, SessionId, TokenHash, User, UserName};
+use crate::error::{Error, Kind, Result};
+use crate::model::{
+    Credential, NewSession, Page, Session, SessionFilter, SessionId, TokenHash, User, UserName, one_more,
+};
 use crate::policy::{Action, Actor, Target};
 use crate::vmm::Vmm;
+
+use super::token::is_api_token;
+
+/// The use of an API token is recorded so often, because each time is a write.
+const TOKEN_USE_RECORDED: TimeDelta = TimeDelta::minutes(1);
 
 /// A login that was just made.
 #[derive(Debug)]
@@ -66,7 +75,7 @@ impl Vmm {
         let actor = user.as_ref().filter(|_| right).map_or(Actor::Anonymous, Actor::from);
         self.change(&actor, Action::Login, target, |desk, audit| async move {
             let Some(user) = user.filter(|_| right) else { return Err(Error::Unauthenticated) };
-            let token = new_token()?;
+            let token = SecretString::from(new_secret()?);
             let expires_at = chrono::Utc::now() + desk.settings().session_lifetime;
             let session = NewSession { user: user.id, token: hash_token(&token), expires_at };
             let session = desk.repository().sessions().create(session, audit).await?;
@@ -75,36 +84,98 @@ impl Vmm {
         .await
     }
 
-    /// Who a bearer token belongs to.
+    /// Who a bearer token belongs to, be it of a login or an API token.
     ///
     /// # Errors
     /// [`Error::Unauthenticated`] if it is unknown, expired or revoked, or the account is disabled.
-    pub async fn authenticate(&self, token: &SecretString) -> Result<(Actor, Session)> {
-        let sessions = self.own_work();
-        let found = sessions.repository().sessions().by_token(hash_token(token), chrono::Utc::now()).await?;
-        let (session, user) = found.ok_or(Error::Unauthenticated)?;
-        Ok((Actor::from(&user), session))
+    pub async fn authenticate(&self, token: &SecretString) -> Result<(Actor, Credential)> {
+        let (desk, now, hash) = (self.own_work(), chrono::Utc::now(), hash_token(token));
+        if !is_api_token(token) {
+            let found = desk.repository().sessions().by_token(hash, now).await?;
+            let (session, user) = found.ok_or(Error::Unauthenticated)?;
+            return Ok((Actor::from(&user), Credential::Session(session)));
+        }
+        let found = desk.repository().tokens().by_hash(hash, now).await?;
+        let (token, user) = found.ok_or(Error::Unauthenticated)?;
+        if token.last_used_at.is_none_or(|used| now - used >= TOKEN_USE_RECORDED)
+            && let Err(error) = desk.repository().tokens().used(token.id, now).await
+        {
+            warn!(%error, token = %token.name, "the use of a token could not be recorded");
+        }
+        Ok((Actor::with_token(&user, &token), Credential::Token(token)))
+    }
+
+    /// Ends the login that the caller authenticated with.
+    ///
+    /// # Errors
+    /// `Conflict` for an API token, which is no login.
+    pub async fn logout(&self, actor: &Actor, credential: &Credential) -> Result<()> {
+        match credential {
+            Credential::Session(session) => self.end(actor, session).await,
+            Credential::Token(token) => {
+                let label = format!("token {}", token.name);
+                let reason = "is no login and cannot be logged out; delete it instead";
+                let refused = Err(Error::conflict(Kind::Token, &token.name, reason));
+                self.seek(actor, Action::Logout, label, async { refused }).await
+            }
+        }
+    }
+
+    /// The logins of an account that have not ended, in order of beginning; the actor's own if `of` is `None`.
+    ///
+    /// # Errors
+    /// `Forbidden` for anyone but an admin if it is another account, whether there is such an account or not; `NotFound`
+    /// if there is none.
+    pub async fn sessions(
+        &self,
+        actor: &Actor,
+        of: Option<&UserName>,
+        filter: &SessionFilter,
+    ) -> Result<Page<Session, SessionId>> {
+        let owner = self.account(actor, Action::SessionRead, of).await?;
+        let desk = self.read(actor, Action::SessionRead, &Target { owner, ..Target::none() })?;
+        let asked = SessionFilter { limit: one_more(filter.limit), ..filter.clone() };
+        let user = owner.ok_or(Error::Unauthenticated)?;
+        let sessions = desk.repository().sessions().list(user, &asked, chrono::Utc::now()).await?;
+        Ok(Page::cut(sessions, filter.limit, |session| session.id))
     }
 
     /// Ends a login.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] if the database does not answer.
-    pub async fn logout(&self, actor: &Actor, session: SessionId) -> Result<()> {
-        let target = Target::new(format!("session {session}"));
-        self.change(actor, Action::Logout, target, |desk, audit| async move {
-            desk.repository().sessions().delete(session, audit).await
+    /// `NotFound` if there is none that the actor may see.
+    pub async fn end_session(&self, actor: &Actor, id: SessionId) -> Result<()> {
+        let looking = self.visible_session(actor, id);
+        let session = self.seek(actor, Action::Logout, format!("session {id}"), looking).await?;
+        self.end(actor, &session).await
+    }
+
+    async fn visible_session(&self, actor: &Actor, id: SessionId) -> Result<Session> {
+        let session = self.lookup(actor)?.session(id).await?;
+        let seen = self.allows(actor, Action::SessionRead, &target(&session));
+        if seen { Ok(session) } else { Err(Error::not_found(Kind::Session, id)) }
+    }
+
+    async fn end(&self, actor: &Actor, session: &Session) -> Result<()> {
+        let id = session.id;
+        self.change(actor, Action::Logout, target(session), |desk, audit| async move {
+            desk.repository().sessions().delete(id, audit).await
         })
         .await
     }
 }
 
-fn new_token() -> Result<SecretString> {
-    let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes).map_err(|error| Error::internal("reading random bytes", error))?;
-    Ok(URL_SAFE_NO_PAD.encode(bytes).into())
+fn target(session: &Session) -> Target {
+    Target::of(session.user, format!("session {}", session.id))
 }
 
-fn hash_token(token: &SecretString) -> TokenHash {
+/// 256 random bits as text.
+pub(super) fn new_secret() -> Result<String> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(|error| Error::internal("reading random bytes", error))?;
+    Ok(URL_SAFE_NO_PAD.encode(bytes))
+}
+
+pub(super) fn hash_token(token: &SecretString) -> TokenHash {
     TokenHash(Sha256::digest(token.expose_secret().as_bytes()).into())
 }

@@ -25,7 +25,7 @@ impl Vmm {
         name: &VmName,
         commands: Vec<(Login, Command)>,
     ) -> Result<Vec<Result<Output>>> {
-        let vm = self.lookup(actor)?.vm(name).await?;
+        let vm = self.sought_vm(actor, Action::VmSsh, name).await?;
         let detail = match commands.len() {
             1 => "1 command".to_owned(),
             count => format!("{count} commands"),

@@ -3,7 +3,7 @@
 use secrecy::SecretString;
 
 use crate::error::{Error, Result};
-use crate::model::{NewUser, Page, Revision, Role, User, UserChange, UserFilter, UserName, one_more};
+use crate::model::{NewUser, Page, Revision, Role, User, UserChange, UserFilter, UserId, UserName, one_more};
 use crate::policy::{Action, Actor, Target};
 use crate::vmm::Vmm;
 
@@ -93,8 +93,11 @@ impl Vmm {
         update: UserUpdate,
         expect: Option<Revision>,
     ) -> Result<User> {
-        let user = self.lookup(actor)?.user(name).await?;
-        self.change(actor, Action::UserUpdate, target(&user), |desk, mut audit| async move {
+        let user = self.sought(actor, Action::UserUpdate, name).await?;
+        // With whatever else it comes, a new password is what decides who may set it.
+        let password = update.password.is_some() && !self.allows(actor, Action::PasswordChange, &target(&user));
+        let action = if password { Action::PasswordChange } else { Action::UserUpdate };
+        self.change(actor, action, target(&user), |desk, mut audit| async move {
             audit.detail = changed_fields(&update);
             let UserUpdate { name, password, chat_id, role, disabled } = update;
             let password = match password {
@@ -112,7 +115,7 @@ impl Vmm {
     /// # Errors
     /// `Stale` if its revision is not the one to `expect`; `Conflict` while machines or requests name it, and for the last enabled admin.
     pub async fn delete_user(&self, actor: &Actor, name: &UserName, expect: Option<Revision>) -> Result<()> {
-        let user = self.lookup(actor)?.user(name).await?;
+        let user = self.sought(actor, Action::UserDelete, name).await?;
         self.change(actor, Action::UserDelete, target(&user), |desk, audit| async move {
             desk.repository().users().delete(user.id, expect, audit).await
         })
@@ -130,7 +133,7 @@ impl Vmm {
         old: Option<SecretString>,
         new: SecretString,
     ) -> Result<()> {
-        let user = self.lookup(actor)?.user(name).await?;
+        let user = self.sought(actor, Action::PasswordChange, name).await?;
         let own = actor.user_id() == Some(user.id);
         self.change(actor, Action::PasswordChange, target(&user), |desk, audit| async move {
             let users = desk.repository().users();
@@ -154,6 +157,24 @@ impl Vmm {
             users.update(user.id, UserChange { password, ..UserChange::default() }, None, audit).await.map(drop)
         })
         .await
+    }
+
+    async fn sought(&self, actor: &Actor, action: Action, name: &UserName) -> Result<User> {
+        let lookup = self.lookup(actor)?;
+        self.seek(actor, action, format!("user {name}"), lookup.user(name)).await
+    }
+
+    /// The account that an operation names: the actor's own if it names none. `None` if the policy would not even say
+    /// whether there is such an account; then the gate refuses what is nobody's.
+    pub(super) async fn account(&self, actor: &Actor, action: Action, of: Option<&UserName>) -> Result<Option<UserId>> {
+        match (of, actor) {
+            (None, _) => Ok(actor.user_id()),
+            (Some(of), Actor::User { id, name, .. }) if of.is_same(name) => Ok(Some(*id)),
+            (Some(of), _) if self.allows(actor, action, &Target::none()) => {
+                self.lookup(actor)?.user(of).await.map(|user| Some(user.id))
+            }
+            (Some(_), _) => Ok(None),
+        }
     }
 }
 

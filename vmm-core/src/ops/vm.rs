@@ -90,7 +90,7 @@ impl Vmm {
         update: VmUpdate,
         expect: Option<Revision>,
     ) -> Result<Vm> {
-        let vm = self.lookup(actor)?.vm(name).await?;
+        let vm = self.sought_vm(actor, Action::VmUpdate, name).await?;
         self.change(actor, Action::VmUpdate, Target::from(&vm), |desk, mut audit| async move {
             let VmUpdate { user, group_name, description } = update;
             text("description", description.as_deref().unwrap_or_default())?;
@@ -119,7 +119,7 @@ impl Vmm {
     /// # Errors
     /// `Forbidden` for anyone but the responsible person and admins; `Conflict` for a machine that vmm did not make.
     pub async fn vm_login(&self, actor: &Actor, name: &VmName) -> Result<VmLogin> {
-        let vm = self.lookup(actor)?.vm(name).await?;
+        let vm = self.sought_vm(actor, Action::VmLogin, name).await?;
         self.effect(actor, Action::VmLogin, Target::from(&vm), String::new(), |desk| async move {
             if vm.adopted {
                 let reason = "it was adopted, so vmm does not know its logins; ask its responsible person";
@@ -136,7 +136,7 @@ impl Vmm {
     /// # Errors
     /// `Conflict` for a machine that does not exist yet, or that a job works on.
     pub async fn power(&self, actor: &Actor, name: &VmName, power: Power) -> Result<()> {
-        let vm = self.lookup(actor)?.vm(name).await?;
+        let vm = self.sought_vm(actor, Action::VmPower, name).await?;
         let detail = format!("{power:?}").to_lowercase();
         self.effect(actor, Action::VmPower, Target::from(&vm), detail, |desk| async move {
             exists(&vm)?;
@@ -165,7 +165,7 @@ impl Vmm {
     /// `Stale` if its revision is not the one to `expect`; `Conflict` for a machine that does not exist yet or that a job
     /// works on.
     pub async fn delete_vm(&self, actor: &Actor, name: &VmName, expect: Option<Revision>) -> Result<JobId> {
-        let vm = self.lookup(actor)?.vm(name).await?;
+        let vm = self.sought_vm(actor, Action::VmDelete, name).await?;
         self.change(actor, Action::VmDelete, Target::from(&vm), |desk, audit| async move {
             let kind = if vm.adopted { JobKind::ReleaseVm(vm.id) } else { JobKind::DeleteVm(vm.id) };
             let job = NewJob { steps: job::step_names(&kind), kind, title: vm.name.to_string(), request: None };
@@ -174,6 +174,11 @@ impl Vmm {
             Ok(id)
         })
         .await
+    }
+
+    pub(super) async fn sought_vm(&self, actor: &Actor, action: Action, name: &VmName) -> Result<Vm> {
+        let lookup = self.lookup(actor)?;
+        self.seek(actor, action, format!("vm {name}"), lookup.vm(name)).await
     }
 }
 

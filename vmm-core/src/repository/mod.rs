@@ -16,11 +16,11 @@ use crate::error::Result;
 use crate::model::{
     Adoption, AuditEntry, AuditFilter, AuditId, AuditRecord, ClaimId, Claimed, ContentId, DeskId, Disk, DiskFilter,
     DiskId, FileId, FileName, Image, Job, JobFilter, JobId, JobState, KeptAnswer, NewClaim, NewDisk, NewFile, NewJob,
-    NewOs, NewRequest, NewRun, NewScript, NewSession, NewUser, Os, OsChange, OsFilter, OsId, OsName, OsVersion,
-    PasswordHash, Plan, PlanHash, Request, RequestFilter, RequestId, RequestState, Revision, Run, RunEnd, RunFilter,
-    RunId, RunMachine, Script, ScriptChange, ScriptContent, ScriptFilter, ScriptId, ScriptName, Seen, SeenStates,
-    Session, SessionId, StepState, StoredFile, StoredLogin, Timestamp, TokenHash, User, UserChange, UserFilter, UserId,
-    UserName, Vm, VmChange, VmFilter, VmId, VmName, VmStatus,
+    NewOs, NewRequest, NewRun, NewScript, NewSession, NewToken, NewUser, Os, OsChange, OsFilter, OsId, OsName,
+    OsVersion, PasswordHash, Plan, PlanHash, Request, RequestFilter, RequestId, RequestState, Revision, Run, RunEnd,
+    RunFilter, RunId, RunMachine, Script, ScriptChange, ScriptContent, ScriptFilter, ScriptId, ScriptName, Seen,
+    SeenStates, Session, SessionFilter, SessionId, StepState, StoredFile, StoredLogin, Timestamp, Token, TokenHash,
+    TokenId, TokenName, User, UserChange, UserFilter, UserId, UserName, Vm, VmChange, VmFilter, VmId, VmName, VmStatus,
 };
 
 /// The records of one desk.
@@ -41,6 +41,8 @@ pub trait Repository: Send + Sync {
     fn users(&self) -> &dyn UserRepository;
     /// Logins.
     fn sessions(&self) -> &dyn SessionRepository;
+    /// API tokens.
+    fn tokens(&self) -> &dyn TokenRepository;
     /// The catalog.
     fn oses(&self) -> &dyn OsRepository;
     /// Machines.
@@ -94,8 +96,29 @@ pub trait SessionRepository: Send + Sync {
     async fn create(&self, session: NewSession, audit: AuditEntry) -> Result<Session>;
     /// The login of this token and its account, unless it has expired at `now` or the account is disabled.
     async fn by_token(&self, token: TokenHash, now: Timestamp) -> Result<Option<(Session, User)>>;
+    /// The login with this id, also if it has expired.
+    async fn by_id(&self, id: SessionId) -> Result<Option<Session>>;
+    /// The logins of an account that have not expired at `now`, in order of beginning.
+    async fn list(&self, user: UserId, filter: &SessionFilter, now: Timestamp) -> Result<Vec<Session>>;
     /// Ends a login. Ending one that is not there is `Ok`, changes nothing and writes no audit row.
     async fn delete(&self, id: SessionId, audit: AuditEntry) -> Result<()>;
+}
+
+/// API tokens.
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+#[async_trait]
+pub trait TokenRepository: Send + Sync {
+    /// Records a token, and forgets those of the same account that have expired. A name that the account has given
+    /// already is a conflict; so is the one after the hundredth.
+    async fn create(&self, token: NewToken, audit: AuditEntry) -> Result<Token>;
+    /// The token with this hash and its account, unless it has expired at `now` or the account is disabled.
+    async fn by_hash(&self, hash: TokenHash, now: Timestamp) -> Result<Option<(Token, User)>>;
+    /// The tokens of an account, in order of name, also those that have expired.
+    async fn list(&self, user: UserId) -> Result<Vec<Token>>;
+    /// Records that a token was used.
+    async fn used(&self, id: TokenId, at: Timestamp) -> Result<()>;
+    /// Removes a token.
+    async fn delete(&self, user: UserId, name: &TokenName, audit: AuditEntry) -> Result<()>;
 }
 
 /// The catalog.

@@ -16,7 +16,7 @@ use crate::files::FileStore;
 use crate::hypervisor::Hypervisor;
 use crate::model::{
     AuditEntry, AuditId, Disk, DiskId, Job, JobId, Outcome, Request, RequestId, Run, RunId, Script, ScriptName,
-    SeenStates, User, UserId, UserName, Vm, VmId, VmName,
+    SeenStates, Session, SessionId, User, UserId, UserName, Vm, VmId, VmName,
 };
 use crate::password::Passwords;
 use crate::policy::{Action, Actor, Target};
@@ -117,6 +117,10 @@ impl Lookup<'_> {
         self.repository.requests().by_id(id).await?.ok_or_else(|| Error::not_found(Kind::Request, id))
     }
 
+    pub(crate) async fn session(&self, id: SessionId) -> Result<Session> {
+        self.repository.sessions().by_id(id).await?.ok_or_else(|| Error::not_found(Kind::Session, id))
+    }
+
     pub(crate) async fn script(&self, name: &ScriptName) -> Result<Script> {
         self.repository.scripts().by_name(name).await?.ok_or_else(|| Error::not_found(Kind::Script, name))
     }
@@ -155,6 +159,22 @@ impl Vmm {
     /// [`Error::Unauthenticated`] for nobody, [`Error::Forbidden`] if the policy says no.
     pub(crate) fn read(&self, actor: &Actor, action: Action, target: &Target) -> Result<Desk> {
         if self.allows(actor, action, target) { Ok(self.own_work()) } else { Err(refusal(actor, action)) }
+    }
+
+    /// Looks for what an operation is to change. That it is not there, or not for this actor to see, is recorded as the
+    /// operation's failure.
+    pub(crate) async fn seek<T>(
+        &self,
+        actor: &Actor,
+        action: Action,
+        label: impl Into<String> + Send,
+        looking: impl Future<Output = Result<T>> + Send,
+    ) -> Result<T> {
+        let result = looking.await;
+        if let (Err(error), Actor::User { .. } | Actor::System) = (&result, actor) {
+            self.record_failure(entry(actor, action, label.into()), error, None).await;
+        }
+        result
     }
 
     /// The way in for what changes records. The operation hands its [`AuditEntry`] to the one repository method that
@@ -207,15 +227,7 @@ impl Vmm {
     }
 
     async fn enter(&self, actor: &Actor, action: Action, target: &Target) -> Result<AuditEntry> {
-        let entry = AuditEntry {
-            user: actor.user_id(),
-            actor: actor.to_string(),
-            action: action.as_str(),
-            target: target.label.clone(),
-            outcome: Outcome::Done,
-            detail: String::new(),
-            finishes: None,
-        };
+        let entry = entry(actor, action, target.label.clone());
         if self.allows(actor, action, target) {
             return Ok(entry);
         }
@@ -229,6 +241,11 @@ impl Vmm {
             warn!(%error, "the failure of an operation could not be recorded");
         }
     }
+}
+
+fn entry(actor: &Actor, action: Action, target: String) -> AuditEntry {
+    let (user, actor, action) = (actor.user_id(), actor.to_string(), action.as_str());
+    AuditEntry { user, actor, action, target, outcome: Outcome::Done, detail: String::new(), finishes: None }
 }
 
 fn refusal(actor: &Actor, action: Action) -> Error {

@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn a_name_cannot_leave_its_header() {
-        let name = FileName::new("a\"; b=ü.txt").unwrap();
+        let name = FileName::new("a\"; b=ü.txt").expect("a name");
         assert_eq!(disposition(&name), "attachment; filename*=UTF-8''a%22%3B%20b%3D%C3%BC.txt");
     }
 }

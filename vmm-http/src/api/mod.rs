@@ -6,13 +6,16 @@ mod disk;
 mod file;
 mod health;
 mod job;
+mod metrics;
 mod os;
 mod request_vm;
 mod request_vm_dto;
 mod session;
+mod token;
 mod user;
 mod vm;
 mod vm_adoption;
+mod vm_dto;
 mod vm_ft;
 mod vm_ft_content;
 mod vm_monitor;
@@ -25,9 +28,10 @@ use poem_openapi::types::ToJSON;
 use poem_openapi::{ApiResponse, Tags};
 use vmm_core::model::Revision;
 
-/// Every operation of the specification.
+/// Every operation of the specification. What belongs together is nested, since poem-openapi takes 16 at most.
 pub(crate) type Apis = (
     session::SessionApi,
+    token::TokenApi,
     config::ConfigApi,
     user::UserApi,
     os::OsApi,
@@ -35,19 +39,19 @@ pub(crate) type Apis = (
     job::JobApi,
     vm::VmApi,
     vm_ssh::SshApi,
-    vm_script::ScriptApi,
-    vm_script_run::RunApi,
+    (vm_script::ScriptApi, vm_script_run::RunApi),
     vm_monitor::MonitorApi,
     disk::DiskApi,
-    file::FileApi,
-    vm_ft::FtApi,
+    (file::FileApi, vm_ft::FtApi),
     audit::AuditApi,
     health::HealthApi,
+    metrics::MetricsApi,
 );
 
 pub(crate) fn apis() -> Apis {
     (
         session::SessionApi,
+        token::TokenApi,
         config::ConfigApi,
         user::UserApi,
         os::OsApi,
@@ -55,20 +59,19 @@ pub(crate) fn apis() -> Apis {
         job::JobApi,
         vm::VmApi,
         vm_ssh::SshApi,
-        vm_script::ScriptApi,
-        vm_script_run::RunApi,
+        (vm_script::ScriptApi, vm_script_run::RunApi),
         vm_monitor::MonitorApi,
         disk::DiskApi,
-        file::FileApi,
-        vm_ft::FtApi,
+        (file::FileApi, vm_ft::FtApi),
         audit::AuditApi,
         health::HealthApi,
+        metrics::MetricsApi,
     )
 }
 
 #[derive(Tags)]
 enum Tag {
-    /// Log in and out.
+    /// Log in and out; tokens for programs.
     Session,
     /// Accounts.
     User,

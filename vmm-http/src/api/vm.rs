@@ -1,17 +1,15 @@
 //! Machines.
 
-use std::net::IpAddr;
-
-use chrono::{DateTime, Utc};
 use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{Enum, Object, OpenApi};
-use vmm_core::model::{GroupName, NamePrefix, OsId, RequestId, UserName, Vm, VmFilter, VmId, VmName, VmStatus};
+use vmm_core::model::{GroupName, NamePrefix, OsId, RequestId, UserName, VmFilter, VmId, VmName};
 use vmm_core::{AdoptionDraft, Power, VmUpdate};
 
 use super::disk::DiskBody;
 use super::job::StartedJob;
 use super::vm_adoption::{AdoptableDomainsBody, AdoptedVmsBody, VmAdoptionsBody};
+use super::vm_dto::{VmBody, VmStatusWord, VmsBody};
 use super::{Accepted, Done, Tag, Tagged};
 use crate::auth::Caller;
 use crate::batch::{self, named};
@@ -21,105 +19,9 @@ use crate::cursor;
 use crate::error::Failure;
 use crate::if_match::IfMatch;
 use crate::secret::Secret;
+use crate::written::Written;
 
 pub(crate) struct VmApi;
-
-/// A machine's place in its life: `request` is one that does not exist yet.
-#[derive(Clone, Copy, Debug, Enum)]
-#[oai(rename = "VmStatus", rename_all = "lowercase")]
-enum VmStatusWord {
-    Request,
-    On,
-    Off,
-}
-
-impl From<VmStatus> for VmStatusWord {
-    fn from(status: VmStatus) -> Self {
-        match status {
-            VmStatus::Request => Self::Request,
-            VmStatus::On => Self::On,
-            VmStatus::Off => Self::Off,
-        }
-    }
-}
-
-impl From<VmStatusWord> for VmStatus {
-    fn from(word: VmStatusWord) -> Self {
-        match word {
-            VmStatusWord::Request => Self::Request,
-            VmStatusWord::On => Self::On,
-            VmStatusWord::Off => Self::Off,
-        }
-    }
-}
-
-/// A machine.
-#[derive(Debug, Object)]
-#[oai(rename = "Vm", skip_serializing_if_is_none)]
-pub(super) struct VmBody {
-    id: i64,
-    /// The requester or responsible person: whom to ask.
-    user: String,
-    group_name: Option<String>,
-    name: String,
-    hostname: String,
-    ip: Option<String>,
-    vcpu: u32,
-    /// In MiB.
-    memory: u32,
-    /// Id of the catalog entry. An adopted machine may have none.
-    os: Option<i64>,
-    status: VmStatusWord,
-    uuid: String,
-    mac: String,
-    /// SHA-256 fingerprint of its SSH host key.
-    host_key: String,
-    /// The user in it that people log in as.
-    login: String,
-    /// Whether it was there before vmm took it over, so that its domain and disks are not vmm's.
-    adopted: bool,
-    /// The request it came from.
-    request: Option<String>,
-    description: String,
-    /// How often people changed its record; in quotes, its `ETag`.
-    revision: i64,
-    created_at: DateTime<Utc>,
-}
-
-impl From<Vm> for VmBody {
-    fn from(vm: Vm) -> Self {
-        Self {
-            id: vm.id.0,
-            user: vm.user_name.to_string(),
-            group_name: vm.group_name.map(|group| group.to_string()),
-            name: vm.name.to_string(),
-            hostname: vm.hostname.to_string(),
-            ip: vm.ip.as_ref().map(IpAddr::to_string),
-            vcpu: vm.vcpu,
-            memory: vm.memory,
-            os: vm.os.map(|id| id.0),
-            status: vm.status.into(),
-            uuid: vm.uuid.to_string(),
-            mac: vm.mac.to_string(),
-            host_key: vm.host_key.fingerprint(),
-            login: vm.login.to_string(),
-            adopted: vm.adopted,
-            request: vm.request.map(|request| request.to_string()),
-            description: vm.description,
-            revision: vm.revision.0,
-            created_at: vm.created_at,
-        }
-    }
-}
-
-/// Machines in order of id.
-#[derive(Debug, Object)]
-#[oai(rename = "Vms", skip_serializing_if_is_none)]
-struct VmsBody {
-    vm: Vec<VmBody>,
-    /// The cursor of the next page; absent on the last one.
-    next: Option<String>,
-}
 
 /// A machine with its disks.
 #[derive(Debug, Object)]
@@ -229,7 +131,7 @@ impl VmApi {
         /// At most so many; 100 if absent.
         #[oai(validator(minimum(value = "1"), maximum(value = "1000")))]
         limit: Query<Option<u32>>,
-    ) -> Result<Json<VmsBody>, Failure> {
+    ) -> Result<Written<VmsBody>, Failure> {
         let login = caller.0;
         let filter = VmFilter {
             user: named("user", user.0.map(UserName::new).transpose())?,
@@ -243,7 +145,7 @@ impl VmApi {
         };
         let page = login.vmm.vms(&login.actor, &filter).await?;
         let next = page.next.map(|key| cursor::write("vm", key));
-        Ok(Json(VmsBody { vm: page.into_iter().map(VmBody::from).collect(), next }))
+        Ok(Written(VmsBody { vm: page.into_iter().map(VmBody::from).collect(), next }))
     }
 
     /// List the domains of the host that are no desk's, and so can be adopted. Admins only.

@@ -7,7 +7,7 @@ use vmm_core::hypervisor::ForeignDomain;
 use vmm_core::model::{GroupName, Hostname, JobId, LoginName, OsId, UserName, Vm, VmName};
 use vmm_core::{AdoptionDraft, Error};
 
-use super::vm::VmBody;
+use super::vm_dto::VmBody;
 use super::vm_monitor::StateWord;
 use crate::batch::named;
 

@@ -8,7 +8,7 @@ use vmm_core::hypervisor::{DiskStatistics, DomainState, InterfaceStatistics};
 use vmm_core::model::VmName;
 
 use super::Tag;
-use super::vm::VmBody;
+use super::vm_dto::VmBody;
 use crate::auth::Caller;
 use crate::batch::named;
 use crate::error::Failure;

@@ -13,6 +13,7 @@ struct Pattern {
 }
 
 const LABEL: &str = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$";
+const LABELS: &str = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$";
 const WORD: &str = "^[A-Za-z0-9][A-Za-z0-9._-]*$";
 const LOGIN: &str = "^[a-z_][a-z0-9_-]*$";
 
@@ -31,7 +32,7 @@ const SCRIPT: &str = "^[A-Za-z0-9][A-Za-z0-9._-]*( [A-Za-z0-9._-]+)*$";
 const TARGET: &str = "^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?|@[A-Za-z0-9][A-Za-z0-9._-]{0,127})$";
 const INTERPRETER: &str = "^[A-Za-z0-9/][A-Za-z0-9._/+=:,@%-]*( [A-Za-z0-9._/+=:,@%-]+){0,15}$";
 
-const PATTERNS: [Pattern; 14] = [
+const PATTERNS: [Pattern; 15] = [
     Pattern { pattern: Some(TARGET), length: None, of: &["NewScript.vm", "ScriptChange.vm", "NewRun.vm"] },
     Pattern {
         pattern: Some(SCRIPT),
@@ -55,7 +56,7 @@ const PATTERNS: [Pattern; 14] = [
     Pattern {
         pattern: Some(LABEL),
         length: Some([1, 63]),
-        of: &["vm", "deleteVm.name", "getVm.name", "VmChange.name"],
+        of: &["vm", "deleteVm.name", "getVm.name", "VmChange.name", "VmAdoption.name"],
     },
     Pattern {
         pattern: Some(WORD),
@@ -76,11 +77,17 @@ const PATTERNS: [Pattern; 14] = [
             "getUser.name",
             "UserChange.name",
             "VmChange.user",
+            "NewToken.name",
+            "deleteToken.name",
+            "deleteToken.user",
+            "listTokens.user",
+            "listSessions.user",
             "NewScript.file",
             "ScriptChange.file",
         ],
     },
-    Pattern { pattern: Some(LOGIN), length: Some([1, 32]), of: &["NewOs.login", "OsChange.login"] },
+    Pattern { pattern: Some(LABELS), length: Some([1, 253]), of: &["hostname"] },
+    Pattern { pattern: Some(LOGIN), length: Some([1, 32]), of: &["login"] },
     Pattern { pattern: Some(TEXT), length: None, of: &["description", "Rejection.reason"] },
     Pattern {
         pattern: None,

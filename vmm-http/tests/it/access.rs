@@ -1,15 +1,19 @@
-//! Who may do what: every operation of the specification × every kind of actor.
+//! Who may do what: every operation of the specification × every kind of actor, and what the audit log has of it.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
+use vmm_core::hypervisor::DomainState;
+use vmm_core::model::{AuditFilter, AuditId, AuditRecord, Outcome, RunId, Vm};
+use vmm_core::repository::Repository;
+use vmm_testkit::fake::remote::Answer;
 use vmm_testkit::fixture::PASSWORD;
 
 use crate::adoption::HOST_KEY;
 use crate::app::{App, SPEC, Who};
 
 /// What a row expects of nobody, a stranger, the responsible person and an admin. `OK` is whatever the operation
-/// answers once it is allowed.
+/// answers once it is allowed. Somebody whose login has expired or whose account is disabled is nobody.
 type Expected = [u16; 4];
 const OK: u16 = 0;
 
@@ -21,13 +25,16 @@ const OWNERS: Expected = [401, 403, OK, OK];
 const SEEN_BY_OWNERS: Expected = [401, 404, OK, OK];
 const DECIDED_BY_ADMINS: Expected = [401, 404, 403, OK];
 
+/// In a row's place: the id of a login of alice's that was just made.
+const NEW_SESSION: &str = "a new session";
+
 /// Operation, what fills its path and query, its body, and what is expected. In order: what removes stands last.
 fn rows() -> Vec<(&'static str, &'static str, Option<Value>, Expected)> {
     let reject = json!({"reason": "no room"});
     let ssh = json!({"ssh": [{"command": "true", "user": "vmm", "password": "p"}]});
     let ft = json!({"ft": [{"file": "note", "directory": "/tmp", "user": "vmm", "password": "p"}]});
     let new_user = json!({"user": [{"name": "carol", "password": PASSWORD}]});
-    let new_os = json!({"os": [{"name": "alpine", "version": "3", "qcow2": "/nowhere.qcow2"}]});
+    let new_os = json!({"os": [{"name": "alpine", "version": "3", "iso": "/images/alpine.iso"}]});
     let new_script = json!({"script": [{"name": "new", "file": "new.sh", "command": "sh", "content": "true"}]});
     let run = json!({"run": [{"script": "deploy", "vm": ["web-1"], "user": "root", "password": "p"}]});
     let login = json!({"user": "root", "password": "p"});
@@ -38,6 +45,11 @@ fn rows() -> Vec<(&'static str, &'static str, Option<Value>, Expected)> {
         ("getLiveness", "", None, EVERYBODY),
         ("getReadiness", "", None, EVERYBODY),
         ("login", "", Some(json!({"name": "alice", "password": PASSWORD})), EVERYBODY),
+        ("listSessions", "", None, USERS),
+        ("endSession", NEW_SESSION, None, SEEN_BY_OWNERS),
+        ("createTokens", "", Some(json!({"token": [{"name": "ci"}]})), USERS),
+        ("listTokens", "", None, USERS),
+        ("deleteToken", "?name=ci", None, USERS),
         ("createUsers", "", Some(new_user), ADMINS),
         ("listUsers", "", None, ADMINS),
         ("getUser", "bob", None, ADMINS),
@@ -80,6 +92,7 @@ fn rows() -> Vec<(&'static str, &'static str, Option<Value>, Expected)> {
         ("listFiles", "", None, USERS),
         ("transferFiles", "?direction=send&vm=web-1", Some(ft), USERS),
         ("deleteFile", "note", None, USERS),
+        ("getMetrics", "", None, ADMINS),
         ("createScripts", "", Some(new_script), USERS),
         ("listScripts", "", None, USERS),
         ("getScript", "deploy", None, USERS),
@@ -127,19 +140,12 @@ async fn every_operation_refuses_whom_it_must_and_nobody_else() {
     let app = App::new().await;
     app.provision().await;
     app.desk.hypervisor.add_foreign("old-1");
-    let script = json!({"script": [{
-        "name": "deploy", "file": "deploy.sh", "command": "sh", "content": "true", "user": "root", "password": "p",
-    }]});
-    app.post(Who::Alice, "/vm/script", script).await.ok();
-    let run = json!({"run": [{"script": "deploy", "vm": ["web-1"]}]});
-    app.post(Who::Alice, "/vm/script/run", run).await.ok();
-    let operations = operations();
+    register_and_run(&app).await;
     let mut wrong = Vec::new();
-    for (id, place, body, expected) in rows() {
-        let (_, method, path) = operations.iter().find(|(known, ..)| known == id).unwrap();
-        let path = if place.starts_with('?') { format!("{path}{place}") } else { filled(path, place) };
-        for (who, expected) in Who::ALL.into_iter().zip(expected) {
-            let answer = app.call(who, method, &path, body.clone()).await;
+    for (id, place, body, [nobody, stranger, owner, admin]) in rows() {
+        for (who, expected) in Who::ALL.into_iter().zip([nobody, nobody, nobody, stranger, owner, admin]) {
+            let (method, path) = route(&app, id, place).await;
+            let answer = app.call(who, &method, &path, body.clone()).await;
             let refused = matches!(answer.status, 401 | 403 | 404);
             let right = if expected == OK { !refused && answer.status < 500 } else { answer.status == expected };
             if !right {
@@ -148,6 +154,188 @@ async fn every_operation_refuses_whom_it_must_and_nobody_else() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Method and path of a row.
+async fn route(app: &App, id: &str, place: &str) -> (String, String) {
+    let (_, method, path) = operations().into_iter().find(|(known, ..)| known == id).unwrap();
+    let place = if place == NEW_SESSION { app.new_session().await } else { place.to_owned() };
+    let path = if place.starts_with('?') { format!("{path}{place}") } else { filled(&path, &place) };
+    (method, path)
+}
+
+/// Calls of an admin that succeed or fail where the rows do not: operation, place and body.
+async fn further_calls(app: &App) -> Vec<(&'static str, String, Option<Value>)> {
+    let none = String::new;
+    let request = |id: &str| json!({"request-vm": [{"id": id, "spec": format!("name,os\n{id},debian:12\n")}]});
+    let mut hash = Value::Null;
+    for id in ["p3", "p2", "p1"] {
+        hash = app.post(Who::Root, "/request-vm", request(id)).await.ok()["request-vm"][0]["plan_hash"].take();
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let image = folder.path().join("plan9.qcow2");
+    std::fs::write(&image, vmm_testkit::image::empty_qcow2(1 << 30)).unwrap();
+    let import = json!({"os": [{"name": "plan9", "version": "4", "qcow2": image}]});
+    let import = app.post(Who::Root, "/db/os", import).await.ok()["os"][0]["job"].to_string();
+    let unused = json!({"os": [{"name": "freebsd", "version": "14", "iso": "/images/freebsd.iso"}]});
+    let unused = app.post(Who::Root, "/db/os", unused).await.ok()["os"][0]["id"].to_string();
+    let again = json!({"os": [{"name": "debian", "version": "12", "iso": "/images/debian.iso"}]});
+    let other = json!({"request-vm": [{"id": "p2", "spec": SPEC}]});
+    let ssh = json!({"ssh": [{"command": "true", "user": "vmm", "password": "p"}]});
+    vec![
+        ("login", none(), Some(json!({"name": "alice", "password": "not the password"}))),
+        ("createTokens", none(), Some(json!({"token": [{"name": "twice"}, {"name": "twice"}]}))),
+        ("createUsers", none(), Some(json!({"user": [{"name": "alice", "password": PASSWORD}]}))),
+        ("updateUsers", none(), Some(json!({"user": [{"name": "nowhere"}]}))),
+        ("createOses", none(), Some(again)),
+        ("updateOses", none(), Some(json!({"os": [{"id": 4711}]}))),
+        ("updateVms", none(), Some(json!({"vm": [{"name": "nowhere"}]}))),
+        ("adoptVms", none(), Some(json!({"vm": [{"domain": "nowhere", "host_key": HOST_KEY, "login": "root"}]}))),
+        ("submitRequests", none(), Some(request("p4"))),
+        ("submitRequests", none(), Some(other)),
+        ("approveRequest", "p1".to_owned(), Some(json!({"plan_hash": hash}))),
+        ("rejectRequest", "p2".to_owned(), Some(json!({"reason": "no room"}))),
+        ("cancelRequest", "p3".to_owned(), None),
+        ("cancelJob", import, None),
+        ("runSshCommands", "?vm=web-1".to_owned(), Some(ssh)),
+        ("deleteOs", format!("?id={unused}"), None),
+        ("updatePassword", none(), Some(json!({"update-password": [{"user": "bob", "new-password": PASSWORD}]}))),
+    ]
+}
+
+/// The same for disks, each on a machine of its own, since jobs stay open here.
+async fn disk_calls(app: &App, vaults: &[Vm]) -> Vec<(&'static str, String, Option<Value>)> {
+    let data = async |vm: &Vm| app.desk.repository.disks().of_vm(vm.id).await.unwrap()[1].id;
+    let add = json!({"disk": [{"vm": vaults[0].name.as_str(), "disk_size": 1}]});
+    let grow = json!({"disk": [{"id": data(&vaults[1]).await.0, "disk_size": 2}]});
+    vec![
+        ("addDisks", String::new(), Some(add)),
+        ("growDisks", String::new(), Some(grow)),
+        ("deleteDisk", format!("?id={}", data(&vaults[2]).await), None),
+    ]
+}
+
+/// The same for scripts. Run 1 of `deploy` is interrupted and can be repeated, which hangs and can be cancelled.
+async fn script_calls(app: &App) -> Vec<(&'static str, String, Option<Value>)> {
+    let vms = app.desk.vmm.vms(&app.desk.admin, &Default::default()).await.unwrap();
+    let address = vms.iter().find(|vm| vm.name.as_str() == "web-1").and_then(|vm| vm.ip).unwrap();
+    app.desk.remote.answer((address, 22).into(), "deploy.sh", Answer::hangs());
+    register_and_run(app).await;
+    app.desk.repository.runs().interrupt(RunId(1)).await.unwrap();
+    let login = json!({"user": "root", "password": "p"});
+    vec![
+        ("rerunScript", "1".to_owned(), Some(login)),
+        ("cancelRun", "2".to_owned(), None),
+        ("updateScripts", String::new(), Some(json!({"script": [{"name": "nowhere"}]}))),
+        ("runScripts", String::new(), Some(json!({"run": [{"script": "nowhere"}]}))),
+    ]
+}
+
+/// A script `deploy` of alice's, and her run of it on `web-1`.
+async fn register_and_run(app: &App) {
+    let script = json!({"script": [{
+        "name": "deploy", "file": "deploy.sh", "command": "sh", "content": "true", "user": "root", "password": "p",
+    }]});
+    app.post(Who::Alice, "/vm/script", script).await.ok();
+    let run = json!({"run": [{"script": "deploy", "vm": ["web-1"]}]});
+    app.post(Who::Alice, "/vm/script/run", run).await.ok();
+}
+
+/// The same place of something that is not there; `None` if the operation is about no one thing.
+fn nowhere(place: &str) -> Option<String> {
+    let other = |value: &str| if value.parse::<i64>().is_ok() { "4711" } else { "nowhere" };
+    match place.split_once('=') {
+        Some((name, value)) => Some(format!("{name}={}", other(value))),
+        None if place == NEW_SESSION => Some("4711".to_owned()),
+        None if place.is_empty() => None,
+        None => Some(other(place).to_owned()),
+    }
+}
+
+#[tokio::test]
+async fn every_changing_operation_leaves_one_finished_audit_row_however_it_ends() {
+    let mut app = App::new().await;
+    let vaults = app.desk.provision("r0", "name,os,memory,disk,count\nvault,debian:12,512,2;1,3\n").await;
+    for vault in &vaults {
+        app.desk.hypervisor.set_state(vault.uuid, DomainState::Off);
+    }
+    app.provision().await;
+    let vms = app.desk.vmm.vms(&app.desk.admin, &Default::default()).await.unwrap();
+    app.desk.remote.answer((vms[0].ip.unwrap(), 22).into(), "true", Answer::code(0));
+    app.desk.hypervisor.add_foreign("old-1");
+    // What is asked for then stays so.
+    app.desk.stop_worker().await;
+
+    let changing: BTreeSet<_> =
+        operations().into_iter().filter(|(_, method, _)| method != "GET").map(|(id, ..)| id).collect();
+    let mut calls = Vec::new();
+    for (id, place, body, _) in rows().into_iter().filter(|(id, ..)| changing.contains(*id)) {
+        for who in [Who::Bob, Who::Alice, Who::Root] {
+            calls.push((who, id, place.to_owned(), body.clone()));
+        }
+        if let Some(nowhere) = nowhere(place) {
+            calls.push((Who::Root, id, nowhere, body));
+        }
+    }
+    // What deletes stands last in the rows; the further calls need what is deleted.
+    let mut further = further_calls(&app).await;
+    further.extend(script_calls(&app).await);
+    further.extend(disk_calls(&app, &vaults).await);
+    let further = further.into_iter().map(|(id, place, body)| (Who::Root, id, place, body));
+    let (mut done, mut failed, mut wrong) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
+    for (who, id, place, body) in further.chain(calls) {
+        let (method, path) = route(&app, id, &place).await;
+        app.renew_token(who).await;
+        let before = last_row(&app).await;
+        let answer = app.call(who, &method, &path, body).await;
+        let rows = rows_since(&app, before).await;
+        let expected = match answer.status {
+            200..300 => Outcome::Done,
+            403 => Outcome::Denied,
+            _ => Outcome::Failed,
+        };
+        // Nothing was tried, or the same was there before.
+        let nothing = answer.status == 422 || answer.text.contains("\"created\":false");
+        let ended: Vec<_> = rows.iter().filter(|row| row.outcome != Outcome::Started).collect();
+        let right = match (ended.as_slice(), rows.len()) {
+            ([], 0) => nothing,
+            ([row], 1) => row.outcome == expected && row.finishes.is_none(),
+            ([row], 2) => row.outcome == expected && row.finishes == Some(rows[0].id),
+            // A batch leaves one for each item that it came to.
+            ([first, second], 2) => first.outcome == Outcome::Done && second.outcome == expected,
+            _ => false,
+        };
+        if !right {
+            wrong.push(format!("{id} {place} as {who:?} answered {} and left {rows:?}", answer.status));
+        }
+        for row in ended {
+            match row.outcome {
+                Outcome::Done => done.insert(id.to_owned()),
+                Outcome::Failed => failed.insert(id.to_owned()),
+                Outcome::Started | Outcome::Denied => false,
+            };
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let untested: Vec<_> = changing.iter().filter(|id| !done.contains(*id)).collect();
+    assert!(untested.is_empty(), "add calls to further_calls in which these succeed: {untested:?}");
+    // One's own login is always there to end.
+    failed.insert("logout".to_owned());
+    let untested: Vec<_> = changing.iter().filter(|id| !failed.contains(*id)).collect();
+    assert!(untested.is_empty(), "add calls to further_calls in which these fail: {untested:?}");
+}
+
+async fn last_row(app: &App) -> Option<AuditId> {
+    let filter = AuditFilter { limit: Some(1), ..AuditFilter::default() };
+    app.desk.repository.audit().list(&filter).await.unwrap().first().map(|row| row.id)
+}
+
+/// Oldest first.
+async fn rows_since(app: &App, last: Option<AuditId>) -> Vec<AuditRecord> {
+    let mut rows = app.desk.repository.audit().list(&AuditFilter::default()).await.unwrap();
+    rows.retain(|row| Some(row.id) > last);
+    rows.reverse();
+    rows
 }
 
 #[tokio::test]

@@ -5,13 +5,17 @@ use std::net::SocketAddr;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::Method;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
-use vmm_core::model::VmFilter;
+use vmm_core::model::{NewSession, Role, SessionId, TokenHash, UserChange, UserId, VmFilter};
+use vmm_core::repository::Repository;
 use vmm_http::{ConnectionLimits, Limits, Server};
 use vmm_testkit::fixture::{PASSWORD, TestDesk};
+use vmm_testkit::sample;
 
 use crate::secrets::capture_log;
 use crate::specified::assert_documented;
@@ -24,6 +28,10 @@ pub(crate) const SPEC: &str = "name,os,vcpu,memory\nweb-1,debian:12,1,512\nweb-2
 pub(crate) enum Who {
     /// Nobody.
     Anonymous,
+    /// A user whose login has expired.
+    Expired,
+    /// A user whose account is disabled, with a login that would be good otherwise.
+    Disabled,
     /// A user whose nothing is.
     Bob,
     /// The user who requested the machines.
@@ -33,11 +41,14 @@ pub(crate) enum Who {
 }
 
 impl Who {
-    pub(crate) const ALL: [Self; 4] = [Self::Anonymous, Self::Bob, Self::Alice, Self::Root];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Anonymous, Self::Expired, Self::Disabled, Self::Bob, Self::Alice, Self::Root];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Anonymous => "nobody",
+            Self::Expired => "erin",
+            Self::Disabled => "dora",
             Self::Bob => "bob",
             Self::Alice => "alice",
             Self::Root => "root",
@@ -89,11 +100,49 @@ impl App {
         match (who, known) {
             (Who::Anonymous, _) => None,
             (_, Some(token)) => Some(token),
+            (Who::Expired | Who::Disabled, None) => {
+                let token = self.void_token(who).await;
+                self.tokens.lock().unwrap().insert(who, token.clone());
+                Some(token)
+            }
             (_, None) => {
                 let token = self.login(who, PASSWORD).await.body["token"].as_str().unwrap().to_owned();
                 self.tokens.lock().unwrap().insert(who, token.clone());
                 Some(token)
             }
+        }
+    }
+
+    /// A token of a login that is recorded and does not count.
+    async fn void_token(&self, who: Who) -> String {
+        let users = self.desk.repository.users();
+        let user = users.create(sample::user(who.name(), Role::User), sample::audit("user.create")).await.unwrap().id;
+        if who == Who::Disabled {
+            let change = UserChange { disabled: Some(true), ..UserChange::default() };
+            users.update(user, change, None, sample::audit("user.update")).await.unwrap();
+        }
+        let life = if who == Who::Expired { TimeDelta::seconds(-1) } else { TimeDelta::hours(1) };
+        self.record_session(user, who.name(), Utc::now() + life).await;
+        who.name().to_owned()
+    }
+
+    /// The id of a further login of alice's.
+    pub(crate) async fn new_session(&self) -> String {
+        let user = self.desk.user.user_id().unwrap();
+        let token = format!("{:?}", std::time::Instant::now());
+        self.record_session(user, &token, Utc::now() + TimeDelta::hours(1)).await.to_string()
+    }
+
+    async fn record_session(&self, user: UserId, token: &str, expires_at: DateTime<Utc>) -> SessionId {
+        let session = NewSession { user, token: TokenHash(Sha256::digest(token).into()), expires_at };
+        self.desk.repository.sessions().create(session, sample::audit("session.login")).await.unwrap().id
+    }
+
+    /// Sees to it that the token of this account is good.
+    pub(crate) async fn renew_token(&self, who: Who) {
+        if self.get(who, "/db/os").await.status == 401 {
+            self.tokens.lock().unwrap().remove(&who);
+            self.token(who).await;
         }
     }
 

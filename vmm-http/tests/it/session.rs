@@ -1,10 +1,6 @@
 use std::net::IpAddr;
-use std::time::Duration;
 
 use serde_json::json;
-use sha2::{Digest, Sha256};
-use vmm_core::model::{AuditEntry, NewSession, Outcome, TokenHash};
-use vmm_core::repository::Repository;
 use vmm_http::Limits;
 use vmm_testkit::fixture::PASSWORD;
 
@@ -35,27 +31,41 @@ async fn a_wrong_name_and_a_wrong_password_get_the_same_answer() {
 }
 
 #[tokio::test]
-async fn unknown_and_expired_tokens_are_refused_alike() {
+async fn unknown_and_expired_tokens_and_those_of_disabled_accounts_are_refused_alike() {
     let app = App::new().await;
-    let user = app.desk.user.user_id().unwrap();
-    let expires_at = chrono::Utc::now() - Duration::from_secs(1);
-    let session = NewSession { user, token: TokenHash(Sha256::digest(b"old").into()), expires_at };
-    let audit = AuditEntry {
-        user: Some(user),
-        actor: "alice".to_owned(),
-        action: "session.login",
-        target: String::new(),
-        outcome: Outcome::Done,
-        detail: String::new(),
-        finishes: None,
-    };
-    app.desk.repository.sessions().create(session, audit).await.unwrap();
-
-    let expired = app.send(Some("old"), "GET", "/db/os", None).await;
     let unknown = app.send(Some("never"), "GET", "/db/os", None).await;
-    expired.assert_problem(401);
-    assert_eq!(expired.text, unknown.text);
-    assert_eq!(expired.header("www-authenticate"), "Bearer");
+    assert_eq!(unknown.header("www-authenticate"), "Bearer");
+    for who in [Who::Expired, Who::Disabled] {
+        let refused = app.get(who, "/db/os").await;
+        refused.assert_problem(401);
+        assert_eq!(refused.text, unknown.text);
+    }
+}
+
+#[tokio::test]
+async fn one_sees_and_ends_one_s_own_logins_and_an_admin_anybody_s() {
+    let app = App::new().await;
+    let first = app.login(Who::Bob, PASSWORD).await.ok()["token"].as_str().unwrap().to_owned();
+    let list = async |who, query: &str| app.get(who, &format!("/session{query}")).await;
+    let seen = list(Who::Bob, "").await.ok();
+    let sessions = seen["session"].as_array().unwrap();
+    assert_eq!(sessions.iter().map(|s| &s["current"]).collect::<Vec<_>>(), [&json!(false), &json!(true)]);
+    assert!(!seen.to_string().contains(&first));
+    assert_eq!(list(Who::Root, "?user=bob").await.ok()["session"].as_array().unwrap().len(), 2);
+    assert_eq!(list(Who::Bob, "?user=BOB&limit=1").await.ok()["session"][0], sessions[0]);
+    list(Who::Alice, "?user=bob").await.assert_problem(403);
+    list(Who::Alice, "?user=no-such-account").await.assert_problem(403);
+    list(Who::Root, "?user=no-such-account").await.assert_problem(404);
+
+    let end = format!("/session/{}", sessions[0]["id"]);
+    app.call(Who::Alice, "DELETE", &end, None).await.assert_problem(404);
+    assert_eq!(app.send(Some(&first), "GET", "/db/os", None).await.status, 200);
+    assert_eq!(app.call(Who::Bob, "DELETE", &end, None).await.status, 204);
+    app.send(Some(&first), "GET", "/db/os", None).await.assert_problem(401);
+    app.call(Who::Bob, "DELETE", &end, None).await.assert_problem(404);
+    let other = format!("/session/{}", sessions[1]["id"]);
+    assert_eq!(app.call(Who::Root, "DELETE", &other, None).await.status, 204);
+    app.get(Who::Bob, "/db/os").await.assert_problem(401);
 }
 
 #[tokio::test]

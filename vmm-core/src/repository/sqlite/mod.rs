@@ -16,6 +16,7 @@ mod schema;
 mod script;
 mod session;
 mod store;
+mod token;
 mod user;
 mod vm;
 
@@ -23,7 +24,8 @@ use std::path::Path;
 
 use super::{
     AuditRepository, DiskRepository, FileRepository, IdempotencyRepository, JobRepository, OsRepository, Repository,
-    RequestRepository, RunRepository, ScriptRepository, SessionRepository, UserRepository, VmRepository,
+    RequestRepository, RunRepository, ScriptRepository, SessionRepository, TokenRepository, UserRepository,
+    VmRepository,
 };
 use crate::blocking;
 use crate::error::Result;
@@ -58,6 +60,9 @@ impl Repository for SqliteRepository {
         &self.store
     }
     fn sessions(&self) -> &dyn SessionRepository {
+        &self.store
+    }
+    fn tokens(&self) -> &dyn TokenRepository {
         &self.store
     }
     fn oses(&self) -> &dyn OsRepository {

@@ -4,12 +4,15 @@ use async_trait::async_trait;
 use rusqlite::{Row, params};
 
 use super::error::Result;
+use super::list::List;
 use super::row::{Columns, execute, first, now, stored};
 use super::store::Store;
 use super::{audit, user};
 use crate::error;
-use crate::model::{AuditEntry, NewSession, Session, SessionId, Timestamp, TokenHash, User, UserId};
+use crate::model::{AuditEntry, NewSession, Session, SessionFilter, SessionId, Timestamp, TokenHash, User, UserId};
 use crate::repository::SessionRepository;
+
+const SELECT: &str = "SELECT id, user, created_at, expires_at FROM session";
 
 #[async_trait]
 impl SessionRepository for Store {
@@ -37,13 +40,32 @@ impl SessionRepository for Store {
         self.read("reading a login", move |connection| {
             let found = first(
                 connection,
-                "SELECT id, user, created_at, expires_at FROM session WHERE token_hash = ?1 AND expires_at > ?2",
+                &format!("{SELECT} WHERE token_hash = ?1 AND expires_at > ?2"),
                 params![token.0, now.timestamp_micros()],
                 session,
             )?;
             let Some(session) = found else { return Ok(None) };
             let user = user::required(connection, session.user)?;
             Ok((!user.disabled).then_some((session, user)))
+        })
+        .await
+    }
+
+    async fn by_id(&self, id: SessionId) -> error::Result<Option<Session>> {
+        self.read("reading a login", move |connection| {
+            first(connection, &format!("{SELECT} WHERE id = ?1"), [id.0], session)
+        })
+        .await
+    }
+
+    async fn list(&self, user: UserId, filter: &SessionFilter, now: Timestamp) -> error::Result<Vec<Session>> {
+        let SessionFilter { after, limit } = filter.clone();
+        self.read("listing logins", move |connection| {
+            List::of(SELECT)
+                .only("user = ?", Some(user.0))
+                .only("expires_at > ?", Some(now.timestamp_micros()))
+                .only("id > ?", after.map(|id| id.0))
+                .read(connection, "id", limit, session)
         })
         .await
     }

@@ -23,6 +23,7 @@ pub mod request;
 pub mod run;
 pub mod script;
 pub mod session;
+pub mod token;
 pub mod user;
 pub mod vm;
 
@@ -43,7 +44,12 @@ macro_rules! repository_contract {
             }
             session {
                 a_token_is_good_until_it_expires, an_ended_login_is_gone, a_login_needs_an_account,
-                a_login_forgets_the_expired_ones,
+                a_login_forgets_the_expired_ones, the_logins_of_an_account_are_listed, a_login_of_a_disabled_account_is_void,
+            }
+            token {
+                a_token_stands_for_its_account_until_it_expires, a_token_of_a_disabled_account_is_of_no_use,
+                an_account_gives_a_name_once, a_new_token_forgets_the_expired_ones, a_hundred_tokens_are_enough,
+                the_use_of_a_token_is_recorded, a_deleted_token_is_gone,
             }
             os {
                 a_cloud_image_is_imported, an_image_reads_as_it_was_recorded, a_name_and_version_is_taken_once,
@@ -277,6 +283,7 @@ mod tests {
         let suites = [
             include_str!("user.rs"),
             include_str!("session.rs"),
+            include_str!("token.rs"),
             include_str!("os.rs"),
             include_str!("vm.rs"),
             include_str!("disk.rs"),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{Duration, Utc};
-use vmm_core::model::{NewSession, TokenHash, UserId};
+use vmm_core::model::{NewSession, SessionFilter, SessionId, TokenHash, UserChange, UserId};
 use vmm_core::repository::Repository;
 
 use super::{assert_not_found, audited, login, unaudited};
@@ -59,4 +59,32 @@ pub async fn a_login_forgets_the_expired_ones(repository: Arc<dyn Repository>) {
     assert!(repository.sessions().by_token(token, past).await.expect("an answer").is_some());
     login(&repository, desk.user.id, 1).await;
     assert_eq!(repository.sessions().by_token(token, past).await.expect("an answer"), None);
+}
+
+/// The logins of an account are listed in order of beginning, without those of others and those that have expired.
+pub async fn the_logins_of_an_account_are_listed(repository: Arc<dyn Repository>) {
+    let desk = Desk::make(&repository).await;
+    for (user, token) in [(desk.user.id, 1), (desk.admin.id, 2), (desk.user.id, 3), (desk.user.id, 4)] {
+        login(&repository, user, token).await;
+    }
+    let sessions = repository.sessions();
+    let list = async |filter: SessionFilter| sessions.list(desk.user.id, &filter, Utc::now()).await.expect("an answer");
+    let all = list(SessionFilter::default()).await;
+    assert_eq!(all.iter().map(|session| session.user).collect::<Vec<_>>(), [desk.user.id; 3]);
+    assert!(all.is_sorted_by_key(|session| session.id));
+    assert_eq!(list(SessionFilter { after: Some(all[0].id), limit: Some(1) }).await, all[1..2]);
+    assert_eq!(sessions.by_id(all[2].id).await.expect("an answer").as_ref(), all.last());
+    assert_eq!(sessions.by_id(SessionId(4711)).await.expect("an answer"), None);
+    let later = Utc::now() + Duration::hours(2);
+    let left = sessions.list(desk.user.id, &SessionFilter::default(), later).await.expect("an answer");
+    assert_eq!(left, []);
+}
+
+/// A login of a disabled account is void, also one that was made at the last moment.
+pub async fn a_login_of_a_disabled_account_is_void(repository: Arc<dyn Repository>) {
+    let desk = Desk::make(&repository).await;
+    let change = UserChange { disabled: Some(true), ..UserChange::default() };
+    repository.users().update(desk.user.id, change, None, sample::audit("user.update")).await.expect("it is there");
+    let token = login(&repository, desk.user.id, 1).await;
+    assert_eq!(repository.sessions().by_token(token, Utc::now()).await.expect("an answer"), None);
 }

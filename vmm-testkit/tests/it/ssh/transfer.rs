@@ -228,7 +228,7 @@ async fn a_big_file_beside_scp() {
     let (endpoint, key_file) = (sshd.endpoint(), sshd.key_file());
     let folder = tempfile::tempdir().expect("a temporary directory");
     let local = folder.path().join("big");
-    std::fs::write(&local, (0..SIZE).map(|at| (at * at >> 7) as u8).collect::<Vec<u8>>()).expect("room");
+    std::fs::write(&local, (0..SIZE).map(|at| ((at * at) >> 7) as u8).collect::<Vec<u8>>()).expect("room");
     let remote_file = format!("{}@127.0.0.1:{}/scp", Sshd::USER, sshd.shared_directory().display());
     let scp = async |from: &str, to: &str| {
         let status = tokio::process::Command::new("scp")

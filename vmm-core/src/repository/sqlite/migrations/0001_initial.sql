@@ -41,6 +41,18 @@ CREATE TABLE file (
 CREATE UNIQUE INDEX file_user_name ON file (user, name);
 CREATE UNIQUE INDEX file_content ON file (content);
 
+CREATE TABLE token (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    user INTEGER NOT NULL REFERENCES user (id) ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    hash BLOB NOT NULL CHECK (length(hash) = 32),
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    last_used_at INTEGER
+) STRICT;
+CREATE UNIQUE INDEX token_hash ON token (hash);
+CREATE UNIQUE INDEX token_user_name ON token (user, name);
+
 CREATE TABLE os (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     name TEXT NOT NULL,

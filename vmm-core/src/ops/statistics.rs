@@ -1,0 +1,40 @@
+//! The desk in figures.
+
+use crate::error::Result;
+use crate::model::{JobState, VmStatus};
+use crate::policy::{Action, Actor, Target};
+use crate::vmm::Vmm;
+
+use super::Health;
+
+/// The desk in figures.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Statistics {
+    /// How many jobs are in each state.
+    pub jobs: Vec<(JobState, u64)>,
+    /// How many machines have each status.
+    pub vms: Vec<(VmStatus, u64)>,
+    /// Whether the parts of the desk answer.
+    pub health: Health,
+}
+
+impl Vmm {
+    /// Counts what there is, and asks every part whether it answers.
+    ///
+    /// # Errors
+    /// `Forbidden` for anyone but an admin, `Unavailable` if the database does not answer.
+    pub async fn statistics(&self, actor: &Actor) -> Result<Statistics> {
+        let desk = self.read(actor, Action::StatisticsRead, &Target::none())?;
+        let (jobs, vms) = (desk.repository().jobs().count().await?, desk.repository().vms().count().await?);
+        let jobs = every(JobState::ALL, &jobs);
+        let vms = every(VmStatus::ALL, &vms);
+        Ok(Statistics { jobs, vms, health: self.health().await })
+    }
+}
+
+/// The same with zero for what is missing.
+fn every<T: Copy + PartialEq>(all: &[T], counted: &[(T, u64)]) -> Vec<(T, u64)> {
+    let number = |word: &T| counted.iter().find(|(counted, _)| counted == word).map_or(0, |(_, number)| *number);
+    all.iter().map(|word| (*word, number(word))).collect()
+}

@@ -1,0 +1,93 @@
+//! API tokens: what programs authenticate with.
+
+use chrono::{Days, Utc};
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::error::{Error, Result};
+use crate::model::{NewToken, Token, TokenName, UserName};
+use crate::policy::{Action, Actor, Target};
+use crate::vmm::Vmm;
+
+use super::session::{hash_token, new_secret};
+
+/// What every API token begins with, so that people and programs that look for secrets know one when they see it.
+const PREFIX: &str = "vmm_";
+/// The length of 256 bits as text.
+const SECRET: usize = 43;
+/// In days.
+const DEFAULT_LIFETIME: u32 = 90;
+/// In days.
+const LONGEST_LIFETIME: u32 = 3650;
+
+/// An API token that somebody asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenDraft {
+    /// Its name, unique among the account's.
+    pub name: TokenName,
+    /// After how many days it ends by itself, 1 to 3,650; 90 if `None`.
+    pub expires_in_days: Option<u32>,
+}
+
+/// An API token that was just made.
+#[derive(Debug)]
+pub struct MadeToken {
+    /// What to authenticate with: `vmm_` and 256 random bits. It is not kept and cannot be shown again.
+    pub secret: SecretString,
+    /// What is recorded of it.
+    pub token: Token,
+}
+
+impl Vmm {
+    /// Makes an API token for the actor's account. It acts with the role that the account has when it is used.
+    ///
+    /// # Errors
+    /// `Forbidden` for an actor that is itself a token, `Conflict` if the account has a token of this name or a hundred
+    /// tokens.
+    pub async fn create_token(&self, actor: &Actor, draft: TokenDraft) -> Result<MadeToken> {
+        let user = actor.user_id().ok_or(Error::Unauthenticated)?;
+        let target = Target::of(user, format!("token {}", draft.name));
+        self.change(actor, Action::TokenCreate, target, |desk, audit| async move {
+            let TokenDraft { name, expires_in_days } = draft;
+            let days = expires_in_days.unwrap_or(DEFAULT_LIFETIME);
+            if !(1..=LONGEST_LIFETIME).contains(&days) {
+                return Err(Error::invalid("expires_in_days", format!("must be 1 to {LONGEST_LIFETIME}")));
+            }
+            let secret = SecretString::from(format!("{PREFIX}{}", new_secret()?));
+            let new =
+                NewToken { user, name, hash: hash_token(&secret), expires_at: Utc::now() + Days::new(days.into()) };
+            let token = desk.repository().tokens().create(new, audit).await?;
+            Ok(MadeToken { secret, token })
+        })
+        .await
+    }
+
+    /// The API tokens of an account, in order of name; the actor's own if `of` is `None`.
+    ///
+    /// # Errors
+    /// `Forbidden` for anyone but an admin if it is another account, whether there is such an account or not; `NotFound`
+    /// if there is none.
+    pub async fn tokens(&self, actor: &Actor, of: Option<&UserName>) -> Result<Vec<Token>> {
+        let owner = self.account(actor, Action::TokenRead, of).await?;
+        let desk = self.read(actor, Action::TokenRead, &Target { owner, ..Target::none() })?;
+        desk.repository().tokens().list(owner.ok_or(Error::Unauthenticated)?).await
+    }
+
+    /// Deletes an API token, which is of no use from then on; one of the actor's own if `of` is `None`.
+    ///
+    /// # Errors
+    /// `NotFound` if there is none of this name; `Forbidden` as for [`tokens`](Self::tokens).
+    pub async fn delete_token(&self, actor: &Actor, of: Option<&UserName>, name: &TokenName) -> Result<()> {
+        let label = format!("token {name}");
+        let looking = self.account(actor, Action::TokenDelete, of);
+        let owner = self.seek(actor, Action::TokenDelete, &label, looking).await?;
+        self.change(actor, Action::TokenDelete, Target { label, owner }, |desk, audit| async move {
+            desk.repository().tokens().delete(owner.ok_or(Error::Unauthenticated)?, name, audit).await
+        })
+        .await
+    }
+}
+
+/// Whether a bearer token is an API token and not one of a login.
+pub(super) fn is_api_token(token: &SecretString) -> bool {
+    token.expose_secret().strip_prefix(PREFIX).is_some_and(|secret| secret.len() == SECRET)
+}

@@ -1,0 +1,98 @@
+//! API tokens.
+
+use async_trait::async_trait;
+use rusqlite::{Row, Transaction, params};
+
+use super::error::{Error, Result};
+use super::row::{Columns, all, execute, first, now, stored};
+use super::store::Store;
+use super::user;
+use crate::error::{self, Kind};
+use crate::model::{AuditEntry, NewToken, Timestamp, Token, TokenHash, TokenId, TokenName, User, UserId};
+use crate::repository::TokenRepository;
+
+/// So many tokens an account can have.
+const MOST: i64 = 100;
+
+#[async_trait]
+impl TokenRepository for Store {
+    async fn create(&self, token: NewToken, audit: AuditEntry) -> error::Result<Token> {
+        self.change("recording a token", audit, move |tx| insert(tx, token)).await
+    }
+
+    async fn by_hash(&self, hash: TokenHash, now: Timestamp) -> error::Result<Option<(Token, User)>> {
+        self.read("reading a token", move |connection| {
+            let sql = "SELECT * FROM token WHERE hash = ?1 AND expires_at > ?2";
+            let Some(token) = first(connection, sql, params![hash.0, now.timestamp_micros()], token)? else {
+                return Ok(None);
+            };
+            let user = user::required(connection, token.user)?;
+            Ok((!user.disabled).then_some((token, user)))
+        })
+        .await
+    }
+
+    async fn list(&self, user: UserId) -> error::Result<Vec<Token>> {
+        self.read("listing tokens", move |connection| {
+            all(connection, "SELECT * FROM token WHERE user = ?1 ORDER BY name", [user.0], token)
+        })
+        .await
+    }
+
+    async fn used(&self, id: TokenId, at: Timestamp) -> error::Result<()> {
+        self.write("recording the use of a token", move |tx| {
+            execute(tx, "UPDATE token SET last_used_at = ?2 WHERE id = ?1", params![id.0, at.timestamp_micros()])
+                .map(drop)
+        })
+        .await
+    }
+
+    async fn delete(&self, user: UserId, name: &TokenName, audit: AuditEntry) -> error::Result<()> {
+        let name = name.clone();
+        self.change("removing a token", audit, move |tx| {
+            let removed =
+                execute(tx, "DELETE FROM token WHERE user = ?1 AND name = ?2", params![user.0, name.as_str()])?;
+            if removed == 0 { Err(error::Error::not_found(Kind::Token, name).into()) } else { Ok(()) }
+        })
+        .await
+    }
+}
+
+fn insert(tx: &Transaction<'_>, new: NewToken) -> Result<Token> {
+    let NewToken { user, name, hash, expires_at } = new;
+    let (user, created_at, expires_at) = (user::required(tx, user)?.id, now(), stored(expires_at));
+    let expired = "DELETE FROM token WHERE user = ?1 AND expires_at <= ?2";
+    execute(tx, expired, params![user.0, created_at.timestamp_micros()])?;
+    let count: i64 = tx.query_row("SELECT count(*) FROM token WHERE user = ?1", [user.0], |row| row.get(0))?;
+    if count >= MOST {
+        return Err(conflict(&name, format!("the account has {MOST} tokens already; delete one first")));
+    }
+    let inserted = execute(
+        tx,
+        "INSERT INTO token (user, name, hash, created_at, expires_at) VALUES (?1, ?2, ?3, ?4, ?5)",
+        params![user.0, name.as_str(), hash.0, created_at.timestamp_micros(), expires_at.timestamp_micros()],
+    );
+    match inserted {
+        Ok(_) => {
+            let id = TokenId(tx.last_insert_rowid());
+            Ok(Token { id, user, name, created_at, expires_at, last_used_at: None })
+        }
+        Err(error) if error.is_taken() => Err(conflict(&name, "the account has a token of this name already")),
+        Err(error) => Err(error),
+    }
+}
+
+fn conflict(name: &TokenName, reason: impl Into<String>) -> Error {
+    error::Error::conflict(Kind::Token, name, reason).into()
+}
+
+fn token(row: &Row<'_>) -> Result<Token> {
+    Ok(Token {
+        id: TokenId(row.value("id")?),
+        user: UserId(row.value("user")?),
+        name: row.parsed("name")?,
+        created_at: row.time("created_at")?,
+        expires_at: row.time("expires_at")?,
+        last_used_at: row.time_opt("last_used_at")?,
+    })
+}

@@ -1,0 +1,157 @@
+//! Machines on the wire. Lists of them are written by serde and described by poem-openapi; a test holds both together.
+
+use std::net::IpAddr;
+
+use chrono::{DateTime, Utc};
+use poem_openapi::{Enum, Object};
+use serde::{Serialize, Serializer};
+use vmm_core::model::{Vm, VmStatus};
+
+/// A machine's place in its life: `request` is one that does not exist yet.
+#[derive(Clone, Copy, Debug, Enum, Serialize)]
+#[oai(rename = "VmStatus", rename_all = "lowercase")]
+#[serde(rename_all = "lowercase")]
+pub(super) enum VmStatusWord {
+    Request,
+    On,
+    Off,
+}
+
+impl From<VmStatus> for VmStatusWord {
+    fn from(status: VmStatus) -> Self {
+        match status {
+            VmStatus::Request => Self::Request,
+            VmStatus::On => Self::On,
+            VmStatus::Off => Self::Off,
+        }
+    }
+}
+
+impl From<VmStatusWord> for VmStatus {
+    fn from(word: VmStatusWord) -> Self {
+        match word {
+            VmStatusWord::Request => Self::Request,
+            VmStatusWord::On => Self::On,
+            VmStatusWord::Off => Self::Off,
+        }
+    }
+}
+
+/// A machine.
+#[derive(Debug, Object, Serialize)]
+#[oai(rename = "Vm", skip_serializing_if_is_none)]
+pub(super) struct VmBody {
+    id: i64,
+    /// The requester or responsible person: whom to ask.
+    user: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group_name: Option<String>,
+    name: String,
+    hostname: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ip: Option<String>,
+    vcpu: u32,
+    /// In MiB.
+    memory: u32,
+    /// Id of the catalog entry. An adopted machine may have none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    os: Option<i64>,
+    status: VmStatusWord,
+    uuid: String,
+    mac: String,
+    /// SHA-256 fingerprint of its SSH host key.
+    host_key: String,
+    /// The user in it that people log in as.
+    login: String,
+    /// Whether it was there before vmm took it over, so that its domain and disks are not vmm's.
+    adopted: bool,
+    /// The request it came from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request: Option<String>,
+    description: String,
+    /// How often people changed its record; in quotes, its `ETag`.
+    revision: i64,
+    #[serde(serialize_with = "rfc3339")]
+    created_at: DateTime<Utc>,
+}
+
+impl From<Vm> for VmBody {
+    fn from(vm: Vm) -> Self {
+        Self {
+            id: vm.id.0,
+            user: vm.user_name.to_string(),
+            group_name: vm.group_name.map(|group| group.to_string()),
+            name: vm.name.to_string(),
+            hostname: vm.hostname.to_string(),
+            ip: vm.ip.as_ref().map(IpAddr::to_string),
+            vcpu: vm.vcpu,
+            memory: vm.memory,
+            os: vm.os.map(|id| id.0),
+            status: vm.status.into(),
+            uuid: vm.uuid.to_string(),
+            mac: vm.mac.to_string(),
+            host_key: vm.host_key.fingerprint(),
+            login: vm.login.to_string(),
+            adopted: vm.adopted,
+            request: vm.request.map(|request| request.to_string()),
+            description: vm.description,
+            revision: vm.revision.0,
+            created_at: vm.created_at,
+        }
+    }
+}
+
+/// Machines in order of id.
+#[derive(Debug, Object, Serialize)]
+#[oai(rename = "Vms", skip_serializing_if_is_none)]
+pub(super) struct VmsBody {
+    pub(super) vm: Vec<VmBody>,
+    /// The cursor of the next page; absent on the last one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) next: Option<String>,
+}
+
+/// A moment as poem-openapi writes it.
+fn rfc3339<S: Serializer>(moment: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&moment.to_rfc3339())
+}
+
+#[cfg(test)]
+mod tests {
+    use poem_openapi::types::ToJSON;
+
+    use super::*;
+
+    fn vm(given: bool) -> VmBody {
+        let some = |text: &str| given.then(|| text.to_owned());
+        VmBody {
+            id: 7,
+            user: "alice".to_owned(),
+            group_name: some("web"),
+            name: "web-1".to_owned(),
+            hostname: "web-1.shop".to_owned(),
+            ip: some("192.0.2.7"),
+            vcpu: 2,
+            memory: 1024,
+            os: given.then_some(1),
+            status: VmStatusWord::On,
+            uuid: "0".to_owned(),
+            mac: "1".to_owned(),
+            host_key: "SHA256:x".to_owned(),
+            login: "vmm".to_owned(),
+            request: some("r1"),
+            adopted: false,
+            description: "\"quoted\"\n".to_owned(),
+            revision: 3,
+            created_at: DateTime::from_timestamp_micros(1_700_000_000_123_000).expect("a moment"),
+        }
+    }
+
+    #[test]
+    fn a_list_is_written_as_it_is_described() {
+        for next in [None, Some("x".to_owned())] {
+            let body = VmsBody { vm: vec![vm(true), vm(false)], next };
+            assert_eq!(serde_json::to_value(&body).ok(), body.to_json());
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! JSON answers for lists that are asked for often, written straight from their fields.
+
+use poem::{IntoResponse, Response};
+use poem_openapi::ApiResponse;
+use poem_openapi::payload::{Json, Payload};
+use poem_openapi::registry::{MetaResponses, MetaSchemaRef, Registry};
+use poem_openapi::types::{ToJSON, Type};
+use serde::Serialize;
+
+use crate::error::Failure;
+
+/// The same answer as [`Json`], which would first make a tree of values that are all copies.
+pub(crate) struct Written<T>(pub(crate) T);
+
+impl<T: Type> Payload for Written<T> {
+    const CONTENT_TYPE: &'static str = Json::<T>::CONTENT_TYPE;
+
+    fn schema_ref() -> MetaSchemaRef {
+        Json::<T>::schema_ref()
+    }
+
+    fn register(registry: &mut Registry) {
+        Json::<T>::register(registry);
+    }
+}
+
+impl<T: Serialize + Send> IntoResponse for Written<T> {
+    fn into_response(self) -> Response {
+        match serde_json::to_vec(&self.0) {
+            Ok(body) => Response::builder().content_type("application/json; charset=utf-8").body(body),
+            Err(error) => {
+                tracing::error!(%error, "an answer could not be written");
+                Failure::internal().into_response()
+            }
+        }
+    }
+}
+
+impl<T: ToJSON + Serialize> ApiResponse for Written<T> {
+    fn meta() -> MetaResponses {
+        <Json<T> as ApiResponse>::meta()
+    }
+
+    fn register(registry: &mut Registry) {
+        <Json<T> as ApiResponse>::register(registry);
+    }
+}

@@ -1,0 +1,82 @@
+use serde_json::{Value, json};
+use vmm_testkit::fixture::PASSWORD;
+
+use crate::app::{Answer, App, Who};
+
+async fn make(app: &App, who: Who, item: Value) -> Answer {
+    app.post(who, "/token", json!({"token": [item]})).await
+}
+
+async fn secret(app: &App, who: Who) -> String {
+    make(app, who, json!({"name": "ci"})).await.ok()["token"][0]["secret"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_token_is_shown_once_and_works_until_it_is_deleted() {
+    let app = App::new().await;
+    let secret = secret(&app, Who::Alice).await;
+    assert!(secret.starts_with("vmm_") && secret.len() == 47);
+    assert_eq!(app.send(Some(&secret), "GET", "/db/os", None).await.status, 200);
+    let listed = app.get(Who::Alice, "/token").await;
+    assert!(!listed.text.contains(&secret[4..]));
+    let listed = listed.ok();
+    assert!(listed["token"][0]["name"] == "ci" && listed["token"][0]["last_used_at"].is_string());
+    assert_eq!(app.get(Who::Bob, "/token").await.ok()["token"], json!([]));
+    assert_eq!(app.get(Who::Root, "/token?user=alice").await.ok(), listed);
+    app.get(Who::Bob, "/token?user=alice").await.assert_problem(403);
+    app.call(Who::Bob, "DELETE", "/token?name=ci", None).await.assert_problem(404);
+    app.call(Who::Bob, "DELETE", "/token?name=ci&user=alice", None).await.assert_problem(403);
+    assert_eq!(app.call(Who::Alice, "DELETE", "/token?name=ci", None).await.status, 204);
+    app.send(Some(&secret), "GET", "/db/os", None).await.assert_problem(401);
+}
+
+#[tokio::test]
+async fn what_is_stolen_with_a_token_ends_with_it() {
+    let app = App::new().await;
+    let secret = secret(&app, Who::Root).await;
+    let send = async |method: &str, path: &str, body| app.send(Some(&secret), method, path, body).await;
+    send("POST", "/token", Some(json!({"token": [{"name": "more"}]}))).await.assert_problem(403);
+    for user in ["root", "bob"] {
+        let change = json!({"update-password": [
+            {"user": user, "old-password": PASSWORD, "new-password": "another long one"},
+        ]});
+        send("PUT", "/config/update-password", Some(change)).await.assert_problem(403);
+        let change = json!({"user": [{"name": user, "password": "another long one", "chat_id": 7}]});
+        send("PUT", "/db/user", Some(change)).await.assert_problem(403);
+    }
+    assert!(app.get(Who::Root, "/db/user/bob").await.ok().get("chat_id").is_none());
+    app.login(Who::Bob, PASSWORD).await.ok();
+    send("DELETE", "/session", None).await.assert_problem(409);
+    assert_eq!(send("PUT", "/db/user", Some(json!({"user": [{"name": "bob", "chat_id": 7}]}))).await.status, 200);
+    let rows = app.get(Who::Root, "/audit?action=user.update&limit=1").await.ok();
+    assert_eq!(rows["audit"][0]["actor"], "root (token ci)");
+}
+
+#[tokio::test]
+async fn a_deleted_account_or_another_one_s_secret_is_of_no_use() {
+    let app = App::new().await;
+    let secret = secret(&app, Who::Bob).await;
+    let cut = &secret[..46];
+    for wrong in [cut, &format!("{cut}!"), "vmm_", &secret.to_uppercase(), &secret[4..]] {
+        app.send(Some(wrong), "GET", "/db/os", None).await.assert_problem(401);
+    }
+    assert_eq!(app.call(Who::Root, "DELETE", "/db/user?name=bob", None).await.status, 204);
+    app.send(Some(&secret), "GET", "/db/os", None).await.assert_problem(401);
+}
+
+#[tokio::test]
+async fn names_and_lifetimes_are_checked() {
+    let app = App::new().await;
+    for (item, field) in [
+        (json!({"name": ""}), "token[0].name"),
+        (json!({"name": "a b"}), "token[0].name"),
+        (json!({"name": "ci", "expires_in_days": 0}), "token[0].expires_in_days"),
+        (json!({"name": "ci", "expires_in_days": 3651}), "token[0].expires_in_days"),
+        (json!({"name": "ci", "role": "admin"}), "token[0].role"),
+        (json!({"name": "ci", "user": "root"}), "token[0].user"),
+    ] {
+        assert_eq!(make(&app, Who::Bob, item).await.problem_fields(), [field]);
+    }
+    make(&app, Who::Bob, json!({"name": "ci", "expires_in_days": 3650})).await.ok();
+    make(&app, Who::Bob, json!({"name": "ci"})).await.assert_problem(409);
+}
