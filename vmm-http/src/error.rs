@@ -153,7 +153,7 @@ pub(crate) struct Failure {
     detail: String,
     problems: Vec<FieldProblem>,
     item: Option<u32>,
-    allow: Option<String>,
+    allow: Option<Box<str>>,
     /// Seconds.
     retry_after: Option<u32>,
 }
@@ -223,7 +223,7 @@ impl Failure {
 
     /// A path without this method; `allow` lists those that it has.
     pub(crate) fn method(allow: &str) -> Self {
-        Self { allow: Some(allow.to_owned()), ..Self::new(METHOD, format!("this path has {allow}")) }
+        Self { allow: Some(allow.into()), ..Self::new(METHOD, format!("this path has {allow}")) }
     }
 
     /// A fault whose cause stands in the log already.

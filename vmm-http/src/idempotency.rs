@@ -142,7 +142,7 @@ async fn end(vmm: &Vmm, claim: ClaimId, response: Response, secret: bool) -> Res
 fn replay(answer: KeptAnswer) -> Response {
     let KeptAnswer { status, media_type, body } = answer;
     let mut response = Response::builder().header(REPLAYED, HeaderValue::from_static("true"));
-    if let Some(status) = poem::http::StatusCode::from_u16(status).ok() {
+    if let Ok(status) = poem::http::StatusCode::from_u16(status) {
         response = response.status(status);
     }
     if let Some(media_type) = media_type {

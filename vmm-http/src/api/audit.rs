@@ -92,6 +92,7 @@ struct AuditsBody {
 }
 
 #[OpenApi(tag = "Tag::Audit")]
+#[allow(clippy::too_many_arguments, reason = "an argument for each parameter of the operation")]
 impl AuditApi {
     /// Read the audit log, newest row first. Admins only.
     #[oai(path = "/audit", method = "get", operation_id = "listAudit")]

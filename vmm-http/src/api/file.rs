@@ -19,7 +19,7 @@ pub(crate) struct FileApi;
 
 /// A file.
 #[derive(Debug, Object)]
-#[oai(rename = "File")]
+#[oai(rename = "StoredFile")]
 struct FileBody {
     name: String,
     bytes: u64,
@@ -38,7 +38,7 @@ impl From<StoredFile> for FileBody {
 
 /// Files.
 #[derive(Debug, Object)]
-#[oai(rename = "Files", skip_serializing_if_is_none)]
+#[oai(rename = "StoredFiles", skip_serializing_if_is_none)]
 struct FilesBody {
     file: Vec<FileBody>,
     /// The cursor of the next page; absent on the last one.

@@ -106,6 +106,7 @@ struct PowerBody {
 }
 
 #[OpenApi(tag = "Tag::Vm")]
+#[allow(clippy::too_many_arguments, reason = "an argument for each parameter of the operation")]
 impl VmApi {
     /// List machines in order of id, with their status of this moment.
     #[oai(path = "/db/vm", method = "get", operation_id = "listVms")]

@@ -102,14 +102,16 @@ impl<S: Reset> AsyncWrite for Watched<S> {
             ready!(Pin::new(&mut self.inner).poll_shutdown(cx))?;
             self.shut = true;
         }
+        if !unread {
+            return Poll::Ready(Ok(()));
+        }
         let mut space = [0; THROWN_AWAY];
-        while unread {
+        loop {
             let mut buffer = ReadBuf::new(&mut space);
             match ready!(Pin::new(&mut self.inner).poll_read(cx, &mut buffer)) {
                 Ok(()) if !buffer.filled().is_empty() => {}
-                _ => break,
+                _ => return Poll::Ready(Ok(())),
             }
         }
-        Poll::Ready(Ok(()))
     }
 }

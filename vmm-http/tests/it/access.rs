@@ -7,10 +7,11 @@ use vmm_core::hypervisor::DomainState;
 use vmm_core::model::{AuditFilter, AuditId, AuditRecord, Outcome, RunId, Vm};
 use vmm_core::repository::Repository;
 use vmm_testkit::fake::remote::Answer;
-use vmm_testkit::fixture::PASSWORD;
+use vmm_testkit::fixture::{FILE_LIMIT, PASSWORD};
 
 use crate::adoption::HOST_KEY;
 use crate::app::{App, SPEC, Who};
+use crate::file::put;
 
 /// What a row expects of nobody, a stranger, the responsible person and an admin. `OK` is whatever the operation
 /// answers once it is allowed. Somebody whose login has expired or whose account is disabled is nobody.
@@ -182,6 +183,7 @@ async fn further_calls(app: &App) -> Vec<(&'static str, String, Option<Value>)> 
     let again = json!({"os": [{"name": "debian", "version": "12", "iso": "/images/debian.iso"}]});
     let other = json!({"request-vm": [{"id": "p2", "spec": SPEC}]});
     let ssh = json!({"ssh": [{"command": "true", "user": "vmm", "password": "p"}]});
+    let missing = json!({"ft": [{"file": "missing", "directory": "/tmp", "user": "vmm", "password": "p"}]});
     vec![
         ("login", none(), Some(json!({"name": "alice", "password": "not the password"}))),
         ("createTokens", none(), Some(json!({"token": [{"name": "twice"}, {"name": "twice"}]}))),
@@ -198,6 +200,8 @@ async fn further_calls(app: &App) -> Vec<(&'static str, String, Option<Value>)> 
         ("cancelRequest", "p3".to_owned(), None),
         ("cancelJob", import, None),
         ("runSshCommands", "?vm=web-1".to_owned(), Some(ssh)),
+        ("deleteFile", "missing".to_owned(), None),
+        ("transferFiles", "?direction=send&vm=web-1".to_owned(), Some(missing)),
         ("deleteOs", format!("?id={unused}"), None),
         ("updatePassword", none(), Some(json!({"update-password": [{"user": "bob", "new-password": PASSWORD}]}))),
     ]
@@ -321,6 +325,13 @@ async fn every_changing_operation_leaves_one_finished_audit_row_however_it_ends(
     assert!(untested.is_empty(), "add calls to further_calls in which these succeed: {untested:?}");
     // One's own login is always there to end.
     failed.insert("logout".to_owned());
+    app.renew_token(Who::Root).await;
+    let before = last_row(&app).await;
+    let too_large = vec![0; usize::try_from(FILE_LIMIT).unwrap() + 1];
+    put(&app, Who::Root, "note", &too_large).await.assert_problem(413);
+    let rows = rows_since(&app, before).await;
+    assert!(matches!(rows.as_slice(), [row] if row.outcome == Outcome::Failed), "{rows:?}");
+    failed.insert("putFile".to_owned());
     let untested: Vec<_> = changing.iter().filter(|id| !failed.contains(*id)).collect();
     assert!(untested.is_empty(), "add calls to further_calls in which these fail: {untested:?}");
 }

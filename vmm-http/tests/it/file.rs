@@ -14,7 +14,7 @@ use crate::app::{Answer, App, Who};
 
 const OCTETS: &str = "application/octet-stream";
 
-async fn put(app: &App, who: Who, name: &str, bytes: &[u8]) -> Answer {
+pub(crate) async fn put(app: &App, who: Who, name: &str, bytes: &[u8]) -> Answer {
     app.send_bytes(who, "PUT", &format!("/files/{name}"), OCTETS, bytes.to_vec()).await
 }
 

@@ -6,6 +6,7 @@ from vmm_client import (
     ApiClient,
     Configuration,
     Credentials,
+    FileApi,
     NewRequest,
     NewRequests,
     ProblemDetails,
@@ -42,6 +43,11 @@ assert machine in [vm.name for vm in vms.list_vms().vm]
 command = SshCommand(command="uname", user="vmm", password="a password")
 result = vms.run_ssh_commands(machine, SshCommands(ssh=[command])).ssh[0]
 assert (result.exit_code, result.stdout) == (0, "Linux\n")
+
+content = bytes(range(256))
+files = FileApi(client)
+assert files.put_file("client.bin", content).bytes == len(content)
+assert files.get_file("client.bin") == content
 
 try:
     raise AssertionError(requests.get_request("no-such-request"))

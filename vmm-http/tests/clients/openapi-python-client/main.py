@@ -1,8 +1,10 @@
 """The main job with the client that openapi-python-client generates."""
 
 import os
+from io import BytesIO
 
 from vmm_client import AuthenticatedClient, Client
+from vmm_client.api.file import get_file, put_file
 from vmm_client.api.request import get_request, submit_requests
 from vmm_client.api.session import login, logout
 from vmm_client.api.vm import list_vms, run_ssh_commands
@@ -15,10 +17,13 @@ from vmm_client.models import (
     SshCommand,
     SshCommands,
     SshResults,
+    StoredFile,
     Submissions,
     Verdict,
     Vms,
 )
+
+from vmm_client.types import File
 
 url, machine = os.environ["VMM_URL"], os.environ["VMM_VM"]
 
@@ -46,6 +51,14 @@ command = SshCommand(command="uname", user="vmm", password="a password")
 results = run_ssh_commands.sync(client=vmm, vm=machine, body=SshCommands(ssh=[command]))
 assert isinstance(results, SshResults), results
 assert (results.ssh[0].exit_code, results.ssh[0].stdout) == (0, "Linux\n")
+
+content = bytes(range(256))
+stored = put_file.sync(client=vmm, name="client.bin", body=File(payload=BytesIO(content)))
+assert isinstance(stored, StoredFile), stored
+assert stored.bytes_ == len(content)
+fetched = get_file.sync(client=vmm, name="client.bin")
+assert isinstance(fetched, File), fetched
+assert fetched.payload.read() == content
 
 missing = get_request.sync(client=vmm, id="no-such-request")
 assert isinstance(missing, ProblemDetails), missing

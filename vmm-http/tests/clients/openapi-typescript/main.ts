@@ -42,6 +42,20 @@ const results = await vmm.POST("/vm/ssh", { params: { query: { vm: machine } }, 
 const result = results.data?.ssh[0];
 assert.deepEqual([result?.exit_code, result?.stdout], [0, "Linux\n"], results.error?.detail);
 
+const content = Uint8Array.from({ length: 256 }, (_, index) => index);
+const path = { name: "client.bin" };
+const stored = await vmm.PUT("/files/{name}", {
+  params: { path },
+  // The types of a specification know bytes as strings alone.
+  body: content as unknown as string,
+  bodySerializer: (bytes) => bytes,
+  headers: { "Content-Type": "application/octet-stream" },
+});
+assert.equal(stored.data?.bytes, content.length, stored.error?.detail);
+const fetched = await vmm.GET("/files/{name}", { params: { path }, parseAs: "arrayBuffer" });
+assert(fetched.data, fetched.error?.detail);
+assert.deepEqual(new Uint8Array(fetched.data), content);
+
 const missing = await vmm.GET("/request-vm/{id}", { params: { path: { id: "no-such-request" } } });
 const notFound: Problem | undefined = missing.error;
 assert.deepEqual([notFound?.status, notFound?.type], [404, "urn:vmm:problem:not-found"]);

@@ -98,11 +98,11 @@ pub async fn an_entry_that_a_machine_needs_stays(repository: Arc<dyn Repository>
 pub async fn a_changed_entry_leaves_the_rest(repository: Arc<dyn Repository>) {
     let desk = Desk::make(&repository).await;
     let update = |change| repository.oses().update(desk.os.id, change, None, sample::audit("os.update"));
-    let description = Some("old, but stable".to_owned());
-    let change = OsChange { description: description.clone(), ..OsChange::default() };
+    let description = "old, but stable".to_owned();
+    let change = OsChange { description: Some(description.clone()), ..OsChange::default() };
     let changed = audited(&repository, 1, update(change)).await.expect("it is there");
     let revision = Revision(desk.os.revision.0 + 1);
-    assert_eq!(changed, Os { description: description.expect("just made"), revision, ..desk.os.clone() });
+    assert_eq!(changed, Os { description, revision, ..desk.os.clone() });
     let login = LoginName::new("admin").expect("valid");
     let change = OsChange { login: Some(login.clone()), ..OsChange::default() };
     update(change).await.expect("it is there");

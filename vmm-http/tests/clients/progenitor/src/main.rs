@@ -2,6 +2,7 @@
 
 use std::env;
 
+use futures::TryStreamExt;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 
 use generated::types::{
@@ -58,6 +59,13 @@ async fn main() {
     let commands = SshCommands::builder().ssh([command.try_into().expect("a command")]);
     let results = vmm.run_ssh_commands().vm(machine.as_str()).body(commands).send().await.expect("results");
     assert_eq!((results.ssh[0].exit_code, results.ssh[0].stdout.as_str()), (Some(0), "Linux\n"));
+
+    let content: Vec<u8> = (0..=255).collect();
+    let stored = vmm.put_file().name("client.bin").body(content.clone()).send().await.expect("a stored file");
+    assert_eq!(stored.bytes, 256);
+    let stream = vmm.get_file().name("client.bin").send().await.expect("a file").into_inner().into_inner();
+    let chunks: Vec<_> = stream.try_collect().await.expect("its content");
+    assert_eq!(chunks.concat(), content);
 
     let missing = problem(vmm.get_request().id("no-such-request").send().await);
     assert_eq!((missing.status, missing.type_.as_str()), (404, "urn:vmm:problem:not-found"));
