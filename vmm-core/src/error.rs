@@ -210,6 +210,10 @@ pub enum Kind {
     Session,
     /// An API token.
     Token,
+    /// A named script.
+    Script,
+    /// A run of a script.
+    Run,
     /// A file in a storage pool.
     Volume,
     /// A machine as the hypervisor sees it.
@@ -229,6 +233,8 @@ impl fmt::Display for Kind {
             Self::Job => "job",
             Self::Session => "session",
             Self::Token => "token",
+            Self::Script => "script",
+            Self::Run => "run",
             Self::Volume => "volume",
             Self::Domain => "domain",
             Self::File => "file",

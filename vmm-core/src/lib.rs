@@ -16,6 +16,7 @@ mod ops;
 mod password;
 mod planning;
 mod policy;
+mod script;
 mod secrets;
 mod seed;
 mod vmm;
@@ -25,8 +26,9 @@ pub use error::{Error, Kind, Part, Problem, Result};
 #[cfg(feature = "crash-points")]
 pub use job::crash;
 pub use ops::{
-    AdoptionDraft, Health, JobWatch, MadeToken, Monitor, NewLogin, PartHealth, Power, RequestDraft, Statistics,
-    Submission, TokenDraft, Transfer, TransferReport, UserDraft, UserUpdate, VmLogin, VmUpdate,
+    AdoptionDraft, Health, JobWatch, MadeToken, Monitor, NewLogin, PartHealth, Power, RequestDraft, RunDraft, RunTerms,
+    ScriptDraft, ScriptUpdate, Statistics, Submission, TokenDraft, Transfer, TransferReport, UserDraft, UserUpdate,
+    VmLogin, VmUpdate,
 };
 pub use policy::{Action, Actor, Policy, RolePolicy, Target};
 pub use secrecy::{ExposeSecret, SecretString};

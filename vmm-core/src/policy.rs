@@ -143,6 +143,24 @@ actions! {
     FileRead = "file.read", "read another user's files";
     /// Put files into a file area, or remove them.
     FileWrite = "file.write", "change another user's files";
+    /// Register a script.
+    ScriptCreate = "script.create", "register scripts";
+    /// See scripts.
+    ScriptRead = "script.read", "see scripts";
+    /// Change a script.
+    ScriptChange = "script.change", "change another person's script";
+    /// Remove a script.
+    ScriptDelete = "script.delete", "delete scripts";
+    /// Run a script.
+    ScriptRun = "script.run", "run scripts";
+    /// Use the login stored with a script.
+    ScriptLogin = "script.login", "use the login stored with another person's script; give one of your own, or";
+    /// See runs of scripts.
+    RunRead = "run.read", "see runs";
+    /// See what a run wrote.
+    RunOutput = "run.output", "see what another person's run wrote";
+    /// Cancel a run.
+    RunCancel = "run.cancel", "cancel another person's run";
     /// Submit a request.
     RequestSubmit = "request.submit", "request machines for another user";
     /// See requests.
@@ -228,6 +246,7 @@ impl Policy for RolePolicy {
             | Action::DiskRead
             | Action::VmSsh
             | Action::VmTransfer => true,
+            Action::ScriptCreate | Action::ScriptRead | Action::ScriptRun | Action::RunRead => true,
             Action::PasswordChange
             | Action::Logout
             | Action::SessionRead
@@ -238,6 +257,10 @@ impl Policy for RolePolicy {
             | Action::VmPower
             | Action::DiskCreate
             | Action::DiskGrow
+            | Action::ScriptChange
+            | Action::ScriptLogin
+            | Action::RunOutput
+            | Action::RunCancel
             | Action::RequestSubmit
             | Action::RequestRead
             | Action::RequestCancel
@@ -256,6 +279,7 @@ impl Policy for RolePolicy {
             | Action::VmAdopt
             | Action::VmDelete
             | Action::DiskDelete
+            | Action::ScriptDelete
             | Action::RequestApprove
             | Action::RequestReject
             | Action::AuditRead
@@ -318,11 +342,15 @@ mod tests {
             Action::DiskRead,
             Action::VmSsh,
             Action::VmTransfer,
+            Action::ScriptCreate,
+            Action::ScriptRead,
+            Action::ScriptRun,
+            Action::RunRead,
         ];
         assert_eq!(may(&Target::of(UserId(2), "another's")), always);
         assert_eq!(may(&Target::none()), always);
         let own = may(&Target::of(UserId(1), "own"));
-        assert_eq!(own.len(), always.len() + 17);
+        assert_eq!(own.len(), always.len() + 21);
         assert!(own.contains(&Action::DiskGrow) && !own.contains(&Action::DiskDelete));
         assert!(!own.contains(&Action::VmDelete) && !own.contains(&Action::RequestApprove));
     }

@@ -4,6 +4,7 @@
 //! made again after a crash is the same to the byte.
 
 mod master_key;
+mod seal;
 
 use std::fmt;
 

@@ -15,6 +15,7 @@ use crate::password::Passwords;
 use crate::policy::{Policy, RolePolicy};
 use crate::remote::RemoteExec;
 use crate::repository::Repository;
+use crate::script::Runs;
 use crate::secrets::{MasterKey, Secrets};
 
 pub(crate) use gate::Desk;
@@ -40,6 +41,7 @@ struct Parts {
     passwords: Passwords,
     attempts: Attempts,
     settings: Settings,
+    runs: Runs,
     work: Notify,
     seen: Seen,
 }
@@ -115,6 +117,7 @@ impl VmmBuilder {
                 passwords: Passwords::default(),
                 attempts: Attempts::default(),
                 settings,
+                runs: Runs::default(),
                 work: Notify::new(),
                 seen: Seen::default(),
             }),

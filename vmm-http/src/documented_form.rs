@@ -11,8 +11,14 @@ use serde_json::{Map, Value};
 use crate::error::Failure;
 
 /// Paths that take a bare query key, and the parameter it stands for.
-const BARE_KEYS: [(&str, &str); 5] =
-    [("/vm/ssh", "vm"), ("/vm/monitor", "vm"), ("/vm/login", "vm"), ("/vm/power", "vm"), ("/vm/ft", "direction")];
+const BARE_KEYS: [(&str, &str); 6] = [
+    ("/vm/ssh", "vm"),
+    ("/vm/monitor", "vm"),
+    ("/vm/login", "vm"),
+    ("/vm/power", "vm"),
+    ("/vm/ft", "direction"),
+    ("/vm/script", "name"),
+];
 
 /// The path whose body keys have several spellings.
 const UPDATE_PASSWORD: &str = "/config/update-password";

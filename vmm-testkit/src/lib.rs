@@ -17,7 +17,7 @@ pub mod mock {
     pub use vmm_core::remote::MockRemoteExec;
     pub use vmm_core::repository::{
         MockAuditRepository, MockDiskRepository, MockFileRepository, MockIdempotencyRepository, MockJobRepository,
-        MockOsRepository, MockRequestRepository, MockSessionRepository, MockTokenRepository, MockUserRepository,
-        MockVmRepository,
+        MockOsRepository, MockRequestRepository, MockRunRepository, MockScriptRepository, MockSessionRepository,
+        MockTokenRepository, MockUserRepository, MockVmRepository,
     };
 }

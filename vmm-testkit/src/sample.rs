@@ -1,17 +1,20 @@
 //! Records to begin a test with. The same arguments always give the same values.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use uuid::Uuid;
 use vmm_core::model::{
     Adoption, AuditEntry, DeskId, DiskRole, HostKey, Hostname, Image, JobKind, LoginName, MacAddress, NewJob, NewOs,
-    NewRequest, NewUser, Os, OsName, OsVersion, Outcome, PasswordHash, Plan, PlannedDisk, PlannedVm, RequestId, Role,
-    User, UserId, UserName, VmName, VolumeName,
+    NewRequest, NewRun, NewScript, NewUser, Os, OsName, OsVersion, Outcome, PasswordHash, Plan, PlannedDisk, PlannedVm,
+    RequestId, Role, Script, ScriptContent, ScriptFile, ScriptId, ScriptName, User, UserId, UserName, VmId, VmName,
+    VolumeName,
 };
 use vmm_core::repository::sqlite::SqliteRepository;
 use vmm_core::repository::{
     AuditRepository, DiskRepository, FileRepository, IdempotencyRepository, JobRepository, OsRepository, Repository,
-    RequestRepository, SessionRepository, TokenRepository, UserRepository, VmRepository,
+    RequestRepository, RunRepository, ScriptRepository, SessionRepository, TokenRepository, UserRepository,
+    VmRepository,
 };
 
 /// An empty repository in a temporary directory that goes with it.
@@ -153,6 +156,47 @@ pub fn request_id(id: &str) -> RequestId {
     RequestId::new(id).expect("a sample's id is valid")
 }
 
+/// A script to register, for `sh` on the machine `web-1` and the group `web`.
+pub fn script(name: &str, owner: UserId) -> NewScript {
+    NewScript {
+        id: ScriptId(id(name)),
+        name: script_name(name),
+        owner,
+        file: ScriptFile::new("script.sh").expect("a sample's name is valid"),
+        command: "sh".parse().expect("it is valid"),
+        content: script_content("echo one\n"),
+        targets: ["web-1", "@web"].map(|target| target.parse().expect("it is valid")).to_vec(),
+        login: None,
+    }
+}
+
+/// A run to record, of this script, whose text is a sample's, on so many machines that need not be there.
+pub fn run(script: &Script, machines: usize) -> NewRun {
+    NewRun {
+        script: script.id,
+        script_name: script.name.clone(),
+        file: script.file.clone(),
+        command: script.command.clone(),
+        content: script_content("echo one\n"),
+        user: Some(script.owner),
+        user_name: script.owner_name.to_string(),
+        login: "root".to_owned(),
+        timeout: Duration::from_secs(60),
+        rerun_of: None,
+        machines: (1..).take(machines).map(|id| (VmId(id), vm_name(&format!("web-{id}")))).collect(),
+    }
+}
+
+/// A script's name.
+pub fn script_name(name: &str) -> ScriptName {
+    ScriptName::new(name).expect("a sample's name is valid")
+}
+
+/// A script's text.
+pub fn script_content(text: &str) -> ScriptContent {
+    ScriptContent::new(text).expect("a sample's text is valid")
+}
+
 /// A repository's first records: an admin, a user and a catalog entry with its image.
 #[derive(Clone, Debug)]
 pub struct Desk {
@@ -242,6 +286,12 @@ impl Repository for Temporary {
     }
     fn files(&self) -> &dyn FileRepository {
         self.repository.files()
+    }
+    fn scripts(&self) -> &dyn ScriptRepository {
+        self.repository.scripts()
+    }
+    fn runs(&self) -> &dyn RunRepository {
+        self.repository.runs()
     }
     fn audit(&self) -> &dyn AuditRepository {
         self.repository.audit()

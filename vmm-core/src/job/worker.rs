@@ -92,6 +92,9 @@ impl Worker {
             }
             return Ok(());
         }
+        for run in self.desk.repository().runs().interrupt_lost(chrono::Utc::now()).await? {
+            warn!(%run, "the process that ran a script is gone; the run is interrupted");
+        }
         for job in jobs.open().await? {
             match self.running.get(&job.id) {
                 Some(running) if job.cancel => {
@@ -139,6 +142,7 @@ impl Worker {
     }
 
     async fn stop(mut self) {
+        self.desk.runs().stop().await;
         for running in self.running.values() {
             running.orders.send_replace(Order::Leave);
         }

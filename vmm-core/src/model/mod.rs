@@ -15,6 +15,8 @@ mod page;
 mod plan;
 mod request;
 mod revision;
+mod run;
+mod script;
 mod session;
 mod token;
 mod user;
@@ -32,8 +34,8 @@ pub use idempotency::{ClaimId, Claimed, Fingerprint, IdempotencyKey, KeptAnswer,
 pub use job::{Job, JobFilter, JobId, JobKind, JobState, JobStep, NewJob, StepState};
 pub(crate) use name::shortened;
 pub use name::{
-    FileName, GroupName, Hostname, LoginName, NamePrefix, OsName, OsVersion, RequestId, TokenName, UserName, VmName,
-    VolumeName,
+    FileName, GroupName, Hostname, LoginName, NamePrefix, OsName, OsVersion, RequestId, ScriptFile, ScriptName,
+    TokenName, UserName, VmName, VolumeName,
 };
 pub use os::{Image, NewOs, Os, OsChange, OsFilter, OsId};
 pub use page::Page;
@@ -41,6 +43,11 @@ pub(crate) use page::one_more;
 pub use plan::{Plan, PlanHash, PlannedDisk, PlannedVm};
 pub use request::{NewRequest, Request, RequestFilter, RequestState};
 pub use revision::Revision;
+pub use run::{NewRun, Run, RunEnd, RunFilter, RunId, RunMachine, RunOutput, RunState};
+pub use script::{
+    Interpreter, NewScript, Script, ScriptChange, ScriptContent, ScriptFilter, ScriptId, ScriptTarget, Sealed,
+    StoredLogin,
+};
 pub use session::{NewSession, Session, SessionFilter, SessionId, TokenHash};
 pub use token::{Credential, NewToken, Token, TokenId};
 pub use user::{NewUser, PasswordHash, Role, User, UserChange, UserFilter, UserId};

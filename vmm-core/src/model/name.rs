@@ -101,6 +101,15 @@ name!(
     VolumeName, "volume", word
 );
 name!(
+    /// A script's name: like an account's, and may have single spaces inside. `run` is none, since `/vm/script/run` is
+    /// something else.
+    ScriptName, "name", script
+);
+name!(
+    /// The name of a script's file. It holds no slash and does not begin with a dot or a dash.
+    ScriptFile, "file", word
+);
+name!(
     /// How names of accounts or machines begin.
     NamePrefix, "name_prefix", part
 );
@@ -138,6 +147,24 @@ fn word(text: &str) -> Result<(), &'static str> {
     } else {
         Err("must be 1 to 128 letters, digits, dots, dashes and underscores, and begin with a letter or digit")
     }
+}
+
+fn script(text: &str) -> Result<(), &'static str> {
+    if text.eq_ignore_ascii_case("run") {
+        return Err("is reserved; choose another name");
+    }
+    if text.len() <= 128 && word(text.split(' ').next().unwrap_or_default()).is_ok() && text.split(' ').all(inside) {
+        Ok(())
+    } else {
+        Err(
+            "must be 1 to 128 letters, digits, dots, dashes, underscores and single spaces, and begin with a letter or digit",
+        )
+    }
+}
+
+/// Whether this may stand between two spaces of a script's name.
+fn inside(text: &str) -> bool {
+    !text.is_empty() && word(&format!("x{text}")).is_ok()
 }
 
 fn part(text: &str) -> Result<(), &'static str> {
@@ -194,6 +221,16 @@ mod tests {
             assert!(VolumeName::new(bad).is_err(), "{bad:?}");
         }
         assert!(VolumeName::new("web-1.qcow2").is_ok());
+    }
+
+    #[test]
+    fn a_script_name_may_have_spaces_inside() {
+        for good in ["deploy", "Deploy web 2", "a -x", "runs", "run all"] {
+            assert!(ScriptName::new(good).is_ok(), "{good}");
+        }
+        for bad in ["", " a", "a ", "a  b", "-a", "a/b", "a\n", "run", "RUN", "{a}", "a&b", &"x".repeat(129)] {
+            assert!(ScriptName::new(bad).is_err(), "{bad:?}");
+        }
     }
 
     #[test]

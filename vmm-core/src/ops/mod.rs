@@ -11,6 +11,8 @@ mod monitor;
 mod os;
 mod request;
 mod request_csv;
+mod run;
+mod script;
 mod session;
 mod ssh;
 mod statistics;
@@ -24,16 +26,18 @@ pub use health::{Health, PartHealth};
 pub use job::JobWatch;
 pub use monitor::Monitor;
 pub use request::{RequestDraft, Submission};
+pub use run::{RunDraft, RunTerms};
+pub use script::{ScriptDraft, ScriptUpdate};
 pub use session::NewLogin;
 pub use statistics::Statistics;
 pub use token::{MadeToken, TokenDraft};
 pub use transfer::{Transfer, TransferReport};
 pub use user::{UserDraft, UserUpdate};
 pub use vm::{Power, VmLogin, VmUpdate};
-pub(crate) use {file::tidy as tidy_files, request::plan, ssh::endpoint, vm::seen, vm::status};
+pub(crate) use {file::tidy as tidy_files, request::plan, ssh::endpoint, vm::exists, vm::seen, vm::status};
 
 use crate::error::{Error, Result};
-use crate::model::{Job, Request, Vm};
+use crate::model::{Job, Request, Run, Script, Vm};
 use crate::policy::Target;
 
 impl From<&Vm> for Target {
@@ -45,6 +49,18 @@ impl From<&Vm> for Target {
 impl From<&Request> for Target {
     fn from(request: &Request) -> Self {
         Self::of(request.requester, format!("request {}", request.id))
+    }
+}
+
+impl From<&Script> for Target {
+    fn from(script: &Script) -> Self {
+        Self::of(script.owner, format!("script {}", script.name))
+    }
+}
+
+impl From<&Run> for Target {
+    fn from(run: &Run) -> Self {
+        Self { label: format!("run {} ({})", run.id, run.script_name), owner: run.user }
     }
 }
 

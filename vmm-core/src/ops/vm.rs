@@ -183,7 +183,7 @@ impl Vmm {
 }
 
 /// Refuses a machine that is only asked for.
-pub(super) fn exists(vm: &Vm) -> Result<()> {
+pub(crate) fn exists(vm: &Vm) -> Result<()> {
     match vm.status {
         VmStatus::Request => {
             Err(Error::conflict(Kind::Vm, &vm.name, "is not there yet; its request shows how far it is"))

@@ -16,10 +16,11 @@ use crate::error::Result;
 use crate::model::{
     Adoption, AuditEntry, AuditFilter, AuditId, AuditRecord, ClaimId, Claimed, ContentId, DeskId, Disk, DiskFilter,
     DiskId, FileId, FileName, Image, Job, JobFilter, JobId, JobState, KeptAnswer, NewClaim, NewDisk, NewFile, NewJob,
-    NewOs, NewRequest, NewSession, NewToken, NewUser, Os, OsChange, OsFilter, OsId, OsName, OsVersion, PasswordHash,
-    Plan, PlanHash, Request, RequestFilter, RequestId, RequestState, Revision, Seen, SeenStates, Session,
-    SessionFilter, SessionId, StepState, StoredFile, Timestamp, Token, TokenHash, TokenId, TokenName, User, UserChange,
-    UserFilter, UserId, UserName, Vm, VmChange, VmFilter, VmId, VmName, VmStatus,
+    NewOs, NewRequest, NewRun, NewScript, NewSession, NewToken, NewUser, Os, OsChange, OsFilter, OsId, OsName,
+    OsVersion, PasswordHash, Plan, PlanHash, Request, RequestFilter, RequestId, RequestState, Revision, Run, RunEnd,
+    RunFilter, RunId, RunMachine, Script, ScriptChange, ScriptContent, ScriptFilter, ScriptId, ScriptName, Seen,
+    SeenStates, Session, SessionFilter, SessionId, StepState, StoredFile, StoredLogin, Timestamp, Token, TokenHash,
+    TokenId, TokenName, User, UserChange, UserFilter, UserId, UserName, Vm, VmChange, VmFilter, VmId, VmName, VmStatus,
 };
 
 /// The records of one desk.
@@ -56,6 +57,10 @@ pub trait Repository: Send + Sync {
     fn idempotency(&self) -> &dyn IdempotencyRepository;
     /// Files of users.
     fn files(&self) -> &dyn FileRepository;
+    /// Named scripts.
+    fn scripts(&self) -> &dyn ScriptRepository;
+    /// Runs of scripts.
+    fn runs(&self) -> &dyn RunRepository;
     /// The record of who did what.
     fn audit(&self) -> &dyn AuditRepository;
 }
@@ -282,6 +287,55 @@ pub trait JobRepository: Send + Sync {
     async fn finish(&self, id: JobId, state: JobState, error: Option<String>) -> Result<()>;
     /// Asks for a job to be cancelled. One that is final is a conflict.
     async fn cancel(&self, id: JobId, audit: AuditEntry) -> Result<()>;
+}
+
+/// Named scripts.
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+#[async_trait]
+pub trait ScriptRepository: Send + Sync {
+    /// Registers a script. A name (without regard to case) that is taken is a conflict.
+    async fn create(&self, script: NewScript, audit: AuditEntry) -> Result<Script>;
+    /// The script of this name, without regard to case.
+    async fn by_name(&self, name: &ScriptName) -> Result<Option<Script>>;
+    /// Scripts in order of name.
+    async fn list(&self, filter: &ScriptFilter) -> Result<Vec<Script>>;
+    /// The text with this hash, which a script has, or had when it was run.
+    async fn content(&self, sha256: &str) -> Result<Option<ScriptContent>>;
+    /// The login stored with a script.
+    async fn login(&self, id: ScriptId) -> Result<Option<StoredLogin>>;
+    /// Changes what is given of a script.
+    async fn change(&self, id: ScriptId, change: ScriptChange, audit: AuditEntry) -> Result<Script>;
+    /// Removes a script and the login stored with it.
+    async fn delete(&self, id: ScriptId, audit: AuditEntry) -> Result<()>;
+}
+
+/// Runs of scripts.
+///
+/// A run is done by the process that was asked to, which extends the time until which it counts as alive. The holder
+/// of the worker's lease interrupts those whose time has passed. A run's state follows from its machines'.
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+#[async_trait]
+pub trait RunRepository: Send + Sync {
+    /// Records a run, all of whose machines are queued, and may forget the oldest ended ones of its script.
+    async fn create(&self, run: NewRun, alive_until: Timestamp, audit: AuditEntry) -> Result<Run>;
+    /// The run of this id.
+    async fn by_id(&self, id: RunId) -> Result<Option<Run>>;
+    /// The machines of a run, in its order.
+    async fn machines(&self, id: RunId) -> Result<Vec<RunMachine>>;
+    /// Runs, newest first.
+    async fn list(&self, filter: &RunFilter) -> Result<Vec<Run>>;
+    /// `queued` → `running` for one machine; `false` if it is not queued any more, and then it must not be begun.
+    async fn begin(&self, id: RunId, position: usize) -> Result<bool>;
+    /// Records the end of a machine that is running; any other state is a conflict.
+    async fn finish(&self, id: RunId, position: usize, end: RunEnd) -> Result<()>;
+    /// Extends the time until which these runs count as alive. Gives those that somebody asked to cancel.
+    async fn keep(&self, ids: Vec<RunId>, alive_until: Timestamp) -> Result<Vec<RunId>>;
+    /// Sets every machine of a run that has not ended to `interrupted`.
+    async fn interrupt(&self, id: RunId) -> Result<()>;
+    /// The same for every run whose time has passed at `now`; gives these.
+    async fn interrupt_lost(&self, now: Timestamp) -> Result<Vec<RunId>>;
+    /// Asks for a run to be cancelled; its queued machines are at once. One that has ended is a conflict.
+    async fn cancel(&self, id: RunId, audit: AuditEntry) -> Result<Run>;
 }
 
 /// How many answers are kept for an account.

@@ -15,13 +15,14 @@ use crate::error::{Error, Kind, Result};
 use crate::files::FileStore;
 use crate::hypervisor::Hypervisor;
 use crate::model::{
-    AuditEntry, AuditId, Disk, DiskId, Job, JobId, Outcome, Request, RequestId, SeenStates, Session, SessionId, User,
-    UserId, UserName, Vm, VmId, VmName,
+    AuditEntry, AuditId, Disk, DiskId, Job, JobId, Outcome, Request, RequestId, Run, RunId, Script, ScriptName,
+    SeenStates, Session, SessionId, User, UserId, UserName, Vm, VmId, VmName,
 };
 use crate::password::Passwords;
 use crate::policy::{Action, Actor, Target};
 use crate::remote::RemoteExec;
 use crate::repository::Repository;
+use crate::script::Runs;
 use crate::secrets::Secrets;
 
 /// The backends, for somebody who passed the gate.
@@ -62,6 +63,11 @@ impl Desk {
 
     pub(crate) fn settings(&self) -> &Settings {
         &self.parts.settings
+    }
+
+    /// The runs of scripts in this process.
+    pub(crate) fn runs(&self) -> &Runs {
+        &self.parts.runs
     }
 
     /// How the machines are on the host, at most about a second ago; `None` if the host does not say.
@@ -113,6 +119,14 @@ impl Lookup<'_> {
 
     pub(crate) async fn session(&self, id: SessionId) -> Result<Session> {
         self.repository.sessions().by_id(id).await?.ok_or_else(|| Error::not_found(Kind::Session, id))
+    }
+
+    pub(crate) async fn script(&self, name: &ScriptName) -> Result<Script> {
+        self.repository.scripts().by_name(name).await?.ok_or_else(|| Error::not_found(Kind::Script, name))
+    }
+
+    pub(crate) async fn run(&self, id: RunId) -> Result<Run> {
+        self.repository.runs().by_id(id).await?.ok_or_else(|| Error::not_found(Kind::Run, id))
     }
 
     pub(crate) async fn job(&self, id: JobId) -> Result<Job> {

@@ -19,6 +19,8 @@ mod vm_dto;
 mod vm_ft;
 mod vm_ft_content;
 mod vm_monitor;
+mod vm_script;
+mod vm_script_run;
 mod vm_ssh;
 
 use poem_openapi::payload::Json;
@@ -26,7 +28,7 @@ use poem_openapi::types::ToJSON;
 use poem_openapi::{ApiResponse, Tags};
 use vmm_core::model::Revision;
 
-/// Every operation of the specification.
+/// Every operation of the specification. What belongs together is nested, since poem-openapi takes 16 at most.
 pub(crate) type Apis = (
     session::SessionApi,
     token::TokenApi,
@@ -37,10 +39,10 @@ pub(crate) type Apis = (
     job::JobApi,
     vm::VmApi,
     vm_ssh::SshApi,
+    (vm_script::ScriptApi, vm_script_run::RunApi),
     vm_monitor::MonitorApi,
     disk::DiskApi,
-    file::FileApi,
-    vm_ft::FtApi,
+    (file::FileApi, vm_ft::FtApi),
     audit::AuditApi,
     health::HealthApi,
     metrics::MetricsApi,
@@ -57,10 +59,10 @@ pub(crate) fn apis() -> Apis {
         job::JobApi,
         vm::VmApi,
         vm_ssh::SshApi,
+        (vm_script::ScriptApi, vm_script_run::RunApi),
         vm_monitor::MonitorApi,
         disk::DiskApi,
-        file::FileApi,
-        vm_ft::FtApi,
+        (file::FileApi, vm_ft::FtApi),
         audit::AuditApi,
         health::HealthApi,
         metrics::MetricsApi,
@@ -85,6 +87,8 @@ enum Tag {
     Disk,
     /// Files: one's own area, and on machines.
     File,
+    /// Scripts that run on many machines.
+    Script,
     /// The record of who did what.
     Audit,
     /// Whether the desk works.
@@ -118,10 +122,10 @@ enum Done {
     Done,
 }
 
-/// Begun; a job goes on with it.
+/// Begun; it goes on in the background.
 #[derive(ApiResponse)]
 enum Accepted<T: ToJSON> {
-    /// Begun; a job goes on with it.
+    /// Begun; it goes on in the background.
     #[oai(status = 202)]
     Accepted(Json<T>),
 }

@@ -17,6 +17,7 @@ const LABELS: &str = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0
 const WORD: &str = "^[A-Za-z0-9][A-Za-z0-9._-]*$";
 const LOGIN: &str = "^[a-z_][a-z0-9_-]*$";
 
+const NO_NUL: &str = r"^[^\u0000]*$";
 /// Lines of text, with tabs.
 const TEXT: &str = r"^[^\u0000-\u0008\u000b-\u001f\u007f-\u009f]*$";
 
@@ -26,7 +27,32 @@ const FILE: &str = concat!(
     r"[^/\u0000-\u001f\u007f-\u009f]*$"
 );
 
-const PATTERNS: [Pattern; 10] = [
+const SCRIPT: &str = "^[A-Za-z0-9][A-Za-z0-9._-]*( [A-Za-z0-9._-]+)*$";
+/// A machine's name, or `@group`.
+const TARGET: &str = "^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?|@[A-Za-z0-9][A-Za-z0-9._-]{0,127})$";
+const INTERPRETER: &str = "^[A-Za-z0-9/][A-Za-z0-9._/+=:,@%-]*( [A-Za-z0-9._/+=:,@%-]+){0,15}$";
+
+const PATTERNS: [Pattern; 15] = [
+    Pattern { pattern: Some(TARGET), length: None, of: &["NewScript.vm", "ScriptChange.vm", "NewRun.vm"] },
+    Pattern {
+        pattern: Some(SCRIPT),
+        length: Some([1, 128]),
+        of: &[
+            "NewScript.name",
+            "ScriptChange.name",
+            "NewRun.script",
+            "listRuns.script",
+            "getScript.name",
+            "deleteScript.name",
+        ],
+    },
+    Pattern { pattern: Some(INTERPRETER), length: None, of: &["NewScript.command", "ScriptChange.command"] },
+    Pattern {
+        pattern: Some(NO_NUL),
+        length: Some([1, 1024]),
+        of: &["NewScript.password", "ScriptChange.password", "NewRun.password", "Rerun.password"],
+    },
+    Pattern { pattern: Some(NO_NUL), length: Some([1, 262_144]), of: &["NewScript.content", "ScriptChange.content"] },
     Pattern {
         pattern: Some(LABEL),
         length: Some([1, 63]),
@@ -56,6 +82,8 @@ const PATTERNS: [Pattern; 10] = [
             "deleteToken.user",
             "listTokens.user",
             "listSessions.user",
+            "NewScript.file",
+            "ScriptChange.file",
         ],
     },
     Pattern { pattern: Some(LABELS), length: Some([1, 253]), of: &["hostname"] },
@@ -68,14 +96,21 @@ const PATTERNS: [Pattern; 10] = [
     },
     Pattern { pattern: Some("^[0-9A-Fa-f]{64}$"), length: None, of: &["Approval.plan_hash"] },
     Pattern {
-        pattern: Some(r"^[^\u0000]*$"),
+        pattern: Some(NO_NUL),
         length: None,
         of: &["SshCommand.command", "SshCommand.password", "FileTransfer.directory", "FileTransfer.password"],
     },
     Pattern {
         pattern: Some(r"^[^\u0000-\u001f\u007f-\u009f]*$"),
         length: None,
-        of: &["SshCommand.user", "FileTransfer.user"],
+        of: &[
+            "SshCommand.user",
+            "FileTransfer.user",
+            "NewScript.user",
+            "ScriptChange.user",
+            "NewRun.user",
+            "Rerun.user",
+        ],
     },
     Pattern {
         pattern: Some(FILE),
@@ -103,6 +138,9 @@ pub(super) fn add(spec: &mut Value) {
 }
 
 fn put(owner: &str, field: &str, schema: &mut Value) {
+    if schema["type"] == "array" {
+        return put(owner, field, &mut schema["items"]);
+    }
     let named = |of: &str| of == field || of.split_once('.') == Some((owner, field));
     if schema["type"] == "string"
         && schema.get("format").is_none_or(|format| format == "password")

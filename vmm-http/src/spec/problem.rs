@@ -9,7 +9,7 @@ use crate::error::{self, Sort};
 const AT_HOST: [&str; 6] = ["/db/disk", "/db/os", "/files", "/db/vm", "/request-vm", "/vm/"];
 
 /// Where vmm logs in to a machine.
-const AT_MACHINE: [&str; 3] = ["/vm/ft", "/vm/script", "/vm/ssh"];
+const AT_MACHINE: [&str; 2] = ["/vm/ft", "/vm/ssh"];
 
 /// The operation that gives a token, and so has its errors without asking for one.
 const LOGIN: &str = "login";

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 use vmm_core::hypervisor::DomainState;
-use vmm_core::model::{AuditFilter, AuditId, AuditRecord, Outcome, Vm};
+use vmm_core::model::{AuditFilter, AuditId, AuditRecord, Outcome, RunId, Vm};
 use vmm_core::repository::Repository;
 use vmm_testkit::fake::remote::Answer;
 use vmm_testkit::fixture::{FILE_LIMIT, PASSWORD};
@@ -36,6 +36,9 @@ fn rows() -> Vec<(&'static str, &'static str, Option<Value>, Expected)> {
     let ft = json!({"ft": [{"file": "note", "directory": "/tmp", "user": "vmm", "password": "p"}]});
     let new_user = json!({"user": [{"name": "carol", "password": PASSWORD}]});
     let new_os = json!({"os": [{"name": "alpine", "version": "3", "iso": "/images/alpine.iso"}]});
+    let new_script = json!({"script": [{"name": "new", "file": "new.sh", "command": "sh", "content": "true"}]});
+    let run = json!({"run": [{"script": "deploy", "vm": ["web-1"], "user": "root", "password": "p"}]});
+    let login = json!({"user": "root", "password": "p"});
     let request = json!({"request-vm": [{"id": "r1", "requester": "alice", "spec": SPEC}]});
     let adoption = json!({"vm": [{"domain": "old-1", "host_key": HOST_KEY, "login": "root"}]});
     let change = json!({"update-password": [{"user": "alice", "old-password": "wrong", "new-password": PASSWORD}]});
@@ -91,6 +94,16 @@ fn rows() -> Vec<(&'static str, &'static str, Option<Value>, Expected)> {
         ("transferFiles", "?direction=send&vm=web-1", Some(ft), USERS),
         ("deleteFile", "note", None, USERS),
         ("getMetrics", "", None, ADMINS),
+        ("createScripts", "", Some(new_script), USERS),
+        ("listScripts", "", None, USERS),
+        ("getScript", "deploy", None, USERS),
+        ("updateScripts", "", Some(json!({"script": [{"name": "deploy", "command": "bash"}]})), OWNERS),
+        ("runScripts", "", Some(run), USERS),
+        ("listRuns", "", None, USERS),
+        ("getRun", "1", None, USERS),
+        ("rerunScript", "1", Some(login), USERS),
+        ("cancelRun", "1", None, OWNERS),
+        ("deleteScript", "?name=new", None, ADMINS),
         ("listAudit", "", None, ADMINS),
         ("deleteVm", "?name=web-2", None, ADMINS),
         ("deleteUser", "?name=carol", None, ADMINS),
@@ -128,6 +141,7 @@ async fn every_operation_refuses_whom_it_must_and_nobody_else() {
     let app = App::new().await;
     app.provision().await;
     app.desk.hypervisor.add_foreign("old-1");
+    register_and_run(&app).await;
     let mut wrong = Vec::new();
     for (id, place, body, [nobody, stranger, owner, admin]) in rows() {
         for (who, expected) in Who::ALL.into_iter().zip([nobody, nobody, nobody, stranger, owner, admin]) {
@@ -205,6 +219,32 @@ async fn disk_calls(app: &App, vaults: &[Vm]) -> Vec<(&'static str, String, Opti
     ]
 }
 
+/// The same for scripts. Run 1 of `deploy` is interrupted and can be repeated, which hangs and can be cancelled.
+async fn script_calls(app: &App) -> Vec<(&'static str, String, Option<Value>)> {
+    let vms = app.desk.vmm.vms(&app.desk.admin, &Default::default()).await.unwrap();
+    let address = vms.iter().find(|vm| vm.name.as_str() == "web-1").and_then(|vm| vm.ip).unwrap();
+    app.desk.remote.answer((address, 22).into(), "deploy.sh", Answer::hangs());
+    register_and_run(app).await;
+    app.desk.repository.runs().interrupt(RunId(1)).await.unwrap();
+    let login = json!({"user": "root", "password": "p"});
+    vec![
+        ("rerunScript", "1".to_owned(), Some(login)),
+        ("cancelRun", "2".to_owned(), None),
+        ("updateScripts", String::new(), Some(json!({"script": [{"name": "nowhere"}]}))),
+        ("runScripts", String::new(), Some(json!({"run": [{"script": "nowhere"}]}))),
+    ]
+}
+
+/// A script `deploy` of alice's, and her run of it on `web-1`.
+async fn register_and_run(app: &App) {
+    let script = json!({"script": [{
+        "name": "deploy", "file": "deploy.sh", "command": "sh", "content": "true", "user": "root", "password": "p",
+    }]});
+    app.post(Who::Alice, "/vm/script", script).await.ok();
+    let run = json!({"run": [{"script": "deploy", "vm": ["web-1"]}]});
+    app.post(Who::Alice, "/vm/script/run", run).await.ok();
+}
+
 /// The same place of something that is not there; `None` if the operation is about no one thing.
 fn nowhere(place: &str) -> Option<String> {
     let other = |value: &str| if value.parse::<i64>().is_ok() { "4711" } else { "nowhere" };
@@ -243,6 +283,7 @@ async fn every_changing_operation_leaves_one_finished_audit_row_however_it_ends(
     }
     // What deletes stands last in the rows; the further calls need what is deleted.
     let mut further = further_calls(&app).await;
+    further.extend(script_calls(&app).await);
     further.extend(disk_calls(&app, &vaults).await);
     let further = further.into_iter().map(|(id, place, body)| (Who::Root, id, place, body));
     let (mut done, mut failed, mut wrong) = (BTreeSet::new(), BTreeSet::new(), Vec::new());

@@ -41,4 +41,6 @@ mod user;
 mod vm;
 mod vm_ft;
 mod vm_monitor;
+mod vm_script;
+mod vm_script_run;
 mod vm_ssh;

@@ -54,6 +54,24 @@ async fn no_secret_reaches_the_log() {
     let ssh = json!({"ssh": [{"command": "nothing", "user": "vm-user", "password": "canary-ssh"}]});
     app.post(Who::Alice, "/vm/ssh?vm=web-1", ssh).await;
     app.post(Who::Alice, "/vm/ssh?vm=web-1", json!({"ssh": ["canary-ssh"]})).await.assert_problem(422);
+    let script = json!({"script": [{
+        "name": "up", "file": "up.sh", "content": "uptime", "command": "sh", "vm": ["web-1"],
+        "user": "root", "password": "canary-stored",
+    }]});
+    let mut answers = vec![app.post(Who::Alice, "/vm/script", script).await.text];
+    let change = json!({"script": [{"name": "up", "password": "canary-restored"}]});
+    answers.push(app.call(Who::Alice, "PUT", "/vm/script", Some(change)).await.text);
+    for run in [json!({"script": "up"}), json!({"script": "up", "user": "root", "password": "canary-given"})] {
+        let started = app.post(Who::Alice, "/vm/script/run", json!({"run": [run]})).await;
+        let path = format!("/vm/script/run/{}", started.body["run"][0]["id"]);
+        app.desk.until("the run ends", async || app.get(Who::Alice, &path).await.body["ended"] == 1).await;
+        answers.extend([started.text, app.get(Who::Alice, &path).await.text]);
+    }
+    let half = json!({"run": [{"script": "up", "password": "canary-given"}]});
+    answers.push(app.post(Who::Alice, "/vm/script/run", half).await.text);
+    for path in ["/vm/script", "/vm/script/up", "/vm/script/run"] {
+        answers.push(app.get(Who::Root, path).await.text);
+    }
     app.login(Who::Alice, "canary-login").await.assert_problem(401);
     let change =
         json!({"update password": [{"user": "alice", "old=pass": PASSWORD, "new-password": "canary-changed"}]});
@@ -63,8 +81,19 @@ async fn no_secret_reaches_the_log() {
     let log = String::from_utf8(LOG.0.lock().unwrap().clone()).unwrap();
     assert!(log.contains("/vm/ssh") && log.contains("status=422"), "the log is not captured");
     let password = login["password"].as_str().unwrap();
-    for secret in [PASSWORD, &token, password, "canary-ssh", "canary-login", "canary-changed"] {
+    for secret in [
+        PASSWORD,
+        &token,
+        password,
+        "canary-ssh",
+        "canary-login",
+        "canary-changed",
+        "canary-stored",
+        "canary-restored",
+        "canary-given",
+    ] {
         assert!(!log.contains(secret), "{secret} stands in the log");
         assert!(!audit.contains(secret), "{secret} stands in the audit log");
+        assert!(answers.iter().all(|answer| !answer.contains(secret)), "{secret} stands in an answer");
     }
 }

@@ -7,5 +7,6 @@ mod image;
 mod libvirt;
 mod provisioning;
 mod request;
+mod script;
 mod sqlite;
 mod ssh;

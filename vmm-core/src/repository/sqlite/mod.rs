@@ -11,7 +11,9 @@ mod os;
 mod plan;
 mod request;
 mod row;
+mod run;
 mod schema;
+mod script;
 mod session;
 mod store;
 mod token;
@@ -22,7 +24,8 @@ use std::path::Path;
 
 use super::{
     AuditRepository, DiskRepository, FileRepository, IdempotencyRepository, JobRepository, OsRepository, Repository,
-    RequestRepository, SessionRepository, TokenRepository, UserRepository, VmRepository,
+    RequestRepository, RunRepository, ScriptRepository, SessionRepository, TokenRepository, UserRepository,
+    VmRepository,
 };
 use crate::blocking;
 use crate::error::Result;
@@ -81,6 +84,12 @@ impl Repository for SqliteRepository {
         &self.store
     }
     fn files(&self) -> &dyn FileRepository {
+        &self.store
+    }
+    fn scripts(&self) -> &dyn ScriptRepository {
+        &self.store
+    }
+    fn runs(&self) -> &dyn RunRepository {
         &self.store
     }
     fn audit(&self) -> &dyn AuditRepository {

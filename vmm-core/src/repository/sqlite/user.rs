@@ -6,6 +6,7 @@ use rusqlite::{Connection, Row, Transaction, params};
 use super::error::{Error, Result};
 use super::list::List;
 use super::row::{Columns, execute, exists, expected, first, now};
+use super::script;
 use super::store::Store;
 use crate::error::{self, Kind};
 use crate::model::{AuditEntry, NewUser, PasswordHash, Revision, Role, User, UserChange, UserFilter, UserId, UserName};
@@ -172,6 +173,8 @@ fn refuse_while_named(tx: &Transaction<'_>, user: &User) -> Result<()> {
         user.id,
     )? {
         format!("is named by request {request}, whose record stays")
+    } else if let Some(script) = script::of_owner(tx, user.id)? {
+        format!("owns script {script}; remove it first")
     } else {
         return Ok(());
     };

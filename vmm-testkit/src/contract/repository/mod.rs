@@ -20,6 +20,8 @@ pub mod idempotency;
 pub mod job;
 pub mod os;
 pub mod request;
+pub mod run;
+pub mod script;
 pub mod session;
 pub mod token;
 pub mod user;
@@ -89,6 +91,16 @@ macro_rules! repository_contract {
                 a_repeat_gets_the_first_answer, a_key_stands_for_one_call, an_answer_can_be_withheld,
                 a_released_key_is_free, a_claim_lapses_unless_it_is_held, an_answer_is_forgotten_in_time,
                 an_account_keeps_so_much_and_no_more, one_of_64_repeats_is_the_first, a_key_needs_its_account,
+            }
+            script {
+                a_script_reads_as_it_was_registered, a_script_name_is_taken_once, scripts_are_listed_in_order_of_name,
+                a_change_leaves_the_rest, a_text_stays_while_a_script_has_it, a_deleted_script_is_gone, an_owner_stays,
+            }
+            run {
+                a_run_reads_as_it_was_recorded, a_machine_of_a_run_begins_once,
+                a_run_that_nobody_keeps_alive_is_interrupted, an_ended_run_is_not_interrupted,
+                a_cancelled_run_begins_nothing_more, runs_are_listed_newest_first, a_run_outlives_its_script,
+                the_oldest_runs_are_forgotten,
             }
             audit { a_row_reads_as_it_was_recorded, rows_are_listed_newest_first, the_chain_of_untouched_rows_fits, }
         );
@@ -278,6 +290,8 @@ mod tests {
             include_str!("file.rs"),
             include_str!("request.rs"),
             include_str!("job.rs"),
+            include_str!("script.rs"),
+            include_str!("run.rs"),
             include_str!("audit.rs"),
         ];
         let promises = suites.iter().flat_map(|suite| suite.split("pub async fn ").skip(1));

@@ -210,6 +210,74 @@ CREATE TABLE job_step (
     PRIMARY KEY (job, position)
 ) STRICT, WITHOUT ROWID;
 
+-- The texts of scripts by their hash.
+CREATE TABLE script_content (
+    sha256 TEXT PRIMARY KEY CHECK (length(sha256) = 64),
+    content TEXT NOT NULL
+) STRICT;
+
+-- `id` is chosen before the row is made: the sealed password is bound to it.
+CREATE TABLE script (
+    id TEXT PRIMARY KEY CHECK (length(id) = 36),
+    name TEXT NOT NULL COLLATE NOCASE,
+    owner INTEGER NOT NULL REFERENCES user (id),
+    file TEXT NOT NULL,
+    command TEXT NOT NULL,
+    sha256 TEXT NOT NULL REFERENCES script_content (sha256),
+    vm TEXT NOT NULL CHECK (json_valid(vm)),
+    user TEXT,
+    password BLOB,
+    created_at INTEGER NOT NULL,
+    changed_at INTEGER NOT NULL,
+    CHECK ((user IS NULL) = (password IS NULL))
+) STRICT;
+CREATE UNIQUE INDEX script_name ON script (name);
+CREATE INDEX script_owner ON script (owner);
+CREATE INDEX script_sha256 ON script (sha256);
+
+-- `user` is no reference: the record outlives the account. Past `alive_until` nobody is doing the run any more.
+CREATE TABLE run (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    script TEXT REFERENCES script (id) ON DELETE SET NULL,
+    script_name TEXT NOT NULL COLLATE NOCASE,
+    file TEXT NOT NULL,
+    command TEXT NOT NULL,
+    sha256 TEXT NOT NULL REFERENCES script_content (sha256),
+    user INTEGER,
+    user_name TEXT NOT NULL,
+    login TEXT NOT NULL,
+    timeout INTEGER NOT NULL CHECK (timeout > 0),
+    rerun_of INTEGER,
+    state TEXT NOT NULL CHECK (state IN ('queued', 'running', 'done', 'failed', 'interrupted', 'cancelled')),
+    cancel INTEGER NOT NULL DEFAULT 0 CHECK (cancel IN (0, 1)),
+    alive_until INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    changed_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX run_script ON run (script);
+CREATE INDEX run_script_name ON run (script_name);
+CREATE INDEX run_sha256 ON run (sha256);
+CREATE INDEX run_open ON run (alive_until) WHERE state IN ('queued', 'running');
+
+-- `vm` is no reference: the record outlives the machine.
+CREATE TABLE run_vm (
+    run INTEGER NOT NULL REFERENCES run (id) ON DELETE CASCADE,
+    position INTEGER NOT NULL,
+    vm INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('queued', 'running', 'done', 'failed', 'interrupted', 'cancelled')),
+    exit_code INTEGER,
+    signal TEXT,
+    stdout BLOB,
+    stdout_total INTEGER,
+    stderr BLOB,
+    stderr_total INTEGER,
+    duration INTEGER,
+    error TEXT,
+    PRIMARY KEY (run, position)
+) STRICT;
+CREATE INDEX run_vm_state ON run_vm (run, state);
+
 CREATE TABLE worker_lease (
     only INTEGER PRIMARY KEY CHECK (only = 1),
     owner TEXT NOT NULL,

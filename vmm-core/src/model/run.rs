@@ -1,0 +1,205 @@
+//! Runs of scripts.
+
+use std::time::Duration;
+
+use super::{
+    Interpreter, ScriptContent, ScriptFile, ScriptId, ScriptName, Timestamp, UserId, VmId, VmName, row_id, words,
+};
+use crate::remote::{Exit, Output, Stream};
+
+row_id!(
+    /// Names a run.
+    RunId
+);
+
+words!(
+    /// The place of a run, or of one of its machines, in its life.
+    RunState, "state" {
+        /// Not begun.
+        Queued = "queued",
+        /// Begun.
+        Running = "running",
+        /// Ended by itself, with whatever exit code.
+        Done = "done",
+        /// It could not be run, or did not end in time.
+        Failed = "failed",
+        /// vmm stopped meanwhile: a machine that had begun may have come to its end, one that had not never began.
+        Interrupted = "interrupted",
+        /// Somebody cancelled it.
+        Cancelled = "cancelled",
+    }
+);
+
+impl RunState {
+    /// Whether nothing more will happen.
+    pub fn is_final(self) -> bool {
+        !matches!(self, Self::Queued | Self::Running)
+    }
+
+    /// The state of a run whose machines are in these states: the worst of them once all have ended.
+    pub fn of(machines: &[Self]) -> Self {
+        let any = |state| machines.contains(&state);
+        if machines.iter().all(|state| *state == Self::Queued) && !machines.is_empty() {
+            Self::Queued
+        } else if any(Self::Queued) || any(Self::Running) {
+            Self::Running
+        } else {
+            [Self::Interrupted, Self::Cancelled, Self::Failed]
+                .into_iter()
+                .find(|state| any(*state))
+                .unwrap_or(Self::Done)
+        }
+    }
+}
+
+/// A run of a script, without its machines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// Its row.
+    pub id: RunId,
+    /// The script; `None` once that is deleted.
+    pub script: Option<ScriptId>,
+    /// The name that the script had.
+    pub script_name: ScriptName,
+    /// The name that its file had.
+    pub file: ScriptFile,
+    /// What ran the file.
+    pub command: Interpreter,
+    /// SHA-256 of the text that ran.
+    pub sha256: String,
+    /// Who started it, as an account; it may be gone.
+    pub user: Option<UserId>,
+    /// Who started it, as a name.
+    pub user_name: String,
+    /// The user on the machines.
+    pub login: String,
+    /// How long each machine has.
+    pub timeout: Duration,
+    /// The run whose machines it repeats.
+    pub rerun_of: Option<RunId>,
+    /// Its place in its life.
+    pub state: RunState,
+    /// Whether somebody asked to cancel it.
+    pub cancel: bool,
+    /// How many machines it has.
+    pub machines: u32,
+    /// How many of them have ended.
+    pub ended: u32,
+    /// When it was asked for.
+    pub created_at: Timestamp,
+    /// When its state or a machine's last changed.
+    pub changed_at: Timestamp,
+}
+
+/// One machine of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunMachine {
+    /// The machine; it may be gone.
+    pub vm: VmId,
+    /// The name that it had.
+    pub name: VmName,
+    /// Its place in its life.
+    pub state: RunState,
+    /// How the script ended.
+    pub exit: Option<Exit>,
+    /// How long it took, connecting included.
+    pub duration: Option<Duration>,
+    /// Why it could not be run, or what became of it otherwise.
+    pub error: Option<String>,
+    /// What it wrote; `None` before its end, and for those who may not see it.
+    pub output: Option<RunOutput>,
+}
+
+/// What a script wrote on one machine.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RunOutput {
+    /// To standard output.
+    pub stdout: Stream,
+    /// To standard error.
+    pub stderr: Stream,
+}
+
+/// A run to record.
+#[derive(Clone, Debug)]
+pub struct NewRun {
+    /// The script.
+    pub script: ScriptId,
+    /// Its name.
+    pub script_name: ScriptName,
+    /// The name of its file.
+    pub file: ScriptFile,
+    /// What runs the file.
+    pub command: Interpreter,
+    /// Its text.
+    pub content: ScriptContent,
+    /// Who starts it, as an account.
+    pub user: Option<UserId>,
+    /// Who starts it, as a name.
+    pub user_name: String,
+    /// The user on the machines.
+    pub login: String,
+    /// How long each machine has.
+    pub timeout: Duration,
+    /// The run whose machines it repeats.
+    pub rerun_of: Option<RunId>,
+    /// The machines in order.
+    pub machines: Vec<(VmId, VmName)>,
+}
+
+/// How one machine of a run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RunEnd {
+    /// The script ended by itself.
+    Done(Output),
+    /// It could not be run, or did not end in time.
+    Failed(String),
+    /// It was cancelled while it ran.
+    Cancelled,
+    /// vmm stopped while it ran.
+    Interrupted,
+}
+
+impl RunEnd {
+    /// The state that it leads to.
+    pub fn state(&self) -> RunState {
+        match self {
+            Self::Done(_) => RunState::Done,
+            Self::Failed(_) => RunState::Failed,
+            Self::Cancelled => RunState::Cancelled,
+            Self::Interrupted => RunState::Interrupted,
+        }
+    }
+}
+
+/// Which runs to list, newest first. `Default` lists all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RunFilter {
+    /// Only those of the script of this name.
+    pub script: Option<ScriptName>,
+    /// Only those in this state.
+    pub state: Option<RunState>,
+    /// Only those before this one.
+    pub before: Option<RunId>,
+    /// At most so many; `None` is all.
+    pub limit: Option<u32>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RunState::{self, Cancelled, Done, Failed, Interrupted, Queued, Running};
+
+    #[test]
+    fn a_run_is_what_its_machines_are() {
+        for (machines, run) in [
+            (&[Queued, Queued][..], Queued),
+            (&[Queued, Done], Running),
+            (&[Running, Failed], Running),
+            (&[Done, Done], Done),
+            (&[Done, Failed], Failed),
+            (&[Failed, Cancelled, Done], Cancelled),
+            (&[Cancelled, Interrupted], Interrupted),
+        ] {
+            assert_eq!(RunState::of(machines), run, "{machines:?}");
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! Named scripts.
+
+use std::fmt;
+use std::str::FromStr;
+
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::{GroupName, ScriptFile, ScriptName, Timestamp, UserId, UserName, VmName, shortened};
+use crate::error::{Error, Result};
+
+/// Names a script. Made before its row, since what is sealed in the row is bound to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ScriptId(pub Uuid);
+
+impl fmt::Display for ScriptId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A script, without its text and its stored password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Script {
+    /// Its row.
+    pub id: ScriptId,
+    /// Its name, unique without regard to case.
+    pub name: ScriptName,
+    /// Who registered it.
+    pub owner: UserId,
+    /// That person's name.
+    pub owner_name: UserName,
+    /// The name of its file.
+    pub file: ScriptFile,
+    /// What runs the file.
+    pub command: Interpreter,
+    /// SHA-256 of its text in hexadecimal digits: its version.
+    pub sha256: String,
+    /// Length of its text in bytes.
+    pub size: u64,
+    /// The machines it runs on if a call names none.
+    pub targets: Vec<ScriptTarget>,
+    /// The user on the machines whose login is stored with it.
+    pub user: Option<String>,
+    /// When it was registered.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub changed_at: Timestamp,
+}
+
+/// A script to register.
+#[derive(Clone, Debug)]
+pub struct NewScript {
+    /// Its row.
+    pub id: ScriptId,
+    /// Its name.
+    pub name: ScriptName,
+    /// Who registers it.
+    pub owner: UserId,
+    /// The name of its file.
+    pub file: ScriptFile,
+    /// What runs the file.
+    pub command: Interpreter,
+    /// Its text.
+    pub content: ScriptContent,
+    /// The machines it runs on if a call names none.
+    pub targets: Vec<ScriptTarget>,
+    /// The login on the machines.
+    pub login: Option<StoredLogin>,
+}
+
+/// What to change of a script; `None` stays as it is.
+#[derive(Clone, Debug, Default)]
+pub struct ScriptChange {
+    /// The name of its file.
+    pub file: Option<ScriptFile>,
+    /// What runs the file.
+    pub command: Option<Interpreter>,
+    /// Its text.
+    pub content: Option<ScriptContent>,
+    /// The machines it runs on if a call names none.
+    pub targets: Option<Vec<ScriptTarget>>,
+    /// The login on the machines.
+    pub login: Option<StoredLogin>,
+}
+
+/// Which scripts to list, in order of name. `Default` lists all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ScriptFilter {
+    /// Only those behind this one.
+    pub after: Option<ScriptName>,
+    /// At most so many; `None` is all.
+    pub limit: Option<u32>,
+}
+
+/// A login on machines as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredLogin {
+    /// The user.
+    pub user: String,
+    /// The sealed password.
+    pub password: Sealed,
+}
+
+/// A secret under a key that is not in the database. `Debug` does not show it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Sealed(Vec<u8>);
+
+impl Sealed {
+    /// Wraps what was sealed before.
+    pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
+        Self(bytes.into())
+    }
+
+    /// The bytes to store.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Sealed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sealed(…)")
+    }
+}
+
+/// A script's text: 1 byte to 256 KiB without a NUL character. `Debug` shows its length alone.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ScriptContent(String);
+
+impl ScriptContent {
+    /// The longest text, in bytes.
+    pub const LONGEST: usize = 256 << 10;
+
+    /// Checks and wraps a text.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with what is wrong and what would be right.
+    pub fn new(text: impl Into<String>) -> Result<Self> {
+        let text = text.into();
+        let problem = match text.len() {
+            0 => "is empty; give the script's text".to_owned(),
+            length if length > Self::LONGEST => {
+                format!("is {length} bytes long; at most {}; fetch more from within the script", Self::LONGEST)
+            }
+            _ if text.contains('\0') => "holds a NUL character; a script is text".to_owned(),
+            _ => return Ok(Self(text)),
+        };
+        Err(Error::invalid("content", problem))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Its SHA-256 in hexadecimal digits.
+    pub fn sha256(&self) -> String {
+        Sha256::digest(self.0.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+impl fmt::Debug for ScriptContent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ScriptContent({} bytes)", self.0.len())
+    }
+}
+
+/// What runs a script's file: a program and its first arguments, like `python3 -u`. No shell reads it, and no
+/// character of it means anything to one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Interpreter(Vec<String>);
+
+impl Interpreter {
+    /// The program and its arguments.
+    pub fn words(&self) -> &[String] {
+        &self.0
+    }
+}
+
+impl FromStr for Interpreter {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        const RULE: &str = "must be a program and its arguments, like sh or python3 -u: 1 to 16 words of letters, digits \
+                            and . _ / + = : , @ % -, the first of which begins with a letter, a digit or /, at most 256 \
+                            characters in all";
+        let allowed = |c: u8| c.is_ascii_alphanumeric() || b"._/+=:,@%-".contains(&c);
+        let words: Vec<String> = text.split(' ').filter(|word| !word.is_empty()).map(str::to_owned).collect();
+        let begins_well = words.first().is_some_and(|word| word.starts_with(|c: char| c.is_alphanumeric() || c == '/'));
+        if begins_well && words.len() <= 16 && text.len() <= 256 && words.iter().all(|word| word.bytes().all(allowed)) {
+            Ok(Self(words))
+        } else {
+            Err(Error::invalid("command", format!("{:?} {RULE}", shortened(text))))
+        }
+    }
+}
+
+impl fmt::Display for Interpreter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join(" "))
+    }
+}
+
+/// One machine, or all machines of a group, as `@group`. Which these are is found out when the script runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ScriptTarget {
+    /// A machine.
+    Vm(VmName),
+    /// A group's machines.
+    Group(GroupName),
+}
+
+impl FromStr for ScriptTarget {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let target = match text.strip_prefix('@') {
+            Some(group) => GroupName::new(group).map(Self::Group),
+            None => VmName::new(text).map(Self::Vm),
+        };
+        target.map_err(|error| match error {
+            Error::Invalid(problems) => Error::Invalid(
+                problems.into_iter().map(|problem| crate::Problem { field: "vm".to_owned(), ..problem }).collect(),
+            ),
+            error => error,
+        })
+    }
+}
+
+impl fmt::Display for ScriptTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Vm(name) => name.fmt(f),
+            Self::Group(name) => write!(f, "@{name}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interpreter_is_words_that_no_shell_can_misread() {
+        for (text, words) in
+            [("sh", vec!["sh"]), ("python3  -u", vec!["python3", "-u"]), ("/bin/sh -e", vec!["/bin/sh", "-e"])]
+        {
+            assert_eq!(text.parse::<Interpreter>().expect("an interpreter").words(), words);
+        }
+        for bad in
+            ["", " ", "-x", "sh;reboot", "sh `id`", "$SHELL", "sh 'a b'", "sh\n", "sh\t-e", "ä", "a\\b", "sh !1", "~/x"]
+        {
+            assert!(bad.parse::<Interpreter>().is_err(), "{bad:?}");
+        }
+        assert!("x ".repeat(17).parse::<Interpreter>().is_err());
+    }
+
+    #[test]
+    fn a_target_is_a_machine_or_a_group() {
+        for text in ["web-1", "@web"] {
+            assert_eq!(text.parse::<ScriptTarget>().expect("a target").to_string(), text);
+        }
+        for bad in ["", "@", "@@web", "@-x", "web 1", "*"] {
+            let error = bad.parse::<ScriptTarget>().expect_err(bad);
+            assert!(matches!(&error, Error::Invalid(problems) if problems[0].field == "vm"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_text_has_its_limits_and_is_not_shown() {
+        assert!(ScriptContent::new("x".repeat(ScriptContent::LONGEST)).is_ok());
+        for bad in ["", "a\0b", &"x".repeat(ScriptContent::LONGEST + 1)] {
+            assert!(ScriptContent::new(bad).is_err());
+        }
+        let content = ScriptContent::new("echo secret\n").expect("a text");
+        assert_eq!(format!("{content:?}"), "ScriptContent(12 bytes)");
+        assert_eq!(content.sha256(), "8b9ce28b1ab9a7aac581ba9c39f8be0ea2cea5b16cf65e50c0bb1ebd9ccef416");
+    }
+}

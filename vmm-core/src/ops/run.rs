@@ -1,0 +1,239 @@
+//! Runs of scripts.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use crate::error::{Error, Kind, Problem, Result};
+use crate::model::{
+    AuditEntry, NewRun, Page, Run, RunFilter, RunId, RunMachine, RunState, Script, ScriptName, ScriptTarget, VmFilter,
+    VmId, VmName, VmStatus, one_more,
+};
+use crate::policy::{Action, Actor, Target};
+use crate::remote::{Credential, Login};
+use crate::script::{KEPT_ALIVE, Task};
+use crate::vmm::{Desk, Vmm};
+
+use super::script::{login, stored_login};
+
+/// How long a script has on each machine if the call does not say.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(600);
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
+/// On so many machines a script runs at most.
+const MOST_MACHINES: usize = 500;
+
+/// A run that somebody asks for. `Debug` shows no password.
+#[derive(Debug)]
+pub struct RunDraft {
+    /// The script.
+    pub script: ScriptName,
+    /// The machines; `None` for those that the script names.
+    pub targets: Option<Vec<ScriptTarget>>,
+    /// The login and the time.
+    pub terms: RunTerms,
+}
+
+/// With which login a script runs, and for how long. `Debug` shows no password.
+#[derive(Debug, Default)]
+pub struct RunTerms {
+    /// The user on the machines; without one the login stored with the script.
+    pub user: Option<String>,
+    /// The password on the machines. It stays in memory and goes with the run.
+    pub password: Option<SecretString>,
+    /// How long each machine has, from connecting to the script's end; at most a day, 10 minutes if absent.
+    pub timeout: Option<Duration>,
+}
+
+impl Vmm {
+    /// Starts a script on machines, in the background, and gives the record of the run. What it exits with is a result
+    /// on each machine; one that cannot be reached does not stop the others.
+    ///
+    /// # Errors
+    /// `Invalid` for a machine that is not there, and without a login; `Forbidden` for the login that is stored with
+    /// another person's script, unless an admin asks: whoever may run a script with a login can do with that login
+    /// whatever the script does, on any machine.
+    pub async fn run_script(&self, actor: &Actor, draft: RunDraft) -> Result<Run> {
+        let script = self.sought_script(actor, Action::ScriptRun, &draft.script).await?;
+        self.change(actor, Action::ScriptRun, Target::from(&script), |desk, audit| async move {
+            let RunDraft { script: _, targets, terms } = draft;
+            let terms = self.terms(actor, &desk, &script, terms).await?;
+            let machines = machines(&desk, targets.as_deref().unwrap_or(&script.targets)).await?;
+            let content = desk.repository().scripts().content(&script.sha256).await?;
+            let content = content.ok_or_else(|| Error::conflict(Kind::Script, &script.name, "changed just now"))?;
+            let Script { id, name, file, command, .. } = script;
+            let new = NewRun {
+                script: id,
+                script_name: name,
+                file,
+                command,
+                content,
+                user: actor.user_id(),
+                user_name: actor.to_string(),
+                login: terms.login.user.clone(),
+                timeout: terms.timeout,
+                rerun_of: None,
+                machines,
+            };
+            start(desk, new, terms, audit).await
+        })
+        .await
+    }
+
+    /// Runs a script again, as it was, on those machines of an ended run that failed or were interrupted.
+    ///
+    /// # Errors
+    /// As [`Vmm::run_script`]; `Conflict` while the run goes on, and if there is no such machine.
+    pub async fn rerun_script(&self, actor: &Actor, id: RunId, terms: RunTerms) -> Result<Run> {
+        let run = self.sought_run(actor, Action::ScriptRun, id).await?;
+        let script = self.sought_script(actor, Action::ScriptRun, &run.script_name).await?;
+        self.change(actor, Action::ScriptRun, Target::from(&script), |desk, audit| async move {
+            // A script of the same name that was registered later is another one.
+            if run.script != Some(script.id) {
+                return Err(Error::not_found(Kind::Script, &run.script_name));
+            }
+            let terms = RunTerms { timeout: terms.timeout.or(Some(run.timeout)), ..terms };
+            let terms = self.terms(actor, &desk, &script, terms).await?;
+            if !run.state.is_final() {
+                return Err(Error::conflict(Kind::Run, id, "has not ended; wait for it or cancel it"));
+            }
+            let again = |state| matches!(state, RunState::Failed | RunState::Interrupted);
+            let machines = desk.repository().runs().machines(id).await?.into_iter();
+            let machines: Vec<_> =
+                machines.filter(|machine| again(machine.state)).map(|machine| (machine.vm, machine.name)).collect();
+            if machines.is_empty() {
+                return Err(Error::conflict(Kind::Run, id, "has no machine that failed or was interrupted"));
+            }
+            let content = desk.repository().scripts().content(&run.sha256).await?;
+            let content = content.ok_or_else(|| Error::not_found(Kind::Run, id))?;
+            let new = NewRun {
+                script: script.id,
+                script_name: run.script_name,
+                file: run.file,
+                command: run.command,
+                content,
+                user: actor.user_id(),
+                user_name: actor.to_string(),
+                login: terms.login.user.clone(),
+                timeout: terms.timeout,
+                rerun_of: Some(id),
+                machines,
+            };
+            start(desk, new, terms, audit).await
+        })
+        .await
+    }
+
+    /// A page of runs, newest first.
+    ///
+    /// # Errors
+    /// `Unauthenticated` for nobody.
+    pub async fn script_runs(&self, actor: &Actor, filter: &RunFilter) -> Result<Page<Run, RunId>> {
+        let desk = self.read(actor, Action::RunRead, &Target::none())?;
+        let wanted = RunFilter { limit: one_more(filter.limit), ..filter.clone() };
+        Ok(Page::cut(desk.repository().runs().list(&wanted).await?, filter.limit, |run| run.id))
+    }
+
+    /// A run and its machines; what was written on them only for the person who started it and for admins.
+    ///
+    /// # Errors
+    /// `NotFound` if there is none.
+    pub async fn script_run(&self, actor: &Actor, id: RunId) -> Result<(Run, Vec<RunMachine>)> {
+        let run = self.lookup(actor)?.run(id).await?;
+        let target = Target::from(&run);
+        let desk = self.read(actor, Action::RunRead, &target)?;
+        let mut machines = desk.repository().runs().machines(id).await?;
+        if !self.allows(actor, Action::RunOutput, &target) {
+            machines.iter_mut().for_each(|machine| machine.output = None);
+        }
+        Ok((run, machines))
+    }
+
+    /// Cancels a run: machines that wait never begin, and what runs on the others is killed.
+    ///
+    /// # Errors
+    /// `Conflict` if it has ended; `Forbidden` for anyone but the person who started it and admins.
+    pub async fn cancel_script_run(&self, actor: &Actor, id: RunId) -> Result<Run> {
+        let run = self.sought_run(actor, Action::RunCancel, id).await?;
+        self.change(actor, Action::RunCancel, Target::from(&run), |desk, audit| async move {
+            let run = desk.repository().runs().cancel(id, audit).await?;
+            desk.runs().cancel(id);
+            Ok(run)
+        })
+        .await
+    }
+
+    /// The run that an operation is about.
+    async fn sought_run(&self, actor: &Actor, action: Action, id: RunId) -> Result<Run> {
+        self.seek(actor, action, format!("run {id}"), async { self.lookup(actor)?.run(id).await }).await
+    }
+
+    /// The login that was given, or the stored one if the actor may use it, and the time.
+    async fn terms(&self, actor: &Actor, desk: &Desk, script: &Script, terms: RunTerms) -> Result<Terms> {
+        let RunTerms { user, password, timeout } = terms;
+        let timeout = timeout.unwrap_or(DEFAULT_TIMEOUT);
+        if timeout < Duration::from_secs(1) || timeout > LONGEST_TIMEOUT {
+            let longest = LONGEST_TIMEOUT.as_secs();
+            return Err(Error::invalid("timeout", format!("must be 1 to {longest} seconds")));
+        }
+        let (login, stored) = match login(user, password)? {
+            Some((user, password)) => (Login { user, credential: Credential::Password(password) }, false),
+            None if self.allows(actor, Action::ScriptLogin, &Target::from(script)) => {
+                (stored_login(desk, script).await?, true)
+            }
+            None => {
+                let (actor, action) = (actor.to_string(), Action::ScriptLogin.phrase());
+                return Err(Error::Forbidden { actor, action });
+            }
+        };
+        Ok(Terms { login, stored, timeout })
+    }
+}
+
+struct Terms {
+    login: Login,
+    stored: bool,
+    timeout: Duration,
+}
+
+/// Records the run, and then begins it.
+async fn start(desk: Desk, new: NewRun, terms: Terms, mut audit: AuditEntry) -> Result<Run> {
+    desk.runs().check_room()?;
+    let (machines, content) = (new.machines.clone(), new.content.clone());
+    let whose = if terms.stored { "the stored login" } else { "a login given with the call" };
+    audit.detail = format!("on {} machines with {whose}", machines.len());
+    let run = desk.repository().runs().create(new, chrono::Utc::now() + KEPT_ALIVE, audit).await?;
+    Task { run: run.clone(), machines, content, login: terms.login }.start(desk);
+    Ok(run)
+}
+
+/// The machines that targets stand for at this moment, each once, in the order of the targets.
+async fn machines(desk: &Desk, targets: &[ScriptTarget]) -> Result<Vec<(VmId, VmName)>> {
+    let (mut machines, mut seen, mut problems) = (Vec::new(), HashSet::new(), Vec::new());
+    for target in targets {
+        let vms = match target {
+            ScriptTarget::Vm(name) => Vec::from_iter(desk.repository().vms().by_name(name).await?),
+            ScriptTarget::Group(group) => {
+                let filter = VmFilter { group_name: Some(group.clone()), ..VmFilter::default() };
+                desk.repository().vms().list(&filter).await?
+            }
+        };
+        let there: Vec<_> = vms.into_iter().filter(|vm| vm.status != VmStatus::Request).collect();
+        match target {
+            ScriptTarget::Vm(name) if there.is_empty() => problems.push(format!("there is no machine {name}")),
+            ScriptTarget::Group(group) if there.is_empty() => problems.push(format!("no machine is in group {group}")),
+            _ => machines.extend(there.into_iter().filter(|vm| seen.insert(vm.id)).map(|vm| (vm.id, vm.name))),
+        }
+    }
+    if targets.is_empty() {
+        problems.push("names no machine, and neither does the script".to_owned());
+    }
+    if machines.len() > MOST_MACHINES {
+        problems.push(format!("these are {} machines; at most {MOST_MACHINES} at once", machines.len()));
+    }
+    if problems.is_empty() {
+        Ok(machines)
+    } else {
+        Err(Error::Invalid(problems.into_iter().map(|reason| Problem::new("vm", reason)).collect()))
+    }
+}

@@ -1,0 +1,185 @@
+//! Named scripts.
+
+use secrecy::{ExposeSecret, SecretString};
+use uuid::Uuid;
+
+use crate::error::{Error, Kind, Problem, Result};
+use crate::model::{
+    Interpreter, NewScript, Page, Script, ScriptChange, ScriptContent, ScriptFile, ScriptFilter, ScriptId, ScriptName,
+    ScriptTarget, StoredLogin, one_more,
+};
+use crate::policy::{Action, Actor, Target};
+use crate::remote::{Credential, Login};
+use crate::vmm::{Desk, Vmm};
+
+/// What the password that is stored with a script is sealed for.
+const PURPOSE: &str = "script login";
+
+/// A script that somebody registers. `Debug` shows no password.
+#[derive(Debug)]
+pub struct ScriptDraft {
+    /// Its name.
+    pub name: ScriptName,
+    /// The name of its file.
+    pub file: ScriptFile,
+    /// What runs the file.
+    pub command: Interpreter,
+    /// Its text.
+    pub content: Option<ScriptContent>,
+    /// The machines it runs on if a call names none.
+    pub targets: Vec<ScriptTarget>,
+    /// The user on the machines; with `password`, or neither.
+    pub user: Option<String>,
+    /// The password on the machines. It is kept sealed and never shown again.
+    pub password: Option<SecretString>,
+}
+
+/// What somebody changes of a script; `None` stays as it is. `Debug` shows no password.
+#[derive(Debug, Default)]
+pub struct ScriptUpdate {
+    /// The name of its file.
+    pub file: Option<ScriptFile>,
+    /// What runs the file.
+    pub command: Option<Interpreter>,
+    /// Its text.
+    pub content: Option<ScriptContent>,
+    /// The machines it runs on if a call names none.
+    pub targets: Option<Vec<ScriptTarget>>,
+    /// The user on the machines.
+    pub user: Option<String>,
+    /// The password on the machines.
+    pub password: Option<SecretString>,
+}
+
+impl Vmm {
+    /// Registers a script; who does is its owner.
+    ///
+    /// # Errors
+    /// `Conflict` if the name is taken; `Invalid` without a text, or with half a login.
+    pub async fn create_script(&self, actor: &Actor, draft: ScriptDraft) -> Result<Script> {
+        let target = Target::new(format!("script {}", draft.name));
+        let owner = actor.user_id();
+        self.change(actor, Action::ScriptCreate, target, |desk, audit| async move {
+            let ScriptDraft { name, file, command, content, targets, user, password } = draft;
+            let owner = owner.ok_or_else(|| Error::invalid("owner", "a script belongs to an account; name one"))?;
+            let content = content.ok_or_else(|| {
+                Error::invalid("content", "is missing; give the script's text, since it is not read from a file area")
+            })?;
+            let id = ScriptId(Uuid::new_v4());
+            let login = login(user, password)?.map(|(user, password)| seal(&desk, id, user, &password)).transpose()?;
+            let script = NewScript { id, name, owner, file, command, content, targets, login };
+            desk.repository().scripts().create(script, audit).await
+        })
+        .await
+    }
+
+    /// A page of scripts in order of name.
+    ///
+    /// # Errors
+    /// `Unauthenticated` for nobody.
+    pub async fn scripts(&self, actor: &Actor, filter: &ScriptFilter) -> Result<Page<Script, ScriptName>> {
+        let desk = self.read(actor, Action::ScriptRead, &Target::none())?;
+        let wanted = ScriptFilter { limit: one_more(filter.limit), ..filter.clone() };
+        let scripts = desk.repository().scripts().list(&wanted).await?;
+        Ok(Page::cut(scripts, filter.limit, |script| script.name.clone()))
+    }
+
+    /// A script and its text.
+    ///
+    /// # Errors
+    /// `NotFound` if there is none of this name.
+    pub async fn script(&self, actor: &Actor, name: &ScriptName) -> Result<(Script, ScriptContent)> {
+        let script = self.lookup(actor)?.script(name).await?;
+        let desk = self.read(actor, Action::ScriptRead, &Target::from(&script))?;
+        let content = desk.repository().scripts().content(&script.sha256).await?;
+        // Both are read in turn: in between the script may have changed or gone.
+        Ok((script, content.ok_or_else(|| Error::conflict(Kind::Script, name, "changed just now; look again"))?))
+    }
+
+    /// Changes a script.
+    ///
+    /// # Errors
+    /// `Forbidden` for anyone but its owner and admins; `Invalid` for half a login.
+    pub async fn change_script(&self, actor: &Actor, name: &ScriptName, update: ScriptUpdate) -> Result<Script> {
+        let script = self.sought_script(actor, Action::ScriptChange, name).await?;
+        self.change(actor, Action::ScriptChange, Target::from(&script), |desk, audit| async move {
+            let ScriptUpdate { file, command, content, targets, user, password } = update;
+            let login = match (user, password) {
+                (None, None) => None,
+                (user, Some(password)) => login(user.or(script.user), Some(password))?
+                    .map(|(user, password)| seal(&desk, script.id, user, &password))
+                    .transpose()?,
+                (Some(user), None) => {
+                    check_user(&user)?;
+                    let stored = desk.repository().scripts().login(script.id).await?;
+                    Some(StoredLogin { user, ..stored.ok_or_else(|| half("password"))? })
+                }
+            };
+            let change = ScriptChange { file, command, content, targets, login };
+            desk.repository().scripts().change(script.id, change, audit).await
+        })
+        .await
+    }
+
+    /// Removes a script and the login stored with it. Its runs stay.
+    ///
+    /// # Errors
+    /// `Forbidden` for anyone but an admin.
+    pub async fn delete_script(&self, actor: &Actor, name: &ScriptName) -> Result<()> {
+        let script = self.sought_script(actor, Action::ScriptDelete, name).await?;
+        self.change(actor, Action::ScriptDelete, Target::from(&script), |desk, audit| async move {
+            desk.repository().scripts().delete(script.id, audit).await
+        })
+        .await
+    }
+
+    /// The script that an operation is about.
+    pub(super) async fn sought_script(&self, actor: &Actor, action: Action, name: &ScriptName) -> Result<Script> {
+        self.seek(actor, action, format!("script {name}"), async { self.lookup(actor)?.script(name).await }).await
+    }
+}
+
+/// The login that a script's owner stored with it.
+pub(super) async fn stored_login(desk: &Desk, script: &Script) -> Result<Login> {
+    let stored = desk.repository().scripts().login(script.id).await?;
+    let Some(StoredLogin { user, password }) = stored else {
+        return Err(Error::invalid("user", format!("is missing, and script {} has no stored login", script.name)));
+    };
+    let password = desk.secrets().unseal(PURPOSE, script.id.0, &password).ok_or_else(|| {
+        let reason = "its stored password was sealed with another master key; store it again";
+        Error::conflict(Kind::Script, &script.name, reason)
+    })?;
+    Ok(Login { user, credential: Credential::Password(password) })
+}
+
+/// A user and a password, both good, or neither.
+pub(super) fn login(user: Option<String>, password: Option<SecretString>) -> Result<Option<(String, SecretString)>> {
+    match (user, password) {
+        (None, None) => Ok(None),
+        (Some(_), None) => Err(half("password")),
+        (None, Some(_)) => Err(half("user")),
+        (Some(user), Some(password)) => {
+            check_user(&user)?;
+            let text = password.expose_secret();
+            if text.is_empty() || text.chars().count() > 1024 || text.contains('\0') {
+                return Err(Error::invalid("password", "must be 1 to 1024 characters without a NUL character"));
+            }
+            Ok(Some((user, password)))
+        }
+    }
+}
+
+fn check_user(user: &str) -> Result<()> {
+    if user.is_empty() || user.chars().count() > 256 || user.contains(char::is_control) {
+        return Err(Error::invalid("user", "must be 1 to 256 characters without control characters"));
+    }
+    Ok(())
+}
+
+fn half(missing: &str) -> Error {
+    Error::Invalid(vec![Problem::new(missing, "is missing; a login has a user and a password")])
+}
+
+fn seal(desk: &Desk, id: ScriptId, user: String, password: &SecretString) -> Result<StoredLogin> {
+    Ok(StoredLogin { user, password: desk.secrets().seal(PURPOSE, id.0, password)? })
+}

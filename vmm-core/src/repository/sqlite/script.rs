@@ -1,0 +1,199 @@
+//! Named scripts.
+
+use async_trait::async_trait;
+use rusqlite::{Connection, Row, Transaction, params};
+
+use super::error::{Error, Result};
+use super::list::List;
+use super::row::{Columns, execute, first, now};
+use super::store::Store;
+use super::user;
+use crate::error::{self, Kind};
+use crate::model::{
+    AuditEntry, Interpreter, NewScript, Script, ScriptChange, ScriptContent, ScriptFile, ScriptFilter, ScriptId,
+    ScriptName, ScriptTarget, Sealed, StoredLogin, UserId,
+};
+use crate::repository::ScriptRepository;
+
+const SELECT: &str = "SELECT script.*, user.name AS owner_name, length(CAST(content AS BLOB)) AS size
+    FROM script JOIN user ON user.id = script.owner JOIN script_content USING (sha256)";
+
+#[async_trait]
+impl ScriptRepository for Store {
+    async fn create(&self, script: NewScript, audit: AuditEntry) -> error::Result<Script> {
+        self.change("registering a script", audit, move |tx| insert(tx, &script)).await
+    }
+
+    async fn by_name(&self, name: &ScriptName) -> error::Result<Option<Script>> {
+        let name = name.clone();
+        self.read("reading a script", move |connection| {
+            first(connection, &format!("{SELECT} WHERE script.name = ?1"), [name.as_str()], script)
+        })
+        .await
+    }
+
+    async fn list(&self, filter: &ScriptFilter) -> error::Result<Vec<Script>> {
+        let ScriptFilter { after, limit } = filter.clone();
+        self.read("listing scripts", move |connection| {
+            List::of(SELECT).only("script.name > ?", after.map(|name| name.to_string())).read(
+                connection,
+                "script.name",
+                limit,
+                script,
+            )
+        })
+        .await
+    }
+
+    async fn content(&self, sha256: &str) -> error::Result<Option<ScriptContent>> {
+        let sha256 = sha256.to_owned();
+        self.read("reading a script's text", move |connection| {
+            first(connection, "SELECT content FROM script_content WHERE sha256 = ?1", [sha256], |row| {
+                Ok(ScriptContent::new(row.value::<String>("content")?)?)
+            })
+        })
+        .await
+    }
+
+    async fn login(&self, id: ScriptId) -> error::Result<Option<StoredLogin>> {
+        self.read("reading a script's login", move |connection| {
+            let sql = "SELECT user, password FROM script WHERE id = ?1 AND password IS NOT NULL";
+            first(connection, sql, [id.to_string()], |row| {
+                Ok(StoredLogin { user: row.value("user")?, password: Sealed::new(row.value::<Vec<u8>>("password")?) })
+            })
+        })
+        .await
+    }
+
+    async fn change(&self, id: ScriptId, change: ScriptChange, audit: AuditEntry) -> error::Result<Script> {
+        self.change("changing a script", audit, move |tx| update(tx, id, &change)).await
+    }
+
+    async fn delete(&self, id: ScriptId, audit: AuditEntry) -> error::Result<()> {
+        self.change("removing a script", audit, move |tx| {
+            if execute(tx, "DELETE FROM script WHERE id = ?1", [id.to_string()])? == 0 {
+                return Err(error::Error::not_found(Kind::Script, id).into());
+            }
+            forget_contents(tx)
+        })
+        .await
+    }
+}
+
+/// A script of this person, if there is one.
+pub(super) fn of_owner(connection: &Connection, owner: UserId) -> Result<Option<String>> {
+    first(connection, "SELECT name FROM script WHERE owner = ?1 ORDER BY name LIMIT 1", [owner.0], |row| {
+        row.value("name")
+    })
+}
+
+/// Forgets the texts that neither a script nor a run has any more.
+pub(super) fn forget_contents(tx: &Transaction<'_>) -> Result<()> {
+    execute(
+        tx,
+        "DELETE FROM script_content
+         WHERE NOT EXISTS (SELECT 1 FROM script WHERE script.sha256 = script_content.sha256)
+           AND NOT EXISTS (SELECT 1 FROM run WHERE run.sha256 = script_content.sha256)",
+        [],
+    )
+    .map(drop)
+}
+
+fn insert(tx: &Transaction<'_>, new: &NewScript) -> Result<Script> {
+    let NewScript { id, name, owner, file, command, content, targets, login } = new;
+    user::required(tx, *owner)?;
+    let at = now().timestamp_micros();
+    let inserted = execute(
+        tx,
+        "INSERT INTO script (id, name, owner, file, command, sha256, vm, user, password, created_at, changed_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10)",
+        params![
+            id.to_string(),
+            name.as_str(),
+            owner.0,
+            file.as_str(),
+            command.to_string(),
+            remember(tx, content)?,
+            listed(targets),
+            login.as_ref().map(|login| &login.user),
+            login.as_ref().map(|login| login.password.as_bytes()),
+            at,
+        ],
+    );
+    match inserted {
+        Ok(_) => required(tx, *id),
+        Err(error) if error.is_taken() => {
+            Err(error::Error::conflict(Kind::Script, name, "the name is taken; choose another one").into())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn update(tx: &Transaction<'_>, id: ScriptId, change: &ScriptChange) -> Result<Script> {
+    let ScriptChange { file, command, content, targets, login } = change;
+    required(tx, id)?;
+    let sha256 = content.as_ref().map(|content| remember(tx, content)).transpose()?;
+    execute(
+        tx,
+        "UPDATE script SET file = coalesce(?2, file), command = coalesce(?3, command), sha256 = coalesce(?4, sha256),
+                           vm = coalesce(?5, vm), user = coalesce(?6, user), password = coalesce(?7, password),
+                           changed_at = ?8
+         WHERE id = ?1",
+        params![
+            id.to_string(),
+            file.as_ref().map(ScriptFile::as_str),
+            command.as_ref().map(Interpreter::to_string),
+            sha256,
+            targets.as_ref().map(|targets| listed(targets)),
+            login.as_ref().map(|login| &login.user),
+            login.as_ref().map(|login| login.password.as_bytes()),
+            now().timestamp_micros(),
+        ],
+    )?;
+    forget_contents(tx)?;
+    required(tx, id)
+}
+
+/// Keeps a text under its hash, which is given back.
+pub(super) fn remember(tx: &Transaction<'_>, content: &ScriptContent) -> Result<String> {
+    let sha256 = content.sha256();
+    execute(
+        tx,
+        "INSERT INTO script_content (sha256, content) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+        params![sha256, content.as_str()],
+    )?;
+    Ok(sha256)
+}
+
+fn required(connection: &Connection, id: ScriptId) -> Result<Script> {
+    first(connection, &format!("{SELECT} WHERE script.id = ?1"), [id.to_string()], script)?
+        .ok_or_else(|| error::Error::not_found(Kind::Script, id).into())
+}
+
+fn listed(targets: &[ScriptTarget]) -> String {
+    serde_json::Value::from_iter(targets.iter().map(ToString::to_string)).to_string()
+}
+
+fn targets(row: &Row<'_>) -> Result<Vec<ScriptTarget>> {
+    let corrupt = |source| Error::corrupt("vm", source);
+    let names: Vec<String> =
+        serde_json::from_str(&row.value::<String>("vm")?).map_err(|source| Error::corrupt("vm", source))?;
+    names.iter().map(|name| name.parse::<ScriptTarget>().map_err(corrupt)).collect()
+}
+
+fn script(row: &Row<'_>) -> Result<Script> {
+    Ok(Script {
+        id: ScriptId(row.parsed("id")?),
+        name: row.parsed("name")?,
+        owner: UserId(row.value("owner")?),
+        owner_name: row.parsed("owner_name")?,
+        file: row.parsed("file")?,
+        command: row.parsed("command")?,
+        sha256: row.value("sha256")?,
+        size: row.size("size")?,
+        targets: targets(row)?,
+        user: row.value("user")?,
+        created_at: row.time("created_at")?,
+        changed_at: row.time("changed_at")?,
+    })
+}

@@ -1,0 +1,6 @@
+//! Running scripts: what a machine is told, and who tells it.
+
+mod line;
+mod runner;
+
+pub(crate) use runner::{KEPT_ALIVE, Runs, Task};

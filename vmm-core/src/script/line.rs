@@ -1,0 +1,132 @@
+//! The one command that brings a script to a machine and runs it there.
+
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use crate::model::{Interpreter, RunEnd, ScriptContent, ScriptFile};
+use crate::remote::{Command, Exit, Output};
+
+/// Gets a mark, the text's length, the file's name and the interpreter as arguments, and the text as standard input.
+///
+/// The text goes into a file in a private directory, which is removed at the end, also when a signal that can be heard
+/// ends it; a broken pipe is one, since nobody may be left to read what the shell says of its child's end. A text that
+/// did not arrive whole is not run. What goes wrong before the script begins ends with the mark in the error output,
+/// which a script cannot know of.
+///
+/// It stands in single quotes for whatever shell the user has, so it holds no quote, no backslash and no exclamation
+/// mark.
+const WRAPPER: &str = "m=$1 n=$2 f=$3 d=; shift 3; \
+    c() { cd /; test -z \"$d\" || rm -rf \"$d\"; }; \
+    trap c EXIT; trap \"exit 129\" HUP; trap \"exit 130\" INT; trap \"exit 141\" PIPE; trap \"exit 143\" TERM; \
+    d=$(mktemp -d) && cd \"$d\" && cat >\"$f\" && test $(wc -c <\"$f\") -eq $n || { echo $m >&2; exit 1; }; \
+    \"$@\" \"./$f\" </dev/null";
+
+/// A script on its way to one machine.
+pub(super) struct Delivery {
+    mark: String,
+    pub(super) command: Command,
+}
+
+impl Delivery {
+    pub(super) fn new(
+        interpreter: &Interpreter,
+        file: &ScriptFile,
+        content: &ScriptContent,
+        timeout: Duration,
+        output_limit: usize,
+    ) -> Self {
+        let (mark, text) = (format!("vmm-{}", Uuid::new_v4()), content.as_str());
+        // Every one of these is of characters that mean nothing inside single quotes.
+        let words = [&mark, &text.len().to_string(), file.as_str()].map(quoted).join(" ");
+        let interpreter: Vec<_> = interpreter.words().iter().map(|word| quoted(word)).collect();
+        let line = format!("exec sh -c {} sh {words} {}", quoted(WRAPPER), interpreter.join(" "));
+        let command = Command { output_limit, ..Command::new(line).reading(text).within(timeout) };
+        Self { mark, command }
+    }
+
+    /// What became of it.
+    pub(super) fn end(&self, output: Output) -> RunEnd {
+        let error = output.stderr.text();
+        match error.trim_end().strip_suffix(&self.mark) {
+            Some(reason) if output.exit == Exit::Code(1) => {
+                let reason = reason.trim();
+                let reason = if reason.is_empty() { "its text did not arrive whole" } else { reason };
+                RunEnd::Failed(format!("the script could not be put on the machine: {reason}"))
+            }
+            _ => RunEnd::Done(output),
+        }
+    }
+}
+
+fn quoted(word: &str) -> String {
+    format!("'{word}'")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::process::{self, Stdio};
+
+    use super::*;
+    use crate::remote::Stream;
+
+    fn delivery() -> Delivery {
+        let (file, content) = (ScriptFile::new("a.sh").expect("a name"), ScriptContent::new("ü\n").expect("a text"));
+        Delivery::new(&"python3 -u".parse().expect("words"), &file, &content, Duration::from_secs(9), 77)
+    }
+
+    #[test]
+    fn nothing_in_the_line_means_anything_to_a_shell() {
+        let Delivery { mark, command } = delivery();
+        assert!(!WRAPPER.contains(['\'', '\\', '!', '\n']));
+        assert!(command.line.ends_with(&format!(" sh '{mark}' '3' 'a.sh' 'python3' '-u'")), "{}", command.line);
+        assert_eq!((command.input.as_slice(), command.output_limit), ("ü\n".as_bytes(), 77));
+    }
+
+    #[test]
+    fn only_the_mark_tells_a_failed_delivery_from_a_script_that_failed() {
+        let delivery = delivery();
+        let end = |code, stderr: String| {
+            let stderr = Stream { total: stderr.len() as u64, bytes: stderr.into_bytes() };
+            let (exit, duration) = (Exit::Code(code), Duration::ZERO);
+            delivery.end(Output { exit, stdout: Stream::default(), stderr, duration })
+        };
+        let full = end(1, format!("mktemp: No space left on device\n{}\n", delivery.mark));
+        assert!(
+            matches!(&full, RunEnd::Failed(error) if error.ends_with(": mktemp: No space left on device")),
+            "{full:?}"
+        );
+        assert!(matches!(end(1, format!("{}\n", delivery.mark)), RunEnd::Failed(_)));
+        for (code, stderr) in [(1, "mktemp: No space left\n"), (1, ""), (0, &delivery.mark)] {
+            assert!(matches!(end(code, stderr.to_owned()), RunEnd::Done(_)));
+        }
+    }
+
+    #[test]
+    fn a_text_that_did_not_arrive_whole_is_not_run() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (file, text) = (ScriptFile::new("a.sh").expect("a name"), "echo begun\necho ended\n");
+        let content = ScriptContent::new(text).expect("a text");
+        let delivery = Delivery::new(&"sh".parse().expect("a word"), &file, &content, Duration::from_secs(9), 1000);
+        for (sent, expected) in [(&text[..11], None), (text, Some("begun\nended\n"))] {
+            let mut shell = process::Command::new("sh");
+            let shell =
+                shell.args(["-c", &delivery.command.line]).env("TMPDIR", directory.path()).stdin(Stdio::piped());
+            let mut shell = shell.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a shell");
+            shell.stdin.take().expect("a pipe").write_all(sent.as_bytes()).expect("it reads");
+            let output = shell.wait_with_output().expect("it ends");
+            let stream = |bytes: Vec<u8>| Stream { total: bytes.len() as u64, bytes };
+            let exit = Exit::Code(output.status.code().expect("an exit code"));
+            let (stdout, stderr) = (stream(output.stdout), stream(output.stderr));
+            match delivery.end(Output { exit, stdout, stderr, duration: Duration::ZERO }) {
+                RunEnd::Done(output) => assert_eq!(Some(output.stdout.text().as_str()), expected),
+                RunEnd::Failed(error) => {
+                    assert!(expected.is_none() && error.contains("did not arrive whole"), "{error}");
+                }
+                end => panic!("{end:?}"),
+            }
+            assert_eq!(std::fs::read_dir(directory.path()).expect("the directory").count(), 0);
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! Runs scripts in the background of the process that was asked to.
+//!
+//! The login is in this process's memory alone, so no other process can go on with a run. While this one works on it,
+//! it extends the time until which the run counts as alive; past that, the holder of the worker's lease takes the run
+//! for interrupted. A machine begins by a compare-and-set on its record, so none is ever begun twice, nor after it was
+//! cancelled or taken for interrupted.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tracing::{info, warn};
+
+use super::line::Delivery;
+use crate::error::{Error, Kind, Part, Result};
+use crate::model::{Run, RunEnd, RunId, ScriptContent, VmId, VmName};
+use crate::ops::{endpoint, exists};
+use crate::remote::Login;
+use crate::vmm::Desk;
+
+/// How long a run counts as alive after a sign of life.
+pub(crate) const KEPT_ALIVE: Duration = Duration::from_secs(10);
+const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
+/// Of one run, at a time.
+const MACHINES_OF_A_RUN: usize = 8;
+/// Of all runs of this process, at a time.
+const MACHINES: usize = 32;
+/// Of this process, begun and not ended.
+const RUNS: usize = 256;
+/// How long a stopping process waits for its runs to note that they are interrupted.
+const GRACE: Duration = Duration::from_secs(10);
+/// How much of each output stream of one machine is kept at most, in bytes, and of all machines of a run together.
+const OUTPUT_OF_A_STREAM: usize = 64 << 10;
+const OUTPUT_OF_A_RUN: usize = 8 << 20;
+
+/// What a run is told from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Order {
+    GoOn,
+    Cancel,
+    Stop,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    runs: HashMap<RunId, watch::Sender<Order>>,
+    /// Whether somebody gives signs of life for them.
+    kept_alive: bool,
+}
+
+/// The runs of this process.
+#[derive(Debug)]
+pub(crate) struct Runs {
+    machines: Semaphore,
+    open: Mutex<Open>,
+}
+
+impl Default for Runs {
+    fn default() -> Self {
+        Self { machines: Semaphore::new(MACHINES), open: Mutex::default() }
+    }
+}
+
+impl Runs {
+    /// Refuses more runs than this process can keep in mind.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub(crate) fn check_room(&self) -> Result<()> {
+        if self.open().runs.len() < RUNS {
+            return Ok(());
+        }
+        Err(Error::unavailable(Part::Desk, "as many scripts are running as can; try again when some have ended"))
+    }
+
+    /// Tells a run of this process to end.
+    pub(crate) fn cancel(&self, id: RunId) {
+        if let Some(orders) = self.open().runs.get(&id) {
+            orders.send_if_modified(|order| {
+                let goes_on = *order == Order::GoOn;
+                if goes_on {
+                    *order = Order::Cancel;
+                }
+                goes_on
+            });
+        }
+    }
+
+    /// Interrupts every run of this process, and waits until that is recorded.
+    pub(crate) async fn stop(&self) {
+        let open: Vec<_> = self.open().runs.values().cloned().collect();
+        let ended = async {
+            for orders in &open {
+                orders.send_replace(Order::Stop);
+                orders.closed().await;
+            }
+        };
+        if tokio::time::timeout(GRACE, ended).await.is_err() {
+            warn!("not every script that ran could be noted as interrupted; the next start does it");
+        }
+    }
+
+    fn open(&self) -> MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A recorded run and what it takes to do it.
+pub(crate) struct Task {
+    pub(crate) run: Run,
+    pub(crate) machines: Vec<(VmId, VmName)>,
+    pub(crate) content: ScriptContent,
+    pub(crate) login: Login,
+}
+
+impl Task {
+    /// Does it in the background.
+    pub(crate) fn start(self, desk: Desk) {
+        let (orders, order) = watch::channel(Order::GoOn);
+        let kept_alive = {
+            let mut open = desk.runs().open();
+            open.runs.insert(self.run.id, orders);
+            std::mem::replace(&mut open.kept_alive, true)
+        };
+        if !kept_alive {
+            tokio::spawn(keep_alive(desk.clone()));
+        }
+        tokio::spawn(self.run_all(desk, order));
+    }
+
+    async fn run_all(self, desk: Desk, order: watch::Receiver<Order>) {
+        let id = self.run.id;
+        info!(run = %id, script = %self.run.script_name, machines = self.machines.len(), "a script begins");
+        let task = Arc::new(self);
+        let (mut waiting, mut running) = (0..task.machines.len(), JoinSet::new());
+        loop {
+            while running.len() < MACHINES_OF_A_RUN
+                && let Some(position) = waiting.next()
+            {
+                running.spawn(run_one(desk.clone(), Arc::clone(&task), position, order.clone()));
+            }
+            match running.join_next().await {
+                None => break,
+                Some(Ok(Ok(()))) => {}
+                Some(Ok(Err(error))) => warn!(run = %id, %error, "what became of a machine could not be recorded"),
+                Some(Err(error)) => warn!(run = %id, %error, "running a script on a machine panicked"),
+            }
+        }
+        // Usually nothing is left: what is has been stopped, or has panicked, or could not be recorded.
+        if let Err(error) = desk.repository().runs().interrupt(id).await {
+            warn!(run = %id, %error, "the end of a run could not be recorded");
+        }
+        desk.runs().open().runs.remove(&id);
+        info!(run = %id, "a script has ended on all machines");
+    }
+
+    fn output_limit(&self) -> usize {
+        (OUTPUT_OF_A_RUN / (2 * self.machines.len().max(1))).min(OUTPUT_OF_A_STREAM)
+    }
+}
+
+async fn run_one(desk: Desk, task: Arc<Task>, position: usize, mut order: watch::Receiver<Order>) -> Result<()> {
+    let runs = desk.repository().runs();
+    let turn = tokio::select! {
+        turn = desk.runs().machines.acquire() => turn,
+        _ = order.wait_for(|order| *order != Order::GoOn) => return Ok(()),
+    };
+    if turn.is_err() || *order.borrow() != Order::GoOn || !runs.begin(task.run.id, position).await? {
+        return Ok(());
+    }
+    let end = tokio::select! {
+        end = attempt(&desk, &task, position) => end.unwrap_or_else(|error| RunEnd::Failed(error.to_string())),
+        order = order.wait_for(|order| *order != Order::GoOn) => match order.map(|order| *order) {
+            Ok(Order::Cancel) => RunEnd::Cancelled,
+            _ => RunEnd::Interrupted,
+        },
+    };
+    runs.finish(task.run.id, position, end).await
+}
+
+/// Dropping it kills what runs on the machine.
+async fn attempt(desk: &Desk, task: &Task, position: usize) -> Result<RunEnd> {
+    let (id, name) = &task.machines[position];
+    let vm = desk.repository().vms().by_id(*id).await?.ok_or_else(|| Error::not_found(Kind::Vm, name))?;
+    exists(&vm)?;
+    let endpoint = endpoint(&vm)?;
+    let Run { command, file, timeout, .. } = &task.run;
+    let delivery = Delivery::new(command, file, &task.content, *timeout, task.output_limit());
+    let output = desk.remote().run(&endpoint, &task.login, &delivery.command).await?;
+    Ok(delivery.end(output))
+}
+
+/// Gives signs of life for all runs of this process while there are any, and hears from other processes that one was
+/// cancelled.
+async fn keep_alive(desk: Desk) {
+    let mut tick = tokio::time::interval(SIGN_OF_LIFE);
+    loop {
+        tick.tick().await;
+        let ids: Vec<_> = {
+            let mut open = desk.runs().open();
+            open.kept_alive = !open.runs.is_empty();
+            open.runs.keys().copied().collect()
+        };
+        if ids.is_empty() {
+            return;
+        }
+        match desk.repository().runs().keep(ids, chrono::Utc::now() + KEPT_ALIVE).await {
+            Ok(cancelled) => cancelled.into_iter().for_each(|id| desk.runs().cancel(id)),
+            Err(error) => warn!(%error, "signs of life of running scripts could not be recorded"),
+        }
+    }
+}

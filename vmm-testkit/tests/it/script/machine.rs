@@ -1,0 +1,179 @@
+//! What a script finds, does and leaves behind on a real machine.
+
+use std::path::{Path, PathBuf};
+
+use vmm_core::remote::{Download, Sink, Source, Transferred, Upload};
+
+use super::*;
+
+/// Every machine of the desk is this SSH server.
+struct ToSshd(Endpoint);
+
+#[async_trait]
+impl RemoteExec for ToSshd {
+    async fn run(&self, _: &Endpoint, login: &Login, command: &Command) -> vmm_core::Result<Output> {
+        Libssh2Exec::default().run(&self.0, login, command).await
+    }
+
+    async fn send(&self, _: &Endpoint, login: &Login, upload: &Upload, from: Source) -> vmm_core::Result<Transferred> {
+        Libssh2Exec::default().send(&self.0, login, upload, from).await
+    }
+
+    async fn receive(
+        &self,
+        _: &Endpoint,
+        login: &Login,
+        download: &Download,
+        to: Sink,
+    ) -> vmm_core::Result<Transferred> {
+        Libssh2Exec::default().receive(&self.0, login, download, to).await
+    }
+}
+
+struct Machine {
+    sshd: Sshd,
+    desk: TestDesk,
+    vmm: Vmm,
+}
+
+impl Machine {
+    async fn new() -> Self {
+        let (sshd, desk) = (Sshd::start().await, TestDesk::new().await);
+        desk.provision("r1", "name,os\nweb-1,debian\n").await;
+        let vmm = process(&desk, Arc::new(ToSshd(sshd.endpoint())));
+        Self { sshd, desk, vmm }
+    }
+
+    async fn start(&self, command: &str, content: &str, timeout: u64) -> RunId {
+        let script = self.vmm.create_script(&self.desk.user, draft("job", command, content, &["web-1"])).await;
+        let script = script.expect("a script");
+        let terms = RunTerms { timeout: Some(Duration::from_secs(timeout)), ..RunTerms::default() };
+        self.vmm.run_script(&self.desk.user, RunDraft { terms, ..run_of(&script) }).await.expect("a run").id
+    }
+
+    async fn end(&self, id: RunId) -> RunMachine {
+        ended(&self.desk, id).await.1.remove(0)
+    }
+
+    /// Runs a script to its end, and removes it.
+    async fn run(&self, command: &str, content: &str) -> RunMachine {
+        let id = self.start(command, content, 60).await;
+        let machine = self.end(id).await;
+        self.vmm.delete_script(&self.desk.admin, &sample::script_name("job")).await.expect("the script is there");
+        machine
+    }
+
+    /// How many of these processes there are, seen on the machine.
+    async fn running(&self, pids: &str) -> String {
+        let count = format!("n=0; for p in {}; do test -d /proc/$p && n=$((n+1)); done; echo $n", pids.trim());
+        let remote = ToSshd(self.sshd.endpoint());
+        let output = remote.run(&remote.0, &self.sshd.key_login(), &Command::new(count)).await;
+        output.expect("the command runs").stdout.text().trim().to_owned()
+    }
+}
+
+fn written(machine: &RunMachine) -> (String, String) {
+    let output = machine.output.as_ref().expect("an output");
+    (output.stdout.text(), output.stderr.text())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_script_has_a_private_directory_an_empty_input_and_leaves_nothing() {
+    let machine = Machine::new().await;
+    let script = "cat\npwd\nstat -c %a .\nstat -c %a job.sh\nls\necho $0\necho trouble >&2\nexit 7\n";
+    let end = machine.run("sh", script).await;
+    assert_eq!((end.state, &end.exit), (RunState::Done, &Some(Exit::Code(7))));
+    let (stdout, stderr) = written(&end);
+    let lines: Vec<_> = stdout.lines().collect();
+    assert_eq!(lines[1..], ["700", "644", "job.sh", "./job.sh"], "{stdout}");
+    assert_eq!(stderr, "trouble\n");
+    assert!(lines[0].len() > 5 && !Path::new(lines[0]).exists(), "{} is left", lines[0]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_script_arrives_byte_for_byte_whatever_it_holds_and_however_long() {
+    let machine = Machine::new().await;
+    let hostile = "cat \"$0\"; exit\n'\"'\\''`reboot`$(reboot)$HOME \\\\ \r\n!! %s ~ * ünïcode \u{1b}[0m\tEOF\n";
+    let end = machine.run("sh", hostile).await;
+    assert_eq!(written(&end).0, hostile);
+    let mut long = "wc -c <\"$0\"; exit\n".to_owned();
+    long.push_str(&"#".repeat(ScriptContent::LONGEST - long.len()));
+    assert_eq!(written(&machine.run("sh", &long).await).0.trim(), ScriptContent::LONGEST.to_string());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_interpreter_and_its_arguments_are_what_was_registered() {
+    let machine = Machine::new().await;
+    let python = "import sys\nprint(sys.argv, repr(sys.stdin.read()), sys.flags.isolated)\nsys.exit(3)\n";
+    let end = machine.run("python3 -I -u", python).await;
+    assert_eq!((written(&end).0.as_str(), &end.exit), ("['./job.sh'] '' 1\n", &Some(Exit::Code(3))));
+    let end = machine.run("bash -e", "false\necho not reached\n").await;
+    assert_eq!((written(&end).0.as_str(), &end.exit), ("", &Some(Exit::Code(1))));
+    let end = machine.run("no-such-interpreter", "true\n").await;
+    assert_eq!((end.state, &end.exit), (RunState::Done, &Some(Exit::Code(127))));
+    let end = machine.run("sh", "kill -9 $$\n").await;
+    assert_eq!((end.state, &end.exit), (RunState::Done, &Some(Exit::Code(137))));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn much_output_is_counted_and_its_beginning_kept() {
+    let machine = Machine::new().await;
+    let end = machine.run("sh", "head -c 5000000 /dev/zero & head -c 3000000 /dev/zero >&2; wait\n").await;
+    let output = end.output.expect("an output");
+    assert_eq!((output.stdout.bytes.len(), output.stdout.total), (64 << 10, 5_000_000));
+    assert_eq!((output.stderr.bytes.len(), output.stderr.total), (64 << 10, 3_000_000));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_machine_without_room_for_the_script_is_a_failure_with_its_reason() {
+    let machine = Machine::new().await;
+    let home = machine.sshd.shared_directory().parent().expect("a home").to_owned();
+    std::fs::write(home.join(".bashrc"), "export TMPDIR=/nonexistent\n").expect("a file");
+    let end = machine.run("sh", "echo ran\n").await;
+    assert_eq!((end.state, &end.exit, &end.output), (RunState::Failed, &None, &None));
+    let error = end.error.expect("a reason");
+    assert!(error.contains("could not be put on the machine: mktemp:") && error.contains("/nonexistent"), "{error}");
+    assert!(!error.contains("vmm-"), "{error}");
+}
+
+/// A script that notes where it is and which processes it has, and does not end.
+fn endless(notes: &Path) -> String {
+    let notes = notes.display();
+    format!(
+        "sleep 600 & sh -c 'sleep 600; true' & echo $$ $! $PPID >{notes}.new; pwd >>{notes}.new; mv {notes}.new {notes}; wait\n"
+    )
+}
+
+async fn noted(machine: &Machine, notes: &Path) -> (String, PathBuf) {
+    machine.desk.until("the script has begun", async || notes.exists()).await;
+    let text = std::fs::read_to_string(notes).expect("the notes");
+    let (pids, directory) = text.trim().split_once('\n').expect("two lines");
+    (pids.to_owned(), PathBuf::from(directory))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cancelled_script_leaves_no_process_and_no_directory() {
+    let machine = Machine::new().await;
+    let notes = machine.sshd.shared_directory().join("notes");
+    let id = machine.start("sh", &endless(&notes), 600).await;
+    let (pids, directory) = noted(&machine, &notes).await;
+    assert_eq!(machine.running(&pids).await, "3");
+    assert!(directory.exists());
+    machine.vmm.cancel_script_run(&machine.desk.user, id).await.expect("it goes on");
+    assert_eq!(machine.end(id).await.state, RunState::Cancelled);
+    machine.desk.until("no process is left", async || machine.running(&pids).await == "0").await;
+    machine.desk.until("the directory is gone", async || !directory.exists()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_script_that_takes_too_long_is_a_failure_and_leaves_nothing() {
+    let machine = Machine::new().await;
+    let notes = machine.sshd.shared_directory().join("notes");
+    let id = machine.start("sh", &endless(&notes), 3).await;
+    let (pids, directory) = noted(&machine, &notes).await;
+    let end = machine.end(id).await;
+    assert_eq!(end.state, RunState::Failed);
+    assert!(end.error.expect("a reason").contains("did not finish within 3 s"));
+    machine.desk.until("no process is left", async || machine.running(&pids).await == "0").await;
+    machine.desk.until("the directory is gone", async || !directory.exists()).await;
+}
