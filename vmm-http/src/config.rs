@@ -72,7 +72,7 @@ settings! {
     header_deadline: Duration = Duration::from_secs(10);
     body_deadline: Duration = Duration::from_secs(10);
     idle_deadline: Duration = Duration::from_secs(15);
-    stall_deadline: Duration = Duration::from_secs(12);
+    stall_deadline: Duration = Duration::from_secs(11);
     connection_lifetime: Option<Duration> = None;
     stop_deadline: Duration = Duration::from_secs(10);
     log: String = "info".to_owned();

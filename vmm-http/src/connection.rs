@@ -57,8 +57,8 @@ impl Default for ConnectionLimits {
         Self {
             header_deadline: Duration::from_secs(10),
             idle_deadline: Duration::from_secs(15),
-            stall_deadline: Duration::from_secs(12),
-            least_rate: 4096,
+            stall_deadline: Duration::from_secs(11),
+            least_rate: 16 << 10,
             lifetime: None,
             connections: 4096,
         }

@@ -26,6 +26,7 @@ mod spec;
 mod tls;
 mod written;
 
+use hyper::body::Bytes;
 use poem::http::{HeaderValue, header};
 use poem::middleware::{CatchPanic, SetHeader};
 use poem::{Endpoint, EndpointExt, Response, Route};
@@ -63,5 +64,6 @@ pub fn routes(vmm: Vmm, limits: Limits) -> impl Endpoint<Output = Response> + 's
 }
 
 fn serve(spec: String) -> impl Fn(poem::Request) -> Response {
+    let spec = Bytes::from(spec);
     move |_| Response::builder().content_type("application/json").body(spec.clone())
 }

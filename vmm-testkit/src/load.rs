@@ -1,17 +1,19 @@
 //! Clients that a server must bear, and what they cost it. For Linux, which tells of a process what it uses.
 
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
 /// How often a slow client does a little.
-const DRIP: Duration = Duration::from_secs(1);
+const DRIP: Duration = Duration::from_secs(2);
 /// How much of a large body is sent at a time, in bytes.
 const CHUNK: usize = 64 << 10;
 /// How long a good request may take.
@@ -42,27 +44,33 @@ pub async fn slow(address: SocketAddr, what: Slow, patience: Duration) -> io::Re
     if what == Slow::Read {
         socket.set_recv_buffer_size(4096)?;
     }
-    let mut socket = socket.connect(address).await?;
+    let (mut reading, mut writing) = socket.connect(address).await?.into_split();
     let began = Instant::now();
-    let being_slow = async {
-        let head: &[u8] = match what {
-            Slow::Head => b"GET /healthz HTTP/1.1\r\nHost: vmm\r\nX-Slow: ",
-            Slow::Body => b"POST /session HTTP/1.1\r\nHost: vmm\r\nContent-Length: 1000\r\n\r\n",
-            Slow::Read => b"",
-        };
-        socket.write_all(head).await?;
-        let ask = b"GET /openapi.json HTTP/1.1\r\nHost: vmm\r\n\r\n".repeat(8);
-        loop {
-            if what == Slow::Read {
-                socket.write_all(&ask).await?;
-            } else {
-                socket.write_all(b"x").await?;
-            }
-            sleep(DRIP).await;
+    let ended = timeout(patience, async {
+        tokio::select! {
+            _ = be_slow(&mut writing, what) => {}
+            () = closed(&mut reading), if what != Slow::Read => {}
         }
+    });
+    Ok(ended.await.ok().map(|()| began.elapsed()))
+}
+
+async fn be_slow(socket: &mut OwnedWriteHalf, what: Slow) -> io::Result<Infallible> {
+    let (head, drip) = match what {
+        Slow::Head => ("GET /healthz HTTP/1.1\r\nHost: vmm\r\nX-Slow: ", "x".to_owned()),
+        Slow::Body => ("POST /session HTTP/1.1\r\nHost: vmm\r\nContent-Length: 1000\r\n\r\n", " ".to_owned()),
+        Slow::Read => ("", "GET /openapi.json HTTP/1.1\r\nHost: vmm\r\n\r\n".repeat(8)),
     };
-    let ended: Result<io::Result<std::convert::Infallible>, _> = timeout(patience, being_slow).await;
-    Ok(ended.ok().map(|_| began.elapsed()))
+    socket.write_all(head.as_bytes()).await?;
+    loop {
+        socket.write_all(drip.as_bytes()).await?;
+        sleep(DRIP).await;
+    }
+}
+
+async fn closed(socket: &mut OwnedReadHalf) {
+    let mut answer = [0; 1024];
+    while socket.read(&mut answer).await.is_ok_and(|count| count > 0) {}
 }
 
 /// Sends a login whose body has so many bytes, in chunks of no declared length or with its length declared; gives the
