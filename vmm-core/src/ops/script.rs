@@ -1,12 +1,13 @@
 //! Named scripts.
 
 use secrecy::{ExposeSecret, SecretString};
+use tokio::io::AsyncReadExt;
 use uuid::Uuid;
 
 use crate::error::{Error, Kind, Problem, Result};
 use crate::model::{
-    Interpreter, NewScript, Page, Script, ScriptChange, ScriptContent, ScriptFile, ScriptFilter, ScriptId, ScriptName,
-    ScriptTarget, StoredLogin, one_more,
+    FileName, Interpreter, NewScript, Page, Script, ScriptChange, ScriptContent, ScriptFile, ScriptFilter, ScriptId,
+    ScriptName, ScriptTarget, StoredLogin, UserId, one_more,
 };
 use crate::policy::{Action, Actor, Target};
 use crate::remote::{Credential, Login};
@@ -24,7 +25,7 @@ pub struct ScriptDraft {
     pub file: ScriptFile,
     /// What runs the file.
     pub command: Interpreter,
-    /// Its text.
+    /// Its text; that of `file` in the owner's file area if `None`.
     pub content: Option<ScriptContent>,
     /// The machines it runs on if a call names none.
     pub targets: Vec<ScriptTarget>,
@@ -55,16 +56,17 @@ impl Vmm {
     /// Registers a script; who does is its owner.
     ///
     /// # Errors
-    /// `Conflict` if the name is taken; `Invalid` without a text, or with half a login.
+    /// `Conflict` if the name is taken; `Invalid` without a text here or in the file area, or with half a login.
     pub async fn create_script(&self, actor: &Actor, draft: ScriptDraft) -> Result<Script> {
         let target = Target::new(format!("script {}", draft.name));
         let owner = actor.user_id();
         self.change(actor, Action::ScriptCreate, target, |desk, audit| async move {
             let ScriptDraft { name, file, command, content, targets, user, password } = draft;
             let owner = owner.ok_or_else(|| Error::invalid("owner", "a script belongs to an account; name one"))?;
-            let content = content.ok_or_else(|| {
-                Error::invalid("content", "is missing; give the script's text, since it is not read from a file area")
-            })?;
+            let content = match content {
+                Some(content) => content,
+                None => from_area(&desk, owner, &file).await?,
+            };
             let id = ScriptId(Uuid::new_v4());
             let login = login(user, password)?.map(|(user, password)| seal(&desk, id, user, &password)).transpose()?;
             let script = NewScript { id, name, owner, file, command, content, targets, login };
@@ -137,6 +139,26 @@ impl Vmm {
     pub(super) async fn sought_script(&self, actor: &Actor, action: Action, name: &ScriptName) -> Result<Script> {
         self.seek(actor, action, format!("script {name}"), async { self.lookup(actor)?.script(name).await }).await
     }
+}
+
+/// The text of a file in the owner's area.
+async fn from_area(desk: &Desk, owner: UserId, file: &ScriptFile) -> Result<ScriptContent> {
+    let (stored, source) = match super::file::open(desk, owner, &FileName::new(file.as_str())?, 0).await {
+        Err(Error::NotFound { .. } | Error::Unsupported(_)) => {
+            let reason = format!("is missing, and so is {file} in your file area; give the script's text");
+            return Err(Error::invalid("content", reason));
+        }
+        opened => opened?,
+    };
+    let mut text = Vec::new();
+    let longest = ScriptContent::LONGEST as u64;
+    let read = source.take(longest + 1).read_to_end(&mut text).await;
+    read.map_err(|error| Error::internal("reading a file of an area", error))?;
+    let text = String::from_utf8(text).map_err(|_| Error::invalid("file", "is no UTF-8 text; a script is text"))?;
+    ScriptContent::new(text).map_err(|_| {
+        let reason = format!("has {} bytes in your file area; a script has 1 to {longest}, and no NUL", stored.bytes);
+        Error::invalid("file", reason)
+    })
 }
 
 /// The login that a script's owner stored with it.

@@ -27,7 +27,7 @@ struct NewScriptBody {
     /// The name of its file on the machine.
     #[oai(validator(max_length = 128))]
     file: String,
-    /// Its text, at most 256 KiB.
+    /// Its text, at most 256 KiB; that of `file` in the caller's file area if absent.
     #[oai(validator(max_length = 262144))]
     content: Option<String>,
     /// What runs the file: a program and its arguments, like `sh` or `python3 -u`. No shell reads it.

@@ -1,6 +1,7 @@
 use serde_json::{Value, json};
 
 use crate::app::{App, Who};
+use crate::file::put;
 
 const TEXT: &str = "#!/bin/sh\necho \"ünïcode\" '\\'\n";
 
@@ -94,6 +95,27 @@ async fn what_is_wrong_is_named_and_nothing_is_registered() {
         assert_eq!(answer.problem_fields(), [format!("script[0].{missing}")], "{}", answer.text);
         assert!(answer.text.contains("is missing"), "{}", answer.text);
     }
+}
+
+#[tokio::test]
+async fn without_a_text_the_one_in_the_callers_file_area_is_registered() {
+    let app = App::new().await;
+    let mut item = script("deploy");
+    item.as_object_mut().unwrap().remove("content");
+    let item = json!({"script": [item]});
+    put(&app, Who::Bob, "deploy.sh", TEXT.as_bytes()).await.ok();
+    assert_eq!(
+        app.post(Who::Alice, "/vm/script", item.clone()).await.problem_fields(),
+        ["script[0].content"],
+        "another's"
+    );
+    for wrong in [&b"\xff"[..], b"a\0b", b"", &[b'x'; (256 << 10) + 1]] {
+        put(&app, Who::Alice, "deploy.sh", wrong).await.ok();
+        assert_eq!(app.post(Who::Alice, "/vm/script", item.clone()).await.problem_fields(), ["script[0].file"]);
+    }
+    put(&app, Who::Alice, "deploy.sh", TEXT.as_bytes()).await.ok();
+    app.post(Who::Alice, "/vm/script", item).await.ok();
+    assert_eq!(app.get(Who::Alice, "/vm/script/deploy").await.ok()["content"], TEXT);
 }
 
 #[tokio::test]
