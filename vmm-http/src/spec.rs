@@ -20,6 +20,7 @@ pub fn openapi() -> String {
     let mut spec: Value = serde_json::from_str(&spec).expect("poem-openapi writes JSON");
     spec["servers"] = json!([{"url": "/", "description": "The server that gave this specification."}]);
     without_charset(&mut spec);
+    describe_outside(&mut spec);
     without_explode(&mut spec);
     without_schema_of_streams(&mut spec);
     close_requests(&mut spec);
@@ -66,6 +67,21 @@ fn without_charset(value: &mut Value) {
             fields.values_mut().for_each(without_charset);
         }
         Value::Array(items) => items.iter_mut().for_each(without_charset),
+        _ => {}
+    }
+}
+
+/// Leaves a description to the field that it is of, where it stands already: as one more schema that the field has to
+/// fit, generators of clients take it for another type.
+fn describe_outside(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            if let Some(Value::Array(all)) = fields.get_mut("allOf") {
+                all.retain(|part| part.as_object().is_none_or(|part| !part.keys().eq(["description"])));
+            }
+            fields.values_mut().for_each(describe_outside);
+        }
+        Value::Array(items) => items.iter_mut().for_each(describe_outside),
         _ => {}
     }
 }
