@@ -29,6 +29,9 @@ use crate::tls::Tls;
 
 /// The largest head of a request, and how much of an answer waits in memory for its client, in bytes.
 const BUFFER: usize = 64 << 10;
+/// How much of an answer waits in the system for its client, in bytes. Left to itself the system grows it to megabytes,
+/// and clients that take nothing then fill the memory of the host.
+const SEND_BUFFER: usize = 256 << 10;
 /// How long to wait when no further connection can be accepted, for want of file descriptors for instance.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How long connections may take to end once they are told to end at once.
@@ -181,6 +184,7 @@ impl<E: Endpoint<Output = poem::Response> + 'static> Shared<E> {
     async fn connection(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr) {
         // Answers go out at once; hyper writes each in as few pieces as it can.
         let _ = stream.set_nodelay(true);
+        let _ = rustix::net::sockopt::set_socket_send_buffer_size(&stream, SEND_BUFFER);
         let accepted = Instant::now();
         let local = stream.local_addr().unwrap_or_else(|_| SocketAddr::from(([0, 0, 0, 0], 0)));
         let (local, peer) = (LocalAddr(Addr::socket(local)), RemoteAddr(Addr::socket(peer)));

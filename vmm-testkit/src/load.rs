@@ -35,6 +35,22 @@ impl Slow {
     pub const ALL: [Self; 3] = [Self::Head, Self::Body, Self::Read];
 }
 
+/// So many slow clients of every kind, who come one after the other in the time between two drips of one. Gives how long
+/// the server bore each; see [`slow`].
+///
+/// # Errors
+/// When one of them gets no connection.
+pub async fn crowd(address: SocketAddr, number: usize, patience: Duration) -> io::Result<Vec<Option<Duration>>> {
+    let mut clients = JoinSet::new();
+    for (index, what) in Slow::ALL.into_iter().cycle().take(number).enumerate() {
+        clients.spawn(async move {
+            sleep(DRIP.mul_f64(index as f64 / number as f64)).await;
+            slow(address, what, patience).await
+        });
+    }
+    clients.join_all().await.into_iter().collect()
+}
+
 /// Connects, is slow, and gives how long the server bore it; `None` if it bore it for all of `patience`.
 ///
 /// # Errors

@@ -4,8 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use tokio::task::JoinSet;
-use vmm_testkit::load::{self, Slow};
+use vmm_testkit::load;
 
 use crate::program::Place;
 
@@ -33,12 +32,7 @@ async fn large_bodies_slow_clients_and_a_storm_of_logins_cost_little() {
     let grown = load::peak_memory(process).unwrap() - before;
     assert!(grown <= 128 << 20, "{grown} bytes for 100 logins");
 
-    let mut slow = JoinSet::new();
-    for what in Slow::ALL.into_iter().cycle().take(60) {
-        slow.spawn(load::slow(address, what, 2 * BORNE));
-    }
-    for borne in slow.join_all().await {
-        let borne = borne.unwrap();
+    for borne in load::crowd(address, 60, 2 * BORNE).await.unwrap() {
         assert!(borne.is_some_and(|borne| borne <= BORNE), "{borne:?}");
     }
 }
