@@ -28,45 +28,36 @@ use poem_openapi::types::ToJSON;
 use poem_openapi::{ApiResponse, Tags};
 use vmm_core::model::Revision;
 
-/// Every operation of the specification. What belongs together is nested, since poem-openapi takes 16 at most.
-pub(crate) type Apis = (
-    session::SessionApi,
-    token::TokenApi,
-    config::ConfigApi,
-    user::UserApi,
-    os::OsApi,
-    request_vm::RequestApi,
-    job::JobApi,
-    vm::VmApi,
-    vm_ssh::SshApi,
-    (vm_script::ScriptApi, vm_script_run::RunApi),
-    vm_monitor::MonitorApi,
-    disk::DiskApi,
-    (file::FileApi, vm_ft::FtApi),
-    audit::AuditApi,
-    health::HealthApi,
-    metrics::MetricsApi,
-);
+/// Every resource's operations, as a type and as its one value. What belongs together is nested, since poem-openapi takes
+/// 16 at most.
+macro_rules! every_api {
+    () => {
+        (
+            session::SessionApi,
+            token::TokenApi,
+            config::ConfigApi,
+            user::UserApi,
+            os::OsApi,
+            request_vm::RequestApi,
+            job::JobApi,
+            vm::VmApi,
+            vm_ssh::SshApi,
+            (vm_script::ScriptApi, vm_script_run::RunApi),
+            vm_monitor::MonitorApi,
+            disk::DiskApi,
+            (file::FileApi, vm_ft::FtApi),
+            audit::AuditApi,
+            health::HealthApi,
+            metrics::MetricsApi,
+        )
+    };
+}
+
+/// Every operation of the specification.
+pub(crate) type Apis = every_api!();
 
 pub(crate) fn apis() -> Apis {
-    (
-        session::SessionApi,
-        token::TokenApi,
-        config::ConfigApi,
-        user::UserApi,
-        os::OsApi,
-        request_vm::RequestApi,
-        job::JobApi,
-        vm::VmApi,
-        vm_ssh::SshApi,
-        (vm_script::ScriptApi, vm_script_run::RunApi),
-        vm_monitor::MonitorApi,
-        disk::DiskApi,
-        (file::FileApi, vm_ft::FtApi),
-        audit::AuditApi,
-        health::HealthApi,
-        metrics::MetricsApi,
-    )
+    every_api!()
 }
 
 #[derive(Tags)]
