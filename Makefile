@@ -3,7 +3,7 @@ LAB := vmm-testkit/lab/lab
 CLIENTS := vmm-http/tests/clients/tools
 CARGO_TEST_FLAGS ?=
 
-.PHONY: help packages check features lab-up lab-down images test fuzz-api demo bench load doc clean
+.PHONY: help packages check features clients lab-up lab-down images test fuzz-api demo bench load doc clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ features: packages ## each feature alone, and the core where libvirt's and OpenS
 	cargo check -p vmm-http --no-default-features
 	vmm-testkit/lab/hidden-headers cargo check -p vmm-core --target-dir target/hidden-headers
 
+clients: packages ## install the tools that the clients' tests need, and generate and build the clients
+	$(CLIENTS) warm
+
 images: packages ## build the guest images of the lab, unless they are there
 	$(LAB) image tiny >/dev/null
 	$(LAB) image debian >/dev/null
@@ -34,12 +37,13 @@ lab-up: packages ## start a libvirt of our own in a network namespace
 lab-down: ## stop it and clean up
 	$(LAB) down
 
-test: check features images ## every check and every test, against a real libvirt
+# The lab has a network of its own, without a way out: all that is fetched must be there before.
+test: check features images clients ## every check and every test, against a real libvirt
 	cargo test --workspace --all-features --no-run
 	vmm-testkit/lab/with cargo test --workspace --all-features $(CARGO_TEST_FLAGS)
 	$(MAKE) demo
 
-fuzz-api: packages ## the API against its specification, with VMM_FUZZ_EXAMPLES (1000) of each operation
+fuzz-api: clients ## the API against its specification, with VMM_FUZZ_EXAMPLES (1000) of each operation
 	VMM_FUZZ_EXAMPLES=$${VMM_FUZZ_EXAMPLES:-1000} cargo test -p vmm-http --all-features --test it fuzz::
 
 demo: images ## the main job, for real: from a CSV to two running machines and a command on each
