@@ -6,6 +6,7 @@ mod transfer;
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -77,6 +78,9 @@ pub enum Credential {
     Password(SecretString),
     /// An OpenSSH private key in PEM form, without a passphrase.
     PrivateKey(SecretString),
+    /// The keys of the SSH agent that listens at this socket, usually the one that `SSH_AUTH_SOCK` names. A program that
+    /// serves others must not let them choose it: the keys are not theirs.
+    Agent(PathBuf),
 }
 
 /// A command for the user's login shell. `Debug` shows how long its input is, and not the input.

@@ -175,6 +175,8 @@ mod without_a_shell {
     );
 }
 
+mod pool;
+
 mod transfer;
 
 mod ending {

@@ -1,9 +1,11 @@
 //! From an address to an encrypted session.
 
+use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rustix::net::sockopt;
 use ssh2::{MethodType, Session};
 
 use super::error::Cause;
@@ -19,6 +21,12 @@ const CIPHERS: &str =
     "aes256-gcm@openssh.com,aes128-gcm@openssh.com,chacha20-poly1305@openssh.com,aes256-ctr,aes128-ctr";
 const MACS: &str = "hmac-sha2-256-etm@openssh.com,hmac-sha2-512-etm@openssh.com,hmac-sha2-256,hmac-sha2-512";
 
+/// After so much silence the other side's kernel is asked for a sign of life. In all a machine may be frozen for half a
+/// minute, as it is while it is saved or moved.
+const SILENCE: Duration = Duration::from_secs(15);
+const BETWEEN_PROBES: Duration = Duration::from_secs(5);
+const PROBES: u32 = 3;
+
 /// Opens the connection.
 pub(super) fn tcp(address: SocketAddr, until: Instant, limit: Duration) -> Result<Arc<TcpStream>, Cause> {
     let left = time_left(until)?;
@@ -26,7 +34,19 @@ pub(super) fn tcp(address: SocketAddr, until: Instant, limit: Duration) -> Resul
         .map_err(|error| time_left(until).err().unwrap_or(Cause::Io(error)))?;
     socket.set_nodelay(true)?;
     socket.set_nonblocking(true)?;
+    notice_death(&socket)?;
     Ok(Arc::new(socket))
+}
+
+/// Lets the kernel end the connection when the other side is gone, also while a command says nothing for long.
+fn notice_death(socket: &TcpStream) -> io::Result<()> {
+    sockopt::set_socket_keepalive(socket, true)?;
+    sockopt::set_tcp_keepidle(socket, SILENCE)?;
+    sockopt::set_tcp_keepintvl(socket, BETWEEN_PROBES)?;
+    sockopt::set_tcp_keepcnt(socket, PROBES)?;
+    let unanswered = SILENCE + BETWEEN_PROBES * PROBES;
+    sockopt::set_tcp_user_timeout(socket, u32::try_from(unanswered.as_millis()).unwrap_or(u32::MAX))?;
+    Ok(())
 }
 
 /// Exchanges keys. The server's host key is not yet judged.

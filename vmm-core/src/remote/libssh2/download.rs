@@ -5,6 +5,7 @@ use sha2::{Digest, Sha256};
 use super::Call;
 use super::error::{Cause, Stage};
 use super::link::Limits;
+use super::seat::Seat;
 use super::sftp::{Files, No, OpenFile, in_the_way, wrong_file};
 use super::shell;
 use super::supervise::Sockets;
@@ -19,6 +20,7 @@ const ONE_AT_A_TIME: usize = 7_500;
 /// The whole call, on a blocking thread.
 pub(super) fn run(
     call: &Call,
+    _seat: Seat,
     limits: Limits,
     sockets: &Sockets,
     download: &Download,

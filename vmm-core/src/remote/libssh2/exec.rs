@@ -24,6 +24,11 @@ pub(super) fn check(command: &Command) -> Checked<()> {
     Ok(())
 }
 
+/// A channel for one command. That the server opens it proves that the session is alive.
+pub(super) fn open(link: &Link) -> Result<Channel, Cause> {
+    link.drive(|| link.session().channel_session())
+}
+
 /// A command, and what has come of it so far.
 #[derive(Default)]
 pub(super) struct Running {
@@ -32,13 +37,20 @@ pub(super) struct Running {
 }
 
 impl Running {
-    /// Starts the command, gives it its standard input, and waits for its end.
+    /// Runs the command on a channel of its own.
     pub(super) fn run(&mut self, link: &Link, command: &Command) -> Result<Exit, Cause> {
-        let mut channel = link.drive(|| link.session().channel_session())?;
+        self.run_on(open(link)?, link, command)
+    }
+
+    /// Starts the command, gives it its standard input, and waits for its end. The channel is gone then, and the
+    /// session as good as before.
+    pub(super) fn run_on(&mut self, mut channel: Channel, link: &Link, command: &Command) -> Result<Exit, Cause> {
         link.drive(|| channel.exec(&command.line))?;
         self.exchange(link, &mut channel, command)?;
         link.drive(|| channel.wait_close())?;
-        exit(&channel)
+        let exit = exit(&channel)?;
+        link.drive(|| channel.close())?;
+        Ok(exit)
     }
 
     /// Writes the input and reads both streams to their end. Unread error output would stop the standard output, and

@@ -1,6 +1,6 @@
 //! A session over a socket, driven without ever blocking in libssh2.
 
-use std::io::PipeReader;
+use std::io::{ErrorKind, PipeReader};
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,10 +14,11 @@ use super::error::Cause;
 pub(super) const WOULD_BLOCK: ErrorCode = ErrorCode::Session(-37);
 
 /// What ends a wait before the server does.
+#[derive(Clone)]
 pub(super) struct Limits {
     pub(super) until: Instant,
     /// Its other end closes when the caller stops waiting.
-    pub(super) cancelled: Option<PipeReader>,
+    pub(super) cancelled: Option<Arc<PipeReader>>,
 }
 
 impl Limits {
@@ -50,6 +51,49 @@ impl Link {
         &self.session
     }
 
+    pub(super) fn socket(&self) -> &Arc<TcpStream> {
+        &self.socket
+    }
+
+    /// Ends the call's hold on it.
+    pub(super) fn park(&mut self) {
+        self.limits = Limits { until: Instant::now(), cancelled: None };
+    }
+
+    /// Gives it to another call.
+    pub(super) fn resume(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
+    /// Does something that may take so long of the time that is left.
+    pub(super) fn within<T>(
+        &mut self,
+        time: Duration,
+        work: impl FnOnce(&Self) -> Result<T, Cause>,
+    ) -> Result<T, Cause> {
+        let until = self.limits.until;
+        self.limits.until = until.min(Instant::now() + time);
+        let done = work(self);
+        self.limits.until = until;
+        done
+    }
+
+    /// Whether the server's end is not known to be gone. What it sent unasked stays unread.
+    pub(super) fn is_alive(&self) -> bool {
+        match self.socket.peek(&mut [0]) {
+            Ok(count) => count > 0,
+            Err(error) => error.kind() == ErrorKind::WouldBlock,
+        }
+    }
+
+    /// Sends the server a sign of life that needs no answer; its acknowledgement shows that it is there. Whether that
+    /// could be done.
+    pub(super) fn keep_alive(&self) -> bool {
+        // libssh2 sends nothing if it sent something within this time, in seconds.
+        self.session.set_keepalive(false, 2);
+        self.session.keepalive_send().is_ok()
+    }
+
     /// Gives the session some last time that the caller's going away does not shorten.
     pub(super) fn extend(&mut self, time: Duration) {
         self.limits = Limits { until: Instant::now() + time, cancelled: None };
@@ -73,7 +117,7 @@ impl Link {
         let timeout = Timespec::try_from(left).map_err(|_| Cause::Protocol("the deadline is too far away"))?;
         let mut ready = vec![PollFd::new(&*self.socket, self.direction())];
         if let Some(cancelled) = &self.limits.cancelled {
-            ready.push(PollFd::new(cancelled, PollFlags::IN));
+            ready.push(PollFd::new(&**cancelled, PollFlags::IN));
         }
         match poll(&mut ready, Some(&timeout)) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}

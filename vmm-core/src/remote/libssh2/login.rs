@@ -1,6 +1,7 @@
 //! One login, tried once.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 
 use secrecy::{ExposeSecret, SecretString};
 use ssh2::{ErrorCode, KeyboardInteractivePrompt, Prompt};
@@ -14,6 +15,9 @@ use crate::remote::{Credential, Login};
 /// expired.
 const REFUSED: [i32; 3] = [-18, -19, -15];
 
+/// OpenSSH's `MaxAuthTries` is six unless told otherwise.
+const MOST_KEYS: usize = 5;
+
 /// Refuses what cannot be a login, before anything is connected.
 pub(super) fn check(login: &Login) -> Result<()> {
     if login.user.is_empty() || login.user.len() > 256 || login.user.contains('\0') {
@@ -26,7 +30,10 @@ pub(super) fn check(login: &Login) -> Result<()> {
         Credential::Password(password) if password.expose_secret().len() > 1024 => {
             Err(Error::invalid("password", "must be at most 1024 bytes"))
         }
-        Credential::Password(_) => Ok(()),
+        Credential::Agent(socket) if socket.as_os_str().as_encoded_bytes().contains(&0) => {
+            Err(Error::invalid("agent", "must be a path without a NUL character"))
+        }
+        Credential::Password(_) | Credential::Agent(_) => Ok(()),
         Credential::PrivateKey(pem) => match ssh_key::PrivateKey::from_openssh(pem.expose_secret()) {
             Ok(key) if key.is_encrypted() => Err(Error::invalid("private_key", "must be without a passphrase")),
             Ok(_) => Ok(()),
@@ -40,6 +47,7 @@ pub(super) fn login(link: &Link, login: &Login) -> Result<(), Cause> {
     let outcome = match &login.credential {
         Credential::Password(password) => by_password(link, &login.user, password),
         Credential::PrivateKey(pem) => by_key(link, &login.user, pem),
+        Credential::Agent(agent) => by_agent(link, &login.user, agent),
     };
     match outcome {
         Err(Cause::Ssh(error)) if refused(&error) => Err(Cause::LoginRefused),
@@ -56,6 +64,22 @@ fn refused(error: &ssh2::Error) -> bool {
 
 fn by_key(link: &Link, user: &str, pem: &SecretString) -> Result<(), Cause> {
     link.drive(|| link.session().userauth_pubkey_memory(user, None, pem.expose_secret(), None))
+}
+
+/// Offers the agent's keys one after the other, as many as a server usually hears out.
+fn by_agent(link: &Link, user: &str, socket: &Path) -> Result<(), Cause> {
+    const UNREACHABLE: Cause = Cause::Protocol("the SSH agent does not answer");
+    let mut agent = link.session().agent()?;
+    agent.set_identity_path(socket)?;
+    agent.connect().map_err(|_| UNREACHABLE)?;
+    agent.list_identities().map_err(|_| UNREACHABLE)?;
+    for key in agent.identities()?.iter().take(MOST_KEYS) {
+        match link.drive(|| agent.userauth(user, key)) {
+            Err(Cause::Ssh(error)) if refused(&error) => {}
+            outcome => return outcome,
+        }
+    }
+    Err(Cause::LoginRefused)
 }
 
 fn by_password(link: &Link, user: &str, password: &SecretString) -> Result<(), Cause> {

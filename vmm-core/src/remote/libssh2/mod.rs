@@ -1,8 +1,8 @@
 //! Commands and files over SSH with libssh2.
 //!
-//! A call has a connection of its own. Its blocking thread never blocks in libssh2: the session is non-blocking and
-//! every wait is one `poll` with the time that is left. A server that keeps libssh2 busy without a pause is cut off
-//! by a supervisor, which shuts the socket down.
+//! A call has a session of its own, which a pool keeps for the next call. Its blocking thread never blocks in libssh2:
+//! the session is non-blocking and every wait is one `poll` with the time that is left. A server that keeps libssh2
+//! busy without a pause is cut off by a supervisor, which shuts the socket down.
 
 mod connect;
 mod download;
@@ -12,6 +12,8 @@ mod host_key;
 mod kill;
 mod link;
 mod login;
+mod pool;
+mod seat;
 mod sftp;
 mod shell;
 mod supervise;
@@ -22,33 +24,52 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use tokio::sync::Semaphore;
 
 use self::error::{CallError, Cause, Stage};
 use self::link::{Limits, Link};
+use self::pool::Pool;
+use self::seat::Seat;
 use self::supervise::{SocketSlot, Sockets};
 use super::{Command, Download, Endpoint, Login, Output, RemoteExec, Sink, Source, Transferred, Upload};
-use crate::error::{Error, Part, Result};
+use crate::error::{Error, Result};
 
 /// How [`Libssh2Exec`] works.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Libssh2Config {
-    /// How many sessions may be open at once; further calls wait, within their deadline.
+    /// How many sessions may be open at once, those that wait for a further call included; further calls wait, within
+    /// their deadline.
     pub sessions: usize,
+    /// How many of them to one address. OpenSSH drops connections at random when more than ten of them have not yet
+    /// logged in.
+    pub sessions_of_a_machine: usize,
+    /// How long a session waits for a further call of the same user with the same credential; zero if each call is to
+    /// have a new one.
+    pub idle: Duration,
+    /// How long after its login a session is used at most. That long a password that was changed on the machine, or
+    /// groups that the user has left, still count.
+    pub longest: Duration,
     /// Limit for the TCP connection, within the call's deadline.
     pub connect_timeout: Duration,
 }
 
 impl Default for Libssh2Config {
     fn default() -> Self {
-        Self { sessions: 64, connect_timeout: Duration::from_secs(10) }
+        Self {
+            sessions: 64,
+            sessions_of_a_machine: 8,
+            idle: Duration::from_secs(60),
+            longest: Duration::from_secs(600),
+            connect_timeout: Duration::from_secs(10),
+        }
     }
 }
 
-/// Runs commands through libssh2, one connection for each call. Cheap to clone; clones share the limit of sessions.
+/// Runs commands through libssh2. Cheap to clone; clones share their sessions, which end with the last of them.
 ///
-/// Needs a tokio runtime with time enabled. When a deadline passes, or the caller stops waiting, the command's
+/// Needs a tokio runtime with time enabled. A session that has ended a command is kept for the next call with the same
+/// machine, host key, user and credential; one that is found dead then is replaced unnoticed, which is safe since no
+/// command was sent yet. When a deadline passes, or the caller stops waiting, the command's
 /// processes are killed over a second channel if the machine answers in time, and the connection is dropped.
 ///
 /// Files go over SFTP. Where the machine's shell has `sha256sum` and `mv`, they check the copy and put it in place;
@@ -58,15 +79,14 @@ impl Default for Libssh2Config {
 /// libssh2 does not tell a missing exit status from 0: a server that closes the channel without one reads as 0.
 #[derive(Clone, Debug)]
 pub struct Libssh2Exec {
-    sessions: Arc<Semaphore>,
+    pool: Pool,
     connect_timeout: Duration,
 }
 
 impl Libssh2Exec {
     /// A client with these limits.
     pub fn new(config: &Libssh2Config) -> Self {
-        let sessions = config.sessions.clamp(1, Semaphore::MAX_PERMITS);
-        Self { sessions: Arc::new(Semaphore::new(sessions)), connect_timeout: config.connect_timeout }
+        Self { pool: Pool::new(config), connect_timeout: config.connect_timeout }
     }
 }
 
@@ -81,7 +101,9 @@ impl RemoteExec for Libssh2Exec {
     async fn run(&self, endpoint: &Endpoint, login: &Login, command: &Command) -> Result<Output> {
         exec::check(command)?;
         let (command, deadline) = (command.clone(), command.deadline);
-        let work = move |call: &Call, limits: Limits, sockets: &Sockets| call.command(limits, sockets, &command);
+        let work = move |call: &Call, seat: Seat, limits: Limits, sockets: &Sockets| {
+            call.command(seat, limits, sockets, &command)
+        };
         self.call(endpoint, login, deadline, work).await
     }
 
@@ -101,13 +123,13 @@ impl RemoteExec for Libssh2Exec {
 }
 
 impl Libssh2Exec {
-    /// Does something on a session of its own, on a blocking thread.
+    /// Does something on a blocking thread that has a seat for a session.
     async fn call<T: Send + 'static>(
         &self,
         endpoint: &Endpoint,
         login: &Login,
         deadline: Duration,
-        work: impl FnOnce(&Call, Limits, &Sockets) -> Result<T> + Send + 'static,
+        work: impl FnOnce(&Call, Seat, Limits, &Sockets) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         login::check(login)?;
         let call = Call {
@@ -117,11 +139,10 @@ impl Libssh2Exec {
             began: Instant::now(),
             connect_timeout: self.connect_timeout,
         };
-        let permit = tokio::time::timeout(deadline, Arc::clone(&self.sessions).acquire_owned())
+        let seat = tokio::time::timeout(deadline, self.pool.enter(self.pool.key(endpoint, login)))
             .await
-            .map_err(|_| call.failed(Stage::Queue, Cause::deadline("all sessions are in use")))?
-            .map_err(|_| Error::unavailable(Part::Desk, "it is stopping"))?;
-        supervise::run(Arc::new(call), permit, work).await
+            .map_err(|_| call.failed(Stage::Queue, Cause::deadline("all sessions are in use")))?;
+        supervise::run(Arc::new(call), seat, work).await
     }
 }
 
@@ -156,12 +177,12 @@ impl Call {
         Ok(link)
     }
 
-    fn command(&self, limits: Limits, sockets: &Sockets, command: &Command) -> Result<Output> {
-        let mut link = self.connect(limits, &sockets.work)?;
+    fn command(&self, seat: Seat, limits: Limits, sockets: &Sockets, command: &Command) -> Result<Output> {
+        let (mut link, channel, seat) = seat.begin(self, limits, &sockets.work, Stage::Command, exec::open)?;
         let mut running = exec::Running::default();
-        match running.run(&link, command) {
+        match running.run_on(channel, &link, command) {
             Ok(exit) => {
-                link.disconnect();
+                seat.keep(link);
                 let exec::Running { stdout, stderr } = running;
                 Ok(Output { exit, stdout, stderr, duration: self.began.elapsed() })
             }

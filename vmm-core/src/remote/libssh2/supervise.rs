@@ -5,10 +5,11 @@ use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::oneshot;
 
 use super::error::{Cause, Stage};
 use super::link::Limits;
+use super::seat::Seat;
 use super::{Call, kill};
 use crate::blocking;
 use crate::error::{Error, Result};
@@ -42,15 +43,15 @@ pub(super) struct Sockets {
     pub(super) tidying: SocketSlot,
 }
 
-/// Runs the work of a call on a blocking thread, which holds the permit to its end.
+/// Runs the work of a call on a blocking thread, which holds the seat to its end.
 pub(super) async fn run<T: Send + 'static>(
     call: Arc<Call>,
-    permit: OwnedSemaphorePermit,
-    work: impl FnOnce(&Call, Limits, &Sockets) -> Result<T> + Send + 'static,
+    seat: Seat,
+    work: impl FnOnce(&Call, Seat, Limits, &Sockets) -> Result<T> + Send + 'static,
 ) -> Result<T> {
     let (cancelled, waiting) = std::io::pipe().map_err(|error| Error::internal("making a pipe", error))?;
     let (still_here, gone) = oneshot::channel();
-    let answer = tokio::spawn(supervise(call, permit, cancelled, gone, work)).await;
+    let answer = tokio::spawn(supervise(call, seat, cancelled, gone, work)).await;
     // Both live as long as the caller waits: the thread hears the one's end, the supervisor the other's.
     drop((waiting, still_here));
     answer.map_err(|error| Error::internal("supervising an SSH call", error))?
@@ -58,19 +59,17 @@ pub(super) async fn run<T: Send + 'static>(
 
 async fn supervise<T: Send + 'static>(
     call: Arc<Call>,
-    permit: OwnedSemaphorePermit,
+    seat: Seat,
     cancelled: PipeReader,
     gone: oneshot::Receiver<()>,
-    work: impl FnOnce(&Call, Limits, &Sockets) -> Result<T> + Send + 'static,
+    work: impl FnOnce(&Call, Seat, Limits, &Sockets) -> Result<T> + Send + 'static,
 ) -> Result<T> {
     let sockets = Sockets::default();
     let mut thread = Box::pin({
         let (call, sockets) = (Arc::clone(&call), sockets.clone());
         blocking::run("working on a machine over SSH", move || {
-            let limits = Limits { until: call.ends(), cancelled: Some(cancelled) };
-            let answer = work(&call, limits, &sockets);
-            drop(permit);
-            answer
+            let limits = Limits { until: call.ends(), cancelled: Some(Arc::new(cancelled)) };
+            work(&call, seat, limits, &sockets)
         })
     });
     let late = tokio::time::sleep_until(hard_stop(call.ends()));

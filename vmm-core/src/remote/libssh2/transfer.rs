@@ -10,6 +10,7 @@ use tokio::time::timeout_at;
 
 use super::error::Cause;
 use super::link::Limits;
+use super::seat::Seat;
 use super::sftp::{Files, No};
 use super::supervise::{Sockets, TIDYING};
 use super::{Call, Libssh2Exec, download, ends, upload};
@@ -34,8 +35,8 @@ pub(super) async fn send(
     let (chunks, arriving) = mpsc::channel(WAITING);
     let deadline = upload.deadline;
     let until = ends(Instant::now(), deadline).into();
-    let work = move |call: &Call, limits: Limits, sockets: &Sockets| {
-        upload::run(call, limits, sockets, &upload, Chunks(arriving))
+    let work = move |call: &Call, seat: Seat, limits: Limits, sockets: &Sockets| {
+        upload::run(call, seat, limits, sockets, &upload, Chunks(arriving))
     };
     let mut call = std::pin::pin!(remote.call(endpoint, login, deadline, work));
     let mut pump = std::pin::pin!(timeout_at(until, pump(source, chunks)));
@@ -79,8 +80,8 @@ pub(super) async fn receive(
     let (deliver, chunks) = mpsc::channel(WAITING);
     let deadline = download.deadline;
     let until = ends(Instant::now(), deadline).into();
-    let work = move |call: &Call, limits: Limits, sockets: &Sockets| {
-        download::run(call, limits, sockets, &download, &Deliver(deliver))
+    let work = move |call: &Call, seat: Seat, limits: Limits, sockets: &Sockets| {
+        download::run(call, seat, limits, sockets, &download, &Deliver(deliver))
     };
     let call = remote.call(endpoint, login, deadline, work);
     match tokio::join!(call, timeout_at(until, drain(chunks, sink))) {

@@ -6,6 +6,7 @@ use ssh2::FileStat;
 use super::Call;
 use super::error::{Cause, Stage};
 use super::link::Limits;
+use super::seat::Seat;
 use super::sftp::{Files, No, OpenFile, in_the_way, wrong_directory, wrong_file};
 use super::shell;
 use super::supervise::Sockets;
@@ -25,6 +26,7 @@ const FULL: u64 = 2 * WINDOW as u64;
 /// The whole call, on a blocking thread.
 pub(super) fn run(
     call: &Call,
+    _seat: Seat,
     limits: Limits,
     sockets: &Sockets,
     upload: &Upload,

@@ -1,0 +1,272 @@
+//! Sessions that are kept for the next call.
+//!
+//! A login costs a key exchange and several round trips; a command on a session that is there costs one channel. A
+//! session belongs to one call at a time, so that killing its commands touches nobody else's.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use secrecy::ExposeSecret;
+use sha2::{Digest, Sha256};
+use tokio::sync::Notify;
+
+use super::Libssh2Config;
+use super::link::Link;
+use super::seat::Seat;
+use crate::remote::{Credential, Endpoint, Login};
+
+/// How often an idle session shows the server, and what lies between, that it is still wanted.
+const KEEPALIVE: Duration = Duration::from_secs(15);
+
+/// What two calls must have in common to use the same session. It holds no secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Key {
+    endpoint: Endpoint,
+    user: String,
+    credential: [u8; 32],
+}
+
+/// A logged-in session, and when its login was.
+pub(super) struct Session {
+    pub(super) link: Link,
+    pub(super) since: Instant,
+}
+
+struct Idle {
+    key: Key,
+    session: Session,
+    until: Instant,
+    shown: Instant,
+}
+
+#[derive(Default)]
+struct State {
+    /// The longest idle first.
+    idle: Vec<Idle>,
+    /// How many slots are taken on each machine, those of idle sessions included.
+    taken: HashMap<SocketAddr, usize>,
+    total: usize,
+    tended: bool,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    /// A slot or a session has become free.
+    freed: Notify,
+    /// The tender is to look again.
+    looked: Condvar,
+    config: Libssh2Config,
+    salt: [u8; 32],
+}
+
+/// The sessions of a client. Dropping the last clone of it ends them.
+#[derive(Clone)]
+pub(super) struct Pool {
+    shared: Arc<Shared>,
+    _last: Arc<Last>,
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.shared.state();
+        f.debug_struct("Pool").field("open", &state.total).field("idle", &state.idle.len()).finish()
+    }
+}
+
+/// Wakes the tender when nobody uses the pool any more.
+struct Last(Weak<Shared>);
+
+impl Drop for Last {
+    fn drop(&mut self) {
+        if let Some(shared) = self.0.upgrade() {
+            let idle = std::mem::take(&mut shared.state().idle);
+            idle.into_iter().for_each(Idle::end);
+            shared.looked.notify_all();
+        }
+    }
+}
+
+impl Pool {
+    pub(super) fn new(config: &Libssh2Config) -> Self {
+        let mut config = config.clone();
+        config.sessions = config.sessions.max(1);
+        config.sessions_of_a_machine = config.sessions_of_a_machine.max(1);
+        let mut salt = [0; 32];
+        // Without random bytes the digests are those of a well-known salt, and stay in this process's memory all the same.
+        let _ = getrandom::fill(&mut salt);
+        let shared =
+            Arc::new(Shared { state: Mutex::default(), freed: Notify::new(), looked: Condvar::new(), config, salt });
+        let last = Arc::new(Last(Arc::downgrade(&shared)));
+        Self { shared, _last: last }
+    }
+
+    /// Whose session a login's is.
+    pub(super) fn key(&self, endpoint: &Endpoint, login: &Login) -> Key {
+        let digest = Sha256::new().chain_update(self.shared.salt);
+        let digest = match &login.credential {
+            Credential::Password(password) => digest.chain_update([0]).chain_update(password.expose_secret()),
+            Credential::PrivateKey(pem) => digest.chain_update([1]).chain_update(pem.expose_secret()),
+            Credential::Agent(socket) => digest.chain_update([2]).chain_update(socket.as_os_str().as_encoded_bytes()),
+        };
+        Key { endpoint: endpoint.clone(), user: login.user.clone(), credential: digest.finalize().into() }
+    }
+
+    /// Waits for a place among the open sessions.
+    pub(super) async fn enter(&self, key: Key) -> Seat {
+        loop {
+            let mut freed = std::pin::pin!(self.shared.freed.notified());
+            // From here on nothing that becomes free is missed.
+            freed.as_mut().enable();
+            let entered = self.shared.state().enter(&key, &self.shared.config);
+            if let Some((session, evicted)) = entered {
+                evicted.into_iter().for_each(Idle::end);
+                return Seat::new(Slot { pool: Some(self.clone()), key }, session);
+            }
+            freed.await;
+        }
+    }
+
+    /// Looks after idle sessions on a thread of its own while there are any.
+    fn tend(&self) {
+        let shared = Arc::downgrade(&self.shared);
+        let tender = std::thread::Builder::new().name("vmm-ssh-sessions".to_owned());
+        if let Err(error) = tender.spawn(move || tend(&shared)) {
+            tracing::warn!(%error, "idle SSH sessions are not kept, since no thread looks after them");
+            let idle = {
+                let mut state = self.shared.state();
+                state.tended = false;
+                std::mem::take(&mut state.idle)
+            };
+            idle.into_iter().for_each(|idle| self.shared.end(idle));
+        }
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn end(&self, idle: Idle) {
+        self.state().leave(idle.key.endpoint.address);
+        self.freed.notify_waiters();
+        idle.end();
+    }
+}
+
+impl State {
+    /// A slot for this key, with the session and the one that had to make room, if there are any.
+    fn enter(&mut self, key: &Key, config: &Libssh2Config) -> Option<(Option<Session>, Option<Idle>)> {
+        if let Some(position) = self.idle.iter().rposition(|idle| idle.key == *key) {
+            return Some((Some(self.idle.remove(position).session), None));
+        }
+        let address = key.endpoint.address;
+        let full = self.taken.get(&address).is_some_and(|taken| *taken >= config.sessions_of_a_machine);
+        let evicted = if full {
+            let position = self.idle.iter().position(|idle| idle.key.endpoint.address == address)?;
+            Some(self.idle.remove(position))
+        } else if self.total >= config.sessions {
+            if self.idle.is_empty() {
+                return None;
+            }
+            Some(self.idle.remove(0))
+        } else {
+            None
+        };
+        if let Some(evicted) = &evicted {
+            self.leave(evicted.key.endpoint.address);
+        }
+        *self.taken.entry(address).or_default() += 1;
+        self.total += 1;
+        Some((None, evicted))
+    }
+
+    fn leave(&mut self, address: SocketAddr) {
+        self.total -= 1;
+        if let Some(taken) = self.taken.get_mut(&address) {
+            *taken -= 1;
+            if *taken == 0 {
+                self.taken.remove(&address);
+            }
+        }
+    }
+}
+
+impl Idle {
+    /// Whether it is alive, as far as that can be seen.
+    fn show(&mut self, now: Instant) -> bool {
+        if now.saturating_duration_since(self.shown) < KEEPALIVE {
+            return true;
+        }
+        self.shown = now;
+        self.session.link.is_alive() && self.session.link.keep_alive()
+    }
+
+    fn end(self) {
+        self.session.link.disconnect();
+    }
+}
+
+/// A place among the open sessions.
+pub(super) struct Slot {
+    pool: Option<Pool>,
+    key: Key,
+}
+
+impl Slot {
+    /// Keeps the session, and the place with it, for the next call with the same key.
+    pub(super) fn keep(mut self, mut session: Session) {
+        let Some(pool) = self.pool.take() else { return };
+        let config = &pool.shared.config;
+        let now = Instant::now();
+        let until = (now + config.idle).min(session.since + config.longest);
+        session.link.park();
+        let idle = Idle { key: self.key.clone(), session, until, shown: now };
+        if until <= now {
+            return pool.shared.end(idle);
+        }
+        let tended = {
+            let mut state = pool.shared.state();
+            state.idle.push(idle);
+            std::mem::replace(&mut state.tended, true)
+        };
+        pool.shared.freed.notify_waiters();
+        if !tended {
+            pool.tend();
+        }
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        if let Some(pool) = &self.pool {
+            pool.shared.state().leave(self.key.endpoint.address);
+            pool.shared.freed.notify_waiters();
+        }
+    }
+}
+
+/// Ends what has been idle for too long or has died, and shows signs of life for the rest.
+fn tend(shared: &Weak<Shared>) {
+    while let Some(shared) = shared.upgrade() {
+        let mut state = shared.state();
+        if state.idle.is_empty() {
+            state.tended = false;
+            return;
+        }
+        let now = Instant::now();
+        let over = |idle: &mut Idle| idle.until <= now || !idle.show(now);
+        let ended: Vec<_> = state.idle.extract_if(.., over).collect();
+        if ended.is_empty() {
+            let next = state.idle.iter().map(|idle| idle.until.min(idle.shown + KEEPALIVE)).min();
+            let pause = next.map_or(KEEPALIVE, |next| next.saturating_duration_since(now));
+            drop(shared.looked.wait_timeout(state, pause.max(Duration::from_millis(1))));
+        } else {
+            drop(state);
+            ended.into_iter().for_each(|idle| shared.end(idle));
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! A call's place among the open sessions.
+
+use std::time::{Duration, Instant};
+
+use super::Call;
+use super::error::{Cause, Stage};
+use super::link::{Limits, Link};
+use super::pool::{Session, Slot};
+use super::supervise::SocketSlot;
+use crate::error::Result;
+
+/// How long a kept session has for its first answer before a new connection is tried in its place.
+const REVIVAL: Duration = Duration::from_secs(3);
+
+/// A place among the open sessions, and perhaps the session that a former call left on it.
+pub(super) struct Seat {
+    slot: Slot,
+    kept: Option<Session>,
+}
+
+/// A place whose session is in use.
+pub(super) struct Taken {
+    slot: Slot,
+    since: Instant,
+}
+
+impl Seat {
+    pub(super) fn new(slot: Slot, kept: Option<Session>) -> Self {
+        Self { slot, kept }
+    }
+
+    /// A session that is logged in, and what the server answered first on it.
+    ///
+    /// A kept session on which that first step fails is replaced by a new one, so the step must be one that may be
+    /// asked for twice.
+    pub(super) fn begin<T>(
+        self,
+        call: &Call,
+        limits: Limits,
+        socket: &SocketSlot,
+        stage: Stage,
+        first: impl Fn(&Link) -> Result<T, Cause>,
+    ) -> Result<(Link, T, Taken)> {
+        let Self { slot, kept } = self;
+        if let Some(Session { mut link, since }) = kept
+            && link.is_alive()
+        {
+            link.resume(limits.clone());
+            socket.set(link.socket());
+            match link.within(REVIVAL, &first) {
+                Ok(done) => return Ok((link, done, Taken { slot, since })),
+                Err(Cause::Cancelled) => return Err(call.failed(stage, Cause::Cancelled)),
+                Err(_) => {}
+            }
+        }
+        let since = Instant::now();
+        let link = call.connect(limits, socket)?;
+        let done = first(&link).map_err(|cause| call.failed(stage, cause))?;
+        Ok((link, done, Taken { slot, since }))
+    }
+}
+
+impl Taken {
+    /// Leaves a session on which everything has come to its end to the next call.
+    pub(super) fn keep(self, link: Link) {
+        self.slot.keep(Session { link, since: self.since });
+    }
+}
