@@ -2,6 +2,7 @@
 
 #[cfg(feature = "ssh")]
 pub mod libssh2;
+mod text;
 mod transfer;
 
 use std::fmt;
@@ -11,10 +12,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use secrecy::SecretString;
+use tokio::sync::mpsc;
 
 use crate::error::Result;
-use crate::model::HostKey;
+use crate::model::{HostKey, words};
 
+pub use text::Text;
 pub use transfer::{DEFAULT_TRANSFER_DEADLINE, Download, Place, Sink, Source, Transferred, Upload};
 
 /// Runs commands on machines, and carries files there and back.
@@ -28,6 +31,8 @@ pub use transfer::{DEFAULT_TRANSFER_DEADLINE, Download, Place, Sink, Source, Tra
 ///   of it, ends as it would without.
 /// - Standard output and error are drained together, also while the input is written, and each is kept up to
 ///   [`Command::output_limit`].
+/// - Who follows a command gets every byte that is kept, in the order of its stream, before the call returns. One who is
+///   slow slows the command down, and one who drops the receiver gets no more of it.
 /// - [`Command::deadline`] covers the call from connect to exit; past it the call ends within one second with
 ///   [`Timeout`](crate::Error::Timeout). So do those of [`Upload`] and [`Download`].
 /// - A file that is sent is put in place whole, replacing what was there, or not at all, and what was on the way is
@@ -43,6 +48,18 @@ pub use transfer::{DEFAULT_TRANSFER_DEADLINE, Download, Place, Sink, Source, Tra
 pub trait RemoteExec: Send + Sync {
     /// Runs one command and waits for its end.
     async fn run(&self, endpoint: &Endpoint, login: &Login, command: &Command) -> Result<Output>;
+
+    /// The same, and hands on the output that is kept as it comes.
+    async fn follow(
+        &self,
+        endpoint: &Endpoint,
+        login: &Login,
+        command: &Command,
+        pieces: mpsc::Sender<Piece>,
+    ) -> Result<Output>;
+
+    /// The host key that the server at an address shows. No credential is sent, and nothing proves whose server it is.
+    async fn host_key(&self, address: SocketAddr, deadline: Duration) -> Result<HostKey>;
 
     /// Puts what comes from `source`, up to its end, into a file on a machine.
     async fn send(&self, endpoint: &Endpoint, login: &Login, upload: &Upload, source: Source) -> Result<Transferred>;
@@ -164,6 +181,25 @@ impl Stream {
         String::from_utf8_lossy(&self.bytes).into_owned()
     }
 }
+
+/// A piece of a command's output on its way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// Where it was written to.
+    pub channel: OutputChannel,
+    /// What was written. A character may be cut in two; [`Text`] joins it again.
+    pub bytes: Vec<u8>,
+}
+
+words!(
+    /// Where a command writes to.
+    OutputChannel, "stream" {
+        /// Standard output.
+        Stdout = "stdout",
+        /// Standard error.
+        Stderr = "stderr",
+    }
+);
 
 /// How a command ended.
 #[derive(Clone, Debug, PartialEq, Eq)]

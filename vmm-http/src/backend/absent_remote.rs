@@ -1,7 +1,14 @@
 //! Stands where SSH would be in a program that was built without it.
 
+use std::net::SocketAddr;
+use std::time::Duration;
+
 use async_trait::async_trait;
-use vmm_core::remote::{Command, Download, Endpoint, Login, Output, RemoteExec, Sink, Source, Transferred, Upload};
+use tokio::sync::mpsc::Sender;
+use vmm_core::model::HostKey;
+use vmm_core::remote::{
+    Command, Download, Endpoint, Login, Output, Piece, RemoteExec, Sink, Source, Transferred, Upload,
+};
 use vmm_core::{Error, Part, Result};
 
 /// Answers every call that it is not there.
@@ -10,6 +17,14 @@ pub(super) struct AbsentRemote;
 #[async_trait]
 impl RemoteExec for AbsentRemote {
     async fn run(&self, _: &Endpoint, _: &Login, _: &Command) -> Result<Output> {
+        Err(absent())
+    }
+
+    async fn follow(&self, _: &Endpoint, _: &Login, _: &Command, _: Sender<Piece>) -> Result<Output> {
+        Err(absent())
+    }
+
+    async fn host_key(&self, _: SocketAddr, _: Duration) -> Result<HostKey> {
         Err(absent())
     }
 

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use vmm_core::remote::{Command, Endpoint, Exit, Login, Output, RemoteExec};
+use tokio::sync::mpsc;
+use vmm_core::remote::{Command, Endpoint, Exit, Login, Output, OutputChannel, Piece, RemoteExec};
 use vmm_core::{Error, Part};
 
 use crate::fake::remote::Answer;
@@ -31,6 +32,7 @@ const SLEEPS: &str = "sleep 30";
 const DRIPS: &str = "while true; do echo drip; sleep 0.1; done";
 const ENDLESS: &str = "yes";
 const BYTES: &str = "printf '\\377\\000x'";
+const SPEAKS_THEN_WAITS: &str = "echo first; echo second >&2; sleep 30";
 const ECHO: &str = "echo ";
 
 /// The answers of a shell to the commands of this suite, for fakes.
@@ -47,6 +49,7 @@ pub fn answers(line: &str) -> Option<Answer> {
         READS_ONE_BYTE => Answer::stdout("x"),
         WRITES_FIRST => Answer::stdout([vec![0; 4 * MIB], b"4194304\n".to_vec()].concat()),
         SLEEPS | DRIPS | ENDLESS => Answer::hangs(),
+        SPEAKS_THEN_WAITS => Answer::stdout("first\n").with_stderr("second\n").taking(Duration::from_secs(30)),
         BYTES => Answer::stdout([0xff, 0, b'x']),
         _ => Answer::stdout(format!("{}\n", line.strip_prefix(ECHO)?)),
     })
@@ -150,6 +153,60 @@ pub async fn bytes_survive(subject: &dyn Subject) {
     assert_eq!(output(subject, BYTES).await.stdout.bytes, [0xff, 0, b'x']);
 }
 
+/// Who follows a command gets its output while it runs.
+pub async fn a_follower_gets_the_output_as_it_comes(subject: &dyn Subject) {
+    let (pieces, mut follower) = mpsc::channel::<Piece>(1);
+    let (remote, endpoint, login) = (subject.remote(), subject.endpoint(), subject.login());
+    let command = Command::new(SPEAKS_THEN_WAITS);
+    let heard = async {
+        let mut heard = [String::new(), String::new()];
+        while heard.iter().any(String::is_empty) {
+            let piece = follower.recv().await.expect("the command runs");
+            heard[usize::from(piece.channel == OutputChannel::Stderr)] += &String::from_utf8_lossy(&piece.bytes);
+        }
+        heard
+    };
+    tokio::select! {
+        output = remote.follow(&endpoint, &login, &command, pieces) => panic!("it ended: {output:?}"),
+        heard = heard => assert_eq!(heard, ["first\n", "second\n"]),
+    }
+}
+
+/// A slow follower gets every byte that is kept, and none that is not; one who hangs up changes nothing.
+pub async fn a_follower_gets_what_is_kept(subject: &dyn Subject) {
+    for (line, limit) in [(BOTH_BIG, MIB), (ONE_BIG, 1000)] {
+        let (pieces, mut follower) = mpsc::channel::<Piece>(1);
+        let (remote, endpoint, login) = (subject.remote(), subject.endpoint(), subject.login());
+        let command = Command { output_limit: limit, ..Command::new(line) };
+        let followed = async {
+            let mut followed = [Vec::new(), Vec::new()];
+            while let Some(piece) = follower.recv().await {
+                followed[usize::from(piece.channel == OutputChannel::Stderr)].extend(piece.bytes);
+                tokio::task::yield_now().await;
+            }
+            followed
+        };
+        let (output, followed) = tokio::join!(remote.follow(&endpoint, &login, &command, pieces), followed);
+        let output = output.expect("the command runs");
+        assert!(followed == [output.stdout.bytes, output.stderr.bytes], "{line}");
+
+        let (pieces, follower) = mpsc::channel(1);
+        drop(follower);
+        let output = remote.follow(&endpoint, &login, &command, pieces).await.expect("the command runs");
+        assert_eq!(output.stdout.bytes.len(), limit, "{line}");
+    }
+}
+
+/// The host key of a machine is shown to anybody who asks, without a login.
+pub async fn the_host_key_is_shown_without_a_login(subject: &dyn Subject) {
+    let (remote, endpoint) = (subject.remote(), subject.endpoint());
+    let seen = remote.host_key(endpoint.address, Duration::from_secs(10)).await.expect("a key");
+    assert_eq!(seen, endpoint.host_key);
+    assert_eq!(subject.login_attempts().await, 0);
+    let error = remote.host_key(free_address(), Duration::from_secs(10)).await.expect_err("nothing listens");
+    assert!(matches!(error, Error::Unavailable { part: Part::Machine, .. }), "{error}");
+}
+
 /// Silent, dripping and endless commands all end at the deadline, within a second.
 pub async fn the_deadline_holds(subject: &dyn Subject) {
     for line in [SLEEPS, DRIPS, ENDLESS] {
@@ -223,6 +280,9 @@ macro_rules! remote_contract {
             much_input_arrives_while_output_is_read,
             input_that_is_not_read_holds_nothing_up,
             bytes_survive,
+            a_follower_gets_the_output_as_it_comes,
+            a_follower_gets_what_is_kept,
+            the_host_key_is_shown_without_a_login,
             the_deadline_holds,
             another_host_key_gets_no_credential,
             a_wrong_login_is_refused_and_not_retried,

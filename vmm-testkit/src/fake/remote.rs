@@ -11,15 +11,19 @@ use std::time::Duration;
 use async_trait::async_trait;
 use secrecy::ExposeSecret;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 use vmm_core::model::HostKey;
 use vmm_core::remote::{
-    Command, Credential, Download, Endpoint, Exit, Login, Output, Place, RemoteExec, Sink, Source, Stream, Transferred,
-    Upload,
+    Command, Credential, Download, Endpoint, Exit, Login, Output, OutputChannel, Piece, Place, RemoteExec, Sink,
+    Source, Stream, Transferred, Upload,
 };
 use vmm_core::{Error, Part, Result};
 
 use files::Files;
+
+/// The size of the pieces that a follower gets.
+const PIECE: usize = 32 << 10;
 
 /// What a scripted command does. Text and bytes are what it writes; it ends with exit code 0 if nothing else is said.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -304,6 +308,7 @@ fn same(one: &Login, other: &Login) -> bool {
     let proof = |login: &Login| match &login.credential {
         Credential::Password(secret) => ("password", secret.expose_secret().to_owned()),
         Credential::PrivateKey(secret) => ("key", secret.expose_secret().to_owned()),
+        Credential::Agent(socket) => ("agent", socket.display().to_string()),
         _ => ("unknown", String::new()),
     };
     one.user == other.user && proof(one) == proof(other)
@@ -319,22 +324,50 @@ fn kept(bytes: Vec<u8>, limit: usize) -> Stream {
 #[async_trait]
 impl RemoteExec for FakeRemote {
     async fn run(&self, endpoint: &Endpoint, login: &Login, command: &Command) -> Result<Output> {
+        let (pieces, follower) = mpsc::channel(1);
+        drop(follower);
+        self.follow(endpoint, login, command, pieces).await
+    }
+
+    async fn follow(
+        &self,
+        endpoint: &Endpoint,
+        login: &Login,
+        command: &Command,
+        pieces: mpsc::Sender<Piece>,
+    ) -> Result<Output> {
         let began = Instant::now();
         let answer = self.decide(endpoint, login, command, |machine| machine.answer(command))?;
-        match answer.filter(|answer| answer.takes < command.deadline) {
-            Some(answer) => {
-                tokio::time::sleep(answer.takes).await;
-                Ok(Output {
-                    exit: answer.exit,
-                    stdout: kept(answer.stdout, command.output_limit),
-                    stderr: kept(answer.stderr, command.output_limit),
-                    duration: began.elapsed(),
-                })
+        let late = || too_late("the command on", endpoint, command.deadline);
+        let answered = async {
+            let Some(answer) = answer else { return std::future::pending().await };
+            let stdout = kept(answer.stdout, command.output_limit);
+            let stderr = kept(answer.stderr, command.output_limit);
+            for (channel, stream) in [(OutputChannel::Stdout, &stdout), (OutputChannel::Stderr, &stderr)] {
+                for bytes in stream.bytes.chunks(PIECE) {
+                    let _ = pieces.send(Piece { channel, bytes: bytes.to_vec() }).await;
+                }
             }
-            None => {
-                tokio::time::sleep(command.deadline).await;
-                Err(too_late("the command on", endpoint, command.deadline))
+            tokio::time::sleep(answer.takes).await;
+            Ok(Output { exit: answer.exit, stdout, stderr, duration: began.elapsed() })
+        };
+        timeout(command.deadline, answered).await.unwrap_or_else(|_| Err(late()))
+    }
+
+    async fn host_key(&self, address: SocketAddr, deadline: Duration) -> Result<HostKey> {
+        let shown = match self.state().machines.get(&address) {
+            Some(machine) if machine.unready > 0 => None,
+            Some(machine) => Some((!machine.silent).then(|| machine.host_key.clone())),
+            None => None,
+        };
+        match shown {
+            Some(Some(host_key)) => Ok(host_key),
+            Some(None) => {
+                tokio::time::sleep(deadline).await;
+                let stage = format!("the SSH handshake with {address}");
+                Err(Error::Timeout { stage, after: deadline, detail: "no answer".into() })
             }
+            None => Err(Error::unavailable(Part::Machine, format!("connecting to {address} failed: refused"))),
         }
     }
 

@@ -50,7 +50,7 @@ fn notice_death(socket: &TcpStream) -> io::Result<()> {
 }
 
 /// Exchanges keys. The server's host key is not yet judged.
-pub(super) fn ssh(socket: Arc<TcpStream>, limits: Limits, expected: &HostKey) -> Result<Link, Cause> {
+pub(super) fn ssh(socket: Arc<TcpStream>, limits: Limits, expected: Option<&HostKey>) -> Result<Link, Cause> {
     let mut session = Session::new()?;
     session.method_pref(MethodType::Kex, KEY_EXCHANGE)?;
     session.method_pref(MethodType::HostKey, &host_key::preference(expected))?;

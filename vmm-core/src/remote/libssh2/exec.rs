@@ -1,15 +1,19 @@
 //! One command on a session.
 
 use std::io::{ErrorKind, Read, Write};
+use std::time::Duration;
 
 use ssh2::Channel;
+use tokio::sync::mpsc::{self, error::TrySendError};
 
 use super::error::Cause;
 use super::link::{Link, WOULD_BLOCK};
 use crate::error::{Error, Result as Checked};
-use crate::remote::{Command, Exit, Stream};
+use crate::remote::{Command, Exit, OutputChannel, Piece, Stream};
 
 const CHUNK: usize = 32 * 1024;
+/// Between two tries to hand on a piece to somebody who is slow.
+const BETWEEN_TRIES: Duration = Duration::from_millis(10);
 /// libssh2 sends a command in one packet and refuses what does not fit.
 const LONGEST_LINE: usize = 32_000;
 
@@ -34,6 +38,8 @@ pub(super) fn open(link: &Link) -> Result<Channel, Cause> {
 pub(super) struct Running {
     pub(super) stdout: Stream,
     pub(super) stderr: Stream,
+    /// Who follows it.
+    pub(super) pieces: Option<mpsc::Sender<Piece>>,
 }
 
 impl Running {
@@ -56,18 +62,25 @@ impl Running {
     /// Writes the input and reads both streams to their end. Unread error output would stop the standard output, and
     /// the other way round, and unread output the input.
     fn exchange(&mut self, link: &Link, channel: &mut Channel, command: &Command) -> Result<(), Cause> {
-        let mut streams = [(channel.stream(0), &mut self.stdout), (channel.stderr(), &mut self.stderr)];
+        let Self { stdout, stderr, pieces } = self;
+        let mut streams =
+            [(channel.stream(0), stdout, OutputChannel::Stdout), (channel.stderr(), stderr, OutputChannel::Stderr)];
         let mut input = Input { left: &command.input, closed: false };
         let mut buffer = vec![0; CHUNK];
         loop {
             let mut moved = input.write(channel)?;
             let (queued, room) = (channel.read_window().available, channel.write_window().remaining);
             let mut ended = true;
-            for (stream, kept) in &mut streams {
+            for (stream, kept, from) in &mut streams {
                 match stream.read(&mut buffer) {
                     Ok(0) => {}
                     Ok(count) => {
-                        keep(kept, &buffer[..count], command.output_limit);
+                        let new = keep(kept, &buffer[..count], command.output_limit);
+                        if let Some(follower) = pieces
+                            && !new.is_empty()
+                        {
+                            hand_on(link, follower, Piece { channel: *from, bytes: new.to_vec() })?;
+                        }
                         (ended, moved) = (false, true);
                     }
                     Err(error) if error.kind() == ErrorKind::WouldBlock => ended = false,
@@ -132,10 +145,21 @@ fn is_closed(channel: &mut Channel) -> Result<bool, Cause> {
     }
 }
 
-fn keep(stream: &mut Stream, bytes: &[u8], limit: usize) {
-    let room = limit.saturating_sub(stream.bytes.len()).min(bytes.len());
-    stream.bytes.extend_from_slice(&bytes[..room]);
+/// Keeps what there is room for, and tells which part that is.
+fn keep<'a>(stream: &mut Stream, bytes: &'a [u8], limit: usize) -> &'a [u8] {
+    let kept = &bytes[..limit.saturating_sub(stream.bytes.len()).min(bytes.len())];
+    stream.bytes.extend_from_slice(kept);
     stream.total += bytes.len() as u64;
+    kept
+}
+
+/// Gives a piece to who follows the command, and waits for one who is slow.
+fn hand_on(link: &Link, follower: &mpsc::Sender<Piece>, mut piece: Piece) -> Result<(), Cause> {
+    while let Err(TrySendError::Full(same)) = follower.try_send(piece) {
+        piece = same;
+        link.pause(BETWEEN_TRIES)?;
+    }
+    Ok(())
 }
 
 fn exit(channel: &Channel) -> Result<Exit, Cause> {

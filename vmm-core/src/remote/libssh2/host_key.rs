@@ -14,18 +14,26 @@ const ALGORITHMS: [(&str, &str); 5] = [
     ("ssh-rsa", "rsa-sha2-512,rsa-sha2-256"),
 ];
 
+const NO_KEY: Cause = Cause::Protocol("the server showed no host key");
+
 /// The algorithm of the expected key first, so that a server with several keys shows that one. The others follow, so
 /// that a server with another kind of key is recognised as changed.
-pub(super) fn preference(expected: &HostKey) -> String {
-    let wanted = expected.algorithm();
+pub(super) fn preference(expected: Option<&HostKey>) -> String {
+    let wanted = expected.map(HostKey::algorithm);
     let mut algorithms = ALGORITHMS;
-    algorithms.sort_by_key(|(key, _)| *key != wanted);
+    algorithms.sort_by_key(|(key, _)| Some(*key) != wanted.as_deref());
     algorithms.map(|(_, signatures)| signatures).join(",")
+}
+
+/// The key of the finished exchange.
+pub(super) fn seen(session: &Session) -> Result<HostKey, Cause> {
+    let (seen, _) = session.host_key().ok_or(NO_KEY)?;
+    HostKey::from_wire(seen).map_err(|_| Cause::Protocol("the server showed an unreadable host key"))
 }
 
 /// Compares the key of the finished exchange with the expected one, byte for byte.
 pub(super) fn compare(session: &Session, expected: &HostKey) -> Result<(), Cause> {
-    let (seen, _) = session.host_key().ok_or(Cause::Protocol("the server showed no host key"))?;
+    let (seen, _) = session.host_key().ok_or(NO_KEY)?;
     let wire = expected.to_wire().map_err(|_| Cause::Protocol("the recorded host key cannot be encoded"))?;
     if seen == wire {
         return Ok(());
@@ -42,7 +50,7 @@ mod tests {
 
     #[test]
     fn the_pinned_algorithm_is_asked_for_first_and_the_others_too() {
-        let preference = preference(&ED25519.parse().expect("a key"));
+        let preference = preference(Some(&ED25519.parse().expect("a key")));
         assert!(preference.starts_with("ssh-ed25519,"), "{preference}");
         assert!(preference.ends_with("rsa-sha2-512,rsa-sha2-256"), "{preference}");
     }

@@ -113,17 +113,24 @@ impl Link {
     pub(super) fn wait(&self) -> Result<(), Cause> {
         // The kernel falls back to delayed acknowledgement by itself, which costs 40 ms a round trip.
         let _ = rustix::net::sockopt::set_tcp_quickack(&*self.socket, true);
-        let left = self.limits.left()?;
-        let timeout = Timespec::try_from(left).map_err(|_| Cause::Protocol("the deadline is too far away"))?;
-        let mut ready = vec![PollFd::new(&*self.socket, self.direction())];
-        if let Some(cancelled) = &self.limits.cancelled {
-            ready.push(PollFd::new(&**cancelled, PollFlags::IN));
-        }
+        self.poll(Some(PollFd::new(&*self.socket, self.direction())), self.limits.left()?)
+    }
+
+    /// Waits for something other than the socket.
+    pub(super) fn pause(&self, time: Duration) -> Result<(), Cause> {
+        self.poll(None, self.limits.left()?.min(time))
+    }
+
+    fn poll(&self, socket: Option<PollFd<'_>>, time: Duration) -> Result<(), Cause> {
+        let timeout = Timespec::try_from(time).map_err(|_| Cause::Protocol("the deadline is too far away"))?;
+        let cancelled = self.limits.cancelled.as_deref().map(|pipe| PollFd::new(pipe, PollFlags::IN));
+        let mut ready: Vec<_> = cancelled.into_iter().chain(socket).collect();
         match poll(&mut ready, Some(&timeout)) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(Cause::Io(error.into())),
         }
-        if ready.get(1).is_some_and(|fd| !fd.revents().is_empty()) { Err(Cause::Cancelled) } else { self.check() }
+        let gone = self.limits.cancelled.is_some() && !ready[0].revents().is_empty();
+        if gone { Err(Cause::Cancelled) } else { self.check() }
     }
 
     /// Whether there is time left.

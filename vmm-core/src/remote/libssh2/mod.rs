@@ -20,18 +20,20 @@ mod supervise;
 mod transfer;
 mod upload;
 
-use std::sync::Arc;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use tokio::sync::mpsc;
 
 use self::error::{CallError, Cause, Stage};
 use self::link::{Limits, Link};
 use self::pool::Pool;
 use self::seat::Seat;
 use self::supervise::{SocketSlot, Sockets};
-use super::{Command, Download, Endpoint, Login, Output, RemoteExec, Sink, Source, Transferred, Upload};
+use super::{Command, Download, Endpoint, Login, Output, Piece, RemoteExec, Sink, Source, Transferred, Upload};
 use crate::error::{Error, Result};
+use crate::model::HostKey;
 
 /// How [`Libssh2Exec`] works.
 #[derive(Clone, Debug)]
@@ -99,12 +101,28 @@ impl Default for Libssh2Exec {
 #[async_trait]
 impl RemoteExec for Libssh2Exec {
     async fn run(&self, endpoint: &Endpoint, login: &Login, command: &Command) -> Result<Output> {
-        exec::check(command)?;
-        let (command, deadline) = (command.clone(), command.deadline);
-        let work = move |call: &Call, seat: Seat, limits: Limits, sockets: &Sockets| {
-            call.command(seat, limits, sockets, &command)
-        };
-        self.call(endpoint, login, deadline, work).await
+        self.command(endpoint, login, command, None).await
+    }
+
+    async fn follow(
+        &self,
+        endpoint: &Endpoint,
+        login: &Login,
+        command: &Command,
+        pieces: mpsc::Sender<Piece>,
+    ) -> Result<Output> {
+        self.command(endpoint, login, command, Some(pieces)).await
+    }
+
+    async fn host_key(&self, address: SocketAddr, deadline: Duration) -> Result<HostKey> {
+        let (frame, limit) = (Frame::new(address, "", deadline), self.connect_timeout);
+        supervise::run(frame.clone(), move |limits, sockets| {
+            let link = frame.reach(limits, &sockets.work, limit, None)?;
+            let seen = host_key::seen(link.session());
+            link.disconnect();
+            seen.map_err(|cause| frame.failed(Stage::Handshake, cause))
+        })
+        .await
     }
 
     async fn send(&self, endpoint: &Endpoint, login: &Login, upload: &Upload, source: Source) -> Result<Transferred> {
@@ -123,6 +141,21 @@ impl RemoteExec for Libssh2Exec {
 }
 
 impl Libssh2Exec {
+    async fn command(
+        &self,
+        endpoint: &Endpoint,
+        login: &Login,
+        command: &Command,
+        pieces: Option<mpsc::Sender<Piece>>,
+    ) -> Result<Output> {
+        exec::check(command)?;
+        let (command, deadline) = (command.clone(), command.deadline);
+        let work = move |call: &Call, seat: Seat, limits: Limits, sockets: &Sockets| {
+            call.command(seat, limits, sockets, &command, pieces)
+        };
+        self.call(endpoint, login, deadline, work).await
+    }
+
     /// Does something on a blocking thread that has a seat for a session.
     async fn call<T: Send + 'static>(
         &self,
@@ -132,59 +165,88 @@ impl Libssh2Exec {
         work: impl FnOnce(&Call, Seat, Limits, &Sockets) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         login::check(login)?;
-        let call = Call {
-            endpoint: endpoint.clone(),
-            login: login.clone(),
-            deadline,
-            began: Instant::now(),
-            connect_timeout: self.connect_timeout,
-        };
+        let frame = Frame::new(endpoint.address, &login.user, deadline);
         let seat = tokio::time::timeout(deadline, self.pool.enter(self.pool.key(endpoint, login)))
             .await
-            .map_err(|_| call.failed(Stage::Queue, Cause::deadline("all sessions are in use")))?;
-        supervise::run(Arc::new(call), seat, work).await
+            .map_err(|_| frame.failed(Stage::Queue, Cause::deadline("all sessions are in use")))?;
+        let call = Call {
+            frame: frame.clone(),
+            host_key: endpoint.host_key.clone(),
+            login: login.clone(),
+            connect_timeout: self.connect_timeout,
+        };
+        supervise::run(frame, move |limits, sockets| work(&call, seat, limits, sockets)).await
     }
 }
 
-/// One call, as the blocking thread gets it.
-struct Call {
-    endpoint: Endpoint,
-    login: Login,
+/// What a call is told by, and how long it may take.
+#[derive(Clone)]
+struct Frame {
+    address: SocketAddr,
+    user: String,
     deadline: Duration,
     began: Instant,
-    connect_timeout: Duration,
 }
 
-impl Call {
+impl Frame {
+    fn new(address: SocketAddr, user: &str, deadline: Duration) -> Self {
+        Self { address, user: user.to_owned(), deadline, began: Instant::now() }
+    }
+
     fn ends(&self) -> Instant {
         ends(self.began, self.deadline)
     }
 
     fn failed(&self, stage: Stage, cause: Cause) -> Error {
-        CallError { machine: self.endpoint.address, user: self.login.user.clone(), limit: self.deadline, stage, cause }
-            .into()
+        CallError { machine: self.address, user: self.user.clone(), limit: self.deadline, stage, cause }.into()
+    }
+
+    /// An encrypted session with a server whose host key is not yet judged.
+    fn reach(&self, limits: Limits, socket: &SocketSlot, limit: Duration, expected: Option<&HostKey>) -> Result<Link> {
+        let tcp =
+            connect::tcp(self.address, limits.until, limit).map_err(|cause| self.failed(Stage::Connect, cause))?;
+        socket.set(&tcp);
+        connect::ssh(tcp, limits, expected).map_err(|cause| self.failed(Stage::Handshake, cause))
+    }
+}
+
+/// One call with a login, as the blocking thread gets it.
+struct Call {
+    frame: Frame,
+    host_key: HostKey,
+    login: Login,
+    connect_timeout: Duration,
+}
+
+impl Call {
+    fn failed(&self, stage: Stage, cause: Cause) -> Error {
+        self.frame.failed(stage, cause)
     }
 
     /// A session that is logged in.
     fn connect(&self, limits: Limits, socket: &SocketSlot) -> Result<Link> {
         let at = |stage| move |cause| self.failed(stage, cause);
-        let tcp =
-            connect::tcp(self.endpoint.address, limits.until, self.connect_timeout).map_err(at(Stage::Connect))?;
-        socket.set(&tcp);
-        let link = connect::ssh(tcp, limits, &self.endpoint.host_key).map_err(at(Stage::Handshake))?;
-        host_key::compare(link.session(), &self.endpoint.host_key).map_err(at(Stage::Handshake))?;
+        let link = self.frame.reach(limits, socket, self.connect_timeout, Some(&self.host_key))?;
+        host_key::compare(link.session(), &self.host_key).map_err(at(Stage::Handshake))?;
         login::login(&link, &self.login).map_err(at(Stage::Login))?;
         Ok(link)
     }
 
-    fn command(&self, seat: Seat, limits: Limits, sockets: &Sockets, command: &Command) -> Result<Output> {
+    fn command(
+        &self,
+        seat: Seat,
+        limits: Limits,
+        sockets: &Sockets,
+        command: &Command,
+        pieces: Option<mpsc::Sender<Piece>>,
+    ) -> Result<Output> {
         let (mut link, channel, seat) = seat.begin(self, limits, &sockets.work, Stage::Command, exec::open)?;
-        let mut running = exec::Running::default();
+        let mut running = exec::Running { pieces, ..exec::Running::default() };
         match running.run_on(channel, &link, command) {
             Ok(exit) => {
                 seat.keep(link);
-                let exec::Running { stdout, stderr } = running;
-                Ok(Output { exit, stdout, stderr, duration: self.began.elapsed() })
+                let exec::Running { stdout, stderr, .. } = running;
+                Ok(Output { exit, stdout, stderr, duration: self.frame.began.elapsed() })
             }
             Err(Cause::Deadline(_)) => {
                 let detail = running.describe(kill::siblings(&mut link));

@@ -9,8 +9,7 @@ use tokio::sync::oneshot;
 
 use super::error::{Cause, Stage};
 use super::link::Limits;
-use super::seat::Seat;
-use super::{Call, kill};
+use super::{Frame, kill};
 use crate::blocking;
 use crate::error::{Error, Result};
 
@@ -43,36 +42,33 @@ pub(super) struct Sockets {
     pub(super) tidying: SocketSlot,
 }
 
-/// Runs the work of a call on a blocking thread, which holds the seat to its end.
+/// Runs the work of a call on a blocking thread.
 pub(super) async fn run<T: Send + 'static>(
-    call: Arc<Call>,
-    seat: Seat,
-    work: impl FnOnce(&Call, Seat, Limits, &Sockets) -> Result<T> + Send + 'static,
+    frame: Frame,
+    work: impl FnOnce(Limits, &Sockets) -> Result<T> + Send + 'static,
 ) -> Result<T> {
     let (cancelled, waiting) = std::io::pipe().map_err(|error| Error::internal("making a pipe", error))?;
     let (still_here, gone) = oneshot::channel();
-    let answer = tokio::spawn(supervise(call, seat, cancelled, gone, work)).await;
+    let answer = tokio::spawn(supervise(frame, cancelled, gone, work)).await;
     // Both live as long as the caller waits: the thread hears the one's end, the supervisor the other's.
     drop((waiting, still_here));
     answer.map_err(|error| Error::internal("supervising an SSH call", error))?
 }
 
 async fn supervise<T: Send + 'static>(
-    call: Arc<Call>,
-    seat: Seat,
+    frame: Frame,
     cancelled: PipeReader,
     gone: oneshot::Receiver<()>,
-    work: impl FnOnce(&Call, Seat, Limits, &Sockets) -> Result<T> + Send + 'static,
+    work: impl FnOnce(Limits, &Sockets) -> Result<T> + Send + 'static,
 ) -> Result<T> {
     let sockets = Sockets::default();
     let mut thread = Box::pin({
-        let (call, sockets) = (Arc::clone(&call), sockets.clone());
+        let (until, sockets) = (frame.ends(), sockets.clone());
         blocking::run("working on a machine over SSH", move || {
-            let limits = Limits { until: call.ends(), cancelled: Some(Arc::new(cancelled)) };
-            work(&call, seat, limits, &sockets)
+            work(Limits { until, cancelled: Some(Arc::new(cancelled)) }, &sockets)
         })
     });
-    let late = tokio::time::sleep_until(hard_stop(call.ends()));
+    let late = tokio::time::sleep_until(hard_stop(frame.ends()));
     tokio::select! {
         answer = &mut thread => return answer,
         () = late => {}
@@ -84,7 +80,7 @@ async fn supervise<T: Send + 'static>(
             sockets.tidying.shut_down();
         }
     });
-    Err(call.failed(Stage::Session, Cause::deadline("the machine kept the connection busy; it was cut off")))
+    Err(frame.failed(Stage::Session, Cause::deadline("the machine kept the connection busy; it was cut off")))
 }
 
 fn hard_stop(ends: Instant) -> tokio::time::Instant {

@@ -1,8 +1,11 @@
 //! What a script finds, does and leaves behind on a real machine.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use vmm_core::remote::{Download, Sink, Source, Transferred, Upload};
+use tokio::sync::mpsc;
+use vmm_core::model::HostKey;
+use vmm_core::remote::{Download, Piece, Sink, Source, Transferred, Upload};
 
 use super::*;
 
@@ -13,6 +16,20 @@ struct ToSshd(Endpoint);
 impl RemoteExec for ToSshd {
     async fn run(&self, _: &Endpoint, login: &Login, command: &Command) -> vmm_core::Result<Output> {
         Libssh2Exec::default().run(&self.0, login, command).await
+    }
+
+    async fn follow(
+        &self,
+        _: &Endpoint,
+        login: &Login,
+        command: &Command,
+        pieces: mpsc::Sender<Piece>,
+    ) -> vmm_core::Result<Output> {
+        Libssh2Exec::default().follow(&self.0, login, command, pieces).await
+    }
+
+    async fn host_key(&self, _: SocketAddr, deadline: Duration) -> vmm_core::Result<HostKey> {
+        Libssh2Exec::default().host_key(self.0.address, deadline).await
     }
 
     async fn send(&self, _: &Endpoint, login: &Login, upload: &Upload, from: Source) -> vmm_core::Result<Transferred> {
