@@ -125,6 +125,8 @@ actions! {
     VmUpdate = "vm.update", "change the records of machines";
     /// Take over machines that exist on the host without vmm, and see which do.
     VmAdopt = "vm.adopt", "adopt machines";
+    /// Accept another host key for a machine.
+    VmHostKey = "vm.host-key", "accept host keys of machines";
     /// Remove a machine.
     VmDelete = "vm.delete", "delete machines";
     /// See disks of machines.
@@ -277,6 +279,7 @@ impl Policy for RolePolicy {
             | Action::OsDelete
             | Action::VmUpdate
             | Action::VmAdopt
+            | Action::VmHostKey
             | Action::VmDelete
             | Action::DiskDelete
             | Action::ScriptDelete

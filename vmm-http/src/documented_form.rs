@@ -11,8 +11,10 @@ use serde_json::{Map, Value};
 use crate::error::Failure;
 
 /// Paths that take a bare query key, and the parameter it stands for.
-const BARE_KEYS: [(&str, &str); 6] = [
+const BARE_KEYS: [(&str, &str); 8] = [
     ("/vm/ssh", "vm"),
+    ("/vm/ssh/stream", "vm"),
+    ("/vm/host-key", "vm"),
     ("/vm/monitor", "vm"),
     ("/vm/login", "vm"),
     ("/vm/power", "vm"),

@@ -266,7 +266,13 @@ impl Failure {
             Error::Unavailable { .. } => Self::new(UNAVAILABLE, detail),
             Error::Timeout { .. } => Self::new(TIMEOUT, detail),
             Error::LoginRefused { .. } => Self::new(LOGIN_REFUSED, detail),
-            Error::HostKeyChanged { .. } => Self::new(HOST_KEY, detail),
+            Error::HostKeyChanged { .. } => Self::new(
+                HOST_KEY,
+                format!(
+                    "{detail}. Somebody may stand between. If the machine was installed anew, compare the fingerprint \
+                     with what its console says, and have an admin accept it with PUT /vm/host-key"
+                ),
+            ),
             Error::TooLarge { .. } => Self::new(TOO_LARGE, detail),
             Error::Unsupported(_) => Self::new(UNSUPPORTED, detail),
             error => {

@@ -1,5 +1,7 @@
-//! Changes of a job as server-sent events.
+//! Answers that go on: server-sent events.
 
+use std::collections::VecDeque;
+use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,8 +10,7 @@ use poem::{Body, Request};
 use poem_openapi::auth::{Bearer, BearerAuthorization};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
-use vmm_core::model::Job;
-use vmm_core::{JobWatch, SecretString, Vmm};
+use vmm_core::{SecretString, Vmm};
 
 use crate::error::Failure;
 
@@ -28,29 +29,58 @@ impl Default for Streams {
     }
 }
 
-struct Stream<F> {
-    watch: JobWatch,
+/// What a stream tells of.
+pub(crate) trait Source: Send + 'static {
+    /// The next event, or `None` at the end. Dropping the future loses nothing.
+    fn next(&mut self) -> impl Future<Output = Option<Event>> + Send;
+}
+
+/// One event.
+#[derive(Debug)]
+pub(crate) struct Event {
+    pub(crate) name: &'static str,
+    pub(crate) id: Option<i64>,
+    /// JSON in one line.
+    pub(crate) data: String,
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, id, data } = self;
+        writeln!(f, "event: {name}")?;
+        if let Some(id) = id {
+            writeln!(f, "id: {id}")?;
+        }
+        writeln!(f, "data: {data}\n")
+    }
+}
+
+struct Stream<S> {
+    /// What was taken from the source before the stream began.
+    first: VecDeque<Event>,
+    source: S,
     vmm: Vmm,
     token: SecretString,
     heartbeat: Interval,
-    to_data: F,
     _place: OwnedSemaphorePermit,
 }
 
 impl Streams {
-    /// A body with an event for each change. It ends with the job or the login, and does nothing once it is dropped.
-    pub(crate) fn open(
+    /// A body with these events and then those of the source. It ends with the source or the login, and the source with
+    /// it.
+    pub(crate) fn open<S: Source>(
         &self,
-        watch: JobWatch,
+        first: impl IntoIterator<Item = Event>,
+        source: S,
         vmm: Vmm,
         request: &Request,
-        to_data: impl Fn(Job) -> String + Send + Sync + 'static,
     ) -> Result<Body, Failure> {
         let place = Arc::clone(&self.0).try_acquire_owned().map_err(|_| Failure::busy())?;
         let token = Bearer::from_request(request).map_err(|_| Failure::from(vmm_core::Error::Unauthenticated))?.token;
         let mut heartbeat = interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let stream = Stream { watch, vmm, token: token.into(), heartbeat, to_data, _place: place };
+        let first = first.into_iter().collect();
+        let stream = Stream { first, source, vmm, token: token.into(), heartbeat, _place: place };
         let parts = futures_util::stream::unfold(stream, |mut stream| async move {
             let part = stream.next().await?;
             Some((Ok::<_, io::Error>(part), stream))
@@ -59,23 +89,19 @@ impl Streams {
     }
 }
 
-impl<F: Fn(Job) -> String> Stream<F> {
+impl<S: Source> Stream<S> {
     async fn next(&mut self) -> Option<String> {
+        if let Some(event) = self.first.pop_front() {
+            return Some(event.to_string());
+        }
         tokio::select! {
-            changed = self.watch.next() => match changed {
-                Ok(job) => job.map(|job| {
-                    let id = job.changed_at.timestamp_micros();
-                    format!("event: job\nid: {id}\ndata: {}\n\n", (self.to_data)(job))
-                }),
-                Err(error) => {
-                    tracing::debug!(%error, "a job can be watched no longer");
-                    None
-                }
-            },
+            // A source that always has something to tell must not outlive its login.
+            biased;
             _ = self.heartbeat.tick() => {
                 let open = self.vmm.authenticate(&self.token).await;
                 open.is_ok().then(|| ":\n\n".to_owned())
             }
+            event = self.source.next() => event.map(|event| event.to_string()),
         }
     }
 }

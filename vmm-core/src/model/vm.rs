@@ -134,6 +134,8 @@ pub struct VmChange {
     pub group_name: Option<Option<GroupName>>,
     /// Another description.
     pub description: Option<String>,
+    /// Another host key.
+    pub host_key: Option<HostKey>,
 }
 
 /// What was seen of the machines on the host at one moment, by the hypervisor's id. What is not in it is off.

@@ -1,21 +1,49 @@
 //! Commands on machines.
 
 use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
 
 use crate::error::{Error, Kind, Part, Result};
 use crate::model::{Vm, VmName, VmStatus};
 use crate::policy::{Action, Actor, Target};
-use crate::remote::{Command, Endpoint, Login, Output};
-use crate::vmm::Vmm;
+use crate::remote::{Command, Endpoint, Exit, Login, Output, Piece};
+use crate::vmm::{Desk, Vmm};
 
 use super::vm::exists;
 
 /// The port that machines' SSH servers listen on.
 pub(crate) const SSH_PORT: u16 = 22;
 
+/// What happens while commands run one after the other. Commands are counted from 0.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SshEvent {
+    /// A command wrote something.
+    Output {
+        /// Which one.
+        command: usize,
+        /// What it wrote.
+        piece: Piece,
+    },
+    /// A command ended by itself.
+    Ended {
+        /// Which one.
+        command: usize,
+        /// How.
+        exit: Exit,
+        /// Whether it wrote more to standard output than was kept and handed on.
+        stdout_truncated: bool,
+        /// The same of standard error.
+        stderr_truncated: bool,
+        /// From the call to the exit.
+        duration: Duration,
+    },
+}
+
 impl Vmm {
     /// Runs commands in order on one machine; each has a result of its own. After one that could not be run the rest
-    /// is not tried.
+    /// is not tried. Whoever stops waiting ends what runs.
     ///
     /// # Errors
     /// What stood in the way of the first command, if not even that could be run.
@@ -24,6 +52,30 @@ impl Vmm {
         actor: &Actor,
         name: &VmName,
         commands: Vec<(Login, Command)>,
+    ) -> Result<Vec<Result<Output>>> {
+        self.run_in_order(actor, name, commands, None).await
+    }
+
+    /// The same, and tells of it as it happens. Who follows slowly slows the commands down.
+    ///
+    /// # Errors
+    /// As [`ssh`](Self::ssh).
+    pub async fn follow_ssh(
+        &self,
+        actor: &Actor,
+        name: &VmName,
+        commands: Vec<(Login, Command)>,
+        events: mpsc::Sender<SshEvent>,
+    ) -> Result<Vec<Result<Output>>> {
+        self.run_in_order(actor, name, commands, Some(events)).await
+    }
+
+    async fn run_in_order(
+        &self,
+        actor: &Actor,
+        name: &VmName,
+        commands: Vec<(Login, Command)>,
+        events: Option<mpsc::Sender<SshEvent>>,
     ) -> Result<Vec<Result<Output>>> {
         let vm = self.sought_vm(actor, Action::VmSsh, name).await?;
         let detail = match commands.len() {
@@ -34,8 +86,12 @@ impl Vmm {
             exists(&vm)?;
             let endpoint = endpoint(&vm)?;
             let mut results = Vec::with_capacity(commands.len());
-            for (login, command) in commands {
-                match desk.remote().run(&endpoint, &login, &command).await {
+            for (index, (login, command)) in commands.into_iter().enumerate() {
+                let result = match &events {
+                    Some(events) => follow(&desk, &endpoint, &login, &command, index, events).await,
+                    None => desk.remote().run(&endpoint, &login, &command).await,
+                };
+                match result {
                     Ok(output) => results.push(Ok(output)),
                     Err(error) if results.is_empty() => return Err(error),
                     Err(error) => {
@@ -50,10 +106,40 @@ impl Vmm {
     }
 }
 
-/// Where a machine's SSH server is. Targets are made of our records alone, never of what a caller names.
+async fn follow(
+    desk: &Desk,
+    endpoint: &Endpoint,
+    login: &Login,
+    line: &Command,
+    command: usize,
+    events: &mpsc::Sender<SshEvent>,
+) -> Result<Output> {
+    let (sender, mut pieces) = mpsc::channel(1);
+    let forwarded = async {
+        while let Some(piece) = pieces.recv().await {
+            if events.send(SshEvent::Output { command, piece }).await.is_err() {
+                return;
+            }
+        }
+    };
+    let output = tokio::join!(desk.remote().follow(endpoint, login, line, sender), forwarded).0?;
+    let Output { exit, stdout, stderr, duration } = &output;
+    let (stdout_truncated, stderr_truncated) = (stdout.truncated(), stderr.truncated());
+    let (exit, duration) = (exit.clone(), *duration);
+    // One who does not listen any more needs no last word.
+    let _ = events.send(SshEvent::Ended { command, exit, stdout_truncated, stderr_truncated, duration }).await;
+    Ok(output)
+}
+
+/// Where a machine's SSH server is, and its key. Targets are made of our records alone, never of what a caller names.
 pub(crate) fn endpoint(vm: &Vm) -> Result<Endpoint> {
+    Ok(Endpoint { address: address(vm)?, host_key: vm.host_key.clone() })
+}
+
+/// Where a machine's SSH server is.
+pub(crate) fn address(vm: &Vm) -> Result<SocketAddr> {
     match vm.ip {
-        Some(ip) => Ok(Endpoint { address: SocketAddr::new(ip, SSH_PORT), host_key: vm.host_key.clone() }),
+        Some(ip) => Ok(SocketAddr::new(ip, SSH_PORT)),
         None if vm.status == VmStatus::Off => Err(Error::conflict(Kind::Vm, &vm.name, "is off; start it first")),
         None => Err(Error::unavailable(Part::Machine, format!("{} has no known address yet; try again", vm.name))),
     }

@@ -108,7 +108,7 @@ impl Vmm {
                 },
                 None => None,
             };
-            let change = VmChange { user, group_name, description };
+            let change = VmChange { user, group_name, description, host_key: None };
             desk.repository().vms().update(vm.id, change, expect, audit).await
         })
         .await

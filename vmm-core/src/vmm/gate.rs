@@ -5,13 +5,14 @@
 
 use std::sync::Arc;
 
+use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tracing::warn;
 
 use super::{Parts, Vmm};
 use crate::attempts::Attempts;
 use crate::config::Settings;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Part, Result};
 use crate::files::FileStore;
 use crate::hypervisor::Hypervisor;
 use crate::model::{
@@ -213,7 +214,9 @@ impl Vmm {
         let entry = AuditEntry { detail, ..self.enter(actor, action, &target).await? };
         let audit = self.parts.repository.audit();
         let started = audit.record(AuditEntry { outcome: Outcome::Started, ..entry.clone() }).await?;
+        let mut begun = Begun { vmm: self, entry: entry.clone(), started, ended: false };
         let result = operation(self.own_work()).await;
+        begun.ended = true;
         match &result {
             Ok(_) => {
                 let end = AuditEntry { finishes: Some(started), ..entry };
@@ -240,6 +243,28 @@ impl Vmm {
         if let Err(error) = self.parts.repository.audit().record(entry).await {
             warn!(%error, "the failure of an operation could not be recorded");
         }
+    }
+}
+
+/// An effect that has begun. If nobody waits for its end any more, that is its end.
+struct Begun<'a> {
+    vmm: &'a Vmm,
+    entry: AuditEntry,
+    started: AuditId,
+    ended: bool,
+}
+
+impl Drop for Begun<'_> {
+    fn drop(&mut self) {
+        let Ok(runtime) = Handle::try_current() else { return };
+        if self.ended {
+            return;
+        }
+        let (vmm, entry, started) = (self.vmm.clone(), self.entry.clone(), self.started);
+        runtime.spawn(async move {
+            let error = Error::unavailable(Part::Desk, "whoever asked for it stopped waiting before its end");
+            vmm.record_failure(entry, &error, Some(started)).await;
+        });
     }
 }
 

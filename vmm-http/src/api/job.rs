@@ -6,15 +6,16 @@ use poem::web::Data;
 use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::{Binary, Json};
 use poem_openapi::types::ToJSON;
-use poem_openapi::{ApiResponse, Enum, Object, OpenApi};
+use poem_openapi::{Enum, Object, OpenApi};
+use vmm_core::JobWatch;
 use vmm_core::model::{Job, JobFilter, JobId, JobState, JobStep, RequestId, StepState};
 
-use super::{Accepted, Tag};
+use super::{Accepted, Events, Tag};
 use crate::auth::Caller;
 use crate::batch;
 use crate::cursor;
 use crate::error::Failure;
-use crate::events::Streams;
+use crate::events::{Event, Source, Streams};
 
 pub(crate) struct JobApi;
 
@@ -175,11 +176,22 @@ impl From<JobId> for StartedJob {
     }
 }
 
-#[derive(ApiResponse)]
-enum Events {
-    /// The changes of the job, as they happen.
-    #[oai(status = 200, content_type = "text/event-stream")]
-    Events(Binary<poem::Body>),
+/// The changes of a job.
+struct Changes(JobWatch);
+
+impl Source for Changes {
+    async fn next(&mut self) -> Option<Event> {
+        match self.0.next().await {
+            Ok(job) => job.map(|job| {
+                let id = Some(job.changed_at.timestamp_micros());
+                Event { name: "job", id, data: JobBody::from(job).to_json_string() }
+            }),
+            Err(error) => {
+                tracing::debug!(%error, "a job can be watched no longer");
+                None
+            }
+        }
+    }
 }
 
 #[OpenApi(tag = "Tag::Job")]
@@ -227,8 +239,7 @@ impl JobApi {
     ) -> Result<Events, Failure> {
         let login = caller.0;
         let watch = login.vmm.watch_job(&login.actor, JobId(id.0)).await?;
-        let to_data = |job: Job| JobBody::from(job).to_json_string();
-        Ok(Events::Events(Binary(streams.open(watch, login.vmm, request, to_data)?)))
+        Ok(Events::Events(Binary(streams.open(None, Changes(watch), login.vmm, request)?)))
     }
 
     /// Look at a job and its steps.

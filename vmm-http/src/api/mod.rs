@@ -18,12 +18,14 @@ mod vm_adoption;
 mod vm_dto;
 mod vm_ft;
 mod vm_ft_content;
+mod vm_host_key;
 mod vm_monitor;
 mod vm_script;
 mod vm_script_run;
 mod vm_ssh;
+mod vm_ssh_stream;
 
-use poem_openapi::payload::Json;
+use poem_openapi::payload::{Binary, Json};
 use poem_openapi::types::ToJSON;
 use poem_openapi::{ApiResponse, Tags};
 use vmm_core::model::Revision;
@@ -40,8 +42,8 @@ macro_rules! every_api {
             os::OsApi,
             request_vm::RequestApi,
             job::JobApi,
-            vm::VmApi,
-            vm_ssh::SshApi,
+            (vm::VmApi, vm_host_key::HostKeyApi),
+            (vm_ssh::SshApi, vm_ssh_stream::SshStreamApi),
             (vm_script::ScriptApi, vm_script_run::RunApi),
             vm_monitor::MonitorApi,
             disk::DiskApi,
@@ -111,6 +113,14 @@ enum Done {
     /// Done.
     #[oai(status = 204)]
     Done,
+}
+
+/// An answer that goes on.
+#[derive(ApiResponse)]
+enum Events {
+    /// What happens, as it happens.
+    #[oai(status = 200, content_type = "text/event-stream")]
+    Events(Binary<poem::Body>),
 }
 
 /// Begun; it goes on in the background.

@@ -21,7 +21,7 @@ pub(crate) struct SshApi;
 /// A command, and the login on the machine to run it with.
 #[derive(Debug, Object)]
 #[oai(rename = "SshCommand", deny_unknown_fields)]
-struct SshCommand {
+pub(super) struct SshCommand {
     /// The line for the user's login shell.
     #[oai(validator(min_length = 1, max_length = 32000))]
     command: String,
@@ -37,12 +37,12 @@ struct SshCommand {
 /// Commands, to be run in order.
 #[derive(Debug, Object)]
 #[oai(rename = "SshCommands", deny_unknown_fields)]
-struct SshCommands {
+pub(super) struct SshCommands {
     #[oai(validator(min_items = 1, max_items = 50))]
-    ssh: Vec<SshCommand>,
+    pub(super) ssh: Vec<SshCommand>,
 }
 
-fn read(command: SshCommand) -> vmm_core::Result<(Login, Command)> {
+pub(super) fn read(command: SshCommand) -> vmm_core::Result<(Login, Command)> {
     let SshCommand { command, user, password, timeout } = command;
     if command.contains('\0') {
         return Err(Error::invalid("command", "holds a NUL character"));

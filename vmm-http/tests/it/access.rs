@@ -33,6 +33,7 @@ const NEW_SESSION: &str = "a new session";
 fn rows() -> Vec<(&'static str, &'static str, Option<Value>, Expected)> {
     let reject = json!({"reason": "no room"});
     let ssh = json!({"ssh": [{"command": "true", "user": "vmm", "password": "p"}]});
+    let ssh_again = ssh.clone();
     let ft = json!({"ft": [{"file": "note", "directory": "/tmp", "user": "vmm", "password": "p"}]});
     let new_user = json!({"user": [{"name": "carol", "password": PASSWORD}]});
     let new_os = json!({"os": [{"name": "alpine", "version": "3", "iso": "/images/alpine.iso"}]});
@@ -80,6 +81,8 @@ fn rows() -> Vec<(&'static str, &'static str, Option<Value>, Expected)> {
         ("getVmLogin", "?vm=web-1", None, OWNERS),
         ("monitorVm", "?vm=web-1", None, USERS),
         ("runSshCommands", "?vm=web-1", Some(ssh), USERS),
+        ("streamSshCommands", "?vm=web-1", Some(ssh_again), USERS),
+        ("getVmHostKey", "?vm=web-1", None, USERS),
         ("powerVm", "?vm=web-1", Some(json!({"action": "start"})), OWNERS),
         ("listDisks", "", None, USERS),
         ("getDisk", "1", None, USERS),
@@ -103,6 +106,7 @@ fn rows() -> Vec<(&'static str, &'static str, Option<Value>, Expected)> {
         ("getRun", "1", None, USERS),
         ("rerunScript", "1", Some(login), USERS),
         ("cancelRun", "1", None, OWNERS),
+        ("acceptVmHostKey", "?vm=web-1", Some(json!({"host_key": HOST_KEY})), ADMINS),
         ("deleteScript", "?name=new", None, ADMINS),
         ("listAudit", "", None, ADMINS),
         ("deleteVm", "?name=web-2", None, ADMINS),
@@ -199,6 +203,7 @@ async fn further_calls(app: &App) -> Vec<(&'static str, String, Option<Value>)> 
         ("rejectRequest", "p2".to_owned(), Some(json!({"reason": "no room"}))),
         ("cancelRequest", "p3".to_owned(), None),
         ("cancelJob", import, None),
+        ("streamSshCommands", "?vm=web-1".to_owned(), Some(ssh.clone())),
         ("runSshCommands", "?vm=web-1".to_owned(), Some(ssh)),
         ("deleteFile", "missing".to_owned(), None),
         ("transferFiles", "?direction=send&vm=web-1".to_owned(), Some(missing)),

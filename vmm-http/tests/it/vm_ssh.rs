@@ -6,7 +6,7 @@ use vmm_testkit::fake::remote::Answer;
 
 use crate::app::{App, Who};
 
-fn commands(lines: &[&str]) -> Value {
+pub(crate) fn commands(lines: &[&str]) -> Value {
     let command = |line: &&str| json!({"command": line, "user": "vm-user", "password": "s3cretP4ss", "timeout": 1});
     json!({"ssh": lines.iter().map(command).collect::<Vec<_>>()})
 }

@@ -226,14 +226,21 @@ fn by_id(connection: &Connection, id: VmId) -> Result<Option<Vm>> {
 }
 
 fn update(tx: &Transaction<'_>, vm: &Vm, change: VmChange) -> Result<()> {
-    let VmChange { user, group_name, description } = change;
+    let VmChange { user, group_name, description, host_key } = change;
     let user = user.map_or(Ok(vm.user), |user| user::required(tx, user).map(|user| user.id))?;
     let group_name = group_name.as_ref().unwrap_or(&vm.group_name).as_ref();
     execute(
         tx,
-        "UPDATE vm SET user = ?2, group_name = ?3, description = coalesce(?4, description), revision = revision + 1
+        "UPDATE vm SET user = ?2, group_name = ?3, description = coalesce(?4, description),
+                       host_key = coalesce(?5, host_key), revision = revision + 1
          WHERE id = ?1",
-        params![vm.id.0, user.0, group_name.map(GroupName::as_str), description],
+        params![
+            vm.id.0,
+            user.0,
+            group_name.map(GroupName::as_str),
+            description,
+            host_key.map(|host_key| host_key.to_string())
+        ],
     )?;
     Ok(())
 }

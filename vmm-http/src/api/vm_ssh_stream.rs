@@ -1,0 +1,189 @@
+//! Commands on machines, followed while they run.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::time::Duration;
+
+use poem::Request;
+use poem::web::Data;
+use poem_openapi::param::Query;
+use poem_openapi::payload::Binary;
+use poem_openapi::types::ToJSON;
+use poem_openapi::{Object, OpenApi};
+use tokio::sync::mpsc;
+use vmm_core::SshEvent;
+use vmm_core::model::VmName;
+use vmm_core::remote::{Exit, Output, OutputChannel, Text};
+
+use super::vm_ssh::{SshCommands, read};
+use super::{Events, Tag};
+use crate::auth::Caller;
+use crate::batch::{self, named};
+use crate::body::Body;
+use crate::error::{Failure, ProblemDetails};
+use crate::events::{Event, Source, Streams};
+
+pub(crate) struct SshStreamApi;
+
+/// So long the answer waits for the first thing to tell, so that what goes wrong at once has a status of its own.
+const FIRST: Duration = Duration::from_secs(10);
+/// So many events wait for a client.
+const WAITING: usize = 16;
+
+/// Something that a command wrote.
+#[derive(Debug, Object)]
+#[oai(rename = "SshOutput")]
+struct SshOutput {
+    command: usize,
+    stream: String,
+    text: String,
+}
+
+/// How a command ended.
+#[derive(Debug, Object)]
+#[oai(rename = "SshEnd", skip_serializing_if_is_none)]
+struct SshEnd {
+    command: usize,
+    exit_code: Option<i32>,
+    signal: Option<String>,
+    stdout_truncated: bool,
+    stderr_truncated: bool,
+    duration_ms: u64,
+}
+
+/// Why a command could not be run, or did not end in time.
+#[derive(Debug, Object)]
+#[oai(rename = "SshProblem")]
+struct SshProblem {
+    command: usize,
+    error: ProblemDetails,
+}
+
+fn told(name: &'static str, data: &impl ToJSON) -> Event {
+    Event { name, id: None, data: data.to_json_string() }
+}
+
+type Running = Pin<Box<dyn Future<Output = vmm_core::Result<Vec<vmm_core::Result<Output>>>> + Send>>;
+
+/// Commands that run as long as somebody follows them.
+struct Commands {
+    running: Option<Running>,
+    events: mpsc::Receiver<SshEvent>,
+    text: [Text; 2],
+    waiting: VecDeque<Result<Event, Failure>>,
+}
+
+impl Commands {
+    fn new(running: Running, events: mpsc::Receiver<SshEvent>) -> Self {
+        Self { running: Some(running), events, text: Default::default(), waiting: VecDeque::new() }
+    }
+
+    /// The next event, or that not even the first command could be run.
+    async fn step(&mut self) -> Option<Result<Event, Failure>> {
+        loop {
+            if let Some(event) = self.waiting.pop_front() {
+                return Some(event);
+            }
+            match &mut self.running {
+                Some(running) => tokio::select! {
+                    biased;
+                    Some(event) = self.events.recv() => self.take(event),
+                    results = running => {
+                        self.running = None;
+                        while let Ok(event) = self.events.try_recv() {
+                            self.take(event);
+                        }
+                        self.end(results);
+                    }
+                },
+                None => return None,
+            }
+        }
+    }
+
+    fn take(&mut self, event: SshEvent) {
+        match event {
+            SshEvent::Output { command, piece } => {
+                let text = self.text[piece.channel as usize].push(&piece.bytes);
+                self.output(command, piece.channel, text);
+            }
+            SshEvent::Ended { command, exit, stdout_truncated, stderr_truncated, duration } => {
+                for channel in OutputChannel::ALL {
+                    let rest = self.text[*channel as usize].end();
+                    self.output(command, *channel, rest);
+                }
+                let (exit_code, signal) = match exit {
+                    Exit::Code(code) => (Some(code), None),
+                    Exit::Signal(name) => (None, Some(name)),
+                };
+                let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+                let end = SshEnd { command, exit_code, signal, stdout_truncated, stderr_truncated, duration_ms };
+                self.waiting.push_back(Ok(told("result", &end)));
+            }
+        }
+    }
+
+    fn output(&mut self, command: usize, channel: OutputChannel, text: String) {
+        if !text.is_empty() {
+            let output = SshOutput { command, stream: channel.to_string(), text };
+            self.waiting.push_back(Ok(told("output", &output)));
+        }
+    }
+
+    fn end(&mut self, results: vmm_core::Result<Vec<vmm_core::Result<Output>>>) {
+        match results {
+            Err(error) => self.waiting.push_back(Err(error.into())),
+            Ok(results) => {
+                for (command, result) in results.into_iter().enumerate() {
+                    if let Err(error) = result {
+                        let problem = SshProblem { command, error: Failure::from(error).into() };
+                        self.waiting.push_back(Ok(told("problem", &problem)));
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Source for Commands {
+    async fn next(&mut self) -> Option<Event> {
+        self.step().await.map(|event_or_problem| {
+            event_or_problem
+                .unwrap_or_else(|failure| told("problem", &SshProblem { command: 0, error: failure.into() }))
+        })
+    }
+}
+
+#[OpenApi(tag = "Tag::Vm")]
+impl SshStreamApi {
+    /// Run commands on a machine as `POST /vm/ssh` does, and follow them as server-sent events.
+    ///
+    /// An event `output` has a piece of what a command wrote: `command` (counted from 0), `stream` (`stdout` or `stderr`)
+    /// and `text`; at most a MiB of each stream is sent. An event `result` has how a command ended: `command`, `exit_code`
+    /// or `signal`, `stdout_truncated`, `stderr_truncated` and `duration_ms`. An event `problem` has the `command` that
+    /// could not be run or did not end in time, and the `error`; those behind it are not tried. The stream ends with the
+    /// last command. A client that closes it ends what runs on the machine.
+    #[oai(path = "/vm/ssh/stream", method = "post", operation_id = "streamSshCommands")]
+    async fn stream(
+        &self,
+        caller: Caller,
+        request: &Request,
+        streams: Data<&Streams>,
+        /// The machine's name.
+        vm: Query<String>,
+        body: Body<SshCommands>,
+    ) -> Result<Events, Failure> {
+        let login = caller.0;
+        let commands = batch::read("ssh", body.0.ssh, read)?;
+        let name = named("vm", VmName::new(vm.0))?;
+        let (sender, events) = mpsc::channel(WAITING);
+        let (vmm, actor) = (login.vmm.clone(), login.actor);
+        let running = Box::pin(async move { vmm.follow_ssh(&actor, &name, commands, sender).await });
+        let mut source = Commands::new(running, events);
+        let first = match tokio::time::timeout(FIRST, source.step()).await {
+            Ok(first) => first.transpose()?,
+            Err(_) => None,
+        };
+        Ok(Events::Events(Binary(streams.open(first, source, login.vmm, request)?)))
+    }
+}

@@ -1,0 +1,105 @@
+//! Commands on machines, followed while they run.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use vmm_core::model::{AuditFilter, Outcome};
+use vmm_core::repository::Repository;
+use vmm_testkit::fake::remote::Answer;
+
+use crate::app::{App, Who};
+use crate::vm_ssh::commands;
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The events of a stream, as they come.
+struct Stream {
+    response: reqwest::Response,
+    rest: String,
+}
+
+impl Stream {
+    async fn open(app: &App, body: Value) -> Self {
+        let response = reqwest::Client::new()
+            .post(format!("http://{}/vm/ssh/stream?web-1", app.address))
+            .bearer_auth(app.token(Who::Alice).await.unwrap())
+            .json(&body)
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(response.status(), 200);
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        Self { response, rest: String::new() }
+    }
+
+    async fn next(&mut self) -> Option<(String, Value)> {
+        loop {
+            if let Some((event, after)) = self.rest.split_once("\n\n") {
+                let (name, data) = event.split_once('\n').unwrap();
+                let data = serde_json::from_str(data.strip_prefix("data: ").unwrap()).unwrap();
+                let event = (name.strip_prefix("event: ").unwrap().to_owned(), data);
+                self.rest = after.to_owned();
+                return Some(event);
+            }
+            let chunk = tokio::time::timeout(PATIENCE, self.response.chunk()).await.expect("an event in time");
+            self.rest.push_str(std::str::from_utf8(&chunk.unwrap()?).unwrap());
+        }
+    }
+}
+
+#[tokio::test]
+async fn output_is_told_as_it_comes_and_each_command_ends_with_its_result() {
+    let app = App::new().await;
+    let address = app.machine().await;
+    app.desk.remote.answer(address, "greet", Answer::stdout("gr\u{fc}\u{df}e\n").with_stderr([0xff]));
+    app.desk.remote.answer(address, "false", Answer::code(1));
+    app.desk.remote.answer(address, "hang", Answer::hangs());
+    let mut stream = Stream::open(&app, commands(&["greet", "false", "hang", "greet"])).await;
+    let output = |stream: &str, text: &str| json!({"command": 0, "stream": stream, "text": text});
+    assert_eq!(stream.next().await.unwrap(), ("output".to_owned(), output("stdout", "gr\u{fc}\u{df}e\n")));
+    assert_eq!(stream.next().await.unwrap(), ("output".to_owned(), output("stderr", "\u{fffd}")));
+    for (command, code) in [(0, 0), (1, 1)] {
+        let (name, end) = stream.next().await.unwrap();
+        assert_eq!((name.as_str(), &end["command"], &end["exit_code"]), ("result", &json!(command), &json!(code)));
+        assert!(end["duration_ms"].is_u64() && end["stdout_truncated"] == json!(false), "{end}");
+    }
+    let (name, problem) = stream.next().await.unwrap();
+    assert_eq!((name.as_str(), &problem["command"]), ("problem", &json!(2)));
+    assert_eq!(problem["error"]["type"], "urn:vmm:problem:timeout");
+    assert_eq!(stream.next().await, None);
+}
+
+#[tokio::test]
+async fn what_goes_wrong_at_once_has_its_status() {
+    let app = App::new().await;
+    let address = app.machine().await;
+    app.desk.remote.refuse_logins(address);
+    let answer = app.post(Who::Alice, "/vm/ssh/stream?vm=web-1", commands(&["true"])).await;
+    answer.assert_problem(422);
+    assert_eq!(answer.body["type"], "urn:vmm:problem:login-refused");
+    app.post(Who::Alice, "/vm/ssh/stream?vm=nowhere", commands(&["true"])).await.assert_problem(404);
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_ends_the_commands_and_that_is_recorded() {
+    let app = App::new().await;
+    let address = app.machine().await;
+    app.desk.remote.answer(address, "talk", Answer::stdout("begun").taking(Duration::from_secs(3600)));
+    let mut patient = commands(&["talk"]);
+    patient["ssh"][0]["timeout"] = json!(3600);
+    let mut stream = Stream::open(&app, patient).await;
+    assert_eq!(stream.next().await.unwrap().1["text"], "begun");
+    drop(stream);
+    let filter = AuditFilter { outcome: Some(Outcome::Failed), ..AuditFilter::default() };
+    let recorded = async {
+        loop {
+            let rows = app.desk.repository.audit().list(&filter).await.unwrap();
+            if let Some(row) = rows.into_iter().find(|row| row.action == "vm.ssh") {
+                return row.detail;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let detail = tokio::time::timeout(PATIENCE, recorded).await.expect("it ends with its client");
+    assert!(detail.contains("stopped waiting"), "{detail}");
+}
