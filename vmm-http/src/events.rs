@@ -13,20 +13,13 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use vmm_core::{SecretString, Vmm};
 
 use crate::error::Failure;
-
-/// How many streams are open at once; a further one is refused with 503.
-const STREAMS: usize = 256;
-/// How often a stream that has nothing to tell shows that it is open, and sees whether its login still is.
-const HEARTBEAT: Duration = Duration::from_secs(10);
+use crate::limits::Limits;
 
 /// The places for streams.
 #[derive(Clone, Debug)]
-pub(crate) struct Streams(Arc<Semaphore>);
-
-impl Default for Streams {
-    fn default() -> Self {
-        Self(Arc::new(Semaphore::new(STREAMS)))
-    }
+pub(crate) struct Streams {
+    places: Arc<Semaphore>,
+    heartbeat: Duration,
 }
 
 /// What a stream tells of.
@@ -66,6 +59,11 @@ struct Stream<S> {
 }
 
 impl Streams {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        let places = limits.concurrent_streams.min(Semaphore::MAX_PERMITS);
+        Self { places: Arc::new(Semaphore::new(places)), heartbeat: limits.heartbeat.max(Duration::from_millis(1)) }
+    }
+
     /// A body with these events and then those of the source. It ends with the source or the login, and the source with
     /// it.
     pub(crate) fn open<S: Source>(
@@ -75,9 +73,9 @@ impl Streams {
         vmm: Vmm,
         request: &Request,
     ) -> Result<Body, Failure> {
-        let place = Arc::clone(&self.0).try_acquire_owned().map_err(|_| Failure::busy())?;
+        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| Failure::busy())?;
         let token = Bearer::from_request(request).map_err(|_| Failure::from(vmm_core::Error::Unauthenticated))?.token;
-        let mut heartbeat = interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
+        let mut heartbeat = interval_at(Instant::now() + self.heartbeat, self.heartbeat);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let first = first.into_iter().collect();
         let stream = Stream { first, source, vmm, token: token.into(), heartbeat, _place: place };

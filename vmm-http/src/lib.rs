@@ -48,7 +48,7 @@ pub fn routes(vmm: Vmm, limits: Limits) -> impl Endpoint<Output = Response> + 's
         .nest_no_strip("/", spec::service())
         .data(vmm.clone())
         .data(metrics.clone())
-        .data(events::Streams::default())
+        .data(events::Streams::new(&limits))
         .data(peer::TrustedProxies::from(&limits))
         .with(operations.clone())
         .with(idempotency::Idempotency { vmm, operations: operations.clone() })

@@ -38,6 +38,10 @@ pub struct Limits {
     /// How many files are sent to the server at once, beside those requests. Their size has limits of its own, and
     /// [`ConnectionLimits`](crate::ConnectionLimits) sees to it that they come.
     pub concurrent_files: usize,
+    /// How many event streams are open at once, beside those requests; a further one is refused with 503.
+    pub concurrent_streams: usize,
+    /// How often an event stream that has nothing to tell shows that it is open, and sees whether its login still is.
+    pub heartbeat: Duration,
 }
 
 impl Default for Limits {
@@ -49,6 +53,8 @@ impl Default for Limits {
             trusted_proxies: Vec::new(),
             concurrent_requests: 256,
             concurrent_files: 64,
+            concurrent_streams: 256,
+            heartbeat: Duration::from_secs(10),
         }
     }
 }

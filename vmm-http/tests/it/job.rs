@@ -1,8 +1,11 @@
 //! Long operations: listed, looked at, watched.
 
-use serde_json::Value;
+use std::time::Duration;
+
+use serde_json::{Value, json};
 use vmm_core::model::JobState;
 use vmm_core::repository::Repository;
+use vmm_http::Limits;
 
 use crate::app::{App, SPEC, Who};
 
@@ -87,6 +90,40 @@ async fn a_job_is_watched_from_its_present_state_to_its_end() {
     let last = event(&mut response, &mut rest).await.unwrap();
     assert_eq!((&last["state"], &last["error"]), (&"failed".into(), &"no room".into()));
     assert_eq!(event(&mut response, &mut rest).await, None);
+}
+
+#[tokio::test]
+async fn a_stream_with_nothing_to_tell_shows_that_it_is_open_and_ends_with_its_login() {
+    let mut limits = Limits::default();
+    limits.heartbeat = Duration::from_millis(20);
+    let mut app = App::with(limits).await;
+    app.desk.stop_worker().await;
+    let request = app.desk.submit("r1", SPEC).await;
+    app.desk.approve(&request).await;
+    let job = app.desk.jobs(&request.id).await.remove(0).id;
+    let token = json!({"token": [{"name": "watcher"}]});
+    let secret = app.post(Who::Alice, "/token", token).await.ok()["token"][0]["secret"].take();
+    let watch = reqwest::Client::new()
+        .get(format!("http://{}/job/{job}/events", app.address))
+        .bearer_auth(secret.as_str().unwrap());
+    let mut response = watch.send().await.unwrap();
+    let mut text = String::new();
+    while text.matches("\n:\n").count() < 3 {
+        text += std::str::from_utf8(&response.chunk().await.unwrap().expect("it is open")).unwrap();
+    }
+    app.call(Who::Alice, "DELETE", "/token?name=watcher", None).await;
+    let ended = async { while response.chunk().await.unwrap().is_some() {} };
+    tokio::time::timeout(Duration::from_secs(10), ended).await.expect("it ends with its login");
+}
+
+#[tokio::test]
+async fn a_stream_over_the_limit_is_refused_until_another_ends() {
+    let mut limits = Limits::default();
+    limits.concurrent_streams = 0;
+    let app = App::with(limits).await;
+    app.provision().await;
+    let job = app.desk.jobs(&"r1".parse().unwrap()).await.remove(0).id;
+    app.get(Who::Alice, &format!("/job/{job}/events")).await.assert_problem(503);
 }
 
 #[tokio::test]
