@@ -50,32 +50,32 @@ impl Operations {
 
     /// Whether an answer of the operation at a path may hold a secret.
     pub(crate) fn answers_with_secret(&self, method: &Method, path: &str) -> bool {
-        let path: Vec<_> = path.split('/').collect();
-        self.0.iter().any(|operation| operation.secret && operation.method == *method && operation.is_at(&path))
+        self.at(path).any(|operation| operation.secret && operation.method == *method)
     }
 
     /// The id of the operation with this method at a path.
     pub(crate) fn name(&self, method: &Method, path: &str) -> Option<&'static str> {
-        let path: Vec<_> = path.split('/').collect();
-        let here = self.0.iter().filter(|operation| operation.method == *method && operation.is_at(&path));
-        here.min_by_key(|operation| operation.parameters()).map(|operation| operation.name)
+        self.at(path).find(|operation| operation.method == *method).map(|operation| operation.name)
     }
 
     /// The operation that a request is for; `None` if no operation has its path.
     fn find(&self, request: &Request) -> Result<Option<&Operation>, Failure> {
-        let path: Vec<_> = request.uri().path().split('/').collect();
-        let mut here: Vec<_> = self.0.iter().filter(|operation| operation.is_at(&path)).collect();
-        // As the router does: a path that is written out goes before one with parameters.
-        let fewest = here.iter().map(|operation| operation.parameters()).min();
-        here.retain(|operation| Some(operation.parameters()) == fewest);
+        let path = request.uri().path();
         let method = if *request.method() == Method::HEAD { &Method::GET } else { request.method() };
-        let found = here.iter().find(|operation| operation.method == *method);
-        if found.is_none() && !here.is_empty() {
-            let mut methods: Vec<_> = here.iter().map(|operation| operation.method.as_str()).collect();
-            methods.sort_unstable();
-            return Err(Failure::method(&methods.join(", ")));
+        if let Some(found) = self.at(path).find(|operation| operation.method == *method) {
+            return Ok(Some(found));
         }
-        Ok(found.copied())
+        let mut methods: Vec<_> = self.at(path).map(|operation| operation.method.as_str()).collect();
+        methods.sort_unstable();
+        if methods.is_empty() { Ok(None) } else { Err(Failure::method(&methods.join(", "))) }
+    }
+
+    /// Every operation at a path. As the router does: a path that is written out goes before one with parameters.
+    fn at(&self, path: &str) -> impl Iterator<Item = &Operation> {
+        let path: Vec<_> = path.split('/').collect();
+        let here: Vec<_> = self.0.iter().filter(|operation| operation.is_at(&path)).collect();
+        let fewest = here.iter().map(|operation| operation.parameters()).min();
+        here.into_iter().filter(move |operation| Some(operation.parameters()) == fewest)
     }
 }
 
