@@ -34,7 +34,8 @@ pub use transfer::{DEFAULT_TRANSFER_DEADLINE, Download, Place, Sink, Source, Tra
 /// - Who follows a command gets every byte that is kept, in the order of its stream, before the call returns. One who is
 ///   slow slows the command down, and one who drops the receiver gets no more of it.
 /// - [`Command::deadline`] covers the call from connect to exit; past it the call ends within one second with
-///   [`Timeout`](crate::Error::Timeout). So do those of [`Upload`] and [`Download`].
+///   [`Timeout`](crate::Error::Timeout), and so it does after a [`Command::silence`]. So do those of [`Upload`] and
+///   [`Download`].
 /// - A file that is sent is put in place whole, replacing what was there, or not at all, and what was on the way is
 ///   removed, also when the caller stops waiting. Its size and checksum are compared after it arrived.
 /// - A file that is received is reported as [`Transferred`] only if it was there whole at one moment.
@@ -109,6 +110,8 @@ pub struct Command {
     pub input: Vec<u8>,
     /// Limit for the whole call.
     pub deadline: Duration,
+    /// Limit for a silence: the command is ended when it has written nothing for so long.
+    pub silence: Option<Duration>,
     /// How many bytes of standard output, and of standard error, are kept.
     pub output_limit: usize,
 }
@@ -122,13 +125,19 @@ impl Command {
     /// A command with the default limits.
     pub fn new(line: impl Into<String>) -> Self {
         let (deadline, output_limit) = (Self::DEFAULT_DEADLINE, Self::DEFAULT_OUTPUT_LIMIT);
-        Self { line: line.into(), input: Vec::new(), deadline, output_limit }
+        Self { line: line.into(), input: Vec::new(), deadline, silence: None, output_limit }
     }
 
     /// The same command with this standard input.
     #[must_use]
     pub fn reading(self, input: impl Into<Vec<u8>>) -> Self {
         Self { input: input.into(), ..self }
+    }
+
+    /// The same command, ended when it has written nothing for so long.
+    #[must_use]
+    pub fn silent_at_most(self, silence: Duration) -> Self {
+        Self { silence: Some(silence), ..self }
     }
 
     /// The same command with another deadline.
@@ -140,11 +149,11 @@ impl Command {
 
 impl fmt::Debug for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { line, input, deadline, output_limit } = self;
+        let Self { line, input, deadline, silence, output_limit } = self;
         let input = format_args!("{} bytes", input.len());
         let mut command = f.debug_struct("Command");
         command.field("line", line).field("input", &input).field("deadline", deadline);
-        command.field("output_limit", output_limit).finish()
+        command.field("silence", silence).field("output_limit", output_limit).finish()
     }
 }
 

@@ -253,7 +253,22 @@ mod ending {
             .run(&machine.sshd.endpoint(), &machine.sshd.key_login(), &command)
             .await
             .expect_err("it does not end by itself");
-        assert!(matches!(&error, Error::Timeout { detail, .. } if detail.contains("were killed")), "{error}");
+        assert!(matches!(&error, Error::Timeout { .. }), "{error}");
+        machine.until_started().await;
+        machine.until_running(0, Duration::from_secs(5)).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_command_that_falls_silent_is_killed_and_one_that_talks_is_not() {
+        let machine = Stubborn::new().await;
+        let (remote, endpoint, login) = (Libssh2Exec::default(), machine.sshd.endpoint(), machine.sshd.key_login());
+        let silence = Duration::from_millis(600);
+        let talks = Command::new("for i in 1 2 3 4 5; do echo $i; sleep 0.3; done").silent_at_most(silence);
+        let output = remote.run(&endpoint, &login, &talks).await.expect("it is never silent for so long");
+        assert_eq!(output.stdout.text(), "1\n2\n3\n4\n5\n");
+        let error = remote.run(&endpoint, &login, &machine.command().silent_at_most(silence)).await;
+        let error = error.expect_err("it says nothing");
+        assert!(matches!(&error, Error::Timeout { after, .. } if *after == silence), "{error}");
         machine.until_started().await;
         machine.until_running(0, Duration::from_secs(5)).await;
     }
@@ -464,6 +479,21 @@ mod hostile {
         })
         .await;
         assert!(timed_out(&error), "{error}");
+    }
+
+    /// A login has limits of its own, so that it cannot use up the time of a long command.
+    #[tokio::test]
+    async fn one_that_stalls_is_given_up_long_before_the_command_would_be() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let endpoint = Endpoint { address: listener.local_addr().expect("bound"), host_key: other_host_key() };
+        std::thread::spawn(move || hold(&listener.accept().expect("a connection").0));
+        let mut config = Libssh2Config::default();
+        config.login_timeout = Duration::from_millis(200);
+        let (began, command) = (Instant::now(), Command::new("true").within(Duration::from_secs(3600)));
+        let error = Libssh2Exec::new(&config).run(&endpoint, &password_login("secret"), &command).await;
+        let error = error.expect_err("it says nothing");
+        assert!(matches!(&error, Error::Timeout { after, .. } if *after == config.login_timeout), "{error}");
+        assert!(began.elapsed() < Duration::from_secs(10), "it took {:?}", began.elapsed());
     }
 
     #[tokio::test]

@@ -39,6 +39,8 @@ impl fmt::Display for Stage {
 pub(super) enum Cause {
     /// The deadline passed; what was seen last.
     Deadline(String),
+    /// The command wrote nothing for so long; what became of it.
+    Silence(Duration),
     /// Nobody waits for the answer any more.
     Cancelled,
     LoginRefused,
@@ -89,6 +91,11 @@ impl From<CallError> for Error {
             |reason: &dyn fmt::Display| Self::unavailable(Part::Machine, format!("{stage} {machine} failed: {reason}"));
         match cause {
             Cause::Deadline(detail) => Self::Timeout { stage: format!("{stage} {machine}"), after: limit, detail },
+            Cause::Silence(silence) => Self::Timeout {
+                stage: format!("{stage} {machine}"),
+                after: silence,
+                detail: "it wrote nothing for so long".to_owned(),
+            },
             Cause::LoginRefused => Self::LoginRefused { machine: machine.to_string(), user },
             Cause::OtherHostKey { expected, seen } => {
                 Self::HostKeyChanged { machine: machine.to_string(), expected, seen }

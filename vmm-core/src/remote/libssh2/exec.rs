@@ -1,7 +1,7 @@
 //! One command on a session.
 
 use std::io::{ErrorKind, Read, Write};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ssh2::Channel;
 use tokio::sync::mpsc::{self, error::TrySendError};
@@ -67,6 +67,7 @@ impl Running {
             [(channel.stream(0), stdout, OutputChannel::Stdout), (channel.stderr(), stderr, OutputChannel::Stderr)];
         let mut input = Input { left: &command.input, closed: false };
         let mut buffer = vec![0; CHUNK];
+        let mut heard = Instant::now();
         loop {
             let mut moved = input.write(channel)?;
             let (queued, room) = (channel.read_window().available, channel.write_window().remaining);
@@ -82,6 +83,7 @@ impl Running {
                             hand_on(link, follower, Piece { channel: *from, bytes: new.to_vec() })?;
                         }
                         (ended, moved) = (false, true);
+                        heard = Instant::now();
                     }
                     Err(error) if error.kind() == ErrorKind::WouldBlock => ended = false,
                     Err(error) => return Err(error.into()),
@@ -96,8 +98,17 @@ impl Running {
             let taken = channel.read_window().available > queued || channel.write_window().remaining > room;
             if moved || taken || (channel.eof() && !ended) {
                 link.check()?;
-            } else {
-                link.wait()?;
+                continue;
+            }
+            match command.silence {
+                None => link.wait()?,
+                Some(silence) => {
+                    let left = silence.saturating_sub(heard.elapsed());
+                    if left.is_zero() {
+                        return Err(Cause::Silence(silence));
+                    }
+                    link.wait_at_most(left)?;
+                }
             }
         }
     }

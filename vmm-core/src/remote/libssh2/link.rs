@@ -111,9 +111,14 @@ impl Link {
 
     /// Waits until the socket is ready for what libssh2 needs next.
     pub(super) fn wait(&self) -> Result<(), Cause> {
+        self.wait_at_most(Duration::MAX)
+    }
+
+    /// The same, or until so much time has passed.
+    pub(super) fn wait_at_most(&self, time: Duration) -> Result<(), Cause> {
         // The kernel falls back to delayed acknowledgement by itself, which costs 40 ms a round trip.
         let _ = rustix::net::sockopt::set_tcp_quickack(&*self.socket, true);
-        self.poll(Some(PollFd::new(&*self.socket, self.direction())), self.limits.left()?)
+        self.poll(Some(PollFd::new(&*self.socket, self.direction())), self.limits.left()?.min(time))
     }
 
     /// Waits for something other than the socket.

@@ -53,6 +53,8 @@ pub struct Libssh2Config {
     pub longest: Duration,
     /// Limit for the TCP connection, within the call's deadline.
     pub connect_timeout: Duration,
+    /// Limit for the key exchange and the login together, within the call's deadline.
+    pub login_timeout: Duration,
 }
 
 impl Default for Libssh2Config {
@@ -63,6 +65,7 @@ impl Default for Libssh2Config {
             idle: Duration::from_secs(60),
             longest: Duration::from_secs(600),
             connect_timeout: Duration::from_secs(10),
+            login_timeout: Duration::from_secs(30),
         }
     }
 }
@@ -82,13 +85,21 @@ impl Default for Libssh2Config {
 #[derive(Clone, Debug)]
 pub struct Libssh2Exec {
     pool: Pool,
-    connect_timeout: Duration,
+    patience: Patience,
+}
+
+/// Limits within those of the calls.
+#[derive(Clone, Copy, Debug)]
+struct Patience {
+    connect: Duration,
+    login: Duration,
 }
 
 impl Libssh2Exec {
     /// A client with these limits.
     pub fn new(config: &Libssh2Config) -> Self {
-        Self { pool: Pool::new(config), connect_timeout: config.connect_timeout }
+        let patience = Patience { connect: config.connect_timeout, login: config.login_timeout };
+        Self { pool: Pool::new(config), patience }
     }
 }
 
@@ -115,9 +126,9 @@ impl RemoteExec for Libssh2Exec {
     }
 
     async fn host_key(&self, address: SocketAddr, deadline: Duration) -> Result<HostKey> {
-        let (frame, limit) = (Frame::new(address, "", deadline), self.connect_timeout);
+        let frame = Frame::new(address, "", deadline, self.patience);
         supervise::run(frame.clone(), move |limits, sockets| {
-            let link = frame.reach(limits, &sockets.work, limit, None)?;
+            let link = frame.reach(limits, &sockets.work, None)?;
             let seen = host_key::seen(link.session());
             link.disconnect();
             seen.map_err(|cause| frame.failed(Stage::Handshake, cause))
@@ -165,16 +176,11 @@ impl Libssh2Exec {
         work: impl FnOnce(&Call, Seat, Limits, &Sockets) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         login::check(login)?;
-        let frame = Frame::new(endpoint.address, &login.user, deadline);
+        let frame = Frame::new(endpoint.address, &login.user, deadline, self.patience);
         let seat = tokio::time::timeout(deadline, self.pool.enter(self.pool.key(endpoint, login)))
             .await
             .map_err(|_| frame.failed(Stage::Queue, Cause::deadline("all sessions are in use")))?;
-        let call = Call {
-            frame: frame.clone(),
-            host_key: endpoint.host_key.clone(),
-            login: login.clone(),
-            connect_timeout: self.connect_timeout,
-        };
+        let call = Call { frame: frame.clone(), host_key: endpoint.host_key.clone(), login: login.clone() };
         supervise::run(frame, move |limits, sockets| work(&call, seat, limits, sockets)).await
     }
 }
@@ -186,11 +192,12 @@ struct Frame {
     user: String,
     deadline: Duration,
     began: Instant,
+    patience: Patience,
 }
 
 impl Frame {
-    fn new(address: SocketAddr, user: &str, deadline: Duration) -> Self {
-        Self { address, user: user.to_owned(), deadline, began: Instant::now() }
+    fn new(address: SocketAddr, user: &str, deadline: Duration, patience: Patience) -> Self {
+        Self { address, user: user.to_owned(), deadline, began: Instant::now(), patience }
     }
 
     fn ends(&self) -> Instant {
@@ -198,14 +205,20 @@ impl Frame {
     }
 
     fn failed(&self, stage: Stage, cause: Cause) -> Error {
-        CallError { machine: self.address, user: self.user.clone(), limit: self.deadline, stage, cause }.into()
+        let limit = match stage {
+            Stage::Handshake | Stage::Login if Instant::now() < self.ends() => self.patience.login,
+            _ => self.deadline,
+        };
+        CallError { machine: self.address, user: self.user.clone(), limit, stage, cause }.into()
     }
 
-    /// An encrypted session with a server whose host key is not yet judged.
-    fn reach(&self, limits: Limits, socket: &SocketSlot, limit: Duration, expected: Option<&HostKey>) -> Result<Link> {
+    /// An encrypted session with a server whose host key is not yet judged, with the time that there is for a login.
+    fn reach(&self, limits: Limits, socket: &SocketSlot, expected: Option<&HostKey>) -> Result<Link> {
+        let Patience { connect, login } = self.patience;
         let tcp =
-            connect::tcp(self.address, limits.until, limit).map_err(|cause| self.failed(Stage::Connect, cause))?;
+            connect::tcp(self.address, limits.until, connect).map_err(|cause| self.failed(Stage::Connect, cause))?;
         socket.set(&tcp);
+        let limits = Limits { until: limits.until.min(ends(Instant::now(), login)), ..limits };
         connect::ssh(tcp, limits, expected).map_err(|cause| self.failed(Stage::Handshake, cause))
     }
 }
@@ -215,7 +228,6 @@ struct Call {
     frame: Frame,
     host_key: HostKey,
     login: Login,
-    connect_timeout: Duration,
 }
 
 impl Call {
@@ -226,9 +238,10 @@ impl Call {
     /// A session that is logged in.
     fn connect(&self, limits: Limits, socket: &SocketSlot) -> Result<Link> {
         let at = |stage| move |cause| self.failed(stage, cause);
-        let link = self.frame.reach(limits, socket, self.connect_timeout, Some(&self.host_key))?;
+        let mut link = self.frame.reach(limits.clone(), socket, Some(&self.host_key))?;
         host_key::compare(link.session(), &self.host_key).map_err(at(Stage::Handshake))?;
         login::login(&link, &self.login).map_err(at(Stage::Login))?;
+        link.resume(limits);
         Ok(link)
     }
 
@@ -247,6 +260,10 @@ impl Call {
                 seat.keep(link);
                 let exec::Running { stdout, stderr, .. } = running;
                 Ok(Output { exit, stdout, stderr, duration: self.frame.began.elapsed() })
+            }
+            Err(cause @ Cause::Silence(_)) => {
+                kill::siblings(&mut link);
+                Err(self.failed(Stage::Command, cause))
             }
             Err(Cause::Deadline(_)) => {
                 let detail = running.describe(kill::siblings(&mut link));
