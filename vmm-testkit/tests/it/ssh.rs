@@ -402,9 +402,7 @@ mod hostile {
 
     /// Memory of this process, in bytes.
     fn resident() -> u64 {
-        let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("a line of its own");
-        line.split_whitespace().nth(1).and_then(|kib| kib.parse::<u64>().ok()).expect("KiB") << 10
+        vmm_testkit::load::resident_memory(std::process::id()).expect("Linux tells")
     }
 
     /// Keeps the connection open until the client is gone.
