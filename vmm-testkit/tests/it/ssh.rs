@@ -175,6 +175,7 @@ mod without_a_shell {
     );
 }
 
+mod cancel;
 mod transfer;
 
 mod ending {
