@@ -180,18 +180,23 @@ pub fn other_host_key() -> HostKey {
     public(&key())
 }
 
-fn key() -> PrivateKey {
+pub(crate) fn key() -> PrivateKey {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).expect("random bytes");
     PrivateKey::from(Ed25519Keypair::from_seed(&seed))
 }
 
-fn public(key: &PrivateKey) -> HostKey {
+pub(crate) fn public(key: &PrivateKey) -> HostKey {
     key.public_key().to_openssh().expect("an encodable key").parse().expect("an OpenSSH key")
 }
 
-fn pem(key: &PrivateKey) -> String {
+pub(crate) fn pem(key: &PrivateKey) -> String {
     key.to_openssh(LineEnding::LF).expect("an encodable key").to_string()
+}
+
+/// So many addresses of this machine, all of them on loopback, which Linux has without being told.
+pub fn loopback_addresses(count: usize) -> impl Iterator<Item = Ipv4Addr> {
+    (1..=254_u8).flat_map(|third| (1..=254).map(move |last| Ipv4Addr::new(127, 1, third, last))).take(count)
 }
 
 /// An address that nothing listens on.

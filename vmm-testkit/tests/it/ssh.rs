@@ -176,6 +176,8 @@ mod without_a_shell {
 }
 
 mod cancel;
+mod evil;
+mod guest;
 mod transfer;
 
 mod ending {
