@@ -1,4 +1,23 @@
 //! SSH servers inside this process, on loopback: light ones that stand for many machines, and evil ones.
+//!
+//! ```
+//! # tokio::runtime::Runtime::new().unwrap().block_on(async {
+//! use vmm_core::remote::libssh2::Libssh2Exec;
+//! use vmm_core::remote::{Command, RemoteExec};
+//! use vmm_testkit::fake::remote::Answer;
+//! use vmm_testkit::fake::ssh_guest::{Behaviour, Evil, SshGuest};
+//!
+//! let answer = |line: &str| (line == "uptime").then(|| Answer::stdout("up 3 days\n"));
+//! let good = SshGuest::start(Behaviour::answering(answer)).await;
+//! let output = Libssh2Exec::default().run(&good.endpoint(), &good.key_login(), &Command::new("uptime")).await?;
+//! assert_eq!(output.stdout.text(), "up 3 days\n");
+//!
+//! let evil = SshGuest::start(Behaviour::Evil(Evil::ChangedHostKey)).await;
+//! let refused = Libssh2Exec::default().run(&evil.endpoint(), &evil.password_login(), &Command::new("uptime")).await;
+//! assert!(refused.is_err() && evil.seen().password_bytes == 0);
+//! # vmm_core::Result::<()>::Ok(())
+//! # }).unwrap();
+//! ```
 
 mod command;
 mod evil;

@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::Command;
-use vmm_core::remote::libssh2::Libssh2Exec;
+use vmm_core::remote::libssh2::{Libssh2Config, Libssh2Exec};
 use vmm_core::remote::{self, Credential, Download, Endpoint, Login, Place, RemoteExec, Upload};
 use vmm_core::{Error, ExposeSecret, Part, Result, SecretString};
+use vmm_testkit::fake::remote::Answer;
 use vmm_testkit::fake::ssh_guest::{Behaviour, Evil, SshGuest};
 use vmm_testkit::load;
 
@@ -18,6 +19,8 @@ const LIMIT: Duration = Duration::from_secs(2);
 const GRACE: Duration = Duration::from_secs(1);
 /// What the calls may take of memory, in bytes.
 const MEMORY: u64 = 64 << 20;
+/// As many sessions as there may be at once.
+const CALLS: usize = 3;
 /// More than passes before a connection breaks.
 const FILE: usize = 1 << 20;
 const ENDED: &str = "the calls have ended";
@@ -68,6 +71,7 @@ impl End {
 /// The calls are made in a process of their own, so that what they take of memory is theirs.
 async fn meet(evil: Evil) {
     let guest = SshGuest::start(Behaviour::Evil(evil)).await;
+    let busy = SshGuest::start(Behaviour::answering(|_| Some(Answer::hangs()))).await;
     let folder = tempfile::tempdir().expect("a temporary directory");
     std::fs::write(folder.path().join("file"), vec![7; FILE]).expect("a file of our own");
     let mut client = Command::new(std::env::current_exe().expect("this test's binary"))
@@ -79,7 +83,8 @@ async fn meet(evil: Evil) {
         .spawn()
         .expect("this test's binary starts");
     let mut stdin = client.stdin.take().expect("a pipe");
-    stdin.write_all(told(evil, &guest, &folder.path().display().to_string()).as_bytes()).await.expect("it reads");
+    let told = format!("{evil:?}\n{}\n{}{}", folder.path().display(), told(&guest), told(&busy));
+    stdin.write_all(told.as_bytes()).await.expect("it reads");
     let mut said = String::new();
     let mut stdout = BufReader::new(client.stdout.take().expect("a pipe"));
     while !said.contains(ENDED) && stdout.read_line(&mut said).await.expect("text") > 0 {}
@@ -100,11 +105,18 @@ async fn meet(evil: Evil) {
     }
 }
 
-/// What the process that calls is told, in lines, and not in arguments that others see.
-fn told(evil: Evil, guest: &SshGuest, directory: &str) -> String {
+/// A guest and its login, in lines on standard input, and not in arguments that others see.
+fn told(guest: &SshGuest) -> String {
     let Endpoint { address, host_key } = guest.endpoint();
     let Credential::Password(password) = guest.password_login().credential else { panic!("a password") };
-    format!("{evil:?}\n{address}\n{host_key}\n{}\n{directory}\n", password.expose_secret())
+    format!("{address}\n{host_key}\n{}\n", password.expose_secret())
+}
+
+/// What was told.
+fn heard(mut line: impl FnMut() -> String) -> (Endpoint, Login) {
+    let endpoint = Endpoint { address: line().parse().expect("an address"), host_key: line().parse().expect("a key") };
+    let credential = Credential::Password(SecretString::from(line()));
+    (endpoint, Login { user: SshGuest::USER.into(), credential })
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -115,11 +127,8 @@ async fn the_process_that_calls() {
     let mut line = || lines.next().expect("a line");
     let name = line();
     let evil = Evil::ALL.into_iter().find(|evil| format!("{evil:?}") == name).expect("a way to be evil");
-    let address = line().parse().expect("an address");
-    let endpoint = Endpoint { address, host_key: line().parse().expect("a key") };
-    let credential = Credential::Password(SecretString::from(line()));
-    let login = Login { user: SshGuest::USER.into(), credential };
     let directory = line();
+    let ((endpoint, login), (busy, busy_login)) = (heard(&mut line), heard(&mut line));
     let place = |file| Place::new(directory.clone(), file).expect("a place");
     let (upload, download) = (
         Upload { place: place("sent"), mode: None, deadline: LIMIT },
@@ -127,7 +136,9 @@ async fn the_process_that_calls() {
     );
     let command = remote::Command::new("true").within(LIMIT);
 
-    let remote = Libssh2Exec::default();
+    let mut config = Libssh2Config::default();
+    config.sessions = CALLS;
+    let remote = Libssh2Exec::new(&config);
     let before = load::forget_peak(id()).expect("Linux tells");
     let (run, sent, received) = tokio::join!(
         timed(remote.run(&endpoint, &login, &command)),
@@ -140,6 +151,12 @@ async fn the_process_that_calls() {
     assert!(End::of_a_command(evil).contains(&run), "the command: {run:?}");
     for end in [sent, received] {
         assert!(End::of_a_transfer(evil).contains(&end), "the transfer: {end:?}");
+    }
+    // None of the sessions is lost to others, who need all of them at once.
+    let call = || remote.run(&busy, &busy_login, &command);
+    let (first, second, third) = tokio::join!(call(), call(), call());
+    for answer in [first, second, third] {
+        assert!(matches!(&answer, Err(Error::Timeout { stage, .. }) if stage.contains("command")), "{answer:?}");
     }
     println!("{ENDED}");
     // The client is kept for as long as the other process looks at its connections.
