@@ -66,7 +66,8 @@ pub(super) async fn loopback(scale: &Scale) {
     let best = |key: fn(&Side) -> Vec<Duration>| peers.iter().min_by_key(move |peer| crate::median(&mut key(peer)));
     if let (Some(fastest), Some(leanest)) = (best(Side::wall), best(Side::cpu)) {
         for peer in &peers {
-            crate::show(&format!("  {}: wall; peer: its CPU", peer.name), &mut peer.wall(), Some(&mut peer.cpu()));
+            let [wall, cpu] = [peer.wall(), peer.cpu()].map(|mut times| crate::milliseconds(crate::median(&mut times)));
+            println!("  {} takes {wall}, and {cpu} of CPU", peer.name);
         }
         compare(&what, &mut ours.wall(), fastest.name, &mut fastest.wall(), 0.6);
         compare(&format!("{what}, the client's CPU"), &mut ours.cpu(), leanest.name, &mut leanest.cpu(), 0.15);
@@ -87,7 +88,6 @@ pub(super) async fn light(scale: &Scale) {
         Some(peer) => compare(&what, &mut ours.wall(), peer.name, &mut peer.wall(), 0.25),
         None => crate::show(&what, &mut ours.wall(), None),
     }
-    bound(&format!("{what}, the client's memory"), peak(&ours), 64 << 20);
 }
 
 async fn take_turns(hosts: &Hosts, runs: usize, at_once: usize, ours: &mut Side, peers: &mut [Side]) {

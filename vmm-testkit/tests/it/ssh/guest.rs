@@ -1,12 +1,13 @@
-//! The light SSH server of the testkit is a good one, unless it is asked not to be.
+//! The testkit's SSH servers are good ones, unless they are asked not to be.
 
 use std::time::{Duration, Instant};
 
 use vmm_core::remote::libssh2::Libssh2Exec;
-use vmm_core::remote::{Command, Download, Exit, Place, RemoteExec, Upload};
+use vmm_core::remote::{Command, Download, Endpoint, Exit, Place, RemoteExec, Upload};
 use vmm_core::{Error, Result};
 use vmm_testkit::fake::remote::Answer;
 use vmm_testkit::fake::ssh_guest::{Behaviour, SshGuest};
+use vmm_testkit::sshd::{Sshd, loopback_addresses};
 
 use super::password_login;
 
@@ -67,6 +68,16 @@ async fn many_addresses_are_one_guest_and_each_packet_takes_its_time() {
     assert_eq!(guest.seen().connections, 20);
     drop(remote);
     drop(guest);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_real_server_too_is_reached_at_many_addresses() {
+    let sshd = Sshd::start_everywhere().await;
+    for ip in loopback_addresses(300).step_by(100) {
+        let endpoint = Endpoint { address: (ip, sshd.endpoint().address.port()).into(), ..sshd.endpoint() };
+        let output = Libssh2Exec::default().run(&endpoint, &sshd.key_login(), &Command::new("exit 7")).await;
+        assert_eq!(output.expect("the command runs").exit, Exit::Code(7));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
