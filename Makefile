@@ -3,13 +3,16 @@ LAB := vmm-testkit/lab/lab
 CLIENTS := vmm-http/tests/clients/tools
 CARGO_TEST_FLAGS ?=
 
-.PHONY: help packages check features clients lab-up lab-down images test fuzz-api demo bench load doc clean
+.PHONY: help packages bench-packages check features clients lab-up lab-down images test fuzz-api demo bench load doc clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 packages: ## install the Debian packages that build, tests and lab need
 	@$(LAB) packages
+
+bench-packages: packages ## install the programs that `make bench` measures against
+	@$(LAB) bench-packages
 
 check: packages ## format, lints, documentation, shell scripts, the specification
 	cargo fmt --all --check
@@ -50,7 +53,7 @@ demo: images ## the main job, for real: from a CSV to two running machines and a
 	cargo build -p vmm-http -p vmm-examples --examples --bins
 	vmm-testkit/lab/with target/debug/examples/demo
 
-bench: images ## figures, in turns with peers where there are any
+bench: images bench-packages ## figures, in turns with peers where there are any
 	cargo build --release -p vmm-http -p vmm-examples --examples --bins
 	vmm-testkit/lab/with target/release/examples/bench
 

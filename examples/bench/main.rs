@@ -1,18 +1,22 @@
 //! Figures, as medians of several runs, in turns with a peer where there is one. `make bench` runs it in the lab; with names as
-//! arguments (`plan`, `list`, `boot`) only those are measured.
+//! arguments (`plan`, `list`, `boot`, `ssh-one`, `ssh-many`, `ssh-files`) only those are measured.
 
 #![expect(clippy::print_stdout, reason = "it is for people to read")]
 
 mod boot;
 mod list;
 mod plan;
+mod ssh;
 
 use std::time::Duration;
 
 #[tokio::main]
 async fn main() {
-    println!("{:<52} {:>4} {:>12} {:>12} {:>8}", "", "runs", "median", "peer", "ratio");
     let asked: Vec<_> = std::env::args().skip(1).collect();
+    if asked == ["ssh-client"] {
+        return ssh::client().await;
+    }
+    println!("{:<52} {:>4} {:>12} {:>12} {:>8}", "", "runs", "median", "peer", "ratio");
     let wanted = |name: &str| asked.is_empty() || asked.iter().any(|asked| asked == name);
     if wanted("plan") {
         plan::run().await;
@@ -23,6 +27,7 @@ async fn main() {
     if wanted("boot") {
         boot::run().await;
     }
+    ssh::run(wanted).await;
 }
 
 /// A line of the table.

@@ -178,8 +178,20 @@ pub async fn good<T>(
 /// # Errors
 /// When there is no such process.
 pub fn peak_memory(process: u32) -> io::Result<u64> {
+    memory(process, "VmHWM:")
+}
+
+/// The memory that a process has in use, in bytes.
+///
+/// # Errors
+/// When there is no such process.
+pub fn resident_memory(process: u32) -> io::Result<u64> {
+    memory(process, "VmRSS:")
+}
+
+fn memory(process: u32, what: &str) -> io::Result<u64> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let line = status.lines().find_map(|line| line.strip_prefix(what));
     let kilobytes = line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
     kilobytes.map(|kilobytes| kilobytes * 1024).ok_or_else(|| io::Error::other("the system does not tell"))
 }

@@ -28,6 +28,23 @@ pub enum PasswordMethod {
     KeyboardInteractive,
 }
 
+/// Where a server is reached.
+#[derive(Clone, Copy)]
+enum Reach {
+    OneAddress,
+    Everywhere,
+}
+
+impl Reach {
+    fn settings(self, address: SocketAddr) -> String {
+        match self {
+            Self::OneAddress => format!("ListenAddress {address}\nLogLevel DEBUG1\n"),
+            // A server listens at 16 addresses at the most, or at all of them; logins come from loopback alone.
+            Self::Everywhere => format!("ListenAddress 0.0.0.0:{}\nLogLevel INFO\n", address.port()),
+        }
+    }
+}
+
 /// A server with one user, who logs in with a password or a key. Dropping it ends it and everything it started.
 ///
 /// It lives in a mount and a process namespace of its own, with its own `/etc/passwd`, `/etc/shadow` and `/run`, so
@@ -61,7 +78,15 @@ impl Sshd {
     /// # Panics
     /// If it cannot be started; the message says what is missing.
     pub async fn start_with(method: PasswordMethod) -> Self {
-        Self::configured(method, "").await
+        Self::configured(method, "", Reach::OneAddress).await
+    }
+
+    /// A server that is reached at each of the [`loopback_addresses`], and logs little.
+    ///
+    /// # Panics
+    /// If it cannot be started; the message says what is missing.
+    pub async fn start_everywhere() -> Self {
+        Self::configured(PasswordMethod::Password, "", Reach::Everywhere).await
     }
 
     /// A server that gives files over SFTP and no shell.
@@ -69,17 +94,18 @@ impl Sshd {
     /// # Panics
     /// If it cannot be started; the message says what is missing.
     pub async fn start_without_shell() -> Self {
-        Self::configured(PasswordMethod::Password, "ForceCommand internal-sftp\n").await
+        Self::configured(PasswordMethod::Password, "ForceCommand internal-sftp\n", Reach::OneAddress).await
     }
 
-    async fn configured(method: PasswordMethod, settings: &str) -> Self {
+    async fn configured(method: PasswordMethod, settings: &str, reach: Reach) -> Self {
         let files = tempfile::Builder::new().prefix("vmm-sshd-").tempdir().expect("a temporary directory");
         fs::set_permissions(files.path(), fs::Permissions::from_mode(0o755)).expect("a directory of our own");
         let host_key = key();
         let user_key = key();
         for attempt in 0.. {
             let address = free_address();
-            write_files(files.path(), address, method, settings, &host_key, &user_key);
+            let settings = format!("{settings}{}", reach.settings(address));
+            write_files(files.path(), method, &settings, &host_key, &user_key);
             let mut process = spawn(files.path());
             let log = follow(process.stderr.take().expect("a piped standard error"));
             if listening(&log).await {
@@ -180,18 +206,23 @@ pub fn other_host_key() -> HostKey {
     public(&key())
 }
 
-fn key() -> PrivateKey {
+pub(crate) fn key() -> PrivateKey {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).expect("random bytes");
     PrivateKey::from(Ed25519Keypair::from_seed(&seed))
 }
 
-fn public(key: &PrivateKey) -> HostKey {
+pub(crate) fn public(key: &PrivateKey) -> HostKey {
     key.public_key().to_openssh().expect("an encodable key").parse().expect("an OpenSSH key")
 }
 
-fn pem(key: &PrivateKey) -> String {
+pub(crate) fn pem(key: &PrivateKey) -> String {
     key.to_openssh(LineEnding::LF).expect("an encodable key").to_string()
+}
+
+/// So many addresses of this machine, all of them on loopback, which Linux has without being told.
+pub fn loopback_addresses(count: usize) -> impl Iterator<Item = Ipv4Addr> {
+    (1..=254_u8).flat_map(|third| (1..=254).map(move |last| Ipv4Addr::new(127, 1, third, last))).take(count)
 }
 
 /// An address that nothing listens on.
@@ -206,14 +237,7 @@ fn write(path: &Path, mode: u32, bytes: &[u8]) {
     file.write_all(bytes).expect("room for a small file");
 }
 
-fn write_files(
-    files: &Path,
-    address: SocketAddr,
-    method: PasswordMethod,
-    settings: &str,
-    host_key: &PrivateKey,
-    user_key: &PrivateKey,
-) {
+fn write_files(files: &Path, method: PasswordMethod, settings: &str, host_key: &PrivateKey, user_key: &PrivateKey) {
     let at = |name| files.join(name);
     write(&at("host_key"), 0o600, pem(host_key).as_bytes());
     write(&at("authorized_keys"), 0o644, format!("{}\n", public(user_key)).as_bytes());
@@ -230,9 +254,9 @@ fn write_files(
         }
     };
     let config = format!(
-        "ListenAddress {address}\nHostKey {home}/host_key\nAuthorizedKeysFile {home}/authorized_keys\n{asked}\n\
-         StrictModes no\nPidFile none\nLogLevel DEBUG1\nMaxStartups 500\nUseDNS no\nPrintMotd no\n\
-         PermitRootLogin no\nAllowUsers {user}\nSubsystem sftp internal-sftp\n{settings}{}",
+        "HostKey {home}/host_key\nAuthorizedKeysFile {home}/authorized_keys\n{asked}\n\
+         StrictModes no\nPidFile none\nMaxStartups 1000\nUseDNS no\nPrintMotd no\n\
+         PermitRootLogin no\nAllowUsers {user}@127.0.0.0/8\nSubsystem sftp internal-sftp\n{settings}{}",
         if knows_penalties() { "PerSourcePenalties no\n" } else { "" }
     );
     write(&at("sshd_config"), 0o644, config.as_bytes());

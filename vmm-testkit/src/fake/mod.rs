@@ -2,3 +2,4 @@
 
 pub mod hypervisor;
 pub mod remote;
+pub mod ssh_guest;

@@ -28,11 +28,11 @@ const PIECE: usize = 32 << 10;
 /// What a scripted command does. Text and bytes are what it writes; it ends with exit code 0 if nothing else is said.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
-    exit: Exit,
-    stdout: Vec<u8>,
-    stderr: Vec<u8>,
-    takes: Duration,
-    copies: bool,
+    pub(super) exit: Exit,
+    pub(super) stdout: Vec<u8>,
+    pub(super) stderr: Vec<u8>,
+    pub(super) takes: Duration,
+    pub(super) copies: bool,
 }
 
 impl Answer {

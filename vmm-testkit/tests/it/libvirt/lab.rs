@@ -13,6 +13,7 @@ use vmm_core::model::DeskId;
 use vmm_testkit::contract::hypervisor::{Subject, hold};
 use vmm_testkit::image::empty_qcow2;
 use vmm_testkit::lab::Lab;
+use vmm_testkit::load;
 
 use super::foreign::Foreign;
 use super::real::{config, subject};
@@ -261,8 +262,7 @@ async fn the_process_that_lists() {
     .await;
 }
 
-/// Resident memory of this process in bytes.
-fn resident() -> usize {
-    let pages = std::fs::read_to_string("/proc/self/statm").expect("it is read");
-    pages.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok()).expect("a number") * 4096
+/// Memory of this process, in bytes.
+fn resident() -> u64 {
+    load::resident_memory(std::process::id()).expect("Linux tells")
 }

@@ -1,0 +1,84 @@
+//! One command on one host.
+
+use std::time::{Duration, Instant};
+
+use vmm_core::remote::libssh2::Libssh2Exec;
+use vmm_core::remote::{Command, RemoteExec};
+use vmm_testkit::sshd::Sshd;
+
+use super::hosts::Hosts;
+use super::process::installed;
+use super::{Scale, compare};
+
+pub(super) async fn run(scale: &Scale) {
+    if !installed("ssh", "openssh-client") {
+        return;
+    }
+    let sshd = Sshd::start().await;
+    let endpoint = sshd.endpoint();
+    let hosts = Hosts::new([endpoint.clone()], sshd.key_login());
+    let master = Master::start(&hosts).await;
+    let (kept, command) = (Libssh2Exec::default(), Command::new("true"));
+    let ours = async |remote: &Libssh2Exec| {
+        let began = Instant::now();
+        remote.run(&endpoint, &hosts.login, &command).await.expect("the command runs");
+        began.elapsed()
+    };
+    let [mut warm, mut shell, mut multiplexed, mut cold, mut ssh]: [Vec<Duration>; 5] = Default::default();
+    // The first round makes the sessions that are kept, and is not counted.
+    for run in 0..=scale.short_runs {
+        let times = [
+            ours(&kept).await,
+            time("sh", ["-c", "true"]).await,
+            time("ssh", master.words(&[&hosts.target(), "true"])).await,
+            ours(&Libssh2Exec::default()).await,
+            time("ssh", [hosts.words(), vec![hosts.target(), "true".into()]].concat()).await,
+        ];
+        if run > 0 {
+            for (all, time) in [&mut warm, &mut shell, &mut multiplexed, &mut cold, &mut ssh].into_iter().zip(times) {
+                all.push(time);
+            }
+        }
+    }
+    master.stop().await;
+    compare("one command, warm", &mut warm, "fork and exec of `sh -c` on this machine", &mut shell, 1.3);
+    compare("one command, warm", &mut warm, "`ssh` through a ControlMaster", &mut multiplexed, 0.35);
+    compare("one command, cold, with a key", &mut cold, "`ssh` with curve25519", &mut ssh, 0.4);
+}
+
+/// How long a program takes from the start to its end, with what it writes.
+async fn time<S: AsRef<std::ffi::OsStr>>(program: &str, words: impl IntoIterator<Item = S>) -> Duration {
+    let began = Instant::now();
+    let output = tokio::process::Command::new(program).args(words).output().await.expect("it is installed");
+    let took = began.elapsed();
+    assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
+    took
+}
+
+/// A connection of `ssh` that other calls of it share.
+struct Master(Vec<String>);
+
+impl Master {
+    async fn start(hosts: &Hosts) -> Self {
+        let socket = format!("ControlPath={}", hosts.file("master").display());
+        let master = Self([hosts.words(), vec!["-o".into(), socket]].concat());
+        // Its standard streams must not be those of a call that waits for their end.
+        let status = tokio::process::Command::new("ssh")
+            .args(master.words(&["-M", "-N", "-f", &hosts.target()]))
+            .stdin(std::process::Stdio::null())
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .status()
+            .await;
+        assert!(status.expect("`ssh` is installed").success(), "no master");
+        master
+    }
+
+    fn words(&self, more: &[&str]) -> Vec<String> {
+        self.0.iter().cloned().chain(more.iter().map(|word| (*word).to_owned())).collect()
+    }
+
+    async fn stop(&self) {
+        time("ssh", self.words(&["-O", "exit", "nobody"])).await;
+    }
+}
