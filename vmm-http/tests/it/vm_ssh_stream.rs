@@ -90,6 +90,30 @@ async fn a_client_that_goes_away_ends_the_commands_and_that_is_recorded() {
     let mut stream = Stream::open(&app, patient).await;
     assert_eq!(stream.next().await.unwrap().1["text"], "begun");
     drop(stream);
+    ends_with_its_client(&app).await;
+}
+
+#[tokio::test]
+async fn so_does_one_that_waits_for_the_whole_answer() {
+    let app = App::new().await;
+    let address = app.machine().await;
+    app.desk.remote.answer(address, "sleep", Answer::hangs());
+    let mut patient = commands(&["sleep"]);
+    patient["ssh"][0]["timeout"] = json!(3600);
+    let request = reqwest::Client::new()
+        .post(format!("http://{}/vm/ssh?vm=web-1", app.address))
+        .bearer_auth(app.token(Who::Alice).await.unwrap())
+        .json(&patient);
+    let call = tokio::spawn(request.send());
+    while !app.desk.remote.calls().iter().any(|call| call.line.as_deref() == Some("sleep")) {
+        tokio::task::yield_now().await;
+    }
+    call.abort();
+    ends_with_its_client(&app).await;
+}
+
+/// Waits until the audit log says that nobody waited for the end of the commands.
+async fn ends_with_its_client(app: &App) {
     let filter = AuditFilter { outcome: Some(Outcome::Failed), ..AuditFilter::default() };
     let recorded = async {
         loop {
