@@ -2,6 +2,7 @@
 
 #[cfg(feature = "ssh")]
 pub mod libssh2;
+mod progress;
 mod transfer;
 
 use std::fmt;
@@ -14,6 +15,7 @@ use secrecy::SecretString;
 use crate::error::Result;
 use crate::model::HostKey;
 
+pub use progress::Progress;
 pub use transfer::{DEFAULT_TRANSFER_DEADLINE, Download, Place, Sink, Source, Transferred, Upload};
 
 /// Runs commands on machines, and carries files there and back.
@@ -33,6 +35,8 @@ pub use transfer::{DEFAULT_TRANSFER_DEADLINE, Download, Place, Sink, Source, Tra
 ///   removed, also when the caller stops waiting. Its size and checksum are compared after it arrived.
 /// - A file that is received is reported as [`Transferred`] only if it was there whole at one moment.
 /// - A transfer holds a bounded part of the file in memory.
+/// - A transfer whose connection is lost may go on over another one from where it stood, within its deadline.
+/// - [`Upload::progress`] and [`Download::progress`] tell how far it has come; at its end, the file's size.
 /// - A directory that is not there, or is closed to the user, is [`Invalid`](crate::Error::Invalid) and names
 ///   `directory`; a file that is not there, or is no regular file, names `file`. A full disk is a
 ///   [`Conflict`](crate::Error::Conflict).

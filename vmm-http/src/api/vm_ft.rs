@@ -6,7 +6,7 @@ use poem_openapi::param::Query;
 use poem_openapi::payload::Json;
 use poem_openapi::{Enum, Object, OpenApi};
 use vmm_core::model::VmName;
-use vmm_core::remote::{Credential, DEFAULT_TRANSFER_DEADLINE, Login, Place};
+use vmm_core::remote::{Credential, DEFAULT_TRANSFER_DEADLINE, Login, Place, Progress};
 use vmm_core::{Error, Transfer, TransferReport};
 
 use super::Tag;
@@ -103,7 +103,7 @@ fn read(in_query: Option<&VmName>, item: FileTransfer) -> vmm_core::Result<(VmNa
     }
     let deadline = timeout.map_or(DEFAULT_TRANSFER_DEADLINE, |seconds| Duration::from_secs(seconds.into()));
     let login = Login { user, credential: Credential::Password(password.0) };
-    Ok((vm, Transfer { place: Place::new(directory, file)?, login, deadline }))
+    Ok((vm, Transfer { place: Place::new(directory, file)?, login, deadline, progress: Progress::new() }))
 }
 
 #[OpenApi(tag = "Tag::File")]

@@ -2,6 +2,7 @@
 //!
 //! [`remote_contract!`](crate::remote_contract) makes a test of each promise.
 
+mod names;
 mod transfer;
 
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use vmm_core::{Error, Part};
 use crate::fake::remote::Answer;
 use crate::sshd::{free_address, other_host_key};
 
+pub use names::hostile_names;
 pub use transfer::*;
 
 const MIB: usize = 1 << 20;
@@ -229,6 +231,7 @@ macro_rules! remote_contract {
             an_unreachable_machine_is_unavailable,
             many_calls_at_once_get_their_own_answers,
             what_is_sent_comes_back,
+            progress_is_told_in_bytes,
             a_file_that_is_there_is_replaced,
             hostile_names_arrive_byte_for_byte,
             a_wrong_place_is_refused_and_named,

@@ -14,8 +14,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, timeout};
 use vmm_core::model::HostKey;
 use vmm_core::remote::{
-    Command, Credential, Download, Endpoint, Exit, Login, Output, Place, RemoteExec, Sink, Source, Stream, Transferred,
-    Upload,
+    Command, Credential, Download, Endpoint, Exit, Login, Output, Place, Progress, RemoteExec, Sink, Source, Stream,
+    Transferred, Upload,
 };
 use vmm_core::{Error, Part, Result};
 
@@ -339,7 +339,7 @@ impl RemoteExec for FakeRemote {
     }
 
     async fn send(&self, endpoint: &Endpoint, login: &Login, upload: &Upload, source: Source) -> Result<Transferred> {
-        let Upload { place, mode, deadline } = upload;
+        let Upload { place, mode, deadline, progress } = upload;
         let address = endpoint.address;
         let line = Command::new(format!("send {place}"));
         let ready = self.decide(endpoint, login, &line, |machine| {
@@ -347,7 +347,7 @@ impl RemoteExec for FakeRemote {
         })?;
         let work = async {
             let Some(breaks_after) = ready else { return std::future::pending().await };
-            let content = read_all(source, breaks_after?).await.map_err(|error| {
+            let content = read_all(source, breaks_after?, progress).await.map_err(|error| {
                 Error::unavailable(Part::Desk, format!("the content to send cannot be read: {error}"))
             })?;
             let content = content.ok_or_else(|| broken(endpoint))?;
@@ -363,7 +363,7 @@ impl RemoteExec for FakeRemote {
         download: &Download,
         mut sink: Sink,
     ) -> Result<Transferred> {
-        let Download { place, deadline } = download;
+        let Download { place, deadline, progress } = download;
         let line = Command::new(format!("receive {place}"));
         let ready = self.decide(endpoint, login, &line, |machine| {
             machine.files.read(place).map(|content| (content, machine.breaks_after))
@@ -379,6 +379,7 @@ impl RemoteExec for FakeRemote {
             write.await.map_err(|error| {
                 Error::unavailable(Part::Desk, format!("what was received cannot be written: {error}"))
             })?;
+            progress.set(sent as u64);
             if sent < content.len() { Err(broken(endpoint)) } else { Ok(files::whole(&content)) }
         };
         timeout(*deadline, work).await.unwrap_or_else(|_| Err(too_late("the file transfer with", endpoint, *deadline)))
@@ -386,7 +387,11 @@ impl RemoteExec for FakeRemote {
 }
 
 /// Everything that comes, of which the memory of a test holds a part; `None` if the connection breaks before the end.
-async fn read_all(mut source: Source, breaks_after: Option<usize>) -> std::io::Result<Option<Vec<u8>>> {
+async fn read_all(
+    mut source: Source,
+    breaks_after: Option<usize>,
+    progress: &Progress,
+) -> std::io::Result<Option<Vec<u8>>> {
     let (mut content, mut buffer) = (Vec::new(), vec![0; 1 << 16]);
     loop {
         let count = source.read(&mut buffer).await?;
@@ -395,6 +400,7 @@ async fn read_all(mut source: Source, breaks_after: Option<usize>) -> std::io::R
         }
         if content.len() <= files::DISK {
             content.extend_from_slice(&buffer[..count]);
+            progress.set(content.len() as u64);
         }
         if breaks_after.is_some_and(|most| content.len() >= most) {
             return Ok(None);

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use vmm_core::files::FileStore;
 use vmm_core::files::directory::DirectoryFiles;
 use vmm_core::model::{FileName, VmFilter, VmName};
-use vmm_core::remote::{Credential, Login, Place};
+use vmm_core::remote::{Credential, Login, Place, Progress};
 use vmm_core::{Actor, Error, Transfer};
 use vmm_testkit::fixture::{FILE_LIMIT, FILE_QUOTA, TestDesk};
 
@@ -127,6 +127,7 @@ async fn a_file_goes_to_a_machine_and_back_and_a_cut_changes_nothing() {
         place: Place::new("/tmp", file).expect("a place"),
         login: Login { user: "vmm".to_owned(), credential: Credential::Password("secret".into()) },
         deadline: std::time::Duration::from_secs(10),
+        progress: Progress::new(),
     };
     let content: Vec<u8> = (0..1_000_000_u32).map(|at| (at % 251) as u8).collect();
     desk.vmm.put_file(&desk.user, name("a"), None, source(&content)).await.expect("there is room");

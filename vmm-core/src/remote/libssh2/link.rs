@@ -25,6 +25,27 @@ impl Limits {
     pub(super) fn left(&self) -> Result<Duration, Cause> {
         time_left(self.until)
     }
+
+    /// The same for another connection of the same call.
+    pub(super) fn another(&self) -> Result<Self, Cause> {
+        let cancelled = self.cancelled.as_ref().map(PipeReader::try_clone).transpose()?;
+        Ok(Self { until: self.until, cancelled })
+    }
+
+    /// Lets time pass, as long as somebody waits for the call.
+    pub(super) fn pause(&self, time: Duration) -> Result<(), Cause> {
+        let timeout = timespec(self.left()?.min(time))?;
+        let mut ready: Vec<_> = self.cancelled.iter().map(|pipe| PollFd::new(pipe, PollFlags::IN)).collect();
+        match poll(&mut ready, Some(&timeout)) {
+            Ok(0) | Err(rustix::io::Errno::INTR) => self.left().map(|_| ()),
+            Ok(_) => Err(Cause::Cancelled),
+            Err(error) => Err(Cause::Io(error.into())),
+        }
+    }
+}
+
+fn timespec(time: Duration) -> Result<Timespec, Cause> {
+    Timespec::try_from(time).map_err(|_| Cause::Protocol("the deadline is too far away"))
 }
 
 /// The time that is left until a moment.
@@ -69,8 +90,7 @@ impl Link {
     pub(super) fn wait(&self) -> Result<(), Cause> {
         // The kernel falls back to delayed acknowledgement by itself, which costs 40 ms a round trip.
         let _ = rustix::net::sockopt::set_tcp_quickack(&*self.socket, true);
-        let left = self.limits.left()?;
-        let timeout = Timespec::try_from(left).map_err(|_| Cause::Protocol("the deadline is too far away"))?;
+        let timeout = timespec(self.limits.left()?)?;
         let mut ready = vec![PollFd::new(&*self.socket, self.direction())];
         if let Some(cancelled) = &self.limits.cancelled {
             ready.push(PollFd::new(cancelled, PollFlags::IN));
@@ -85,6 +105,12 @@ impl Link {
     /// Whether there is time left.
     pub(super) fn check(&self) -> Result<(), Cause> {
         self.limits.left().map(|_| ())
+    }
+
+    /// Whether the other side has ended the connection.
+    pub(super) fn is_gone(&self) -> bool {
+        let mut ready = [PollFd::new(&*self.socket, PollFlags::RDHUP)];
+        poll(&mut ready, Some(&Timespec::default())).is_err() || !ready[0].revents().is_empty()
     }
 
     /// Says goodbye as far as that is possible at once.

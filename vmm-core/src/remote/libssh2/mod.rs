@@ -5,6 +5,7 @@
 //! by a supervisor, which shuts the socket down.
 
 mod connect;
+mod content;
 mod download;
 mod error;
 mod exec;
@@ -12,6 +13,7 @@ mod host_key;
 mod kill;
 mod link;
 mod login;
+mod resume;
 mod sftp;
 mod shell;
 mod supervise;
@@ -52,8 +54,10 @@ impl Default for Libssh2Config {
 /// processes are killed over a second channel if the machine answers in time, and the connection is dropped.
 ///
 /// Files go over SFTP. Where the machine's shell has `sha256sum` and `mv`, they check the copy and put it in place;
-/// elsewhere it is read back and renamed. What is left of a transfer that failed is removed over another connection,
-/// which may take some seconds longer than the call.
+/// elsewhere it is read back and renamed. A transfer whose connection is lost goes on over another one from where it
+/// stood, within its deadline; at most 1 MiB is moved again. It is given up when five connections in a row brought
+/// nothing, some 8 s after the first was lost. What is left of a transfer that failed is removed over another
+/// connection, which may take some seconds longer than the call.
 ///
 /// libssh2 does not tell a missing exit status from 0: a server that closes the channel without one reads as 0.
 #[derive(Clone, Debug)]

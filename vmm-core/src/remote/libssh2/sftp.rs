@@ -1,6 +1,6 @@
 //! A machine's file system as the login sees it.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use ssh2::{ErrorCode, FileStat, OpenFlags, OpenType, Sftp};
@@ -37,8 +37,12 @@ pub(super) struct Files {
 
 impl Files {
     pub(super) fn new(link: Link) -> Result<Self, Cause> {
-        let sftp = link.drive(|| link.session().sftp())?;
-        Ok(Self { sftp, link })
+        match link.drive(|| link.session().sftp()) {
+            Ok(sftp) => Ok(Self { sftp, link }),
+            // libssh2 has one code for this and for a server that gives no SFTP.
+            Err(Cause::Ssh(_)) if link.is_gone() => Err(Cause::Io(ErrorKind::ConnectionAborted.into())),
+            Err(cause) => Err(cause),
+        }
     }
 
     pub(super) fn link(&self) -> &Link {
@@ -75,6 +79,16 @@ impl Files {
 
     pub(super) fn read(&self, path: &str) -> Result<Result<OpenFile<'_>, No>, Cause> {
         self.open(path, OpenFlags::READ, 0)
+    }
+
+    /// Opens a file that is there for more to be written to it.
+    pub(super) fn write_on(&self, path: &str) -> Result<Result<OpenFile<'_>, No>, Cause> {
+        self.open(path, OpenFlags::WRITE, 0)
+    }
+
+    pub(super) fn set_mode(&self, path: &str, mode: u32) -> Result<Result<(), No>, Cause> {
+        let stat = FileStat { perm: Some(mode), ..nothing() };
+        self.step(|| self.sftp.setstat(Path::new(path), stat.clone()))
     }
 
     fn open(&self, path: &str, flags: OpenFlags, mode: u32) -> Result<Result<OpenFile<'_>, No>, Cause> {
@@ -135,6 +149,13 @@ impl OpenFile<'_> {
         self.step(|file| file.setstat(stat.clone()))
     }
 
+    /// From here on it is read or written. Right after it was opened only.
+    pub(super) fn begin_at(&mut self, offset: u64) -> Result<(), Cause> {
+        let file = self.file.as_mut().ok_or(Cause::Protocol("a closed file was used"))?;
+        file.seek(SeekFrom::Start(offset))?;
+        Ok(())
+    }
+
     pub(super) fn sync(&mut self) -> Result<Result<(), No>, Cause> {
         self.step(ssh2::File::fsync)
     }
@@ -189,6 +210,11 @@ impl Drop for OpenFile<'_> {
             self.files.link.cut();
         }
     }
+}
+
+/// A stat that sets nothing.
+pub(super) fn nothing() -> FileStat {
+    FileStat { size: None, uid: None, gid: None, perm: None, atime: None, mtime: None }
 }
 
 pub(super) fn wrong_directory(place: &Place, reason: &str) -> Cause {

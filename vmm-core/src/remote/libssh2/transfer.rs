@@ -35,7 +35,7 @@ pub(super) async fn send(
     let deadline = upload.deadline;
     let until = ends(Instant::now(), deadline).into();
     let work = move |call: &Call, limits: Limits, sockets: &Sockets| {
-        upload::run(call, limits, sockets, &upload, Chunks(arriving))
+        upload::run(call, &limits, sockets, &upload, Chunks(arriving))
     };
     let mut call = std::pin::pin!(remote.call(endpoint, login, deadline, work));
     let mut pump = std::pin::pin!(timeout_at(until, pump(source, chunks)));
@@ -80,7 +80,7 @@ pub(super) async fn receive(
     let deadline = download.deadline;
     let until = ends(Instant::now(), deadline).into();
     let work = move |call: &Call, limits: Limits, sockets: &Sockets| {
-        download::run(call, limits, sockets, &download, &Deliver(deliver))
+        download::run(call, &limits, sockets, &download, &Deliver(deliver))
     };
     let call = remote.call(endpoint, login, deadline, work);
     match tokio::join!(call, timeout_at(until, drain(chunks, sink))) {
@@ -144,28 +144,45 @@ impl Deliver {
     }
 }
 
+/// What a failed upload may have left on a machine.
+pub(super) struct Left<'a> {
+    /// The file under way; empty if there is none.
+    pub(super) temporary: &'a str,
+    /// Where the file that was to be replaced stepped to, and where it belongs.
+    pub(super) aside: Option<(&'a str, &'a str)>,
+}
+
 /// Removes what is left of a transfer, over a connection of its own: the first one may be stuck in the middle of a
 /// packet, or broken. The free space of the disk that it was on, if it can be told.
-pub(super) fn tidy(call: &Call, sockets: &Sockets, path: &str) -> Option<u64> {
+pub(super) fn tidy(call: &Call, sockets: &Sockets, left: &Left<'_>) -> Option<u64> {
+    if left.temporary.is_empty() {
+        return None;
+    }
     let until = Instant::now() + TIDYING;
     loop {
         let removed = call
             .connect(Limits { until, cancelled: None }, &sockets.tidying)
-            .and_then(|link| remove(link, path).map_err(|cause| call.failed(super::Stage::Transfer, cause)));
+            .and_then(|link| remove(link, left).map_err(|cause| call.failed(super::Stage::Transfer, cause)));
         match removed {
             Ok(free) => return free,
             Err(Error::Unavailable { .. }) if Instant::now() + PAUSE < until => std::thread::sleep(PAUSE),
             Err(error) => {
-                tracing::warn!(%error, path, "an unfinished file is left on a machine");
+                tracing::warn!(%error, path = left.temporary, "an unfinished file is left on a machine");
                 return None;
             }
         }
     }
 }
 
-fn remove(link: super::Link, path: &str) -> Result<Option<u64>, Cause> {
+fn remove(link: super::Link, left: &Left<'_>) -> Result<Option<u64>, Cause> {
     let files = Files::new(link)?;
-    let free = match files.read(path)? {
+    if let Some((aside, place)) = left.aside {
+        // Nothing is renamed over what is there.
+        if files.rename(aside, place)?.is_err() {
+            let _ = files.remove(aside)?;
+        }
+    }
+    let free = match files.read(left.temporary)? {
         Ok(mut file) => {
             let free = file.free()?.ok();
             let _ = file.close()?;
@@ -174,7 +191,7 @@ fn remove(link: super::Link, path: &str) -> Result<Option<u64>, Cause> {
         Err(No::Missing) => return Ok(None),
         Err(_) => None,
     };
-    match files.remove(path)? {
+    match files.remove(left.temporary)? {
         Ok(()) | Err(No::Missing) => Ok(free),
         Err(_) => Err(Cause::Protocol("the machine does not remove the unfinished file")),
     }
