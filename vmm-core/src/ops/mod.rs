@@ -18,6 +18,7 @@ mod ssh;
 mod statistics;
 mod token;
 mod transfer;
+mod tree;
 mod user;
 mod vm;
 
@@ -32,6 +33,7 @@ pub use session::NewLogin;
 pub use statistics::Statistics;
 pub use token::{MadeToken, TokenDraft};
 pub use transfer::{Transfer, TransferReport};
+pub use tree::{TreeReport, TreeTransfer};
 pub use user::{UserDraft, UserUpdate};
 pub use vm::{Power, VmLogin, VmUpdate};
 pub(crate) use {file::tidy as tidy_files, request::plan, ssh::endpoint, vm::exists, vm::seen, vm::status};

@@ -13,7 +13,7 @@ use super::ssh::endpoint;
 use super::vm::exists;
 
 /// So many bytes wait between a machine and the file area.
-const BETWEEN: usize = 256 * 1024;
+pub(super) const BETWEEN: usize = 256 * 1024;
 
 /// What to carry: a file's place on a machine, and the login there.
 #[derive(Clone, Debug)]

@@ -4,6 +4,7 @@
 
 mod names;
 mod transfer;
+mod tree;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,6 +18,7 @@ use crate::sshd::{free_address, other_host_key};
 
 pub use names::hostile_names;
 pub use transfer::*;
+pub use tree::*;
 
 const MIB: usize = 1 << 20;
 const EXIT: &str = "exit 7";
@@ -240,6 +242,12 @@ macro_rules! remote_contract {
             transfers_end_at_their_deadline,
             transfers_are_refused_like_commands,
             many_transfers_at_once_do_not_meet,
+            a_directory_comes_back_as_it_was_sent,
+            what_is_neither_file_nor_directory_is_left_out_and_named,
+            an_archive_that_leads_elsewhere_is_refused,
+            a_directory_that_is_there_is_replaced_only_if_that_was_asked_for,
+            a_wrong_place_for_a_directory_is_refused_and_named,
+            a_directory_of_which_a_part_came_leaves_nothing,
         );
     };
     ($subject:path: $($promise:ident,)+) => {

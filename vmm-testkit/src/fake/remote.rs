@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout};
 use vmm_core::model::HostKey;
 use vmm_core::remote::{
     Command, Credential, Download, Endpoint, Exit, Login, Output, Place, Progress, RemoteExec, Sink, Source, Stream,
-    Transferred, Upload,
+    Transferred, TreeDownload, TreeTransferred, TreeUpload, Upload, tree,
 };
 use vmm_core::{Error, Part, Result};
 
@@ -384,6 +384,70 @@ impl RemoteExec for FakeRemote {
         };
         timeout(*deadline, work).await.unwrap_or_else(|_| Err(too_late("the file transfer with", endpoint, *deadline)))
     }
+
+    async fn send_tree(
+        &self,
+        endpoint: &Endpoint,
+        login: &Login,
+        upload: &TreeUpload,
+        archive: Source,
+    ) -> Result<TreeTransferred> {
+        let TreeUpload { place, replace, deadline, progress } = upload;
+        let line = Command::new(format!("send the directory {place}"));
+        let ready = self.decide(endpoint, login, &line, |machine| {
+            machine.files.check_write_tree(place, *replace).map(|()| machine.breaks_after)
+        })?;
+        let work = async {
+            let Some(breaks_after) = ready else { return std::future::pending().await };
+            let read = read_all(archive, breaks_after?, &Progress::new()).await;
+            let archive = read.map_err(|error| {
+                Error::unavailable(Part::Desk, format!("the content to send cannot be read: {error}"))
+            })?;
+            let (clean, transferred) = rewritten(&archive.ok_or_else(|| broken(endpoint))?, u64::MAX, progress)?;
+            self.disk(endpoint.address, |files| files.write_tree(place, clean, *replace))?;
+            Ok(transferred)
+        };
+        timeout(*deadline, work).await.unwrap_or_else(|_| Err(too_late("the file transfer with", endpoint, *deadline)))
+    }
+
+    async fn receive_tree(
+        &self,
+        endpoint: &Endpoint,
+        login: &Login,
+        download: &TreeDownload,
+        mut sink: Sink,
+    ) -> Result<TreeTransferred> {
+        let TreeDownload { place, limit, deadline, progress } = download;
+        let line = Command::new(format!("receive the directory {place}"));
+        let ready = self.decide(endpoint, login, &line, |machine| {
+            machine.files.read_tree(place).map(|archive| (archive, machine.breaks_after))
+        })?;
+        let work = async {
+            let Some(found) = ready else { return std::future::pending().await };
+            let (archive, breaks_after) = found?;
+            let (clean, transferred) = rewritten(&archive, *limit, progress)?;
+            let sent = breaks_after.unwrap_or(usize::MAX).min(clean.len());
+            let write = async {
+                sink.write_all(&clean[..sent]).await?;
+                sink.flush().await
+            };
+            write.await.map_err(|error| {
+                Error::unavailable(Part::Desk, format!("what was received cannot be written: {error}"))
+            })?;
+            if sent < clean.len() { Err(broken(endpoint)) } else { Ok(transferred) }
+        };
+        timeout(*deadline, work).await.unwrap_or_else(|_| Err(too_late("the file transfer with", endpoint, *deadline)))
+    }
+}
+
+/// What a real machine's side would do with an archive.
+fn rewritten(archive: &[u8], limit: u64, progress: &Progress) -> Result<(Vec<u8>, TreeTransferred)> {
+    let mut clean = Vec::new();
+    let transferred = tree::rewrite(archive, &mut clean, limit, progress).map_err(|error| match error.kind() {
+        std::io::ErrorKind::FileTooLarge => Error::TooLarge { limit },
+        _ => Error::invalid("file", format!("the archive is refused: {error}")),
+    })?;
+    Ok((clean, transferred))
 }
 
 /// Everything that comes, of which the memory of a test holds a part; `None` if the connection breaks before the end.

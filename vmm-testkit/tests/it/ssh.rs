@@ -178,6 +178,7 @@ mod without_a_shell {
 
 mod resume;
 mod transfer;
+mod tree;
 
 mod ending {
     //! What becomes of a command whose time is over.

@@ -120,13 +120,13 @@ fn is_closed(channel: &mut Channel) -> Result<bool, Cause> {
     }
 }
 
-fn keep(stream: &mut Stream, bytes: &[u8], limit: usize) {
+pub(super) fn keep(stream: &mut Stream, bytes: &[u8], limit: usize) {
     let room = limit.saturating_sub(stream.bytes.len()).min(bytes.len());
     stream.bytes.extend_from_slice(&bytes[..room]);
     stream.total += bytes.len() as u64;
 }
 
-fn exit(channel: &Channel) -> Result<Exit, Cause> {
+pub(super) fn exit(channel: &Channel) -> Result<Exit, Cause> {
     Ok(match channel.exit_signal()?.exit_signal {
         Some(name) => Exit::Signal(name.chars().filter(char::is_ascii_graphic).take(32).collect()),
         None => Exit::Code(channel.exit_status()?),

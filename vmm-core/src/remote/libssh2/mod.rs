@@ -16,8 +16,11 @@ mod login;
 mod resume;
 mod sftp;
 mod shell;
+mod stream;
 mod supervise;
 mod transfer;
+mod tree;
+mod tree_script;
 mod upload;
 
 use std::sync::Arc;
@@ -29,7 +32,10 @@ use tokio::sync::Semaphore;
 use self::error::{CallError, Cause, Stage};
 use self::link::{Limits, Link};
 use self::supervise::{SocketSlot, Sockets};
-use super::{Command, Download, Endpoint, Login, Output, RemoteExec, Sink, Source, Transferred, Upload};
+use super::{
+    Command, Download, Endpoint, Login, Output, RemoteExec, Sink, Source, Transferred, TreeDownload, TreeTransferred,
+    TreeUpload, Upload,
+};
 use crate::error::{Error, Part, Result};
 
 /// How [`Libssh2Exec`] works.
@@ -58,6 +64,9 @@ impl Default for Libssh2Config {
 /// stood, within its deadline; at most 1 MiB is moved again. It is given up when five connections in a row brought
 /// nothing, some 8 s after the first was lost. What is left of a transfer that failed is removed over another
 /// connection, which may take some seconds longer than the call.
+///
+/// A directory goes as a tar archive through one command. The machine needs `sh`, `tar`, `xargs` and `sha256sum`, as
+/// every Linux distribution has them, BusyBox too.
 ///
 /// libssh2 does not tell a missing exit status from 0: a server that closes the channel without one reads as 0.
 #[derive(Clone, Debug)]
@@ -90,7 +99,11 @@ impl RemoteExec for Libssh2Exec {
     }
 
     async fn send(&self, endpoint: &Endpoint, login: &Login, upload: &Upload, source: Source) -> Result<Transferred> {
-        transfer::send(self, endpoint, login, upload.clone(), source).await
+        let (upload, deadline) = (upload.clone(), upload.deadline);
+        transfer::send(self, endpoint, login, deadline, source, move |call, limits, sockets, chunks| {
+            upload::run(call, &limits, sockets, &upload, chunks)
+        })
+        .await
     }
 
     async fn receive(
@@ -100,7 +113,39 @@ impl RemoteExec for Libssh2Exec {
         download: &Download,
         sink: Sink,
     ) -> Result<Transferred> {
-        transfer::receive(self, endpoint, login, download.clone(), sink).await
+        let (download, deadline) = (download.clone(), download.deadline);
+        transfer::receive(self, endpoint, login, deadline, sink, move |call, limits, sockets, deliver| {
+            download::run(call, &limits, sockets, &download, &deliver)
+        })
+        .await
+    }
+
+    async fn send_tree(
+        &self,
+        endpoint: &Endpoint,
+        login: &Login,
+        upload: &TreeUpload,
+        archive: Source,
+    ) -> Result<TreeTransferred> {
+        let (upload, deadline) = (upload.clone(), upload.deadline);
+        transfer::send(self, endpoint, login, deadline, archive, move |call, limits, sockets, chunks| {
+            tree::send(call, limits, sockets, &upload, chunks)
+        })
+        .await
+    }
+
+    async fn receive_tree(
+        &self,
+        endpoint: &Endpoint,
+        login: &Login,
+        download: &TreeDownload,
+        sink: Sink,
+    ) -> Result<TreeTransferred> {
+        let (download, deadline) = (download.clone(), download.deadline);
+        transfer::receive(self, endpoint, login, deadline, sink, move |call, limits, sockets, deliver| {
+            tree::receive(call, limits, sockets, &download, deliver)
+        })
+        .await
     }
 }
 

@@ -12,31 +12,30 @@ use super::error::Cause;
 use super::link::Limits;
 use super::sftp::{Files, No};
 use super::supervise::{Sockets, TIDYING};
-use super::{Call, Libssh2Exec, download, ends, upload};
+use super::{Call, Libssh2Exec, ends};
 use crate::error::{Error, Part, Result};
-use crate::remote::{Download, Endpoint, Login, Sink, Source, Transferred, Upload};
+use crate::remote::tree::{PieceReader, PieceWriter};
+use crate::remote::{Endpoint, Login, Sink, Source};
 
 /// The size of a piece, a multiple of what libssh2 puts into one packet.
 pub(super) const CHUNK: usize = 8 * 30_000;
 /// So many pieces wait between the two sides.
 const WAITING: usize = 4;
 /// Between two tries to tidy up.
-const PAUSE: Duration = Duration::from_millis(500);
+pub(super) const PAUSE: Duration = Duration::from_millis(500);
 
-/// Sends what comes from a source.
-pub(super) async fn send(
+/// Has a blocking thread do with a source what `work` does with its pieces.
+pub(super) async fn send<T: Send + 'static>(
     remote: &Libssh2Exec,
     endpoint: &Endpoint,
     login: &Login,
-    upload: Upload,
+    deadline: Duration,
     source: Source,
-) -> Result<Transferred> {
+    work: impl FnOnce(&Call, Limits, &Sockets, Chunks) -> Result<T> + Send + 'static,
+) -> Result<T> {
     let (chunks, arriving) = mpsc::channel(WAITING);
-    let deadline = upload.deadline;
     let until = ends(Instant::now(), deadline).into();
-    let work = move |call: &Call, limits: Limits, sockets: &Sockets| {
-        upload::run(call, &limits, sockets, &upload, Chunks(arriving))
-    };
+    let work = move |call: &Call, limits: Limits, sockets: &Sockets| work(call, limits, sockets, Chunks(arriving));
     let mut call = std::pin::pin!(remote.call(endpoint, login, deadline, work));
     let mut pump = std::pin::pin!(timeout_at(until, pump(source, chunks)));
     // The call may end while the source is silent; the source may fail, and then the call ends.
@@ -68,20 +67,18 @@ async fn pump(mut source: Source, chunks: mpsc::Sender<Option<Vec<u8>>>) -> io::
     }
 }
 
-/// Receives into a sink.
-pub(super) async fn receive(
+/// Has a blocking thread give a sink the pieces that `work` delivers.
+pub(super) async fn receive<T: Send + 'static>(
     remote: &Libssh2Exec,
     endpoint: &Endpoint,
     login: &Login,
-    download: Download,
+    deadline: Duration,
     sink: Sink,
-) -> Result<Transferred> {
+    work: impl FnOnce(&Call, Limits, &Sockets, Deliver) -> Result<T> + Send + 'static,
+) -> Result<T> {
     let (deliver, chunks) = mpsc::channel(WAITING);
-    let deadline = download.deadline;
     let until = ends(Instant::now(), deadline).into();
-    let work = move |call: &Call, limits: Limits, sockets: &Sockets| {
-        download::run(call, &limits, sockets, &download, &Deliver(deliver))
-    };
+    let work = move |call: &Call, limits: Limits, sockets: &Sockets| work(call, limits, sockets, Deliver(deliver));
     let call = remote.call(endpoint, login, deadline, work);
     match tokio::join!(call, timeout_at(until, drain(chunks, sink))) {
         (_, Ok(Err(error))) => {
@@ -117,6 +114,11 @@ pub(super) enum Next {
 }
 
 impl Chunks {
+    /// The pieces as they are read on a blocking thread.
+    pub(super) fn reader(self) -> PieceReader {
+        PieceReader::new(self.0)
+    }
+
     pub(super) fn wait(&mut self) -> Next {
         match self.0.blocking_recv() {
             Some(Some(chunk)) => Next::Chunk(chunk),
@@ -139,6 +141,11 @@ impl Chunks {
 pub(super) struct Deliver(mpsc::Sender<Vec<u8>>);
 
 impl Deliver {
+    /// A writer of pieces on a blocking thread.
+    pub(super) fn writer(self) -> PieceWriter {
+        PieceWriter::new(self.0)
+    }
+
     pub(super) fn chunk(&self, chunk: Vec<u8>) -> Result<(), Cause> {
         self.0.blocking_send(chunk).map_err(|_| Cause::Cancelled)
     }

@@ -29,7 +29,7 @@ fn content(length: usize) -> Vec<u8> {
     bytes
 }
 
-fn at(subject: &dyn Subject, file: &str) -> Place {
+pub(super) fn at(subject: &dyn Subject, file: &str) -> Place {
     Place::new(subject.directory(), file).expect("a place for a file")
 }
 
@@ -45,7 +45,7 @@ async fn send(subject: &dyn Subject, place: Place, source: Source) -> Result<Tra
     subject.remote().send(&subject.endpoint(), &subject.login(), &upload(place), source).await
 }
 
-async fn put(subject: &dyn Subject, place: Place, bytes: &[u8]) -> Result<Transferred> {
+pub(super) async fn put(subject: &dyn Subject, place: Place, bytes: &[u8]) -> Result<Transferred> {
     send(subject, place, Box::new(Cursor::new(bytes.to_vec()))).await
 }
 
@@ -78,12 +78,12 @@ impl AsyncRead for Cut {
     }
 }
 
-fn cut(after: usize, fails: bool) -> Source {
+pub(super) fn cut(after: usize, fails: bool) -> Source {
     Box::new(Cut { left: after, fails })
 }
 
 /// Waits until the directory holds these names and nothing else, since tidying up may outlive the call.
-async fn until_names(subject: &dyn Subject, wanted: &[&str]) {
+pub(super) async fn until_names(subject: &dyn Subject, wanted: &[&str]) {
     let began = Instant::now();
     loop {
         let mut names = subject.names().await;
