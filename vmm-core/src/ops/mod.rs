@@ -18,6 +18,7 @@ mod ssh;
 mod statistics;
 mod token;
 mod transfer;
+mod transfer_many;
 mod tree;
 mod user;
 mod vm;

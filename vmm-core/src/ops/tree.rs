@@ -183,7 +183,7 @@ impl Vmm {
 }
 
 /// What a directory's archive is called in a file area.
-fn archive_name(place: &Place) -> Result<FileName> {
+pub(super) fn archive_name(place: &Place) -> Result<FileName> {
     FileName::new(format!("{}.tar", place.file()))
 }
 

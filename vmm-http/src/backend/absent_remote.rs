@@ -1,7 +1,10 @@
 //! Stands where SSH would be in a program that was built without it.
 
 use async_trait::async_trait;
-use vmm_core::remote::{Command, Download, Endpoint, Login, Output, RemoteExec, Sink, Source, Transferred, Upload};
+use vmm_core::remote::{
+    Command, Download, Endpoint, Login, Output, RemoteExec, Sink, Source, Transferred, TreeDownload, TreeTransferred,
+    TreeUpload, Upload,
+};
 use vmm_core::{Error, Part, Result};
 
 /// Answers every call that it is not there.
@@ -18,6 +21,14 @@ impl RemoteExec for AbsentRemote {
     }
 
     async fn receive(&self, _: &Endpoint, _: &Login, _: &Download, _: Sink) -> Result<Transferred> {
+        Err(absent())
+    }
+
+    async fn send_tree(&self, _: &Endpoint, _: &Login, _: &TreeUpload, _: Source) -> Result<TreeTransferred> {
+        Err(absent())
+    }
+
+    async fn receive_tree(&self, _: &Endpoint, _: &Login, _: &TreeDownload, _: Sink) -> Result<TreeTransferred> {
         Err(absent())
     }
 }
