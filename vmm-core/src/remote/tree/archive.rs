@@ -177,3 +177,96 @@ fn check_sum(header: &Header) -> io::Result<()> {
     let sum: u32 = bytes.map(|(at, byte)| u32::from(if SUM.contains(&at) { b' ' } else { *byte })).sum();
     if header.cksum().is_ok_and(|said| said == sum) { Ok(()) } else { Err(wrong("it is no tar archive")) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header(kind: EntryType, name: &[u8], bytes: u64) -> Vec<u8> {
+        let mut header = Header::new_ustar();
+        header.as_old_mut().name[..name.len()].copy_from_slice(name);
+        header.set_entry_type(kind);
+        header.set_size(bytes);
+        header.set_mode(0o7777);
+        header.set_cksum();
+        header.as_bytes().to_vec()
+    }
+
+    fn blocks(content: &[u8]) -> Vec<u8> {
+        let mut blocks = content.to_vec();
+        blocks.resize(content.len().div_ceil(BLOCK) * BLOCK, 0);
+        blocks
+    }
+
+    fn record(key: &str, value: &[u8]) -> Vec<u8> {
+        let rest = key.len() + value.len() + 3;
+        let length = (rest + 1..).find(|length| length.to_string().len() + rest == *length).expect("there is one");
+        [format!("{length} {key}=").as_bytes(), value, b"\n"].concat()
+    }
+
+    fn extended(records: &[Vec<u8>], then: Vec<u8>) -> Vec<u8> {
+        let records = records.concat();
+        let size = records.len() as u64;
+        [header(EntryType::XHeader, b"x", size), blocks(&records), then, vec![0; 1024]].concat()
+    }
+
+    fn read(archive: &[u8]) -> io::Result<Vec<(Vec<u8>, Kind, u32, Vec<u8>)>> {
+        let (mut archive, mut entries) = (Archive::new(archive), Vec::new());
+        while let Some(Entry { path, kind, mode, .. }) = archive.next()? {
+            let mut content = Vec::new();
+            archive.read_to_end(&mut content)?;
+            entries.push((path, kind, mode, content));
+        }
+        Ok(entries)
+    }
+
+    #[test]
+    fn names_and_sizes_stand_in_headers_before_an_entry() {
+        let (name, long) = (b"a\nb=c 12 d".to_vec(), b"x/".repeat(60));
+        let file = || [header(EntryType::Regular, b"short", 0), blocks(b"content")].concat();
+        let archive = extended(&[record("path", &name), record("size", b"7"), record("mtime", b"1.5")], file());
+        let found = (name, Kind::File { bytes: 7 }, 0o777, b"content".to_vec());
+        assert_eq!(read(&archive).expect("an archive"), [found]);
+        let archive = [
+            header(EntryType::GNULongName, b"././@LongLink", 121),
+            blocks(&[&*long, b"\0"].concat()),
+            header(EntryType::Directory, b"short", 0),
+            header(EntryType::Symlink, b"link", 4096),
+            header(EntryType::Regular, b"old/", 0),
+            vec![0; 1024],
+        ];
+        let kinds: Vec<_> =
+            read(&archive.concat()).expect("an archive").into_iter().map(|entry| (entry.0, entry.1)).collect();
+        let wanted = [
+            (long, Kind::Directory),
+            (b"link".to_vec(), Kind::Other(SkippedKind::SymbolicLink)),
+            (b"old/".to_vec(), Kind::Directory),
+        ];
+        assert_eq!(kinds, wanted);
+    }
+
+    #[test]
+    fn what_is_malformed_is_refused_and_never_believed() {
+        let file = || [header(EntryType::Regular, b"f", 3), blocks(b"abc")].concat();
+        for records in
+            [b"".as_slice(), b"5 a=b\n", b"99 path=a\n", b"x path=a\n", b"0 path=a\n", b"9 patha\n\0", b"10 size=x\n"]
+        {
+            let archive = extended(&[records.to_vec()], file());
+            assert_eq!(read(&archive).is_ok(), records.is_empty(), "{:?}", String::from_utf8_lossy(records));
+        }
+        let mut damaged = file();
+        damaged[0] = b'g';
+        let endless = header(EntryType::Regular, b"f", u64::MAX);
+        let long_name = header(EntryType::GNULongName, b"l", 1 << 40);
+        let sparse = header(EntryType::GNUSparse, b"s", 0);
+        for archive in [damaged, endless, long_name, sparse, vec![b'x'; 2048]] {
+            let archive = [archive, vec![0; 1024]].concat();
+            assert!(read(&archive).is_err(), "{:?}", &archive[..20]);
+        }
+        let whole = [file(), file(), vec![0; 512]].concat();
+        assert_eq!(read(&whole).expect("an archive").len(), 2);
+        for length in 0..whole.len() - 511 {
+            assert!(read(&whole[..length]).is_err(), "{length} bytes of it");
+        }
+    }
+}

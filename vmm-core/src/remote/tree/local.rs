@@ -142,13 +142,60 @@ fn set_modified(file: &File, seconds: u64) -> io::Result<()> {
 
 impl Drop for Draft {
     fn drop(&mut self) {
-        for (path, ..) in &self.directories {
-            let _ = fs::set_permissions(path, Permissions::from_mode(0o700));
-        }
-        if let Err(error) = fs::remove_dir_all(&self.root)
-            && error.kind() != ErrorKind::NotFound
-        {
+        let removed = fs::remove_dir_all(&self.root).or_else(|error| match error.kind() {
+            ErrorKind::NotFound => Ok(()),
+            _ => open_up(&self.root).and_then(|()| fs::remove_dir_all(&self.root)),
+        });
+        if let Err(error) = removed {
             tracing::warn!(%error, path = %self.root.display(), "an unfinished directory is left");
         }
+    }
+}
+
+/// Lets directories be removed whose owner closed them to themself.
+fn open_up(directory: &Path) -> io::Result<()> {
+    fs::set_permissions(directory, Permissions::from_mode(0o700))?;
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            open_up(&entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn archive(paths: &[&str]) -> Vec<u8> {
+        let mut writer = Writer::new(Vec::new());
+        for path in paths {
+            match path.strip_suffix('/') {
+                Some(path) => writer.directory(path.as_bytes(), 0o500, 0),
+                None => writer.file(path.as_bytes(), 4, 0o600, 0, &mut &b"evil"[..]),
+            }
+            .expect("written to memory");
+        }
+        writer.end().expect("written to memory")
+    }
+
+    #[test]
+    fn nothing_is_written_outside_and_nothing_is_left_of_what_fails() {
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        let target = folder.path().join("target");
+        for paths in
+            [&["a/", "../evil"][..], &["a/../../evil"], &["a", "a/b"], &["a/b/", "a"], &["a", "a"], &["a", "a/"]]
+        {
+            assert!(unpack(archive(paths).as_slice(), &target, u64::MAX).is_err(), "{paths:?}");
+            let left: Vec<_> = fs::read_dir(folder.path()).expect("ours").collect();
+            assert!(left.is_empty(), "{paths:?} left {left:?}");
+        }
+        let draft = unpack(archive(&["a/b/c", "a/b/", "a/"]).as_slice(), &target, 4).expect("it is good");
+        fs::write(&target, "a file").expect("ours");
+        assert!(draft.place(&target, true).is_err());
+        assert_eq!(fs::read(&target).expect("it is there"), b"a file");
+        drop(draft);
+        assert_eq!(fs::read_dir(folder.path()).expect("ours").count(), 1);
     }
 }

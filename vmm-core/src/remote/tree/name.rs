@@ -33,7 +33,7 @@ mod tests {
 
     #[test]
     fn no_name_leads_outside() {
-        for (path, relative) in [
+        for (path, wanted) in [
             ("./a", "a"),
             ("a/b/", "a/b"),
             ("./", ""),
@@ -44,12 +44,12 @@ mod tests {
             ("-rf", "-rf"),
             ("a\nb", "a\nb"),
         ] {
-            assert_eq!(super::relative(path.as_bytes()), Ok(relative.as_bytes().to_vec()), "{path:?}");
+            assert_eq!(relative(path.as_bytes()), Ok(wanted.as_bytes().to_vec()), "{path:?}");
         }
         let deep = "a/".repeat(DEEPEST + 1);
         let long = "x".repeat(256);
         for path in ["/", "/etc/passwd", "..", "../a", "a/../b", "a/..", "./../a", "a\0b", &deep, &long] {
-            assert!(super::relative(path.as_bytes()).is_err(), "{path:?}");
+            assert!(relative(path.as_bytes()).is_err(), "{path:?}");
         }
     }
 }
