@@ -6,6 +6,7 @@ pub mod fixture;
 pub mod image;
 pub mod lab;
 pub mod load;
+pub mod proxy;
 pub mod sample;
 pub mod served;
 pub mod sshd;

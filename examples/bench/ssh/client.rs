@@ -82,14 +82,23 @@ async fn send(task: &Task, local: PathBuf, name: &str) {
 }
 
 async fn send_with(remote: &Libssh2Exec, task: &Task, local: PathBuf, name: &str) {
-    let upload = Upload { place: task.place(name), mode: None, deadline: DEFAULT_TRANSFER_DEADLINE };
+    let upload = Upload {
+        place: task.place(name),
+        mode: None,
+        deadline: DEFAULT_TRANSFER_DEADLINE,
+        progress: Progress::default(),
+    };
     let source = tokio::fs::File::open(local).await.expect("a file of our own");
     let endpoint = &task.endpoints()[0];
     remote.send(endpoint, &task.login(), &upload, Box::new(source)).await.expect("it is sent");
 }
 
 async fn receive(task: &Task) {
-    let download = Download { place: task.place(task.text("file")), deadline: DEFAULT_TRANSFER_DEADLINE };
+    let download = Download {
+        place: task.place(task.text("file")),
+        deadline: DEFAULT_TRANSFER_DEADLINE,
+        progress: Progress::default(),
+    };
     let sink = tokio::fs::File::create(task.text("local")).await.expect("a file of our own");
     let endpoint = &task.endpoints()[0];
     task.remote().receive(endpoint, &task.login(), &download, Box::new(sink)).await.expect("it is received");

@@ -92,7 +92,8 @@ pub(super) async fn open(desk: &Desk, owner: UserId, name: &FileName, from: u64)
     }
 }
 
-async fn find(desk: &Desk, owner: UserId, name: &FileName) -> Result<StoredFile> {
+/// One of a user's files.
+pub(super) async fn find(desk: &Desk, owner: UserId, name: &FileName) -> Result<StoredFile> {
     desk.files()?;
     desk.repository().files().by_name(owner, name).await?.ok_or_else(|| Error::not_found(Kind::File, name))
 }

@@ -19,6 +19,8 @@ mod ssh;
 mod statistics;
 mod token;
 mod transfer;
+mod transfer_many;
+mod tree;
 mod user;
 mod vm;
 
@@ -35,6 +37,7 @@ pub use ssh::SshEvent;
 pub use statistics::Statistics;
 pub use token::{MadeToken, TokenDraft};
 pub use transfer::{Transfer, TransferReport};
+pub use tree::{TreeReport, TreeTransfer};
 pub use user::{UserDraft, UserUpdate};
 pub use vm::{Power, VmLogin, VmUpdate};
 pub(crate) use {file::tidy as tidy_files, request::plan, ssh::endpoint, vm::exists, vm::seen, vm::status};

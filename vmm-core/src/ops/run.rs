@@ -208,7 +208,7 @@ async fn start(desk: Desk, new: NewRun, terms: Terms, mut audit: AuditEntry) -> 
 }
 
 /// The machines that targets stand for at this moment, each once, in the order of the targets.
-async fn machines(desk: &Desk, targets: &[ScriptTarget]) -> Result<Vec<(VmId, VmName)>> {
+pub(super) async fn machines(desk: &Desk, targets: &[ScriptTarget]) -> Result<Vec<(VmId, VmName)>> {
     let (mut machines, mut seen, mut problems) = (Vec::new(), HashSet::new(), Vec::new());
     for target in targets {
         let vms = match target {

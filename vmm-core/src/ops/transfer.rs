@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::error::{Error, Result};
 use crate::model::{FileName, Vm, VmName};
 use crate::policy::{Action, Actor, Target};
-use crate::remote::{Download, Login, Place, Sink, Source, Transferred, Upload};
+use crate::remote::{Download, Login, Place, Progress, Sink, Source, Transferred, Upload};
 use crate::vmm::{Desk, Vmm};
 
 use super::file;
@@ -13,7 +13,7 @@ use super::ssh::endpoint;
 use super::vm::exists;
 
 /// So many bytes wait between a machine and the file area.
-const BETWEEN: usize = 256 * 1024;
+pub(super) const BETWEEN: usize = 256 * 1024;
 
 /// What to carry: a file's place on a machine, and the login there.
 #[derive(Clone, Debug)]
@@ -24,6 +24,8 @@ pub struct Transfer {
     pub login: Login,
     /// Limit for the whole transfer.
     pub deadline: Duration,
+    /// Told how far it has come.
+    pub progress: Progress,
 }
 
 /// A transfer that was done.
@@ -139,11 +141,11 @@ impl Vmm {
 }
 
 async fn send(desk: &Desk, vm: &Vm, transfer: Transfer, content: Source) -> Result<Transferred> {
-    let Transfer { place, login, deadline } = transfer;
-    desk.remote().send(&endpoint(vm)?, &login, &Upload { place, mode: None, deadline }, content).await
+    let Transfer { place, login, deadline, progress } = transfer;
+    desk.remote().send(&endpoint(vm)?, &login, &Upload { place, mode: None, deadline, progress }, content).await
 }
 
 async fn receive(desk: &Desk, vm: &Vm, transfer: Transfer, sink: Sink) -> Result<Transferred> {
-    let Transfer { place, login, deadline } = transfer;
-    desk.remote().receive(&endpoint(vm)?, &login, &Download { place, deadline }, sink).await
+    let Transfer { place, login, deadline, progress } = transfer;
+    desk.remote().receive(&endpoint(vm)?, &login, &Download { place, deadline, progress }, sink).await
 }

@@ -2,8 +2,10 @@
 
 #[cfg(feature = "ssh")]
 pub mod libssh2;
+mod progress;
 mod text;
 mod transfer;
+pub mod tree;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -14,11 +16,13 @@ use async_trait::async_trait;
 use secrecy::SecretString;
 use tokio::sync::mpsc;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::{HostKey, words};
 
+pub use progress::Progress;
 pub use text::Text;
 pub use transfer::{DEFAULT_TRANSFER_DEADLINE, Download, Place, Sink, Source, Transferred, Upload};
+pub use tree::{TreeDownload, TreeTransferred, TreeUpload};
 
 /// Runs commands on machines, and carries files there and back.
 ///
@@ -40,6 +44,13 @@ pub use transfer::{DEFAULT_TRANSFER_DEADLINE, Download, Place, Sink, Source, Tra
 ///   removed, also when the caller stops waiting. Its size and checksum are compared after it arrived.
 /// - A file that is received is reported as [`Transferred`] only if it was there whole at one moment.
 /// - A transfer holds a bounded part of the file in memory.
+/// - A transfer whose connection is lost may go on over another one from where it stood, within its deadline.
+/// - [`Upload::progress`] and [`Download::progress`] tell how far it has come; at its end, the file's size.
+/// - A directory with all that is below it is sent and received like a file: whole or not at all, and compared. What is
+///   neither a regular file nor a directory is left out and named; no link is followed. Of an archive's names none leads
+///   outside, and one that tries to makes it [`Invalid`](crate::Error::Invalid), naming `file`. A directory is put in
+///   place where nothing is, or an empty directory, or if [`TreeUpload::replace`] allows it another one; else it is a
+///   [`Conflict`](crate::Error::Conflict). It is not gone on with when its connection is lost.
 /// - A directory that is not there, or is closed to the user, is [`Invalid`](crate::Error::Invalid) and names
 ///   `directory`; a file that is not there, or is no regular file, names `file`. A full disk is a
 ///   [`Conflict`](crate::Error::Conflict).
@@ -68,6 +79,30 @@ pub trait RemoteExec: Send + Sync {
     /// Writes a machine's file to `sink`. If it fails, `sink` may have got a part.
     async fn receive(&self, endpoint: &Endpoint, login: &Login, download: &Download, sink: Sink)
     -> Result<Transferred>;
+
+    /// Puts what a tar archive holds into a directory on a machine.
+    async fn send_tree(
+        &self,
+        endpoint: &Endpoint,
+        login: &Login,
+        upload: &TreeUpload,
+        archive: Source,
+    ) -> Result<TreeTransferred> {
+        let _ = (endpoint, login, upload, archive);
+        Err(Error::Unsupported("carrying directories"))
+    }
+
+    /// Writes a tar archive of a machine's directory to `sink`. If it fails, `sink` may have got a part.
+    async fn receive_tree(
+        &self,
+        endpoint: &Endpoint,
+        login: &Login,
+        download: &TreeDownload,
+        sink: Sink,
+    ) -> Result<TreeTransferred> {
+        let _ = (endpoint, login, download, sink);
+        Err(Error::Unsupported("carrying directories"))
+    }
 }
 
 /// Where a machine's SSH server is, and how it proves itself.

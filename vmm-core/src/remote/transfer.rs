@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use super::Progress;
 use crate::error::{Error, Problem, Result};
 use crate::model::shortened;
 
@@ -70,7 +71,7 @@ impl fmt::Display for Place {
 }
 
 /// A file to put onto a machine.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Upload {
     /// Where it goes. What is there is replaced.
     pub place: Place,
@@ -78,15 +79,19 @@ pub struct Upload {
     pub mode: Option<u32>,
     /// Limit for the whole call.
     pub deadline: Duration,
+    /// Told how far it has come.
+    pub progress: Progress,
 }
 
 /// A file to fetch from a machine.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Download {
     /// Where it is.
     pub place: Place,
     /// Limit for the whole call.
     pub deadline: Duration,
+    /// Told how far it has come.
+    pub progress: Progress,
 }
 
 /// The limit for a transfer if none is given.

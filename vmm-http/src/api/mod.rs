@@ -18,6 +18,7 @@ mod vm_adoption;
 mod vm_dto;
 mod vm_ft;
 mod vm_ft_content;
+mod vm_ft_dto;
 mod vm_host_key;
 mod vm_monitor;
 mod vm_script;

@@ -8,17 +8,18 @@ use poem_openapi::payload::Json;
 use poem_openapi::registry::{MetaRequest, MetaResponses, Registry};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ApiResponse, ExtractParamOptions};
 use tokio::io::{AsyncReadExt, DuplexStream};
-use vmm_core::Transfer;
 use vmm_core::model::{FileName, VmName};
 use vmm_core::remote::Source;
 
 use super::file::disposition;
-use super::vm_ft::{FileTransferResults, FileTransfers};
+use super::vm_ft_dto::{FileTransferResults, FileTransfers, What};
 use crate::auth::Login;
 use crate::body::{self, Body};
 use crate::content::{OCTETS, is_multipart};
 use crate::error::Failure;
 
+/// The media type of a directory.
+const TAR: &str = "application/x-tar";
 /// So many bytes wait between a machine and a client.
 const BETWEEN: usize = 256 * 1024;
 /// The largest part `ft`, in bytes.
@@ -83,7 +84,7 @@ impl<'a> ApiExtractor<'a> for WantsContent {
     async fn from_request(request: &'a Request, _: &mut RequestBody, _: ExtractParamOptions<()>) -> Result<Self> {
         let accepted = request.header(header::ACCEPT.as_str()).unwrap_or_default();
         let first = accepted.split([',', ';']).next().unwrap_or_default().trim();
-        Ok(Self(first.eq_ignore_ascii_case(OCTETS)))
+        Ok(Self([OCTETS, TAR].iter().any(|media| first.eq_ignore_ascii_case(media))))
     }
 }
 
@@ -112,14 +113,21 @@ impl ApiResponse for Carried {
     }
 }
 
-/// Fetches a file as the answer. Whatever goes wrong before its first byte is told as a problem; later the connection
-/// breaks, since the answer has begun.
-pub(super) async fn fetch(login: Login, vm: VmName, transfer: Transfer) -> Result<Carried, Failure> {
-    let name = transfer.place.file().to_owned();
+/// Fetches a file or directory as the answer. Whatever goes wrong before its first byte is told as a problem; later the
+/// connection breaks, since the answer has begun.
+pub(super) async fn fetch(login: Login, vm: VmName, name: String, what: What) -> Result<Carried, Failure> {
     let (mut here, there) = tokio::io::duplex(BETWEEN);
     let Login { vmm, actor, .. } = login;
-    let mut receiving =
-        tokio::spawn(async move { vmm.receive_content(&actor, &vm, transfer, Box::new(there)).await.map(|_| ()) });
+    let (name, media) = match what {
+        What::File(_) => (name, OCTETS),
+        What::Tree(_) => (format!("{name}.tar"), TAR),
+    };
+    let mut receiving = tokio::spawn(async move {
+        match what {
+            What::File(transfer) => vmm.receive_content(&actor, &vm, transfer, Box::new(there)).await.map(|_| ()),
+            What::Tree(transfer) => vmm.receive_tree(&actor, &vm, transfer, Box::new(there)).await.map(|_| ()),
+        }
+    });
     let mut begin = vec![0; BETWEEN];
     let count = here.read(&mut begin).await.unwrap_or_default();
     begin.truncate(count);
@@ -127,7 +135,7 @@ pub(super) async fn fetch(login: Login, vm: VmName, transfer: Transfer) -> Resul
         let ended = (&mut receiving).await.map_err(|_| Failure::internal())?;
         ended.map_err(|error| Failure::in_item("ft", 0, error))?;
     }
-    let mut response = Response::builder().content_type(OCTETS).header("X-Content-Type-Options", "nosniff");
+    let mut response = Response::builder().content_type(media).header("X-Content-Type-Options", "nosniff");
     if let Ok(name) = FileName::new(name) {
         response = response.header(header::CONTENT_DISPOSITION, disposition(&name));
     }

@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use tokio::sync::mpsc::Sender;
 use vmm_core::model::HostKey;
 use vmm_core::remote::{
-    Command, Download, Endpoint, Login, Output, Piece, RemoteExec, Sink, Source, Transferred, Upload,
+    Command, Download, Endpoint, Login, Output, Piece, RemoteExec, Sink, Source, Transferred, TreeDownload,
+    TreeTransferred, TreeUpload, Upload,
 };
 use vmm_core::{Error, Part, Result};
 
@@ -33,6 +34,14 @@ impl RemoteExec for AbsentRemote {
     }
 
     async fn receive(&self, _: &Endpoint, _: &Login, _: &Download, _: Sink) -> Result<Transferred> {
+        Err(absent())
+    }
+
+    async fn send_tree(&self, _: &Endpoint, _: &Login, _: &TreeUpload, _: Source) -> Result<TreeTransferred> {
+        Err(absent())
+    }
+
+    async fn receive_tree(&self, _: &Endpoint, _: &Login, _: &TreeDownload, _: Sink) -> Result<TreeTransferred> {
         Err(absent())
     }
 }

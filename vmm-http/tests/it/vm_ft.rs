@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 use vmm_core::remote::Place;
+use vmm_testkit::contract::remote::{Tree, archive};
 use vmm_testkit::sample::sha256;
 
 use crate::app::{App, Who};
@@ -195,4 +196,90 @@ async fn a_transfer_is_in_the_audit_log_and_its_password_is_not() {
     assert_eq!((outcomes, &rows[0]["target"]), (vec!["done", "started"], &json!("vm web-1")));
     assert!(rows[1]["detail"].as_str().unwrap().contains("/tmp/a"));
     assert!(!audit.text.contains("s3cretP4ss"));
+}
+
+fn tree_item(name: &str) -> Value {
+    let mut item = item(name);
+    item["tree"] = true.into();
+    item
+}
+
+fn sample() -> Tree {
+    Tree::from([
+        (b"etc".to_vec(), (None, 0o755)),
+        (b"etc/it's a file\n".to_vec(), (Some(b"one".to_vec()), 0o600)),
+        (b"run".to_vec(), (Some(vec![7; 300_000]), 0o755)),
+    ])
+}
+
+#[tokio::test]
+async fn a_directory_goes_as_an_archive_through_the_area() {
+    let (app, _) = machine().await;
+    put(&app, "site.tar", &archive(&sample())).await;
+    let path = "/vm/ft?send&vm=web-1";
+    let sent = app.post(Who::Alice, path, json!({"ft": [tree_item("site")]})).await.ok();
+    let (result, tree) = (&sent["ft"][0], &sent["ft"][0]["tree"]);
+    assert_eq!((&result["file"], &result["bytes"]), (&json!("site"), &json!(300_003)));
+    assert_eq!((&tree["files"], &tree["directories"], &tree["skipped"]), (&json!(2), &json!(1), &json!([])));
+    app.post(Who::Alice, path, json!({"ft": [tree_item("site")]})).await.assert_problem(409);
+    let mut again = tree_item("site");
+    again["replace"] = true.into();
+    app.post(Who::Alice, path, json!({"ft": [again]})).await.ok();
+    app.post(Who::Bob, "/vm/ft?receive&vm=web-1", json!({"ft": [tree_item("site")]})).await.ok();
+    assert!(vmm_testkit::contract::remote::tree(&app.get(Who::Bob, "/files/site.tar").await.bytes) == sample());
+
+    put(&app, "evil.tar", b"no archive").await;
+    let evil = app.post(Who::Alice, path, json!({"ft": [tree_item("evil")]})).await;
+    assert_eq!(evil.problem_fields(), ["ft[0].file"]);
+    let mut file = item("site.tar");
+    file["replace"] = true.into();
+    assert_eq!(app.post(Who::Alice, path, json!({"ft": [file]})).await.problem_fields(), ["ft[0].replace"]);
+    app.post(Who::Alice, path, json!({"ft": [tree_item("not-mine")]})).await.assert_problem(404);
+}
+
+#[tokio::test]
+async fn a_directory_goes_straight_as_an_archive() {
+    let (app, _) = machine().await;
+    let item = json!({"ft": [tree_item("site")]});
+    let parts = multipart(&[("ft", item.to_string().as_bytes()), ("file", &archive(&sample()))]);
+    let sent = app.send_bytes(Who::Bob, "POST", "/vm/ft?send&vm=web-1", "multipart/form-data; boundary=limit", parts);
+    assert_eq!(sent.await.ok()["ft"][0]["tree"]["files"], 2);
+    let token = app.token(Who::Bob).await;
+    let accept = [("accept", "application/x-tar")];
+    let back = app.send_with(&accept, token.as_deref(), "POST", "/vm/ft?receive&vm=web-1", Some(item)).await;
+    assert_eq!((back.status, back.header("content-type")), (200, "application/x-tar"));
+    assert_eq!(back.header("content-disposition"), "attachment; filename*=UTF-8''site.tar");
+    assert!(vmm_testkit::contract::remote::tree(&back.bytes) == sample());
+}
+
+#[tokio::test]
+async fn one_file_goes_to_many_machines_and_what_fails_on_one_stops_no_other() {
+    let (app, _) = machine().await;
+    put(&app, "a", b"content").await;
+    let vms = app.desk.vmm.vms(&app.desk.admin, &Default::default()).await.unwrap().items;
+    let names: Vec<_> = vms.iter().map(|vm| vm.name.to_string()).collect();
+    let at = |index: usize| SocketAddr::new(vms[index].ip.unwrap(), 22);
+    assert!(names.len() >= 2, "{names:?}");
+    app.desk.remote.refuse_logins(at(0));
+    let mut to_many = item("a");
+    to_many["vms"] = json!(names);
+    let sent = app.post(Who::Alice, "/vm/ft?send", json!({"ft": [to_many]})).await.ok();
+    assert_eq!((&sent["failed"][0]["vm"], &sent["failed"][0]["file"]), (&json!(names[0]), &json!("a")));
+    assert!(sent["failed"][0]["problem"]["detail"].as_str().unwrap().contains("refused"), "{sent}");
+    let done: Vec<_> = sent["ft"].as_array().unwrap().iter().map(|result| result["vm"].clone()).collect();
+    assert_eq!(json!(done), json!(names[1..]));
+    assert_eq!(app.desk.remote.file(at(1), &place("a")).unwrap().0, b"content");
+    let audit = app.get(Who::Root, "/audit?action=vm.transfer").await;
+    let ended = audit.body["audit"].as_array().unwrap().iter().filter(|row| row["outcome"] != "started").count();
+    assert_eq!(ended, names.len(), "one for each machine");
+
+    let fields = async |vms: Value, path: &str| {
+        let mut item = item("a");
+        item["vms"] = vms;
+        app.post(Who::Alice, path, json!({"ft": [item]})).await.problem_fields()
+    };
+    assert_eq!(fields(json!([names[1], "nowhere"]), "/vm/ft?send").await, ["ft[0].vms"]);
+    assert_eq!(fields(json!(["@nobody"]), "/vm/ft?send").await, ["ft[0].vms"]);
+    assert_eq!(fields(json!([names[1]]), "/vm/ft?send&vm=web-1").await, ["ft[0].vms"]);
+    assert_eq!(fields(json!([names[1]]), "/vm/ft?receive").await, ["ft[0].vms"]);
 }

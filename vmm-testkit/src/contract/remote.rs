@@ -2,7 +2,9 @@
 //!
 //! [`remote_contract!`](crate::remote_contract) makes a test of each promise.
 
+mod names;
 mod transfer;
+mod tree;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,7 +17,9 @@ use vmm_core::{Error, Part};
 use crate::fake::remote::Answer;
 use crate::sshd::{free_address, other_host_key};
 
+pub use names::hostile_names;
 pub use transfer::*;
+pub use tree::*;
 
 const MIB: usize = 1 << 20;
 const EXIT: &str = "exit 7";
@@ -289,6 +293,7 @@ macro_rules! remote_contract {
             an_unreachable_machine_is_unavailable,
             many_calls_at_once_get_their_own_answers,
             what_is_sent_comes_back,
+            progress_is_told_in_bytes,
             a_file_that_is_there_is_replaced,
             hostile_names_arrive_byte_for_byte,
             a_wrong_place_is_refused_and_named,
@@ -297,6 +302,12 @@ macro_rules! remote_contract {
             transfers_end_at_their_deadline,
             transfers_are_refused_like_commands,
             many_transfers_at_once_do_not_meet,
+            a_directory_comes_back_as_it_was_sent,
+            what_is_neither_file_nor_directory_is_left_out_and_named,
+            an_archive_that_leads_elsewhere_is_refused,
+            a_directory_that_is_there_is_replaced_only_if_that_was_asked_for,
+            a_wrong_place_for_a_directory_is_refused_and_named,
+            a_directory_of_which_a_part_came_leaves_nothing,
         );
     };
     ($subject:path: $($promise:ident,)+) => {

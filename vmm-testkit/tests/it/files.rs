@@ -10,8 +10,8 @@ use uuid::Uuid;
 use vmm_core::files::FileStore;
 use vmm_core::files::directory::DirectoryFiles;
 use vmm_core::model::{FileName, VmFilter, VmName};
-use vmm_core::remote::{Credential, Login, Place};
-use vmm_core::{Actor, Error, Transfer};
+use vmm_core::remote::{Credential, Login, Place, Progress};
+use vmm_core::{Actor, Error, Transfer, TreeTransfer};
 use vmm_testkit::fixture::{FILE_LIMIT, FILE_QUOTA, TestDesk};
 
 mod directory {
@@ -127,6 +127,7 @@ async fn a_file_goes_to_a_machine_and_back_and_a_cut_changes_nothing() {
         place: Place::new("/tmp", file).expect("a place"),
         login: Login { user: "vmm".to_owned(), credential: Credential::Password("secret".into()) },
         deadline: std::time::Duration::from_secs(10),
+        progress: Progress::new(),
     };
     let content: Vec<u8> = (0..1_000_000_u32).map(|at| (at % 251) as u8).collect();
     desk.vmm.put_file(&desk.user, name("a"), None, source(&content)).await.expect("there is room");
@@ -148,4 +149,60 @@ async fn a_file_goes_to_a_machine_and_back_and_a_cut_changes_nothing() {
     assert!(matches!(big, Err(Error::TooLarge { .. })), "{big:?}");
     assert!(read(&desk, "a").await == content, "what was there stays");
     assert_eq!(stored(&desk).await, 1);
+}
+
+#[tokio::test]
+async fn a_directory_of_this_computer_goes_to_a_machine_and_back() {
+    let desk = TestDesk::new().await;
+    desk.provision("r1", "name,os,vcpu,memory\nweb-1,debian:12,1,512\n").await;
+    let web = VmName::new("web-1").expect("a name");
+    let progress = Progress::new();
+    let transfer = |name: &str| TreeTransfer {
+        place: Place::new("/tmp", name).expect("a place"),
+        login: Login { user: "vmm".to_owned(), credential: Credential::Password("secret".into()) },
+        replace: false,
+        deadline: std::time::Duration::from_secs(30),
+        progress: progress.clone(),
+    };
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let at = |path: &str| folder.path().join(path);
+    std::fs::create_dir_all(at("site/a/b")).expect("ours");
+    std::fs::write(at("site/a/b/it's a file\n"), "content").expect("ours");
+    std::fs::write(at("site/run"), vec![7; 3_000_000]).expect("ours");
+    std::fs::set_permissions(at("site/run"), std::fs::Permissions::from_mode(0o750)).expect("ours");
+    std::fs::set_permissions(at("site/a/b"), std::fs::Permissions::from_mode(0o500)).expect("ours");
+    std::os::unix::fs::symlink("/etc", at("site/link")).expect("ours");
+
+    let sent = desk.vmm.send_directory(&desk.user, &web, transfer("site"), at("site")).await.expect("it is sent");
+    assert_eq!((sent.tree.files, sent.tree.directories, sent.tree.bytes), (2, 2, 3_000_007));
+    assert_eq!((sent.tree.skipped[0].path.as_str(), sent.tree.skipped_count), ("link", 1));
+    assert_eq!(progress.bytes(), 3_000_007);
+    let receive = async |name: &str, to: &str, replace, limit| {
+        let transfer = TreeTransfer { replace, ..transfer(name) };
+        desk.vmm.receive_directory(&desk.user, &web, transfer, at(to), limit).await
+    };
+    let received = receive("site", "back", false, u64::MAX).await.expect("it is received");
+    assert_eq!((received.tree.bytes, &received.tree.sha256), (sent.tree.bytes, &sent.tree.sha256));
+    let mode = |path: &str| std::fs::metadata(at(path)).expect("it is there").permissions().mode() & 0o777;
+    assert_eq!((mode("back/run"), mode("back/a/b")), (0o750, 0o500));
+    assert_eq!(std::fs::read(at("back/a/b/it's a file\n")).expect("it is there"), b"content");
+    assert!(!at("back/link").exists());
+
+    std::fs::write(at("back/mine"), "mine").expect("ours");
+    let there = receive("site", "back", false, u64::MAX).await;
+    assert!(matches!(there, Err(Error::Conflict { .. })), "{there:?}");
+    assert!(at("back/mine").exists());
+    let large = receive("site", "back", true, 3_000_006).await;
+    assert!(matches!(large, Err(Error::TooLarge { limit: 3_000_006 })), "{large:?}");
+    let nowhere = receive("site", "not/there", true, u64::MAX).await;
+    assert!(matches!(&nowhere, Err(Error::Invalid(problems)) if problems[0].field == "local"), "{nowhere:?}");
+    let missing = receive("missing", "back", true, u64::MAX).await;
+    assert!(matches!(&missing, Err(Error::Invalid(problems)) if problems[0].field == "file"), "{missing:?}");
+    assert!(at("back/mine").exists());
+    receive("site", "back", true, u64::MAX).await.expect("it is replaced");
+    assert!(!at("back/mine").exists() && at("back/run").exists());
+    let mut names: Vec<_> =
+        std::fs::read_dir(folder.path()).expect("ours").map(|entry| entry.expect("ours").file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["back", "site"], "nothing temporary is left");
 }

@@ -166,6 +166,7 @@ mod without_a_shell {
 
     vmm_testkit::remote_contract!(subject:
         what_is_sent_comes_back,
+        progress_is_told_in_bytes,
         a_file_that_is_there_is_replaced,
         hostile_names_arrive_byte_for_byte,
         a_wrong_place_is_refused_and_named,
@@ -179,7 +180,9 @@ mod cancel;
 mod evil;
 mod guest;
 mod pool;
+mod resume;
 mod transfer;
+mod tree;
 
 mod ending {
     //! What becomes of a command whose time is over.

@@ -1,10 +1,12 @@
 //! A file from a machine, as it was at one moment.
 
 use sha2::{Digest, Sha256};
+use ssh2::FileStat;
 
 use super::Call;
 use super::error::{Cause, Stage};
 use super::link::Limits;
+use super::resume::{self, Resumable};
 use super::seat::Seat;
 use super::sftp::{Files, No, OpenFile, in_the_way, wrong_file};
 use super::shell;
@@ -20,45 +22,96 @@ const ONE_AT_A_TIME: usize = 7_500;
 /// The whole call, on a blocking thread.
 pub(super) fn run(
     call: &Call,
-    _seat: Seat,
-    limits: Limits,
+    seat: Seat,
+    limits: &Limits,
     sockets: &Sockets,
     download: &Download,
     deliver: &Deliver,
 ) -> Result<Transferred> {
-    let link = call.connect(limits, &sockets.work)?;
-    let outcome = Files::new(link).and_then(|files| receive(&files, &download.place, deliver));
-    outcome.map_err(|cause| call.failed(Stage::Transfer, cause))
+    let path = format!("{}/{}", download.place.directory_path(), download.place.file());
+    let mut receiving = Receiving { download, path, deliver, before: None, digest: Sha256::new(), bytes: 0 };
+    resume::run(call, seat, limits, sockets, &mut receiving).map_err(|cause| call.failed(Stage::Transfer, cause))
 }
 
-fn receive(files: &Files, place: &Place, deliver: &Deliver) -> Result<Transferred, Cause> {
-    let path = format!("{}/{}", place.directory_path(), place.file());
-    look(files, place, &path)?;
-    let mut file = files.read(&path)?.map_err(|no| match no {
-        No::Missing => wrong_file(place, "does not exist on the machine"),
-        No::Denied => wrong_file(place, "is closed to this user"),
-        No::Unsupported | No::Other => Cause::Protocol("the machine does not open the file"),
-    })?;
-    let changed = || in_the_way(place, "changed while it was read; try again");
-    let before = file.stat()?.map_err(|_| changed())?;
-    if !before.is_file() {
-        return Err(changed());
+struct Receiving<'a> {
+    download: &'a Download,
+    path: String,
+    deliver: &'a Deliver,
+    /// The file as it was first seen.
+    before: Option<FileStat>,
+    /// Over what has been delivered.
+    digest: Sha256,
+    bytes: u64,
+}
+
+impl Resumable for Receiving<'_> {
+    type Done = Transferred;
+
+    fn reached(&self) -> u64 {
+        self.bytes
     }
-    let size = before.size.filter(|size| *size > 0);
-    let transferred = copy(&mut file, size, deliver)?.ok_or_else(changed)?;
-    let after = file.stat()?.map_err(|_| changed())?;
-    file.close()?.map_err(|_| changed())?;
-    // A file that grows is as it was at the beginning. Times are whole seconds, so they alone prove nothing.
-    if let Some(size) = size {
-        let same = match shell::digest(files.link(), &path, Some(size))? {
-            Some(digest) => digest == transferred.sha256,
-            None => (before.size, before.mtime) == (after.size, after.mtime),
-        };
-        if !same {
+
+    fn go_on(&mut self, files: &Files) -> Result<Transferred, Cause> {
+        let (place, path) = (&self.download.place, self.path.clone());
+        look(files, place, &path)?;
+        let mut file = files.read(&path)?.map_err(|no| match no {
+            No::Missing => wrong_file(place, "does not exist on the machine"),
+            No::Denied => wrong_file(place, "is closed to this user"),
+            No::Unsupported | No::Other => Cause::Protocol("the machine does not open the file"),
+        })?;
+        let changed = || in_the_way(place, "changed while it was read; try again");
+        let now = file.stat()?.map_err(|_| changed())?;
+        let before = self.before.get_or_insert_with(|| now.clone()).clone();
+        let size = before.size.filter(|size| *size > 0);
+        // What has no size is made while it is read: the same bytes do not come twice.
+        if !now.is_file() || now.size < size || (size.is_none() && self.bytes > 0) {
             return Err(changed());
         }
+        file.begin_at(self.bytes)?;
+        if !self.copy(&mut file, size)? {
+            return Err(changed());
+        }
+        let after = file.stat()?.map_err(|_| changed())?;
+        file.close()?.map_err(|_| changed())?;
+        let sha256 = hex(self.digest.clone());
+        // A file that grows is as it was at the beginning. Times are whole seconds, so they alone prove nothing.
+        if let Some(size) = size {
+            let same = match shell::digest(files.link(), &path, Some(size))? {
+                Some(digest) => digest == sha256,
+                None => (before.size, before.mtime) == (after.size, after.mtime),
+            };
+            if !same {
+                return Err(changed());
+            }
+        }
+        Ok(Transferred { bytes: self.bytes, sha256 })
     }
-    Ok(transferred)
+}
+
+impl Receiving<'_> {
+    /// Copies up to so many bytes in all, or to the end if the size is not known. Whether the file was still what it
+    /// had been.
+    fn copy(&mut self, file: &mut OpenFile<'_>, size: Option<u64>) -> Result<bool, Cause> {
+        let mut buffer = vec![0; if size.is_some() { CHUNK } else { ONE_AT_A_TIME }];
+        loop {
+            // Asked for no more than is left, libssh2 does not stumble over a file that grows.
+            let left = size.map_or(u64::MAX, |size| size - self.bytes);
+            let room = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+            if room == 0 {
+                return Ok(true);
+            }
+            match file.read(&mut buffer[..room])? {
+                Ok(0) => return Ok(size.is_none()),
+                Ok(count) => {
+                    self.deliver.chunk(buffer[..count].to_vec())?;
+                    self.digest.update(&buffer[..count]);
+                    self.bytes += count as u64;
+                    self.download.progress.set(self.bytes);
+                }
+                Err(_) => return Ok(false),
+            }
+        }
+    }
 }
 
 /// Refuses what is no regular file before it is opened: a pipe would never answer.
@@ -77,31 +130,6 @@ fn look(files: &Files, place: &Place, path: &str) -> Result<(), Cause> {
                     No::Unsupported | No::Other => "cannot be looked at on the machine",
                 },
             ))
-        }
-    }
-}
-
-/// Copies so many bytes, or up to the end if the size is not known; nothing if the file is not what it was.
-fn copy(file: &mut OpenFile<'_>, size: Option<u64>, deliver: &Deliver) -> Result<Option<Transferred>, Cause> {
-    let mut digest = Sha256::new();
-    let mut bytes = 0;
-    let mut buffer = vec![0; if size.is_some() { CHUNK } else { ONE_AT_A_TIME }];
-    loop {
-        // Asked for no more than is left, libssh2 does not stumble over a file that grows.
-        let left = size.map_or(u64::MAX, |size| size - bytes);
-        let room = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-        if room == 0 {
-            return Ok(Some(Transferred { bytes, sha256: hex(digest) }));
-        }
-        match file.read(&mut buffer[..room])? {
-            Ok(0) if size.is_some() => return Ok(None),
-            Ok(0) => return Ok(Some(Transferred { bytes, sha256: hex(digest) })),
-            Ok(count) => {
-                digest.update(&buffer[..count]);
-                bytes += count as u64;
-                deliver.chunk(buffer[..count].to_vec())?;
-            }
-            Err(_) => return Ok(None),
         }
     }
 }

@@ -157,7 +157,7 @@ fn is_closed(channel: &mut Channel) -> Result<bool, Cause> {
 }
 
 /// Keeps what there is room for, and tells which part that is.
-fn keep<'a>(stream: &mut Stream, bytes: &'a [u8], limit: usize) -> &'a [u8] {
+pub(super) fn keep<'a>(stream: &mut Stream, bytes: &'a [u8], limit: usize) -> &'a [u8] {
     let kept = &bytes[..limit.saturating_sub(stream.bytes.len()).min(bytes.len())];
     stream.bytes.extend_from_slice(kept);
     stream.total += bytes.len() as u64;
@@ -173,7 +173,7 @@ fn hand_on(link: &Link, follower: &mpsc::Sender<Piece>, mut piece: Piece) -> Res
     Ok(())
 }
 
-fn exit(channel: &Channel) -> Result<Exit, Cause> {
+pub(super) fn exit(channel: &Channel) -> Result<Exit, Cause> {
     Ok(match channel.exit_signal()?.exit_signal {
         Some(name) => Exit::Signal(name.chars().filter(char::is_ascii_graphic).take(32).collect()),
         None => Exit::Code(channel.exit_status()?),

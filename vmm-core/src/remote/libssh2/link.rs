@@ -1,12 +1,13 @@
 //! A session over a socket, driven without ever blocking in libssh2.
 
+use std::cell::OnceCell;
 use std::io::{ErrorKind, PipeReader};
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use ssh2::{BlockDirections, ErrorCode, Session};
+use ssh2::{BlockDirections, ErrorCode, Session, Sftp};
 
 use super::error::Cause;
 
@@ -26,6 +27,21 @@ impl Limits {
     pub(super) fn left(&self) -> Result<Duration, Cause> {
         time_left(self.until)
     }
+
+    /// Lets time pass, as long as somebody waits for the call.
+    pub(super) fn pause(&self, time: Duration) -> Result<(), Cause> {
+        let timeout = timespec(self.left()?.min(time))?;
+        let mut ready: Vec<_> = self.cancelled.iter().map(|pipe| PollFd::new(&**pipe, PollFlags::IN)).collect();
+        match poll(&mut ready, Some(&timeout)) {
+            Ok(0) | Err(rustix::io::Errno::INTR) => self.left().map(|_| ()),
+            Ok(_) => Err(Cause::Cancelled),
+            Err(error) => Err(Cause::Io(error.into())),
+        }
+    }
+}
+
+fn timespec(time: Duration) -> Result<Timespec, Cause> {
+    Timespec::try_from(time).map_err(|_| Cause::Protocol("the deadline is too far away"))
 }
 
 /// The time that is left until a moment.
@@ -37,6 +53,8 @@ pub(super) fn time_left(until: Instant) -> Result<Duration, Cause> {
 /// An open session. Dropping it shuts the socket down.
 pub(super) struct Link {
     session: Session,
+    /// The channel to the machine's files, once one was asked for.
+    sftp: OnceCell<Sftp>,
     socket: Arc<TcpStream>,
     limits: Limits,
 }
@@ -44,7 +62,7 @@ pub(super) struct Link {
 impl Link {
     pub(super) fn new(session: Session, socket: Arc<TcpStream>, limits: Limits) -> Self {
         session.set_blocking(false);
-        Self { session, socket, limits }
+        Self { session, sftp: OnceCell::new(), socket, limits }
     }
 
     pub(super) fn session(&self) -> &Session {
@@ -76,14 +94,6 @@ impl Link {
         let done = work(self);
         self.limits.until = until;
         done
-    }
-
-    /// Whether the server's end is not known to be gone. What it sent unasked stays unread.
-    pub(super) fn is_alive(&self) -> bool {
-        match self.socket.peek(&mut [0]) {
-            Ok(count) => count > 0,
-            Err(error) => error.kind() == ErrorKind::WouldBlock,
-        }
     }
 
     /// Sends the server a sign of life that needs no answer; its acknowledgement shows that it is there. Whether that
@@ -118,24 +128,16 @@ impl Link {
     pub(super) fn wait_at_most(&self, time: Duration) -> Result<(), Cause> {
         // The kernel falls back to delayed acknowledgement by itself, which costs 40 ms a round trip.
         let _ = rustix::net::sockopt::set_tcp_quickack(&*self.socket, true);
-        self.poll(Some(PollFd::new(&*self.socket, self.direction())), self.limits.left()?.min(time))
-    }
-
-    /// Waits for something other than the socket.
-    pub(super) fn pause(&self, time: Duration) -> Result<(), Cause> {
-        self.poll(None, self.limits.left()?.min(time))
-    }
-
-    fn poll(&self, socket: Option<PollFd<'_>>, time: Duration) -> Result<(), Cause> {
-        let timeout = Timespec::try_from(time).map_err(|_| Cause::Protocol("the deadline is too far away"))?;
-        let cancelled = self.limits.cancelled.as_deref().map(|pipe| PollFd::new(pipe, PollFlags::IN));
-        let mut ready: Vec<_> = cancelled.into_iter().chain(socket).collect();
+        let timeout = timespec(self.limits.left()?.min(time))?;
+        let mut ready = vec![PollFd::new(&*self.socket, self.direction())];
+        if let Some(cancelled) = &self.limits.cancelled {
+            ready.push(PollFd::new(&**cancelled, PollFlags::IN));
+        }
         match poll(&mut ready, Some(&timeout)) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(Cause::Io(error.into())),
         }
-        let gone = self.limits.cancelled.is_some() && !ready[0].revents().is_empty();
-        if gone { Err(Cause::Cancelled) } else { self.check() }
+        if ready.get(1).is_some_and(|fd| !fd.revents().is_empty()) { Err(Cause::Cancelled) } else { self.check() }
     }
 
     /// Whether there is time left.
@@ -143,8 +145,33 @@ impl Link {
         self.limits.left().map(|_| ())
     }
 
+    /// Whether the other side has ended the connection.
+    pub(super) fn is_gone(&self) -> bool {
+        let mut ready = [PollFd::new(&*self.socket, PollFlags::RDHUP)];
+        poll(&mut ready, Some(&Timespec::default())).is_err() || !ready[0].revents().is_empty()
+    }
+
+    /// Lets time pass, as long as somebody waits for the call.
+    pub(super) fn pause(&self, time: Duration) -> Result<(), Cause> {
+        self.limits.pause(time)
+    }
+
+    /// The channel to the machine's files; the same one for all who ask.
+    pub(super) fn sftp(&self) -> Result<&Sftp, Cause> {
+        if self.sftp.get().is_none() {
+            let sftp = match self.drive(|| self.session.sftp()) {
+                Ok(sftp) => sftp,
+                // libssh2 has one code for this and for a server that gives no SFTP.
+                Err(Cause::Ssh(_)) if self.is_gone() => return Err(Cause::Io(ErrorKind::ConnectionAborted.into())),
+                Err(cause) => return Err(cause),
+            };
+            let _ = self.sftp.set(sftp);
+        }
+        self.sftp.get().ok_or(Cause::Protocol("there is no channel to the files"))
+    }
+
     /// Says goodbye as far as that is possible at once.
-    pub(super) fn disconnect(&self) {
+    fn disconnect(&self) {
         let _ = self.session.disconnect(None, "", None);
     }
 
@@ -164,6 +191,7 @@ impl Link {
 
 impl Drop for Link {
     fn drop(&mut self) {
+        self.disconnect();
         self.cut();
         // A non-blocking session that cannot send at once is leaked when freed; on a dead socket this cannot block.
         self.session.set_blocking(true);

@@ -5,6 +5,7 @@
 //! busy without a pause is cut off by a supervisor, which shuts the socket down.
 
 mod connect;
+mod content;
 mod download;
 mod error;
 mod exec;
@@ -13,11 +14,15 @@ mod kill;
 mod link;
 mod login;
 mod pool;
+mod resume;
 mod seat;
 mod sftp;
 mod shell;
+mod stream;
 mod supervise;
 mod transfer;
+mod tree;
+mod tree_script;
 mod upload;
 
 use std::net::SocketAddr;
@@ -31,7 +36,10 @@ use self::link::{Limits, Link};
 use self::pool::Pool;
 use self::seat::Seat;
 use self::supervise::{SocketSlot, Sockets};
-use super::{Command, Download, Endpoint, Login, Output, Piece, RemoteExec, Sink, Source, Transferred, Upload};
+use super::{
+    Command, Download, Endpoint, Login, Output, Piece, RemoteExec, Sink, Source, Transferred, TreeDownload,
+    TreeTransferred, TreeUpload, Upload,
+};
 use crate::error::{Error, Result};
 use crate::model::HostKey;
 
@@ -78,8 +86,13 @@ impl Default for Libssh2Config {
 /// processes are killed over a second channel if the machine answers in time, and the connection is dropped.
 ///
 /// Files go over SFTP. Where the machine's shell has `sha256sum` and `mv`, they check the copy and put it in place;
-/// elsewhere it is read back and renamed. What is left of a transfer that failed is removed over another connection,
-/// which may take some seconds longer than the call.
+/// elsewhere it is read back and renamed. A transfer whose connection is lost goes on over another one from where it
+/// stood, within its deadline; at most 1 MiB is moved again. It is given up when five connections in a row brought
+/// nothing, some 8 s after the first was lost. What is left of a transfer that failed is removed over another
+/// connection, which may take some seconds longer than the call.
+///
+/// A directory goes as a tar archive through one command. The machine needs `sh`, `tar`, `xargs` and `sha256sum`, as
+/// every Linux distribution has them, BusyBox too.
 ///
 /// libssh2 does not tell a missing exit status from 0: a server that closes the channel without one reads as 0.
 #[derive(Clone, Debug)]
@@ -129,15 +142,17 @@ impl RemoteExec for Libssh2Exec {
         let frame = Frame::new(address, "", deadline, self.patience);
         supervise::run(frame.clone(), move |limits, sockets| {
             let link = frame.reach(limits, &sockets.work, None)?;
-            let seen = host_key::seen(link.session());
-            link.disconnect();
-            seen.map_err(|cause| frame.failed(Stage::Handshake, cause))
+            host_key::seen(link.session()).map_err(|cause| frame.failed(Stage::Handshake, cause))
         })
         .await
     }
 
     async fn send(&self, endpoint: &Endpoint, login: &Login, upload: &Upload, source: Source) -> Result<Transferred> {
-        transfer::send(self, endpoint, login, upload.clone(), source).await
+        let (upload, deadline) = (upload.clone(), upload.deadline);
+        transfer::send(self, endpoint, login, deadline, source, move |call, seat, limits, sockets, chunks| {
+            upload::run(call, seat, &limits, sockets, &upload, chunks)
+        })
+        .await
     }
 
     async fn receive(
@@ -147,7 +162,39 @@ impl RemoteExec for Libssh2Exec {
         download: &Download,
         sink: Sink,
     ) -> Result<Transferred> {
-        transfer::receive(self, endpoint, login, download.clone(), sink).await
+        let (download, deadline) = (download.clone(), download.deadline);
+        transfer::receive(self, endpoint, login, deadline, sink, move |call, seat, limits, sockets, deliver| {
+            download::run(call, seat, &limits, sockets, &download, &deliver)
+        })
+        .await
+    }
+
+    async fn send_tree(
+        &self,
+        endpoint: &Endpoint,
+        login: &Login,
+        upload: &TreeUpload,
+        archive: Source,
+    ) -> Result<TreeTransferred> {
+        let (upload, deadline) = (upload.clone(), upload.deadline);
+        transfer::send(self, endpoint, login, deadline, archive, move |call, seat, limits, sockets, chunks| {
+            tree::send(call, seat, limits, sockets, &upload, chunks)
+        })
+        .await
+    }
+
+    async fn receive_tree(
+        &self,
+        endpoint: &Endpoint,
+        login: &Login,
+        download: &TreeDownload,
+        sink: Sink,
+    ) -> Result<TreeTransferred> {
+        let (download, deadline) = (download.clone(), download.deadline);
+        transfer::receive(self, endpoint, login, deadline, sink, move |call, seat, limits, sockets, deliver| {
+            tree::receive(call, seat, limits, sockets, &download, deliver)
+        })
+        .await
     }
 }
 

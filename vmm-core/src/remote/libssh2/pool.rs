@@ -202,11 +202,11 @@ impl Idle {
             return true;
         }
         self.shown = now;
-        self.session.link.is_alive() && self.session.link.keep_alive()
+        !self.session.link.is_gone() && self.session.link.keep_alive()
     }
 
     fn end(self) {
-        self.session.link.disconnect();
+        drop(self);
     }
 }
 

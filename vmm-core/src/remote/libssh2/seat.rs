@@ -43,7 +43,7 @@ impl Seat {
     ) -> Result<(Link, T, Taken)> {
         let Self { slot, kept } = self;
         if let Some(Session { mut link, since }) = kept
-            && link.is_alive()
+            && !link.is_gone()
         {
             link.resume(limits.clone());
             socket.set(link.socket());
@@ -61,6 +61,11 @@ impl Seat {
 }
 
 impl Taken {
+    /// Notes that the call has logged in anew.
+    pub(super) fn renew(&mut self) {
+        self.since = Instant::now();
+    }
+
     /// Leaves a session on which everything has come to its end to the next call.
     pub(super) fn keep(self, link: Link) {
         self.slot.keep(Session { link, since: self.since });

@@ -1,6 +1,6 @@
 //! A machine's file system as the login sees it.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use ssh2::{ErrorCode, FileStat, OpenFlags, OpenType, Sftp};
@@ -29,16 +29,25 @@ pub(super) enum No {
     Other,
 }
 
-/// The file system. Its connection ends with it.
+/// The file system. Its connection ends with it, unless that is taken out.
 pub(super) struct Files {
-    sftp: Sftp,
     link: Link,
 }
 
 impl Files {
-    pub(super) fn new(link: Link) -> Result<Self, Cause> {
-        let sftp = link.drive(|| link.session().sftp())?;
-        Ok(Self { sftp, link })
+    pub(super) fn new(link: Link) -> Self {
+        Self { link }
+    }
+
+    /// Whether the machine gives its files over this session; may be asked for twice.
+    pub(super) fn answer(link: &Link) -> Result<(), Cause> {
+        let sftp = link.sftp()?;
+        link.drive(|| sftp.realpath(Path::new("."))).map(drop)
+    }
+
+    /// The session, on which every file is closed.
+    pub(super) fn into_link(self) -> Link {
+        self.link
     }
 
     pub(super) fn link(&self) -> &Link {
@@ -46,8 +55,9 @@ impl Files {
     }
 
     /// Does a step; the inner result is the server's answer.
-    fn step<T>(&self, step: impl FnMut() -> Result<T, ssh2::Error>) -> Result<Result<T, No>, Cause> {
-        match self.link.drive(step) {
+    fn step<T>(&self, mut step: impl FnMut(&Sftp) -> Result<T, ssh2::Error>) -> Result<Result<T, No>, Cause> {
+        let sftp = self.link.sftp()?;
+        match self.link.drive(|| step(sftp)) {
             Ok(done) => Ok(Ok(done)),
             Err(Cause::Ssh(error)) => match error.code() {
                 ErrorCode::SFTP(code) if MISSING.contains(&code) => Ok(Err(No::Missing)),
@@ -61,11 +71,11 @@ impl Files {
     }
 
     pub(super) fn stat(&self, path: &str) -> Result<Result<FileStat, No>, Cause> {
-        self.step(|| self.sftp.stat(Path::new(path)))
+        self.step(|sftp| sftp.stat(Path::new(path)))
     }
 
     pub(super) fn lstat(&self, path: &str) -> Result<Result<FileStat, No>, Cause> {
-        self.step(|| self.sftp.lstat(Path::new(path)))
+        self.step(|sftp| sftp.lstat(Path::new(path)))
     }
 
     /// Makes a file that was not there.
@@ -77,18 +87,28 @@ impl Files {
         self.open(path, OpenFlags::READ, 0)
     }
 
+    /// Opens a file that is there for more to be written to it.
+    pub(super) fn write_on(&self, path: &str) -> Result<Result<OpenFile<'_>, No>, Cause> {
+        self.open(path, OpenFlags::WRITE, 0)
+    }
+
+    pub(super) fn set_mode(&self, path: &str, mode: u32) -> Result<Result<(), No>, Cause> {
+        let stat = FileStat { perm: Some(mode), ..nothing() };
+        self.step(|sftp| sftp.setstat(Path::new(path), stat.clone()))
+    }
+
     fn open(&self, path: &str, flags: OpenFlags, mode: u32) -> Result<Result<OpenFile<'_>, No>, Cause> {
         let mode = i32::try_from(mode & 0o7777).unwrap_or_default();
-        let file = self.step(|| self.sftp.open_mode(Path::new(path), flags, mode, OpenType::File))?;
+        let file = self.step(|sftp| sftp.open_mode(Path::new(path), flags, mode, OpenType::File))?;
         Ok(file.map(|file| OpenFile { file: Some(file), files: self }))
     }
 
     pub(super) fn rename(&self, from: &str, to: &str) -> Result<Result<(), No>, Cause> {
-        self.step(|| self.sftp.rename(Path::new(from), Path::new(to), None))
+        self.step(|sftp| sftp.rename(Path::new(from), Path::new(to), None))
     }
 
     pub(super) fn remove(&self, path: &str) -> Result<Result<(), No>, Cause> {
-        self.step(|| self.sftp.unlink(Path::new(path)))
+        self.step(|sftp| sftp.unlink(Path::new(path)))
     }
 
     /// Refuses a place whose directory is not there.
@@ -100,14 +120,6 @@ impl Files {
             Err(No::Denied) => Err(wrong_directory(place, "is closed to this user")),
             Err(No::Unsupported | No::Other) => Err(wrong_directory(place, "cannot be looked at on the machine")),
         }
-    }
-}
-
-impl Drop for Files {
-    fn drop(&mut self) {
-        // ssh2 frees its objects in blocking mode, which must meet a dead socket.
-        self.link.disconnect();
-        self.link.cut();
     }
 }
 
@@ -124,7 +136,7 @@ impl OpenFile<'_> {
     ) -> Result<Result<T, No>, Cause> {
         let Self { file, files } = self;
         let file = file.as_mut().ok_or(Cause::Protocol("a closed file was used"))?;
-        files.step(|| step(file))
+        files.step(|_| step(file))
     }
 
     pub(super) fn stat(&mut self) -> Result<Result<FileStat, No>, Cause> {
@@ -133,6 +145,13 @@ impl OpenFile<'_> {
 
     pub(super) fn set_stat(&mut self, stat: &FileStat) -> Result<Result<(), No>, Cause> {
         self.step(|file| file.setstat(stat.clone()))
+    }
+
+    /// From here on it is read or written. Right after it was opened only.
+    pub(super) fn begin_at(&mut self, offset: u64) -> Result<(), Cause> {
+        let file = self.file.as_mut().ok_or(Cause::Protocol("a closed file was used"))?;
+        file.seek(SeekFrom::Start(offset))?;
+        Ok(())
     }
 
     pub(super) fn sync(&mut self) -> Result<Result<(), No>, Cause> {
@@ -189,6 +208,11 @@ impl Drop for OpenFile<'_> {
             self.files.link.cut();
         }
     }
+}
+
+/// A stat that sets nothing.
+pub(super) fn nothing() -> FileStat {
+    FileStat { size: None, uid: None, gid: None, perm: None, atime: None, mtime: None }
 }
 
 pub(super) fn wrong_directory(place: &Place, reason: &str) -> Cause {

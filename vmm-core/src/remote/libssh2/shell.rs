@@ -1,5 +1,7 @@
 //! What a machine's own shell does for a file. A machine without one, or without the tools, answers nothing.
 
+use std::fmt::Write;
+
 use ssh2::ErrorCode;
 
 use super::error::Cause;
@@ -14,7 +16,7 @@ const OUTPUT_LIMIT: usize = 64 * 1024;
 /// libssh2's codes for a server that gives no second channel, or no shell.
 const NO_SHELL: [i32; 2] = [-21, -22];
 /// OpenSSL's is several times as fast, and rarely missing.
-const DIGEST: &str = "digest() { if command -v openssl >/dev/null 2>&1; then openssl dgst -sha256 -r; else sha256sum; \
+pub(super) const DIGEST: &str = "digest() { if command -v openssl >/dev/null 2>&1; then openssl dgst -sha256 -r; else sha256sum; \
                       fi; }\n";
 /// What the script that puts a file in place says when it is done.
 const PLACED: &str = "vmm: placed";
@@ -26,12 +28,17 @@ pub(super) fn digest(link: &Link, path: &str, first: Option<u64>) -> Result<Opti
         Some(bytes) => script(link, &format!("{DIGEST}head -c {bytes} <{path} | digest\n"))?,
         None => script(link, &format!("{DIGEST}digest <{path}\n"))?,
     };
+    Ok(said_digest(&output))
+}
+
+/// The first digest in what a machine says.
+pub(super) fn said_digest(output: &str) -> Option<String> {
     let digest = |line: &str| {
         let word = line.split_whitespace().next()?;
         let hex = word.len() == 64 && word.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f'));
         hex.then(|| word.to_owned())
     };
-    Ok(output.lines().find_map(digest))
+    output.lines().find_map(digest)
 }
 
 /// Moves a file over another one in the same directory, at once. Whether the machine confirmed it.
@@ -54,8 +61,26 @@ fn script(link: &Link, script: &str) -> Result<String, Cause> {
     }
 }
 
+/// A line with which any login shell has `sh` run a script and leaves it the standard input: where [`SHELL`] cannot be
+/// used. Nothing in it means anything to any shell but the last.
+pub(super) fn line(script: &str) -> String {
+    let mut line = "exec sh -c 'eval \"$(printf %b \"".to_owned();
+    for byte in script.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b' ' | b'/' | b'.' | b'-' | b'_' | b'=' | b':' | b',' => {
+                line.push(char::from(byte));
+            }
+            _ => {
+                let _ = write!(line, "\\0{byte:03o}");
+            }
+        }
+    }
+    line.push_str("\")\"'");
+    line
+}
+
 /// A word that a POSIX shell takes as it stands.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
@@ -72,6 +97,22 @@ mod tests {
                 .output()
                 .expect("a shell");
             assert_eq!(String::from_utf8_lossy(&output.stdout), text);
+        }
+    }
+
+    #[test]
+    fn a_script_in_a_line_is_run_as_it_is_and_reads_what_it_is_given() {
+        for text in ["a b", "it's", "''", "$(id)`id`\\0101", "a\nb\n\n", "%s%%", "\"!*", "ü\u{1b}"] {
+            let mut shell = std::process::Command::new("sh")
+                .arg("-c")
+                .arg(line(&format!("printf '%s|' {}; cat", quoted(text))))
+                .stdin(std::process::Stdio::piped())
+                .stdout(std::process::Stdio::piped())
+                .spawn()
+                .expect("a shell");
+            std::io::Write::write_all(&mut shell.stdin.take().expect("piped"), b"input").expect("it reads");
+            let output = shell.wait_with_output().expect("it ends");
+            assert_eq!(String::from_utf8_lossy(&output.stdout), format!("{text}|input"));
         }
     }
 }

@@ -13,30 +13,31 @@ use super::link::Limits;
 use super::seat::Seat;
 use super::sftp::{Files, No};
 use super::supervise::{Sockets, TIDYING};
-use super::{Call, Libssh2Exec, download, ends, upload};
+use super::{Call, Libssh2Exec, ends};
 use crate::error::{Error, Part, Result};
-use crate::remote::{Download, Endpoint, Login, Sink, Source, Transferred, Upload};
+use crate::remote::tree::{PieceReader, PieceWriter};
+use crate::remote::{Endpoint, Login, Sink, Source};
 
 /// The size of a piece, a multiple of what libssh2 puts into one packet.
 pub(super) const CHUNK: usize = 8 * 30_000;
 /// So many pieces wait between the two sides.
 const WAITING: usize = 4;
 /// Between two tries to tidy up.
-const PAUSE: Duration = Duration::from_millis(500);
+pub(super) const PAUSE: Duration = Duration::from_millis(500);
 
-/// Sends what comes from a source.
-pub(super) async fn send(
+/// Has a blocking thread do with a source what `work` does with its pieces.
+pub(super) async fn send<T: Send + 'static>(
     remote: &Libssh2Exec,
     endpoint: &Endpoint,
     login: &Login,
-    upload: Upload,
+    deadline: Duration,
     source: Source,
-) -> Result<Transferred> {
+    work: impl FnOnce(&Call, Seat, Limits, &Sockets, Chunks) -> Result<T> + Send + 'static,
+) -> Result<T> {
     let (chunks, arriving) = mpsc::channel(WAITING);
-    let deadline = upload.deadline;
     let until = ends(Instant::now(), deadline).into();
     let work = move |call: &Call, seat: Seat, limits: Limits, sockets: &Sockets| {
-        upload::run(call, seat, limits, sockets, &upload, Chunks(arriving))
+        work(call, seat, limits, sockets, Chunks(arriving))
     };
     let mut call = std::pin::pin!(remote.call(endpoint, login, deadline, work));
     let mut pump = std::pin::pin!(timeout_at(until, pump(source, chunks)));
@@ -69,19 +70,19 @@ async fn pump(mut source: Source, chunks: mpsc::Sender<Option<Vec<u8>>>) -> io::
     }
 }
 
-/// Receives into a sink.
-pub(super) async fn receive(
+/// Has a blocking thread give a sink the pieces that `work` delivers.
+pub(super) async fn receive<T: Send + 'static>(
     remote: &Libssh2Exec,
     endpoint: &Endpoint,
     login: &Login,
-    download: Download,
+    deadline: Duration,
     sink: Sink,
-) -> Result<Transferred> {
+    work: impl FnOnce(&Call, Seat, Limits, &Sockets, Deliver) -> Result<T> + Send + 'static,
+) -> Result<T> {
     let (deliver, chunks) = mpsc::channel(WAITING);
-    let deadline = download.deadline;
     let until = ends(Instant::now(), deadline).into();
     let work = move |call: &Call, seat: Seat, limits: Limits, sockets: &Sockets| {
-        download::run(call, seat, limits, sockets, &download, &Deliver(deliver))
+        work(call, seat, limits, sockets, Deliver(deliver))
     };
     let call = remote.call(endpoint, login, deadline, work);
     match tokio::join!(call, timeout_at(until, drain(chunks, sink))) {
@@ -118,6 +119,11 @@ pub(super) enum Next {
 }
 
 impl Chunks {
+    /// The pieces as they are read on a blocking thread.
+    pub(super) fn reader(self) -> PieceReader {
+        PieceReader::new(self.0)
+    }
+
     pub(super) fn wait(&mut self) -> Next {
         match self.0.blocking_recv() {
             Some(Some(chunk)) => Next::Chunk(chunk),
@@ -140,33 +146,55 @@ impl Chunks {
 pub(super) struct Deliver(mpsc::Sender<Vec<u8>>);
 
 impl Deliver {
+    /// A writer of pieces on a blocking thread.
+    pub(super) fn writer(self) -> PieceWriter {
+        PieceWriter::new(self.0)
+    }
+
     pub(super) fn chunk(&self, chunk: Vec<u8>) -> Result<(), Cause> {
         self.0.blocking_send(chunk).map_err(|_| Cause::Cancelled)
     }
 }
 
+/// What a failed upload may have left on a machine.
+pub(super) struct Left<'a> {
+    /// The file under way; empty if there is none.
+    pub(super) temporary: &'a str,
+    /// Where the file that was to be replaced stepped to, and where it belongs.
+    pub(super) aside: Option<(&'a str, &'a str)>,
+}
+
 /// Removes what is left of a transfer, over a connection of its own: the first one may be stuck in the middle of a
 /// packet, or broken. The free space of the disk that it was on, if it can be told.
-pub(super) fn tidy(call: &Call, sockets: &Sockets, path: &str) -> Option<u64> {
+pub(super) fn tidy(call: &Call, sockets: &Sockets, left: &Left<'_>) -> Option<u64> {
+    if left.temporary.is_empty() {
+        return None;
+    }
     let until = Instant::now() + TIDYING;
     loop {
         let removed = call
             .connect(Limits { until, cancelled: None }, &sockets.tidying)
-            .and_then(|link| remove(link, path).map_err(|cause| call.failed(super::Stage::Transfer, cause)));
+            .and_then(|link| remove(link, left).map_err(|cause| call.failed(super::Stage::Transfer, cause)));
         match removed {
             Ok(free) => return free,
             Err(Error::Unavailable { .. }) if Instant::now() + PAUSE < until => std::thread::sleep(PAUSE),
             Err(error) => {
-                tracing::warn!(%error, path, "an unfinished file is left on a machine");
+                tracing::warn!(%error, path = left.temporary, "an unfinished file is left on a machine");
                 return None;
             }
         }
     }
 }
 
-fn remove(link: super::Link, path: &str) -> Result<Option<u64>, Cause> {
-    let files = Files::new(link)?;
-    let free = match files.read(path)? {
+fn remove(link: super::Link, left: &Left<'_>) -> Result<Option<u64>, Cause> {
+    let files = Files::new(link);
+    if let Some((aside, place)) = left.aside {
+        // Nothing is renamed over what is there.
+        if files.rename(aside, place)?.is_err() {
+            let _ = files.remove(aside)?;
+        }
+    }
+    let free = match files.read(left.temporary)? {
         Ok(mut file) => {
             let free = file.free()?.ok();
             let _ = file.close()?;
@@ -175,7 +203,7 @@ fn remove(link: super::Link, path: &str) -> Result<Option<u64>, Cause> {
         Err(No::Missing) => return Ok(None),
         Err(_) => None,
     };
-    match files.remove(path)? {
+    match files.remove(left.temporary)? {
         Ok(()) | Err(No::Missing) => Ok(free),
         Err(_) => Err(Cause::Protocol("the machine does not remove the unfinished file")),
     }

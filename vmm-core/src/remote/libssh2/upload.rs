@@ -4,18 +4,18 @@ use sha2::{Digest, Sha256};
 use ssh2::FileStat;
 
 use super::Call;
+use super::content::{Content, WINDOW};
 use super::error::{Cause, Stage};
 use super::link::Limits;
+use super::resume::{self, Resumable};
 use super::seat::Seat;
-use super::sftp::{Files, No, OpenFile, in_the_way, wrong_directory, wrong_file};
+use super::sftp::{Files, No, OpenFile, in_the_way, nothing, wrong_directory, wrong_file};
 use super::shell;
 use super::supervise::Sockets;
-use super::transfer::{self, Chunks, hex};
+use super::transfer::{self, Chunks, Left, hex};
 use crate::error::Result;
 use crate::remote::{Transferred, Upload};
 
-/// So many bytes are under way at once.
-const WINDOW: usize = 1 << 20;
 /// The permission bits that a file can be given.
 const PERMISSIONS: u32 = 0o777;
 /// What a machine gives new files, before the user's mask.
@@ -26,18 +26,20 @@ const FULL: u64 = 2 * WINDOW as u64;
 /// The whole call, on a blocking thread.
 pub(super) fn run(
     call: &Call,
-    _seat: Seat,
-    limits: Limits,
+    seat: Seat,
+    limits: &Limits,
     sockets: &Sockets,
     upload: &Upload,
     chunks: Chunks,
 ) -> Result<Transferred> {
-    let link = call.connect(limits, &sockets.work)?;
-    let mut sending = Sending { upload, path: path(upload, upload.place.file()), temporary: String::new() };
-    let outcome = Files::new(link).and_then(|files| sending.run(&files, chunks));
-    outcome.map_err(|cause| {
-        let left = if sending.temporary.is_empty() { None } else { transfer::tidy(call, sockets, &sending.temporary) };
-        match (cause, left) {
+    let path = path(upload, upload.place.file());
+    let content = Content::new(chunks, upload.progress.clone());
+    let stands = Stands::Writing;
+    let mut sending = Sending { upload, path, before: None, temporary: String::new(), aside: None, content, stands };
+    resume::run(call, seat, limits, sockets, &mut sending).map_err(|cause| {
+        let Sending { path, temporary, aside, .. } = &sending;
+        let left = Left { temporary, aside: aside.as_deref().map(|aside| (aside, path.as_str())) };
+        match (cause, transfer::tidy(call, sockets, &left)) {
             (Cause::Told(error), _) => error,
             (Cause::Protocol(reason), Some(free)) if reason == REFUSED && free < FULL => {
                 let reason = format!("the machine's disk is full ({free} bytes are free); make room");
@@ -49,50 +51,108 @@ pub(super) fn run(
 }
 
 /// Why a step on the temporary file failed, as far as SFTP tells it.
-const REFUSED: &str = "the machine did not take the file";
+pub(super) const REFUSED: &str = "the machine did not take the file";
+/// Why a transfer cannot go on.
+const GONE: &str = "what had arrived is no longer there";
 
 fn path(upload: &Upload, file: &str) -> String {
     format!("{}/{file}", upload.place.directory_path())
 }
 
+/// How far an upload has come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stands {
+    Writing,
+    /// All of it is on the disk, with its owner and permissions.
+    Written,
+    /// It may already be in place.
+    Placing,
+}
+
 struct Sending<'a> {
     upload: &'a Upload,
     path: String,
+    /// What is to be replaced, once that was looked at.
+    before: Option<Option<FileStat>>,
     /// The file under way, once it may be there.
     temporary: String,
+    /// Where the file that is replaced may have stepped to.
+    aside: Option<String>,
+    content: Content,
+    stands: Stands,
 }
 
-impl Sending<'_> {
-    fn run(&mut self, files: &Files, mut chunks: Chunks) -> Result<Transferred, Cause> {
-        let before = self.look(files)?;
-        let temporary = path(self.upload, &transfer::temporary_name()?);
-        self.temporary.clone_from(&temporary);
-        let wanted = self.upload.mode.or(before.as_ref().and_then(|stat| stat.perm)).map(|mode| mode & PERMISSIONS);
-        let mut file = match files.create(&temporary, wanted.map_or(NEW_FILE, |mode| mode & 0o600))? {
-            Ok(file) => file,
-            Err(No::Denied) => {
-                self.temporary.clear();
-                return Err(wrong_directory(&self.upload.place, "is closed to this user for writing"));
-            }
-            Err(No::Missing | No::Unsupported | No::Other) => return Err(Cause::Protocol(REFUSED)),
+impl Resumable for Sending<'_> {
+    type Done = Transferred;
+
+    fn reached(&self) -> u64 {
+        self.content.arrived()
+    }
+
+    fn go_on(&mut self, files: &Files) -> Result<Transferred, Cause> {
+        let before = match &self.before {
+            Some(before) => before.clone(),
+            None => self.before.insert(self.look(files)?).clone(),
         };
-        let transferred = copy(files, &mut file, &mut chunks)?;
-        match file.sync()? {
-            Ok(()) | Err(No::Unsupported) => {}
-            Err(No::Missing | No::Denied | No::Other) => return Err(Cause::Protocol(REFUSED)),
+        let wanted = self.upload.mode.or(before.as_ref().and_then(|stat| stat.perm)).map(|mode| mode & PERMISSIONS);
+        if self.stands == Stands::Writing {
+            let mut file = self.open(files, wanted)?;
+            self.content.copy(files, &mut file)?;
+            match file.sync()? {
+                Ok(()) | Err(No::Unsupported) => {}
+                Err(No::Missing | No::Denied | No::Other) => return Err(Cause::Protocol(REFUSED)),
+            }
+            dress(&mut file, before.as_ref(), wanted)?;
+            self.stands = Stands::Written;
+            file.close()?.map_err(|_| Cause::Protocol(REFUSED))?;
         }
-        dress(&mut file, before.as_ref(), wanted)?;
-        file.close()?.map_err(|_| Cause::Protocol(REFUSED))?;
-        let arrived = match shell::digest(files.link(), &temporary, None)? {
+        let transferred = self.content.transferred();
+        let moved = self.stands == Stands::Placing && files.lstat(&self.temporary)? == Err(No::Missing);
+        let whole = if moved { &self.path } else { &self.temporary };
+        let arrived = match shell::digest(files.link(), whole, None)? {
             Some(digest) => digest,
-            None => read_back(files, &temporary)?,
+            None => read_back(files, whole)?,
         };
         if arrived != transferred.sha256 {
             return Err(Cause::Protocol("the file on the machine is another one than was sent"));
         }
-        self.put_in_place(files)?;
-        self.temporary.clear();
+        if !moved {
+            self.stands = Stands::Placing;
+            self.put_in_place(files)?;
+        }
+        if let Some(aside) = &self.aside {
+            let _ = files.remove(aside)?;
+        }
         Ok(transferred)
+    }
+}
+
+impl Sending<'_> {
+    /// The file under way, where the next byte goes to its place.
+    fn open<'f>(&mut self, files: &'f Files, wanted: Option<u32>) -> Result<OpenFile<'f>, Cause> {
+        if self.temporary.is_empty() {
+            self.temporary = path(self.upload, &transfer::temporary_name()?);
+        } else {
+            match files.lstat(&self.temporary)? {
+                Ok(stat) if stat.is_file() && stat.size >= Some(self.content.arrived()) => {
+                    // It may have got its final permissions, with which it could not be opened.
+                    let _ = files.set_mode(&self.temporary, 0o600)?;
+                    let mut file = files.write_on(&self.temporary)?.map_err(|_| Cause::Protocol(GONE))?;
+                    file.begin_at(self.content.arrived())?;
+                    return Ok(file);
+                }
+                Err(No::Missing) if self.content.arrived() == 0 => {}
+                _ => return Err(Cause::Protocol(GONE)),
+            }
+        }
+        match files.create(&self.temporary, wanted.map_or(NEW_FILE, |mode| mode & 0o600))? {
+            Ok(file) => Ok(file),
+            Err(No::Denied) => {
+                self.temporary.clear();
+                Err(wrong_directory(&self.upload.place, "is closed to this user for writing"))
+            }
+            Err(No::Missing | No::Unsupported | No::Other) => Err(Cause::Protocol(REFUSED)),
+        }
     }
 
     /// Looks at what is to be replaced, and refuses what cannot be.
@@ -119,69 +179,29 @@ impl Sending<'_> {
         }
     }
 
-    fn put_in_place(&self, files: &Files) -> Result<(), Cause> {
+    fn put_in_place(&mut self, files: &Files) -> Result<(), Cause> {
         let (from, to) = (self.temporary.as_str(), self.path.as_str());
         if shell::place(files.link(), from, to)? || files.rename(from, to)?.is_ok() {
             return Ok(());
         }
         // SFTP renames nothing over a file that is there. It steps aside, and comes back if the new one does not come.
         self.look(files)?;
-        let aside = path(self.upload, &transfer::temporary_name()?);
+        let name = transfer::temporary_name()?;
+        let aside = self.aside.insert(path(self.upload, &name));
         let stuck = || in_the_way(&self.upload.place, "the machine does not let it be replaced");
-        files.rename(to, &aside)?.map_err(|_| stuck())?;
-        match files.rename(from, to)? {
-            Ok(()) => files.remove(&aside).map(|_| ()),
-            Err(_) => {
-                let _ = files.rename(&aside, to)?;
-                Err(stuck())
-            }
-        }
-    }
-}
-
-fn copy(files: &Files, file: &mut OpenFile<'_>, chunks: &mut Chunks) -> Result<Transferred, Cause> {
-    let mut digest = Sha256::new();
-    let (mut bytes, mut ended) = (0, false);
-    // libssh2 wants to see again, in front, what it was given and has not yet reported as written.
-    let mut window: Vec<u8> = Vec::with_capacity(2 * WINDOW);
-    let mut written = 0;
-    loop {
-        while !ended && window.len() - written < WINDOW {
-            let chunk = if written == window.len() { chunks.wait() } else { chunks.try_next() };
-            match chunk {
-                transfer::Next::Chunk(chunk) => {
-                    digest.update(&chunk);
-                    bytes += chunk.len() as u64;
-                    if window.len() + chunk.len() > 2 * WINDOW {
-                        window.drain(..written);
-                        written = 0;
-                    }
-                    window.extend_from_slice(&chunk);
-                }
-                transfer::Next::End => ended = true,
-                transfer::Next::NotYet => break,
-                transfer::Next::Cut => {
-                    files.link().check().map_err(|_| Cause::deadline("the content did not come in time"))?;
-                    return Err(Cause::Cancelled);
-                }
-            }
-        }
-        if written == window.len() {
-            return Ok(Transferred { bytes, sha256: hex(digest) });
-        }
-        written += file.write(&window[written..])?.map_err(|_| Cause::Protocol(REFUSED))?;
+        files.rename(to, aside)?.map_err(|_| stuck())?;
+        files.rename(from, to)?.map_err(|_| stuck())
     }
 }
 
 /// Gives the new file the owner and permissions of the old one, or the permissions that were asked for.
 fn dress(file: &mut OpenFile<'_>, before: Option<&FileStat>, mode: Option<u32>) -> Result<(), Cause> {
-    let nothing = FileStat { size: None, uid: None, gid: None, perm: None, atime: None, mtime: None };
     if let Some(before) = before {
         // Only root can give a file away; anybody else's new file is the user's own.
-        let _ = file.set_stat(&FileStat { uid: before.uid, gid: before.gid, ..nothing.clone() })?;
+        let _ = file.set_stat(&FileStat { uid: before.uid, gid: before.gid, ..nothing() })?;
     }
     match mode {
-        Some(mode) => file.set_stat(&FileStat { perm: Some(mode), ..nothing })?.map_err(|_| Cause::Protocol(REFUSED)),
+        Some(mode) => file.set_stat(&FileStat { perm: Some(mode), ..nothing() })?.map_err(|_| Cause::Protocol(REFUSED)),
         None => Ok(()),
     }
 }

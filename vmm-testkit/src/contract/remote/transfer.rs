@@ -5,131 +5,15 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
-use vmm_core::remote::{Download, Endpoint, Login, Place, Source, Transferred, Upload};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
+use vmm_core::remote::{Download, Endpoint, Login, Place, Progress, Source, Transferred, Upload};
 use vmm_core::{Error, Part, Result};
 
-use super::Subject;
+use super::{Subject, hostile_names};
 use crate::sshd::{free_address, other_host_key};
 
 const MIB: usize = 1 << 20;
 const PATIENCE: Duration = Duration::from_secs(30);
-
-/// Names that are harmless to a file system and to nothing else.
-pub fn hostile_names() -> Vec<String> {
-    let mut names: Vec<String> = [
-        "-",
-        "--",
-        "-rf",
-        "--help",
-        "-T",
-        "-e",
-        "...",
-        "....",
-        ".hidden",
-        " ",
-        "  ",
-        " a",
-        "a ",
-        "a b",
-        "a  b",
-        "\t",
-        "\n",
-        "a\nb",
-        "\na",
-        "a\n",
-        "\r\n",
-        "'",
-        "''",
-        "'''",
-        "it's",
-        "\"",
-        "\"\"",
-        "a\"b",
-        "`id`",
-        "`",
-        "$(id)",
-        "$HOME",
-        "${HOME}",
-        "$",
-        "$$",
-        "$'a'",
-        "\\",
-        "\\\\",
-        "\\n",
-        "a\\",
-        "\\'",
-        "'\\''",
-        "!",
-        "!!",
-        "a!b",
-        "*",
-        "?",
-        "[a]",
-        "[!a]",
-        "{a,b}",
-        "~",
-        "~root",
-        "~a",
-        "#",
-        "#a",
-        "a#b",
-        ";",
-        ";id",
-        "a;b",
-        "&",
-        "&&",
-        "a&b",
-        "|",
-        "||",
-        "a|b",
-        "<",
-        ">",
-        "<a",
-        ">a",
-        "2>&1",
-        "(",
-        ")",
-        "()",
-        "a(b)",
-        ":",
-        "a:b",
-        "=",
-        "a=b",
-        "%",
-        "%s",
-        "%00",
-        "%2F",
-        "%2e%2e",
-        "+",
-        ",",
-        "@",
-        "^",
-        "^M",
-        "_",
-        "vmm: placed",
-        "; rm -rf .",
-        "EOF",
-        "con",
-        "nul",
-        "\u{1}",
-        "\u{7f}",
-        "\u{1b}[31m",
-        "\u{8}",
-        "ä",
-        "日本語",
-        "🦀",
-        "\u{202e}txt",
-        "\u{feff}",
-        "\u{200b}",
-        "e\u{301}",
-        "é",
-    ]
-    .map(str::to_owned)
-    .into();
-    names.extend(["x".repeat(255), "ü".repeat(127), "'".repeat(255), "\n".repeat(255), "\\".repeat(255)]);
-    names
-}
 
 /// Bytes that repeat nowhere nearby.
 fn content(length: usize) -> Vec<u8> {
@@ -145,23 +29,23 @@ fn content(length: usize) -> Vec<u8> {
     bytes
 }
 
-fn at(subject: &dyn Subject, file: &str) -> Place {
+pub(super) fn at(subject: &dyn Subject, file: &str) -> Place {
     Place::new(subject.directory(), file).expect("a place for a file")
 }
 
 fn upload(place: Place) -> Upload {
-    Upload { place, mode: None, deadline: PATIENCE }
+    Upload { place, mode: None, deadline: PATIENCE, progress: Progress::new() }
 }
 
 fn download(place: Place) -> Download {
-    Download { place, deadline: PATIENCE }
+    Download { place, deadline: PATIENCE, progress: Progress::new() }
 }
 
 async fn send(subject: &dyn Subject, place: Place, source: Source) -> Result<Transferred> {
     subject.remote().send(&subject.endpoint(), &subject.login(), &upload(place), source).await
 }
 
-async fn put(subject: &dyn Subject, place: Place, bytes: &[u8]) -> Result<Transferred> {
+pub(super) async fn put(subject: &dyn Subject, place: Place, bytes: &[u8]) -> Result<Transferred> {
     send(subject, place, Box::new(Cursor::new(bytes.to_vec()))).await
 }
 
@@ -194,12 +78,12 @@ impl AsyncRead for Cut {
     }
 }
 
-fn cut(after: usize, fails: bool) -> Source {
+pub(super) fn cut(after: usize, fails: bool) -> Source {
     Box::new(Cut { left: after, fails })
 }
 
 /// Waits until the directory holds these names and nothing else, since tidying up may outlive the call.
-async fn until_names(subject: &dyn Subject, wanted: &[&str]) {
+pub(super) async fn until_names(subject: &dyn Subject, wanted: &[&str]) {
     let began = Instant::now();
     loop {
         let mut names = subject.names().await;
@@ -227,6 +111,30 @@ pub async fn what_is_sent_comes_back(subject: &dyn Subject) {
     until_names(subject, &names.iter().map(String::as_str).collect::<Vec<_>>()).await;
 }
 
+/// Progress is told in bytes, never goes back, and ends at the file's size.
+pub async fn progress_is_told_in_bytes(subject: &dyn Subject) {
+    const SIZE: usize = 5 * MIB + 3;
+    let (up, down) = (Progress::new(), Progress::new());
+    let upload = Upload { progress: up.clone(), ..upload(at(subject, "file")) };
+    let (here, mut there) = tokio::io::duplex(MIB);
+    let (remote, endpoint, login, content) = (subject.remote(), subject.endpoint(), subject.login(), content(SIZE));
+    let send = remote.send(&endpoint, &login, &upload, Box::new(here));
+    let feed = async {
+        let mut seen = up.watch();
+        there.write_all(&content[..4 * MIB]).await.expect("it is taken");
+        let moving = tokio::time::timeout(PATIENCE, seen.wait_for(|bytes| *bytes > 0)).await;
+        let bytes = *moving.expect("in time").expect("it goes on");
+        assert!(bytes <= 4 * MIB as u64, "{bytes} of the bytes that were there");
+        there.write_all(&content[4 * MIB..]).await.expect("it is taken");
+        drop(there);
+    };
+    let (sent, ()) = tokio::join!(send, feed);
+    assert_eq!((sent.expect("it is sent").bytes, up.bytes()), (SIZE as u64, SIZE as u64));
+    let download = Download { progress: down.clone(), ..download(at(subject, "file")) };
+    remote.receive(&endpoint, &login, &download, Box::new(tokio::io::sink())).await.expect("it is received");
+    assert_eq!(down.bytes(), SIZE as u64);
+}
+
 /// A file that is there is replaced, by a shorter one too.
 pub async fn a_file_that_is_there_is_replaced(subject: &dyn Subject) {
     for bytes in [content(300_000), content(7), Vec::new(), content(90_001)] {
@@ -239,8 +147,7 @@ pub async fn a_file_that_is_there_is_replaced(subject: &dyn Subject) {
 
 /// A name is never taken for anything but a name.
 pub async fn hostile_names_arrive_byte_for_byte(subject: &dyn Subject) {
-    let mut names = hostile_names();
-    assert!(names.len() >= 100);
+    let mut names = hostile_names(0);
     for name in &names {
         let bytes = format!("content of {name}").into_bytes();
         put(subject, at(subject, name), &bytes).await.unwrap_or_else(|error| panic!("{name:?}: {error}"));

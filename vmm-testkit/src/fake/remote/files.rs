@@ -13,8 +13,13 @@ pub(super) const DISK: usize = 64 << 20;
 /// What stands at a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Entry {
-    Regular { content: Vec<u8>, mode: u32 },
+    Regular {
+        content: Vec<u8>,
+        mode: u32,
+    },
     Directory,
+    /// A directory that was sent, as the archive of what is in it.
+    Tree(Vec<u8>),
     Pipe,
 }
 
@@ -68,7 +73,7 @@ impl Files {
     pub(super) fn check_write(&self, place: &Place) -> Result<()> {
         self.check_directory(place)?;
         match self.entries.get(&path(place)) {
-            Some(Entry::Directory) => Err(wrong_file(place, "is a directory on the machine")),
+            Some(Entry::Directory | Entry::Tree(_)) => Err(wrong_file(place, "is a directory on the machine")),
             Some(Entry::Pipe) => Err(wrong_file(place, "is no regular file on the machine")),
             Some(Entry::Regular { .. }) | None if self.closed.contains(&place.directory_path()) => {
                 Err(wrong_directory(place, "is closed to this user for writing"))
@@ -91,8 +96,53 @@ impl Files {
     pub(super) fn read(&self, place: &Place) -> Result<Vec<u8>> {
         match self.entries.get(&path(place)) {
             Some(Entry::Regular { content, .. }) => Ok(content.clone()),
-            Some(Entry::Directory) => Err(wrong_file(place, "is a directory on the machine")),
+            Some(Entry::Directory | Entry::Tree(_)) => Err(wrong_file(place, "is a directory on the machine")),
             Some(Entry::Pipe) => Err(wrong_file(place, "is no regular file on the machine")),
+            None => {
+                self.check_directory(place)?;
+                Err(wrong_file(place, "does not exist on the machine"))
+            }
+        }
+    }
+
+    pub(super) fn write_tree(&mut self, place: &Place, archive: Vec<u8>, replace: bool) -> Result<()> {
+        self.check_write_tree(place, replace)?;
+        if archive.len() > if self.full { 0 } else { DISK } {
+            return Err(Error::conflict(Kind::File, place, "the machine's disk is full; make room"));
+        }
+        self.entries.insert(path(place), Entry::Tree(archive));
+        Ok(())
+    }
+
+    pub(super) fn check_write_tree(&self, place: &Place, replace: bool) -> Result<()> {
+        self.check_directory(place)?;
+        if self.closed.contains(&place.directory_path()) {
+            return Err(wrong_directory(place, "is closed to this user"));
+        }
+        let there = match self.entries.get(&path(place)) {
+            None => false,
+            Some(Entry::Tree(_)) => true,
+            Some(Entry::Directory) => !self.names(&path(place)).is_empty(),
+            Some(Entry::Regular { .. } | Entry::Pipe) => {
+                return Err(wrong_file(place, "is no directory on the machine"));
+            }
+        };
+        if there && !replace {
+            return Err(Error::conflict(
+                Kind::File,
+                place,
+                "is there already and not empty; remove it, or have it replaced",
+            ));
+        }
+        Ok(())
+    }
+
+    /// An archive of a directory. One that was made here and not sent counts as empty.
+    pub(super) fn read_tree(&self, place: &Place) -> Result<Vec<u8>> {
+        match self.entries.get(&path(place)) {
+            Some(Entry::Tree(archive)) => Ok(archive.clone()),
+            Some(Entry::Directory) => Ok(vec![0; 1024]),
+            Some(Entry::Regular { .. } | Entry::Pipe) => Err(wrong_file(place, "is no directory on the machine")),
             None => {
                 self.check_directory(place)?;
                 Err(wrong_file(place, "does not exist on the machine"))

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::Command;
 use vmm_core::remote::libssh2::{Libssh2Config, Libssh2Exec};
-use vmm_core::remote::{self, Credential, Download, Endpoint, Login, Place, RemoteExec, Upload};
+use vmm_core::remote::{self, Credential, Download, Endpoint, Login, Place, Progress, RemoteExec, Upload};
 use vmm_core::{Error, ExposeSecret, Part, Result, SecretString};
 use vmm_testkit::fake::remote::Answer;
 use vmm_testkit::fake::ssh_guest::{Behaviour, Evil, SshGuest};
@@ -63,6 +63,8 @@ impl End {
             Evil::EndlessStdout | Evil::StderrFlood | Evil::Drip => &[Self::TimedOut, Self::Unavailable],
             // libssh2 waits on for the rest of an answer of which there is less than a header.
             Evil::NoExitStatus => &[Self::TimedOut, Self::Unavailable],
+            // It is tried again for as long as it brings something.
+            Evil::DisconnectInMidTransfer => &[Self::TimedOut, Self::Unavailable],
             _ => Self::of_a_command(evil),
         }
     }
@@ -131,8 +133,8 @@ async fn the_process_that_calls() {
     let ((endpoint, login), (busy, busy_login)) = (heard(&mut line), heard(&mut line));
     let place = |file| Place::new(directory.clone(), file).expect("a place");
     let (upload, download) = (
-        Upload { place: place("sent"), mode: None, deadline: LIMIT },
-        Download { place: place("file"), deadline: LIMIT },
+        Upload { place: place("sent"), mode: None, deadline: LIMIT, progress: Progress::default() },
+        Download { place: place("file"), deadline: LIMIT, progress: Progress::default() },
     );
     let command = remote::Command::new("true").within(LIMIT);
 

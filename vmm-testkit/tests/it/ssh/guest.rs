@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use vmm_core::remote::libssh2::Libssh2Exec;
-use vmm_core::remote::{Command, Download, Endpoint, Exit, Place, RemoteExec, Upload};
+use vmm_core::remote::{Command, Download, Endpoint, Exit, Place, Progress, RemoteExec, Upload};
 use vmm_core::{Error, Result};
 use vmm_testkit::fake::remote::Answer;
 use vmm_testkit::fake::ssh_guest::{Behaviour, SshGuest};
@@ -93,11 +93,11 @@ async fn its_shell_runs_commands_and_its_files_are_files() -> Result<()> {
 
     let folder = tempfile::tempdir().expect("a temporary directory");
     let place = Place::new(folder.path().display().to_string(), "file")?;
-    let upload = Upload { place: place.clone(), mode: None, deadline: PATIENCE };
+    let upload = Upload { place: place.clone(), mode: None, deadline: PATIENCE, progress: Progress::default() };
     let content = vec![7; 2 << 20];
     let sent = remote.send(&endpoint, &login, &upload, Box::new(std::io::Cursor::new(content.clone()))).await?;
     assert_eq!(std::fs::read(folder.path().join("file")).expect("it is there"), content);
-    let download = Download { place, deadline: PATIENCE };
+    let download = Download { place, deadline: PATIENCE, progress: Progress::default() };
     let received = remote.receive(&endpoint, &login, &download, Box::new(tokio::io::sink())).await?;
     assert_eq!(sent, received);
     Ok(())

@@ -1,18 +1,17 @@
 //! Files on a real server: broken connections, full disks, what a replaced file keeps, and how fast it goes.
 
 use std::io::Cursor;
-use std::net::SocketAddr;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::AsyncReadExt;
+use tokio::task::JoinSet;
 use vmm_core::Error;
 use vmm_core::remote::libssh2::Libssh2Exec;
-use vmm_core::remote::{Command, Download, Endpoint, Place, RemoteExec, Transferred, Upload};
+use vmm_core::remote::{Command, Download, Endpoint, Place, Progress, RemoteExec, Transferred, Upload};
+use vmm_testkit::contract::remote::hostile_names;
 use vmm_testkit::sshd::Sshd;
 
 const MIB: usize = 1 << 20;
@@ -27,11 +26,11 @@ async fn put(sshd: &Sshd, endpoint: &Endpoint, upload: Upload, bytes: Vec<u8>) -
 }
 
 fn upload(sshd: &Sshd, file: &str) -> Upload {
-    Upload { place: place(sshd, file), mode: None, deadline: PATIENCE }
+    Upload { place: place(sshd, file), mode: None, deadline: PATIENCE, progress: Progress::new() }
 }
 
 fn download(sshd: &Sshd, file: &str) -> Download {
-    Download { place: place(sshd, file), deadline: PATIENCE }
+    Download { place: place(sshd, file), deadline: PATIENCE, progress: Progress::new() }
 }
 
 fn names(sshd: &Sshd) -> Vec<String> {
@@ -42,96 +41,11 @@ fn names(sshd: &Sshd) -> Vec<String> {
     names
 }
 
-async fn until_names(sshd: &Sshd, wanted: &[&str]) {
+pub(super) async fn until_names(sshd: &Sshd, wanted: &[&str]) {
     let began = Instant::now();
     while names(sshd) != wanted {
         assert!(began.elapsed() < PATIENCE, "there are {:?} and not {wanted:?}", names(sshd));
         tokio::task::yield_now().await;
-    }
-}
-
-/// A way to a server whose first connection is cut after so many bytes from one side. Later ones hold.
-async fn cutting_proxy(server: SocketAddr, from_client: bool, after: usize) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let address = listener.local_addr().expect("bound");
-    let left = Arc::new(AtomicUsize::new(after));
-    tokio::spawn(async move {
-        for number in 0.. {
-            let Ok((client, _)) = listener.accept().await else { return };
-            let left = (number == 0).then(|| Arc::clone(&left));
-            tokio::spawn(async move {
-                let server = TcpStream::connect(server).await.expect("the server listens");
-                let (mut client_reads, mut client_writes) = client.into_split();
-                let (mut server_reads, mut server_writes) = server.into_split();
-                let (there_limit, back_limit) = if from_client { (left, None) } else { (None, left) };
-                // The one that ends first ends both.
-                tokio::select! {
-                    () = forward(&mut client_reads, &mut server_writes, there_limit) => {}
-                    () = forward(&mut server_reads, &mut client_writes, back_limit) => {}
-                }
-            });
-        }
-    });
-    address
-}
-
-async fn forward(
-    from: &mut (impl AsyncReadExt + Unpin),
-    to: &mut (impl AsyncWriteExt + Unpin),
-    left: Option<Arc<AtomicUsize>>,
-) {
-    let mut buffer = vec![0; 16 * 1024];
-    while let Ok(count @ 1..) = from.read(&mut buffer).await {
-        let pass = match &left {
-            None => count,
-            Some(left) => count.min(left.load(Ordering::Relaxed)),
-        };
-        if to.write_all(&buffer[..pass]).await.is_err() || pass < count {
-            return;
-        }
-        if let Some(left) = &left {
-            left.fetch_sub(pass, Ordering::Relaxed);
-        }
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_connection_that_breaks_leaves_neither_a_torn_nor_a_temporary_file() {
-    let sshd = Sshd::start().await;
-    let size = 2 * MIB;
-    put(&sshd, &sshd.endpoint(), upload(&sshd, "file"), b"before".to_vec()).await.expect("it is sent");
-    let mut broken = 0;
-    for step in 0..12 {
-        let cut = 1500 + step * (size + 4000) / 11;
-        let endpoint = Endpoint { address: cutting_proxy(sshd.endpoint().address, true, cut).await, ..sshd.endpoint() };
-        let content = vec![u8::try_from(step).expect("small"); size];
-        let sent = put(&sshd, &endpoint, upload(&sshd, "file"), content.clone()).await;
-        until_names(&sshd, &["file"]).await;
-        let there = std::fs::read(sshd.shared_directory().join("file")).expect("it is there");
-        let whole = there == b"before" || (there.len() == size && there.iter().all(|byte| *byte == there[0]));
-        assert!(whole, "cut after {cut}: a file of {} bytes", there.len());
-        match sent {
-            Ok(_) => assert!(there == content, "cut after {cut}: reported, and not there"),
-            Err(error) => {
-                broken += 1;
-                assert!(matches!(error, Error::Unavailable { .. }), "cut after {cut}: {error}");
-            }
-        }
-    }
-    assert!(broken >= 10, "only {broken} were cut");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_file_of_which_a_part_came_is_not_reported_as_received() {
-    let sshd = Sshd::start().await;
-    put(&sshd, &sshd.endpoint(), upload(&sshd, "file"), vec![7; 2 * MIB]).await.expect("it is sent");
-    for cut in [2000, 4000, 50_000, MIB, 2 * MIB] {
-        let endpoint =
-            Endpoint { address: cutting_proxy(sshd.endpoint().address, false, cut).await, ..sshd.endpoint() };
-        let received = Libssh2Exec::default()
-            .receive(&endpoint, &sshd.key_login(), &download(&sshd, "file"), Box::new(tokio::io::sink()))
-            .await;
-        assert!(matches!(received, Err(Error::Unavailable { .. })), "cut after {cut}: {received:?}");
     }
 }
 
@@ -179,7 +93,11 @@ async fn the_home_can_be_named_and_a_file_without_a_size_is_read_to_its_end() {
     let sshd = Sshd::start().await;
     let fetch = async |directory: &str, file: &str| {
         let (mut here, there) = tokio::io::duplex(MIB);
-        let download = Download { place: Place::new(directory, file).expect("a place"), deadline: PATIENCE };
+        let download = Download {
+            place: Place::new(directory, file).expect("a place"),
+            deadline: PATIENCE,
+            progress: Progress::new(),
+        };
         let (remote, endpoint, login) = (Libssh2Exec::default(), sshd.endpoint(), sshd.key_login());
         let mut bytes = Vec::new();
         let receive = remote.receive(&endpoint, &login, &download, Box::new(there));
@@ -216,6 +134,41 @@ async fn a_file_that_is_rewritten_while_it_is_read_is_not_reported_as_whole() {
     };
     let (received, ()) = tokio::join!(receive, rewrite);
     assert!(matches!(&received, Err(Error::Conflict { reason, .. }) if reason.contains("changed")), "{received:?}");
+}
+
+/// 500 names unless `VMM_HOSTILE_NAMES` says another number, there and back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn any_name_that_a_file_can_have_arrives_byte_for_byte_and_comes_back() {
+    const AT_ONCE: usize = 8;
+    let count = std::env::var("VMM_HOSTILE_NAMES")
+        .map_or(500, |text| text.parse::<usize>().expect("VMM_HOSTILE_NAMES is a number"));
+    let sshd = Arc::new(Sshd::start().await);
+    let (directory, mut names) = (sshd.shared_directory(), hostile_names(count));
+    let mut calls = JoinSet::new();
+    for share in 0..AT_ONCE {
+        let names: Vec<_> = names.iter().skip(share).step_by(AT_ONCE).cloned().collect();
+        let (sshd, directory, remote) = (Arc::clone(&sshd), directory.clone(), Libssh2Exec::default());
+        calls.spawn(async move {
+            for name in names {
+                let content = format!("content of {name}").into_bytes();
+                let (endpoint, login) = (sshd.endpoint(), sshd.key_login());
+                let source = Box::new(Cursor::new(content.clone()));
+                let sent = remote.send(&endpoint, &login, &upload(&sshd, &name), source).await;
+                sent.unwrap_or_else(|error| panic!("sending {name:?}: {error}"));
+                let there = std::fs::read(directory.join(&name));
+                assert!(there.is_ok_and(|there| there == content), "{name:?}");
+                let (mut here, sink) = tokio::io::duplex(1000);
+                let received = remote.receive(&endpoint, &login, &download(&sshd, &name), Box::new(sink)).await;
+                received.unwrap_or_else(|error| panic!("receiving {name:?}: {error}"));
+                let mut back = Vec::new();
+                here.read_to_end(&mut back).await.expect("a pipe");
+                assert_eq!(back, content, "{name:?}");
+            }
+        });
+    }
+    calls.join_all().await;
+    names.sort();
+    until_names(&sshd, &names.iter().map(String::as_str).collect::<Vec<_>>()).await;
 }
 
 /// Prints how long a big file takes there and back, in turns with `scp`, and what it needs of memory.

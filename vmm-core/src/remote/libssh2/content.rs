@@ -1,0 +1,79 @@
+//! What an upload sends, kept until the machine has it.
+
+use sha2::{Digest, Sha256};
+
+use super::error::Cause;
+use super::sftp::{Files, OpenFile};
+use super::transfer::{Chunks, Next, hex};
+use super::upload::REFUSED;
+use crate::remote::{Progress, Transferred};
+
+/// So many bytes are under way at once, and are sent again at most when the connection is lost.
+pub(super) const WINDOW: usize = 1 << 20;
+
+/// The content as it comes. What the machine has not confirmed can be sent again.
+pub(super) struct Content {
+    chunks: Chunks,
+    progress: Progress,
+    digest: Sha256,
+    /// How many bytes have come from the source.
+    bytes: u64,
+    ended: bool,
+    /// Bytes from the source; those from `written` on are not confirmed. libssh2 wants to see them again, in front.
+    window: Vec<u8>,
+    written: usize,
+}
+
+impl Content {
+    pub(super) fn new(chunks: Chunks, progress: Progress) -> Self {
+        let window = Vec::with_capacity(2 * WINDOW);
+        Self { chunks, progress, digest: Sha256::new(), bytes: 0, ended: false, window, written: 0 }
+    }
+
+    /// How many bytes the machine has confirmed.
+    pub(super) fn arrived(&self) -> u64 {
+        self.bytes - (self.window.len() - self.written) as u64
+    }
+
+    /// What was sent, once all of it was.
+    pub(super) fn transferred(&self) -> Transferred {
+        Transferred { bytes: self.bytes, sha256: hex(self.digest.clone()) }
+    }
+
+    /// Writes the rest to the file, which stands where the confirmed bytes end.
+    pub(super) fn copy(&mut self, files: &Files, file: &mut OpenFile<'_>) -> Result<(), Cause> {
+        loop {
+            self.fill(files)?;
+            if self.written == self.window.len() {
+                return Ok(());
+            }
+            self.written += file.write(&self.window[self.written..])?.map_err(|_| Cause::Protocol(REFUSED))?;
+            self.progress.set(self.arrived());
+        }
+    }
+
+    /// Takes what has come from the source, and waits for it only if there is nothing else to do.
+    fn fill(&mut self, files: &Files) -> Result<(), Cause> {
+        while !self.ended && self.window.len() - self.written < WINDOW {
+            let idle = self.written == self.window.len();
+            match if idle { self.chunks.wait() } else { self.chunks.try_next() } {
+                Next::Chunk(chunk) => {
+                    self.digest.update(&chunk);
+                    self.bytes += chunk.len() as u64;
+                    if self.window.len() + chunk.len() > 2 * WINDOW {
+                        self.window.drain(..self.written);
+                        self.written = 0;
+                    }
+                    self.window.extend_from_slice(&chunk);
+                }
+                Next::End => self.ended = true,
+                Next::NotYet => break,
+                Next::Cut => {
+                    files.link().check().map_err(|_| Cause::deadline("the content did not come in time"))?;
+                    return Err(Cause::Cancelled);
+                }
+            }
+        }
+        Ok(())
+    }
+}
