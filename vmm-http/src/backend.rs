@@ -27,14 +27,15 @@ pub(crate) const MISSING: &[&str] = &[
 
 /// Opens the desk, and makes its database, master key and file area if they are not there.
 pub(crate) async fn open(config: &Config) -> Result<Vmm> {
-    let key = MasterKey::load_or_create(&config.master_key)?;
     let repository = SqliteRepository::open(&config.database).await?;
+    let key = MasterKey::open(&config.master_key, &repository).await?;
     let files = DirectoryFiles::open(&config.files).await?;
     let hypervisor = hypervisor(config, repository.desk());
-    Ok(Vmm::builder(Arc::new(repository), hypervisor, remote(), key)
+    Vmm::builder(Arc::new(repository), hypervisor, remote(), key)
         .files(Arc::new(files))
         .settings(settings(config))
-        .build())
+        .build()
+        .await
 }
 
 fn settings(config: &Config) -> Settings {

@@ -12,8 +12,8 @@ use vmm_core::model::{
 };
 use vmm_core::repository::sqlite::SqliteRepository;
 use vmm_core::repository::{
-    AuditRepository, DiskRepository, FileRepository, IdempotencyRepository, JobRepository, OsRepository, Repository,
-    RequestRepository, RunRepository, ScriptRepository, SessionRepository, TokenRepository, UserRepository,
+    AuditRepository, DiskRepository, FileRepository, IdempotencyRepository, JobRepository, KeyRepository, OsRepository,
+    Repository, RequestRepository, RunRepository, ScriptRepository, SessionRepository, TokenRepository, UserRepository,
     VmRepository,
 };
 
@@ -256,6 +256,9 @@ struct Temporary {
 impl Repository for Temporary {
     fn desk(&self) -> DeskId {
         self.repository.desk()
+    }
+    fn keys(&self) -> &dyn KeyRepository {
+        self.repository.keys()
     }
     fn users(&self) -> &dyn UserRepository {
         self.repository.users()

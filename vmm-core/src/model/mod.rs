@@ -9,6 +9,7 @@ mod file;
 mod host_key;
 mod idempotency;
 mod job;
+mod key;
 mod name;
 mod os;
 mod page;
@@ -32,6 +33,7 @@ pub use file::{ContentId, FileId, NewFile, StoredFile};
 pub use host_key::HostKey;
 pub use idempotency::{ClaimId, Claimed, Fingerprint, IdempotencyKey, KeptAnswer, NewClaim};
 pub use job::{Job, JobFilter, JobId, JobKind, JobState, JobStep, NewJob, StepState};
+pub use key::Resealed;
 pub(crate) use name::shortened;
 pub use name::{
     FileName, GroupName, Hostname, LoginName, NamePrefix, OsName, OsVersion, RequestId, ScriptFile, ScriptName,

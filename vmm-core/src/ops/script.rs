@@ -11,10 +11,8 @@ use crate::model::{
 };
 use crate::policy::{Action, Actor, Target};
 use crate::remote::{Credential, Login};
+use crate::secrets::SCRIPT_LOGIN;
 use crate::vmm::{Desk, Vmm};
-
-/// What the password that is stored with a script is sealed for.
-const PURPOSE: &str = "script login";
 
 /// A script that somebody registers. `Debug` shows no password.
 #[derive(Debug)]
@@ -167,8 +165,8 @@ pub(super) async fn stored_login(desk: &Desk, script: &Script) -> Result<Login> 
     let Some(StoredLogin { user, password }) = stored else {
         return Err(Error::invalid("user", format!("is missing, and script {} has no stored login", script.name)));
     };
-    let password = desk.secrets().unseal(PURPOSE, script.id.0, &password).ok_or_else(|| {
-        let reason = "its stored password was sealed with another master key; store it again";
+    let password = desk.secrets().unseal(SCRIPT_LOGIN, script.id.0, &password).ok_or_else(|| {
+        let reason = "its stored password does not open; store it again";
         Error::conflict(Kind::Script, &script.name, reason)
     })?;
     Ok(Login { user, credential: Credential::Password(password) })
@@ -203,5 +201,5 @@ fn half(missing: &str) -> Error {
 }
 
 fn seal(desk: &Desk, id: ScriptId, user: String, password: &SecretString) -> Result<StoredLogin> {
-    Ok(StoredLogin { user, password: desk.secrets().seal(PURPOSE, id.0, password)? })
+    Ok(StoredLogin { user, password: desk.secrets().seal(SCRIPT_LOGIN, id.0, password)? })
 }

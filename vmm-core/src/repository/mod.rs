@@ -17,10 +17,11 @@ use crate::model::{
     Adoption, AuditEntry, AuditFilter, AuditId, AuditRecord, ClaimId, Claimed, ContentId, DeskId, Disk, DiskFilter,
     DiskId, FileId, FileName, Image, Job, JobFilter, JobId, JobState, KeptAnswer, NewClaim, NewDisk, NewFile, NewJob,
     NewOs, NewRequest, NewRun, NewScript, NewSession, NewToken, NewUser, Os, OsChange, OsFilter, OsId, OsName,
-    OsVersion, PasswordHash, Plan, PlanHash, Request, RequestFilter, RequestId, RequestState, Revision, Run, RunEnd,
-    RunFilter, RunId, RunMachine, Script, ScriptChange, ScriptContent, ScriptFilter, ScriptId, ScriptName, Seen,
-    SeenStates, Session, SessionFilter, SessionId, StepState, StoredFile, StoredLogin, Timestamp, Token, TokenHash,
-    TokenId, TokenName, User, UserChange, UserFilter, UserId, UserName, Vm, VmChange, VmFilter, VmId, VmName, VmStatus,
+    OsVersion, PasswordHash, Plan, PlanHash, Request, RequestFilter, RequestId, RequestState, Resealed, Revision, Run,
+    RunEnd, RunFilter, RunId, RunMachine, Script, ScriptChange, ScriptContent, ScriptFilter, ScriptId, ScriptName,
+    Sealed, Seen, SeenStates, Session, SessionFilter, SessionId, StepState, StoredFile, StoredLogin, Timestamp, Token,
+    TokenHash, TokenId, TokenName, User, UserChange, UserFilter, UserId, UserName, Vm, VmChange, VmFilter, VmId,
+    VmName, VmStatus,
 };
 
 /// The records of one desk.
@@ -37,6 +38,8 @@ use crate::model::{
 pub trait Repository: Send + Sync {
     /// The desk that these are the records of.
     fn desk(&self) -> DeskId;
+    /// What the master key opens.
+    fn keys(&self) -> &dyn KeyRepository;
     /// Accounts.
     fn users(&self) -> &dyn UserRepository;
     /// Logins.
@@ -63,6 +66,22 @@ pub trait Repository: Send + Sync {
     fn runs(&self) -> &dyn RunRepository;
     /// The record of who did what.
     fn audit(&self) -> &dyn AuditRepository;
+}
+
+/// What the master key opens.
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+#[async_trait]
+pub trait KeyRepository: Send + Sync {
+    /// The sealed secret of the desk's machines; `None` on a new desk.
+    async fn machines_secret(&self) -> Result<Option<Sealed>>;
+    /// Keeps this one if there is none yet. Gives the one that is kept, to racers the same. A desk makes its secret by
+    /// itself, so there is no audit row.
+    async fn keep_machines_secret(&self, secret: Sealed) -> Result<Sealed>;
+    /// The sealed password of each login that is stored with a script, in order of id.
+    async fn passwords(&self) -> Result<Vec<(ScriptId, Sealed)>>;
+    /// Puts what was sealed anew in place of all that is sealed. It is a conflict if the machines' secret or the
+    /// scripts with a login are other ones by now.
+    async fn replace(&self, resealed: Resealed, audit: AuditEntry) -> Result<()>;
 }
 
 /// Accounts.

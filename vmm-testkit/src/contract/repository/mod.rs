@@ -18,6 +18,7 @@ pub mod disk;
 pub mod file;
 pub mod idempotency;
 pub mod job;
+pub mod key;
 pub mod os;
 pub mod request;
 pub mod run;
@@ -92,6 +93,7 @@ macro_rules! repository_contract {
                 a_released_key_is_free, a_claim_lapses_unless_it_is_held, an_answer_is_forgotten_in_time,
                 an_account_keeps_so_much_and_no_more, one_of_64_repeats_is_the_first, a_key_needs_its_account,
             }
+            key { a_secret_is_kept_once, all_that_is_sealed_is_replaced, what_changed_meanwhile_is_not_replaced, }
             script {
                 a_script_reads_as_it_was_registered, a_script_name_is_taken_once, scripts_are_listed_in_order_of_name,
                 a_change_leaves_the_rest, a_text_stays_while_a_script_has_it, a_deleted_script_is_gone, an_owner_stays,

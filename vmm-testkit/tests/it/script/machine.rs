@@ -40,7 +40,7 @@ impl Machine {
     async fn new() -> Self {
         let (sshd, desk) = (Sshd::start().await, TestDesk::new().await);
         desk.provision("r1", "name,os\nweb-1,debian\n").await;
-        let vmm = process(&desk, Arc::new(ToSshd(sshd.endpoint())));
+        let vmm = process(&desk, Arc::new(ToSshd(sshd.endpoint()))).await;
         Self { sshd, desk, vmm }
     }
 

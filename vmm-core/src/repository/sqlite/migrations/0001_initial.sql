@@ -1,9 +1,11 @@
 -- Times are microseconds since 1970-01-01 UTC. `revision` counts the changes that people made to a row. AUTOINCREMENT, because an id that stood in an audit row or in a
 -- message must never mean another thing later.
 
+-- `machines_secret` is sealed with the master key, as the passwords in `script` are.
 CREATE TABLE desk (
     only INTEGER PRIMARY KEY CHECK (only = 1),
-    id TEXT NOT NULL CHECK (length(id) = 36)
+    id TEXT NOT NULL CHECK (length(id) = 36),
+    machines_secret BLOB
 ) STRICT;
 
 CREATE TABLE user (
