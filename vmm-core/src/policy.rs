@@ -157,8 +157,8 @@ actions! {
     ScriptLogin = "script.login", "use the login stored with another person's script; give one of your own, or";
     /// See runs of scripts.
     RunRead = "run.read", "see runs";
-    /// See what a run wrote.
-    RunOutput = "run.output", "see what another person's run wrote";
+    /// See the arguments of a run and what it wrote.
+    RunOutput = "run.output", "see what another person's run got and wrote";
     /// Cancel a run.
     RunCancel = "run.cancel", "cancel another person's run";
     /// Submit a request.

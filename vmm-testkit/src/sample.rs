@@ -7,8 +7,8 @@ use uuid::Uuid;
 use vmm_core::model::{
     Adoption, AuditEntry, DeskId, DiskRole, HostKey, Hostname, Image, JobKind, LoginName, MacAddress, NewJob, NewOs,
     NewRequest, NewRun, NewScript, NewUser, Os, OsName, OsVersion, Outcome, PasswordHash, Plan, PlannedDisk, PlannedVm,
-    RequestId, Role, Script, ScriptContent, ScriptFile, ScriptId, ScriptName, User, UserId, UserName, VmId, VmName,
-    VolumeName,
+    RequestId, Role, Script, ScriptArguments, ScriptContent, ScriptFile, ScriptId, ScriptName, User, UserId, UserName,
+    VmId, VmName, VolumeName,
 };
 use vmm_core::repository::sqlite::SqliteRepository;
 use vmm_core::repository::{
@@ -178,6 +178,7 @@ pub fn run(script: &Script, machines: usize) -> NewRun {
         file: script.file.clone(),
         command: script.command.clone(),
         content: script_content("echo one\n"),
+        arguments: ScriptArguments::new(vec!["it's\n".to_owned(), String::new()]).expect("a sample's are valid"),
         user: Some(script.owner),
         user_name: script.owner_name.to_string(),
         login: "root".to_owned(),

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    Interpreter, ScriptContent, ScriptFile, ScriptId, ScriptName, Timestamp, UserId, VmId, VmName, row_id, words,
+    Interpreter, ScriptArguments, ScriptContent, ScriptFile, ScriptId, ScriptName, Timestamp, UserId, VmId, VmName,
+    row_id, words,
 };
 use crate::remote::{Exit, Output, Stream};
 
@@ -67,6 +68,8 @@ pub struct Run {
     pub command: Interpreter,
     /// SHA-256 of the text that ran.
     pub sha256: String,
+    /// What it got on its command line; `None` for those who may not see it.
+    pub arguments: Option<ScriptArguments>,
     /// Who started it, as an account; it may be gone.
     pub user: Option<UserId>,
     /// Who started it, as a name.
@@ -132,6 +135,8 @@ pub struct NewRun {
     pub command: Interpreter,
     /// Its text.
     pub content: ScriptContent,
+    /// What it gets on its command line.
+    pub arguments: ScriptArguments,
     /// Who starts it, as an account.
     pub user: Option<UserId>,
     /// Who starts it, as a name.

@@ -7,8 +7,8 @@ use secrecy::SecretString;
 
 use crate::error::{Error, Kind, Problem, Result};
 use crate::model::{
-    AuditEntry, NewRun, Page, Run, RunFilter, RunId, RunMachine, RunState, Script, ScriptName, ScriptTarget, VmFilter,
-    VmId, VmName, VmStatus, one_more,
+    AuditEntry, NewRun, Page, Run, RunFilter, RunId, RunMachine, RunState, Script, ScriptArguments, ScriptName,
+    ScriptTarget, VmFilter, VmId, VmName, VmStatus, one_more,
 };
 use crate::policy::{Action, Actor, Target};
 use crate::remote::{Credential, Login};
@@ -30,6 +30,8 @@ pub struct RunDraft {
     pub script: ScriptName,
     /// The machines; `None` for those that the script names.
     pub targets: Option<Vec<ScriptTarget>>,
+    /// What the script gets on its command line. It is recorded with the run: no place for a secret.
+    pub arguments: ScriptArguments,
     /// The login and the time.
     pub terms: RunTerms,
 }
@@ -56,7 +58,7 @@ impl Vmm {
     pub async fn run_script(&self, actor: &Actor, draft: RunDraft) -> Result<Run> {
         let script = self.sought_script(actor, Action::ScriptRun, &draft.script).await?;
         self.change(actor, Action::ScriptRun, Target::from(&script), |desk, audit| async move {
-            let RunDraft { script: _, targets, terms } = draft;
+            let RunDraft { script: _, targets, arguments, terms } = draft;
             let terms = self.terms(actor, &desk, &script, terms).await?;
             let machines = machines(&desk, targets.as_deref().unwrap_or(&script.targets)).await?;
             let content = desk.repository().scripts().content(&script.sha256).await?;
@@ -68,6 +70,7 @@ impl Vmm {
                 file,
                 command,
                 content,
+                arguments,
                 user: actor.user_id(),
                 user_name: actor.to_string(),
                 login: terms.login.user.clone(),
@@ -80,7 +83,7 @@ impl Vmm {
         .await
     }
 
-    /// Runs a script again, as it was, on those machines of an ended run that failed or were interrupted.
+    /// Runs a script again, as it was and with the same arguments, on those machines of an ended run that failed or were interrupted.
     ///
     /// # Errors
     /// As [`Vmm::run_script`]; `Conflict` while the run goes on, and if there is no such machine.
@@ -112,6 +115,7 @@ impl Vmm {
                 file: run.file,
                 command: run.command,
                 content,
+                arguments: run.arguments.unwrap_or_default(),
                 user: actor.user_id(),
                 user_name: actor.to_string(),
                 login: terms.login.user.clone(),
@@ -131,19 +135,21 @@ impl Vmm {
     pub async fn script_runs(&self, actor: &Actor, filter: &RunFilter) -> Result<Page<Run, RunId>> {
         let desk = self.read(actor, Action::RunRead, &Target::none())?;
         let wanted = RunFilter { limit: one_more(filter.limit), ..filter.clone() };
-        Ok(Page::cut(desk.repository().runs().list(&wanted).await?, filter.limit, |run| run.id))
+        let mut runs = desk.repository().runs().list(&wanted).await?;
+        runs.iter_mut().filter(|run| !self.sees_inside(actor, run)).for_each(|run| run.arguments = None);
+        Ok(Page::cut(runs, filter.limit, |run| run.id))
     }
 
-    /// A run and its machines; what was written on them only for the person who started it and for admins.
+    /// A run and its machines; its arguments and what was written only for the person who started it and for admins.
     ///
     /// # Errors
     /// `NotFound` if there is none.
     pub async fn script_run(&self, actor: &Actor, id: RunId) -> Result<(Run, Vec<RunMachine>)> {
-        let run = self.lookup(actor)?.run(id).await?;
-        let target = Target::from(&run);
-        let desk = self.read(actor, Action::RunRead, &target)?;
+        let mut run = self.lookup(actor)?.run(id).await?;
+        let desk = self.read(actor, Action::RunRead, &Target::from(&run))?;
         let mut machines = desk.repository().runs().machines(id).await?;
-        if !self.allows(actor, Action::RunOutput, &target) {
+        if !self.sees_inside(actor, &run) {
+            run.arguments = None;
             machines.iter_mut().for_each(|machine| machine.output = None);
         }
         Ok((run, machines))
@@ -166,6 +172,11 @@ impl Vmm {
     /// The run that an operation is about.
     async fn sought_run(&self, actor: &Actor, action: Action, id: RunId) -> Result<Run> {
         self.seek(actor, action, format!("run {id}"), async { self.lookup(actor)?.run(id).await }).await
+    }
+
+    /// Whether an actor may see what went into a run and came out of it.
+    fn sees_inside(&self, actor: &Actor, run: &Run) -> bool {
+        self.allows(actor, Action::RunOutput, &Target::from(run))
     }
 
     /// The login that was given, or the stored one if the actor may use it, and the time.
@@ -199,11 +210,11 @@ struct Terms {
 /// Records the run, and then begins it.
 async fn start(desk: Desk, new: NewRun, terms: Terms, mut audit: AuditEntry) -> Result<Run> {
     desk.runs().check_room()?;
-    let (machines, content) = (new.machines.clone(), new.content.clone());
+    let (machines, content, arguments) = (new.machines.clone(), new.content.clone(), new.arguments.clone());
     let whose = if terms.stored { "the stored login" } else { "a login given with the call" };
     audit.detail = format!("on {} machines with {whose}", machines.len());
     let run = desk.repository().runs().create(new, chrono::Utc::now() + KEPT_ALIVE, audit).await?;
-    Task { run: run.clone(), machines, content, login: terms.login }.start(desk);
+    Task { run: run.clone(), machines, content, arguments, login: terms.login }.start(desk);
     Ok(run)
 }
 

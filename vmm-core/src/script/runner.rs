@@ -15,7 +15,7 @@ use tracing::{info, warn};
 
 use super::line::Delivery;
 use crate::error::{Error, Kind, Part, Result};
-use crate::model::{Run, RunEnd, RunId, ScriptContent, VmId, VmName};
+use crate::model::{Run, RunEnd, RunId, ScriptArguments, ScriptContent, VmId, VmName};
 use crate::ops::{endpoint, exists};
 use crate::remote::Login;
 use crate::vmm::Desk;
@@ -112,6 +112,7 @@ pub(crate) struct Task {
     pub(crate) run: Run,
     pub(crate) machines: Vec<(VmId, VmName)>,
     pub(crate) content: ScriptContent,
+    pub(crate) arguments: ScriptArguments,
     pub(crate) login: Login,
 }
 
@@ -187,7 +188,7 @@ async fn attempt(desk: &Desk, task: &Task, position: usize) -> Result<RunEnd> {
     exists(&vm)?;
     let endpoint = endpoint(&vm)?;
     let Run { command, file, timeout, .. } = &task.run;
-    let delivery = Delivery::new(command, file, &task.content, *timeout, task.output_limit());
+    let delivery = Delivery::new(command, file, &task.content, &task.arguments, *timeout, task.output_limit());
     let output = desk.remote().run(&endpoint, &task.login, &delivery.command).await?;
     Ok(delivery.end(output))
 }

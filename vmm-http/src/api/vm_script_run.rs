@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{Enum, Object, OpenApi};
-use vmm_core::model::{Run, RunFilter, RunId, RunMachine, RunState, ScriptName};
+use vmm_core::model::{Run, RunFilter, RunId, RunMachine, RunState, ScriptArguments, ScriptName};
 use vmm_core::remote::Exit;
 use vmm_core::{RunDraft, RunTerms};
 
@@ -70,6 +70,10 @@ struct NewRunBody {
     /// The machines: names, or `@group`. If absent, those that the script names.
     #[oai(validator(min_items = 1, max_items = 500))]
     vm: Option<Vec<String>>,
+    /// What the script gets on its command line, as `$1` and so on, byte for byte: at most 32 KiB in all. It is recorded
+    /// with the run, and whoever is on the machine may see it there, so it is no place for a secret.
+    #[oai(default, validator(max_items = 64))]
+    arguments: Vec<String>,
     /// The user on the machines. If absent, the login that is stored with the script, which only the script's owner
     /// and admins may use.
     #[oai(validator(min_length = 1, max_length = 256))]
@@ -85,9 +89,10 @@ impl TryFrom<NewRunBody> for RunDraft {
     type Error = vmm_core::Error;
 
     fn try_from(body: NewRunBody) -> vmm_core::Result<Self> {
-        let NewRunBody { script, vm, user, password, timeout } = body;
+        let NewRunBody { script, vm, arguments, user, password, timeout } = body;
         let script = named("script", ScriptName::new(script))?;
-        Ok(Self { script, targets: vm.map(targets).transpose()?, terms: terms(user, password, timeout) })
+        let (targets, arguments) = (vm.map(targets).transpose()?, ScriptArguments::new(arguments)?);
+        Ok(Self { script, targets, arguments, terms: terms(user, password, timeout) })
     }
 }
 
@@ -130,6 +135,8 @@ struct RunBody {
     sha256: String,
     file: String,
     command: String,
+    /// What it got on its command line; absent for anyone but the person who started it and admins.
+    arguments: Option<Vec<String>>,
     /// Who started it.
     started_by: String,
     /// The user on the machines.
@@ -158,6 +165,7 @@ impl From<Run> for RunBody {
             sha256: run.sha256,
             file: run.file.to_string(),
             command: run.command.to_string(),
+            arguments: run.arguments.map(|arguments| arguments.as_slice().to_vec()),
             started_by: run.user_name,
             user: run.login,
             timeout: run.timeout.as_secs(),

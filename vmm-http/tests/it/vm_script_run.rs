@@ -26,6 +26,11 @@ async fn desk() -> (App, Vec<SocketAddr>) {
     (app, addresses)
 }
 
+/// What a machine is sent for the script without arguments.
+fn input() -> Vec<u8> {
+    format!("{TEXT}set -- \"$@\" './up.sh'").into_bytes()
+}
+
 async fn start(app: &App, who: Who, run: Value) -> String {
     let answer = app.post(who, "/vm/script/run", json!({"run": [run]})).await;
     assert_eq!(answer.status, 202, "{}", answer.text);
@@ -60,7 +65,7 @@ async fn a_run_tells_what_happened_on_each_machine() {
     assert_eq!((&web2["state"], &web2["exit_code"], &web2["stderr"]), (&json!("done"), &json!(3), &json!("no\n")));
     let mut seen = scripts_seen(&app);
     seen.sort();
-    let mut expected: Vec<_> = addresses.iter().map(|at| (*at, "stored".to_owned(), TEXT.into())).collect();
+    let mut expected: Vec<_> = addresses.iter().map(|at| (*at, "stored".to_owned(), input())).collect();
     expected.sort();
     assert_eq!(seen, expected);
     let script = app.get(Who::Bob, "/vm/script/up").await.ok();
@@ -129,7 +134,7 @@ async fn one_machine_that_cannot_be_reached_stops_no_other_and_can_be_run_again(
     assert_eq!((&again["machines"], &again["vm"][0]["stdout"]), (&json!(1), &json!("up 1 min\n")));
     let nothing = app.post(Who::Alice, &format!("/vm/script/run/{}/rerun", again["id"]), json!({})).await;
     nothing.assert_problem(409);
-    assert_eq!(scripts_seen(&app).iter().filter(|(.., input)| input == TEXT.as_bytes()).count(), 2);
+    assert_eq!(scripts_seen(&app).iter().filter(|(.., sent)| *sent == input()).count(), 2);
 }
 
 #[tokio::test]
@@ -201,4 +206,31 @@ async fn what_cannot_be_run_is_named_and_nothing_begins() {
     app.post(Who::Alice, "/vm/script/run", json!({"run": [{"script": "other"}]})).await.assert_problem(404);
     assert_eq!(app.get(Who::Alice, "/vm/script/run").await.ok(), json!({"run": []}));
     assert!(scripts_seen(&app).is_empty());
+}
+
+#[tokio::test]
+async fn arguments_go_with_a_run_and_its_repeats_and_are_seen_by_who_started_it() {
+    let (app, addresses) = desk().await;
+    app.desk.remote.refuse_logins(addresses[0]);
+    let arguments = json!(["canary's", "", "a\nb ünï\u{1b}"]);
+    let answer =
+        app.post(Who::Alice, "/vm/script/run", json!({"run": [{"script": "up", "arguments": arguments}]})).await.ok();
+    let path = format!("/vm/script/run/{}", answer["run"][0]["id"]);
+    assert_eq!(answer["run"][0]["arguments"], arguments);
+    ended(&app, &path).await;
+    for (who, sees) in [(Who::Bob, false), (Who::Alice, true), (Who::Root, true)] {
+        for path in [&path, "/vm/script/run"] {
+            let answer = app.get(who, path).await;
+            assert_eq!((answer.text.contains("canary"), answer.status), (sees, 200), "{who:?}: {}", answer.text);
+        }
+    }
+    let again = app.post(Who::Alice, &format!("{path}/rerun"), json!({})).await.ok();
+    assert_eq!(again["arguments"], arguments);
+    let seen = scripts_seen(&app);
+    let with_arguments = seen.iter().filter(|(.., input)| input.ends_with(b" 'a\nb \xc3\xbcn\xc3\xaf\x1b'")).count();
+    assert_eq!(with_arguments, 1, "the other machine refused the login");
+    for bad in [json!(["a\u{0}"]), json!(vec!["x"; 65]), json!(["x".repeat(4097)]), json!("x"), json!([7])] {
+        let answer = app.post(Who::Alice, "/vm/script/run", json!({"run": [{"script": "up", "arguments": bad}]})).await;
+        assert!(answer.problem_fields()[0].starts_with("run[0].arguments"), "{}", answer.text);
+    }
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use vmm_core::model::{
-    AuditFilter, Outcome, Run, RunId, RunMachine, RunState, Script, ScriptContent, ScriptFile, ScriptTarget, VmFilter,
+    AuditFilter, Outcome, Run, RunId, RunMachine, RunState, Script, ScriptArguments, ScriptContent, ScriptFile,
+    ScriptTarget, VmFilter,
 };
 use vmm_core::remote::libssh2::Libssh2Exec;
 use vmm_core::remote::{Command, Endpoint, Exit, Login, Output, RemoteExec};
@@ -33,7 +34,12 @@ fn draft(name: &str, command: &str, content: &str, targets: &[&str]) -> ScriptDr
 }
 
 fn run_of(script: &Script) -> RunDraft {
-    RunDraft { script: script.name.clone(), targets: None, terms: RunTerms::default() }
+    RunDraft {
+        script: script.name.clone(),
+        targets: None,
+        arguments: ScriptArguments::default(),
+        terms: RunTerms::default(),
+    }
 }
 
 /// Another process on the same records, with its own way to the machines.

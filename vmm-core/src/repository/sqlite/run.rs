@@ -5,15 +5,15 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rusqlite::{Connection, Row, Transaction, params};
 
-use super::error::Result;
+use super::error::{Error, Result};
 use super::list::List;
 use super::row::{Columns, all, execute, exists, first, integer, now};
 use super::script;
 use super::store::Store;
 use crate::error::{self, Kind};
 use crate::model::{
-    AuditEntry, NewRun, Run, RunEnd, RunFilter, RunId, RunMachine, RunOutput, RunState, ScriptId, ScriptName,
-    Timestamp, UserId, VmId,
+    AuditEntry, NewRun, Run, RunEnd, RunFilter, RunId, RunMachine, RunOutput, RunState, ScriptArguments, ScriptId,
+    ScriptName, Timestamp, UserId, VmId,
 };
 use crate::remote::{Exit, Stream};
 use crate::repository::RunRepository;
@@ -133,15 +133,16 @@ fn insert(tx: &Transaction<'_>, new: &NewRun, alive_until: Timestamp) -> Result<
     let at = now().timestamp_micros();
     execute(
         tx,
-        "INSERT INTO run (script, script_name, file, command, sha256, user, user_name, login, timeout, rerun_of, state,
-                          alive_until, created_at, changed_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'queued', ?11, ?12, ?12)",
+        "INSERT INTO run (script, script_name, file, command, sha256, arguments, user, user_name, login, timeout,
+                          rerun_of, state, alive_until, created_at, changed_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 'queued', ?12, ?13, ?13)",
         params![
             new.script.to_string(),
             new.script_name.as_str(),
             new.file.as_str(),
             new.command.to_string(),
             script::remember(tx, &new.content)?,
+            serde_json::Value::from(new.arguments.as_slice()).to_string(),
             new.user.map(|id| id.0),
             new.user_name,
             new.login,
@@ -248,6 +249,12 @@ fn by_id(connection: &Connection, id: RunId) -> Result<Option<Run>> {
     first(connection, &format!("{SELECT} WHERE id = ?1"), [id.0], run)
 }
 
+fn arguments(row: &Row<'_>) -> Result<ScriptArguments> {
+    let arguments: String = row.value("arguments")?;
+    let arguments = serde_json::from_str(&arguments).map_err(|source| Error::corrupt("arguments", source))?;
+    ScriptArguments::new(arguments).map_err(|source| Error::corrupt("arguments", source))
+}
+
 fn run(row: &Row<'_>) -> Result<Run> {
     Ok(Run {
         id: RunId(row.value("id")?),
@@ -256,6 +263,7 @@ fn run(row: &Row<'_>) -> Result<Run> {
         file: row.parsed("file")?,
         command: row.parsed("command")?,
         sha256: row.value("sha256")?,
+        arguments: Some(arguments(row)?),
         user: row.value::<Option<i64>>("user")?.map(UserId),
         user_name: row.value("user_name")?,
         login: row.value("login")?,

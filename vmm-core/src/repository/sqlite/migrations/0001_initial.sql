@@ -245,6 +245,7 @@ CREATE TABLE run (
     file TEXT NOT NULL,
     command TEXT NOT NULL,
     sha256 TEXT NOT NULL REFERENCES script_content (sha256),
+    arguments TEXT NOT NULL CHECK (json_valid(arguments)),
     user INTEGER,
     user_name TEXT NOT NULL,
     login TEXT NOT NULL,
