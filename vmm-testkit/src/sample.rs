@@ -183,6 +183,7 @@ pub fn run(script: &Script, machines: usize) -> NewRun {
         user_name: script.owner_name.to_string(),
         login: "root".to_owned(),
         timeout: Duration::from_secs(60),
+        at_once: 7,
         rerun_of: None,
         machines: (1..).take(machines).map(|id| (VmId(id), vm_name(&format!("web-{id}")))).collect(),
     }

@@ -45,7 +45,7 @@ pub(crate) use page::one_more;
 pub use plan::{Plan, PlanHash, PlannedDisk, PlannedVm};
 pub use request::{NewRequest, Request, RequestFilter, RequestState};
 pub use revision::Revision;
-pub use run::{NewRun, Run, RunEnd, RunFilter, RunId, RunMachine, RunOutput, RunState};
+pub use run::{Again, NewRun, Run, RunEnd, RunFilter, RunId, RunMachine, RunOutput, RunState};
 pub use script::{
     Interpreter, NewScript, Script, ScriptArguments, ScriptChange, ScriptContent, ScriptFilter, ScriptId, ScriptTarget,
     Sealed, StoredLogin,

@@ -53,6 +53,27 @@ impl RunState {
     }
 }
 
+words!(
+    /// Which machines of a run are worked on again.
+    Again, "only" {
+        /// Those that it could not be run on or did not end on in time, and those that were interrupted.
+        Failed = "failed",
+        /// The same and those on which it ended with another exit code than 0, or by a signal.
+        Nonzero = "nonzero",
+    }
+);
+
+impl Again {
+    /// Whether this machine is one of them.
+    pub fn takes(self, machine: &RunMachine) -> bool {
+        match machine.state {
+            RunState::Failed | RunState::Interrupted => true,
+            RunState::Done => self == Self::Nonzero && machine.exit != Some(Exit::Code(0)),
+            RunState::Queued | RunState::Running | RunState::Cancelled => false,
+        }
+    }
+}
+
 /// A run of a script, without its machines.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Run {
@@ -78,6 +99,8 @@ pub struct Run {
     pub login: String,
     /// How long each machine has.
     pub timeout: Duration,
+    /// On how many machines it works at a time.
+    pub at_once: u32,
     /// The run whose machines it repeats.
     pub rerun_of: Option<RunId>,
     /// Its place in its life.
@@ -145,6 +168,8 @@ pub struct NewRun {
     pub login: String,
     /// How long each machine has.
     pub timeout: Duration,
+    /// On how many machines it works at a time.
+    pub at_once: u32,
     /// The run whose machines it repeats.
     pub rerun_of: Option<RunId>,
     /// The machines in order.

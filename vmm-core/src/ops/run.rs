@@ -7,7 +7,7 @@ use secrecy::SecretString;
 
 use crate::error::{Error, Kind, Problem, Result};
 use crate::model::{
-    AuditEntry, NewRun, Page, Run, RunFilter, RunId, RunMachine, RunState, Script, ScriptArguments, ScriptName,
+    Again, AuditEntry, NewRun, Page, Run, RunFilter, RunId, RunMachine, Script, ScriptArguments, ScriptName,
     ScriptTarget, VmFilter, VmId, VmName, VmStatus, one_more,
 };
 use crate::policy::{Action, Actor, Target};
@@ -20,6 +20,9 @@ use super::script::{login, stored_login};
 /// How long a script has on each machine if the call does not say.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(600);
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
+/// On so many machines a script works at a time if the call does not say.
+const DEFAULT_AT_ONCE: u32 = 8;
+const MOST_AT_ONCE: u32 = 64;
 /// On so many machines a script runs at most.
 const MOST_MACHINES: usize = 500;
 
@@ -45,6 +48,8 @@ pub struct RunTerms {
     pub password: Option<SecretString>,
     /// How long each machine has, from connecting to the script's end; at most a day, 10 minutes if absent.
     pub timeout: Option<Duration>,
+    /// On how many machines it works at a time: 1 to 64, 8 if absent. Other runs may make it fewer.
+    pub at_once: Option<u32>,
 }
 
 impl Vmm {
@@ -75,6 +80,7 @@ impl Vmm {
                 user_name: actor.to_string(),
                 login: terms.login.user.clone(),
                 timeout: terms.timeout,
+                at_once: terms.at_once,
                 rerun_of: None,
                 machines,
             };
@@ -83,11 +89,11 @@ impl Vmm {
         .await
     }
 
-    /// Runs a script again, as it was and with the same arguments, on those machines of an ended run that failed or were interrupted.
+    /// Runs a script again, as it was and with the same arguments, on some of the machines of an ended run.
     ///
     /// # Errors
     /// As [`Vmm::run_script`]; `Conflict` while the run goes on, and if there is no such machine.
-    pub async fn rerun_script(&self, actor: &Actor, id: RunId, terms: RunTerms) -> Result<Run> {
+    pub async fn rerun_script(&self, actor: &Actor, id: RunId, only: Again, terms: RunTerms) -> Result<Run> {
         let run = self.sought_run(actor, Action::ScriptRun, id).await?;
         let script = self.sought_script(actor, Action::ScriptRun, &run.script_name).await?;
         self.change(actor, Action::ScriptRun, Target::from(&script), |desk, audit| async move {
@@ -95,17 +101,23 @@ impl Vmm {
             if run.script != Some(script.id) {
                 return Err(Error::not_found(Kind::Script, &run.script_name));
             }
-            let terms = RunTerms { timeout: terms.timeout.or(Some(run.timeout)), ..terms };
+            let (timeout, at_once) = (terms.timeout.or(Some(run.timeout)), terms.at_once.or(Some(run.at_once)));
+            let terms = RunTerms { timeout, at_once, ..terms };
             let terms = self.terms(actor, &desk, &script, terms).await?;
             if !run.state.is_final() {
                 return Err(Error::conflict(Kind::Run, id, "has not ended; wait for it or cancel it"));
             }
-            let again = |state| matches!(state, RunState::Failed | RunState::Interrupted);
             let machines = desk.repository().runs().machines(id).await?.into_iter();
-            let machines: Vec<_> =
-                machines.filter(|machine| again(machine.state)).map(|machine| (machine.vm, machine.name)).collect();
+            let again = machines.filter(|machine| only.takes(machine));
+            let machines: Vec<_> = again.map(|machine| (machine.vm, machine.name)).collect();
             if machines.is_empty() {
-                return Err(Error::conflict(Kind::Run, id, "has no machine that failed or was interrupted"));
+                let reason = match only {
+                    Again::Failed => "has no machine that failed or was interrupted",
+                    Again::Nonzero => {
+                        "has no machine that failed, was interrupted or ended with another exit code than 0"
+                    }
+                };
+                return Err(Error::conflict(Kind::Run, id, reason));
             }
             let content = desk.repository().scripts().content(&run.sha256).await?;
             let content = content.ok_or_else(|| Error::not_found(Kind::Run, id))?;
@@ -120,6 +132,7 @@ impl Vmm {
                 user_name: actor.to_string(),
                 login: terms.login.user.clone(),
                 timeout: terms.timeout,
+                at_once: terms.at_once,
                 rerun_of: Some(id),
                 machines,
             };
@@ -181,11 +194,15 @@ impl Vmm {
 
     /// The login that was given, or the stored one if the actor may use it, and the time.
     async fn terms(&self, actor: &Actor, desk: &Desk, script: &Script, terms: RunTerms) -> Result<Terms> {
-        let RunTerms { user, password, timeout } = terms;
+        let RunTerms { user, password, timeout, at_once } = terms;
         let timeout = timeout.unwrap_or(DEFAULT_TIMEOUT);
         if timeout < Duration::from_secs(1) || timeout > LONGEST_TIMEOUT {
             let longest = LONGEST_TIMEOUT.as_secs();
             return Err(Error::invalid("timeout", format!("must be 1 to {longest} seconds")));
+        }
+        let at_once = at_once.unwrap_or(DEFAULT_AT_ONCE);
+        if !(1..=MOST_AT_ONCE).contains(&at_once) {
+            return Err(Error::invalid("at_once", format!("must be 1 to {MOST_AT_ONCE} machines")));
         }
         let (login, stored) = match login(user, password)? {
             Some((user, password)) => (Login { user, credential: Credential::Password(password) }, false),
@@ -197,7 +214,7 @@ impl Vmm {
                 return Err(Error::Forbidden { actor, action });
             }
         };
-        Ok(Terms { login, stored, timeout })
+        Ok(Terms { login, stored, timeout, at_once })
     }
 }
 
@@ -205,6 +222,7 @@ struct Terms {
     login: Login,
     stored: bool,
     timeout: Duration,
+    at_once: u32,
 }
 
 /// Records the run, and then begins it.

@@ -23,10 +23,8 @@ use crate::vmm::Desk;
 /// How long a run counts as alive after a sign of life.
 pub(crate) const KEPT_ALIVE: Duration = Duration::from_secs(10);
 const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
-/// Of one run, at a time.
-const MACHINES_OF_A_RUN: usize = 8;
 /// Of all runs of this process, at a time.
-const MACHINES: usize = 32;
+const MACHINES: usize = 64;
 /// Of this process, begun and not ended.
 const RUNS: usize = 256;
 /// How long a stopping process waits for its runs to note that they are interrupted.
@@ -136,8 +134,9 @@ impl Task {
         info!(run = %id, script = %self.run.script_name, machines = self.machines.len(), "a script begins");
         let task = Arc::new(self);
         let (mut waiting, mut running) = (0..task.machines.len(), JoinSet::new());
+        let at_once = usize::try_from(task.run.at_once).unwrap_or(MACHINES);
         loop {
-            while running.len() < MACHINES_OF_A_RUN
+            while running.len() < at_once
                 && let Some(position) = waiting.next()
             {
                 running.spawn(run_one(desk.clone(), Arc::clone(&task), position, order.clone()));

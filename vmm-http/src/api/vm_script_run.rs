@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{Enum, Object, OpenApi};
-use vmm_core::model::{Run, RunFilter, RunId, RunMachine, RunState, ScriptArguments, ScriptName};
+use vmm_core::model::{Again, Run, RunFilter, RunId, RunMachine, RunState, ScriptArguments, ScriptName};
 use vmm_core::remote::Exit;
 use vmm_core::{RunDraft, RunTerms};
 
@@ -83,22 +83,25 @@ struct NewRunBody {
     /// Seconds that each machine has, from connecting to the script's end; 600 if absent.
     #[oai(validator(minimum(value = "1"), maximum(value = "86400")))]
     timeout: Option<u32>,
+    /// On how many machines it works at a time; 8 if absent.
+    #[oai(validator(minimum(value = "1"), maximum(value = "64")))]
+    at_once: Option<u32>,
 }
 
 impl TryFrom<NewRunBody> for RunDraft {
     type Error = vmm_core::Error;
 
     fn try_from(body: NewRunBody) -> vmm_core::Result<Self> {
-        let NewRunBody { script, vm, arguments, user, password, timeout } = body;
+        let NewRunBody { script, vm, arguments, user, password, timeout, at_once } = body;
         let script = named("script", ScriptName::new(script))?;
         let (targets, arguments) = (vm.map(targets).transpose()?, ScriptArguments::new(arguments)?);
-        Ok(Self { script, targets, arguments, terms: terms(user, password, timeout) })
+        Ok(Self { script, targets, arguments, terms: terms(user, password, timeout, at_once) })
     }
 }
 
-fn terms(user: Option<String>, password: Option<Secret>, timeout: Option<u32>) -> RunTerms {
+fn terms(user: Option<String>, password: Option<Secret>, timeout: Option<u32>, at_once: Option<u32>) -> RunTerms {
     let timeout = timeout.map(|seconds| Duration::from_secs(seconds.into()));
-    RunTerms { user, password: password.map(|password| password.0), timeout }
+    RunTerms { user, password: password.map(|password| password.0), timeout, at_once }
 }
 
 /// Scripts to run.
@@ -109,10 +112,31 @@ struct NewRunsBody {
     run: Vec<NewRunBody>,
 }
 
+/// Which machines of a run are worked on again: `failed`, those that it could not be run on or did not end on in time,
+/// and those that were interrupted; `nonzero`, the same and those on which it ended with another exit code than 0, or by
+/// a signal.
+#[derive(Clone, Copy, Debug, Enum)]
+#[oai(rename = "Again", rename_all = "lowercase")]
+enum AgainWord {
+    Failed,
+    Nonzero,
+}
+
+impl From<AgainWord> for Again {
+    fn from(word: AgainWord) -> Self {
+        match word {
+            AgainWord::Failed => Self::Failed,
+            AgainWord::Nonzero => Self::Nonzero,
+        }
+    }
+}
+
 /// How to run a script again.
 #[derive(Debug, Object)]
 #[oai(rename = "Rerun", deny_unknown_fields)]
 struct RerunBody {
+    /// On which machines; `failed` if absent.
+    only: Option<AgainWord>,
     /// The user on the machines. If absent, the login that is stored with the script, which only the script's owner
     /// and admins may use.
     #[oai(validator(min_length = 1, max_length = 256))]
@@ -122,6 +146,9 @@ struct RerunBody {
     /// Seconds that each machine has; as before if absent.
     #[oai(validator(minimum(value = "1"), maximum(value = "86400")))]
     timeout: Option<u32>,
+    /// On how many machines it works at a time; as before if absent.
+    #[oai(validator(minimum(value = "1"), maximum(value = "64")))]
+    at_once: Option<u32>,
 }
 
 /// A run of a script.
@@ -143,6 +170,8 @@ struct RunBody {
     user: String,
     /// Seconds that each machine has.
     timeout: u64,
+    /// On how many machines it works at a time.
+    at_once: u32,
     /// The run whose machines it repeats.
     rerun_of: Option<i64>,
     /// Once every machine has ended: the worst of them.
@@ -169,6 +198,7 @@ impl From<Run> for RunBody {
             started_by: run.user_name,
             user: run.login,
             timeout: run.timeout.as_secs(),
+            at_once: run.at_once,
             rerun_of: run.rerun_of.map(|id| id.0),
             state: run.state.into(),
             cancel: run.cancel,
@@ -316,12 +346,13 @@ impl RunApi {
         Ok(Accepted::Accepted(Json(run.into())))
     }
 
-    /// Run a script again, as it was, on those machines of a run that failed or were interrupted. It is a new run.
+    /// Run a script again, as it was, on those machines of a run that failed. It is a new run.
     #[oai(path = "/vm/script/run/:id/rerun", method = "post", operation_id = "rerunScript")]
     async fn rerun(&self, caller: Caller, id: Path<i64>, body: Body<RerunBody>) -> Result<Accepted<RunBody>, Failure> {
         let login = caller.0;
-        let RerunBody { user, password, timeout } = body.0;
-        let run = login.vmm.rerun_script(&login.actor, RunId(id.0), terms(user, password, timeout)).await?;
+        let RerunBody { only, user, password, timeout, at_once } = body.0;
+        let (only, terms) = (only.unwrap_or(AgainWord::Failed).into(), terms(user, password, timeout, at_once));
+        let run = login.vmm.rerun_script(&login.actor, RunId(id.0), only, terms).await?;
         Ok(Accepted::Accepted(Json(run.into())))
     }
 }

@@ -234,3 +234,22 @@ async fn arguments_go_with_a_run_and_its_repeats_and_are_seen_by_who_started_it(
         assert!(answer.problem_fields()[0].starts_with("run[0].arguments"), "{}", answer.text);
     }
 }
+
+#[tokio::test]
+async fn only_what_failed_is_run_again_or_also_what_ended_with_another_code_than_0() {
+    let (app, addresses) = desk().await;
+    app.desk.remote.answer(addresses[1], "up.sh", Answer::code(3));
+    let path = start(&app, Who::Alice, json!({"script": "up", "at_once": 1})).await;
+    assert_eq!(ended(&app, &path).await["at_once"], 1);
+    let rerun = format!("{path}/rerun");
+    for body in [json!({}), json!({"only": "failed"})] {
+        app.post(Who::Alice, &rerun, body).await.assert_problem(409);
+    }
+    let again = app.post(Who::Alice, &rerun, json!({"only": "nonzero", "at_once": 64})).await.ok();
+    assert_eq!((&again["machines"], &again["at_once"]), (&json!(1), &json!(64)));
+    let again = ended(&app, &format!("/vm/script/run/{}", again["id"])).await;
+    assert_eq!((&again["vm"][0]["vm"], &again["vm"][0]["exit_code"]), (&json!("web-2"), &json!(3)));
+    for (field, bad) in [("only", json!("all")), ("at_once", json!(0)), ("at_once", json!(65))] {
+        assert_eq!(app.post(Who::Alice, &rerun, json!({(field): bad})).await.problem_fields(), [field]);
+    }
+}

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use vmm_core::model::{
-    AuditFilter, Outcome, Run, RunId, RunMachine, RunState, Script, ScriptArguments, ScriptContent, ScriptFile,
+    Again, AuditFilter, Outcome, Run, RunId, RunMachine, RunState, Script, ScriptArguments, ScriptContent, ScriptFile,
     ScriptTarget, VmFilter,
 };
 use vmm_core::remote::libssh2::Libssh2Exec;
@@ -89,6 +89,49 @@ async fn a_run_works_on_eight_machines_at_a_time_and_a_cancelled_one_begins_no_m
 }
 
 #[tokio::test]
+async fn a_run_works_on_as_many_machines_at_a_time_as_it_was_told() {
+    let (desk, script) = hanging(5).await;
+    for at_once in [0, 65] {
+        let terms = RunTerms { at_once: Some(at_once), ..RunTerms::default() };
+        let refused = desk.vmm.run_script(&desk.user, RunDraft { terms, ..run_of(&script) }).await;
+        assert!(matches!(&refused, Err(Error::Invalid(problems)) if problems[0].field == "at_once"), "{refused:?}");
+    }
+    let terms = RunTerms { at_once: Some(2), ..RunTerms::default() };
+    let run = desk.vmm.run_script(&desk.user, RunDraft { terms, ..run_of(&script) }).await.expect("a run");
+    desk.until("two machines work", async || scripts_begun(&desk) == 2).await;
+    let states: Vec<_> = look(&desk, run.id).await.1.iter().map(|machine| machine.state).collect();
+    assert_eq!(states.iter().filter(|state| **state == RunState::Queued).count(), 3, "{states:?}");
+    desk.vmm.cancel_script_run(&desk.user, run.id).await.expect("it goes on");
+    assert_eq!(ended(&desk, run.id).await.0.at_once, 2);
+    assert_eq!(scripts_begun(&desk), 2);
+}
+
+#[tokio::test]
+async fn a_run_of_one_at_a_time_comes_to_its_end_whatever_fails() {
+    let (desk, script) = hanging(4).await;
+    for (index, vm) in desk.vmm.vms(&desk.admin, &VmFilter::default()).await.expect("machines").iter().enumerate() {
+        let address = SocketAddr::new(vm.ip.expect("it runs"), 22);
+        match index {
+            0 => desk.remote.refuse_logins(address),
+            1 => desk.remote.answer(address, "job.sh", Answer::code(3)),
+            _ => desk.remote.answer(address, "job.sh", Answer::code(0)),
+        }
+    }
+    let terms = RunTerms { at_once: Some(1), ..RunTerms::default() };
+    let run = desk.vmm.run_script(&desk.user, RunDraft { terms, ..run_of(&script) }).await.expect("a run");
+    let (run, machines) = ended(&desk, run.id).await;
+    let states: Vec<_> = machines.iter().map(|machine| machine.state).collect();
+    assert_eq!(states, [RunState::Failed, RunState::Done, RunState::Done, RunState::Done]);
+    // One again that failed, and one more that ended with another code than 0.
+    for (only, expected) in [(Again::Failed, &["web-1"][..]), (Again::Nonzero, &["web-1", "web-2"])] {
+        let again = desk.vmm.rerun_script(&desk.user, run.id, only, RunTerms::default()).await.expect("a run");
+        assert_eq!((again.at_once, again.timeout), (1, run.timeout));
+        let names: Vec<_> = ended(&desk, again.id).await.1.iter().map(|machine| machine.name.to_string()).collect();
+        assert_eq!(names, expected);
+    }
+}
+
+#[tokio::test]
 async fn targets_are_resolved_when_the_script_runs_and_each_machine_once() {
     let (desk, script) = hanging(2).await;
     desk.provision("r2", "name,os,group_name\nweb-3,debian,web\n").await;
@@ -109,7 +152,7 @@ async fn a_machine_that_is_gone_when_the_script_runs_again_has_the_reason() {
     assert_eq!(ended(&desk, run.id).await.0.state, RunState::Failed);
     desk.vmm.delete_vm(&desk.admin, &vm.name, None).await.expect("a job");
     desk.until("the machine is gone", async || desk.vmm.vm(&desk.admin, &vm.name).await.is_err()).await;
-    let again = desk.vmm.rerun_script(&desk.user, run.id, RunTerms::default()).await.expect("a run");
+    let again = desk.vmm.rerun_script(&desk.user, run.id, Again::Failed, RunTerms::default()).await.expect("a run");
     let (again, machines) = ended(&desk, again.id).await;
     assert_eq!((again.state, again.rerun_of), (RunState::Failed, Some(run.id)));
     assert!(machines[0].error.as_deref().expect("a reason").contains("there is no vm \"web-1\""), "{machines:?}");

@@ -134,8 +134,8 @@ fn insert(tx: &Transaction<'_>, new: &NewRun, alive_until: Timestamp) -> Result<
     execute(
         tx,
         "INSERT INTO run (script, script_name, file, command, sha256, arguments, user, user_name, login, timeout,
-                          rerun_of, state, alive_until, created_at, changed_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 'queued', ?12, ?13, ?13)",
+                          at_once, rerun_of, state, alive_until, created_at, changed_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 'queued', ?13, ?14, ?14)",
         params![
             new.script.to_string(),
             new.script_name.as_str(),
@@ -147,6 +147,7 @@ fn insert(tx: &Transaction<'_>, new: &NewRun, alive_until: Timestamp) -> Result<
             new.user_name,
             new.login,
             integer("timeout", new.timeout.as_secs())?,
+            new.at_once,
             new.rerun_of.map(|id| id.0),
             alive_until.timestamp_micros(),
             at,
@@ -268,6 +269,7 @@ fn run(row: &Row<'_>) -> Result<Run> {
         user_name: row.value("user_name")?,
         login: row.value("login")?,
         timeout: Duration::from_secs(row.size("timeout")?),
+        at_once: row.value("at_once")?,
         rerun_of: row.value::<Option<i64>>("rerun_of")?.map(RunId),
         state: row.parsed("state")?,
         cancel: row.value("cancel")?,

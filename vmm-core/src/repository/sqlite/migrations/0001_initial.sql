@@ -250,6 +250,7 @@ CREATE TABLE run (
     user_name TEXT NOT NULL,
     login TEXT NOT NULL,
     timeout INTEGER NOT NULL CHECK (timeout > 0),
+    at_once INTEGER NOT NULL CHECK (at_once > 0),
     rerun_of INTEGER,
     state TEXT NOT NULL CHECK (state IN ('queued', 'running', 'done', 'failed', 'interrupted', 'cancelled')),
     cancel INTEGER NOT NULL DEFAULT 0 CHECK (cancel IN (0, 1)),
