@@ -214,6 +214,8 @@ pub enum Kind {
     Key,
     /// A named script.
     Script,
+    /// A version of a script.
+    Version,
     /// A run of a script.
     Run,
     /// A file in a storage pool.
@@ -237,6 +239,7 @@ impl fmt::Display for Kind {
             Self::Token => "token",
             Self::Key => "key",
             Self::Script => "script",
+            Self::Version => "version",
             Self::Run => "run",
             Self::Volume => "volume",
             Self::Domain => "domain",

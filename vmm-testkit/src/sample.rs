@@ -177,6 +177,7 @@ pub fn run(script: &Script, machines: usize) -> NewRun {
         script_name: script.name.clone(),
         file: script.file.clone(),
         command: script.command.clone(),
+        version: script.version,
         content: script_content("echo one\n"),
         arguments: ScriptArguments::new(vec!["it's\n".to_owned(), String::new()]).expect("a sample's are valid"),
         user: Some(script.owner),

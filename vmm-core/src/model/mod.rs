@@ -47,8 +47,8 @@ pub use request::{NewRequest, Request, RequestFilter, RequestState};
 pub use revision::Revision;
 pub use run::{Again, NewRun, Run, RunEnd, RunFilter, RunId, RunMachine, RunOutput, RunState};
 pub use script::{
-    Interpreter, NewScript, Script, ScriptArguments, ScriptChange, ScriptContent, ScriptFilter, ScriptId, ScriptTarget,
-    Sealed, StoredLogin,
+    Interpreter, KEPT_VERSIONS, NewScript, Script, ScriptArguments, ScriptChange, ScriptContent, ScriptFilter,
+    ScriptId, ScriptTarget, ScriptVersion, Sealed, StoredLogin,
 };
 pub use session::{NewSession, Session, SessionFilter, SessionId, TokenHash};
 pub use token::{Credential, NewToken, Token, TokenId};

@@ -87,6 +87,8 @@ pub struct Run {
     pub file: ScriptFile,
     /// What ran the file.
     pub command: Interpreter,
+    /// The number of the script's version that ran.
+    pub version: u32,
     /// SHA-256 of the text that ran.
     pub sha256: String,
     /// What it got on its command line; `None` for those who may not see it.
@@ -156,6 +158,8 @@ pub struct NewRun {
     pub file: ScriptFile,
     /// What runs the file.
     pub command: Interpreter,
+    /// The number of its version.
+    pub version: u32,
     /// Its text.
     pub content: ScriptContent,
     /// What it gets on its command line.

@@ -34,7 +34,9 @@ pub struct Script {
     pub file: ScriptFile,
     /// What runs the file.
     pub command: Interpreter,
-    /// SHA-256 of its text in hexadecimal digits: its version.
+    /// The number of its version: 1 at first, one more with each change of its text, file name or interpreter.
+    pub version: u32,
+    /// SHA-256 of its text in hexadecimal digits.
     pub sha256: String,
     /// Length of its text in bytes.
     pub size: u64,
@@ -47,6 +49,28 @@ pub struct Script {
     /// When it was last changed.
     pub changed_at: Timestamp,
 }
+
+/// What a script was at a time. Of each script the newest [`KEPT_VERSIONS`] are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScriptVersion {
+    /// Its number, counted from 1.
+    pub number: u32,
+    /// The name of the script's file.
+    pub file: ScriptFile,
+    /// What ran the file.
+    pub command: Interpreter,
+    /// SHA-256 of the text in hexadecimal digits.
+    pub sha256: String,
+    /// Length of the text in bytes.
+    pub size: u64,
+    /// Who made it: an account, with the API token that stood for it, or `vmm`.
+    pub changed_by: String,
+    /// When.
+    pub created_at: Timestamp,
+}
+
+/// How many versions of a script are kept.
+pub const KEPT_VERSIONS: u32 = 100;
 
 /// A script to register.
 #[derive(Clone, Debug)]
@@ -72,6 +96,8 @@ pub struct NewScript {
 /// What to change of a script; `None` stays as it is.
 #[derive(Clone, Debug, Default)]
 pub struct ScriptChange {
+    /// The earlier version whose text, file name and interpreter it gets, before what else is given.
+    pub version: Option<u32>,
     /// The name of its file.
     pub file: Option<ScriptFile>,
     /// What runs the file.

@@ -15,7 +15,7 @@ use crate::remote::{Credential, Login};
 use crate::script::{KEPT_ALIVE, Task};
 use crate::vmm::{Desk, Vmm};
 
-use super::script::{login, stored_login};
+use super::script::{in_version, login, stored_login};
 
 /// How long a script has on each machine if the call does not say.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(600);
@@ -31,6 +31,8 @@ const MOST_MACHINES: usize = 500;
 pub struct RunDraft {
     /// The script.
     pub script: ScriptName,
+    /// The version of the script; `None` for the newest one.
+    pub version: Option<u32>,
     /// The machines; `None` for those that the script names.
     pub targets: Option<Vec<ScriptTarget>>,
     /// What the script gets on its command line. It is recorded with the run: no place for a secret.
@@ -63,17 +65,19 @@ impl Vmm {
     pub async fn run_script(&self, actor: &Actor, draft: RunDraft) -> Result<Run> {
         let script = self.sought_script(actor, Action::ScriptRun, &draft.script).await?;
         self.change(actor, Action::ScriptRun, Target::from(&script), |desk, audit| async move {
-            let RunDraft { script: _, targets, arguments, terms } = draft;
+            let RunDraft { script: _, version, targets, arguments, terms } = draft;
+            let script = in_version(&desk, script, version).await?;
             let terms = self.terms(actor, &desk, &script, terms).await?;
             let machines = machines(&desk, targets.as_deref().unwrap_or(&script.targets)).await?;
             let content = desk.repository().scripts().content(&script.sha256).await?;
             let content = content.ok_or_else(|| Error::conflict(Kind::Script, &script.name, "changed just now"))?;
-            let Script { id, name, file, command, .. } = script;
+            let Script { id, name, file, command, version, .. } = script;
             let new = NewRun {
                 script: id,
                 script_name: name,
                 file,
                 command,
+                version,
                 content,
                 arguments,
                 user: actor.user_id(),
@@ -126,6 +130,7 @@ impl Vmm {
                 script_name: run.script_name,
                 file: run.file,
                 command: run.command,
+                version: run.version,
                 content,
                 arguments: run.arguments.unwrap_or_default(),
                 user: actor.user_id(),

@@ -19,9 +19,9 @@ use crate::model::{
     NewOs, NewRequest, NewRun, NewScript, NewSession, NewToken, NewUser, Os, OsChange, OsFilter, OsId, OsName,
     OsVersion, PasswordHash, Plan, PlanHash, Request, RequestFilter, RequestId, RequestState, Resealed, Revision, Run,
     RunEnd, RunFilter, RunId, RunMachine, Script, ScriptChange, ScriptContent, ScriptFilter, ScriptId, ScriptName,
-    Sealed, Seen, SeenStates, Session, SessionFilter, SessionId, StepState, StoredFile, StoredLogin, Timestamp, Token,
-    TokenHash, TokenId, TokenName, User, UserChange, UserFilter, UserId, UserName, Vm, VmChange, VmFilter, VmId,
-    VmName, VmStatus,
+    ScriptVersion, Sealed, Seen, SeenStates, Session, SessionFilter, SessionId, StepState, StoredFile, StoredLogin,
+    Timestamp, Token, TokenHash, TokenId, TokenName, User, UserChange, UserFilter, UserId, UserName, Vm, VmChange,
+    VmFilter, VmId, VmName, VmStatus,
 };
 
 /// The records of one desk.
@@ -320,9 +320,12 @@ pub trait ScriptRepository: Send + Sync {
     async fn list(&self, filter: &ScriptFilter) -> Result<Vec<Script>>;
     /// The text with this hash, which a script has, or had when it was run.
     async fn content(&self, sha256: &str) -> Result<Option<ScriptContent>>;
+    /// The versions of a script that are kept, newest first.
+    async fn versions(&self, id: ScriptId) -> Result<Vec<ScriptVersion>>;
     /// The login stored with a script.
     async fn login(&self, id: ScriptId) -> Result<Option<StoredLogin>>;
-    /// Changes what is given of a script.
+    /// Changes what is given of a script. Another text, file name or interpreter makes a version, whose author is the
+    /// actor of `audit`. An earlier version that is not kept is not found.
     async fn change(&self, id: ScriptId, change: ScriptChange, audit: AuditEntry) -> Result<Script>;
     /// Removes a script and the login stored with it.
     async fn delete(&self, id: ScriptId, audit: AuditEntry) -> Result<()>;

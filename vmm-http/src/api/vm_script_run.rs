@@ -67,6 +67,9 @@ struct NewRunBody {
     /// The script's name.
     #[oai(validator(max_length = 128))]
     script: String,
+    /// The version of the script that runs; the newest one if absent.
+    #[oai(validator(minimum(value = "1")))]
+    version: Option<u32>,
     /// The machines: names, or `@group`. If absent, those that the script names.
     #[oai(validator(min_items = 1, max_items = 500))]
     vm: Option<Vec<String>>,
@@ -92,10 +95,10 @@ impl TryFrom<NewRunBody> for RunDraft {
     type Error = vmm_core::Error;
 
     fn try_from(body: NewRunBody) -> vmm_core::Result<Self> {
-        let NewRunBody { script, vm, arguments, user, password, timeout, at_once } = body;
+        let NewRunBody { script, version, vm, arguments, user, password, timeout, at_once } = body;
         let script = named("script", ScriptName::new(script))?;
         let (targets, arguments) = (vm.map(targets).transpose()?, ScriptArguments::new(arguments)?);
-        Ok(Self { script, targets, arguments, terms: terms(user, password, timeout, at_once) })
+        Ok(Self { script, version, targets, arguments, terms: terms(user, password, timeout, at_once) })
     }
 }
 
@@ -158,6 +161,8 @@ struct RunBody {
     id: i64,
     /// The name that the script had.
     script: String,
+    /// The number of the script's version that ran.
+    version: u32,
     /// SHA-256 of the text that ran.
     sha256: String,
     file: String,
@@ -191,6 +196,7 @@ impl From<Run> for RunBody {
         Self {
             id: run.id.0,
             script: run.script_name.to_string(),
+            version: run.version,
             sha256: run.sha256,
             file: run.file.to_string(),
             command: run.command.to_string(),

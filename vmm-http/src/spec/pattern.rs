@@ -43,6 +43,7 @@ const PATTERNS: [Pattern; 16] = [
             "NewRun.script",
             "listRuns.script",
             "getScript.name",
+            "listScriptVersions.name",
             "deleteScript.name",
         ],
     },

@@ -97,6 +97,7 @@ fn rows() -> Vec<(&'static str, &'static str, Option<Value>, Expected)> {
         ("createScripts", "", Some(new_script), USERS),
         ("listScripts", "", None, USERS),
         ("getScript", "deploy", None, USERS),
+        ("listScriptVersions", "deploy", None, USERS),
         ("updateScripts", "", Some(json!({"script": [{"name": "deploy", "command": "bash"}]})), OWNERS),
         ("runScripts", "", Some(run), USERS),
         ("listRuns", "", None, USERS),

@@ -253,3 +253,15 @@ async fn only_what_failed_is_run_again_or_also_what_ended_with_another_code_than
         assert_eq!(app.post(Who::Alice, &rerun, json!({(field): bad})).await.problem_fields(), [field]);
     }
 }
+
+#[tokio::test]
+async fn an_earlier_version_runs_as_it_was() {
+    let (app, _) = desk().await;
+    let change = json!({"script": [{"name": "up", "content": "reboot\n", "command": "bash", "file": "re.sh"}]});
+    app.call(Who::Alice, "PUT", "/vm/script", Some(change)).await.ok();
+    let path = start(&app, Who::Alice, json!({"script": "up", "version": 1, "vm": ["web-1"]})).await;
+    let run = ended(&app, &path).await;
+    assert_eq!((&run["version"], &run["command"], &run["file"]), (&json!(1), &json!("sh -e"), &json!("up.sh")));
+    assert_eq!(scripts_seen(&app).into_iter().map(|(.., sent)| sent).collect::<Vec<_>>(), [input()]);
+    app.post(Who::Alice, "/vm/script/run", json!({"run": [{"script": "up", "version": 3}]})).await.assert_problem(404);
+}

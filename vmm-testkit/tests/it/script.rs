@@ -36,6 +36,7 @@ fn draft(name: &str, command: &str, content: &str, targets: &[&str]) -> ScriptDr
 fn run_of(script: &Script) -> RunDraft {
     RunDraft {
         script: script.name.clone(),
+        version: None,
         targets: None,
         arguments: ScriptArguments::default(),
         terms: RunTerms::default(),

@@ -133,14 +133,15 @@ fn insert(tx: &Transaction<'_>, new: &NewRun, alive_until: Timestamp) -> Result<
     let at = now().timestamp_micros();
     execute(
         tx,
-        "INSERT INTO run (script, script_name, file, command, sha256, arguments, user, user_name, login, timeout,
-                          at_once, rerun_of, state, alive_until, created_at, changed_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 'queued', ?13, ?14, ?14)",
+        "INSERT INTO run (script, script_name, file, command, version, sha256, arguments, user, user_name, login,
+                          timeout, at_once, rerun_of, state, alive_until, created_at, changed_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, 'queued', ?14, ?15, ?15)",
         params![
             new.script.to_string(),
             new.script_name.as_str(),
             new.file.as_str(),
             new.command.to_string(),
+            new.version,
             script::remember(tx, &new.content)?,
             serde_json::Value::from(new.arguments.as_slice()).to_string(),
             new.user.map(|id| id.0),
@@ -263,6 +264,7 @@ fn run(row: &Row<'_>) -> Result<Run> {
         script_name: row.parsed("script_name")?,
         file: row.parsed("file")?,
         command: row.parsed("command")?,
+        version: row.value("version")?,
         sha256: row.value("sha256")?,
         arguments: Some(arguments(row)?),
         user: row.value::<Option<i64>>("user")?.map(UserId),

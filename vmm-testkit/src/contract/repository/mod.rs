@@ -96,7 +96,8 @@ macro_rules! repository_contract {
             key { a_secret_is_kept_once, all_that_is_sealed_is_replaced, what_changed_meanwhile_is_not_replaced, }
             script {
                 a_script_reads_as_it_was_registered, a_script_name_is_taken_once, scripts_are_listed_in_order_of_name,
-                a_change_leaves_the_rest, a_text_stays_while_a_script_has_it, a_deleted_script_is_gone, an_owner_stays,
+                a_change_leaves_the_rest, a_change_of_what_runs_makes_a_version, an_earlier_version_comes_back,
+                the_oldest_versions_are_forgotten, a_text_stays_while_a_script_has_it, a_deleted_script_is_gone, an_owner_stays,
             }
             run {
                 a_run_reads_as_it_was_recorded, a_machine_of_a_run_begins_once,

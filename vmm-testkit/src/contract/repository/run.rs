@@ -55,6 +55,7 @@ pub async fn a_run_reads_as_it_was_recorded(repository: Arc<dyn Repository>) {
     let queued = audited(&repository, 1, create).await.expect("a script");
     assert_eq!((queued.script, &queued.script_name, &queued.sha256), (Some(script.id), &script.name, &script.sha256));
     assert_eq!((&queued.file, &queued.command, queued.timeout), (&new.file, &new.command, new.timeout));
+    assert_eq!(queued.version, new.version);
     assert_eq!((&queued.arguments, queued.at_once), (&Some(new.arguments.clone()), new.at_once));
     assert_eq!((queued.user, &queued.user_name, &queued.login), (new.user, &new.user_name, &new.login));
     assert_eq!((queued.state, queued.cancel, queued.machines, queued.ended), (RunState::Queued, false, 4, 0));

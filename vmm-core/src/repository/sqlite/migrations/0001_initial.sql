@@ -225,6 +225,7 @@ CREATE TABLE script (
     owner INTEGER NOT NULL REFERENCES user (id),
     file TEXT NOT NULL,
     command TEXT NOT NULL,
+    version INTEGER NOT NULL CHECK (version > 0),
     sha256 TEXT NOT NULL REFERENCES script_content (sha256),
     vm TEXT NOT NULL CHECK (json_valid(vm)),
     user TEXT,
@@ -237,6 +238,19 @@ CREATE UNIQUE INDEX script_name ON script (name);
 CREATE INDEX script_owner ON script (owner);
 CREATE INDEX script_sha256 ON script (sha256);
 
+-- What runs of a script, as it was at a time; the newest one is what `script` has.
+CREATE TABLE script_version (
+    script TEXT NOT NULL REFERENCES script (id) ON DELETE CASCADE,
+    number INTEGER NOT NULL CHECK (number > 0),
+    file TEXT NOT NULL,
+    command TEXT NOT NULL,
+    sha256 TEXT NOT NULL REFERENCES script_content (sha256),
+    changed_by TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    PRIMARY KEY (script, number)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX script_version_sha256 ON script_version (sha256);
+
 -- `user` is no reference: the record outlives the account. Past `alive_until` nobody is doing the run any more.
 CREATE TABLE run (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -244,6 +258,7 @@ CREATE TABLE run (
     script_name TEXT NOT NULL COLLATE NOCASE,
     file TEXT NOT NULL,
     command TEXT NOT NULL,
+    version INTEGER NOT NULL CHECK (version > 0),
     sha256 TEXT NOT NULL REFERENCES script_content (sha256),
     arguments TEXT NOT NULL CHECK (json_valid(arguments)),
     user INTEGER,
