@@ -45,6 +45,8 @@ fn settings(config: &Config) -> Settings {
     settings.boot_deadline = config.boot_deadline;
     settings.outage_deadline = config.outage_deadline;
     settings.sweep_interval = config.sweep_interval;
+    settings.run_lifetime = config.run_lifetime;
+    settings.runs_kept = u32::try_from(config.runs_kept.0).unwrap_or(u32::MAX);
     settings.file_limit = config.file_limit.0;
     settings.file_quota = config.file_quota.0;
     settings

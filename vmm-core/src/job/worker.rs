@@ -19,7 +19,7 @@ use crate::vmm::{Desk, Vmm};
 const TICK: Duration = Duration::from_secs(1);
 /// How long a lease lasts; so long the jobs of a process that died wait for the next one.
 const LEASE: Duration = Duration::from_secs(5);
-/// How often content that no file has is looked for, beginning at the start.
+/// How often content that no file has, and runs that are too old, are looked for, beginning at the start.
 const TIDYING: Duration = Duration::from_secs(3600);
 /// How long a stopping worker waits for steps that should not be cut off.
 const GRACE: Duration = Duration::from_secs(30);
@@ -44,9 +44,12 @@ struct Worker {
     sweep: Sweep,
 }
 
-async fn tidy_files(desk: &Desk) {
+async fn tidy(desk: &Desk) {
     if let Err(error) = crate::ops::tidy_files(desk).await {
         warn!(%error, "the file area could not be tidied up; it is tried again");
+    }
+    if let Err(error) = crate::ops::forget_runs(desk).await {
+        warn!(%error, "old runs could not be forgotten; it is tried again");
     }
 }
 
@@ -71,7 +74,7 @@ impl Worker {
             tokio::select! {
                 () = &mut shutdown => break,
                 _ = tick.tick() => {}
-                _ = tidying.tick() => tidy_files(&self.desk).await,
+                _ = tidying.tick() => tidy(&self.desk).await,
                 () = desk.work().notified() => {}
                 Some(ended) = self.tasks.join_next_with_id() => self.ended(ended).await,
             }

@@ -34,7 +34,9 @@ pub use token::{MadeToken, TokenDraft};
 pub use transfer::{Transfer, TransferReport};
 pub use user::{UserDraft, UserUpdate};
 pub use vm::{Power, VmLogin, VmUpdate};
-pub(crate) use {file::tidy as tidy_files, request::plan, ssh::endpoint, vm::exists, vm::seen, vm::status};
+pub(crate) use {
+    file::tidy as tidy_files, request::plan, run::forget_runs, ssh::endpoint, vm::exists, vm::seen, vm::status,
+};
 
 use crate::error::{Error, Result};
 use crate::model::{Job, Request, Run, Script, Vm};

@@ -223,6 +223,18 @@ impl Vmm {
     }
 }
 
+/// Forgets the runs that are too old, or of which there are too many.
+pub(crate) async fn forget_runs(desk: &Desk) -> Result<()> {
+    let settings = desk.settings();
+    let lifetime = chrono::TimeDelta::from_std(settings.run_lifetime).unwrap_or(chrono::TimeDelta::MAX);
+    let before = chrono::Utc::now().checked_sub_signed(lifetime).unwrap_or(chrono::DateTime::UNIX_EPOCH);
+    let forgotten = desk.repository().runs().forget(before, settings.runs_kept.max(1)).await?;
+    if forgotten > 0 {
+        tracing::info!(forgotten, "runs of scripts were forgotten");
+    }
+    Ok(())
+}
+
 struct Terms {
     login: Login,
     stored: bool,

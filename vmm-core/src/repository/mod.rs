@@ -338,7 +338,7 @@ pub trait ScriptRepository: Send + Sync {
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait RunRepository: Send + Sync {
-    /// Records a run, all of whose machines are queued, and may forget the oldest ended ones of its script.
+    /// Records a run, all of whose machines are queued.
     async fn create(&self, run: NewRun, alive_until: Timestamp, audit: AuditEntry) -> Result<Run>;
     /// The run of this id.
     async fn by_id(&self, id: RunId) -> Result<Option<Run>>;
@@ -356,6 +356,9 @@ pub trait RunRepository: Send + Sync {
     async fn interrupt(&self, id: RunId) -> Result<()>;
     /// The same for every run whose time has passed at `now`; gives these.
     async fn interrupt_lost(&self, now: Timestamp) -> Result<Vec<RunId>>;
+    /// Forgets the runs that ended before a moment, of each script's other ended ones all but the newest `keep`, and the
+    /// texts that nothing has any more. Gives how many runs.
+    async fn forget(&self, ended_before: Timestamp, keep: u32) -> Result<usize>;
     /// Asks for a run to be cancelled; its queued machines are at once. One that has ended is a conflict.
     async fn cancel(&self, id: RunId, audit: AuditEntry) -> Result<Run>;
 }

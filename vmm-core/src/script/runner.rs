@@ -16,7 +16,7 @@ use tracing::{info, warn};
 use super::line::Delivery;
 use crate::error::{Error, Kind, Part, Result};
 use crate::model::{Run, RunEnd, RunId, ScriptArguments, ScriptContent, VmId, VmName};
-use crate::ops::{endpoint, exists};
+use crate::ops::{endpoint, exists, forget_runs};
 use crate::remote::Login;
 use crate::vmm::Desk;
 
@@ -151,6 +151,9 @@ impl Task {
         // Usually nothing is left: what is has been stopped, or has panicked, or could not be recorded.
         if let Err(error) = desk.repository().runs().interrupt(id).await {
             warn!(run = %id, %error, "the end of a run could not be recorded");
+        }
+        if let Err(error) = forget_runs(&desk).await {
+            warn!(%error, "old runs could not be forgotten; it is tried again");
         }
         desk.runs().open().runs.remove(&id);
         info!(run = %id, "a script has ended on all machines");

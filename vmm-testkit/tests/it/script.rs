@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use vmm_core::model::{
-    Again, AuditFilter, Outcome, Run, RunId, RunMachine, RunState, Script, ScriptArguments, ScriptContent, ScriptFile,
-    ScriptTarget, VmFilter,
+    Again, AuditFilter, Outcome, Run, RunFilter, RunId, RunMachine, RunState, Script, ScriptArguments, ScriptContent,
+    ScriptFile, ScriptTarget, VmFilter,
 };
 use vmm_core::remote::libssh2::Libssh2Exec;
 use vmm_core::remote::{Command, Endpoint, Exit, Login, Output, RemoteExec};
 use vmm_core::repository::Repository;
-use vmm_core::{Error, MasterKey, RunDraft, RunTerms, ScriptDraft, SecretString, Vmm};
+use vmm_core::{Error, MasterKey, RunDraft, RunTerms, ScriptDraft, SecretString, Settings, Vmm};
 use vmm_testkit::fake::remote::Answer;
 use vmm_testkit::fixture::TestDesk;
 use vmm_testkit::sample;
@@ -130,6 +130,32 @@ async fn a_run_of_one_at_a_time_comes_to_its_end_whatever_fails() {
         let names: Vec<_> = ended(&desk, again.id).await.1.iter().map(|machine| machine.name.to_string()).collect();
         assert_eq!(names, expected);
     }
+}
+
+#[tokio::test]
+async fn more_runs_than_are_kept_and_runs_that_are_too_old_go() {
+    let (desk, script) = hanging(1).await;
+    let vm = desk.vmm.vms(&desk.admin, &VmFilter::default()).await.expect("machines").items.remove(0);
+    desk.remote.answer(SocketAddr::new(vm.ip.expect("it runs"), 22), "job.sh", Answer::code(0));
+    let other = async |change: fn(&mut Settings)| {
+        let mut settings = Settings::default();
+        change(&mut settings);
+        let (host, remote) = (Arc::new(desk.hypervisor.clone()), Arc::new(desk.remote.clone()));
+        let key = MasterKey::from_bytes([7; 32]);
+        let repository = Arc::clone(&desk.repository) as Arc<dyn Repository>;
+        Vmm::builder(repository, host, remote, key).settings(settings).build().await.expect("the desk's key")
+    };
+    let runs = async || desk.vmm.script_runs(&desk.user, &RunFilter::default()).await.expect("runs").items;
+    let few = other(|settings| settings.runs_kept = 2).await;
+    for _ in 0..4 {
+        let run = few.run_script(&desk.user, run_of(&script)).await.expect("a run");
+        ended(&desk, run.id).await;
+    }
+    desk.until("the oldest two are forgotten", async || runs().await.len() == 2).await;
+    let short = other(|settings| settings.run_lifetime = Duration::ZERO).await;
+    let work = tokio::spawn(async move { short.work(std::future::pending()).await });
+    desk.until("the others are forgotten", async || runs().await.is_empty()).await;
+    work.abort();
 }
 
 #[tokio::test]

@@ -13,13 +13,11 @@ use super::store::Store;
 use crate::error::{self, Kind};
 use crate::model::{
     AuditEntry, NewRun, Run, RunEnd, RunFilter, RunId, RunMachine, RunOutput, RunState, ScriptArguments, ScriptId,
-    ScriptName, Timestamp, UserId, VmId,
+    Timestamp, UserId, VmId,
 };
 use crate::remote::{Exit, Stream};
 use crate::repository::RunRepository;
 
-/// How many ended runs of one script are kept.
-const KEPT: u32 = 100;
 const NEVER_BEGAN: &str = "vmm stopped before it began";
 const BROKEN_OFF: &str = "vmm stopped while it ran; it may have come to its end";
 const CANCELLED: &str = "was cancelled before it began";
@@ -113,6 +111,23 @@ impl RunRepository for Store {
         .await
     }
 
+    async fn forget(&self, ended_before: Timestamp, keep: u32) -> error::Result<usize> {
+        let before = ended_before.timestamp_micros();
+        // Nearly always there is none, which should cost no write.
+        if self.read("looking for old runs", move |connection| old(connection, before, keep)).await?.is_empty() {
+            return Ok(0);
+        }
+        self.write("forgetting old runs", move |tx| {
+            let old = old(tx, before, keep)?;
+            for id in &old {
+                execute(tx, "DELETE FROM run WHERE id = ?1", [id.0])?;
+            }
+            script::forget_contents(tx)?;
+            Ok(old.len())
+        })
+        .await
+    }
+
     async fn cancel(&self, id: RunId, audit: AuditEntry) -> error::Result<Run> {
         self.change("cancelling a run", audit, move |tx| {
             let run = required(tx, id)?;
@@ -162,20 +177,16 @@ fn insert(tx: &Transaction<'_>, new: &NewRun, alive_until: Timestamp) -> Result<
             params![id.0, place(position), vm.0, name.as_str()],
         )?;
     }
-    forget_old(tx, &new.script_name)?;
     required(tx, id)
 }
 
-/// Forgets the oldest ended runs of a script beyond those that are kept.
-fn forget_old(tx: &Transaction<'_>, script: &ScriptName) -> Result<()> {
-    let forgotten = execute(
-        tx,
-        "DELETE FROM run WHERE id IN
-            (SELECT id FROM run WHERE script_name = ?1 AND state NOT IN ('queued', 'running')
-             ORDER BY id DESC LIMIT -1 OFFSET ?2)",
-        params![script.as_str(), KEPT],
-    )?;
-    if forgotten > 0 { script::forget_contents(tx) } else { Ok(()) }
+/// The runs that ended before a moment, and those of each script beyond the newest.
+fn old(connection: &Connection, before: i64, keep: u32) -> Result<Vec<RunId>> {
+    let sql = "SELECT id FROM
+            (SELECT id, changed_at, row_number() OVER (PARTITION BY script_name ORDER BY id DESC) AS place
+             FROM run WHERE state NOT IN ('queued', 'running'))
+        WHERE changed_at < ?1 OR place > ?2";
+    all(connection, sql, params![before, keep], |row| row.value("id").map(RunId))
 }
 
 fn finish(tx: &Transaction<'_>, id: RunId, position: usize, end: &RunEnd) -> Result<usize> {
