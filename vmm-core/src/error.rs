@@ -218,6 +218,8 @@ pub enum Kind {
     Version,
     /// A run of a script.
     Run,
+    /// A schedule of a script.
+    Schedule,
     /// A file in a storage pool.
     Volume,
     /// A machine as the hypervisor sees it.
@@ -241,6 +243,7 @@ impl fmt::Display for Kind {
             Self::Script => "script",
             Self::Version => "version",
             Self::Run => "run",
+            Self::Schedule => "schedule",
             Self::Volume => "volume",
             Self::Domain => "domain",
             Self::File => "file",

@@ -27,8 +27,8 @@ pub use error::{Error, Kind, Part, Problem, Result};
 pub use job::crash;
 pub use ops::{
     AdoptionDraft, Health, JobWatch, MadeToken, Monitor, NewLogin, PartHealth, Power, RequestDraft, RunDraft, RunTerms,
-    ScriptDraft, ScriptUpdate, Statistics, Submission, TokenDraft, Transfer, TransferReport, UserDraft, UserUpdate,
-    VmLogin, VmUpdate,
+    ScheduleDraft, ScriptDraft, ScriptUpdate, Statistics, Submission, TokenDraft, Transfer, TransferReport, UserDraft,
+    UserUpdate, VmLogin, VmUpdate,
 };
 pub use policy::{Action, Actor, Policy, RolePolicy, Target};
 pub use secrecy::{ExposeSecret, SecretString};

@@ -19,7 +19,7 @@ use crate::repository::Repository;
 use crate::script::Runs;
 use crate::secrets::{MasterKey, Secrets};
 
-pub(crate) use gate::Desk;
+pub(crate) use gate::{Desk, entry as audit_entry};
 use seen::Seen;
 
 /// A desk. Cheap to clone; all clones are the same desk.

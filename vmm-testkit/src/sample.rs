@@ -13,8 +13,8 @@ use vmm_core::model::{
 use vmm_core::repository::sqlite::SqliteRepository;
 use vmm_core::repository::{
     AuditRepository, DiskRepository, FileRepository, IdempotencyRepository, JobRepository, KeyRepository, OsRepository,
-    Repository, RequestRepository, RunRepository, ScriptRepository, SessionRepository, TokenRepository, UserRepository,
-    VmRepository,
+    Repository, RequestRepository, RunRepository, ScheduleRepository, ScriptRepository, SessionRepository,
+    TokenRepository, UserRepository, VmRepository,
 };
 
 /// An empty repository in a temporary directory that goes with it.
@@ -186,6 +186,7 @@ pub fn run(script: &Script, machines: usize) -> NewRun {
         timeout: Duration::from_secs(60),
         at_once: 7,
         rerun_of: None,
+        firing: None,
         machines: (1..).take(machines).map(|id| (VmId(id), vm_name(&format!("web-{id}")))).collect(),
     }
 }
@@ -295,6 +296,9 @@ impl Repository for Temporary {
     }
     fn scripts(&self) -> &dyn ScriptRepository {
         self.repository.scripts()
+    }
+    fn schedules(&self) -> &dyn ScheduleRepository {
+        self.repository.schedules()
     }
     fn runs(&self) -> &dyn RunRepository {
         self.repository.runs()

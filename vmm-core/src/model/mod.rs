@@ -17,6 +17,7 @@ mod plan;
 mod request;
 mod revision;
 mod run;
+mod schedule;
 mod script;
 mod session;
 mod token;
@@ -46,6 +47,10 @@ pub use plan::{Plan, PlanHash, PlannedDisk, PlannedVm};
 pub use request::{NewRequest, Request, RequestFilter, RequestState};
 pub use revision::Revision;
 pub use run::{Again, NewRun, Run, RunEnd, RunFilter, RunId, RunMachine, RunOutput, RunState};
+pub(crate) use schedule::Due;
+pub use schedule::{
+    CronExpression, Firing, FiringOf, FiringState, Missed, NewSchedule, Schedule, ScheduleFilter, ScheduleId, When,
+};
 pub use script::{
     Interpreter, KEPT_VERSIONS, NewScript, Script, ScriptArguments, ScriptChange, ScriptContent, ScriptFilter,
     ScriptId, ScriptTarget, ScriptVersion, Sealed, StoredLogin,

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    Interpreter, ScriptArguments, ScriptContent, ScriptFile, ScriptId, ScriptName, Timestamp, UserId, VmId, VmName,
-    row_id, words,
+    FiringOf, Interpreter, ScriptArguments, ScriptContent, ScriptFile, ScriptId, ScriptName, Timestamp, UserId, VmId,
+    VmName, row_id, words,
 };
 use crate::remote::{Exit, Output, Stream};
 
@@ -176,6 +176,8 @@ pub struct NewRun {
     pub at_once: u32,
     /// The run whose machines it repeats.
     pub rerun_of: Option<RunId>,
+    /// The moment of a schedule that it is for.
+    pub firing: Option<FiringOf>,
     /// The machines in order.
     pub machines: Vec<(VmId, VmName)>,
 }

@@ -12,6 +12,7 @@ mod os;
 mod request;
 mod request_csv;
 mod run;
+mod schedule;
 mod script;
 mod session;
 mod ssh;
@@ -27,6 +28,7 @@ pub use job::JobWatch;
 pub use monitor::Monitor;
 pub use request::{RequestDraft, Submission};
 pub use run::{RunDraft, RunTerms};
+pub use schedule::ScheduleDraft;
 pub use script::{ScriptDraft, ScriptUpdate};
 pub use session::NewLogin;
 pub use statistics::Statistics;
@@ -39,7 +41,7 @@ pub(crate) use {
 };
 
 use crate::error::{Error, Result};
-use crate::model::{Job, Request, Run, Script, Vm};
+use crate::model::{Job, Request, Run, Schedule, Script, Vm};
 use crate::policy::Target;
 
 impl From<&Vm> for Target {
@@ -63,6 +65,12 @@ impl From<&Script> for Target {
 impl From<&Run> for Target {
     fn from(run: &Run) -> Self {
         Self { label: format!("run {} ({})", run.id, run.script_name), owner: run.user }
+    }
+}
+
+impl From<&Schedule> for Target {
+    fn from(schedule: &Schedule) -> Self {
+        Self::of(schedule.owner, format!("schedule {} ({})", schedule.id, schedule.script_name))
     }
 }
 

@@ -7,7 +7,7 @@ use secrecy::SecretString;
 
 use crate::error::{Error, Kind, Problem, Result};
 use crate::model::{
-    Again, AuditEntry, NewRun, Page, Run, RunFilter, RunId, RunMachine, Script, ScriptArguments, ScriptName,
+    Again, AuditEntry, FiringOf, NewRun, Page, Run, RunFilter, RunId, RunMachine, Script, ScriptArguments, ScriptName,
     ScriptTarget, VmFilter, VmId, VmName, VmStatus, one_more,
 };
 use crate::policy::{Action, Actor, Target};
@@ -63,6 +63,11 @@ impl Vmm {
     /// another person's script, unless an admin asks: whoever may run a script with a login can do with that login
     /// whatever the script does, on any machine.
     pub async fn run_script(&self, actor: &Actor, draft: RunDraft) -> Result<Run> {
+        self.run_script_for(actor, draft, None).await
+    }
+
+    /// The same for a moment of a schedule.
+    pub(crate) async fn run_script_for(&self, actor: &Actor, draft: RunDraft, firing: Option<FiringOf>) -> Result<Run> {
         let script = self.sought_script(actor, Action::ScriptRun, &draft.script).await?;
         self.change(actor, Action::ScriptRun, Target::from(&script), |desk, audit| async move {
             let RunDraft { script: _, version, targets, arguments, terms } = draft;
@@ -86,6 +91,7 @@ impl Vmm {
                 timeout: terms.timeout,
                 at_once: terms.at_once,
                 rerun_of: None,
+                firing,
                 machines,
             };
             start(desk, new, terms, audit).await
@@ -139,6 +145,7 @@ impl Vmm {
                 timeout: terms.timeout,
                 at_once: terms.at_once,
                 rerun_of: Some(id),
+                firing: None,
                 machines,
             };
             start(desk, new, terms, audit).await
@@ -200,15 +207,7 @@ impl Vmm {
     /// The login that was given, or the stored one if the actor may use it, and the time.
     async fn terms(&self, actor: &Actor, desk: &Desk, script: &Script, terms: RunTerms) -> Result<Terms> {
         let RunTerms { user, password, timeout, at_once } = terms;
-        let timeout = timeout.unwrap_or(DEFAULT_TIMEOUT);
-        if timeout < Duration::from_secs(1) || timeout > LONGEST_TIMEOUT {
-            let longest = LONGEST_TIMEOUT.as_secs();
-            return Err(Error::invalid("timeout", format!("must be 1 to {longest} seconds")));
-        }
-        let at_once = at_once.unwrap_or(DEFAULT_AT_ONCE);
-        if !(1..=MOST_AT_ONCE).contains(&at_once) {
-            return Err(Error::invalid("at_once", format!("must be 1 to {MOST_AT_ONCE} machines")));
-        }
+        let (timeout, at_once) = pace(timeout, at_once)?;
         let (login, stored) = match login(user, password)? {
             Some((user, password)) => (Login { user, credential: Credential::Password(password) }, false),
             None if self.allows(actor, Action::ScriptLogin, &Target::from(script)) => {
@@ -221,6 +220,19 @@ impl Vmm {
         };
         Ok(Terms { login, stored, timeout, at_once })
     }
+}
+
+/// How long each machine has, and how many are worked on at a time.
+pub(super) fn pace(timeout: Option<Duration>, at_once: Option<u32>) -> Result<(Duration, u32)> {
+    let (timeout, at_once) = (timeout.unwrap_or(DEFAULT_TIMEOUT), at_once.unwrap_or(DEFAULT_AT_ONCE));
+    if timeout < Duration::from_secs(1) || timeout > LONGEST_TIMEOUT {
+        let longest = LONGEST_TIMEOUT.as_secs();
+        return Err(Error::invalid("timeout", format!("must be 1 to {longest} seconds")));
+    }
+    if !(1..=MOST_AT_ONCE).contains(&at_once) {
+        return Err(Error::invalid("at_once", format!("must be 1 to {MOST_AT_ONCE} machines")));
+    }
+    Ok((timeout, at_once))
 }
 
 /// Forgets the runs that are too old, or of which there are too many.
@@ -248,6 +260,9 @@ async fn start(desk: Desk, new: NewRun, terms: Terms, mut audit: AuditEntry) -> 
     let (machines, content, arguments) = (new.machines.clone(), new.content.clone(), new.arguments.clone());
     let whose = if terms.stored { "the stored login" } else { "a login given with the call" };
     audit.detail = format!("on {} machines with {whose}", machines.len());
+    if let Some(firing) = &new.firing {
+        audit.detail.push_str(&format!(", by schedule {}", firing.schedule));
+    }
     let run = desk.repository().runs().create(new, chrono::Utc::now() + KEPT_ALIVE, audit).await?;
     Task { run: run.clone(), machines, content, arguments, login: terms.login }.start(desk);
     Ok(run)

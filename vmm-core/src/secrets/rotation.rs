@@ -10,12 +10,10 @@ use super::master_key::{Failure, sync_directory};
 use super::{MasterKey, SCRIPT_LOGIN, Secrets};
 use crate::blocking;
 use crate::error::{Error, Kind, Part, Result};
-use crate::model::{AuditEntry, Outcome, Resealed, Sealed};
-use crate::policy::Actor;
+use crate::model::{Resealed, Sealed};
+use crate::policy::{Action, Actor};
 use crate::repository::Repository;
-
-/// What a rotation is called in the audit log.
-const ROTATE: &str = "key.rotate";
+use crate::vmm::audit_entry;
 
 impl MasterKey {
     /// Reads the key of these records from its file at `path`: 64 hexadecimal digits that only its owner can read. For a
@@ -74,7 +72,8 @@ impl MasterKey {
         blocking::run("writing the new master key", move || write(&key, &next)).await?;
         point("written").await;
         let resealed = resealed(&old, &old.under(&new), repository).await?;
-        repository.keys().replace(resealed, audit_entry()).await?;
+        let audit = audit_entry(&Actor::System, Action::KeyRotate, "master key".to_owned());
+        repository.keys().replace(resealed, audit).await?;
         point("sealed").await;
         blocking::run("replacing the master key", move || put_in_place(&path)).await?;
         point("replaced").await;
@@ -120,18 +119,6 @@ fn put_in_place(path: &Path) -> Result<()> {
             format!("the new key {} cannot be put in place: {error}", beside(path).display()),
         )
     })
-}
-
-fn audit_entry() -> AuditEntry {
-    AuditEntry {
-        user: None,
-        actor: Actor::System.to_string(),
-        action: ROTATE,
-        target: "master key".to_owned(),
-        outcome: Outcome::Done,
-        detail: String::new(),
-        finishes: None,
-    }
 }
 
 /// Where a test may kill the process.

@@ -21,6 +21,7 @@ mod vm_ft_content;
 mod vm_monitor;
 mod vm_script;
 mod vm_script_run;
+mod vm_script_schedule;
 mod vm_ssh;
 
 use poem_openapi::payload::Json;
@@ -42,7 +43,7 @@ macro_rules! every_api {
             job::JobApi,
             vm::VmApi,
             vm_ssh::SshApi,
-            (vm_script::ScriptApi, vm_script_run::RunApi),
+            (vm_script::ScriptApi, vm_script_run::RunApi, vm_script_schedule::ScheduleApi),
             vm_monitor::MonitorApi,
             disk::DiskApi,
             (file::FileApi, vm_ft::FtApi),

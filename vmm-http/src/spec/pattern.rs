@@ -33,7 +33,11 @@ const TARGET: &str = "^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?|@[A-Za-z0-9][A-Za-z0-
 const INTERPRETER: &str = "^[A-Za-z0-9/][A-Za-z0-9._/+=:,@%-]*( [A-Za-z0-9._/+=:,@%-]+){0,15}$";
 
 const PATTERNS: [Pattern; 16] = [
-    Pattern { pattern: Some(TARGET), length: None, of: &["NewScript.vm", "ScriptChange.vm", "NewRun.vm"] },
+    Pattern {
+        pattern: Some(TARGET),
+        length: None,
+        of: &["NewScript.vm", "ScriptChange.vm", "NewRun.vm", "NewSchedule.vm"],
+    },
     Pattern {
         pattern: Some(SCRIPT),
         length: Some([1, 128]),
@@ -42,6 +46,8 @@ const PATTERNS: [Pattern; 16] = [
             "ScriptChange.name",
             "NewRun.script",
             "listRuns.script",
+            "NewSchedule.script",
+            "listSchedules.script",
             "getScript.name",
             "listScriptVersions.name",
             "deleteScript.name",
@@ -54,7 +60,7 @@ const PATTERNS: [Pattern; 16] = [
         of: &["NewScript.password", "ScriptChange.password", "NewRun.password", "Rerun.password"],
     },
     Pattern { pattern: Some(NO_NUL), length: Some([1, 262_144]), of: &["NewScript.content", "ScriptChange.content"] },
-    Pattern { pattern: Some(NO_NUL), length: Some([0, 4096]), of: &["NewRun.arguments"] },
+    Pattern { pattern: Some(NO_NUL), length: Some([0, 4096]), of: &["NewRun.arguments", "NewSchedule.arguments"] },
     Pattern {
         pattern: Some(LABEL),
         length: Some([1, 63]),

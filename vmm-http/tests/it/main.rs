@@ -43,4 +43,5 @@ mod vm_ft;
 mod vm_monitor;
 mod vm_script;
 mod vm_script_run;
+mod vm_script_schedule;
 mod vm_ssh;

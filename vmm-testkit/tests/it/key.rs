@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tempfile::TempDir;
-use vmm_core::model::{Sealed, StoredLogin};
+use vmm_core::model::{Role, Sealed, StoredLogin};
 use vmm_core::repository::Repository;
 use vmm_core::repository::sqlite::SqliteRepository;
-use vmm_core::{Error, MasterKey, Part, Vmm};
+use vmm_core::{Actor, Error, MasterKey, Part, ScriptDraft, SecretString, UserDraft, Vmm};
 use vmm_testkit::fake::hypervisor::FakeHypervisor;
 use vmm_testkit::fake::remote::FakeRemote;
 use vmm_testkit::sample::{self, Desk};
@@ -106,18 +106,39 @@ async fn a_rotation_needs_the_database_alone() {
 async fn after_a_rotation_the_old_key_opens_nothing_and_nothing_of_it_is_left() {
     let place = Place::new();
     let vmm = place.open().await.expect("a new desk");
+    let (name, password) = (sample::user_name("alice"), SecretString::from("correct horse battery"));
+    let draft = UserDraft { name, password: password.clone(), chat_id: None, role: Role::Admin };
+    let alice = Actor::from(&vmm.create_user(&Actor::System, draft).await.expect("a new account"));
+    let script = ScriptDraft {
+        name: sample::script_name("deploy"),
+        file: "deploy.sh".parse().expect("a name"),
+        command: "sh".parse().expect("an interpreter"),
+        content: Some(sample::script_content("true")),
+        targets: Vec::new(),
+        user: Some("root".to_owned()),
+        password: Some(password),
+    };
+    vmm.create_script(&alice, script).await.expect("a script");
     drop(vmm);
     let old_key = fs::read(place.key()).expect("the key");
     let repository: Arc<dyn Repository> = Arc::new(place.alone().await.expect("nobody has it open"));
-    let before = repository.keys().machines_secret().await.expect("an answer").expect("a secret");
-    MasterKey::rotate(place.key(), repository.as_ref()).await.expect("a new key");
-    let after = repository.keys().machines_secret().await.expect("an answer").expect("a secret");
-    assert_ne!(before, after);
+    let sealed = async || {
+        let secret = repository.keys().machines_secret().await.expect("an answer").expect("a secret");
+        [secret, repository.keys().passwords().await.expect("an answer").remove(0).1]
+    };
+    let before = sealed().await;
+    // The second one opens what the first one sealed.
+    for _ in 0..2 {
+        MasterKey::rotate(place.key(), repository.as_ref()).await.expect("a new key");
+    }
+    let after = sealed().await;
     let actions = repository.audit().list(&Default::default()).await.expect("rows");
-    assert_eq!(actions.iter().filter(|row| row.action == "key.rotate").count(), 1);
+    assert_eq!(actions.iter().filter(|row| row.action == "key.rotate").count(), 2);
     drop(repository);
     assert_eq!(place.files(), ["master.key", "vmm.db"]);
-    assert!(!holds(&place.database(), before.as_bytes()) && holds(&place.database(), after.as_bytes()));
+    for (before, after) in before.iter().zip(&after) {
+        assert!(!holds(&place.database(), before.as_bytes()) && holds(&place.database(), after.as_bytes()));
+    }
     let new_key = fs::read(place.key()).expect("the key");
     fs::write(place.key(), old_key).expect("a file");
     place.open().await.expect_err("the old key");

@@ -20,6 +20,7 @@ use vmm_testkit::sshd::Sshd;
 
 mod machine;
 mod restart;
+mod schedule;
 
 fn draft(name: &str, command: &str, content: &str, targets: &[&str]) -> ScriptDraft {
     ScriptDraft {

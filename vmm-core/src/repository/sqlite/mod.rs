@@ -13,6 +13,7 @@ mod plan;
 mod request;
 mod row;
 mod run;
+mod schedule;
 mod schema;
 mod script;
 mod session;
@@ -25,8 +26,8 @@ use std::path::Path;
 
 use super::{
     AuditRepository, DiskRepository, FileRepository, IdempotencyRepository, JobRepository, KeyRepository, OsRepository,
-    Repository, RequestRepository, RunRepository, ScriptRepository, SessionRepository, TokenRepository, UserRepository,
-    VmRepository,
+    Repository, RequestRepository, RunRepository, ScheduleRepository, ScriptRepository, SessionRepository,
+    TokenRepository, UserRepository, VmRepository,
 };
 use crate::blocking;
 use crate::error::Result;
@@ -102,6 +103,9 @@ impl Repository for SqliteRepository {
         &self.store
     }
     fn scripts(&self) -> &dyn ScriptRepository {
+        &self.store
+    }
+    fn schedules(&self) -> &dyn ScheduleRepository {
         &self.store
     }
     fn runs(&self) -> &dyn RunRepository {

@@ -8,8 +8,8 @@ use rusqlite::{Connection, Row, Transaction, params};
 use super::error::{Error, Result};
 use super::list::List;
 use super::row::{Columns, all, execute, exists, first, integer, now};
-use super::script;
 use super::store::Store;
+use super::{schedule, script};
 use crate::error::{self, Kind};
 use crate::model::{
     AuditEntry, NewRun, Run, RunEnd, RunFilter, RunId, RunMachine, RunOutput, RunState, ScriptArguments, ScriptId,
@@ -158,7 +158,7 @@ fn insert(tx: &Transaction<'_>, new: &NewRun, alive_until: Timestamp) -> Result<
             new.command.to_string(),
             new.version,
             script::remember(tx, &new.content)?,
-            serde_json::Value::from(new.arguments.as_slice()).to_string(),
+            listed(&new.arguments),
             new.user.map(|id| id.0),
             new.user_name,
             new.login,
@@ -176,6 +176,9 @@ fn insert(tx: &Transaction<'_>, new: &NewRun, alive_until: Timestamp) -> Result<
             "INSERT INTO run_vm (run, position, vm, name, state) VALUES (?1, ?2, ?3, ?4, 'queued')",
             params![id.0, place(position), vm.0, name.as_str()],
         )?;
+    }
+    if let Some(firing) = &new.firing {
+        schedule::fired(tx, firing, id)?;
     }
     required(tx, id)
 }
@@ -262,7 +265,11 @@ fn by_id(connection: &Connection, id: RunId) -> Result<Option<Run>> {
     first(connection, &format!("{SELECT} WHERE id = ?1"), [id.0], run)
 }
 
-fn arguments(row: &Row<'_>) -> Result<ScriptArguments> {
+pub(super) fn listed(arguments: &ScriptArguments) -> String {
+    serde_json::Value::from(arguments.as_slice()).to_string()
+}
+
+pub(super) fn arguments(row: &Row<'_>) -> Result<ScriptArguments> {
     let arguments: String = row.value("arguments")?;
     let arguments = serde_json::from_str(&arguments).map_err(|source| Error::corrupt("arguments", source))?;
     ScriptArguments::new(arguments).map_err(|source| Error::corrupt("arguments", source))

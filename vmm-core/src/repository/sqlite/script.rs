@@ -223,19 +223,18 @@ pub(super) fn remember(tx: &Transaction<'_>, content: &ScriptContent) -> Result<
     Ok(sha256)
 }
 
-fn required(connection: &Connection, id: ScriptId) -> Result<Script> {
+pub(super) fn required(connection: &Connection, id: ScriptId) -> Result<Script> {
     first(connection, &format!("{SELECT} WHERE script.id = ?1"), [id.to_string()], script)?
         .ok_or_else(|| error::Error::not_found(Kind::Script, id).into())
 }
 
-fn listed(targets: &[ScriptTarget]) -> String {
+pub(super) fn listed(targets: &[ScriptTarget]) -> String {
     serde_json::Value::from_iter(targets.iter().map(ToString::to_string)).to_string()
 }
 
-fn targets(row: &Row<'_>) -> Result<Vec<ScriptTarget>> {
+pub(super) fn targets(listed: &str) -> Result<Vec<ScriptTarget>> {
     let corrupt = |source| Error::corrupt("vm", source);
-    let names: Vec<String> =
-        serde_json::from_str(&row.value::<String>("vm")?).map_err(|source| Error::corrupt("vm", source))?;
+    let names: Vec<String> = serde_json::from_str(listed).map_err(|source| Error::corrupt("vm", source))?;
     names.iter().map(|name| name.parse::<ScriptTarget>().map_err(corrupt)).collect()
 }
 
@@ -250,7 +249,7 @@ fn script(row: &Row<'_>) -> Result<Script> {
         version: row.value("version")?,
         sha256: row.value("sha256")?,
         size: row.size("size")?,
-        targets: targets(row)?,
+        targets: targets(&row.value::<String>("vm")?)?,
         user: row.value("user")?,
         created_at: row.time("created_at")?,
         changed_at: row.time("changed_at")?,

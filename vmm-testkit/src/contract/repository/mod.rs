@@ -22,6 +22,7 @@ pub mod key;
 pub mod os;
 pub mod request;
 pub mod run;
+pub mod schedule;
 pub mod script;
 pub mod session;
 pub mod token;
@@ -104,6 +105,10 @@ macro_rules! repository_contract {
                 a_run_that_nobody_keeps_alive_is_interrupted, an_ended_run_is_not_interrupted,
                 a_cancelled_run_begins_nothing_more, runs_are_listed_newest_first, a_run_outlives_its_script,
                 the_oldest_runs_are_forgotten,
+            }
+            schedule {
+                a_schedule_reads_as_it_was_made, what_is_due_is_found, a_moment_fires_once, what_is_disabled_does_not_fire,
+                what_was_missed_is_kept, schedules_go_with_their_script_and_their_maker,
             }
             audit { a_row_reads_as_it_was_recorded, rows_are_listed_newest_first, the_chain_of_untouched_rows_fits, }
         );

@@ -297,6 +297,41 @@ CREATE TABLE run_vm (
 ) STRICT;
 CREATE INDEX run_vm_state ON run_vm (run, state);
 
+-- `next_at` is NULL when it will not fire any more, or is disabled.
+CREATE TABLE schedule (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    script TEXT NOT NULL REFERENCES script (id) ON DELETE CASCADE,
+    made_by INTEGER NOT NULL REFERENCES user (id) ON DELETE CASCADE,
+    at INTEGER,
+    cron TEXT,
+    vm TEXT CHECK (json_valid(vm)),
+    arguments TEXT NOT NULL CHECK (json_valid(arguments)),
+    timeout INTEGER CHECK (timeout > 0),
+    at_once INTEGER CHECK (at_once > 0),
+    enabled INTEGER NOT NULL DEFAULT 1 CHECK (enabled IN (0, 1)),
+    next_at INTEGER,
+    created_at INTEGER NOT NULL,
+    CHECK ((at IS NULL) <> (cron IS NULL)),
+    CHECK (enabled = 1 OR next_at IS NULL)
+) STRICT;
+CREATE INDEX schedule_script ON schedule (script);
+CREATE INDEX schedule_made_by ON schedule (made_by);
+CREATE INDEX schedule_next_at ON schedule (next_at) WHERE next_at IS NOT NULL;
+
+-- What became of the moments of schedules. A row of missed ones stands for `times` of them, up to `last_due_at`.
+CREATE TABLE firing (
+    schedule INTEGER NOT NULL REFERENCES schedule (id) ON DELETE CASCADE,
+    due_at INTEGER NOT NULL,
+    last_due_at INTEGER NOT NULL,
+    times INTEGER NOT NULL CHECK (times > 0),
+    state TEXT NOT NULL CHECK (state IN ('fired', 'missed', 'failed')),
+    run INTEGER REFERENCES run (id) ON DELETE SET NULL,
+    reason TEXT,
+    PRIMARY KEY (schedule, due_at),
+    CHECK (last_due_at >= due_at)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX firing_run ON firing (run);
+
 CREATE TABLE worker_lease (
     only INTEGER PRIMARY KEY CHECK (only = 1),
     owner TEXT NOT NULL,
