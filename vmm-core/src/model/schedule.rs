@@ -1,10 +1,10 @@
 //! Schedules: scripts that run by themselves.
 
 use std::fmt;
-use std::str::FromStr;
 use std::time::Duration;
 
 use chrono::Utc;
+use chrono_tz::Tz;
 use croner::Cron;
 use croner::parser::{CronParser, Seconds, Year};
 
@@ -23,46 +23,59 @@ pub(crate) const GRACE: chrono::TimeDelta = chrono::TimeDelta::seconds(60);
 /// So many missed firings are counted, and then no more.
 const MOST_COUNTED: u32 = 10_000;
 
-/// Moments as crontab(5) writes them: minute, hour, day of month, month, day of week, in UTC.
+/// Moments as crontab(5) writes them: minute, hour, day of month, month, day of week, on the clocks of a time zone.
+///
+/// A time that the clocks skip in spring comes when they have skipped it. One that they show twice in autumn comes once, the
+/// first time, if it names its hours; what comes every hour or minute comes in both.
 #[derive(Clone, Debug)]
 pub struct CronExpression {
     text: String,
+    zone: Tz,
     cron: Box<Cron>,
 }
 
 impl CronExpression {
-    /// The first moment after another one; `None` if there is none.
-    pub fn after(&self, moment: Timestamp) -> Option<Timestamp> {
-        self.cron.find_next_occurrence(&moment, false).ok()
-    }
-
-    /// The last moment up to another one; `None` if there is none.
-    fn last_until(&self, moment: Timestamp) -> Option<Timestamp> {
-        self.cron.find_previous_occurrence(&moment, true).ok()
-    }
-}
-
-impl FromStr for CronExpression {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
+    /// Reads an expression for the clocks of a time zone like `Europe/Berlin`; of UTC if `None`.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with what is wrong and what would be right.
+    pub fn new(text: &str, time_zone: Option<&str>) -> Result<Self> {
         const RULE: &str = "must be minute, hour, day of month, month and day of week (0 or 7 is Sunday), like 30 4 * * 1-5 for \
-                            4:30 UTC from Monday to Friday";
+                            4:30 from Monday to Friday";
         let wrong = |why: String| Error::invalid("cron", format!("{:?} {RULE}{why}", shortened(text)));
+        let zone = time_zone.map_or(Ok(Tz::UTC), str::parse).map_err(|_| {
+            let name = shortened(time_zone.unwrap_or_default());
+            Error::invalid("time_zone", format!("{name:?} is not the name of a time zone like Europe/Berlin"))
+        })?;
         let allowed = |c: char| c.is_ascii_alphanumeric() || "*,-/ ".contains(c);
-        if text.len() > 128
-            || !text.chars().all(allowed)
-            || text.split(' ').filter(|part| !part.is_empty()).count() != 5
-        {
+        let fields = text.split(' ').filter(|part| !part.is_empty()).count();
+        if text.len() > 128 || !text.chars().all(allowed) || fields != 5 {
             return Err(wrong(String::new()));
         }
         let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
         let cron = parser.parse(text).map_err(|error| wrong(format!("; {error}")))?;
-        let expression = Self { text: text.to_owned(), cron: Box::new(cron) };
+        let expression = Self { text: text.to_owned(), zone, cron: Box::new(cron) };
         match expression.after(Utc::now()) {
             Some(_) => Ok(expression),
             None => Err(Error::invalid("cron", format!("{:?} is a moment that never comes", shortened(text)))),
         }
+    }
+
+    /// The name of its time zone.
+    pub fn time_zone(&self) -> &'static str {
+        self.zone.name()
+    }
+
+    /// The first moment after another one; `None` if there is none.
+    pub fn after(&self, moment: Timestamp) -> Option<Timestamp> {
+        let next = self.cron.find_next_occurrence(&moment.with_timezone(&self.zone), false);
+        next.ok().map(|next| next.to_utc())
+    }
+
+    /// The last moment up to another one; `None` if there is none.
+    fn last_until(&self, moment: Timestamp) -> Option<Timestamp> {
+        let last = self.cron.find_previous_occurrence(&moment.with_timezone(&self.zone), true);
+        last.ok().map(|last| last.to_utc())
     }
 }
 
@@ -74,7 +87,7 @@ impl fmt::Display for CronExpression {
 
 impl PartialEq for CronExpression {
     fn eq(&self, other: &Self) -> bool {
-        self.text == other.text
+        self.text == other.text && self.zone == other.zone
     }
 }
 
@@ -270,13 +283,13 @@ mod tests {
     }
 
     fn cron(text: &str) -> When {
-        When::Cron(text.parse().expect("a cron expression"))
+        When::Cron(CronExpression::new(text, None).expect("a cron expression"))
     }
 
     #[test]
     fn a_cron_expression_is_five_fields_of_moments_that_come() {
         for good in ["* * * * *", "*/5 0-6 1,15 * MON-FRI", "0 0 29 2 *", "30  4 * JAN sun"] {
-            assert_eq!(good.parse::<CronExpression>().expect(good).to_string(), good);
+            assert_eq!(CronExpression::new(good, None).expect(good).to_string(), good);
         }
         let long = format!("{} * * * *", "1,".repeat(70));
         for bad in [
@@ -291,13 +304,13 @@ mod tests {
             "0 0 30 2 *",
             &long,
         ] {
-            let error = bad.parse::<CronExpression>().expect_err(bad);
+            let error = CronExpression::new(bad, None).expect_err(bad);
             assert!(matches!(&error, Error::Invalid(problems) if problems[0].field == "cron"), "{error}");
         }
     }
 
     #[test]
-    fn moments_are_in_utc_and_sunday_is_0() {
+    fn without_a_time_zone_moments_are_in_utc_and_sunday_is_0() {
         let next = |text: &str| cron(text).after(at("12:00:30")).expect("a moment").to_rfc3339();
         assert_eq!(next("* * * * *"), "2026-03-01T12:01:00+00:00");
         assert_eq!(next("0 12 * * *"), "2026-03-02T12:00:00+00:00");
@@ -305,6 +318,27 @@ mod tests {
         // 2026-03-01 is a Sunday.
         assert_eq!(next("0 13 * * 0"), "2026-03-01T13:00:00+00:00");
         assert_eq!(next("0 13 * * 7"), "2026-03-01T13:00:00+00:00");
+    }
+
+    #[test]
+    fn moments_follow_the_clocks_of_their_time_zone() {
+        let after = |text: &str, zone: &str, moment: &str| -> Vec<String> {
+            let cron = CronExpression::new(text, Some(zone)).expect("a cron expression");
+            let moment: Timestamp = moment.parse().expect("a moment");
+            let moments = std::iter::successors(cron.after(moment), |last| cron.after(*last));
+            moments.take(3).map(|moment| moment.format("%d %H:%M").to_string()).collect()
+        };
+        // Clocks in Berlin skip 2:00 to 3:00 on 29 March 2026, and show it twice on 25 October.
+        let spring = "2026-03-28T00:00:00Z";
+        assert_eq!(after("30 4 * * *", "Europe/Berlin", spring), ["28 03:30", "29 02:30", "30 02:30"]);
+        assert_eq!(after("30 2 * * *", "Europe/Berlin", spring), ["28 01:30", "29 01:00", "30 00:30"]);
+        let autumn = "2026-10-24T12:00:00Z";
+        assert_eq!(after("30 2 * * *", "Europe/Berlin", autumn), ["25 00:30", "26 01:30", "27 01:30"]);
+        assert_eq!(after("30 * * * *", "Europe/Berlin", "2026-10-25T00:00:00Z"), ["25 00:30", "25 01:30", "25 02:30"]);
+        for bad in ["", "Berlin", "europe", "UTC+1", "../etc/passwd"] {
+            let error = CronExpression::new("* * * * *", Some(bad)).expect_err(bad);
+            assert!(matches!(&error, Error::Invalid(problems) if problems[0].field == "time_zone"), "{error}");
+        }
     }
 
     #[test]

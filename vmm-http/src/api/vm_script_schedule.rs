@@ -7,7 +7,9 @@ use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{Enum, Object, OpenApi};
 use vmm_core::ScheduleDraft;
-use vmm_core::model::{Firing, FiringState, Schedule, ScheduleFilter, ScheduleId, ScriptArguments, ScriptName, When};
+use vmm_core::model::{
+    CronExpression, Firing, FiringState, Schedule, ScheduleFilter, ScheduleId, ScriptArguments, ScriptName, When,
+};
 
 use super::vm_script::targets;
 use super::{Done, Tag};
@@ -28,9 +30,12 @@ struct NewScheduleBody {
     script: String,
     /// When it runs once; or `cron`.
     at: Option<DateTime<Utc>>,
-    /// When it runs again and again, in UTC, as crontab(5) writes it: minute, hour, day of month, month, day of week.
+    /// When it runs again and again, as crontab(5) writes it: minute, hour, day of month, month, day of week.
     #[oai(validator(max_length = 128))]
     cron: Option<String>,
+    /// The time zone of `cron`, like `Europe/Berlin`; UTC if absent.
+    #[oai(validator(max_length = 64))]
+    time_zone: Option<String>,
     /// The machines: names, or `@group`, which are resolved when it runs. If absent, those that the script names then.
     #[oai(validator(min_items = 1, max_items = 500))]
     vm: Option<Vec<String>>,
@@ -49,12 +54,16 @@ impl TryFrom<NewScheduleBody> for ScheduleDraft {
     type Error = vmm_core::Error;
 
     fn try_from(body: NewScheduleBody) -> vmm_core::Result<Self> {
-        let NewScheduleBody { script, at, cron, vm, arguments, timeout, at_once } = body;
+        let NewScheduleBody { script, at, cron, time_zone, vm, arguments, timeout, at_once } = body;
+        let invalid = |field, reason| Err(vmm_core::Error::invalid(field, reason));
         let when = match (at, cron) {
+            (Some(_), None) if time_zone.is_some() => {
+                return invalid("time_zone", "is for cron; at has one of its own");
+            }
             (Some(at), None) => When::At(at),
-            (None, Some(cron)) => When::Cron(cron.parse()?),
-            (Some(_), Some(_)) => return Err(vmm_core::Error::invalid("cron", "is given, and so is at; give one")),
-            (None, None) => return Err(vmm_core::Error::invalid("at", "is missing, and so is cron; give one")),
+            (None, Some(cron)) => When::Cron(CronExpression::new(&cron, time_zone.as_deref())?),
+            (Some(_), Some(_)) => return invalid("cron", "is given, and so is at; give one"),
+            (None, None) => return invalid("at", "is missing, and so is cron; give one"),
         };
         Ok(Self {
             script: named("script", ScriptName::new(script))?,
@@ -103,8 +112,10 @@ struct ScheduleBody {
     made_by: String,
     /// When it runs once.
     at: Option<DateTime<Utc>>,
-    /// When it runs again and again, in UTC.
+    /// When it runs again and again.
     cron: Option<String>,
+    /// The time zone of `cron`.
+    time_zone: Option<String>,
     /// The machines; absent for those that the script names when it runs.
     vm: Option<Vec<String>>,
     /// What the script gets on its command line; absent for anyone but the script's owner and admins.
@@ -123,14 +134,15 @@ impl From<Schedule> for ScheduleBody {
     fn from(schedule: Schedule) -> Self {
         let (at, cron) = match schedule.when {
             When::At(at) => (Some(at), None),
-            When::Cron(cron) => (None, Some(cron.to_string())),
+            When::Cron(cron) => (None, Some(cron)),
         };
         Self {
             id: schedule.id.0,
             script: schedule.script_name.to_string(),
             made_by: schedule.made_by_name.to_string(),
             at,
-            cron,
+            time_zone: cron.as_ref().map(|cron| cron.time_zone().to_owned()),
+            cron: cron.map(|cron| cron.to_string()),
             vm: schedule.targets.map(|targets| targets.iter().map(ToString::to_string).collect()),
             arguments: schedule.arguments.map(|arguments| arguments.as_slice().to_vec()),
             timeout: schedule.timeout.map(|timeout| timeout.as_secs()),

@@ -27,15 +27,15 @@ fn moment(value: &Value) -> DateTime<Utc> {
 async fn a_schedule_reads_as_it_was_made() {
     let app = desk().await;
     let cron = json!({
-        "script": "up", "cron": "30 4 * * 1-5", "vm": ["@web"], "arguments": ["canary's"], "timeout": 5, "at_once": 2,
+        "script": "up", "cron": "30 4 * * 1-5", "time_zone": "Asia/Tokyo", "vm": ["@web"], "arguments": ["canary's"], "timeout": 5, "at_once": 2,
     });
     let made = make(&app, Who::Alice, cron.clone()).await.ok()["schedule"][0].take();
-    for field in ["script", "cron", "vm", "arguments", "timeout", "at_once"] {
+    for field in ["script", "cron", "time_zone", "vm", "arguments", "timeout", "at_once"] {
         assert_eq!(made[field], cron[field], "{field}");
     }
     assert_eq!((&made["made_by"], &made["enabled"]), (&json!("alice"), &json!(true)));
     let next = moment(&made["next_at"]);
-    assert!((next.hour(), next.minute()) == (4, 30) && next > Utc::now());
+    assert!((next.hour(), next.minute()) == (19, 30) && next > Utc::now());
     let at = Utc::now() + TimeDelta::hours(1);
     let once = make(&app, Who::Root, json!({"script": "UP", "at": at.to_rfc3339()})).await.ok()["schedule"][0].take();
     assert_eq!(
@@ -63,6 +63,8 @@ async fn what_is_wrong_with_a_schedule_is_named() {
         (json!({"script": "up", "cron": "61 * * * *"}), "schedule[0].cron"),
         (json!({"script": "up", "cron": "0 0 30 2 *"}), "schedule[0].cron"),
         (json!({"script": "up", "cron": "* * * * * *"}), "schedule[0].cron"),
+        (json!({"script": "up", "cron": "* * * * *", "time_zone": "Berlin"}), "schedule[0].time_zone"),
+        (json!({"script": "up", "at": passed.to_rfc3339(), "time_zone": "UTC"}), "schedule[0].time_zone"),
         (json!({"script": "up", "at": "tomorrow"}), "schedule[0].at"),
         (json!({"script": "up", "at": "9999-12-31T23:59:59Z"}), "schedule[0].at"),
         (json!({"script": "up", "at": passed.to_rfc3339()}), "schedule[0].at"),

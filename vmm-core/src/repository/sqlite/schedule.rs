@@ -12,8 +12,8 @@ use super::store::Store;
 use super::{run, script};
 use crate::error::{self, Kind};
 use crate::model::{
-    AuditEntry, Firing, FiringOf, FiringState, NewSchedule, RunId, Schedule, ScheduleFilter, ScheduleId, ScriptId,
-    Timestamp, UserId, When,
+    AuditEntry, CronExpression, Firing, FiringOf, FiringState, NewSchedule, RunId, Schedule, ScheduleFilter,
+    ScheduleId, ScriptId, Timestamp, UserId, When,
 };
 use crate::repository::{KEPT_FIRINGS, MOST_SCHEDULES, ScheduleRepository};
 
@@ -141,19 +141,20 @@ fn insert(tx: &Transaction<'_>, new: &NewSchedule) -> Result<Schedule> {
         let reason = format!("has {MOST_SCHEDULES} schedules, which is the most; delete one");
         return Err(error::Error::conflict(Kind::Script, script.name, reason).into());
     }
-    let (at, cron) = match &new.when {
-        When::At(at) => (Some(at.timestamp_micros()), None),
-        When::Cron(cron) => (None, Some(cron.to_string())),
+    let (at, cron, time_zone) = match &new.when {
+        When::At(at) => (Some(at.timestamp_micros()), None, None),
+        When::Cron(cron) => (None, Some(cron.to_string()), Some(cron.time_zone())),
     };
     execute(
         tx,
-        "INSERT INTO schedule (script, made_by, at, cron, vm, arguments, timeout, at_once, next_at, created_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        "INSERT INTO schedule (script, made_by, at, cron, time_zone, vm, arguments, timeout, at_once, next_at, created_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
         params![
             new.script.to_string(),
             new.made_by.0,
             at,
             cron,
+            time_zone,
             new.targets.as_ref().map(|targets| script::listed(targets)),
             run::listed(&new.arguments),
             new.timeout.map(|timeout| integer("timeout", timeout.as_secs())).transpose()?,
@@ -177,10 +178,15 @@ fn by_id(connection: &Connection, id: ScheduleId) -> Result<Option<Schedule>> {
     first(connection, &format!("{SELECT} WHERE schedule.id = ?1"), [id.0], schedule)
 }
 
+fn cron(row: &Row<'_>) -> Result<CronExpression> {
+    let (text, time_zone): (String, String) = (row.value("cron")?, row.value("time_zone")?);
+    CronExpression::new(&text, Some(&time_zone)).map_err(|source| Error::corrupt("cron", source))
+}
+
 fn schedule(row: &Row<'_>) -> Result<Schedule> {
     let when = match row.time_opt("at")? {
         Some(at) => When::At(at),
-        None => When::Cron(row.parsed("cron")?),
+        None => When::Cron(cron(row)?),
     };
     let seconds = |seconds: i64| u64::try_from(seconds).map_err(|source| Error::corrupt("timeout", source));
     Ok(Schedule {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use chrono::{SubsecRound, TimeDelta, Utc};
 use vmm_core::model::{
-    Firing, FiringOf, FiringState, NewRun, NewSchedule, Schedule, ScheduleFilter, ScheduleId, Script, ScriptArguments,
-    Timestamp, UserId, When,
+    CronExpression, Firing, FiringOf, FiringState, NewRun, NewSchedule, Schedule, ScheduleFilter, ScheduleId, Script,
+    ScriptArguments, Timestamp, UserId, When,
 };
 use vmm_core::repository::{KEPT_FIRINGS, MOST_SCHEDULES, Repository};
 
@@ -28,7 +28,7 @@ fn daily(script: &Script, made_by: UserId, next_at: Timestamp) -> NewSchedule {
     NewSchedule {
         script: script.id,
         made_by,
-        when: When::Cron("0 4 * * *".parse().expect("a cron expression")),
+        when: When::Cron(CronExpression::new("0 4 * * *", Some("Europe/Berlin")).expect("a cron expression")),
         targets: None,
         arguments: ScriptArguments::default(),
         timeout: None,

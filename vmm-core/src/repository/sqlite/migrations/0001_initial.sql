@@ -304,6 +304,7 @@ CREATE TABLE schedule (
     made_by INTEGER NOT NULL REFERENCES user (id) ON DELETE CASCADE,
     at INTEGER,
     cron TEXT,
+    time_zone TEXT,
     vm TEXT CHECK (json_valid(vm)),
     arguments TEXT NOT NULL CHECK (json_valid(arguments)),
     timeout INTEGER CHECK (timeout > 0),
@@ -312,6 +313,7 @@ CREATE TABLE schedule (
     next_at INTEGER,
     created_at INTEGER NOT NULL,
     CHECK ((at IS NULL) <> (cron IS NULL)),
+    CHECK ((cron IS NULL) = (time_zone IS NULL)),
     CHECK (enabled = 1 OR next_at IS NULL)
 ) STRICT;
 CREATE INDEX schedule_script ON schedule (script);
