@@ -9,7 +9,7 @@ use vmm_core::{ScriptDraft, ScriptUpdate};
 
 use super::{Done, Tag};
 use crate::auth::Caller;
-use crate::batch;
+use crate::batch::{self, named};
 use crate::body::Body;
 use crate::cursor;
 use crate::error::Failure;
@@ -21,7 +21,7 @@ pub(crate) struct ScriptApi;
 #[derive(Debug, Object)]
 #[oai(rename = "NewScript", deny_unknown_fields)]
 struct NewScriptBody {
-    /// Letters, digits, dots, dashes, underscores and single spaces; not `run`.
+    /// Letters, digits, dots, dashes, underscores and single spaces; not `run`, `schedule` or `version`.
     #[oai(validator(max_length = 128))]
     name: String,
     /// The name of its file on the machine.
@@ -286,10 +286,17 @@ impl ScriptApi {
     }
 
     /// List the versions of a script, newest first: who changed what runs, and when.
-    #[oai(path = "/vm/script/:name/version", method = "get", operation_id = "listScriptVersions")]
-    async fn versions(&self, caller: Caller, name: Path<String>) -> Result<Json<ScriptVersionsBody>, Failure> {
+    #[oai(path = "/vm/script/version", method = "get", operation_id = "listScriptVersions")]
+    async fn versions(
+        &self,
+        caller: Caller,
+        /// The script's name.
+        #[oai(validator(max_length = 128))]
+        script: Query<String>,
+    ) -> Result<Json<ScriptVersionsBody>, Failure> {
         let login = caller.0;
-        let versions = login.vmm.script_versions(&login.actor, &ScriptName::new(name.0)?).await?;
+        let name = named("script", ScriptName::new(script.0))?;
+        let versions = login.vmm.script_versions(&login.actor, &name).await?;
         Ok(Json(ScriptVersionsBody { version: versions.into_iter().map(ScriptVersionBody::from).collect() }))
     }
 

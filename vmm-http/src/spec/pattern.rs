@@ -49,7 +49,7 @@ const PATTERNS: [Pattern; 16] = [
             "NewSchedule.script",
             "listSchedules.script",
             "getScript.name",
-            "listScriptVersions.name",
+            "listScriptVersions.script",
             "deleteScript.name",
         ],
     },

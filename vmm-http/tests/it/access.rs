@@ -101,7 +101,7 @@ fn rows() -> Vec<(&'static str, &'static str, Option<Value>, Expected)> {
         ("createScripts", "", Some(new_script), USERS),
         ("listScripts", "", None, USERS),
         ("getScript", "deploy", None, USERS),
-        ("listScriptVersions", "deploy", None, USERS),
+        ("listScriptVersions", "?script=deploy", None, USERS),
         ("updateScripts", "", Some(json!({"script": [{"name": "deploy", "command": "bash"}]})), OWNERS),
         ("runScripts", "", Some(run), USERS),
         ("listRuns", "", None, USERS),

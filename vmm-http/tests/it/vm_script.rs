@@ -164,7 +164,7 @@ async fn earlier_versions_are_listed_shown_and_brought_back() {
     };
     change(Who::Alice, json!({"content": "echo two\n"})).await.ok();
     change(Who::Root, json!({"command": "bash", "content": "echo three\n"})).await.ok();
-    let list = app.get(Who::Bob, "/vm/script/deploy/version").await.ok();
+    let list = app.get(Who::Bob, "/vm/script/version?script=deploy").await.ok();
     let told: Vec<_> = list["version"].as_array().unwrap().iter().map(|v| (&v["version"], &v["changed_by"])).collect();
     assert_eq!(told, [(&json!(3), &json!("root")), (&json!(2), &json!("alice")), (&json!(1), &json!("alice"))]);
     assert_eq!(list["version"][2]["sha256"], first["sha256"]);
@@ -174,7 +174,7 @@ async fn earlier_versions_are_listed_shown_and_brought_back() {
     missing.assert_problem(404);
     assert!(missing.text.contains("version") && missing.text.contains("4 of deploy"), "{}", missing.text);
     assert_eq!(app.get(Who::Bob, "/vm/script/deploy?version=0").await.problem_fields(), ["version"]);
-    app.get(Who::Bob, "/vm/script/nothing/version").await.assert_problem(404);
+    app.get(Who::Bob, "/vm/script/version?script=nothing").await.assert_problem(404);
 
     change(Who::Bob, json!({"version": 1})).await.assert_problem(403);
     change(Who::Alice, json!({"version": 9})).await.assert_problem(404);
