@@ -27,10 +27,10 @@ use vmm_testkit::image;
 async fn main() -> Result<(), Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     let repository = Arc::new(SqliteRepository::open(folder.path().join("vmm.db")).await?);
-    let key = MasterKey::load_or_create(folder.path().join("master.key"))?;
+    let key = MasterKey::open(folder.path().join("master.key"), repository.as_ref()).await?;
     let hypervisor = FakeHypervisor::new(repository.desk());
     let remote = FakeRemote::new();
-    let vmm = Vmm::builder(repository, Arc::new(hypervisor.clone()), Arc::new(remote.clone()), key).build();
+    let vmm = Vmm::builder(repository, Arc::new(hypervisor.clone()), Arc::new(remote.clone()), key).build().await?;
 
     // Background work runs as long as the program lets it.
     let worker = tokio::spawn({

@@ -62,6 +62,7 @@ impl Desk {
         let hypervisor = LibvirtHypervisor::new(config);
         let (host, remote) = (Arc::new(hypervisor.clone()), Arc::new(Libssh2Exec::default()));
         let vmm = Vmm::builder(Arc::new(repository), host, remote, MasterKey::from_bytes([1; 32])).build();
+        let vmm = vmm.await.expect("the key of a new desk");
         let name = "admin".parse().expect("a name");
         let draft = UserDraft { name, password: "a long password".into(), chat_id: None, role: Role::Admin };
         let admin = Actor::from(&vmm.create_user(&Actor::System, draft).await.expect("an account"));

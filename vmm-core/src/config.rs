@@ -16,6 +16,10 @@ pub struct Settings {
     pub outage_deadline: Duration,
     /// How often the host is compared with the records.
     pub sweep_interval: Duration,
+    /// How long the record of a script's run is kept after its end.
+    pub run_lifetime: Duration,
+    /// How many ended runs of one script are kept, at least one.
+    pub runs_kept: u32,
     /// The most bytes of one file in a file area.
     pub file_limit: u64,
     /// The most bytes of all files of one user.
@@ -32,6 +36,8 @@ impl Default for Settings {
             boot_deadline: Duration::from_secs(600),
             outage_deadline: Duration::from_secs(60),
             sweep_interval: Duration::from_secs(10),
+            run_lifetime: Duration::from_secs(90 * 24 * 3600),
+            runs_kept: 100,
             file_limit: 1 << 30,
             file_quota: 10 << 30,
             console_tail: 2048,

@@ -210,10 +210,16 @@ pub enum Kind {
     Session,
     /// An API token.
     Token,
+    /// A key that secrets are sealed with.
+    Key,
     /// A named script.
     Script,
+    /// A version of a script.
+    Version,
     /// A run of a script.
     Run,
+    /// A schedule of a script.
+    Schedule,
     /// A file in a storage pool.
     Volume,
     /// A machine as the hypervisor sees it.
@@ -233,8 +239,11 @@ impl fmt::Display for Kind {
             Self::Job => "job",
             Self::Session => "session",
             Self::Token => "token",
+            Self::Key => "key",
             Self::Script => "script",
+            Self::Version => "version",
             Self::Run => "run",
+            Self::Schedule => "schedule",
             Self::Volume => "volume",
             Self::Domain => "domain",
             Self::File => "file",

@@ -27,8 +27,8 @@ pub use error::{Error, Kind, Part, Problem, Result};
 pub use job::crash;
 pub use ops::{
     AdoptionDraft, Health, JobWatch, MadeToken, Monitor, NewLogin, PartHealth, Power, RequestDraft, RunDraft, RunTerms,
-    ScriptDraft, ScriptUpdate, SshEvent, Statistics, Submission, TokenDraft, Transfer, TransferReport, TreeReport,
-    TreeTransfer, UserDraft, UserUpdate, VmHostKey, VmLogin, VmUpdate,
+    ScheduleDraft, ScriptDraft, ScriptUpdate, SshEvent, Statistics, Submission, TokenDraft, Transfer, TransferReport,
+    TreeReport, TreeTransfer, UserDraft, UserUpdate, VmHostKey, VmLogin, VmUpdate,
 };
 pub use policy::{Action, Actor, Policy, RolePolicy, Target};
 pub use secrecy::{ExposeSecret, SecretString};

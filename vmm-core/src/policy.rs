@@ -159,10 +159,18 @@ actions! {
     ScriptLogin = "script.login", "use the login stored with another person's script; give one of your own, or";
     /// See runs of scripts.
     RunRead = "run.read", "see runs";
-    /// See what a run wrote.
-    RunOutput = "run.output", "see what another person's run wrote";
+    /// See the arguments of a run and what it wrote.
+    RunOutput = "run.output", "see what another person's run got and wrote";
     /// Cancel a run.
     RunCancel = "run.cancel", "cancel another person's run";
+    /// Have a script run by itself.
+    ScheduleCreate = "schedule.create", "schedule another person's script";
+    /// See schedules.
+    ScheduleRead = "schedule.read", "see schedules";
+    /// Enable or disable a schedule; see its arguments.
+    ScheduleChange = "schedule.change", "change a schedule of another person's script";
+    /// Remove a schedule.
+    ScheduleDelete = "schedule.delete", "delete a schedule of another person's script";
     /// Submit a request.
     RequestSubmit = "request.submit", "request machines for another user";
     /// See requests.
@@ -177,6 +185,8 @@ actions! {
     JobRead = "job.read", "see another person's jobs";
     /// Cancel a job.
     JobCancel = "job.cancel", "cancel another person's job";
+    /// Change the master key.
+    KeyRotate = "key.rotate", "change the master key";
     /// See the audit log.
     AuditRead = "audit.read", "read the audit log";
     /// See the desk's figures: how many jobs, machines and so on.
@@ -248,7 +258,9 @@ impl Policy for RolePolicy {
             | Action::DiskRead
             | Action::VmSsh
             | Action::VmTransfer => true,
-            Action::ScriptCreate | Action::ScriptRead | Action::ScriptRun | Action::RunRead => true,
+            Action::ScriptCreate | Action::ScriptRead | Action::ScriptRun | Action::RunRead | Action::ScheduleRead => {
+                true
+            }
             Action::PasswordChange
             | Action::Logout
             | Action::SessionRead
@@ -263,6 +275,9 @@ impl Policy for RolePolicy {
             | Action::ScriptLogin
             | Action::RunOutput
             | Action::RunCancel
+            | Action::ScheduleCreate
+            | Action::ScheduleChange
+            | Action::ScheduleDelete
             | Action::RequestSubmit
             | Action::RequestRead
             | Action::RequestCancel
@@ -285,6 +300,7 @@ impl Policy for RolePolicy {
             | Action::ScriptDelete
             | Action::RequestApprove
             | Action::RequestReject
+            | Action::KeyRotate
             | Action::AuditRead
             | Action::StatisticsRead
             | Action::WebUse
@@ -349,11 +365,12 @@ mod tests {
             Action::ScriptRead,
             Action::ScriptRun,
             Action::RunRead,
+            Action::ScheduleRead,
         ];
         assert_eq!(may(&Target::of(UserId(2), "another's")), always);
         assert_eq!(may(&Target::none()), always);
         let own = may(&Target::of(UserId(1), "own"));
-        assert_eq!(own.len(), always.len() + 21);
+        assert_eq!(own.len(), always.len() + 24);
         assert!(own.contains(&Action::DiskGrow) && !own.contains(&Action::DiskDelete));
         assert!(!own.contains(&Action::VmDelete) && !own.contains(&Action::RequestApprove));
     }

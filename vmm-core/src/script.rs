@@ -1,6 +1,8 @@
 //! Running scripts: what a machine is told, and who tells it.
 
+mod firing;
 mod line;
 mod runner;
 
+pub(crate) use firing::fire_schedules;
 pub(crate) use runner::{KEPT_ALIVE, Runs, Task};

@@ -1,9 +1,12 @@
 //! The desk's one secret, and everything that follows from it.
 //!
-//! Keys and passwords of machines are derived and never stored, so a stolen database holds none of them, and a seed
-//! made again after a crash is the same to the byte.
+//! There are two roots. What is sealed, is sealed under keys that follow from the master key. Keys and passwords of
+//! machines follow from the machines' secret, 32 random bytes that stand in the database, sealed: they are derived and
+//! never stored, so a stolen database holds none of them, and a seed made again after a crash is the same to the byte.
+//! The machines' secret never changes, since the machines hold what follows from it; the master key may.
 
 mod master_key;
+mod rotation;
 mod seal;
 
 use std::fmt;
@@ -20,7 +23,8 @@ use zeroize::Zeroizing;
 
 pub use self::master_key::MasterKey;
 use crate::error::{Error, Result};
-use crate::model::{DeskId, HostKey};
+use crate::model::{DeskId, HostKey, Sealed};
+use crate::repository::Repository;
 
 /// 32 characters that nobody mistakes for one another: 5 bits each.
 const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
@@ -29,8 +33,24 @@ const PASSWORD_LENGTH: usize = 20;
 /// In base64 the longest salt that sha512-crypt takes, 16 characters.
 const SALT_BYTES: usize = 12;
 
-/// The secrets of one desk's machines, by HKDF-SHA256 (RFC 5869) from the master key with the desk's id as salt.
-pub(crate) struct Secrets(Hkdf<Sha256>);
+/// What the password that is stored with a script is sealed for.
+pub(crate) const SCRIPT_LOGIN: &str = "script login";
+/// What the machines' secret is sealed for.
+const MACHINES: &str = "machines";
+/// What is wrong with a key that does not open the database's secrets.
+const NOT_ITS_KEY: &str = "is not the key of this database; restore the one that belongs to it from its backup";
+/// What the root of everything about machines is: 32 random bytes.
+type MachinesSecret = Zeroizing<[u8; 32]>;
+
+/// The secrets of one desk, each by HKDF-SHA256 (RFC 5869) from one of its two roots with the desk's id as salt.
+pub(crate) struct Secrets {
+    desk: DeskId,
+    /// From the master key: what seals.
+    sealing: Hkdf<Sha256>,
+    machines_secret: MachinesSecret,
+    /// From the machines' secret: what machines have.
+    machines: Hkdf<Sha256>,
+}
 
 /// An SSH key pair. `Debug` shows the public half.
 #[derive(Clone, Debug)]
@@ -42,8 +62,43 @@ pub(crate) struct HostKeyPair {
 }
 
 impl Secrets {
-    pub(crate) fn new(key: &MasterKey, desk: DeskId) -> Self {
-        Self(Hkdf::new(Some(desk.0.as_bytes()), key.bytes()))
+    /// The secrets of this desk. A new desk gets its machines' secret here.
+    ///
+    /// # Errors
+    /// `Invalid` if the master key is not the desk's.
+    pub(crate) async fn open(key: &MasterKey, repository: &dyn Repository) -> Result<Self> {
+        let (keys, desk) = (repository.keys(), repository.desk());
+        let kept = match keys.machines_secret().await? {
+            Some(kept) => kept,
+            None => {
+                let mut new = MachinesSecret::default();
+                getrandom::fill(&mut *new).map_err(|error| Error::internal("reading random bytes", error))?;
+                keys.keep_machines_secret(Self::new(key, &new, desk).sealed_machines_secret()?).await?
+            }
+        };
+        Self::unsealed(key, desk, &kept).ok_or_else(|| Error::invalid("master_key", NOT_ITS_KEY))
+    }
+
+    pub(crate) fn new(key: &MasterKey, machines_secret: &[u8; 32], desk: DeskId) -> Self {
+        let root = |secret| Hkdf::new(Some(desk.0.as_bytes()), secret);
+        let (sealing, machines) = (root(key.bytes().as_slice()), root(machines_secret.as_slice()));
+        Self { desk, sealing, machines_secret: Zeroizing::new(*machines_secret), machines }
+    }
+
+    /// The secrets of a desk whose machines' secret was sealed with this key; `None` if it was with another one.
+    fn unsealed(key: &MasterKey, desk: DeskId, kept: &Sealed) -> Option<Self> {
+        let sealing = Self::new(key, &[0; 32], desk);
+        let bytes = sealing.unseal_bytes(MACHINES, desk.0, kept)?;
+        Some(Self::new(key, bytes.as_slice().try_into().ok()?, desk))
+    }
+
+    /// The same secrets under another master key.
+    fn under(&self, key: &MasterKey) -> Self {
+        Self::new(key, &self.machines_secret, self.desk)
+    }
+
+    fn sealed_machines_secret(&self) -> Result<Sealed> {
+        self.seal_bytes(MACHINES, self.desk.0, &*self.machines_secret)
     }
 
     /// The key that a machine's SSH server proves itself with.
@@ -58,7 +113,7 @@ impl Secrets {
 
     /// The password of the user that cloud-init makes.
     pub(crate) fn login_password(&self, uuid: Uuid) -> SecretString {
-        let material = self.derive::<PASSWORD_LENGTH>("login password", uuid);
+        let material = derive::<PASSWORD_LENGTH>(&self.machines, "login password", uuid);
         // 32 divides 256, so every character is as likely as any other.
         let text = material.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)]));
         SecretString::from(Zeroizing::new(text.collect::<String>()).as_str())
@@ -66,7 +121,7 @@ impl Secrets {
 
     /// That password as sha512-crypt (`$6$…`), for `/etc/shadow`.
     pub(crate) fn password_crypt(&self, uuid: Uuid) -> Result<SecretString> {
-        let salt = self.derive::<SALT_BYTES>("password salt", uuid);
+        let salt = derive::<SALT_BYTES>(&self.machines, "password salt", uuid);
         ShaCrypt::SHA512
             .hash_password_with_salt(self.login_password(uuid).expose_secret().as_bytes(), &*salt)
             .map(|hash| SecretString::from(hash.as_str()))
@@ -75,21 +130,20 @@ impl Secrets {
 
     fn key_pair(&self, purpose: &str, uuid: Uuid) -> Result<HostKeyPair> {
         let failed = |error| Error::internal("deriving an SSH key", error);
-        let seed = self.derive::<32>(purpose, uuid);
+        let seed = derive::<32>(&self.machines, purpose, uuid);
         let private = PrivateKey::from(Ed25519Keypair::from_seed(&seed));
         let public = HostKey::from_wire(&private.public_key().to_bytes().map_err(failed)?)?;
         let pem = private.to_openssh(LineEnding::LF).map_err(failed)?;
         Ok(HostKeyPair { public, private_openssh_pem: SecretString::from(pem.as_str()) })
     }
+}
 
-    /// Key material for one purpose and one domain.
-    fn derive<const N: usize>(&self, purpose: &str, uuid: Uuid) -> Zeroizing<[u8; N]> {
-        let mut material = Zeroizing::new([0; N]);
-        self.0
-            .expand_multi_info(&[b"vmm 1 ", purpose.as_bytes(), b"\0", uuid.as_bytes()], material.as_mut_slice())
-            .expect("at most 32 bytes are asked for, and HKDF-SHA256 gives up to 8160");
-        material
-    }
+/// Key material for one purpose and one domain.
+fn derive<const N: usize>(root: &Hkdf<Sha256>, purpose: &str, uuid: Uuid) -> Zeroizing<[u8; N]> {
+    let mut material = Zeroizing::new([0; N]);
+    root.expand_multi_info(&[b"vmm 1 ", purpose.as_bytes(), b"\0", uuid.as_bytes()], material.as_mut_slice())
+        .expect("at most 32 bytes are asked for, and HKDF-SHA256 gives up to 8160");
+    material
 }
 
 impl fmt::Debug for Secrets {
@@ -107,8 +161,8 @@ mod tests {
 
     const VM: Uuid = Uuid::from_u128(7);
 
-    fn secrets(key: u8, desk: u128) -> Secrets {
-        Secrets::new(&MasterKey::from_bytes([key; 32]), DeskId(Uuid::from_u128(desk)))
+    fn secrets(machines: u8, desk: u128) -> Secrets {
+        Secrets::new(&MasterKey::from_bytes([0; 32]), &[machines; 32], DeskId(Uuid::from_u128(desk)))
     }
 
     /// Everything that is derived for a machine.
@@ -134,7 +188,19 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_shared_between_purposes_machines_desks_and_keys() {
+    fn another_master_key_leaves_what_machines_have() {
+        let under = secrets(1, 2).under(&MasterKey::from_bytes([9; 32]));
+        assert_eq!(all(&under, VM), all(&secrets(1, 2), VM));
+        let kept = under.sealed_machines_secret().expect("sealed");
+        let desk = DeskId(Uuid::from_u128(2));
+        let again = Secrets::unsealed(&MasterKey::from_bytes([9; 32]), desk, &kept).expect("its key");
+        assert_eq!(all(&again, VM), all(&under, VM));
+        assert!(Secrets::unsealed(&MasterKey::from_bytes([8; 32]), desk, &kept).is_none());
+        assert!(Secrets::unsealed(&MasterKey::from_bytes([9; 32]), DeskId(VM), &kept).is_none());
+    }
+
+    #[test]
+    fn nothing_is_shared_between_purposes_machines_desks_and_secrets() {
         let sets = [
             all(&secrets(1, 2), VM),
             all(&secrets(1, 2), Uuid::nil()),

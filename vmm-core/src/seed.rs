@@ -115,7 +115,7 @@ mod tests {
     const VM: Uuid = Uuid::from_u128(7);
 
     fn with_seed<T>(hostname: &str, look: impl FnOnce(&Seed<'_>) -> T) -> T {
-        let secrets = Secrets::new(&MasterKey::from_bytes([1; 32]), DeskId(Uuid::from_u128(2)));
+        let secrets = Secrets::new(&MasterKey::from_bytes([1; 32]), &[1; 32], DeskId(Uuid::from_u128(2)));
         look(&Seed {
             instance_id: VM,
             hostname: &Hostname::new(hostname).expect("a host name"),

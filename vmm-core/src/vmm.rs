@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 
 use crate::attempts::Attempts;
 use crate::config::Settings;
+use crate::error::Result;
 use crate::files::FileStore;
 use crate::hypervisor::Hypervisor;
 use crate::password::Passwords;
@@ -18,7 +19,7 @@ use crate::repository::Repository;
 use crate::script::Runs;
 use crate::secrets::{MasterKey, Secrets};
 
-pub(crate) use gate::Desk;
+pub(crate) use gate::{Desk, entry as audit_entry};
 use seen::Seen;
 
 /// A desk. Cheap to clone; all clones are the same desk.
@@ -103,10 +104,13 @@ impl VmmBuilder {
     }
 
     /// The desk. Its jobs wait until [`Vmm::work`] runs.
-    pub fn build(self) -> Vmm {
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::Error::Invalid) if the master key is not the one that belongs to the records.
+    pub async fn build(self) -> Result<Vmm> {
         let Self { repository, hypervisor, remote, secrets, files, policy, settings } = self;
-        let secrets = Secrets::new(&secrets, repository.desk());
-        Vmm {
+        let secrets = Secrets::open(&secrets, repository.as_ref()).await?;
+        Ok(Vmm {
             parts: Arc::new(Parts {
                 repository,
                 hypervisor,
@@ -121,6 +125,6 @@ impl VmmBuilder {
                 work: Notify::new(),
                 seen: Seen::default(),
             }),
-        }
+        })
     }
 }

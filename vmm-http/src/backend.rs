@@ -27,14 +27,15 @@ pub(crate) const MISSING: &[&str] = &[
 
 /// Opens the desk, and makes its database, master key and file area if they are not there.
 pub(crate) async fn open(config: &Config) -> Result<Vmm> {
-    let key = MasterKey::load_or_create(&config.master_key)?;
     let repository = SqliteRepository::open(&config.database).await?;
+    let key = MasterKey::open(&config.master_key, &repository).await?;
     let files = DirectoryFiles::open(&config.files).await?;
     let hypervisor = hypervisor(config, repository.desk());
-    Ok(Vmm::builder(Arc::new(repository), hypervisor, remote(), key)
+    Vmm::builder(Arc::new(repository), hypervisor, remote(), key)
         .files(Arc::new(files))
         .settings(settings(config))
-        .build())
+        .build()
+        .await
 }
 
 fn settings(config: &Config) -> Settings {
@@ -44,6 +45,8 @@ fn settings(config: &Config) -> Settings {
     settings.boot_deadline = config.boot_deadline;
     settings.outage_deadline = config.outage_deadline;
     settings.sweep_interval = config.sweep_interval;
+    settings.run_lifetime = config.run_lifetime;
+    settings.runs_kept = u32::try_from(config.runs_kept.0).unwrap_or(u32::MAX);
     settings.file_limit = config.file_limit.0;
     settings.file_quota = config.file_quota.0;
     settings

@@ -143,6 +143,9 @@ impl Check<'_> {
         if let Some(least) = schema.min_length.filter(|least| length < *least) {
             self.tell(path, format!("is {length} characters long; at least {least}"));
         }
+        if schema.format == Some("date-time") && text.parse::<chrono::DateTime<chrono::Utc>>().is_err() {
+            self.tell(path, "must be a moment like 2026-03-02T08:15:00Z".to_owned());
+        }
         if !schema.enum_items.is_empty() && !schema.enum_items.iter().any(|item| item == text) {
             let words: Vec<_> = schema.enum_items.iter().filter_map(Value::as_str).collect();
             self.tell(path, format!("must be one of {}", words.join(", ")));

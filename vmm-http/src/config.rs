@@ -66,6 +66,8 @@ settings! {
     boot_deadline: Duration = Duration::from_secs(600);
     outage_deadline: Duration = Duration::from_secs(60);
     sweep_interval: Duration = Duration::from_secs(10);
+    run_lifetime: Duration = Duration::from_secs(90 * 24 * 3600);
+    runs_kept: Count = Count(100);
     trusted_proxies: Addresses = Addresses(Vec::new());
     concurrent_requests: Count = Count(256);
     concurrent_connections: Count = Count(4096);

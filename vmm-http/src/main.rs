@@ -4,6 +4,7 @@ mod backend;
 mod config;
 mod doctor;
 mod init;
+mod rotate_key;
 mod serve;
 
 use std::io::Write;
@@ -44,6 +45,8 @@ enum Command {
     },
     /// Check by trying whether everything that vmm needs is there, and say what to do.
     Doctor,
+    /// Seal everything with a new master key, in place of the old one. No other vmm program may run.
+    RotateKey,
     /// Print the OpenAPI specification.
     Openapi,
 }
@@ -72,6 +75,7 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Failed> {
         Command::Serve => serve::run(config).await,
         Command::Init { name, password_stdin } => init::run(&config, name, password_stdin).await,
         Command::Doctor => doctor::run(&config).await,
+        Command::RotateKey => rotate_key::run(&config).await,
         Command::Openapi => Ok(ExitCode::SUCCESS),
     }
 }

@@ -71,7 +71,7 @@ impl TestDesk {
         let hypervisor = FakeHypervisor::new(repository.desk());
         let remote = FakeRemote::new();
         let files = DirectoryFiles::open(folder.path().join("files")).await.expect("a file area");
-        let vmm = Self::open(&repository, &hypervisor, &remote, &files);
+        let vmm = Self::open(&repository, &hypervisor, &remote, &files).await;
         let mut actors = Vec::new();
         for (name, role) in [("root", Role::Admin), ("alice", Role::User)] {
             let name = sample::user_name(name);
@@ -83,7 +83,7 @@ impl TestDesk {
         Self { vmm, hypervisor, remote, repository, files, admin, user, folder, worker: None }
     }
 
-    fn open(
+    async fn open(
         repository: &Arc<SqliteRepository>,
         hypervisor: &FakeHypervisor,
         remote: &FakeRemote,
@@ -101,6 +101,8 @@ impl TestDesk {
             .files(Arc::new(files.clone()))
             .settings(settings)
             .build()
+            .await
+            .expect("the key of a new desk")
     }
 
     /// Begins background work; does nothing if it has begun.

@@ -18,7 +18,7 @@ pub mod mock {
     pub use vmm_core::remote::MockRemoteExec;
     pub use vmm_core::repository::{
         MockAuditRepository, MockDiskRepository, MockFileRepository, MockIdempotencyRepository, MockJobRepository,
-        MockOsRepository, MockRequestRepository, MockRunRepository, MockScriptRepository, MockSessionRepository,
-        MockTokenRepository, MockUserRepository, MockVmRepository,
+        MockKeyRepository, MockOsRepository, MockRequestRepository, MockRunRepository, MockScheduleRepository,
+        MockScriptRepository, MockSessionRepository, MockTokenRepository, MockUserRepository, MockVmRepository,
     };
 }

@@ -7,14 +7,14 @@ use uuid::Uuid;
 use vmm_core::model::{
     Adoption, AuditEntry, DeskId, DiskRole, HostKey, Hostname, Image, JobKind, LoginName, MacAddress, NewJob, NewOs,
     NewRequest, NewRun, NewScript, NewUser, Os, OsName, OsVersion, Outcome, PasswordHash, Plan, PlannedDisk, PlannedVm,
-    RequestId, Role, Script, ScriptContent, ScriptFile, ScriptId, ScriptName, User, UserId, UserName, VmId, VmName,
-    VolumeName,
+    RequestId, Role, Script, ScriptArguments, ScriptContent, ScriptFile, ScriptId, ScriptName, User, UserId, UserName,
+    VmId, VmName, VolumeName,
 };
 use vmm_core::repository::sqlite::SqliteRepository;
 use vmm_core::repository::{
-    AuditRepository, DiskRepository, FileRepository, IdempotencyRepository, JobRepository, OsRepository, Repository,
-    RequestRepository, RunRepository, ScriptRepository, SessionRepository, TokenRepository, UserRepository,
-    VmRepository,
+    AuditRepository, DiskRepository, FileRepository, IdempotencyRepository, JobRepository, KeyRepository, OsRepository,
+    Repository, RequestRepository, RunRepository, ScheduleRepository, ScriptRepository, SessionRepository,
+    TokenRepository, UserRepository, VmRepository,
 };
 
 /// An empty repository in a temporary directory that goes with it.
@@ -177,12 +177,16 @@ pub fn run(script: &Script, machines: usize) -> NewRun {
         script_name: script.name.clone(),
         file: script.file.clone(),
         command: script.command.clone(),
+        version: script.version,
         content: script_content("echo one\n"),
+        arguments: ScriptArguments::new(vec!["it's\n".to_owned(), String::new()]).expect("a sample's are valid"),
         user: Some(script.owner),
         user_name: script.owner_name.to_string(),
         login: "root".to_owned(),
         timeout: Duration::from_secs(60),
+        at_once: 7,
         rerun_of: None,
+        firing: None,
         machines: (1..).take(machines).map(|id| (VmId(id), vm_name(&format!("web-{id}")))).collect(),
     }
 }
@@ -257,6 +261,9 @@ impl Repository for Temporary {
     fn desk(&self) -> DeskId {
         self.repository.desk()
     }
+    fn keys(&self) -> &dyn KeyRepository {
+        self.repository.keys()
+    }
     fn users(&self) -> &dyn UserRepository {
         self.repository.users()
     }
@@ -289,6 +296,9 @@ impl Repository for Temporary {
     }
     fn scripts(&self) -> &dyn ScriptRepository {
         self.repository.scripts()
+    }
+    fn schedules(&self) -> &dyn ScheduleRepository {
+        self.repository.schedules()
     }
     fn runs(&self) -> &dyn RunRepository {
         self.repository.runs()

@@ -8,7 +8,8 @@ use serde_json::Value;
 use tokio::task::JoinSet;
 use vmm_core::remote::libssh2::{Libssh2Config, Libssh2Exec};
 use vmm_core::remote::{
-    Command, Credential, DEFAULT_TRANSFER_DEADLINE, Download, Endpoint, Exit, Login, Place, RemoteExec, Upload,
+    Command, Credential, DEFAULT_TRANSFER_DEADLINE, Download, Endpoint, Exit, Login, Place, Progress, RemoteExec,
+    Upload,
 };
 use vmm_testkit::load;
 

@@ -53,8 +53,13 @@ pub fn points() -> Vec<String> {
     points
 }
 
-/// Halts the job for ever if this is the point; the test kills the process then.
-pub(super) async fn point(kind: &str, step: &str, moment: &str) {
+/// Every point of a rotation of the master key, in order.
+pub fn rotation_points() -> [String; 3] {
+    ["written", "sealed", "replaced"].map(|moment| name("rotate", "key", moment))
+}
+
+/// Halts for ever if this is the point; the test kills the process then.
+pub(crate) async fn point(kind: &str, step: &str, moment: &str) {
     let Some(plan) = PLAN.get() else { return };
     if plan.halt_at.as_deref() != Some(name(kind, step, moment).as_str()) {
         return;

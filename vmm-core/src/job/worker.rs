@@ -13,30 +13,32 @@ use super::runner::{self, Order};
 use super::sweep::Sweep;
 use crate::error::Result;
 use crate::model::{JobId, JobState};
+use crate::script::fire_schedules;
 use crate::vmm::{Desk, Vmm};
 
 /// How often the worker looks for jobs of other processes and extends its lease.
 const TICK: Duration = Duration::from_secs(1);
 /// How long a lease lasts; so long the jobs of a process that died wait for the next one.
 const LEASE: Duration = Duration::from_secs(5);
-/// How often content that no file has is looked for, beginning at the start.
+/// How often content that no file has, and runs that are too old, are looked for, beginning at the start.
 const TIDYING: Duration = Duration::from_secs(3600);
 /// How long a stopping worker waits for steps that should not be cut off.
 const GRACE: Duration = Duration::from_secs(30);
 
 impl Vmm {
     /// Does the desk's background work until `shutdown` is ready: jobs, recovery of those that a dead process left,
-    /// and the sweep that compares records and host. Several processes may call it on one database; one at a time
+    /// schedules, and the sweep that compares records and host. Several processes may call it on one database; one at a time
     /// works, the others wait to take over.
     ///
     /// # Errors
     /// None at present; what goes wrong with a job is recorded with it.
     pub async fn work(&self, shutdown: impl Future<Output = ()> + Send) -> Result<()> {
-        Worker::new(self.own_work()).run(shutdown).await
+        Worker::new(self.clone()).run(shutdown).await
     }
 }
 
 struct Worker {
+    vmm: Vmm,
     desk: Desk,
     owner: Uuid,
     tasks: JoinSet<Result<()>>,
@@ -44,9 +46,12 @@ struct Worker {
     sweep: Sweep,
 }
 
-async fn tidy_files(desk: &Desk) {
+async fn tidy(desk: &Desk) {
     if let Err(error) = crate::ops::tidy_files(desk).await {
         warn!(%error, "the file area could not be tidied up; it is tried again");
+    }
+    if let Err(error) = crate::ops::forget_runs(desk).await {
+        warn!(%error, "old runs could not be forgotten; it is tried again");
     }
 }
 
@@ -56,9 +61,10 @@ struct Running {
 }
 
 impl Worker {
-    fn new(desk: Desk) -> Self {
+    fn new(vmm: Vmm) -> Self {
+        let desk = vmm.own_work();
         let sweep = Sweep::new(desk.clone());
-        Self { desk, owner: Uuid::new_v4(), tasks: JoinSet::new(), running: HashMap::new(), sweep }
+        Self { vmm, desk, owner: Uuid::new_v4(), tasks: JoinSet::new(), running: HashMap::new(), sweep }
     }
 
     async fn run(mut self, shutdown: impl Future<Output = ()> + Send) -> Result<()> {
@@ -71,7 +77,7 @@ impl Worker {
             tokio::select! {
                 () = &mut shutdown => break,
                 _ = tick.tick() => {}
-                _ = tidying.tick() => tidy_files(&self.desk).await,
+                _ = tidying.tick() => tidy(&self.desk).await,
                 () = desk.work().notified() => {}
                 Some(ended) = self.tasks.join_next_with_id() => self.ended(ended).await,
             }
@@ -95,6 +101,7 @@ impl Worker {
         for run in self.desk.repository().runs().interrupt_lost(chrono::Utc::now()).await? {
             warn!(%run, "the process that ran a script is gone; the run is interrupted");
         }
+        fire_schedules(&self.vmm, &self.desk).await?;
         for job in jobs.open().await? {
             match self.running.get(&job.id) {
                 Some(running) if job.cancel => {

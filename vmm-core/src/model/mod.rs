@@ -9,6 +9,7 @@ mod file;
 mod host_key;
 mod idempotency;
 mod job;
+mod key;
 mod name;
 mod os;
 mod page;
@@ -16,6 +17,7 @@ mod plan;
 mod request;
 mod revision;
 mod run;
+mod schedule;
 mod script;
 mod session;
 mod token;
@@ -32,6 +34,7 @@ pub use file::{ContentId, FileId, NewFile, StoredFile};
 pub use host_key::HostKey;
 pub use idempotency::{ClaimId, Claimed, Fingerprint, IdempotencyKey, KeptAnswer, NewClaim};
 pub use job::{Job, JobFilter, JobId, JobKind, JobState, JobStep, NewJob, StepState};
+pub use key::Resealed;
 pub(crate) use name::shortened;
 pub use name::{
     FileName, GroupName, Hostname, LoginName, NamePrefix, OsName, OsVersion, RequestId, ScriptFile, ScriptName,
@@ -43,10 +46,14 @@ pub(crate) use page::one_more;
 pub use plan::{Plan, PlanHash, PlannedDisk, PlannedVm};
 pub use request::{NewRequest, Request, RequestFilter, RequestState};
 pub use revision::Revision;
-pub use run::{NewRun, Run, RunEnd, RunFilter, RunId, RunMachine, RunOutput, RunState};
+pub use run::{Again, NewRun, Run, RunEnd, RunFilter, RunId, RunMachine, RunOutput, RunState};
+pub(crate) use schedule::Due;
+pub use schedule::{
+    CronExpression, Firing, FiringOf, FiringState, Missed, NewSchedule, Schedule, ScheduleFilter, ScheduleId, When,
+};
 pub use script::{
-    Interpreter, NewScript, Script, ScriptChange, ScriptContent, ScriptFilter, ScriptId, ScriptTarget, Sealed,
-    StoredLogin,
+    Interpreter, KEPT_VERSIONS, NewScript, Script, ScriptArguments, ScriptChange, ScriptContent, ScriptFilter,
+    ScriptId, ScriptTarget, ScriptVersion, Sealed, StoredLogin,
 };
 pub use session::{NewSession, Session, SessionFilter, SessionId, TokenHash};
 pub use token::{Credential, NewToken, Token, TokenId};

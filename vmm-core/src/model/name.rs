@@ -149,7 +149,7 @@ fn word(text: &str) -> Result<(), &'static str> {
 }
 
 fn script(text: &str) -> Result<(), &'static str> {
-    if text.eq_ignore_ascii_case("run") {
+    if ["run", "schedule", "version"].iter().any(|word| text.eq_ignore_ascii_case(word)) {
         return Err("is reserved; choose another name");
     }
     if text.len() <= 128 && word(text.split(' ').next().unwrap_or_default()).is_ok() && text.split(' ').all(inside) {
@@ -227,7 +227,22 @@ mod tests {
         for good in ["deploy", "Deploy web 2", "a -x", "runs", "run all"] {
             assert!(ScriptName::new(good).is_ok(), "{good}");
         }
-        for bad in ["", " a", "a ", "a  b", "-a", "a/b", "a\n", "run", "RUN", "{a}", "a&b", &"x".repeat(129)] {
+        for bad in [
+            "",
+            " a",
+            "a ",
+            "a  b",
+            "-a",
+            "a/b",
+            "a\n",
+            "run",
+            "RUN",
+            "Schedule",
+            "version",
+            "{a}",
+            "a&b",
+            &"x".repeat(129),
+        ] {
             assert!(ScriptName::new(bad).is_err(), "{bad:?}");
         }
     }

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    Interpreter, ScriptContent, ScriptFile, ScriptId, ScriptName, Timestamp, UserId, VmId, VmName, row_id, words,
+    FiringOf, Interpreter, ScriptArguments, ScriptContent, ScriptFile, ScriptId, ScriptName, Timestamp, UserId, VmId,
+    VmName, row_id, words,
 };
 use crate::remote::{Exit, Output, Stream};
 
@@ -52,6 +53,27 @@ impl RunState {
     }
 }
 
+words!(
+    /// Which machines of a run are worked on again.
+    Again, "only" {
+        /// Those that it could not be run on or did not end on in time, and those that were interrupted.
+        Failed = "failed",
+        /// The same and those on which it ended with another exit code than 0, or by a signal.
+        Nonzero = "nonzero",
+    }
+);
+
+impl Again {
+    /// Whether this machine is one of them.
+    pub fn takes(self, machine: &RunMachine) -> bool {
+        match machine.state {
+            RunState::Failed | RunState::Interrupted => true,
+            RunState::Done => self == Self::Nonzero && machine.exit != Some(Exit::Code(0)),
+            RunState::Queued | RunState::Running | RunState::Cancelled => false,
+        }
+    }
+}
+
 /// A run of a script, without its machines.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Run {
@@ -65,8 +87,12 @@ pub struct Run {
     pub file: ScriptFile,
     /// What ran the file.
     pub command: Interpreter,
+    /// The number of the script's version that ran.
+    pub version: u32,
     /// SHA-256 of the text that ran.
     pub sha256: String,
+    /// What it got on its command line; `None` for those who may not see it.
+    pub arguments: Option<ScriptArguments>,
     /// Who started it, as an account; it may be gone.
     pub user: Option<UserId>,
     /// Who started it, as a name.
@@ -75,6 +101,8 @@ pub struct Run {
     pub login: String,
     /// How long each machine has.
     pub timeout: Duration,
+    /// On how many machines it works at a time.
+    pub at_once: u32,
     /// The run whose machines it repeats.
     pub rerun_of: Option<RunId>,
     /// Its place in its life.
@@ -130,8 +158,12 @@ pub struct NewRun {
     pub file: ScriptFile,
     /// What runs the file.
     pub command: Interpreter,
+    /// The number of its version.
+    pub version: u32,
     /// Its text.
     pub content: ScriptContent,
+    /// What it gets on its command line.
+    pub arguments: ScriptArguments,
     /// Who starts it, as an account.
     pub user: Option<UserId>,
     /// Who starts it, as a name.
@@ -140,8 +172,12 @@ pub struct NewRun {
     pub login: String,
     /// How long each machine has.
     pub timeout: Duration,
+    /// On how many machines it works at a time.
+    pub at_once: u32,
     /// The run whose machines it repeats.
     pub rerun_of: Option<RunId>,
+    /// The moment of a schedule that it is for.
+    pub firing: Option<FiringOf>,
     /// The machines in order.
     pub machines: Vec<(VmId, VmName)>,
 }

@@ -34,7 +34,9 @@ pub struct Script {
     pub file: ScriptFile,
     /// What runs the file.
     pub command: Interpreter,
-    /// SHA-256 of its text in hexadecimal digits: its version.
+    /// The number of its version: 1 at first, one more with each change of its text, file name or interpreter.
+    pub version: u32,
+    /// SHA-256 of its text in hexadecimal digits.
     pub sha256: String,
     /// Length of its text in bytes.
     pub size: u64,
@@ -47,6 +49,28 @@ pub struct Script {
     /// When it was last changed.
     pub changed_at: Timestamp,
 }
+
+/// What a script was at a time. Of each script the newest [`KEPT_VERSIONS`] are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScriptVersion {
+    /// Its number, counted from 1.
+    pub number: u32,
+    /// The name of the script's file.
+    pub file: ScriptFile,
+    /// What ran the file.
+    pub command: Interpreter,
+    /// SHA-256 of the text in hexadecimal digits.
+    pub sha256: String,
+    /// Length of the text in bytes.
+    pub size: u64,
+    /// Who made it: an account, with the API token that stood for it, or `vmm`.
+    pub changed_by: String,
+    /// When.
+    pub created_at: Timestamp,
+}
+
+/// How many versions of a script are kept.
+pub const KEPT_VERSIONS: u32 = 100;
 
 /// A script to register.
 #[derive(Clone, Debug)]
@@ -72,6 +96,8 @@ pub struct NewScript {
 /// What to change of a script; `None` stays as it is.
 #[derive(Clone, Debug, Default)]
 pub struct ScriptChange {
+    /// The earlier version whose text, file name and interpreter it gets, before what else is given.
+    pub version: Option<u32>,
     /// The name of its file.
     pub file: Option<ScriptFile>,
     /// What runs the file.
@@ -163,6 +189,52 @@ impl ScriptContent {
 impl fmt::Debug for ScriptContent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ScriptContent({} bytes)", self.0.len())
+    }
+}
+
+/// What a script gets on its command line, as `$1` and so on: at most 64 texts without a NUL character, each of at most
+/// 4 KiB and together of at most 32 KiB. They arrive byte for byte. `Debug` shows their number.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct ScriptArguments(Vec<String>);
+
+impl ScriptArguments {
+    /// How many there are at most.
+    pub const MOST: usize = 64;
+    /// The longest one, in bytes.
+    pub const LONGEST: usize = 4 << 10;
+    /// The most bytes of all together.
+    pub const LONGEST_IN_ALL: usize = 32 << 10;
+
+    /// Checks and wraps arguments.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with what is wrong and what would be right.
+    pub fn new(arguments: Vec<String>) -> Result<Self> {
+        let all: usize = arguments.iter().map(String::len).sum();
+        let longest = arguments.iter().map(String::len).max().unwrap_or_default();
+        let problem = if arguments.len() > Self::MOST {
+            format!("are {}; at most {}", arguments.len(), Self::MOST)
+        } else if longest > Self::LONGEST {
+            format!("have one of {longest} bytes; at most {} each", Self::LONGEST)
+        } else if all > Self::LONGEST_IN_ALL {
+            format!("have {all} bytes in all; at most {}", Self::LONGEST_IN_ALL)
+        } else if arguments.iter().any(|argument| argument.contains('\0')) {
+            "hold a NUL character, which no command line can".to_owned()
+        } else {
+            return Ok(Self(arguments));
+        };
+        Err(Error::invalid("arguments", problem))
+    }
+
+    /// The arguments in order.
+    pub fn as_slice(&self) -> &[String] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for ScriptArguments {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ScriptArguments({})", self.0.len())
     }
 }
 
@@ -265,6 +337,19 @@ mod tests {
             let error = bad.parse::<ScriptTarget>().expect_err(bad);
             assert!(matches!(&error, Error::Invalid(problems) if problems[0].field == "vm"), "{error}");
         }
+    }
+
+    #[test]
+    fn arguments_have_their_limits_and_are_not_shown() {
+        let (long, most) = ("x".repeat(ScriptArguments::LONGEST), ScriptArguments::MOST);
+        for good in [vec![], vec![String::new(); most], vec![long.clone(); 8], vec!["'; reboot #\n".to_owned()]] {
+            assert_eq!(ScriptArguments::new(good.clone()).expect("good ones").as_slice(), good);
+        }
+        for bad in [vec![String::new(); most + 1], vec![long.clone() + "x"], vec![long; 9], vec!["a\0b".to_owned()]] {
+            assert!(ScriptArguments::new(bad).is_err());
+        }
+        let secret = ScriptArguments::new(vec!["secret".to_owned()]).expect("a good one");
+        assert_eq!(format!("{secret:?}"), "ScriptArguments(1)");
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod os;
 mod request;
 mod request_csv;
 mod run;
+mod schedule;
 mod script;
 mod session;
 mod ssh;
@@ -31,6 +32,7 @@ pub use job::JobWatch;
 pub use monitor::Monitor;
 pub use request::{RequestDraft, Submission};
 pub use run::{RunDraft, RunTerms};
+pub use schedule::ScheduleDraft;
 pub use script::{ScriptDraft, ScriptUpdate};
 pub use session::NewLogin;
 pub use ssh::SshEvent;
@@ -40,10 +42,12 @@ pub use transfer::{Transfer, TransferReport};
 pub use tree::{TreeReport, TreeTransfer};
 pub use user::{UserDraft, UserUpdate};
 pub use vm::{Power, VmLogin, VmUpdate};
-pub(crate) use {file::tidy as tidy_files, request::plan, ssh::endpoint, vm::exists, vm::seen, vm::status};
+pub(crate) use {
+    file::tidy as tidy_files, request::plan, run::forget_runs, ssh::endpoint, vm::exists, vm::seen, vm::status,
+};
 
 use crate::error::{Error, Result};
-use crate::model::{Job, Request, Run, Script, Vm};
+use crate::model::{Job, Request, Run, Schedule, Script, Vm};
 use crate::policy::Target;
 
 impl From<&Vm> for Target {
@@ -67,6 +71,12 @@ impl From<&Script> for Target {
 impl From<&Run> for Target {
     fn from(run: &Run) -> Self {
         Self { label: format!("run {} ({})", run.id, run.script_name), owner: run.user }
+    }
+}
+
+impl From<&Schedule> for Target {
+    fn from(schedule: &Schedule) -> Self {
+        Self::of(schedule.owner, format!("schedule {} ({})", schedule.id, schedule.script_name))
     }
 }
 

@@ -7,19 +7,22 @@ use secrecy::SecretString;
 
 use crate::error::{Error, Kind, Problem, Result};
 use crate::model::{
-    AuditEntry, NewRun, Page, Run, RunFilter, RunId, RunMachine, RunState, Script, ScriptName, ScriptTarget, VmFilter,
-    VmId, VmName, VmStatus, one_more,
+    Again, AuditEntry, FiringOf, NewRun, Page, Run, RunFilter, RunId, RunMachine, Script, ScriptArguments, ScriptName,
+    ScriptTarget, VmFilter, VmId, VmName, VmStatus, one_more,
 };
 use crate::policy::{Action, Actor, Target};
 use crate::remote::{Credential, Login};
 use crate::script::{KEPT_ALIVE, Task};
 use crate::vmm::{Desk, Vmm};
 
-use super::script::{login, stored_login};
+use super::script::{in_version, login, stored_login};
 
 /// How long a script has on each machine if the call does not say.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(600);
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
+/// On so many machines a script works at a time if the call does not say.
+const DEFAULT_AT_ONCE: u32 = 8;
+const MOST_AT_ONCE: u32 = 64;
 /// On so many machines a script runs at most.
 const MOST_MACHINES: usize = 500;
 
@@ -28,8 +31,12 @@ const MOST_MACHINES: usize = 500;
 pub struct RunDraft {
     /// The script.
     pub script: ScriptName,
+    /// The version of the script; `None` for the newest one.
+    pub version: Option<u32>,
     /// The machines; `None` for those that the script names.
     pub targets: Option<Vec<ScriptTarget>>,
+    /// What the script gets on its command line. It is recorded with the run: no place for a secret.
+    pub arguments: ScriptArguments,
     /// The login and the time.
     pub terms: RunTerms,
 }
@@ -43,6 +50,8 @@ pub struct RunTerms {
     pub password: Option<SecretString>,
     /// How long each machine has, from connecting to the script's end; at most a day, 10 minutes if absent.
     pub timeout: Option<Duration>,
+    /// On how many machines it works at a time: 1 to 64, 8 if absent. Other runs may make it fewer.
+    pub at_once: Option<u32>,
 }
 
 impl Vmm {
@@ -54,25 +63,35 @@ impl Vmm {
     /// another person's script, unless an admin asks: whoever may run a script with a login can do with that login
     /// whatever the script does, on any machine.
     pub async fn run_script(&self, actor: &Actor, draft: RunDraft) -> Result<Run> {
+        self.run_script_for(actor, draft, None).await
+    }
+
+    /// The same for a moment of a schedule.
+    pub(crate) async fn run_script_for(&self, actor: &Actor, draft: RunDraft, firing: Option<FiringOf>) -> Result<Run> {
         let script = self.sought_script(actor, Action::ScriptRun, &draft.script).await?;
         self.change(actor, Action::ScriptRun, Target::from(&script), |desk, audit| async move {
-            let RunDraft { script: _, targets, terms } = draft;
+            let RunDraft { script: _, version, targets, arguments, terms } = draft;
+            let script = in_version(&desk, script, version).await?;
             let terms = self.terms(actor, &desk, &script, terms).await?;
             let machines = machines(&desk, targets.as_deref().unwrap_or(&script.targets)).await?;
             let content = desk.repository().scripts().content(&script.sha256).await?;
             let content = content.ok_or_else(|| Error::conflict(Kind::Script, &script.name, "changed just now"))?;
-            let Script { id, name, file, command, .. } = script;
+            let Script { id, name, file, command, version, .. } = script;
             let new = NewRun {
                 script: id,
                 script_name: name,
                 file,
                 command,
+                version,
                 content,
+                arguments,
                 user: actor.user_id(),
                 user_name: actor.to_string(),
                 login: terms.login.user.clone(),
                 timeout: terms.timeout,
+                at_once: terms.at_once,
                 rerun_of: None,
+                firing,
                 machines,
             };
             start(desk, new, terms, audit).await
@@ -80,11 +99,11 @@ impl Vmm {
         .await
     }
 
-    /// Runs a script again, as it was, on those machines of an ended run that failed or were interrupted.
+    /// Runs a script again, as it was and with the same arguments, on some of the machines of an ended run.
     ///
     /// # Errors
     /// As [`Vmm::run_script`]; `Conflict` while the run goes on, and if there is no such machine.
-    pub async fn rerun_script(&self, actor: &Actor, id: RunId, terms: RunTerms) -> Result<Run> {
+    pub async fn rerun_script(&self, actor: &Actor, id: RunId, only: Again, terms: RunTerms) -> Result<Run> {
         let run = self.sought_run(actor, Action::ScriptRun, id).await?;
         let script = self.sought_script(actor, Action::ScriptRun, &run.script_name).await?;
         self.change(actor, Action::ScriptRun, Target::from(&script), |desk, audit| async move {
@@ -92,17 +111,23 @@ impl Vmm {
             if run.script != Some(script.id) {
                 return Err(Error::not_found(Kind::Script, &run.script_name));
             }
-            let terms = RunTerms { timeout: terms.timeout.or(Some(run.timeout)), ..terms };
+            let (timeout, at_once) = (terms.timeout.or(Some(run.timeout)), terms.at_once.or(Some(run.at_once)));
+            let terms = RunTerms { timeout, at_once, ..terms };
             let terms = self.terms(actor, &desk, &script, terms).await?;
             if !run.state.is_final() {
                 return Err(Error::conflict(Kind::Run, id, "has not ended; wait for it or cancel it"));
             }
-            let again = |state| matches!(state, RunState::Failed | RunState::Interrupted);
             let machines = desk.repository().runs().machines(id).await?.into_iter();
-            let machines: Vec<_> =
-                machines.filter(|machine| again(machine.state)).map(|machine| (machine.vm, machine.name)).collect();
+            let again = machines.filter(|machine| only.takes(machine));
+            let machines: Vec<_> = again.map(|machine| (machine.vm, machine.name)).collect();
             if machines.is_empty() {
-                return Err(Error::conflict(Kind::Run, id, "has no machine that failed or was interrupted"));
+                let reason = match only {
+                    Again::Failed => "has no machine that failed or was interrupted",
+                    Again::Nonzero => {
+                        "has no machine that failed, was interrupted or ended with another exit code than 0"
+                    }
+                };
+                return Err(Error::conflict(Kind::Run, id, reason));
             }
             let content = desk.repository().scripts().content(&run.sha256).await?;
             let content = content.ok_or_else(|| Error::not_found(Kind::Run, id))?;
@@ -111,12 +136,16 @@ impl Vmm {
                 script_name: run.script_name,
                 file: run.file,
                 command: run.command,
+                version: run.version,
                 content,
+                arguments: run.arguments.unwrap_or_default(),
                 user: actor.user_id(),
                 user_name: actor.to_string(),
                 login: terms.login.user.clone(),
                 timeout: terms.timeout,
+                at_once: terms.at_once,
                 rerun_of: Some(id),
+                firing: None,
                 machines,
             };
             start(desk, new, terms, audit).await
@@ -131,19 +160,21 @@ impl Vmm {
     pub async fn script_runs(&self, actor: &Actor, filter: &RunFilter) -> Result<Page<Run, RunId>> {
         let desk = self.read(actor, Action::RunRead, &Target::none())?;
         let wanted = RunFilter { limit: one_more(filter.limit), ..filter.clone() };
-        Ok(Page::cut(desk.repository().runs().list(&wanted).await?, filter.limit, |run| run.id))
+        let mut runs = desk.repository().runs().list(&wanted).await?;
+        runs.iter_mut().filter(|run| !self.sees_inside(actor, run)).for_each(|run| run.arguments = None);
+        Ok(Page::cut(runs, filter.limit, |run| run.id))
     }
 
-    /// A run and its machines; what was written on them only for the person who started it and for admins.
+    /// A run and its machines; its arguments and what was written only for the person who started it and for admins.
     ///
     /// # Errors
     /// `NotFound` if there is none.
     pub async fn script_run(&self, actor: &Actor, id: RunId) -> Result<(Run, Vec<RunMachine>)> {
-        let run = self.lookup(actor)?.run(id).await?;
-        let target = Target::from(&run);
-        let desk = self.read(actor, Action::RunRead, &target)?;
+        let mut run = self.lookup(actor)?.run(id).await?;
+        let desk = self.read(actor, Action::RunRead, &Target::from(&run))?;
         let mut machines = desk.repository().runs().machines(id).await?;
-        if !self.allows(actor, Action::RunOutput, &target) {
+        if !self.sees_inside(actor, &run) {
+            run.arguments = None;
             machines.iter_mut().for_each(|machine| machine.output = None);
         }
         Ok((run, machines))
@@ -168,14 +199,15 @@ impl Vmm {
         self.seek(actor, action, format!("run {id}"), async { self.lookup(actor)?.run(id).await }).await
     }
 
+    /// Whether an actor may see what went into a run and came out of it.
+    fn sees_inside(&self, actor: &Actor, run: &Run) -> bool {
+        self.allows(actor, Action::RunOutput, &Target::from(run))
+    }
+
     /// The login that was given, or the stored one if the actor may use it, and the time.
     async fn terms(&self, actor: &Actor, desk: &Desk, script: &Script, terms: RunTerms) -> Result<Terms> {
-        let RunTerms { user, password, timeout } = terms;
-        let timeout = timeout.unwrap_or(DEFAULT_TIMEOUT);
-        if timeout < Duration::from_secs(1) || timeout > LONGEST_TIMEOUT {
-            let longest = LONGEST_TIMEOUT.as_secs();
-            return Err(Error::invalid("timeout", format!("must be 1 to {longest} seconds")));
-        }
+        let RunTerms { user, password, timeout, at_once } = terms;
+        let (timeout, at_once) = pace(timeout, at_once)?;
         let (login, stored) = match login(user, password)? {
             Some((user, password)) => (Login { user, credential: Credential::Password(password) }, false),
             None if self.allows(actor, Action::ScriptLogin, &Target::from(script)) => {
@@ -186,24 +218,53 @@ impl Vmm {
                 return Err(Error::Forbidden { actor, action });
             }
         };
-        Ok(Terms { login, stored, timeout })
+        Ok(Terms { login, stored, timeout, at_once })
     }
+}
+
+/// How long each machine has, and how many are worked on at a time.
+pub(super) fn pace(timeout: Option<Duration>, at_once: Option<u32>) -> Result<(Duration, u32)> {
+    let (timeout, at_once) = (timeout.unwrap_or(DEFAULT_TIMEOUT), at_once.unwrap_or(DEFAULT_AT_ONCE));
+    if timeout < Duration::from_secs(1) || timeout > LONGEST_TIMEOUT {
+        let longest = LONGEST_TIMEOUT.as_secs();
+        return Err(Error::invalid("timeout", format!("must be 1 to {longest} seconds")));
+    }
+    if !(1..=MOST_AT_ONCE).contains(&at_once) {
+        return Err(Error::invalid("at_once", format!("must be 1 to {MOST_AT_ONCE} machines")));
+    }
+    Ok((timeout, at_once))
+}
+
+/// Forgets the runs that are too old, or of which there are too many.
+pub(crate) async fn forget_runs(desk: &Desk) -> Result<()> {
+    let settings = desk.settings();
+    let lifetime = chrono::TimeDelta::from_std(settings.run_lifetime).unwrap_or(chrono::TimeDelta::MAX);
+    let before = chrono::Utc::now().checked_sub_signed(lifetime).unwrap_or(chrono::DateTime::UNIX_EPOCH);
+    let forgotten = desk.repository().runs().forget(before, settings.runs_kept.max(1)).await?;
+    if forgotten > 0 {
+        tracing::info!(forgotten, "runs of scripts were forgotten");
+    }
+    Ok(())
 }
 
 struct Terms {
     login: Login,
     stored: bool,
     timeout: Duration,
+    at_once: u32,
 }
 
 /// Records the run, and then begins it.
 async fn start(desk: Desk, new: NewRun, terms: Terms, mut audit: AuditEntry) -> Result<Run> {
     desk.runs().check_room()?;
-    let (machines, content) = (new.machines.clone(), new.content.clone());
+    let (machines, content, arguments) = (new.machines.clone(), new.content.clone(), new.arguments.clone());
     let whose = if terms.stored { "the stored login" } else { "a login given with the call" };
     audit.detail = format!("on {} machines with {whose}", machines.len());
+    if let Some(firing) = &new.firing {
+        audit.detail.push_str(&format!(", by schedule {}", firing.schedule));
+    }
     let run = desk.repository().runs().create(new, chrono::Utc::now() + KEPT_ALIVE, audit).await?;
-    Task { run: run.clone(), machines, content, login: terms.login }.start(desk);
+    Task { run: run.clone(), machines, content, arguments, login: terms.login }.start(desk);
     Ok(run)
 }
 

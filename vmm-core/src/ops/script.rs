@@ -7,14 +7,12 @@ use uuid::Uuid;
 use crate::error::{Error, Kind, Problem, Result};
 use crate::model::{
     FileName, Interpreter, NewScript, Page, Script, ScriptChange, ScriptContent, ScriptFile, ScriptFilter, ScriptId,
-    ScriptName, ScriptTarget, StoredLogin, UserId, one_more,
+    ScriptName, ScriptTarget, ScriptVersion, StoredLogin, UserId, one_more,
 };
 use crate::policy::{Action, Actor, Target};
 use crate::remote::{Credential, Login};
+use crate::secrets::SCRIPT_LOGIN;
 use crate::vmm::{Desk, Vmm};
-
-/// What the password that is stored with a script is sealed for.
-const PURPOSE: &str = "script login";
 
 /// A script that somebody registers. `Debug` shows no password.
 #[derive(Debug)]
@@ -38,6 +36,8 @@ pub struct ScriptDraft {
 /// What somebody changes of a script; `None` stays as it is. `Debug` shows no password.
 #[derive(Debug, Default)]
 pub struct ScriptUpdate {
+    /// The earlier version whose text, file name and interpreter it gets, before what else is given.
+    pub version: Option<u32>,
     /// The name of its file.
     pub file: Option<ScriptFile>,
     /// What runs the file.
@@ -86,26 +86,43 @@ impl Vmm {
         Ok(Page::cut(scripts, filter.limit, |script| script.name.clone()))
     }
 
-    /// A script and its text.
+    /// A script and its text; of an earlier version the text, file name and interpreter of that one.
     ///
     /// # Errors
-    /// `NotFound` if there is none of this name.
-    pub async fn script(&self, actor: &Actor, name: &ScriptName) -> Result<(Script, ScriptContent)> {
+    /// `NotFound` if there is none of this name, or no such version any more.
+    pub async fn script(
+        &self,
+        actor: &Actor,
+        name: &ScriptName,
+        version: Option<u32>,
+    ) -> Result<(Script, ScriptContent)> {
         let script = self.lookup(actor)?.script(name).await?;
         let desk = self.read(actor, Action::ScriptRead, &Target::from(&script))?;
+        let script = in_version(&desk, script, version).await?;
         let content = desk.repository().scripts().content(&script.sha256).await?;
         // Both are read in turn: in between the script may have changed or gone.
         Ok((script, content.ok_or_else(|| Error::conflict(Kind::Script, name, "changed just now; look again"))?))
     }
 
-    /// Changes a script.
+    /// The versions of a script that are kept, newest first: who changed what runs, and when.
     ///
     /// # Errors
-    /// `Forbidden` for anyone but its owner and admins; `Invalid` for half a login.
+    /// `NotFound` if there is none of this name.
+    pub async fn script_versions(&self, actor: &Actor, name: &ScriptName) -> Result<Vec<ScriptVersion>> {
+        let script = self.lookup(actor)?.script(name).await?;
+        let desk = self.read(actor, Action::ScriptRead, &Target::from(&script))?;
+        desk.repository().scripts().versions(script.id).await
+    }
+
+    /// Changes a script. What runs of it before is kept as a version.
+    ///
+    /// # Errors
+    /// `Forbidden` for anyone but its owner and admins; `Invalid` for half a login; `NotFound` for an earlier version
+    /// that is not kept.
     pub async fn change_script(&self, actor: &Actor, name: &ScriptName, update: ScriptUpdate) -> Result<Script> {
         let script = self.sought_script(actor, Action::ScriptChange, name).await?;
         self.change(actor, Action::ScriptChange, Target::from(&script), |desk, audit| async move {
-            let ScriptUpdate { file, command, content, targets, user, password } = update;
+            let ScriptUpdate { version, file, command, content, targets, user, password } = update;
             let login = match (user, password) {
                 (None, None) => None,
                 (user, Some(password)) => login(user.or(script.user), Some(password))?
@@ -117,7 +134,7 @@ impl Vmm {
                     Some(StoredLogin { user, ..stored.ok_or_else(|| half("password"))? })
                 }
             };
-            let change = ScriptChange { file, command, content, targets, login };
+            let change = ScriptChange { version, file, command, content, targets, login };
             desk.repository().scripts().change(script.id, change, audit).await
         })
         .await
@@ -161,14 +178,24 @@ async fn from_area(desk: &Desk, owner: UserId, file: &ScriptFile) -> Result<Scri
     })
 }
 
+/// A script as it was in a version.
+pub(super) async fn in_version(desk: &Desk, script: Script, version: Option<u32>) -> Result<Script> {
+    let Some(number) = version.filter(|number| *number != script.version) else { return Ok(script) };
+    let versions = desk.repository().scripts().versions(script.id).await?;
+    let found = versions.into_iter().find(|version| version.number == number);
+    let missing = || Error::not_found(Kind::Version, format!("{number} of {}", script.name));
+    let ScriptVersion { number, file, command, sha256, size, .. } = found.ok_or_else(missing)?;
+    Ok(Script { version: number, file, command, sha256, size, ..script })
+}
+
 /// The login that a script's owner stored with it.
 pub(super) async fn stored_login(desk: &Desk, script: &Script) -> Result<Login> {
     let stored = desk.repository().scripts().login(script.id).await?;
     let Some(StoredLogin { user, password }) = stored else {
         return Err(Error::invalid("user", format!("is missing, and script {} has no stored login", script.name)));
     };
-    let password = desk.secrets().unseal(PURPOSE, script.id.0, &password).ok_or_else(|| {
-        let reason = "its stored password was sealed with another master key; store it again";
+    let password = desk.secrets().unseal(SCRIPT_LOGIN, script.id.0, &password).ok_or_else(|| {
+        let reason = "its stored password does not open; store it again";
         Error::conflict(Kind::Script, &script.name, reason)
     })?;
     Ok(Login { user, credential: Credential::Password(password) })
@@ -203,5 +230,5 @@ fn half(missing: &str) -> Error {
 }
 
 fn seal(desk: &Desk, id: ScriptId, user: String, password: &SecretString) -> Result<StoredLogin> {
-    Ok(StoredLogin { user, password: desk.secrets().seal(PURPOSE, id.0, password)? })
+    Ok(StoredLogin { user, password: desk.secrets().seal(SCRIPT_LOGIN, id.0, password)? })
 }

@@ -292,7 +292,7 @@ mod tests {
     }
 
     fn plan_among(vms: &[Vm], request: &str, spec: &str) -> Result<Plan> {
-        let secrets = Secrets::new(&MasterKey::from_bytes([7; 32]), DESK);
+        let secrets = Secrets::new(&MasterKey::from_bytes([7; 32]), &[7; 32], DESK);
         let (host, oses) = (host(), [debian()]);
         Planner::new(DESK, &secrets, &id(request), &host, &[], &oses, vms).plan(&id(request), spec)
     }

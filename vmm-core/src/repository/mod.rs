@@ -15,12 +15,13 @@ use uuid::Uuid;
 use crate::error::Result;
 use crate::model::{
     Adoption, AuditEntry, AuditFilter, AuditId, AuditRecord, ClaimId, Claimed, ContentId, DeskId, Disk, DiskFilter,
-    DiskId, FileId, FileName, Image, Job, JobFilter, JobId, JobState, KeptAnswer, NewClaim, NewDisk, NewFile, NewJob,
-    NewOs, NewRequest, NewRun, NewScript, NewSession, NewToken, NewUser, Os, OsChange, OsFilter, OsId, OsName,
-    OsVersion, PasswordHash, Plan, PlanHash, Request, RequestFilter, RequestId, RequestState, Revision, Run, RunEnd,
-    RunFilter, RunId, RunMachine, Script, ScriptChange, ScriptContent, ScriptFilter, ScriptId, ScriptName, Seen,
-    SeenStates, Session, SessionFilter, SessionId, StepState, StoredFile, StoredLogin, Timestamp, Token, TokenHash,
-    TokenId, TokenName, User, UserChange, UserFilter, UserId, UserName, Vm, VmChange, VmFilter, VmId, VmName, VmStatus,
+    DiskId, FileId, FileName, Firing, Image, Job, JobFilter, JobId, JobState, KeptAnswer, NewClaim, NewDisk, NewFile,
+    NewJob, NewOs, NewRequest, NewRun, NewSchedule, NewScript, NewSession, NewToken, NewUser, Os, OsChange, OsFilter,
+    OsId, OsName, OsVersion, PasswordHash, Plan, PlanHash, Request, RequestFilter, RequestId, RequestState, Resealed,
+    Revision, Run, RunEnd, RunFilter, RunId, RunMachine, Schedule, ScheduleFilter, ScheduleId, Script, ScriptChange,
+    ScriptContent, ScriptFilter, ScriptId, ScriptName, ScriptVersion, Sealed, Seen, SeenStates, Session, SessionFilter,
+    SessionId, StepState, StoredFile, StoredLogin, Timestamp, Token, TokenHash, TokenId, TokenName, User, UserChange,
+    UserFilter, UserId, UserName, Vm, VmChange, VmFilter, VmId, VmName, VmStatus,
 };
 
 /// The records of one desk.
@@ -37,6 +38,8 @@ use crate::model::{
 pub trait Repository: Send + Sync {
     /// The desk that these are the records of.
     fn desk(&self) -> DeskId;
+    /// What the master key opens.
+    fn keys(&self) -> &dyn KeyRepository;
     /// Accounts.
     fn users(&self) -> &dyn UserRepository;
     /// Logins.
@@ -59,10 +62,28 @@ pub trait Repository: Send + Sync {
     fn files(&self) -> &dyn FileRepository;
     /// Named scripts.
     fn scripts(&self) -> &dyn ScriptRepository;
+    /// Schedules of scripts.
+    fn schedules(&self) -> &dyn ScheduleRepository;
     /// Runs of scripts.
     fn runs(&self) -> &dyn RunRepository;
     /// The record of who did what.
     fn audit(&self) -> &dyn AuditRepository;
+}
+
+/// What the master key opens.
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+#[async_trait]
+pub trait KeyRepository: Send + Sync {
+    /// The sealed secret of the desk's machines; `None` on a new desk.
+    async fn machines_secret(&self) -> Result<Option<Sealed>>;
+    /// Keeps this one if there is none yet. Gives the one that is kept, to racers the same. A desk makes its secret by
+    /// itself, so there is no audit row.
+    async fn keep_machines_secret(&self, secret: Sealed) -> Result<Sealed>;
+    /// The sealed password of each login that is stored with a script, in order of id.
+    async fn passwords(&self) -> Result<Vec<(ScriptId, Sealed)>>;
+    /// Puts what was sealed anew in place of all that is sealed. It is a conflict if the machines' secret or the
+    /// scripts with a login are other ones by now.
+    async fn replace(&self, resealed: Resealed, audit: AuditEntry) -> Result<()>;
 }
 
 /// Accounts.
@@ -301,9 +322,12 @@ pub trait ScriptRepository: Send + Sync {
     async fn list(&self, filter: &ScriptFilter) -> Result<Vec<Script>>;
     /// The text with this hash, which a script has, or had when it was run.
     async fn content(&self, sha256: &str) -> Result<Option<ScriptContent>>;
+    /// The versions of a script that are kept, newest first.
+    async fn versions(&self, id: ScriptId) -> Result<Vec<ScriptVersion>>;
     /// The login stored with a script.
     async fn login(&self, id: ScriptId) -> Result<Option<StoredLogin>>;
-    /// Changes what is given of a script.
+    /// Changes what is given of a script. Another text, file name or interpreter makes a version, whose author is the
+    /// actor of `audit`. An earlier version that is not kept is not found.
     async fn change(&self, id: ScriptId, change: ScriptChange, audit: AuditEntry) -> Result<Script>;
     /// Removes a script and the login stored with it.
     async fn delete(&self, id: ScriptId, audit: AuditEntry) -> Result<()>;
@@ -316,7 +340,8 @@ pub trait ScriptRepository: Send + Sync {
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait RunRepository: Send + Sync {
-    /// Records a run, all of whose machines are queued, and may forget the oldest ended ones of its script.
+    /// Records a run, all of whose machines are queued. One for a moment of a schedule records in the same transaction that
+    /// the schedule has fired then, and when it fires next; if that moment is not the schedule's next one, it is a conflict.
     async fn create(&self, run: NewRun, alive_until: Timestamp, audit: AuditEntry) -> Result<Run>;
     /// The run of this id.
     async fn by_id(&self, id: RunId) -> Result<Option<Run>>;
@@ -334,8 +359,41 @@ pub trait RunRepository: Send + Sync {
     async fn interrupt(&self, id: RunId) -> Result<()>;
     /// The same for every run whose time has passed at `now`; gives these.
     async fn interrupt_lost(&self, now: Timestamp) -> Result<Vec<RunId>>;
+    /// Forgets the runs that ended before a moment, of each script's other ended ones all but the newest `keep`, and the
+    /// texts that nothing has any more. Gives how many runs.
+    async fn forget(&self, ended_before: Timestamp, keep: u32) -> Result<usize>;
     /// Asks for a run to be cancelled; its queued machines are at once. One that has ended is a conflict.
     async fn cancel(&self, id: RunId, audit: AuditEntry) -> Result<Run>;
+}
+
+/// How many schedules a script has at most.
+pub const MOST_SCHEDULES: u32 = 100;
+/// How many firings of a schedule are kept.
+pub const KEPT_FIRINGS: u32 = 100;
+
+/// Schedules of scripts, and what became of their moments. They go with their script, and with the account that made
+/// them.
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+#[async_trait]
+pub trait ScheduleRepository: Send + Sync {
+    /// Makes a schedule. One more than [`MOST_SCHEDULES`] is a conflict.
+    async fn create(&self, schedule: NewSchedule, audit: AuditEntry) -> Result<Schedule>;
+    /// The schedule of this id.
+    async fn by_id(&self, id: ScheduleId) -> Result<Option<Schedule>>;
+    /// Schedules in order of id.
+    async fn list(&self, filter: &ScheduleFilter) -> Result<Vec<Schedule>>;
+    /// Those whose next moment has come at `now`, the longest due first.
+    async fn due(&self, now: Timestamp) -> Result<Vec<Schedule>>;
+    /// Enables a schedule with this next moment, or disables it with `None`.
+    async fn set_next(&self, id: ScheduleId, next_at: Option<Timestamp>, audit: AuditEntry) -> Result<Schedule>;
+    /// Records what became of moments without a run, and the next one, if `due_at` is the schedule's next one still;
+    /// `false` if not.
+    async fn pass(&self, id: ScheduleId, due_at: Timestamp, firing: Firing, next_at: Option<Timestamp>)
+    -> Result<bool>;
+    /// What became of the moments of a schedule, newest first; the newest [`KEPT_FIRINGS`] are kept.
+    async fn firings(&self, id: ScheduleId) -> Result<Vec<Firing>>;
+    /// Removes a schedule. Its runs stay.
+    async fn delete(&self, id: ScheduleId, audit: AuditEntry) -> Result<()>;
 }
 
 /// How many answers are kept for an account.

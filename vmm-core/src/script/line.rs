@@ -4,23 +4,26 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use crate::model::{Interpreter, RunEnd, ScriptContent, ScriptFile};
+use crate::model::{Interpreter, RunEnd, ScriptArguments, ScriptContent, ScriptFile};
 use crate::remote::{Command, Exit, Output};
 
-/// Gets a mark, the text's length, the file's name and the interpreter as arguments, and the text as standard input.
+/// Gets a mark, the length of its input, the text's length, the file's name and the interpreter as arguments, and as
+/// standard input the text and, behind it, a command that adds the script's file and arguments to its own.
 ///
-/// The text goes into a file in a private directory, which is removed at the end, also when a signal that can be heard
+/// The arguments come this way since they may hold every character, and no quoting is safe for whatever shell the user
+/// has; the shell that reads the command is `sh`. The text goes into a file in a private directory, which is removed at the end, also when a signal that can be heard
 /// ends it; a broken pipe is one, since nobody may be left to read what the shell says of its child's end. A text that
 /// did not arrive whole is not run. What goes wrong before the script begins ends with the mark in the error output,
 /// which a script cannot know of.
 ///
 /// It stands in single quotes for whatever shell the user has, so it holds no quote, no backslash and no exclamation
 /// mark.
-const WRAPPER: &str = "m=$1 n=$2 f=$3 d=; shift 3; \
+const WRAPPER: &str = "m=$1 t=$2 n=$3 f=$4 d=; shift 4; \
     c() { cd /; test -z \"$d\" || rm -rf \"$d\"; }; \
     trap c EXIT; trap \"exit 129\" HUP; trap \"exit 130\" INT; trap \"exit 141\" PIPE; trap \"exit 143\" TERM; \
-    d=$(mktemp -d) && cd \"$d\" && cat >\"$f\" && test $(wc -c <\"$f\") -eq $n || { echo $m >&2; exit 1; }; \
-    \"$@\" \"./$f\" </dev/null";
+    d=$(mktemp -d) && cd \"$d\" && cat >.all && test $(wc -c <.all) -eq $t && head -c $n .all >\"$f\" && \
+    a=$(tail -c +$((n+1)) .all) && rm .all || { echo $m >&2; exit 1; }; \
+    eval \"$a\"; \"$@\" </dev/null";
 
 /// A script on its way to one machine.
 pub(super) struct Delivery {
@@ -33,15 +36,17 @@ impl Delivery {
         interpreter: &Interpreter,
         file: &ScriptFile,
         content: &ScriptContent,
+        arguments: &ScriptArguments,
         timeout: Duration,
         output_limit: usize,
     ) -> Self {
         let (mark, text) = (format!("vmm-{}", Uuid::new_v4()), content.as_str());
+        let input = format!("{text}{}", tail(file, arguments));
         // Every one of these is of characters that mean nothing inside single quotes.
-        let words = [&mark, &text.len().to_string(), file.as_str()].map(quoted).join(" ");
+        let words = [&mark, &input.len().to_string(), &text.len().to_string(), file.as_str()].map(quoted).join(" ");
         let interpreter: Vec<_> = interpreter.words().iter().map(|word| quoted(word)).collect();
         let line = format!("exec sh -c {} sh {words} {}", quoted(WRAPPER), interpreter.join(" "));
-        let command = Command { output_limit, ..Command::new(line).reading(text).within(timeout) };
+        let command = Command { output_limit, ..Command::new(line).reading(input).within(timeout) };
         Self { mark, command }
     }
 
@@ -59,6 +64,16 @@ impl Delivery {
     }
 }
 
+/// The command that adds the script's file and arguments to what `sh` has as its own.
+fn tail(file: &ScriptFile, arguments: &ScriptArguments) -> String {
+    let mut command = format!("set -- \"$@\" './{file}'");
+    for argument in arguments.as_slice() {
+        // Between single quotes every character but these stands for itself.
+        command.push_str(&format!(" '{}'", argument.replace('\'', "'\\''")));
+    }
+    command
+}
+
 fn quoted(word: &str) -> String {
     format!("'{word}'")
 }
@@ -73,15 +88,17 @@ mod tests {
 
     fn delivery() -> Delivery {
         let (file, content) = (ScriptFile::new("a.sh").expect("a name"), ScriptContent::new("ü\n").expect("a text"));
-        Delivery::new(&"python3 -u".parse().expect("words"), &file, &content, Duration::from_secs(9), 77)
+        let arguments = ScriptArguments::new(vec!["it's $HOME".to_owned(), String::new()]).expect("good ones");
+        Delivery::new(&"python3 -u".parse().expect("words"), &file, &content, &arguments, Duration::from_secs(9), 77)
     }
 
     #[test]
     fn nothing_in_the_line_means_anything_to_a_shell() {
         let Delivery { mark, command } = delivery();
         assert!(!WRAPPER.contains(['\'', '\\', '!', '\n']));
-        assert!(command.line.ends_with(&format!(" sh '{mark}' '3' 'a.sh' 'python3' '-u'")), "{}", command.line);
-        assert_eq!((command.input.as_slice(), command.output_limit), ("ü\n".as_bytes(), 77));
+        assert!(command.line.ends_with(&format!(" sh '{mark}' '42' '3' 'a.sh' 'python3' '-u'")), "{}", command.line);
+        let input = "ü\nset -- \"$@\" './a.sh' 'it'\\''s $HOME' ''";
+        assert_eq!((command.input.as_slice(), command.output_limit), (input.as_bytes(), 77));
     }
 
     #[test]
@@ -103,13 +120,76 @@ mod tests {
         }
     }
 
+    /// Arguments of what shells, terminals and programs read their own way.
+    fn hostile() -> Vec<String> {
+        let parts = [
+            "'", "\"", "\\", "$", "`", "!", "\n", "\r", "\t", " ", ";", "&", "|", "<", ">", "(", ")", "{", "*", "?",
+            "[", "~",
+        ];
+        let others = [
+            "#",
+            "%s",
+            "-e",
+            "--",
+            "=",
+            "$(reboot)",
+            "\u{1b}[0m",
+            "\u{7f}",
+            "\u{1}",
+            "\u{81}",
+            "\u{88}",
+            "é",
+            "\u{fffd}",
+            "💣",
+        ];
+        let mut all: Vec<String> = parts.iter().chain(&others).map(|part| (*part).to_owned()).collect();
+        all.push(parts.concat());
+        all.push(others.concat() + "\n\n");
+        all.push(String::new());
+        all
+    }
+
+    #[test]
+    fn every_shell_hands_arguments_on_byte_for_byte() {
+        let (file, content) = (ScriptFile::new("a.sh").expect("a name"), "printf '%s\\0' \"$#\" \"$@\"\n");
+        let content = ScriptContent::new(content).expect("a text");
+        let arguments = ScriptArguments::new(hostile()).expect("good ones");
+        let sh = "sh".parse().expect("a word");
+        let delivery = Delivery::new(&sh, &file, &content, &arguments, Duration::from_secs(9), 1 << 20);
+        let mut expected = vec![arguments.as_slice().len().to_string()];
+        expected.extend_from_slice(arguments.as_slice());
+        let path = std::env::var("PATH").expect("a path");
+        let mut tried = 0;
+        for shell in ["dash", "bash", "busybox", "mksh", "ksh93"] {
+            let Some(program) = std::env::split_paths(&path).map(|at| at.join(shell)).find(|at| at.exists()) else {
+                continue;
+            };
+            let directory = tempfile::tempdir().expect("a directory");
+            std::os::unix::fs::symlink(program, directory.path().join("sh")).expect("a link");
+            let path = format!("{}:{path}", directory.path().display());
+            let mut login = process::Command::new("sh");
+            login.args(["-c", &delivery.command.line]).env("PATH", path).stdin(Stdio::piped()).stdout(Stdio::piped());
+            let mut login = login.spawn().expect("a shell");
+            login.stdin.take().expect("a pipe").write_all(&delivery.command.input).expect("it reads");
+            let output = login.wait_with_output().expect("it ends").stdout;
+            let arrived: Vec<_> = output.split(|byte| *byte == 0).map(String::from_utf8_lossy).collect();
+            assert_eq!(arrived[..arrived.len() - 1], expected, "{shell}");
+            tried += 1;
+        }
+        assert!(tried > 0, "no shell was found");
+    }
+
     #[test]
     fn a_text_that_did_not_arrive_whole_is_not_run() {
         let directory = tempfile::tempdir().expect("a directory");
         let (file, text) = (ScriptFile::new("a.sh").expect("a name"), "echo begun\necho ended\n");
         let content = ScriptContent::new(text).expect("a text");
-        let delivery = Delivery::new(&"sh".parse().expect("a word"), &file, &content, Duration::from_secs(9), 1000);
-        for (sent, expected) in [(&text[..11], None), (text, Some("begun\nended\n"))] {
+        let arguments = ScriptArguments::new(vec!["reboot".to_owned()]).expect("a good one");
+        let sh = "sh".parse().expect("a word");
+        let delivery = Delivery::new(&sh, &file, &content, &arguments, Duration::from_secs(9), 1000);
+        let whole = std::str::from_utf8(&delivery.command.input).expect("text");
+        let cut = whole.len() - 1;
+        for (sent, expected) in [(&text[..11], None), (&whole[..cut], None), (whole, Some("begun\nended\n"))] {
             let mut shell = process::Command::new("sh");
             let shell =
                 shell.args(["-c", &delivery.command.line]).env("TMPDIR", directory.path()).stdin(Stdio::piped());

@@ -15,18 +15,16 @@ use tracing::{info, warn};
 
 use super::line::Delivery;
 use crate::error::{Error, Kind, Part, Result};
-use crate::model::{Run, RunEnd, RunId, ScriptContent, VmId, VmName};
-use crate::ops::{endpoint, exists};
+use crate::model::{Run, RunEnd, RunId, ScriptArguments, ScriptContent, VmId, VmName};
+use crate::ops::{endpoint, exists, forget_runs};
 use crate::remote::Login;
 use crate::vmm::Desk;
 
 /// How long a run counts as alive after a sign of life.
 pub(crate) const KEPT_ALIVE: Duration = Duration::from_secs(10);
 const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
-/// Of one run, at a time.
-const MACHINES_OF_A_RUN: usize = 8;
 /// Of all runs of this process, at a time.
-const MACHINES: usize = 32;
+const MACHINES: usize = 64;
 /// Of this process, begun and not ended.
 const RUNS: usize = 256;
 /// How long a stopping process waits for its runs to note that they are interrupted.
@@ -112,6 +110,7 @@ pub(crate) struct Task {
     pub(crate) run: Run,
     pub(crate) machines: Vec<(VmId, VmName)>,
     pub(crate) content: ScriptContent,
+    pub(crate) arguments: ScriptArguments,
     pub(crate) login: Login,
 }
 
@@ -135,8 +134,9 @@ impl Task {
         info!(run = %id, script = %self.run.script_name, machines = self.machines.len(), "a script begins");
         let task = Arc::new(self);
         let (mut waiting, mut running) = (0..task.machines.len(), JoinSet::new());
+        let at_once = usize::try_from(task.run.at_once).unwrap_or(MACHINES);
         loop {
-            while running.len() < MACHINES_OF_A_RUN
+            while running.len() < at_once
                 && let Some(position) = waiting.next()
             {
                 running.spawn(run_one(desk.clone(), Arc::clone(&task), position, order.clone()));
@@ -151,6 +151,9 @@ impl Task {
         // Usually nothing is left: what is has been stopped, or has panicked, or could not be recorded.
         if let Err(error) = desk.repository().runs().interrupt(id).await {
             warn!(run = %id, %error, "the end of a run could not be recorded");
+        }
+        if let Err(error) = forget_runs(&desk).await {
+            warn!(%error, "old runs could not be forgotten; it is tried again");
         }
         desk.runs().open().runs.remove(&id);
         info!(run = %id, "a script has ended on all machines");
@@ -187,7 +190,7 @@ async fn attempt(desk: &Desk, task: &Task, position: usize) -> Result<RunEnd> {
     exists(&vm)?;
     let endpoint = endpoint(&vm)?;
     let Run { command, file, timeout, .. } = &task.run;
-    let delivery = Delivery::new(command, file, &task.content, *timeout, task.output_limit());
+    let delivery = Delivery::new(command, file, &task.content, &task.arguments, *timeout, task.output_limit());
     let output = desk.remote().run(&endpoint, &task.login, &delivery.command).await?;
     Ok(delivery.end(output))
 }

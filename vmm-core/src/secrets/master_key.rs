@@ -15,7 +15,7 @@ const LENGTH: usize = 32;
 /// The desk's master key, 32 bytes. `Debug` does not show it, and its memory is wiped when it is dropped.
 ///
 /// Whoever has it and the desk's database can log in to every machine: keep the file out of the database's backup.
-/// Whoever loses it loses the way into the machines made so far.
+/// Whoever loses it, or the database, loses the way into the machines made so far.
 #[derive(Clone)]
 pub struct MasterKey(Zeroizing<[u8; LENGTH]>);
 
@@ -27,12 +27,7 @@ impl MasterKey {
 
     /// Reads the key at `path`, 64 hexadecimal digits in a file that only its owner can read, and makes one first if
     /// there is none. Of several processes that start at once, one makes it and all read the same. Blocks on the disk.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] if the file can be read by others or holds no key; [`Error::Unavailable`] if it cannot be
-    /// read or made.
-    pub fn load_or_create(path: impl AsRef<Path>) -> Result<Self> {
-        let path = path.as_ref();
+    pub(super) fn load_or_create(path: &Path) -> Result<Self> {
         match Self::load(path) {
             Err(Failure::Io(error)) if error.kind() == io::ErrorKind::NotFound => {
                 create(path).and_then(|()| Self::load(path)).map_err(|failure| failure.explain(path))
@@ -41,11 +36,27 @@ impl MasterKey {
         }
     }
 
+    pub(super) fn random() -> Result<Self> {
+        let mut key = Self::from_bytes([0; LENGTH]);
+        getrandom::fill(&mut *key.0).map_err(|error| Error::internal("reading random bytes", error))?;
+        Ok(key)
+    }
+
     pub(crate) fn bytes(&self) -> &[u8; LENGTH] {
         &self.0
     }
 
-    fn load(path: &Path) -> Result<Self, Failure> {
+    /// Writes the key into a new file that only its owner can read, and waits until the disk has it.
+    pub(super) fn write(&self, path: &Path) -> io::Result<()> {
+        let mut text = Zeroizing::new(String::with_capacity(2 * LENGTH + 1));
+        self.0.iter().try_for_each(|byte| write!(text, "{byte:02x}")).expect("a string takes every write");
+        text.push('\n');
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()
+    }
+
+    pub(super) fn load(path: &Path) -> Result<Self, Failure> {
         let file = File::open(path)?;
         let metadata = file.metadata()?;
         if !metadata.is_file() {
@@ -81,18 +92,11 @@ fn parse(text: &[u8]) -> Option<MasterKey> {
 
 /// Writes a new key under another name and links it into place, which fails if somebody else was faster.
 fn create(path: &Path) -> Result<(), Failure> {
-    let mut bytes = Zeroizing::new([0; LENGTH]);
-    getrandom::fill(&mut *bytes).map_err(|error| io::Error::other(error.to_string()))?;
-    let mut text = Zeroizing::new(String::with_capacity(2 * LENGTH + 1));
-    bytes.iter().try_for_each(|byte| write!(text, "{byte:02x}")).expect("a string takes every write");
-    text.push('\n');
-
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(format!(".{}.new", uuid::Uuid::new_v4()));
+    let key = MasterKey::random().map_err(io::Error::other)?;
     let written = (|| {
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
+        key.write(Path::new(&temporary))?;
         match fs::hard_link(&temporary, path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
             linked => linked,
@@ -100,12 +104,17 @@ fn create(path: &Path) -> Result<(), Failure> {
     })();
     let _ = fs::remove_file(&temporary);
     written?;
+    Ok(sync_directory(path)?)
+}
+
+/// Without this a power cut could take a file's new name.
+pub(super) fn sync_directory(path: &Path) -> io::Result<()> {
     let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    Ok(File::open(directory)?.sync_all()?)
+    File::open(directory)?.sync_all()
 }
 
 /// Why there is no key.
-enum Failure {
+pub(super) enum Failure {
     Io(io::Error),
     ReadableByOthers(u32),
     NoKey,
@@ -118,7 +127,7 @@ impl From<io::Error> for Failure {
 }
 
 impl Failure {
-    fn explain(self, path: &Path) -> Error {
+    pub(super) fn explain(self, path: &Path) -> Error {
         let path = path.display();
         match self {
             Self::Io(error) => Error::unavailable(Part::Desk, format!("the master key file {path}: {error}")),
@@ -192,7 +201,8 @@ mod tests {
 
     #[test]
     fn a_missing_directory_is_named() {
-        let message = MasterKey::load_or_create("/nonexistent/master.key").expect_err("no directory").to_string();
+        let message =
+            MasterKey::load_or_create(Path::new("/nonexistent/master.key")).expect_err("no directory").to_string();
         assert!(message.contains("/nonexistent/master.key"), "{message}");
     }
 }

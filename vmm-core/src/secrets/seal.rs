@@ -6,7 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use super::Secrets;
+use super::{Secrets, derive};
 use crate::error::{Error, Result};
 use crate::model::Sealed;
 
@@ -17,25 +17,32 @@ const NONCE: usize = 24;
 impl Secrets {
     /// Seals a secret for one purpose and one row. Nothing else opens it: neither another row nor another purpose.
     pub(crate) fn seal(&self, purpose: &str, row: Uuid, secret: &SecretString) -> Result<Sealed> {
+        self.seal_bytes(purpose, row, secret.expose_secret().as_bytes())
+    }
+
+    /// What was sealed for this purpose and row; `None` if it was not, or with another master key.
+    pub(crate) fn unseal(&self, purpose: &str, row: Uuid, sealed: &Sealed) -> Option<SecretString> {
+        std::str::from_utf8(&self.unseal_bytes(purpose, row, sealed)?).ok().map(SecretString::from)
+    }
+
+    pub(super) fn seal_bytes(&self, purpose: &str, row: Uuid, msg: &[u8]) -> Result<Sealed> {
         let mut nonce = [0; NONCE];
         getrandom::fill(&mut nonce).map_err(|error| Error::internal("reading random bytes", error))?;
-        let (place, msg) = (place(purpose, row), secret.expose_secret().as_bytes());
+        let place = place(purpose, row);
         let sealed = self.cipher(purpose).encrypt(&XNonce::from(nonce), Payload { msg, aad: &place });
         let sealed = sealed.map_err(|error| Error::internal("sealing a secret", error.to_string()))?;
         Ok(Sealed::new([&[VERSION][..], &nonce, &sealed].concat()))
     }
 
-    /// What was sealed for this purpose and row; `None` if it was not, or with another master key.
-    pub(crate) fn unseal(&self, purpose: &str, row: Uuid, sealed: &Sealed) -> Option<SecretString> {
+    pub(super) fn unseal_bytes(&self, purpose: &str, row: Uuid, sealed: &Sealed) -> Option<Zeroizing<Vec<u8>>> {
         let (&VERSION, rest) = sealed.as_bytes().split_first()? else { return None };
         let (nonce, msg) = rest.split_first_chunk::<NONCE>()?;
         let opened = self.cipher(purpose).decrypt(&XNonce::from(*nonce), Payload { msg, aad: &place(purpose, row) });
-        let opened = Zeroizing::new(opened.ok()?);
-        std::str::from_utf8(&opened).ok().map(SecretString::from)
+        opened.ok().map(Zeroizing::new)
     }
 
     fn cipher(&self, purpose: &str) -> XChaCha20Poly1305 {
-        let key = self.derive::<32>(&format!("sealing key for {purpose}"), Uuid::nil());
+        let key = derive::<32>(&self.sealing, &format!("sealing key for {purpose}"), Uuid::nil());
         XChaCha20Poly1305::new(&Key::from(*key))
     }
 }
@@ -53,7 +60,7 @@ mod tests {
     const ROW: Uuid = Uuid::from_u128(7);
 
     fn secrets(key: u8) -> Secrets {
-        Secrets::new(&MasterKey::from_bytes([key; 32]), DeskId(Uuid::from_u128(2)))
+        Secrets::new(&MasterKey::from_bytes([key; 32]), &[0; 32], DeskId(Uuid::from_u128(2)))
     }
 
     #[test]

@@ -16,8 +16,8 @@ use crate::error::{Error, Kind, Part, Result};
 use crate::files::FileStore;
 use crate::hypervisor::Hypervisor;
 use crate::model::{
-    AuditEntry, AuditId, Disk, DiskId, Job, JobId, Outcome, Request, RequestId, Run, RunId, Script, ScriptName,
-    SeenStates, Session, SessionId, User, UserId, UserName, Vm, VmId, VmName,
+    AuditEntry, AuditId, Disk, DiskId, Job, JobId, Outcome, Request, RequestId, Run, RunId, Schedule, ScheduleId,
+    Script, ScriptName, SeenStates, Session, SessionId, User, UserId, UserName, Vm, VmId, VmName,
 };
 use crate::password::Passwords;
 use crate::policy::{Action, Actor, Target};
@@ -128,6 +128,10 @@ impl Lookup<'_> {
 
     pub(crate) async fn run(&self, id: RunId) -> Result<Run> {
         self.repository.runs().by_id(id).await?.ok_or_else(|| Error::not_found(Kind::Run, id))
+    }
+
+    pub(crate) async fn schedule(&self, id: ScheduleId) -> Result<Schedule> {
+        self.repository.schedules().by_id(id).await?.ok_or_else(|| Error::not_found(Kind::Schedule, id))
     }
 
     pub(crate) async fn job(&self, id: JobId) -> Result<Job> {
@@ -268,7 +272,8 @@ impl Drop for Begun<'_> {
     }
 }
 
-fn entry(actor: &Actor, action: Action, target: String) -> AuditEntry {
+/// The audit row of something that was done.
+pub(crate) fn entry(actor: &Actor, action: Action, target: String) -> AuditEntry {
     let (user, actor, action) = (actor.user_id(), actor.to_string(), action.as_str());
     AuditEntry { user, actor, action, target, outcome: Outcome::Done, detail: String::new(), finishes: None }
 }

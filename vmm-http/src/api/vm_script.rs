@@ -4,12 +4,12 @@ use chrono::{DateTime, Utc};
 use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi};
-use vmm_core::model::{Script, ScriptContent, ScriptFile, ScriptFilter, ScriptName, ScriptTarget};
+use vmm_core::model::{Script, ScriptContent, ScriptFile, ScriptFilter, ScriptName, ScriptTarget, ScriptVersion};
 use vmm_core::{ScriptDraft, ScriptUpdate};
 
 use super::{Done, Tag};
 use crate::auth::Caller;
-use crate::batch;
+use crate::batch::{self, named};
 use crate::body::Body;
 use crate::cursor;
 use crate::error::Failure;
@@ -21,7 +21,7 @@ pub(crate) struct ScriptApi;
 #[derive(Debug, Object)]
 #[oai(rename = "NewScript", deny_unknown_fields)]
 struct NewScriptBody {
-    /// Letters, digits, dots, dashes, underscores and single spaces; not `run`.
+    /// Letters, digits, dots, dashes, underscores and single spaces; not `run`, `schedule` or `version`.
     #[oai(validator(max_length = 128))]
     name: String,
     /// The name of its file on the machine.
@@ -75,6 +75,9 @@ struct ScriptChangeBody {
     /// The script's name, which does not change.
     #[oai(validator(max_length = 128))]
     name: String,
+    /// The earlier version whose text, file name and interpreter it gets, before what else is given.
+    #[oai(validator(minimum(value = "1")))]
+    version: Option<u32>,
     /// The name of its file on the machine.
     #[oai(validator(max_length = 128))]
     file: Option<String>,
@@ -95,8 +98,9 @@ struct ScriptChangeBody {
 }
 
 fn change(body: ScriptChangeBody) -> vmm_core::Result<(ScriptName, ScriptUpdate)> {
-    let ScriptChangeBody { name, file, content, command, vm, user, password } = body;
+    let ScriptChangeBody { name, version, file, content, command, vm, user, password } = body;
     let update = ScriptUpdate {
+        version,
         file: file.map(ScriptFile::new).transpose()?,
         command: command.map(|command| command.parse()).transpose()?,
         content: content.map(ScriptContent::new).transpose()?,
@@ -128,7 +132,9 @@ struct ScriptBody {
     owner: String,
     file: String,
     command: String,
-    /// SHA-256 of its text: its version.
+    /// The number of its version: 1 at first, one more with each change of its text, file name or interpreter.
+    version: u32,
+    /// SHA-256 of its text.
     sha256: String,
     /// Length of its text in bytes.
     size: u64,
@@ -147,6 +153,7 @@ impl From<Script> for ScriptBody {
             owner: script.owner_name.to_string(),
             file: script.file.to_string(),
             command: script.command.to_string(),
+            version: script.version,
             sha256: script.sha256,
             size: script.size,
             vm: script.targets.iter().map(ToString::to_string).collect(),
@@ -164,6 +171,44 @@ struct ScriptWithContentBody {
     #[oai(flatten)]
     script: ScriptBody,
     content: String,
+}
+
+/// What a script was at a time.
+#[derive(Debug, Object)]
+#[oai(rename = "ScriptVersion")]
+struct ScriptVersionBody {
+    /// Its number, counted from 1.
+    version: u32,
+    file: String,
+    command: String,
+    /// SHA-256 of its text.
+    sha256: String,
+    /// Length of its text in bytes.
+    size: u64,
+    /// Who made it; an account, with the API token that stood for it.
+    changed_by: String,
+    created_at: DateTime<Utc>,
+}
+
+impl From<ScriptVersion> for ScriptVersionBody {
+    fn from(version: ScriptVersion) -> Self {
+        Self {
+            version: version.number,
+            file: version.file.to_string(),
+            command: version.command.to_string(),
+            sha256: version.sha256,
+            size: version.size,
+            changed_by: version.changed_by,
+            created_at: version.created_at,
+        }
+    }
+}
+
+/// The versions of a script.
+#[derive(Debug, Object)]
+#[oai(rename = "ScriptVersions")]
+struct ScriptVersionsBody {
+    version: Vec<ScriptVersionBody>,
 }
 
 /// Scripts.
@@ -227,10 +272,32 @@ impl ScriptApi {
 
     /// Look at a script and its text.
     #[oai(path = "/vm/script/:name", method = "get", operation_id = "getScript")]
-    async fn get(&self, caller: Caller, name: Path<String>) -> Result<Json<ScriptWithContentBody>, Failure> {
+    async fn get(
+        &self,
+        caller: Caller,
+        name: Path<String>,
+        /// The text, file name and interpreter of this version; of the newest one if absent.
+        #[oai(validator(minimum(value = "1")))]
+        version: Query<Option<u32>>,
+    ) -> Result<Json<ScriptWithContentBody>, Failure> {
         let login = caller.0;
-        let (script, content) = login.vmm.script(&login.actor, &ScriptName::new(name.0)?).await?;
+        let (script, content) = login.vmm.script(&login.actor, &ScriptName::new(name.0)?, version.0).await?;
         Ok(Json(ScriptWithContentBody { script: script.into(), content: content.as_str().to_owned() }))
+    }
+
+    /// List the versions of a script, newest first: who changed what runs, and when.
+    #[oai(path = "/vm/script/version", method = "get", operation_id = "listScriptVersions")]
+    async fn versions(
+        &self,
+        caller: Caller,
+        /// The script's name.
+        #[oai(validator(max_length = 128))]
+        script: Query<String>,
+    ) -> Result<Json<ScriptVersionsBody>, Failure> {
+        let login = caller.0;
+        let name = named("script", ScriptName::new(script.0))?;
+        let versions = login.vmm.script_versions(&login.actor, &name).await?;
+        Ok(Json(ScriptVersionsBody { version: versions.into_iter().map(ScriptVersionBody::from).collect() }))
     }
 
     /// Delete a script and the login stored with it; its runs stay. Admins only.

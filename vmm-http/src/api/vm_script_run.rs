@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{Enum, Object, OpenApi};
-use vmm_core::model::{Run, RunFilter, RunId, RunMachine, RunState, ScriptName};
+use vmm_core::model::{Again, Run, RunFilter, RunId, RunMachine, RunState, ScriptArguments, ScriptName};
 use vmm_core::remote::Exit;
 use vmm_core::{RunDraft, RunTerms};
 
@@ -67,9 +67,16 @@ struct NewRunBody {
     /// The script's name.
     #[oai(validator(max_length = 128))]
     script: String,
+    /// The version of the script that runs; the newest one if absent.
+    #[oai(validator(minimum(value = "1")))]
+    version: Option<u32>,
     /// The machines: names, or `@group`. If absent, those that the script names.
     #[oai(validator(min_items = 1, max_items = 500))]
     vm: Option<Vec<String>>,
+    /// What the script gets on its command line, as `$1` and so on, byte for byte: at most 32 KiB in all. It is recorded
+    /// with the run, and whoever is on the machine may see it there, so it is no place for a secret.
+    #[oai(default, validator(max_items = 64))]
+    arguments: Vec<String>,
     /// The user on the machines. If absent, the login that is stored with the script, which only the script's owner
     /// and admins may use.
     #[oai(validator(min_length = 1, max_length = 256))]
@@ -79,21 +86,25 @@ struct NewRunBody {
     /// Seconds that each machine has, from connecting to the script's end; 600 if absent.
     #[oai(validator(minimum(value = "1"), maximum(value = "86400")))]
     timeout: Option<u32>,
+    /// On how many machines it works at a time; 8 if absent.
+    #[oai(validator(minimum(value = "1"), maximum(value = "64")))]
+    at_once: Option<u32>,
 }
 
 impl TryFrom<NewRunBody> for RunDraft {
     type Error = vmm_core::Error;
 
     fn try_from(body: NewRunBody) -> vmm_core::Result<Self> {
-        let NewRunBody { script, vm, user, password, timeout } = body;
+        let NewRunBody { script, version, vm, arguments, user, password, timeout, at_once } = body;
         let script = named("script", ScriptName::new(script))?;
-        Ok(Self { script, targets: vm.map(targets).transpose()?, terms: terms(user, password, timeout) })
+        let (targets, arguments) = (vm.map(targets).transpose()?, ScriptArguments::new(arguments)?);
+        Ok(Self { script, version, targets, arguments, terms: terms(user, password, timeout, at_once) })
     }
 }
 
-fn terms(user: Option<String>, password: Option<Secret>, timeout: Option<u32>) -> RunTerms {
+fn terms(user: Option<String>, password: Option<Secret>, timeout: Option<u32>, at_once: Option<u32>) -> RunTerms {
     let timeout = timeout.map(|seconds| Duration::from_secs(seconds.into()));
-    RunTerms { user, password: password.map(|password| password.0), timeout }
+    RunTerms { user, password: password.map(|password| password.0), timeout, at_once }
 }
 
 /// Scripts to run.
@@ -104,10 +115,31 @@ struct NewRunsBody {
     run: Vec<NewRunBody>,
 }
 
+/// Which machines of a run are worked on again: `failed`, those that it could not be run on or did not end on in time,
+/// and those that were interrupted; `nonzero`, the same and those on which it ended with another exit code than 0, or by
+/// a signal.
+#[derive(Clone, Copy, Debug, Enum)]
+#[oai(rename = "Again", rename_all = "lowercase")]
+enum AgainWord {
+    Failed,
+    Nonzero,
+}
+
+impl From<AgainWord> for Again {
+    fn from(word: AgainWord) -> Self {
+        match word {
+            AgainWord::Failed => Self::Failed,
+            AgainWord::Nonzero => Self::Nonzero,
+        }
+    }
+}
+
 /// How to run a script again.
 #[derive(Debug, Object)]
 #[oai(rename = "Rerun", deny_unknown_fields)]
 struct RerunBody {
+    /// On which machines; `failed` if absent.
+    only: Option<AgainWord>,
     /// The user on the machines. If absent, the login that is stored with the script, which only the script's owner
     /// and admins may use.
     #[oai(validator(min_length = 1, max_length = 256))]
@@ -117,6 +149,9 @@ struct RerunBody {
     /// Seconds that each machine has; as before if absent.
     #[oai(validator(minimum(value = "1"), maximum(value = "86400")))]
     timeout: Option<u32>,
+    /// On how many machines it works at a time; as before if absent.
+    #[oai(validator(minimum(value = "1"), maximum(value = "64")))]
+    at_once: Option<u32>,
 }
 
 /// A run of a script.
@@ -126,16 +161,22 @@ struct RunBody {
     id: i64,
     /// The name that the script had.
     script: String,
+    /// The number of the script's version that ran.
+    version: u32,
     /// SHA-256 of the text that ran.
     sha256: String,
     file: String,
     command: String,
+    /// What it got on its command line; absent for anyone but the person who started it and admins.
+    arguments: Option<Vec<String>>,
     /// Who started it.
     started_by: String,
     /// The user on the machines.
     user: String,
     /// Seconds that each machine has.
     timeout: u64,
+    /// On how many machines it works at a time.
+    at_once: u32,
     /// The run whose machines it repeats.
     rerun_of: Option<i64>,
     /// Once every machine has ended: the worst of them.
@@ -155,12 +196,15 @@ impl From<Run> for RunBody {
         Self {
             id: run.id.0,
             script: run.script_name.to_string(),
+            version: run.version,
             sha256: run.sha256,
             file: run.file.to_string(),
             command: run.command.to_string(),
+            arguments: run.arguments.map(|arguments| arguments.as_slice().to_vec()),
             started_by: run.user_name,
             user: run.login,
             timeout: run.timeout.as_secs(),
+            at_once: run.at_once,
             rerun_of: run.rerun_of.map(|id| id.0),
             state: run.state.into(),
             cancel: run.cancel,
@@ -308,12 +352,13 @@ impl RunApi {
         Ok(Accepted::Accepted(Json(run.into())))
     }
 
-    /// Run a script again, as it was, on those machines of a run that failed or were interrupted. It is a new run.
+    /// Run a script again, as it was, on those machines of a run that failed. It is a new run.
     #[oai(path = "/vm/script/run/:id/rerun", method = "post", operation_id = "rerunScript")]
     async fn rerun(&self, caller: Caller, id: Path<i64>, body: Body<RerunBody>) -> Result<Accepted<RunBody>, Failure> {
         let login = caller.0;
-        let RerunBody { user, password, timeout } = body.0;
-        let run = login.vmm.rerun_script(&login.actor, RunId(id.0), terms(user, password, timeout)).await?;
+        let RerunBody { only, user, password, timeout, at_once } = body.0;
+        let (only, terms) = (only.unwrap_or(AgainWord::Failed).into(), terms(user, password, timeout, at_once));
+        let run = login.vmm.rerun_script(&login.actor, RunId(id.0), only, terms).await?;
         Ok(Accepted::Accepted(Json(run.into())))
     }
 }

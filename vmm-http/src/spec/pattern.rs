@@ -32,8 +32,12 @@ const SCRIPT: &str = "^[A-Za-z0-9][A-Za-z0-9._-]*( [A-Za-z0-9._-]+)*$";
 const TARGET: &str = "^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?|@[A-Za-z0-9][A-Za-z0-9._-]{0,127})$";
 const INTERPRETER: &str = "^[A-Za-z0-9/][A-Za-z0-9._/+=:,@%-]*( [A-Za-z0-9._/+=:,@%-]+){0,15}$";
 
-const PATTERNS: [Pattern; 15] = [
-    Pattern { pattern: Some(TARGET), length: None, of: &["NewScript.vm", "ScriptChange.vm", "NewRun.vm"] },
+const PATTERNS: [Pattern; 16] = [
+    Pattern {
+        pattern: Some(TARGET),
+        length: None,
+        of: &["NewScript.vm", "ScriptChange.vm", "NewRun.vm", "NewSchedule.vm"],
+    },
     Pattern {
         pattern: Some(SCRIPT),
         length: Some([1, 128]),
@@ -42,7 +46,10 @@ const PATTERNS: [Pattern; 15] = [
             "ScriptChange.name",
             "NewRun.script",
             "listRuns.script",
+            "NewSchedule.script",
+            "listSchedules.script",
             "getScript.name",
+            "listScriptVersions.script",
             "deleteScript.name",
         ],
     },
@@ -53,6 +60,7 @@ const PATTERNS: [Pattern; 15] = [
         of: &["NewScript.password", "ScriptChange.password", "NewRun.password", "Rerun.password"],
     },
     Pattern { pattern: Some(NO_NUL), length: Some([1, 262_144]), of: &["NewScript.content", "ScriptChange.content"] },
+    Pattern { pattern: Some(NO_NUL), length: Some([0, 4096]), of: &["NewRun.arguments", "NewSchedule.arguments"] },
     Pattern {
         pattern: Some(LABEL),
         length: Some([1, 63]),

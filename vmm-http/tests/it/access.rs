@@ -29,6 +29,9 @@ const DECIDED_BY_ADMINS: Expected = [401, 404, 403, OK];
 /// In a row's place: the id of a login of alice's that was just made.
 const NEW_SESSION: &str = "a new session";
 
+/// In a row's place: a schedule of alice's script that was just made.
+const NEW_SCHEDULE: &str = "a new schedule";
+
 /// Operation, what fills its path and query, its body, and what is expected. In order: what removes stands last.
 fn rows() -> Vec<(&'static str, &'static str, Option<Value>, Expected)> {
     let reject = json!({"reason": "no room"});
@@ -40,6 +43,7 @@ fn rows() -> Vec<(&'static str, &'static str, Option<Value>, Expected)> {
     let new_script = json!({"script": [{"name": "new", "file": "new.sh", "command": "sh", "content": "true"}]});
     let run = json!({"run": [{"script": "deploy", "vm": ["web-1"], "user": "root", "password": "p"}]});
     let login = json!({"user": "root", "password": "p"});
+    let schedule = json!({"schedule": [{"script": "deploy", "cron": "0 4 1 1 *", "vm": ["web-1"]}]});
     let request = json!({"request-vm": [{"id": "r1", "requester": "alice", "spec": SPEC}]});
     let adoption = json!({"vm": [{"domain": "old-1", "host_key": HOST_KEY, "login": "root"}]});
     let change = json!({"update-password": [{"user": "alice", "old-password": "wrong", "new-password": PASSWORD}]});
@@ -100,12 +104,18 @@ fn rows() -> Vec<(&'static str, &'static str, Option<Value>, Expected)> {
         ("createScripts", "", Some(new_script), USERS),
         ("listScripts", "", None, USERS),
         ("getScript", "deploy", None, USERS),
+        ("listScriptVersions", "?script=deploy", None, USERS),
         ("updateScripts", "", Some(json!({"script": [{"name": "deploy", "command": "bash"}]})), OWNERS),
         ("runScripts", "", Some(run), USERS),
         ("listRuns", "", None, USERS),
         ("getRun", "1", None, USERS),
         ("rerunScript", "1", Some(login), USERS),
         ("cancelRun", "1", None, OWNERS),
+        ("createSchedules", "", Some(schedule), OWNERS),
+        ("listSchedules", "", None, USERS),
+        ("getSchedule", "1", None, USERS),
+        ("updateSchedules", "", Some(json!({"schedule": [{"id": 1, "enabled": false}]})), OWNERS),
+        ("deleteSchedule", NEW_SCHEDULE, None, OWNERS),
         ("acceptVmHostKey", "?vm=web-1", Some(json!({"host_key": HOST_KEY})), ADMINS),
         ("deleteScript", "?name=new", None, ADMINS),
         ("listAudit", "", None, ADMINS),
@@ -164,9 +174,20 @@ async fn every_operation_refuses_whom_it_must_and_nobody_else() {
 /// Method and path of a row.
 async fn route(app: &App, id: &str, place: &str) -> (String, String) {
     let (_, method, path) = operations().into_iter().find(|(known, ..)| known == id).unwrap();
-    let place = if place == NEW_SESSION { app.new_session().await } else { place.to_owned() };
+    let place = match place {
+        NEW_SESSION => app.new_session().await,
+        NEW_SCHEDULE => new_schedule(app).await,
+        place => place.to_owned(),
+    };
     let path = if place.starts_with('?') { format!("{path}{place}") } else { filled(&path, &place) };
     (method, path)
+}
+
+/// The query of a schedule of alice's script that is made for it.
+async fn new_schedule(app: &App) -> String {
+    let schedule = json!({"schedule": [{"script": "deploy", "cron": "0 4 1 1 *", "vm": ["web-1"]}]});
+    let made = app.post(Who::Alice, "/vm/script/schedule", schedule).await.ok();
+    format!("?id={}", made["schedule"][0]["id"])
 }
 
 /// Calls of an admin that succeed or fail where the rows do not: operation, place and body.
@@ -237,6 +258,8 @@ async fn script_calls(app: &App) -> Vec<(&'static str, String, Option<Value>)> {
         ("cancelRun", "2".to_owned(), None),
         ("updateScripts", String::new(), Some(json!({"script": [{"name": "nowhere"}]}))),
         ("runScripts", String::new(), Some(json!({"run": [{"script": "nowhere"}]}))),
+        ("createSchedules", String::new(), Some(json!({"schedule": [{"script": "nowhere", "cron": "0 4 1 1 *"}]}))),
+        ("updateSchedules", String::new(), Some(json!({"schedule": [{"id": 4711, "enabled": true}]}))),
     ]
 }
 
@@ -256,6 +279,7 @@ fn nowhere(place: &str) -> Option<String> {
     match place.split_once('=') {
         Some((name, value)) => Some(format!("{name}={}", other(value))),
         None if place == NEW_SESSION => Some("4711".to_owned()),
+        None if place == NEW_SCHEDULE => Some("?id=4711".to_owned()),
         None if place.is_empty() => None,
         None => Some(other(place).to_owned()),
     }

@@ -44,5 +44,6 @@ mod vm_host_key;
 mod vm_monitor;
 mod vm_script;
 mod vm_script_run;
+mod vm_script_schedule;
 mod vm_ssh;
 mod vm_ssh_stream;

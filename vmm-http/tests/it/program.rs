@@ -174,3 +174,63 @@ async fn the_specification_is_printed() {
     assert_eq!(code, 0);
     assert_eq!(out, vmm_http::openapi());
 }
+
+#[tokio::test]
+async fn a_new_master_key_needs_a_desk_that_nobody_uses() {
+    let place = Place::new();
+    let (code, _, error) = place.run(&["rotate-key"], "").await;
+    assert_eq!(code, 1);
+    assert!(error.contains("run vmm-http init"), "{error}");
+    place.run(&["init"], "").await;
+    let key = std::fs::read(place.file("data/master.key")).unwrap();
+    let (mut child, address) = place.serve().await;
+    let (code, _, error) = place.run(&["rotate-key"], "").await;
+    assert_eq!(code, 1);
+    assert!(error.contains("stop every vmm program"), "{error}");
+    assert_eq!(reqwest::get(format!("{address}/healthz")).await.unwrap().status(), 200);
+    terminate(&child).await;
+    child.wait().await.unwrap();
+    assert_eq!(std::fs::read(place.file("data/master.key")).unwrap(), key);
+    let (code, out, error) = place.run(&["rotate-key"], "").await;
+    assert_eq!(code, 0, "{error}");
+    assert!(out.contains("made   master key"), "{out}");
+    assert_ne!(std::fs::read(place.file("data/master.key")).unwrap(), key);
+    let (mut child, _) = place.serve().await;
+    terminate(&child).await;
+    child.wait().await.unwrap();
+    std::fs::write(place.file("data/master.key"), key).unwrap();
+    let (code, _, error) = place.run(&["serve"], "").await;
+    assert_eq!(code, 1);
+    assert!(error.contains("is not the key of this database"), "{error}");
+}
+
+#[cfg(feature = "crash-points")]
+#[tokio::test]
+async fn kill_9_at_every_point_of_a_rotation_leaves_one_key_that_fits() {
+    for point in vmm_core::crash::rotation_points() {
+        let place = Place::new();
+        place.run(&["init"], "").await;
+        let (key, next) = (place.file("data/master.key"), place.file("data/master.key.next"));
+        let old = std::fs::read(&key).unwrap();
+        let mut halted = place.program(&["rotate-key"]);
+        let reached = place.file("reached");
+        let mut halted = halted.env("VMM_CRASH_AT", &point).env("VMM_CRASH_REACHED", &reached).spawn().unwrap();
+        let end = tokio::time::Instant::now() + PATIENCE;
+        while !reached.exists() {
+            assert!(tokio::time::Instant::now() < end, "{point} was not reached");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        halted.kill().await.unwrap();
+        let (mut child, _) = place.serve().await;
+        terminate(&child).await;
+        assert_eq!(child.wait().await.unwrap().code(), Some(0), "{point}");
+        let kept = std::fs::read(&key).unwrap();
+        assert_eq!(kept == old, point.ends_with("written"), "{point}");
+        assert!(kept == old || !next.exists(), "{point}");
+        // The next one is as good as any, whatever is left.
+        let (code, _, error) = place.run(&["rotate-key"], "").await;
+        assert_eq!(code, 0, "{point}: {error}");
+        assert!(std::fs::read(&key).unwrap() != kept && !next.exists(), "{point}");
+        place.run(&["doctor"], "").await.1.lines().find(|line| line.starts_with("ok      admin")).unwrap();
+    }
+}

@@ -151,3 +151,34 @@ async fn an_admin_deletes_a_script_in_every_documented_form() {
         app.call(Who::Root, "DELETE", &path, None).await.assert_problem(404);
     }
 }
+
+#[tokio::test]
+async fn earlier_versions_are_listed_shown_and_brought_back() {
+    let app = App::new().await;
+    app.post(Who::Alice, "/vm/script", json!({"script": [script("deploy")]})).await.ok();
+    let first = app.get(Who::Bob, "/vm/script/deploy").await.ok();
+    let change = async |who, change: Value| {
+        let mut item = change;
+        item["name"] = "deploy".into();
+        app.call(who, "PUT", "/vm/script", Some(json!({"script": [item]}))).await
+    };
+    change(Who::Alice, json!({"content": "echo two\n"})).await.ok();
+    change(Who::Root, json!({"command": "bash", "content": "echo three\n"})).await.ok();
+    let list = app.get(Who::Bob, "/vm/script/version?script=deploy").await.ok();
+    let told: Vec<_> = list["version"].as_array().unwrap().iter().map(|v| (&v["version"], &v["changed_by"])).collect();
+    assert_eq!(told, [(&json!(3), &json!("root")), (&json!(2), &json!("alice")), (&json!(1), &json!("alice"))]);
+    assert_eq!(list["version"][2]["sha256"], first["sha256"]);
+    let second = app.get(Who::Bob, "/vm/script/deploy?version=2").await.ok();
+    assert_eq!((&second["content"], &second["command"]), (&json!("echo two\n"), &json!("sh -e")));
+    let missing = app.get(Who::Bob, "/vm/script/deploy?version=4").await;
+    missing.assert_problem(404);
+    assert!(missing.text.contains("version") && missing.text.contains("4 of deploy"), "{}", missing.text);
+    assert_eq!(app.get(Who::Bob, "/vm/script/deploy?version=0").await.problem_fields(), ["version"]);
+    app.get(Who::Bob, "/vm/script/version?script=nothing").await.assert_problem(404);
+
+    change(Who::Bob, json!({"version": 1})).await.assert_problem(403);
+    change(Who::Alice, json!({"version": 9})).await.assert_problem(404);
+    let back = change(Who::Alice, json!({"version": 1})).await.ok();
+    assert_eq!((&back["script"][0]["version"], &back["script"][0]["sha256"]), (&json!(4), &first["sha256"]));
+    assert_eq!(app.get(Who::Bob, "/vm/script/deploy").await.ok()["content"], TEXT);
+}

@@ -26,6 +26,11 @@ async fn desk() -> (App, Vec<SocketAddr>) {
     (app, addresses)
 }
 
+/// What a machine is sent for the script without arguments.
+fn input() -> Vec<u8> {
+    format!("{TEXT}set -- \"$@\" './up.sh'").into_bytes()
+}
+
 async fn start(app: &App, who: Who, run: Value) -> String {
     let answer = app.post(who, "/vm/script/run", json!({"run": [run]})).await;
     assert_eq!(answer.status, 202, "{}", answer.text);
@@ -60,7 +65,7 @@ async fn a_run_tells_what_happened_on_each_machine() {
     assert_eq!((&web2["state"], &web2["exit_code"], &web2["stderr"]), (&json!("done"), &json!(3), &json!("no\n")));
     let mut seen = scripts_seen(&app);
     seen.sort();
-    let mut expected: Vec<_> = addresses.iter().map(|at| (*at, "stored".to_owned(), TEXT.into())).collect();
+    let mut expected: Vec<_> = addresses.iter().map(|at| (*at, "stored".to_owned(), input())).collect();
     expected.sort();
     assert_eq!(seen, expected);
     let script = app.get(Who::Bob, "/vm/script/up").await.ok();
@@ -129,7 +134,7 @@ async fn one_machine_that_cannot_be_reached_stops_no_other_and_can_be_run_again(
     assert_eq!((&again["machines"], &again["vm"][0]["stdout"]), (&json!(1), &json!("up 1 min\n")));
     let nothing = app.post(Who::Alice, &format!("/vm/script/run/{}/rerun", again["id"]), json!({})).await;
     nothing.assert_problem(409);
-    assert_eq!(scripts_seen(&app).iter().filter(|(.., input)| input == TEXT.as_bytes()).count(), 2);
+    assert_eq!(scripts_seen(&app).iter().filter(|(.., sent)| *sent == input()).count(), 2);
 }
 
 #[tokio::test]
@@ -201,4 +206,62 @@ async fn what_cannot_be_run_is_named_and_nothing_begins() {
     app.post(Who::Alice, "/vm/script/run", json!({"run": [{"script": "other"}]})).await.assert_problem(404);
     assert_eq!(app.get(Who::Alice, "/vm/script/run").await.ok(), json!({"run": []}));
     assert!(scripts_seen(&app).is_empty());
+}
+
+#[tokio::test]
+async fn arguments_go_with_a_run_and_its_repeats_and_are_seen_by_who_started_it() {
+    let (app, addresses) = desk().await;
+    app.desk.remote.refuse_logins(addresses[0]);
+    let arguments = json!(["canary's", "", "a\nb ünï\u{1b}"]);
+    let answer =
+        app.post(Who::Alice, "/vm/script/run", json!({"run": [{"script": "up", "arguments": arguments}]})).await.ok();
+    let path = format!("/vm/script/run/{}", answer["run"][0]["id"]);
+    assert_eq!(answer["run"][0]["arguments"], arguments);
+    ended(&app, &path).await;
+    for (who, sees) in [(Who::Bob, false), (Who::Alice, true), (Who::Root, true)] {
+        for path in [&path, "/vm/script/run"] {
+            let answer = app.get(who, path).await;
+            assert_eq!((answer.text.contains("canary"), answer.status), (sees, 200), "{who:?}: {}", answer.text);
+        }
+    }
+    let again = app.post(Who::Alice, &format!("{path}/rerun"), json!({})).await.ok();
+    assert_eq!(again["arguments"], arguments);
+    let seen = scripts_seen(&app);
+    let with_arguments = seen.iter().filter(|(.., input)| input.ends_with(b" 'a\nb \xc3\xbcn\xc3\xaf\x1b'")).count();
+    assert_eq!(with_arguments, 1, "the other machine refused the login");
+    for bad in [json!(["a\u{0}"]), json!(vec!["x"; 65]), json!(["x".repeat(4097)]), json!("x"), json!([7])] {
+        let answer = app.post(Who::Alice, "/vm/script/run", json!({"run": [{"script": "up", "arguments": bad}]})).await;
+        assert!(answer.problem_fields()[0].starts_with("run[0].arguments"), "{}", answer.text);
+    }
+}
+
+#[tokio::test]
+async fn only_what_failed_is_run_again_or_also_what_ended_with_another_code_than_0() {
+    let (app, addresses) = desk().await;
+    app.desk.remote.answer(addresses[1], "up.sh", Answer::code(3));
+    let path = start(&app, Who::Alice, json!({"script": "up", "at_once": 1})).await;
+    assert_eq!(ended(&app, &path).await["at_once"], 1);
+    let rerun = format!("{path}/rerun");
+    for body in [json!({}), json!({"only": "failed"})] {
+        app.post(Who::Alice, &rerun, body).await.assert_problem(409);
+    }
+    let again = app.post(Who::Alice, &rerun, json!({"only": "nonzero", "at_once": 64})).await.ok();
+    assert_eq!((&again["machines"], &again["at_once"]), (&json!(1), &json!(64)));
+    let again = ended(&app, &format!("/vm/script/run/{}", again["id"])).await;
+    assert_eq!((&again["vm"][0]["vm"], &again["vm"][0]["exit_code"]), (&json!("web-2"), &json!(3)));
+    for (field, bad) in [("only", json!("all")), ("at_once", json!(0)), ("at_once", json!(65))] {
+        assert_eq!(app.post(Who::Alice, &rerun, json!({(field): bad})).await.problem_fields(), [field]);
+    }
+}
+
+#[tokio::test]
+async fn an_earlier_version_runs_as_it_was() {
+    let (app, _) = desk().await;
+    let change = json!({"script": [{"name": "up", "content": "reboot\n", "command": "bash", "file": "re.sh"}]});
+    app.call(Who::Alice, "PUT", "/vm/script", Some(change)).await.ok();
+    let path = start(&app, Who::Alice, json!({"script": "up", "version": 1, "vm": ["web-1"]})).await;
+    let run = ended(&app, &path).await;
+    assert_eq!((&run["version"], &run["command"], &run["file"]), (&json!(1), &json!("sh -e"), &json!("up.sh")));
+    assert_eq!(scripts_seen(&app).into_iter().map(|(.., sent)| sent).collect::<Vec<_>>(), [input()]);
+    app.post(Who::Alice, "/vm/script/run", json!({"run": [{"script": "up", "version": 3}]})).await.assert_problem(404);
 }

@@ -4,6 +4,7 @@ mod account;
 mod architecture;
 mod files;
 mod image;
+mod key;
 mod libvirt;
 mod provisioning;
 mod request;

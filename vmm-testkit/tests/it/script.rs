@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use vmm_core::model::{
-    AuditFilter, Outcome, Run, RunId, RunMachine, RunState, Script, ScriptContent, ScriptFile, ScriptTarget, VmFilter,
+    Again, AuditFilter, Outcome, Run, RunFilter, RunId, RunMachine, RunState, Script, ScriptArguments, ScriptContent,
+    ScriptFile, ScriptTarget, VmFilter,
 };
 use vmm_core::remote::libssh2::Libssh2Exec;
 use vmm_core::remote::{Command, Endpoint, Exit, Login, Output, RemoteExec};
 use vmm_core::repository::Repository;
-use vmm_core::{Error, MasterKey, RunDraft, RunTerms, ScriptDraft, SecretString, Vmm};
+use vmm_core::{Error, MasterKey, RunDraft, RunTerms, ScriptDraft, SecretString, Settings, Vmm};
 use vmm_testkit::fake::remote::Answer;
 use vmm_testkit::fixture::TestDesk;
 use vmm_testkit::sample;
@@ -19,6 +20,7 @@ use vmm_testkit::sshd::Sshd;
 
 mod machine;
 mod restart;
+mod schedule;
 
 fn draft(name: &str, command: &str, content: &str, targets: &[&str]) -> ScriptDraft {
     ScriptDraft {
@@ -33,13 +35,21 @@ fn draft(name: &str, command: &str, content: &str, targets: &[&str]) -> ScriptDr
 }
 
 fn run_of(script: &Script) -> RunDraft {
-    RunDraft { script: script.name.clone(), targets: None, terms: RunTerms::default() }
+    RunDraft {
+        script: script.name.clone(),
+        version: None,
+        targets: None,
+        arguments: ScriptArguments::default(),
+        terms: RunTerms::default(),
+    }
 }
 
 /// Another process on the same records, with its own way to the machines.
-fn process(desk: &TestDesk, remote: Arc<dyn RemoteExec>) -> Vmm {
+async fn process(desk: &TestDesk, remote: Arc<dyn RemoteExec>) -> Vmm {
     let repository = Arc::clone(&desk.repository) as Arc<dyn Repository>;
-    Vmm::builder(repository, Arc::new(desk.hypervisor.clone()), remote, MasterKey::from_bytes([7; 32])).build()
+    let key = MasterKey::from_bytes([7; 32]);
+    let built = Vmm::builder(repository, Arc::new(desk.hypervisor.clone()), remote, key).build().await;
+    built.expect("it is the desk's key")
 }
 
 async fn look(desk: &TestDesk, id: RunId) -> (Run, Vec<RunMachine>) {
@@ -81,6 +91,75 @@ async fn a_run_works_on_eight_machines_at_a_time_and_a_cancelled_one_begins_no_m
 }
 
 #[tokio::test]
+async fn a_run_works_on_as_many_machines_at_a_time_as_it_was_told() {
+    let (desk, script) = hanging(5).await;
+    for at_once in [0, 65] {
+        let terms = RunTerms { at_once: Some(at_once), ..RunTerms::default() };
+        let refused = desk.vmm.run_script(&desk.user, RunDraft { terms, ..run_of(&script) }).await;
+        assert!(matches!(&refused, Err(Error::Invalid(problems)) if problems[0].field == "at_once"), "{refused:?}");
+    }
+    let terms = RunTerms { at_once: Some(2), ..RunTerms::default() };
+    let run = desk.vmm.run_script(&desk.user, RunDraft { terms, ..run_of(&script) }).await.expect("a run");
+    desk.until("two machines work", async || scripts_begun(&desk) == 2).await;
+    let states: Vec<_> = look(&desk, run.id).await.1.iter().map(|machine| machine.state).collect();
+    assert_eq!(states.iter().filter(|state| **state == RunState::Queued).count(), 3, "{states:?}");
+    desk.vmm.cancel_script_run(&desk.user, run.id).await.expect("it goes on");
+    assert_eq!(ended(&desk, run.id).await.0.at_once, 2);
+    assert_eq!(scripts_begun(&desk), 2);
+}
+
+#[tokio::test]
+async fn a_run_of_one_at_a_time_comes_to_its_end_whatever_fails() {
+    let (desk, script) = hanging(4).await;
+    for (index, vm) in desk.vmm.vms(&desk.admin, &VmFilter::default()).await.expect("machines").iter().enumerate() {
+        let address = SocketAddr::new(vm.ip.expect("it runs"), 22);
+        match index {
+            0 => desk.remote.refuse_logins(address),
+            1 => desk.remote.answer(address, "job.sh", Answer::code(3)),
+            _ => desk.remote.answer(address, "job.sh", Answer::code(0)),
+        }
+    }
+    let terms = RunTerms { at_once: Some(1), ..RunTerms::default() };
+    let run = desk.vmm.run_script(&desk.user, RunDraft { terms, ..run_of(&script) }).await.expect("a run");
+    let (run, machines) = ended(&desk, run.id).await;
+    let states: Vec<_> = machines.iter().map(|machine| machine.state).collect();
+    assert_eq!(states, [RunState::Failed, RunState::Done, RunState::Done, RunState::Done]);
+    // One again that failed, and one more that ended with another code than 0.
+    for (only, expected) in [(Again::Failed, &["web-1"][..]), (Again::Nonzero, &["web-1", "web-2"])] {
+        let again = desk.vmm.rerun_script(&desk.user, run.id, only, RunTerms::default()).await.expect("a run");
+        assert_eq!((again.at_once, again.timeout), (1, run.timeout));
+        let names: Vec<_> = ended(&desk, again.id).await.1.iter().map(|machine| machine.name.to_string()).collect();
+        assert_eq!(names, expected);
+    }
+}
+
+#[tokio::test]
+async fn more_runs_than_are_kept_and_runs_that_are_too_old_go() {
+    let (desk, script) = hanging(1).await;
+    let vm = desk.vmm.vms(&desk.admin, &VmFilter::default()).await.expect("machines").items.remove(0);
+    desk.remote.answer(SocketAddr::new(vm.ip.expect("it runs"), 22), "job.sh", Answer::code(0));
+    let other = async |change: fn(&mut Settings)| {
+        let mut settings = Settings::default();
+        change(&mut settings);
+        let (host, remote) = (Arc::new(desk.hypervisor.clone()), Arc::new(desk.remote.clone()));
+        let key = MasterKey::from_bytes([7; 32]);
+        let repository = Arc::clone(&desk.repository) as Arc<dyn Repository>;
+        Vmm::builder(repository, host, remote, key).settings(settings).build().await.expect("the desk's key")
+    };
+    let runs = async || desk.vmm.script_runs(&desk.user, &RunFilter::default()).await.expect("runs").items;
+    let few = other(|settings| settings.runs_kept = 2).await;
+    for _ in 0..4 {
+        let run = few.run_script(&desk.user, run_of(&script)).await.expect("a run");
+        ended(&desk, run.id).await;
+    }
+    desk.until("the oldest two are forgotten", async || runs().await.len() == 2).await;
+    let short = other(|settings| settings.run_lifetime = Duration::ZERO).await;
+    let work = tokio::spawn(async move { short.work(std::future::pending()).await });
+    desk.until("the others are forgotten", async || runs().await.is_empty()).await;
+    work.abort();
+}
+
+#[tokio::test]
 async fn targets_are_resolved_when_the_script_runs_and_each_machine_once() {
     let (desk, script) = hanging(2).await;
     desk.provision("r2", "name,os,group_name\nweb-3,debian,web\n").await;
@@ -101,36 +180,26 @@ async fn a_machine_that_is_gone_when_the_script_runs_again_has_the_reason() {
     assert_eq!(ended(&desk, run.id).await.0.state, RunState::Failed);
     desk.vmm.delete_vm(&desk.admin, &vm.name, None).await.expect("a job");
     desk.until("the machine is gone", async || desk.vmm.vm(&desk.admin, &vm.name).await.is_err()).await;
-    let again = desk.vmm.rerun_script(&desk.user, run.id, RunTerms::default()).await.expect("a run");
+    let again = desk.vmm.rerun_script(&desk.user, run.id, Again::Failed, RunTerms::default()).await.expect("a run");
     let (again, machines) = ended(&desk, again.id).await;
     assert_eq!((again.state, again.rerun_of), (RunState::Failed, Some(run.id)));
     assert!(machines[0].error.as_deref().expect("a reason").contains("there is no vm \"web-1\""), "{machines:?}");
 }
 
 #[tokio::test]
-async fn a_stored_login_is_sealed_and_useless_with_another_master_key() {
+async fn a_stored_login_is_sealed_and_good_for_its_script_alone() {
     let (desk, script) = hanging(1).await;
     let stored = desk.repository.scripts().login(script.id).await.expect("an answer").expect("a login");
     let password = Sshd::PASSWORD.as_bytes();
     assert!(!stored.password.as_bytes().windows(password.len()).any(|window| window == password));
     assert!(!format!("{stored:?} {script:?}").contains(Sshd::PASSWORD));
-    let other = Vmm::builder(
-        Arc::clone(&desk.repository) as Arc<dyn Repository>,
-        Arc::new(desk.hypervisor.clone()),
-        Arc::new(desk.remote.clone()),
-        MasterKey::from_bytes([8; 32]),
-    );
-    let refused = other.build().run_script(&desk.user, run_of(&script)).await;
-    assert!(
-        matches!(&refused, Err(Error::Conflict { reason, .. }) if reason.contains("another master key")),
-        "{refused:?}"
-    );
     // A password copied to another script's row does not open there.
     let thief = ScriptDraft { password: Some(SecretString::from("x")), ..draft("thief", "sh", "true\n", &["@web"]) };
     let thief = desk.vmm.create_script(&desk.user, thief).await.expect("a script");
     let change = vmm_core::model::ScriptChange { login: Some(stored), ..Default::default() };
     desk.repository.scripts().change(thief.id, change, sample::audit("script.change")).await.expect("it is there");
-    assert!(desk.vmm.run_script(&desk.user, run_of(&thief)).await.is_err());
+    let refused = desk.vmm.run_script(&desk.user, run_of(&thief)).await;
+    assert!(matches!(&refused, Err(Error::Conflict { reason, .. }) if reason.contains("does not open")), "{refused:?}");
 }
 
 #[tokio::test]

@@ -6,12 +6,14 @@ mod error;
 mod file;
 mod idempotency;
 mod job;
+mod key;
 mod list;
 mod os;
 mod plan;
 mod request;
 mod row;
 mod run;
+mod schedule;
 mod schema;
 mod script;
 mod session;
@@ -23,9 +25,9 @@ mod vm;
 use std::path::Path;
 
 use super::{
-    AuditRepository, DiskRepository, FileRepository, IdempotencyRepository, JobRepository, OsRepository, Repository,
-    RequestRepository, RunRepository, ScriptRepository, SessionRepository, TokenRepository, UserRepository,
-    VmRepository,
+    AuditRepository, DiskRepository, FileRepository, IdempotencyRepository, JobRepository, KeyRepository, OsRepository,
+    Repository, RequestRepository, RunRepository, ScheduleRepository, ScriptRepository, SessionRepository,
+    TokenRepository, UserRepository, VmRepository,
 };
 use crate::blocking;
 use crate::error::Result;
@@ -50,11 +52,25 @@ impl SqliteRepository {
         let (store, desk) = blocking::run("opening the database", move || Store::open(&path)).await?;
         Ok(Self { desk, store })
     }
+
+    /// The same for one process alone: nobody else has the file open, and nobody can until this is dropped. What is
+    /// overwritten meanwhile cannot be found in the file's free space.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open); `Unavailable` also if somebody else has the file open.
+    pub async fn open_alone(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref().to_owned();
+        let (store, desk) = blocking::run("opening the database", move || Store::open_alone(&path)).await?;
+        Ok(Self { desk, store })
+    }
 }
 
 impl Repository for SqliteRepository {
     fn desk(&self) -> DeskId {
         self.desk
+    }
+    fn keys(&self) -> &dyn KeyRepository {
+        &self.store
     }
     fn users(&self) -> &dyn UserRepository {
         &self.store
@@ -87,6 +103,9 @@ impl Repository for SqliteRepository {
         &self.store
     }
     fn scripts(&self) -> &dyn ScriptRepository {
+        &self.store
+    }
+    fn schedules(&self) -> &dyn ScheduleRepository {
         &self.store
     }
     fn runs(&self) -> &dyn RunRepository {

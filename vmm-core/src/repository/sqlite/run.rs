@@ -5,21 +5,19 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rusqlite::{Connection, Row, Transaction, params};
 
-use super::error::Result;
+use super::error::{Error, Result};
 use super::list::List;
 use super::row::{Columns, all, execute, exists, first, integer, now};
-use super::script;
 use super::store::Store;
+use super::{schedule, script};
 use crate::error::{self, Kind};
 use crate::model::{
-    AuditEntry, NewRun, Run, RunEnd, RunFilter, RunId, RunMachine, RunOutput, RunState, ScriptId, ScriptName,
+    AuditEntry, NewRun, Run, RunEnd, RunFilter, RunId, RunMachine, RunOutput, RunState, ScriptArguments, ScriptId,
     Timestamp, UserId, VmId,
 };
 use crate::remote::{Exit, Stream};
 use crate::repository::RunRepository;
 
-/// How many ended runs of one script are kept.
-const KEPT: u32 = 100;
 const NEVER_BEGAN: &str = "vmm stopped before it began";
 const BROKEN_OFF: &str = "vmm stopped while it ran; it may have come to its end";
 const CANCELLED: &str = "was cancelled before it began";
@@ -113,6 +111,23 @@ impl RunRepository for Store {
         .await
     }
 
+    async fn forget(&self, ended_before: Timestamp, keep: u32) -> error::Result<usize> {
+        let before = ended_before.timestamp_micros();
+        // Nearly always there is none, which should cost no write.
+        if self.read("looking for old runs", move |connection| old(connection, before, keep)).await?.is_empty() {
+            return Ok(0);
+        }
+        self.write("forgetting old runs", move |tx| {
+            let old = old(tx, before, keep)?;
+            for id in &old {
+                execute(tx, "DELETE FROM run WHERE id = ?1", [id.0])?;
+            }
+            script::forget_contents(tx)?;
+            Ok(old.len())
+        })
+        .await
+    }
+
     async fn cancel(&self, id: RunId, audit: AuditEntry) -> error::Result<Run> {
         self.change("cancelling a run", audit, move |tx| {
             let run = required(tx, id)?;
@@ -133,19 +148,22 @@ fn insert(tx: &Transaction<'_>, new: &NewRun, alive_until: Timestamp) -> Result<
     let at = now().timestamp_micros();
     execute(
         tx,
-        "INSERT INTO run (script, script_name, file, command, sha256, user, user_name, login, timeout, rerun_of, state,
-                          alive_until, created_at, changed_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'queued', ?11, ?12, ?12)",
+        "INSERT INTO run (script, script_name, file, command, version, sha256, arguments, user, user_name, login,
+                          timeout, at_once, rerun_of, state, alive_until, created_at, changed_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, 'queued', ?14, ?15, ?15)",
         params![
             new.script.to_string(),
             new.script_name.as_str(),
             new.file.as_str(),
             new.command.to_string(),
+            new.version,
             script::remember(tx, &new.content)?,
+            listed(&new.arguments),
             new.user.map(|id| id.0),
             new.user_name,
             new.login,
             integer("timeout", new.timeout.as_secs())?,
+            new.at_once,
             new.rerun_of.map(|id| id.0),
             alive_until.timestamp_micros(),
             at,
@@ -159,20 +177,19 @@ fn insert(tx: &Transaction<'_>, new: &NewRun, alive_until: Timestamp) -> Result<
             params![id.0, place(position), vm.0, name.as_str()],
         )?;
     }
-    forget_old(tx, &new.script_name)?;
+    if let Some(firing) = &new.firing {
+        schedule::fired(tx, firing, id)?;
+    }
     required(tx, id)
 }
 
-/// Forgets the oldest ended runs of a script beyond those that are kept.
-fn forget_old(tx: &Transaction<'_>, script: &ScriptName) -> Result<()> {
-    let forgotten = execute(
-        tx,
-        "DELETE FROM run WHERE id IN
-            (SELECT id FROM run WHERE script_name = ?1 AND state NOT IN ('queued', 'running')
-             ORDER BY id DESC LIMIT -1 OFFSET ?2)",
-        params![script.as_str(), KEPT],
-    )?;
-    if forgotten > 0 { script::forget_contents(tx) } else { Ok(()) }
+/// The runs that ended before a moment, and those of each script beyond the newest.
+fn old(connection: &Connection, before: i64, keep: u32) -> Result<Vec<RunId>> {
+    let sql = "SELECT id FROM
+            (SELECT id, changed_at, row_number() OVER (PARTITION BY script_name ORDER BY id DESC) AS place
+             FROM run WHERE state NOT IN ('queued', 'running'))
+        WHERE changed_at < ?1 OR place > ?2";
+    all(connection, sql, params![before, keep], |row| row.value("id").map(RunId))
 }
 
 fn finish(tx: &Transaction<'_>, id: RunId, position: usize, end: &RunEnd) -> Result<usize> {
@@ -248,6 +265,16 @@ fn by_id(connection: &Connection, id: RunId) -> Result<Option<Run>> {
     first(connection, &format!("{SELECT} WHERE id = ?1"), [id.0], run)
 }
 
+pub(super) fn listed(arguments: &ScriptArguments) -> String {
+    serde_json::Value::from(arguments.as_slice()).to_string()
+}
+
+pub(super) fn arguments(row: &Row<'_>) -> Result<ScriptArguments> {
+    let arguments: String = row.value("arguments")?;
+    let arguments = serde_json::from_str(&arguments).map_err(|source| Error::corrupt("arguments", source))?;
+    ScriptArguments::new(arguments).map_err(|source| Error::corrupt("arguments", source))
+}
+
 fn run(row: &Row<'_>) -> Result<Run> {
     Ok(Run {
         id: RunId(row.value("id")?),
@@ -255,11 +282,14 @@ fn run(row: &Row<'_>) -> Result<Run> {
         script_name: row.parsed("script_name")?,
         file: row.parsed("file")?,
         command: row.parsed("command")?,
+        version: row.value("version")?,
         sha256: row.value("sha256")?,
+        arguments: Some(arguments(row)?),
         user: row.value::<Option<i64>>("user")?.map(UserId),
         user_name: row.value("user_name")?,
         login: row.value("login")?,
         timeout: Duration::from_secs(row.size("timeout")?),
+        at_once: row.value("at_once")?,
         rerun_of: row.value::<Option<i64>>("rerun_of")?.map(RunId),
         state: row.parsed("state")?,
         cancel: row.value("cancel")?,

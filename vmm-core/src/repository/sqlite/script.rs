@@ -5,23 +5,27 @@ use rusqlite::{Connection, Row, Transaction, params};
 
 use super::error::{Error, Result};
 use super::list::List;
-use super::row::{Columns, execute, first, now};
+use super::row::{Columns, all, execute, first, now};
 use super::store::Store;
 use super::user;
 use crate::error::{self, Kind};
 use crate::model::{
-    AuditEntry, Interpreter, NewScript, Script, ScriptChange, ScriptContent, ScriptFile, ScriptFilter, ScriptId,
-    ScriptName, ScriptTarget, Sealed, StoredLogin, UserId,
+    AuditEntry, Interpreter, KEPT_VERSIONS, NewScript, Script, ScriptChange, ScriptContent, ScriptFile, ScriptFilter,
+    ScriptId, ScriptName, ScriptTarget, ScriptVersion, Sealed, StoredLogin, UserId,
 };
 use crate::repository::ScriptRepository;
 
 const SELECT: &str = "SELECT script.*, user.name AS owner_name, length(CAST(content AS BLOB)) AS size
     FROM script JOIN user ON user.id = script.owner JOIN script_content USING (sha256)";
 
+const SELECT_VERSION: &str = "SELECT script_version.*, length(CAST(content AS BLOB)) AS size
+    FROM script_version JOIN script_content USING (sha256)";
+
 #[async_trait]
 impl ScriptRepository for Store {
     async fn create(&self, script: NewScript, audit: AuditEntry) -> error::Result<Script> {
-        self.change("registering a script", audit, move |tx| insert(tx, &script)).await
+        let author = audit.actor.clone();
+        self.change("registering a script", audit, move |tx| insert(tx, &script, &author)).await
     }
 
     async fn by_name(&self, name: &ScriptName) -> error::Result<Option<Script>> {
@@ -55,6 +59,14 @@ impl ScriptRepository for Store {
         .await
     }
 
+    async fn versions(&self, id: ScriptId) -> error::Result<Vec<ScriptVersion>> {
+        self.read("reading a script's versions", move |connection| {
+            let sql = format!("{SELECT_VERSION} WHERE script = ?1 ORDER BY number DESC");
+            all(connection, &sql, [id.to_string()], version)
+        })
+        .await
+    }
+
     async fn login(&self, id: ScriptId) -> error::Result<Option<StoredLogin>> {
         self.read("reading a script's login", move |connection| {
             let sql = "SELECT user, password FROM script WHERE id = ?1 AND password IS NOT NULL";
@@ -66,7 +78,8 @@ impl ScriptRepository for Store {
     }
 
     async fn change(&self, id: ScriptId, change: ScriptChange, audit: AuditEntry) -> error::Result<Script> {
-        self.change("changing a script", audit, move |tx| update(tx, id, &change)).await
+        let author = audit.actor.clone();
+        self.change("changing a script", audit, move |tx| update(tx, id, &change, &author)).await
     }
 
     async fn delete(&self, id: ScriptId, audit: AuditEntry) -> error::Result<()> {
@@ -87,26 +100,27 @@ pub(super) fn of_owner(connection: &Connection, owner: UserId) -> Result<Option<
     })
 }
 
-/// Forgets the texts that neither a script nor a run has any more.
+/// Forgets the texts that neither a version of a script nor a run has any more.
 pub(super) fn forget_contents(tx: &Transaction<'_>) -> Result<()> {
     execute(
         tx,
         "DELETE FROM script_content
          WHERE NOT EXISTS (SELECT 1 FROM script WHERE script.sha256 = script_content.sha256)
+           AND NOT EXISTS (SELECT 1 FROM script_version WHERE script_version.sha256 = script_content.sha256)
            AND NOT EXISTS (SELECT 1 FROM run WHERE run.sha256 = script_content.sha256)",
         [],
     )
     .map(drop)
 }
 
-fn insert(tx: &Transaction<'_>, new: &NewScript) -> Result<Script> {
+fn insert(tx: &Transaction<'_>, new: &NewScript, author: &str) -> Result<Script> {
     let NewScript { id, name, owner, file, command, content, targets, login } = new;
     user::required(tx, *owner)?;
     let at = now().timestamp_micros();
     let inserted = execute(
         tx,
-        "INSERT INTO script (id, name, owner, file, command, sha256, vm, user, password, created_at, changed_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10)",
+        "INSERT INTO script (id, name, owner, file, command, version, sha256, vm, user, password, created_at, changed_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6, ?7, ?8, ?9, ?10, ?10)",
         params![
             id.to_string(),
             name.as_str(),
@@ -121,7 +135,10 @@ fn insert(tx: &Transaction<'_>, new: &NewScript) -> Result<Script> {
         ],
     );
     match inserted {
-        Ok(_) => required(tx, *id),
+        Ok(_) => {
+            keep_version(tx, *id, author)?;
+            required(tx, *id)
+        }
         Err(error) if error.is_taken() => {
             Err(error::Error::conflict(Kind::Script, name, "the name is taken; choose another one").into())
         }
@@ -129,10 +146,15 @@ fn insert(tx: &Transaction<'_>, new: &NewScript) -> Result<Script> {
     }
 }
 
-fn update(tx: &Transaction<'_>, id: ScriptId, change: &ScriptChange) -> Result<Script> {
-    let ScriptChange { file, command, content, targets, login } = change;
-    required(tx, id)?;
-    let sha256 = content.as_ref().map(|content| remember(tx, content)).transpose()?;
+fn update(tx: &Transaction<'_>, id: ScriptId, change: &ScriptChange, author: &str) -> Result<Script> {
+    let ScriptChange { version, file, command, content, targets, login } = change;
+    let before = required(tx, id)?;
+    let earlier = version.map(|number| required_version(tx, &before, number)).transpose()?;
+    let earlier = earlier.as_ref();
+    let sha256 = match content {
+        Some(content) => Some(remember(tx, content)?),
+        None => earlier.map(|version| version.sha256.clone()),
+    };
     execute(
         tx,
         "UPDATE script SET file = coalesce(?2, file), command = coalesce(?3, command), sha256 = coalesce(?4, sha256),
@@ -141,8 +163,8 @@ fn update(tx: &Transaction<'_>, id: ScriptId, change: &ScriptChange) -> Result<S
          WHERE id = ?1",
         params![
             id.to_string(),
-            file.as_ref().map(ScriptFile::as_str),
-            command.as_ref().map(Interpreter::to_string),
+            file.as_ref().or(earlier.map(|version| &version.file)).map(ScriptFile::as_str),
+            command.as_ref().or(earlier.map(|version| &version.command)).map(Interpreter::to_string),
             sha256,
             targets.as_ref().map(|targets| listed(targets)),
             login.as_ref().map(|login| &login.user),
@@ -150,8 +172,44 @@ fn update(tx: &Transaction<'_>, id: ScriptId, change: &ScriptChange) -> Result<S
             now().timestamp_micros(),
         ],
     )?;
-    forget_contents(tx)?;
+    let after = required(tx, id)?;
+    if (&after.file, &after.command, &after.sha256) != (&before.file, &before.command, &before.sha256) {
+        execute(tx, "UPDATE script SET version = version + 1 WHERE id = ?1", [id.to_string()])?;
+        keep_version(tx, id, author)?;
+    }
     required(tx, id)
+}
+
+/// Keeps what a script is now as a version of it, and forgets the oldest ones beyond those that are kept.
+fn keep_version(tx: &Transaction<'_>, id: ScriptId, author: &str) -> Result<()> {
+    execute(
+        tx,
+        "INSERT INTO script_version (script, number, file, command, sha256, changed_by, created_at)
+         SELECT id, version, file, command, sha256, ?2, changed_at FROM script WHERE id = ?1",
+        params![id.to_string(), author],
+    )?;
+    let sql = "DELETE FROM script_version WHERE script = ?1
+               AND number <= (SELECT version FROM script WHERE id = ?1) - ?2";
+    let forgotten = execute(tx, sql, params![id.to_string(), KEPT_VERSIONS])?;
+    if forgotten > 0 { forget_contents(tx) } else { Ok(()) }
+}
+
+fn required_version(connection: &Connection, script: &Script, number: u32) -> Result<ScriptVersion> {
+    let sql = format!("{SELECT_VERSION} WHERE script = ?1 AND number = ?2");
+    let found = first(connection, &sql, params![script.id.to_string(), number], version)?;
+    found.ok_or_else(|| error::Error::not_found(Kind::Version, format!("{} of {}", number, script.name)).into())
+}
+
+fn version(row: &Row<'_>) -> Result<ScriptVersion> {
+    Ok(ScriptVersion {
+        number: row.value("number")?,
+        file: row.parsed("file")?,
+        command: row.parsed("command")?,
+        sha256: row.value("sha256")?,
+        size: row.size("size")?,
+        changed_by: row.value("changed_by")?,
+        created_at: row.time("created_at")?,
+    })
 }
 
 /// Keeps a text under its hash, which is given back.
@@ -165,19 +223,18 @@ pub(super) fn remember(tx: &Transaction<'_>, content: &ScriptContent) -> Result<
     Ok(sha256)
 }
 
-fn required(connection: &Connection, id: ScriptId) -> Result<Script> {
+pub(super) fn required(connection: &Connection, id: ScriptId) -> Result<Script> {
     first(connection, &format!("{SELECT} WHERE script.id = ?1"), [id.to_string()], script)?
         .ok_or_else(|| error::Error::not_found(Kind::Script, id).into())
 }
 
-fn listed(targets: &[ScriptTarget]) -> String {
+pub(super) fn listed(targets: &[ScriptTarget]) -> String {
     serde_json::Value::from_iter(targets.iter().map(ToString::to_string)).to_string()
 }
 
-fn targets(row: &Row<'_>) -> Result<Vec<ScriptTarget>> {
+pub(super) fn targets(listed: &str) -> Result<Vec<ScriptTarget>> {
     let corrupt = |source| Error::corrupt("vm", source);
-    let names: Vec<String> =
-        serde_json::from_str(&row.value::<String>("vm")?).map_err(|source| Error::corrupt("vm", source))?;
+    let names: Vec<String> = serde_json::from_str(listed).map_err(|source| Error::corrupt("vm", source))?;
     names.iter().map(|name| name.parse::<ScriptTarget>().map_err(corrupt)).collect()
 }
 
@@ -189,9 +246,10 @@ fn script(row: &Row<'_>) -> Result<Script> {
         owner_name: row.parsed("owner_name")?,
         file: row.parsed("file")?,
         command: row.parsed("command")?,
+        version: row.value("version")?,
         sha256: row.value("sha256")?,
         size: row.size("size")?,
-        targets: targets(row)?,
+        targets: targets(&row.value::<String>("vm")?)?,
         user: row.value("user")?,
         created_at: row.time("created_at")?,
         changed_at: row.time("changed_at")?,

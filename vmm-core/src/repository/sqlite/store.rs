@@ -22,6 +22,8 @@ const CACHED_STATEMENTS: usize = 128;
 /// The connections to one file.
 pub(super) struct Store {
     path: PathBuf,
+    /// Whether the one connection that writes keeps the file to itself, so that it has to read too.
+    alone: bool,
     writer: Arc<tokio::sync::Mutex<Connection>>,
     readers: Arc<Readers>,
     permits: Arc<Semaphore>,
@@ -30,16 +32,28 @@ pub(super) struct Store {
 impl Store {
     /// Opens the file, making or migrating it as needed. Blocks.
     pub(super) fn open(path: &Path) -> error::Result<(Self, DeskId)> {
+        Self::open_with(path, false)
+    }
+
+    /// The same for one process alone. Blocks.
+    pub(super) fn open_alone(path: &Path) -> error::Result<(Self, DeskId)> {
+        Self::open_with(path, true)
+    }
+
+    fn open_with(path: &Path, alone: bool) -> error::Result<(Self, DeskId)> {
         // Readers are opened later, when the process may stand elsewhere; and SQLite reads names like `:memory:` its own way.
         let path = std::path::absolute(path).map_err(|error| Error::unavailable(Part::Database, error))?;
         schema::create(&path)?;
         let mut writer = connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        if alone {
+            keep_alone(&writer)?;
+        }
         // Only now, so that another program's database is refused as it was.
         let desk = schema::migrate(&mut writer)?;
         write_ahead(&writer)?;
         let readers = Arc::new(Readers { path: path.clone(), idle: Mutex::default() });
         let writer = Arc::new(tokio::sync::Mutex::new(writer));
-        Ok((Self { path, writer, readers, permits: Arc::new(Semaphore::new(READERS)) }, desk))
+        Ok((Self { path, alone, writer, readers, permits: Arc::new(Semaphore::new(READERS)) }, desk))
     }
 
     /// Runs queries that all see the same moment.
@@ -48,6 +62,10 @@ impl Store {
         context: &'static str,
         operation: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
     ) -> error::Result<T> {
+        if self.alone {
+            let mut writer = Arc::clone(&self.writer).lock_owned().await;
+            return blocking::run(context, move || Ok(one_moment(&mut writer, operation)?)).await;
+        }
         let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|error| closed(&error))?;
         let readers = Arc::clone(&self.readers);
         blocking::run(context, move || {
@@ -118,6 +136,15 @@ fn connect(path: &Path, mode: OpenFlags) -> Result<Connection> {
     // FULL, not NORMAL: with a write-ahead log NORMAL loses the last acknowledged writes in a power cut.
     connection.pragma_update(None, "synchronous", "FULL")?;
     Ok(connection)
+}
+
+/// Every connection to a file with a write-ahead log keeps a shared lock on it; this one asks for an exclusive one.
+fn keep_alone(connection: &Connection) -> Result<()> {
+    // Who has the file open has it for long.
+    connection.busy_timeout(Duration::from_secs(1))?;
+    connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+    connection.pragma_update(None, "secure_delete", true)?;
+    Ok(())
 }
 
 /// Switches to the write-ahead log. The switch needs the file alone and does not wait by itself.

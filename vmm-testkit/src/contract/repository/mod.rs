@@ -18,9 +18,11 @@ pub mod disk;
 pub mod file;
 pub mod idempotency;
 pub mod job;
+pub mod key;
 pub mod os;
 pub mod request;
 pub mod run;
+pub mod schedule;
 pub mod script;
 pub mod session;
 pub mod token;
@@ -92,15 +94,21 @@ macro_rules! repository_contract {
                 a_released_key_is_free, a_claim_lapses_unless_it_is_held, an_answer_is_forgotten_in_time,
                 an_account_keeps_so_much_and_no_more, one_of_64_repeats_is_the_first, a_key_needs_its_account,
             }
+            key { a_secret_is_kept_once, all_that_is_sealed_is_replaced, what_changed_meanwhile_is_not_replaced, }
             script {
                 a_script_reads_as_it_was_registered, a_script_name_is_taken_once, scripts_are_listed_in_order_of_name,
-                a_change_leaves_the_rest, a_text_stays_while_a_script_has_it, a_deleted_script_is_gone, an_owner_stays,
+                a_change_leaves_the_rest, a_change_of_what_runs_makes_a_version, an_earlier_version_comes_back,
+                the_oldest_versions_are_forgotten, a_text_stays_while_a_script_has_it, a_deleted_script_is_gone, an_owner_stays,
             }
             run {
                 a_run_reads_as_it_was_recorded, a_machine_of_a_run_begins_once,
                 a_run_that_nobody_keeps_alive_is_interrupted, an_ended_run_is_not_interrupted,
                 a_cancelled_run_begins_nothing_more, runs_are_listed_newest_first, a_run_outlives_its_script,
                 the_oldest_runs_are_forgotten,
+            }
+            schedule {
+                a_schedule_reads_as_it_was_made, what_is_due_is_found, a_moment_fires_once, what_is_disabled_does_not_fire,
+                what_was_missed_is_kept, schedules_go_with_their_script_and_their_maker,
             }
             audit { a_row_reads_as_it_was_recorded, rows_are_listed_newest_first, the_chain_of_untouched_rows_fits, }
         );

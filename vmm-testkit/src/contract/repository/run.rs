@@ -55,6 +55,8 @@ pub async fn a_run_reads_as_it_was_recorded(repository: Arc<dyn Repository>) {
     let queued = audited(&repository, 1, create).await.expect("a script");
     assert_eq!((queued.script, &queued.script_name, &queued.sha256), (Some(script.id), &script.name, &script.sha256));
     assert_eq!((&queued.file, &queued.command, queued.timeout), (&new.file, &new.command, new.timeout));
+    assert_eq!(queued.version, new.version);
+    assert_eq!((&queued.arguments, queued.at_once), (&Some(new.arguments.clone()), new.at_once));
     assert_eq!((queued.user, &queued.user_name, &queued.login), (new.user, &new.user_name, &new.login));
     assert_eq!((queued.state, queued.cancel, queued.machines, queued.ended), (RunState::Queued, false, 4, 0));
     let id = queued.id;
@@ -201,17 +203,37 @@ pub async fn a_run_outlives_its_script(repository: Arc<dyn Repository>) {
     assert!(repository.scripts().content(&after.sha256).await.expect("an answer").is_some());
 }
 
-/// Of a script that runs often the oldest ended runs are forgotten, and none that goes on.
+/// Ended runs are forgotten when they are too old, and the oldest of a script when there are too many; with the last one
+/// goes a text that nothing has any more. What goes on is kept.
 pub async fn the_oldest_runs_are_forgotten(repository: Arc<dyn Repository>) {
-    let script = script(&repository).await;
-    let open = start(&repository, &script, 1).await.id;
-    let mut last = open;
-    for _ in 0..120 {
-        last = start(&repository, &script, 1).await.id;
-        repository.runs().interrupt(last).await.expect("an answer");
+    let deploy = script(&repository).await;
+    let other = sample::script("other", deploy.owner);
+    let other = repository.scripts().create(other, sample::audit("script.create")).await.expect("a free name");
+    let (mut ended, mut alone) = (Vec::new(), Vec::new());
+    let open = start(&repository, &deploy, 1).await.id;
+    for _ in 0..4 {
+        ended.push(start(&repository, &deploy, 1).await.id);
+        alone.push(start(&repository, &other, 1).await.id);
     }
-    let runs = repository.runs().list(&RunFilter::default()).await.expect("an answer");
-    assert!((50..=120).contains(&runs.len()), "{} runs", runs.len());
-    assert_eq!(runs.first().map(|run| run.id), Some(last));
-    assert_eq!(runs.last().map(|run| run.id), Some(open));
+    for id in ended.iter().chain(&alone) {
+        repository.runs().interrupt(*id).await.expect("an answer");
+    }
+    let left = async || -> Vec<RunId> {
+        let runs = repository.runs().list(&RunFilter::default()).await.expect("an answer");
+        runs.iter().rev().map(|run| run.id).collect()
+    };
+    let long_ago = Utc::now() - Duration::from_secs(3600);
+    assert_eq!(repository.runs().forget(long_ago, 4).await.expect("an answer"), 0);
+    assert_eq!(repository.runs().forget(long_ago, 2).await.expect("an answer"), 4);
+    assert_eq!(left().await, [open, ended[2], alone[2], ended[3], alone[3]]);
+    repository.scripts().delete(deploy.id, sample::audit("script.delete")).await.expect("it is there");
+    repository.scripts().delete(other.id, sample::audit("script.delete")).await.expect("it is there");
+    let kept = async || repository.scripts().content(&deploy.sha256).await.expect("an answer").is_some();
+    assert!(kept().await);
+    assert_eq!(repository.runs().forget(Utc::now() + ALIVE, 100).await.expect("an answer"), 4);
+    assert_eq!(left().await, [open]);
+    assert!(kept().await, "the run that goes on has it");
+    repository.runs().interrupt(open).await.expect("an answer");
+    assert_eq!(repository.runs().forget(Utc::now() + ALIVE, 100).await.expect("an answer"), 1);
+    assert!(!kept().await && left().await.is_empty());
 }

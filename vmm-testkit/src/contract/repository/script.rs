@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use uuid::Uuid;
-use vmm_core::model::{NewScript, ScriptChange, ScriptFilter, ScriptId, Sealed, StoredLogin, UserId};
+use vmm_core::model::{KEPT_VERSIONS, NewScript, ScriptChange, ScriptFilter, ScriptId, Sealed, StoredLogin, UserId};
 use vmm_core::repository::Repository;
 
 use super::{assert_conflict, assert_not_found, audited, unaudited};
@@ -56,7 +56,7 @@ pub async fn scripts_are_listed_in_order_of_name(repository: Arc<dyn Repository>
     assert_eq!(names(Some("B b"), Some(2)).await, ["c"]);
 }
 
-/// What a change does not name stays; the text that was replaced is gone.
+/// What a change does not name stays, and the text that was replaced, for its version.
 pub async fn a_change_leaves_the_rest(repository: Arc<dyn Repository>) {
     let desk = Desk::make(&repository).await;
     let new = sample::script("deploy", desk.user.id);
@@ -69,7 +69,7 @@ pub async fn a_change_leaves_the_rest(repository: Arc<dyn Repository>) {
     let after = change(ScriptChange { content: Some(content.clone()), ..ScriptChange::default() }).await;
     assert_eq!(after.sha256, content.sha256());
     assert_eq!((&after.file, &after.command, &after.targets), (&before.file, &before.command, &before.targets));
-    assert_eq!(repository.scripts().content(&before.sha256).await.expect("an answer"), None);
+    assert!(repository.scripts().content(&before.sha256).await.expect("an answer").is_some(), "a version has it");
 
     let login = StoredLogin { user: "deployer".to_owned(), password: Sealed::new([7]) };
     let command = Some("python3 -u".parse().expect("an interpreter"));
@@ -79,6 +79,72 @@ pub async fn a_change_leaves_the_rest(repository: Arc<dyn Repository>) {
     assert_eq!((after.command.to_string().as_str(), after.targets.len()), ("python3 -u", 0));
     assert_eq!(after.sha256, content.sha256());
     assert_eq!(repository.scripts().login(before.id).await.expect("an answer"), login);
+}
+
+/// A script's version counts what runs of it: text, file name, interpreter. Each has its author.
+pub async fn a_change_of_what_runs_makes_a_version(repository: Arc<dyn Repository>) {
+    let desk = Desk::make(&repository).await;
+    let new = sample::script("deploy", desk.user.id);
+    let script = repository.scripts().create(new, sample::audit("script.create")).await.expect("a free name");
+    let change = async |change: ScriptChange| {
+        let audit = vmm_core::model::AuditEntry { actor: "alice".to_owned(), ..sample::audit("script.change") };
+        repository.scripts().change(script.id, change, audit).await.expect("it is there").version
+    };
+    let same = ScriptChange { content: Some(sample::script_content("echo one\n")), ..ScriptChange::default() };
+    assert_eq!(change(same).await, 1, "the same text");
+    assert_eq!(change(ScriptChange { targets: Some(Vec::new()), ..ScriptChange::default() }).await, 1);
+    let content = Some(sample::script_content("echo two\n"));
+    assert_eq!(change(ScriptChange { content, ..ScriptChange::default() }).await, 2);
+    let command = Some("bash -e".parse().expect("an interpreter"));
+    assert_eq!(change(ScriptChange { command, ..ScriptChange::default() }).await, 3);
+    let versions = repository.scripts().versions(script.id).await.expect("an answer");
+    let told: Vec<_> = versions.iter().map(|v| (v.number, v.command.to_string(), v.changed_by.as_str())).collect();
+    assert_eq!(told, [(3, "bash -e".into(), "alice"), (2, "sh".into(), "alice"), (1, "sh".into(), "vmm")]);
+    assert_eq!((&versions[2].sha256, versions[2].size), (&script.sha256, script.size));
+    assert_eq!(versions[0].sha256, versions[1].sha256);
+    for version in versions {
+        assert!(repository.scripts().content(&version.sha256).await.expect("an answer").is_some());
+    }
+}
+
+/// An earlier version comes back as the newest one; what else is given goes before it.
+pub async fn an_earlier_version_comes_back(repository: Arc<dyn Repository>) {
+    let desk = Desk::make(&repository).await;
+    let new = sample::script("deploy", desk.user.id);
+    let script = repository.scripts().create(new, sample::audit("script.create")).await.expect("a free name");
+    let change = async |change: ScriptChange| {
+        repository.scripts().change(script.id, change, sample::audit("script.change")).await
+    };
+    let content = Some(sample::script_content("echo two\n"));
+    let command = Some("bash".parse().expect("an interpreter"));
+    change(ScriptChange { content, command, ..ScriptChange::default() }).await.expect("it is there");
+    let back = change(ScriptChange { version: Some(1), ..ScriptChange::default() }).await.expect("it is kept");
+    assert_eq!((back.version, &back.sha256, &back.command), (3, &script.sha256, &script.command));
+    let command = Some("dash".parse().expect("an interpreter"));
+    let mixed =
+        change(ScriptChange { version: Some(2), command, ..ScriptChange::default() }).await.expect("it is kept");
+    assert_eq!((mixed.version, mixed.command.to_string().as_str()), (4, "dash"));
+    assert_ne!(mixed.sha256, script.sha256);
+    unaudited(&repository, async {
+        assert_not_found(change(ScriptChange { version: Some(5), ..ScriptChange::default() }).await);
+    })
+    .await;
+}
+
+/// So many versions are kept, and no text of those before.
+pub async fn the_oldest_versions_are_forgotten(repository: Arc<dyn Repository>) {
+    let desk = Desk::make(&repository).await;
+    let new = sample::script("deploy", desk.user.id);
+    let script = repository.scripts().create(new, sample::audit("script.create")).await.expect("a free name");
+    for number in 0..=KEPT_VERSIONS {
+        let content = Some(sample::script_content(&format!("echo {number}\n")));
+        let change = ScriptChange { content, ..ScriptChange::default() };
+        repository.scripts().change(script.id, change, sample::audit("script.change")).await.expect("it is there");
+    }
+    let numbers = repository.scripts().versions(script.id).await.expect("an answer");
+    let numbers: Vec<_> = numbers.iter().map(|version| version.number).collect();
+    assert_eq!(numbers, Vec::from_iter((3..KEPT_VERSIONS + 3).rev()));
+    assert_eq!(repository.scripts().content(&script.sha256).await.expect("an answer"), None);
 }
 
 /// Two scripts may have the same text, which stays until neither has it.

@@ -57,7 +57,7 @@ impl Machine {
     async fn new() -> Self {
         let (sshd, desk) = (Sshd::start().await, TestDesk::new().await);
         desk.provision("r1", "name,os\nweb-1,debian\n").await;
-        let vmm = process(&desk, Arc::new(ToSshd(sshd.endpoint())));
+        let vmm = process(&desk, Arc::new(ToSshd(sshd.endpoint()))).await;
         Self { sshd, desk, vmm }
     }
 
@@ -116,6 +116,89 @@ async fn a_script_arrives_byte_for_byte_whatever_it_holds_and_however_long() {
     let mut long = "wc -c <\"$0\"; exit\n".to_owned();
     long.push_str(&"#".repeat(ScriptContent::LONGEST - long.len()));
     assert_eq!(written(&machine.run("sh", &long).await).0.trim(), ScriptContent::LONGEST.to_string());
+}
+
+/// So many texts of what shells, terminals and programs read their own way; the same every time.
+fn hostile(count: usize) -> Vec<String> {
+    let parts = [
+        "'",
+        "\"",
+        "\\",
+        "$",
+        "`",
+        "!",
+        "!!",
+        "\n",
+        "\r",
+        "\t",
+        " ",
+        "  ",
+        ";",
+        "&",
+        "|",
+        "<",
+        ">",
+        "(",
+        ")",
+        "{",
+        "}",
+        "*",
+        "?",
+        "[",
+        "]",
+        "~",
+        "#",
+        "%",
+        "^",
+        "=",
+        "-",
+        "--",
+        "-e",
+        "a",
+        "$(reboot)",
+        "`reboot`",
+        "${HOME}",
+        "$1",
+        "$@",
+        "\\n",
+        "'\\''",
+        "<<EOF",
+        "\u{1}",
+        "\u{1b}[0m",
+        "\u{7f}",
+        "\u{81}",
+        "\u{88}",
+        "\u{a0}",
+        "é",
+        "ß",
+        "\u{2028}",
+        "\u{202e}",
+        "\u{fffd}",
+        "💣",
+    ];
+    // Knuth's MMIX generator, whose upper bits are good.
+    let mut state = 7_u64;
+    let mut next = move |below: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(state >> 33).expect("31 bits") % below
+    };
+    (0..count).map(|_| (0..next(24)).map(|_| parts[next(parts.len())]).collect()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn five_hundred_hostile_arguments_arrive_byte_for_byte() {
+    let machine = Machine::new().await;
+    let script = draft("job", "sh", "printf '%s\\0' \"$@\"\n", &["web-1"]);
+    let script = machine.vmm.create_script(&machine.desk.user, script).await.expect("a script");
+    for sent in hostile(500).chunks(ScriptArguments::MOST) {
+        let arguments = ScriptArguments::new(sent.to_vec()).expect("good ones");
+        let run = RunDraft { arguments: arguments.clone(), ..run_of(&script) };
+        let id = machine.vmm.run_script(&machine.desk.user, run).await.expect("a run").id;
+        let stdout = written(&machine.end(id).await).0;
+        let arrived: Vec<_> = stdout.split_terminator('\0').collect();
+        assert_eq!(arrived, sent);
+        assert_eq!(look(&machine.desk, id).await.0.arguments, Some(arguments));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -7,7 +7,7 @@ fn a_run_whose_process_died_is_interrupted_and_none_of_it_begins_again() {
     let here = tokio::runtime::Runtime::new().expect("a runtime");
     let there = tokio::runtime::Runtime::new().expect("another runtime, which stands for another process");
     let (desk, script) = here.block_on(hanging(10));
-    let vmm = process(&desk, Arc::new(desk.remote.clone()));
+    let vmm = here.block_on(process(&desk, Arc::new(desk.remote.clone())));
     let run = there.block_on(vmm.run_script(&desk.user, run_of(&script))).expect("a run");
     here.block_on(desk.until("eight machines work", async || scripts_begun(&desk) == 8));
     here.block_on(async { tokio::time::sleep(Duration::from_secs(12)).await });
@@ -39,7 +39,7 @@ async fn a_run_is_cancelled_from_another_process() {
     let (desk, script) = hanging(1).await;
     let run = desk.vmm.run_script(&desk.user, run_of(&script)).await.expect("a run");
     desk.until("the machine works", async || scripts_begun(&desk) == 1).await;
-    let other = process(&desk, Arc::new(desk.remote.clone()));
+    let other = process(&desk, Arc::new(desk.remote.clone())).await;
     other.cancel_script_run(&desk.user, run.id).await.expect("it goes on");
     assert_eq!(ended(&desk, run.id).await.0.state, RunState::Cancelled);
 }

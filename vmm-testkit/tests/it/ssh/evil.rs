@@ -64,7 +64,7 @@ impl End {
             // libssh2 waits on for the rest of an answer of which there is less than a header.
             Evil::NoExitStatus => &[Self::TimedOut, Self::Unavailable],
             // It is tried again for as long as it brings something.
-            Evil::DisconnectInMidTransfer => &[Self::TimedOut, Self::Unavailable],
+            Evil::DisconnectInTransfer => &[Self::TimedOut, Self::Unavailable],
             _ => Self::of_a_command(evil),
         }
     }

@@ -1,9 +1,11 @@
 -- Times are microseconds since 1970-01-01 UTC. `revision` counts the changes that people made to a row. AUTOINCREMENT, because an id that stood in an audit row or in a
 -- message must never mean another thing later.
 
+-- `machines_secret` is sealed with the master key, as the passwords in `script` are.
 CREATE TABLE desk (
     only INTEGER PRIMARY KEY CHECK (only = 1),
-    id TEXT NOT NULL CHECK (length(id) = 36)
+    id TEXT NOT NULL CHECK (length(id) = 36),
+    machines_secret BLOB
 ) STRICT;
 
 CREATE TABLE user (
@@ -223,6 +225,7 @@ CREATE TABLE script (
     owner INTEGER NOT NULL REFERENCES user (id),
     file TEXT NOT NULL,
     command TEXT NOT NULL,
+    version INTEGER NOT NULL CHECK (version > 0),
     sha256 TEXT NOT NULL REFERENCES script_content (sha256),
     vm TEXT NOT NULL CHECK (json_valid(vm)),
     user TEXT,
@@ -235,6 +238,19 @@ CREATE UNIQUE INDEX script_name ON script (name);
 CREATE INDEX script_owner ON script (owner);
 CREATE INDEX script_sha256 ON script (sha256);
 
+-- What runs of a script, as it was at a time; the newest one is what `script` has.
+CREATE TABLE script_version (
+    script TEXT NOT NULL REFERENCES script (id) ON DELETE CASCADE,
+    number INTEGER NOT NULL CHECK (number > 0),
+    file TEXT NOT NULL,
+    command TEXT NOT NULL,
+    sha256 TEXT NOT NULL REFERENCES script_content (sha256),
+    changed_by TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    PRIMARY KEY (script, number)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX script_version_sha256 ON script_version (sha256);
+
 -- `user` is no reference: the record outlives the account. Past `alive_until` nobody is doing the run any more.
 CREATE TABLE run (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -242,11 +258,14 @@ CREATE TABLE run (
     script_name TEXT NOT NULL COLLATE NOCASE,
     file TEXT NOT NULL,
     command TEXT NOT NULL,
+    version INTEGER NOT NULL CHECK (version > 0),
     sha256 TEXT NOT NULL REFERENCES script_content (sha256),
+    arguments TEXT NOT NULL CHECK (json_valid(arguments)),
     user INTEGER,
     user_name TEXT NOT NULL,
     login TEXT NOT NULL,
     timeout INTEGER NOT NULL CHECK (timeout > 0),
+    at_once INTEGER NOT NULL CHECK (at_once > 0),
     rerun_of INTEGER,
     state TEXT NOT NULL CHECK (state IN ('queued', 'running', 'done', 'failed', 'interrupted', 'cancelled')),
     cancel INTEGER NOT NULL DEFAULT 0 CHECK (cancel IN (0, 1)),
@@ -277,6 +296,43 @@ CREATE TABLE run_vm (
     PRIMARY KEY (run, position)
 ) STRICT;
 CREATE INDEX run_vm_state ON run_vm (run, state);
+
+-- `next_at` is NULL when it will not fire any more, or is disabled.
+CREATE TABLE schedule (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    script TEXT NOT NULL REFERENCES script (id) ON DELETE CASCADE,
+    made_by INTEGER NOT NULL REFERENCES user (id) ON DELETE CASCADE,
+    at INTEGER,
+    cron TEXT,
+    time_zone TEXT,
+    vm TEXT CHECK (json_valid(vm)),
+    arguments TEXT NOT NULL CHECK (json_valid(arguments)),
+    timeout INTEGER CHECK (timeout > 0),
+    at_once INTEGER CHECK (at_once > 0),
+    enabled INTEGER NOT NULL DEFAULT 1 CHECK (enabled IN (0, 1)),
+    next_at INTEGER,
+    created_at INTEGER NOT NULL,
+    CHECK ((at IS NULL) <> (cron IS NULL)),
+    CHECK ((cron IS NULL) = (time_zone IS NULL)),
+    CHECK (enabled = 1 OR next_at IS NULL)
+) STRICT;
+CREATE INDEX schedule_script ON schedule (script);
+CREATE INDEX schedule_made_by ON schedule (made_by);
+CREATE INDEX schedule_next_at ON schedule (next_at) WHERE next_at IS NOT NULL;
+
+-- What became of the moments of schedules. A row of missed ones stands for `times` of them, up to `last_due_at`.
+CREATE TABLE firing (
+    schedule INTEGER NOT NULL REFERENCES schedule (id) ON DELETE CASCADE,
+    due_at INTEGER NOT NULL,
+    last_due_at INTEGER NOT NULL,
+    times INTEGER NOT NULL CHECK (times > 0),
+    state TEXT NOT NULL CHECK (state IN ('fired', 'missed', 'failed')),
+    run INTEGER REFERENCES run (id) ON DELETE SET NULL,
+    reason TEXT,
+    PRIMARY KEY (schedule, due_at),
+    CHECK (last_due_at >= due_at)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX firing_run ON firing (run);
 
 CREATE TABLE worker_lease (
     only INTEGER PRIMARY KEY CHECK (only = 1),

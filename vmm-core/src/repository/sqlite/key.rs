@@ -1,0 +1,62 @@
+//! What the master key opens.
+
+use async_trait::async_trait;
+use rusqlite::{Connection, params};
+
+use super::error::Result;
+use super::row::{Columns, all, execute, first};
+use super::store::Store;
+use crate::error::{self, Kind};
+use crate::model::{AuditEntry, Resealed, ScriptId, Sealed};
+use crate::repository::KeyRepository;
+
+#[async_trait]
+impl KeyRepository for Store {
+    async fn machines_secret(&self) -> error::Result<Option<Sealed>> {
+        self.read("reading the machines' secret", kept).await
+    }
+
+    async fn keep_machines_secret(&self, secret: Sealed) -> error::Result<Sealed> {
+        self.write("keeping the machines' secret", move |tx| {
+            let sql = "UPDATE desk SET machines_secret = ?1 WHERE machines_secret IS NULL";
+            execute(tx, sql, [secret.as_bytes()])?;
+            Ok(kept(tx)?.unwrap_or(secret))
+        })
+        .await
+    }
+
+    async fn passwords(&self) -> error::Result<Vec<(ScriptId, Sealed)>> {
+        self.read("reading sealed passwords", passwords).await
+    }
+
+    async fn replace(&self, resealed: Resealed, audit: AuditEntry) -> error::Result<()> {
+        self.change("replacing what is sealed", audit, move |tx| {
+            let Resealed { was, machines_secret, passwords: new } = &resealed;
+            let present = passwords(tx)?;
+            if kept(tx)?.as_ref() != Some(was) || !present.iter().map(|(id, _)| id).eq(new.iter().map(|(id, _)| id)) {
+                let reason = "something was sealed meanwhile; try again while no vmm program runs";
+                return Err(error::Error::conflict(Kind::Key, "master", reason).into());
+            }
+            execute(tx, "UPDATE desk SET machines_secret = ?1", [machines_secret.as_bytes()])?;
+            for (id, password) in new {
+                let sql = "UPDATE script SET password = ?2 WHERE id = ?1";
+                execute(tx, sql, params![id.to_string(), password.as_bytes()])?;
+            }
+            Ok(())
+        })
+        .await
+    }
+}
+
+fn kept(connection: &Connection) -> Result<Option<Sealed>> {
+    let secret = first(connection, "SELECT machines_secret FROM desk", [], |row| {
+        Ok(row.value::<Option<Vec<u8>>>("machines_secret")?.map(Sealed::new))
+    })?;
+    Ok(secret.flatten())
+}
+
+fn passwords(connection: &Connection) -> Result<Vec<(ScriptId, Sealed)>> {
+    all(connection, "SELECT id, password FROM script WHERE password IS NOT NULL ORDER BY id", [], |row| {
+        Ok((ScriptId(row.parsed("id")?), Sealed::new(row.value::<Vec<u8>>("password")?)))
+    })
+}
