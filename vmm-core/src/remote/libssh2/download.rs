@@ -74,7 +74,7 @@ impl Resumable for Receiving<'_> {
         let sha256 = hex(self.digest.clone());
         // A file that grows is as it was at the beginning. Times are whole seconds, so they alone prove nothing.
         if let Some(size) = size {
-            let same = match shell::digest(files.link(), &path, Some(size))? {
+            let same = match shell::digest(files.link(), &path, size)? {
                 Some(digest) => digest == sha256,
                 None => (before.size, before.mtime) == (after.size, after.mtime),
             };
