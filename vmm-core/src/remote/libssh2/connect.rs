@@ -16,9 +16,10 @@ use crate::model::HostKey;
 /// No group exchange: there the server chooses the modulus, and with it how long the client computes.
 const KEY_EXCHANGE: &str = "curve25519-sha256,curve25519-sha256@libssh.org,ecdh-sha2-nistp256,ecdh-sha2-nistp384,\
                             diffie-hellman-group16-sha512,diffie-hellman-group14-sha256";
-/// What the processor helps with goes first: libssh2's own ChaCha20 is several times slower.
+/// The one that costs libssh2 least goes first: it hands AES to OpenSSL 16 bytes at a time, and ChaCha20 a packet at a
+/// time.
 const CIPHERS: &str =
-    "aes256-gcm@openssh.com,aes128-gcm@openssh.com,chacha20-poly1305@openssh.com,aes256-ctr,aes128-ctr";
+    "chacha20-poly1305@openssh.com,aes256-gcm@openssh.com,aes128-gcm@openssh.com,aes256-ctr,aes128-ctr";
 const MACS: &str = "hmac-sha2-256-etm@openssh.com,hmac-sha2-512-etm@openssh.com,hmac-sha2-256,hmac-sha2-512";
 
 /// After so much silence the other side's kernel is asked for a sign of life. In all a machine may be frozen for half a

@@ -1,10 +1,8 @@
 //! What an upload sends, kept until the machine has it.
 
-use sha2::{Digest, Sha256};
-
 use super::error::Cause;
 use super::sftp::{Files, OpenFile};
-use super::transfer::{Chunks, Next, hex};
+use super::transfer::{Chunks, Next};
 use super::upload::REFUSED;
 use crate::remote::{Progress, Transferred};
 
@@ -15,7 +13,6 @@ pub(super) const WINDOW: usize = 1 << 20;
 pub(super) struct Content {
     chunks: Chunks,
     progress: Progress,
-    digest: Sha256,
     /// How many bytes have come from the source.
     bytes: u64,
     ended: bool,
@@ -27,7 +24,7 @@ pub(super) struct Content {
 impl Content {
     pub(super) fn new(chunks: Chunks, progress: Progress) -> Self {
         let window = Vec::with_capacity(2 * WINDOW);
-        Self { chunks, progress, digest: Sha256::new(), bytes: 0, ended: false, window, written: 0 }
+        Self { chunks, progress, bytes: 0, ended: false, window, written: 0 }
     }
 
     /// How many bytes the machine has confirmed.
@@ -37,7 +34,7 @@ impl Content {
 
     /// What was sent, once all of it was.
     pub(super) fn transferred(&self) -> Transferred {
-        Transferred { bytes: self.bytes, sha256: hex(self.digest.clone()) }
+        Transferred { bytes: self.bytes, sha256: self.chunks.digest() }
     }
 
     /// Writes the rest to the file, which stands where the confirmed bytes end.
@@ -58,7 +55,6 @@ impl Content {
             let idle = self.written == self.window.len();
             match if idle { self.chunks.wait() } else { self.chunks.try_next() } {
                 Next::Chunk(chunk) => {
-                    self.digest.update(&chunk);
                     self.bytes += chunk.len() as u64;
                     if self.window.len() + chunk.len() > 2 * WINDOW {
                         self.window.drain(..self.written);

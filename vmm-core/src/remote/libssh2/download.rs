@@ -1,6 +1,5 @@
 //! A file from a machine, as it was at one moment.
 
-use sha2::{Digest, Sha256};
 use ssh2::FileStat;
 
 use super::Call;
@@ -11,7 +10,7 @@ use super::seat::Seat;
 use super::sftp::{Files, No, OpenFile, in_the_way, wrong_file};
 use super::shell;
 use super::supervise::Sockets;
-use super::transfer::{CHUNK, Deliver, hex};
+use super::transfer::{CHUNK, Deliver};
 use crate::error::Result;
 use crate::remote::{Download, Place, Transferred};
 
@@ -29,7 +28,7 @@ pub(super) fn run(
     deliver: &Deliver,
 ) -> Result<Transferred> {
     let path = format!("{}/{}", download.place.directory_path(), download.place.file());
-    let mut receiving = Receiving { download, path, deliver, before: None, digest: Sha256::new(), bytes: 0 };
+    let mut receiving = Receiving { download, path, deliver, before: None, bytes: 0 };
     resume::run(call, seat, limits, sockets, &mut receiving).map_err(|cause| call.failed(Stage::Transfer, cause))
 }
 
@@ -39,8 +38,7 @@ struct Receiving<'a> {
     deliver: &'a Deliver,
     /// The file as it was first seen.
     before: Option<FileStat>,
-    /// Over what has been delivered.
-    digest: Sha256,
+    /// How many bytes have been delivered.
     bytes: u64,
 }
 
@@ -73,10 +71,10 @@ impl Resumable for Receiving<'_> {
         }
         let after = file.stat()?.map_err(|_| changed())?;
         file.close()?.map_err(|_| changed())?;
-        let sha256 = hex(self.digest.clone());
+        let sha256 = self.deliver.digest()?;
         // A file that grows is as it was at the beginning. Times are whole seconds, so they alone prove nothing.
         if let Some(size) = size {
-            let same = match shell::digest(files.link(), &path, Some(size))? {
+            let same = match shell::digest(files.link(), &path, size)? {
                 Some(digest) => digest == sha256,
                 None => (before.size, before.mtime) == (after.size, after.mtime),
             };
@@ -104,7 +102,6 @@ impl Receiving<'_> {
                 Ok(0) => return Ok(size.is_none()),
                 Ok(count) => {
                     self.deliver.chunk(buffer[..count].to_vec())?;
-                    self.digest.update(&buffer[..count]);
                     self.bytes += count as u64;
                     self.download.progress.set(self.bytes);
                 }

@@ -7,6 +7,7 @@ use ssh2::ErrorCode;
 use super::error::Cause;
 use super::exec::Running;
 use super::link::Link;
+use super::stream;
 use crate::remote::Command;
 
 /// The script comes on standard input, so that only `sh` reads it, whatever the login shell is.
@@ -21,14 +22,31 @@ pub(super) const DIGEST: &str = "digest() { if command -v openssl >/dev/null 2>&
 /// What the script that puts a file in place says when it is done.
 const PLACED: &str = "vmm: placed";
 
-/// SHA-256 of a file's first bytes, or of all of it.
-pub(super) fn digest(link: &Link, path: &str, first: Option<u64>) -> Result<Option<String>, Cause> {
-    let path = quoted(path);
-    let output = match first {
-        Some(bytes) => script(link, &format!("{DIGEST}head -c {bytes} <{path} | digest\n"))?,
-        None => script(link, &format!("{DIGEST}digest <{path}\n"))?,
-    };
+/// SHA-256 of a file's first bytes.
+pub(super) fn digest(link: &Link, path: &str, first: u64) -> Result<Option<String>, Cause> {
+    let output = script(link, &format!("{DIGEST}head -c {first} <{} | digest\n", quoted(path)))?;
     Ok(said_digest(&output))
+}
+
+/// SHA-256 of a file, worked out while something else is done with the connection.
+pub(super) struct Digesting<'a>(Option<stream::Running<'a>>);
+
+impl<'a> Digesting<'a> {
+    pub(super) fn start(link: &'a Link, path: &str) -> Result<Self, Cause> {
+        let script = format!("{DIGEST}digest <{}", quoted(path));
+        match stream::Running::start(link, &line(&script)) {
+            Ok(running) => Ok(Self(Some(running))),
+            Err(Cause::Ssh(error)) if is_no_shell(&error) => Ok(Self(None)),
+            Err(cause) => Err(cause),
+        }
+    }
+
+    /// Waits for it. Nothing if the machine has no shell, or no tool for it.
+    pub(super) fn finish(self) -> Result<Option<String>, Cause> {
+        let Some(running) = self.0 else { return Ok(None) };
+        let (_, output, _) = running.finish(OUTPUT_LIMIT)?;
+        Ok(said_digest(&String::from_utf8_lossy(&output)))
+    }
 }
 
 /// The first digest in what a machine says.
@@ -54,11 +72,13 @@ fn script(link: &Link, script: &str) -> Result<String, Cause> {
     let mut running = Running::default();
     match running.run(link, &command) {
         Ok(_) => Ok(running.stdout.text()),
-        Err(Cause::Ssh(error)) if NO_SHELL.iter().any(|code| error.code() == ErrorCode::Session(*code)) => {
-            Ok(String::new())
-        }
+        Err(Cause::Ssh(error)) if is_no_shell(&error) => Ok(String::new()),
         Err(cause) => Err(cause),
     }
+}
+
+fn is_no_shell(error: &ssh2::Error) -> bool {
+    NO_SHELL.iter().any(|code| error.code() == ErrorCode::Session(*code))
 }
 
 /// A line with which any login shell has `sh` run a script and leaves it the standard input: where [`SHELL`] cannot be

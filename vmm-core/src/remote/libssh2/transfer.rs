@@ -1,6 +1,7 @@
 //! Between the asynchronous ends of a transfer and the blocking thread that talks SFTP.
 
 use std::io;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
@@ -35,12 +36,13 @@ pub(super) async fn send<T: Send + 'static>(
     work: impl FnOnce(&Call, Seat, Limits, &Sockets, Chunks) -> Result<T> + Send + 'static,
 ) -> Result<T> {
     let (chunks, arriving) = mpsc::channel(WAITING);
+    let digest = Arc::<OnceLock<String>>::default();
     let until = ends(Instant::now(), deadline).into();
-    let work = move |call: &Call, seat: Seat, limits: Limits, sockets: &Sockets| {
-        work(call, seat, limits, sockets, Chunks(arriving))
-    };
+    let arriving = Chunks { chunks: arriving, digest: Arc::clone(&digest) };
+    let work =
+        move |call: &Call, seat: Seat, limits: Limits, sockets: &Sockets| work(call, seat, limits, sockets, arriving);
     let mut call = std::pin::pin!(remote.call(endpoint, login, deadline, work));
-    let mut pump = std::pin::pin!(timeout_at(until, pump(source, chunks)));
+    let mut pump = std::pin::pin!(timeout_at(until, pump(source, chunks, &digest)));
     // The call may end while the source is silent; the source may fail, and then the call ends.
     tokio::select! {
         answer = &mut call => answer,
@@ -53,8 +55,10 @@ pub(super) async fn send<T: Send + 'static>(
     }
 }
 
-/// Hands on pieces of the source, and its end; without the end the other side knows that it was cut.
-async fn pump(mut source: Source, chunks: mpsc::Sender<Option<Vec<u8>>>) -> io::Result<()> {
+/// Hands on pieces of the source, and its end; without the end the other side knows that it was cut. The digest is
+/// worked out here, since the blocking thread is the one that has most to do.
+async fn pump(mut source: Source, chunks: mpsc::Sender<Option<Vec<u8>>>, all: &OnceLock<String>) -> io::Result<()> {
+    let mut digest = Sha256::new();
     loop {
         let mut chunk = Vec::with_capacity(CHUNK);
         while chunk.len() < CHUNK {
@@ -64,6 +68,10 @@ async fn pump(mut source: Source, chunks: mpsc::Sender<Option<Vec<u8>>>) -> io::
             }
         }
         let last = chunk.is_empty();
+        digest.update(&chunk);
+        if last {
+            let _ = all.set(hex(digest.clone()));
+        }
         if chunks.send(if last { None } else { Some(chunk) }).await.is_err() || last {
             return Ok(());
         }
@@ -80,12 +88,13 @@ pub(super) async fn receive<T: Send + 'static>(
     work: impl FnOnce(&Call, Seat, Limits, &Sockets, Deliver) -> Result<T> + Send + 'static,
 ) -> Result<T> {
     let (deliver, chunks) = mpsc::channel(WAITING);
+    let (tell, told) = std::sync::mpsc::channel();
     let until = ends(Instant::now(), deadline).into();
-    let work = move |call: &Call, seat: Seat, limits: Limits, sockets: &Sockets| {
-        work(call, seat, limits, sockets, Deliver(deliver))
-    };
+    let deliver = Deliver { chunks: deliver, digest: told };
+    let work =
+        move |call: &Call, seat: Seat, limits: Limits, sockets: &Sockets| work(call, seat, limits, sockets, deliver);
     let call = remote.call(endpoint, login, deadline, work);
-    match tokio::join!(call, timeout_at(until, drain(chunks, sink))) {
+    match tokio::join!(call, timeout_at(until, drain(chunks, sink, tell))) {
         (_, Ok(Err(error))) => {
             Err(Error::unavailable(Part::Desk, format!("what was received cannot be written: {error}")))
         }
@@ -99,15 +108,28 @@ pub(super) async fn receive<T: Send + 'static>(
     }
 }
 
-async fn drain(mut chunks: mpsc::Receiver<Vec<u8>>, mut sink: Sink) -> io::Result<()> {
+/// Writes the pieces, and tells the digest of all of them when an empty one asks for it.
+async fn drain(
+    mut chunks: mpsc::Receiver<Vec<u8>>,
+    mut sink: Sink,
+    tell: std::sync::mpsc::Sender<String>,
+) -> io::Result<()> {
+    let mut digest = Sha256::new();
     while let Some(chunk) = chunks.recv().await {
+        if chunk.is_empty() {
+            let _ = tell.send(hex(digest.clone()));
+        }
+        digest.update(&chunk);
         sink.write_all(&chunk).await?;
     }
     sink.flush().await
 }
 
 /// The pieces to send, as the blocking thread gets them.
-pub(super) struct Chunks(mpsc::Receiver<Option<Vec<u8>>>);
+pub(super) struct Chunks {
+    chunks: mpsc::Receiver<Option<Vec<u8>>>,
+    digest: Arc<OnceLock<String>>,
+}
 
 /// What comes next.
 pub(super) enum Next {
@@ -121,11 +143,16 @@ pub(super) enum Next {
 impl Chunks {
     /// The pieces as they are read on a blocking thread.
     pub(super) fn reader(self) -> PieceReader {
-        PieceReader::new(self.0)
+        PieceReader::new(self.chunks)
+    }
+
+    /// SHA-256 of all pieces, once their end has come.
+    pub(super) fn digest(&self) -> String {
+        self.digest.get().cloned().unwrap_or_default()
     }
 
     pub(super) fn wait(&mut self) -> Next {
-        match self.0.blocking_recv() {
+        match self.chunks.blocking_recv() {
             Some(Some(chunk)) => Next::Chunk(chunk),
             Some(None) => Next::End,
             None => Next::Cut,
@@ -133,7 +160,7 @@ impl Chunks {
     }
 
     pub(super) fn try_next(&mut self) -> Next {
-        match self.0.try_recv() {
+        match self.chunks.try_recv() {
             Ok(Some(chunk)) => Next::Chunk(chunk),
             Ok(None) => Next::End,
             Err(mpsc::error::TryRecvError::Empty) => Next::NotYet,
@@ -143,16 +170,25 @@ impl Chunks {
 }
 
 /// Where the blocking thread puts what it has received.
-pub(super) struct Deliver(mpsc::Sender<Vec<u8>>);
+pub(super) struct Deliver {
+    chunks: mpsc::Sender<Vec<u8>>,
+    digest: std::sync::mpsc::Receiver<String>,
+}
 
 impl Deliver {
     /// A writer of pieces on a blocking thread.
     pub(super) fn writer(self) -> PieceWriter {
-        PieceWriter::new(self.0)
+        PieceWriter::new(self.chunks)
     }
 
     pub(super) fn chunk(&self, chunk: Vec<u8>) -> Result<(), Cause> {
-        self.0.blocking_send(chunk).map_err(|_| Cause::Cancelled)
+        self.chunks.blocking_send(chunk).map_err(|_| Cause::Cancelled)
+    }
+
+    /// SHA-256 of all that was delivered. Waits until it was taken.
+    pub(super) fn digest(&self) -> Result<String, Cause> {
+        self.chunk(Vec::new())?;
+        self.digest.recv().map_err(|_| Cause::Cancelled)
     }
 }
 

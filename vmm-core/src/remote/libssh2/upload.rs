@@ -10,7 +10,7 @@ use super::link::Limits;
 use super::resume::{self, Resumable};
 use super::seat::Seat;
 use super::sftp::{Files, No, OpenFile, in_the_way, nothing, wrong_directory, wrong_file};
-use super::shell;
+use super::shell::{self, Digesting};
 use super::supervise::Sockets;
 use super::transfer::{self, Chunks, Left, hex};
 use crate::error::Result;
@@ -95,9 +95,12 @@ impl Resumable for Sending<'_> {
             None => self.before.insert(self.look(files)?).clone(),
         };
         let wanted = self.upload.mode.or(before.as_ref().and_then(|stat| stat.perm)).map(|mode| mode & PERMISSIONS);
+        let mut arrived = None;
         if self.stands == Stands::Writing {
             let mut file = self.open(files, wanted)?;
             self.content.copy(files, &mut file)?;
+            // The disk and the processor have something to do at the same time.
+            let digesting = Digesting::start(files.link(), &self.temporary)?;
             match file.sync()? {
                 Ok(()) | Err(No::Unsupported) => {}
                 Err(No::Missing | No::Denied | No::Other) => return Err(Cause::Protocol(REFUSED)),
@@ -105,12 +108,17 @@ impl Resumable for Sending<'_> {
             dress(&mut file, before.as_ref(), wanted)?;
             self.stands = Stands::Written;
             file.close()?.map_err(|_| Cause::Protocol(REFUSED))?;
+            arrived = Some(digesting.finish()?);
         }
         let transferred = self.content.transferred();
         let moved = self.stands == Stands::Placing && files.lstat(&self.temporary)? == Err(No::Missing);
         let whole = if moved { &self.path } else { &self.temporary };
-        let arrived = match shell::digest(files.link(), whole, None)? {
-            Some(digest) => digest,
+        let arrived = match arrived {
+            Some(arrived) => arrived,
+            None => Digesting::start(files.link(), whole)?.finish()?,
+        };
+        let arrived = match arrived {
+            Some(arrived) => arrived,
             None => read_back(files, whole)?,
         };
         if arrived != transferred.sha256 {

@@ -210,7 +210,10 @@ mod tests {
         [header(EntryType::XHeader, b"x", size), blocks(&records), then, vec![0; 1024]].concat()
     }
 
-    fn read(archive: &[u8]) -> io::Result<Vec<(Vec<u8>, Kind, u32, Vec<u8>)>> {
+    /// Path, kind, permission bits and content.
+    type Found = (Vec<u8>, Kind, u32, Vec<u8>);
+
+    fn read(archive: &[u8]) -> io::Result<Vec<Found>> {
         let (mut archive, mut entries) = (Archive::new(archive), Vec::new());
         while let Some(Entry { path, kind, mode, .. }) = archive.next()? {
             let mut content = Vec::new();

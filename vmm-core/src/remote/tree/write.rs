@@ -48,7 +48,8 @@ impl<W: Write> Writer<W> {
         header.set_size(bytes);
         header.set_mode(mode);
         header.set_mtime(modified);
-        (header.set_uid(0), header.set_gid(0));
+        header.set_uid(0);
+        header.set_gid(0);
         header.set_cksum();
         self.out.write_all(header.as_bytes())
     }

@@ -29,7 +29,7 @@ pub fn sample_tree(names: usize) -> Tree {
     file(b"program", b"#!/bin/sh\n", 0o755);
     file(b"secret", b"hush", 0o600);
     file(b"a/b/c/deep", b"deep", 0o644);
-    file(b"big", &(0..3_000_003_u64).map(|at| (at * at >> 7) as u8).collect::<Vec<_>>(), 0o640);
+    file(b"big", &(0..3_000_003_u64).map(|at| ((at * at) >> 7) as u8).collect::<Vec<_>>(), 0o640);
     file(b"names/\xff\xfe not UTF-8 \x80", b"bytes", 0o644);
     file(format!("{}/{}", "x".repeat(255), "y".repeat(255)).as_bytes(), b"long", 0o644);
     for name in hostile_names(names) {
