@@ -2,14 +2,14 @@
 
 use std::io::Read;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 
 use serde_json::Value;
 use tokio::task::JoinSet;
 use vmm_core::remote::libssh2::{Libssh2Config, Libssh2Exec};
+use vmm_core::remote::tree::pack;
 use vmm_core::remote::{
     Command, Credential, DEFAULT_TRANSFER_DEADLINE, Download, Endpoint, Exit, Login, Place, Progress, RemoteExec,
-    Upload,
+    TreeUpload, Upload,
 };
 use vmm_testkit::load;
 
@@ -20,9 +20,9 @@ pub(crate) async fn main() {
     let task = Task(serde_json::from_str(&text).expect("a task in JSON"));
     match task.text("what") {
         "run" => run(&task).await,
-        "send" => send(&task, task.text("local").into(), "sent").await,
+        "send" => send(&task).await,
         "receive" => receive(&task).await,
-        "send-each" => send_each(&task).await,
+        "send-tree" => send_tree(&task).await,
         other => panic!("there is no task {other:?}"),
     }
     println!("{}", load::peak_memory(std::process::id()).expect("Linux tells"));
@@ -42,6 +42,7 @@ impl Task {
     fn remote(&self) -> Libssh2Exec {
         let mut config = Libssh2Config::default();
         config.sessions = self.at_once();
+        config.sessions_of_a_machine = self.at_once();
         Libssh2Exec::new(&config)
     }
 
@@ -78,20 +79,16 @@ async fn run(task: &Task) {
     }
 }
 
-async fn send(task: &Task, local: PathBuf, name: &str) {
-    send_with(&task.remote(), task, local, name).await;
-}
-
-async fn send_with(remote: &Libssh2Exec, task: &Task, local: PathBuf, name: &str) {
+async fn send(task: &Task) {
     let upload = Upload {
-        place: task.place(name),
+        place: task.place("sent"),
         mode: None,
         deadline: DEFAULT_TRANSFER_DEADLINE,
         progress: Progress::default(),
     };
-    let source = tokio::fs::File::open(local).await.expect("a file of our own");
+    let source = tokio::fs::File::open(task.text("local")).await.expect("a file of our own");
     let endpoint = &task.endpoints()[0];
-    remote.send(endpoint, &task.login(), &upload, Box::new(source)).await.expect("it is sent");
+    task.remote().send(endpoint, &task.login(), &upload, Box::new(source)).await.expect("it is sent");
 }
 
 async fn receive(task: &Task) {
@@ -105,17 +102,14 @@ async fn receive(task: &Task) {
     task.remote().receive(endpoint, &task.login(), &download, Box::new(sink)).await.expect("it is received");
 }
 
-/// Every file of a directory, each in a call of its own.
-async fn send_each(task: &Task) {
-    let remote = task.remote();
-    let entries = std::fs::read_dir(task.text("local")).expect("a directory of our own");
-    let mut paths = entries.map(|entry| entry.expect("readable").path()).peekable();
-    while paths.peek().is_some() {
-        let batch = paths.by_ref().take(task.at_once()).map(|path| {
-            let name = path.file_name().and_then(|name| name.to_str()).expect("a name of our own").to_owned();
-            let remote = &remote;
-            async move { send_with(remote, task, path, &name).await }
-        });
-        futures_util::future::join_all(batch).await;
-    }
+/// A directory with everything in it.
+async fn send_tree(task: &Task) {
+    let upload = TreeUpload {
+        place: task.place("sent"),
+        replace: true,
+        deadline: DEFAULT_TRANSFER_DEADLINE,
+        progress: Progress::default(),
+    };
+    let (endpoint, archive) = (&task.endpoints()[0], pack(task.text("local").into()));
+    task.remote().send_tree(endpoint, &task.login(), &upload, archive).await.expect("it is sent");
 }

@@ -13,8 +13,6 @@ use super::{Scale, bound, compare};
 
 /// The size of a small file, in bytes.
 const SMALL: usize = 10 << 10;
-/// So many small files are under way at once.
-const AT_ONCE: usize = 16;
 const MEMORY: u64 = 32 << 20;
 
 /// A machine with its files, and ours.
@@ -116,11 +114,11 @@ pub(super) async fn small(scale: &Scale) {
     }
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for _ in 0..scale.runs {
-        ours.push(setting.ours("send-each", json!({ "local": folder, "at_once": AT_ONCE })).run().await);
+        ours.push(setting.ours("send-tree", json!({ "local": folder })).run().await);
         theirs.push(setting.scp(&["-r", &folder, &setting.remote("scp")]).run().await);
         std::fs::remove_dir_all(setting.there("scp")).expect("they are there");
     }
-    let what = format!("{} files of 10 KiB, a call for each", scale.small_files);
+    let what = format!("{} files of 10 KiB", scale.small_files);
     compare(&what, &mut walls(&ours), "scp -r", &mut walls(&theirs), 0.5);
 }
 

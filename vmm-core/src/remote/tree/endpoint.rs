@@ -18,7 +18,7 @@ use crate::remote::Source;
 const WAITING: usize = 4;
 
 /// An archive of a local directory, made while it is read.
-pub(crate) fn pack(directory: PathBuf) -> Source {
+pub fn pack(directory: PathBuf) -> Source {
     let (deliver, pieces) = mpsc::channel(WAITING);
     let packing = tokio::task::spawn_blocking(move || local::pack(&directory, PieceWriter::new(deliver)));
     Box::new(Packing { pieces, piece: Vec::new(), at: 0, packing: Some(packing) })

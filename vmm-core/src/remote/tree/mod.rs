@@ -16,7 +16,8 @@ use std::time::Duration;
 use super::{Place, Progress};
 
 pub use carry::rewrite;
-pub(crate) use endpoint::{Unpacking, pack, unpack};
+pub use endpoint::pack;
+pub(crate) use endpoint::{Unpacking, unpack};
 #[cfg(feature = "ssh")]
 pub(crate) use {
     bridge::{PieceReader, PieceWriter},
