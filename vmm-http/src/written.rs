@@ -9,6 +9,9 @@ use serde::Serialize;
 
 use crate::error::Failure;
 
+/// So large is a page of records, in bytes; growing there from nothing would copy it all over and over.
+const USUAL: usize = 64 << 10;
+
 /// The same answer as [`Json`], which would first make a tree of values that are all copies.
 pub(crate) struct Written<T>(pub(crate) T);
 
@@ -26,8 +29,9 @@ impl<T: Type> Payload for Written<T> {
 
 impl<T: Serialize + Send> IntoResponse for Written<T> {
     fn into_response(self) -> Response {
-        match serde_json::to_vec(&self.0) {
-            Ok(body) => Response::builder().content_type("application/json; charset=utf-8").body(body),
+        let mut body = Vec::with_capacity(USUAL);
+        match serde_json::to_writer(&mut body, &self.0) {
+            Ok(()) => Response::builder().content_type("application/json; charset=utf-8").body(body),
             Err(error) => {
                 tracing::error!(%error, "an answer could not be written");
                 Failure::internal().into_response()

@@ -21,7 +21,7 @@ const NO_KEY: Cause = Cause::Protocol("the server showed no host key");
 pub(super) fn preference(expected: Option<&HostKey>) -> String {
     let wanted = expected.map(HostKey::algorithm);
     let mut algorithms = ALGORITHMS;
-    algorithms.sort_by_key(|(key, _)| Some(*key) != wanted.as_deref());
+    algorithms.sort_by_key(|(key, _)| Some(*key) != wanted);
     algorithms.map(|(_, signatures)| signatures).join(",")
 }
 

@@ -28,6 +28,12 @@ pub(super) trait Columns {
         text.parse().map_err(|source: T::Err| Error::corrupt(column, source))
     }
 
+    /// Text that a function reads.
+    fn read<T>(&self, column: &'static str, read: impl FnOnce(&str) -> error::Result<T>) -> Result<T> {
+        let text = self.raw(column)?.as_str().map_err(|source| Error::corrupt(column, source))?;
+        read(text).map_err(|source| Error::corrupt(column, source))
+    }
+
     /// Text that a type reads, or nothing.
     fn parsed_opt<T: FromStr<Err: Into<Failure>>>(&self, column: &'static str) -> Result<Option<T>> {
         let text = self.raw(column)?.as_str_or_null().map_err(|source| Error::corrupt(column, source))?;

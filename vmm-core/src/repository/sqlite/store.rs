@@ -69,9 +69,11 @@ impl Store {
         let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|error| closed(&error))?;
         let readers = Arc::clone(&self.readers);
         blocking::run(context, move || {
-            let mut connection = readers.take()?;
-            let result = one_moment(&mut connection, operation);
-            readers.give_back(connection);
+            let connection = readers.take()?;
+            let result = one_moment(&connection, operation);
+            if connection.is_autocommit() {
+                readers.give_back(connection);
+            }
             drop(permit);
             Ok(result?)
         })
@@ -163,11 +165,12 @@ fn write_ahead(connection: &Connection) -> Result<()> {
     }
 }
 
-fn one_moment<T>(connection: &mut Connection, operation: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
-    let transaction = connection.transaction()?;
-    let value = operation(&transaction)?;
-    transaction.commit()?;
-    Ok(value)
+fn one_moment<T>(connection: &Connection, operation: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+    // Cached statements: a transaction object would have SQLite parse both each time.
+    connection.prepare_cached("BEGIN")?.execute([])?;
+    let value = operation(connection);
+    connection.prepare_cached("COMMIT")?.execute([])?;
+    value
 }
 
 fn all_or_nothing<T>(connection: &mut Connection, operation: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {

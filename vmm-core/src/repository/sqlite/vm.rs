@@ -14,7 +14,7 @@ use super::store::Store;
 use super::{disk, job, user};
 use crate::error::{self, Kind};
 use crate::model::{
-    Adoption, AuditEntry, DiskRole, GroupName, JobId, JobKind, MacAddress, NewJob, OsId, PlannedVm, RequestId,
+    Adoption, AuditEntry, DiskRole, GroupName, HostKey, JobId, JobKind, MacAddress, NewJob, OsId, PlannedVm, RequestId,
     Revision, Seen, SeenStates, Timestamp, UserId, Vm, VmChange, VmFilter, VmId, VmName, VmStatus,
 };
 use crate::repository::VmRepository;
@@ -360,7 +360,7 @@ fn vm(row: &Row<'_>) -> Result<Vm> {
         run: row.value("run")?,
         uuid: row.parsed("uuid")?,
         mac: row.parsed("mac")?,
-        host_key: row.parsed("host_key")?,
+        host_key: row.read("host_key", HostKey::recorded)?,
         login: row.parsed("login")?,
         adopted: row.value("adopted")?,
         request: row.parsed_opt("request")?,
