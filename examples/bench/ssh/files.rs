@@ -23,7 +23,7 @@ struct Setting {
 
 impl Setting {
     async fn new() -> Self {
-        let sshd = Sshd::start().await;
+        let sshd = Sshd::start_everywhere().await;
         let hosts = Hosts::new([sshd.endpoint()], sshd.key_login());
         Self { sshd, hosts }
     }

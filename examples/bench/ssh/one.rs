@@ -14,7 +14,7 @@ pub(super) async fn run(scale: &Scale) {
     if !installed("ssh", "openssh-client") {
         return;
     }
-    let sshd = Sshd::start().await;
+    let sshd = Sshd::start_everywhere().await;
     let endpoint = sshd.endpoint();
     let hosts = Hosts::new([endpoint.clone()], sshd.key_login());
     let master = Master::start(&hosts).await;
