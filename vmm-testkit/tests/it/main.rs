@@ -10,3 +10,4 @@ mod request;
 mod script;
 mod sqlite;
 mod ssh;
+mod telegram;
