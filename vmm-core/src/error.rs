@@ -210,6 +210,8 @@ pub enum Kind {
     Session,
     /// An API token.
     Token,
+    /// A code that binds a chat to an account.
+    LinkCode,
     /// A named script.
     Script,
     /// A run of a script.
@@ -233,6 +235,7 @@ impl fmt::Display for Kind {
             Self::Job => "job",
             Self::Session => "session",
             Self::Token => "token",
+            Self::LinkCode => "link code",
             Self::Script => "script",
             Self::Run => "run",
             Self::Volume => "volume",

@@ -16,8 +16,8 @@ pub mod mock {
     pub use vmm_core::hypervisor::MockHypervisor;
     pub use vmm_core::remote::MockRemoteExec;
     pub use vmm_core::repository::{
-        MockAuditRepository, MockDiskRepository, MockFileRepository, MockIdempotencyRepository, MockJobRepository,
-        MockOsRepository, MockRequestRepository, MockRunRepository, MockScriptRepository, MockSessionRepository,
-        MockTokenRepository, MockUserRepository, MockVmRepository,
+        MockAuditRepository, MockBotRepository, MockDiskRepository, MockFileRepository, MockIdempotencyRepository,
+        MockJobRepository, MockLinkRepository, MockOsRepository, MockRequestRepository, MockRunRepository,
+        MockScriptRepository, MockSessionRepository, MockTokenRepository, MockUserRepository, MockVmRepository,
     };
 }
