@@ -54,7 +54,7 @@ pub fn points() -> Vec<String> {
 }
 
 /// Halts the job for ever if this is the point; the test kills the process then.
-pub(super) async fn point(kind: &str, step: &str, moment: &str) {
+pub async fn point(kind: &str, step: &str, moment: &str) {
     let Some(plan) = PLAN.get() else { return };
     if plan.halt_at.as_deref() != Some(name(kind, step, moment).as_str()) {
         return;

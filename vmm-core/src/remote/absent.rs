@@ -3,16 +3,15 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::{Command, Download, Endpoint, Login, Output, Piece, RemoteExec, Sink, Source, Transferred, Upload};
+use crate::error::{Error, Part, Result};
+use crate::model::HostKey;
 use async_trait::async_trait;
 use tokio::sync::mpsc::Sender;
-use vmm_core::model::HostKey;
-use vmm_core::remote::{
-    Command, Download, Endpoint, Login, Output, Piece, RemoteExec, Sink, Source, Transferred, Upload,
-};
-use vmm_core::{Error, Part, Result};
 
 /// Answers every call that it is not there.
-pub(super) struct AbsentRemote;
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AbsentRemote;
 
 #[async_trait]
 impl RemoteExec for AbsentRemote {
