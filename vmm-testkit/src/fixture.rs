@@ -1,6 +1,7 @@
 //! A whole desk on fakes, ready to be asked.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -101,6 +102,11 @@ impl TestDesk {
             .files(Arc::new(files.clone()))
             .settings(settings)
             .build()
+    }
+
+    /// The SQLite file of its records, for another process on the same desk.
+    pub fn database(&self) -> PathBuf {
+        self.folder.path().join("vmm.db")
     }
 
     /// Begins background work; does nothing if it has begun.

@@ -164,7 +164,7 @@ impl FakeTelegram {
         self.shared.lock().updates.len()
     }
 
-    /// How often the bot called a chat in the time that it was told to wait.
+    /// How often the bot called in the time that it was told to wait.
     pub fn impatient_calls(&self) -> usize {
         self.shared.lock().impatient
     }

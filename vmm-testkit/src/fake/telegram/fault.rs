@@ -5,7 +5,7 @@
 pub enum Fault {
     /// It is not done, and answered with this status, 500 to 599.
     ServerError(u16),
-    /// It is not done, and for so many seconds neither is anything else in that chat, or anywhere if it names none.
+    /// It is not done, and for so many seconds neither is anything else in that chat, or by that method if it names none.
     TooManyRequests {
         /// In seconds.
         retry_after: u32,

@@ -122,10 +122,10 @@ impl Message {
             line.push_str(&format!(" <{}, {} bytes>", file.name, file.bytes.len()));
         }
         for row in &self.buttons {
-            line.push_str("\n    ");
-            line.extend(row.iter().map(|button| format!("[{}] ", button.label)));
+            let labels: Vec<_> = row.iter().map(|button| format!("[{}]", button.label)).collect();
+            line.push_str(&format!("\n    {}", labels.join(" ")));
         }
-        line.trim_end().to_owned()
+        line
     }
 }
 

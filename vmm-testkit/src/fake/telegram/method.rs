@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::parameters::Parameters;
 use super::person::CallbackAnswer;
-use super::state::{Chat, State};
+use super::state::{Chat, Quiet, State};
 use super::{Shared, message, send, updates};
 
 /// The largest file that `getFile` gives, in bytes.
@@ -45,10 +45,11 @@ pub(super) type Answer = Result<Value, Refusal>;
 pub(super) async fn call(shared: &Shared, method: &str, parameters: Parameters) -> Answer {
     let method = method.to_lowercase();
     if method == "getupdates" {
+        shared.lock().refuse_impatience(&Quiet::of(&method, None))?;
         return updates::get(shared, &parameters).await;
     }
     shared.change(|state| {
-        state.refuse_impatience(parameters.integer("chat_id"))?;
+        state.refuse_impatience(&Quiet::of(&method, parameters.integer("chat_id")))?;
         match method.as_str() {
             "getme" => Ok(me()),
             "sendmessage" => send::message(state, &parameters),
@@ -72,16 +73,15 @@ pub(super) async fn call(shared: &Shared, method: &str, parameters: Parameters) 
 }
 
 impl State {
-    /// Begins a time in which a chat, or all, must be left alone.
-    pub(super) fn quieten(&mut self, chat: Option<i64>, seconds: u32) {
-        self.quiet.insert(chat, Instant::now() + Duration::from_secs(seconds.into()));
+    /// Begins a time in which something must be left alone.
+    pub(super) fn quieten(&mut self, what: Quiet, seconds: u32) {
+        self.quiet.insert(what, Instant::now() + Duration::from_secs(seconds.into()));
     }
 
-    fn refuse_impatience(&mut self, chat: Option<i64>) -> Result<(), Refusal> {
+    fn refuse_impatience(&mut self, what: &Quiet) -> Result<(), Refusal> {
         let now = Instant::now();
         self.quiet.retain(|_, until| *until > now);
-        let until = self.quiet.get(&None).or_else(|| self.quiet.get(&Some(chat?)));
-        let Some(left) = until.map(|until| until.duration_since(now)) else { return Ok(()) };
+        let Some(left) = self.quiet.get(what).map(|until| until.duration_since(now)) else { return Ok(()) };
         self.impatient += 1;
         Err(Refusal::too_many(u32::try_from(left.as_secs()).unwrap_or(u32::MAX).saturating_add(1)))
     }

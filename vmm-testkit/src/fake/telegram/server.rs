@@ -22,7 +22,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use super::fault::Fault;
 use super::method::{self, Answer, Refusal};
 use super::parameters::Parameters;
-use super::state::Call;
+use super::state::{Call, Quiet};
 use super::{Shared, TOKEN};
 
 type Body = BoxBody<Bytes, io::Error>;
@@ -68,7 +68,8 @@ async fn serve(shared: Arc<Shared>, request: Request<Incoming>) -> Served {
     let result = match fault {
         Some(Fault::ServerError(status)) => Err(Refusal::new(status, "Internal Server Error")),
         Some(Fault::TooManyRequests { retry_after }) => {
-            shared.change(|state| state.quieten(parameters.integer("chat_id"), retry_after));
+            let what = Quiet::of(name, parameters.integer("chat_id"));
+            shared.change(|state| state.quieten(what, retry_after));
             Err(Refusal::too_many(retry_after))
         }
         Some(Fault::Hang) => std::future::pending().await,

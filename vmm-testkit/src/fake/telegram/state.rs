@@ -62,6 +62,19 @@ impl Chat {
     }
 }
 
+/// What has to be left alone for a while.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Quiet {
+    Chat(i64),
+    Method(String),
+}
+
+impl Quiet {
+    pub(super) fn of(method: &str, chat: Option<i64>) -> Self {
+        chat.map_or_else(|| Self::Method(method.to_lowercase()), Self::Chat)
+    }
+}
+
 pub(super) struct State {
     pub(super) chats: BTreeMap<i64, Chat>,
     pub(super) people: BTreeMap<i64, Value>,
@@ -77,8 +90,8 @@ pub(super) struct State {
     pub(super) commands: BTreeMap<String, Vec<(String, String)>>,
     pub(super) calls: Vec<Call>,
     pub(super) faults: Faults,
-    /// Until when a chat, or all for `None`, takes no call.
-    pub(super) quiet: HashMap<Option<i64>, Instant>,
+    /// Until when a chat takes no call, or a method of those that name none.
+    pub(super) quiet: HashMap<Quiet, Instant>,
     pub(super) impatient: usize,
 }
 
