@@ -159,6 +159,11 @@ impl FakeTelegram {
         all.into_iter().filter(|call| method.is_empty() || call.method.eq_ignore_ascii_case(method)).collect()
     }
 
+    /// How many calls there were so far of this method.
+    pub fn call_count(&self, method: &str) -> usize {
+        self.shared.lock().calls.iter().filter(|call| call.method.eq_ignore_ascii_case(method)).count()
+    }
+
     /// How many updates wait for the bot, unconfirmed.
     pub fn waiting_updates(&self) -> usize {
         self.shared.lock().updates.len()

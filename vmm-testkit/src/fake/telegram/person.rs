@@ -292,6 +292,15 @@ impl Person {
         sent.collect()
     }
 
+    /// The newest message of the bot in the chat, as it was sent.
+    pub fn latest(&self) -> Option<Message> {
+        let state = self.telegram.shared.lock();
+        state.chats.get(&self.chat)?.events.iter().rev().find_map(|event| match event {
+            Event::Sent(message) if message.from_bot => Some(message.clone()),
+            _ => None,
+        })
+    }
+
     /// Everything in the chat so far, a line each.
     pub fn transcript(&self) -> String {
         self.events().iter().map(|event| event.line() + "\n").collect()
