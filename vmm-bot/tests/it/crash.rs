@@ -8,16 +8,15 @@ use vmm_core::ExposeSecret;
 use vmm_core::model::{AuditFilter, Outcome};
 use vmm_testkit::fake::telegram::Event;
 
-use crate::faults::{all_answered, plan, repeated};
+use crate::faults::{plan, repeated, until_answered};
 use crate::program::{Place, terminate};
 
 const PATIENCE: Duration = Duration::from_secs(30);
-const UPDATES: usize = 500;
 const PEOPLE: usize = 50;
 
-/// How often the program is killed under load; more with a variable.
-fn kills() -> usize {
-    std::env::var("VMM_BOT_KILLS").ok().and_then(|count| count.parse().ok()).unwrap_or(20)
+/// A number that a variable can make larger.
+fn number(variable: &str, usual: usize) -> usize {
+    std::env::var(variable).ok().and_then(|number| number.parse().ok()).unwrap_or(usual)
 }
 
 async fn kill(mut child: Child) {
@@ -113,7 +112,8 @@ async fn continue_begun(place: &Place, child: Child) {
 #[tokio::test(flavor = "multi_thread")]
 #[expect(clippy::print_stderr, reason = "how much was covered is part of the result")]
 async fn kills_and_faults_under_load_lose_no_update() {
-    let (place, kills) = (Place::new().await, kills());
+    let (updates, kills) = (number("VMM_BOT_UPDATES", 500), number("VMM_BOT_KILLS", 20));
+    let place = Place::new().await;
     let mut child = place.run(&[]).await;
     let linking = place.telegram.person("Alice");
     let tally = plan(&place.telegram);
@@ -123,26 +123,26 @@ async fn kills_and_faults_under_load_lose_no_update() {
         people.push((place.telegram.person(&format!("Person {index}")), Vec::new()));
     }
     let started = Instant::now();
-    for number in 0..UPDATES {
+    for number in 0..updates {
         let (person, questions) = &mut people[number % PEOPLE];
         person.says(&format!("/question{number} takes too many"));
         questions.push(format!("/question{number} "));
-        if number % (UPDATES / kills) == UPDATES / kills - 1 {
-            let sent = place.telegram.calls("sendMessage").len();
+        if number % (updates / kills) == updates / kills - 1 {
+            let sent = place.telegram.call_count("sendMessage");
             let more = |telegram: &vmm_testkit::fake::telegram::FakeTelegram| {
-                telegram.calls("sendMessage").len() > sent + number % 7
+                telegram.call_count("sendMessage") > sent + number % 7
             };
             place.telegram.until("something is sent", more).await;
             kill(child).await;
             child = place.run(&[]).await;
         }
     }
-    place.telegram.until("all is answered", |_| all_answered(&people)).await;
+    until_answered(&place.telegram, &people).await;
     kill(child).await;
     let repeated = repeated(&people);
     let tally = tally.lock().unwrap().clone();
     let took = started.elapsed().as_secs();
-    eprintln!("{UPDATES} updates, {kills} kills, {took} s, faults {tally:?}: {repeated} answers came more than once");
+    eprintln!("{updates} updates, {kills} kills, {took} s, faults {tally:?}: {repeated} answers came more than once");
     assert_eq!(done(&place, "link.use").await, 1);
     let told = linking.unread();
     assert!(told.iter().any(|event| matches!(event, Event::Sent(_))), "{told:?}");

@@ -1,6 +1,7 @@
 //! Who has no rights: ways to seem to be somebody, each refused as it should be.
 
-use vmm_core::model::Outcome;
+use chrono::{TimeDelta, Utc};
+use vmm_core::model::{BotId, NewButton, NewPost, Outcome};
 use vmm_core::{UserDraft, UserUpdate};
 use vmm_testkit::fake::telegram::{Disguise, Event, FakeTelegram, Person};
 use vmm_testkit::fixture::PASSWORD;
@@ -93,6 +94,32 @@ async fn a_button_is_for_one_person_one_message_and_one_moment() {
     let second = alice.presses(&other, "Yes, power off");
     assert_eq!(first.answer().await.text, "");
     assert!(second.answer().await.text.contains("from before"));
+    let done = app.audit("vm.power").await.into_iter().filter(|row| row.outcome == Outcome::Done);
+    assert_eq!(done.count(), 1);
+}
+
+#[tokio::test]
+async fn a_question_that_was_answered_too_late_means_nothing() {
+    let app = App::new().await;
+    app.desk.provision("r1", "name,os,memory,disk\nweb-1,debian:12,512,2\n").await;
+    let alice = app.linked("Alice", &app.desk.user).await;
+    let bot = app.telegram.token().split(':').next().unwrap().parse().unwrap();
+    let mail = app.desk.vmm.bot_mail(BotId(bot));
+    for (id, minutes, expected) in [("in-time", 1, ""), ("too-late", -1, "from before")] {
+        let button = NewButton {
+            id: id.to_owned(),
+            user: app.desk.user.user_id().unwrap(),
+            content: "{\"confirmed\":{\"vm\":\"web-1\",\"switch\":\"reboot\"}}".to_owned(),
+            expires_at: Utc::now() + TimeDelta::minutes(minutes),
+        };
+        let content = format!("{{\"say\":{{\"text\":\"{id}\",\"buttons\":[[[\"Yes\",\"{id}\"]]]}}}}");
+        let post = NewPost { chat: alice.id(), content, buttons: vec![button], changes: None };
+        mail.post(vec![post]).await.unwrap();
+        alice.says("/help");
+        let question = alice.sees(id).await;
+        let answer = alice.presses(&question, "Yes").answer().await;
+        assert!(answer.text.contains(expected) && answer.alert != expected.is_empty(), "{id}: {answer:?}");
+    }
     let done = app.audit("vm.power").await.into_iter().filter(|row| row.outcome == Outcome::Done);
     assert_eq!(done.count(), 1);
 }
