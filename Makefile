@@ -25,6 +25,7 @@ features: packages ## each feature alone, and the core where libvirt's and OpenS
 	cargo check -p vmm-core --no-default-features
 	for feature in sqlite libvirt ssh mock; do cargo check -p vmm-core --no-default-features --features $$feature || exit 1; done
 	cargo check -p vmm-http --no-default-features
+	cargo check -p vmm-bot --no-default-features
 	vmm-testkit/lab/hidden-headers cargo check -p vmm-core --target-dir target/hidden-headers
 
 clients: packages ## install the tools that the clients' tests need, and generate and build the clients

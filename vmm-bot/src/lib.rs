@@ -1,1 +1,131 @@
 #![doc = include_str!("../README.md")]
+
+mod answer;
+mod client;
+mod command;
+mod dialogue;
+mod handler;
+mod inbox;
+mod outbox;
+mod post;
+mod render;
+mod sender;
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use teloxide::prelude::*;
+use teloxide::types::Me;
+use teloxide::{ApiError, RequestError};
+use tokio::time::{sleep, timeout};
+use vmm_core::Vmm;
+use vmm_core::model::BotId;
+
+pub use client::{client, hidden};
+pub use teloxide::Bot;
+
+/// How a bot behaves. `Default` suits Telegram.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Options {
+    /// How long Telegram is asked to wait for an update before it answers that there is none, at most 50 s.
+    pub poll_timeout: Duration,
+    /// How long one message may take to be sent before it is tried again.
+    pub send_deadline: Duration,
+    /// The pause after a first failure of the network. It doubles with each further one, up to a minute.
+    pub retry_pause: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            poll_timeout: Duration::from_secs(30),
+            send_deadline: Duration::from_secs(20),
+            retry_pause: Duration::from_secs(1),
+        }
+    }
+}
+
+/// Why a bot cannot go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// The token is of no bot, or was revoked.
+    #[error("Telegram does not know the bot's token; ask @BotFather for the right one")]
+    Token,
+}
+
+/// Places where a test can kill the process, for [`vmm_core`]'s feature `crash-points`.
+pub const CRASH_POINTS: &[&str] = &[
+    "bot.update.stored",
+    "bot.update.begun",
+    "bot.update.acted",
+    "bot.update.ended",
+    "bot.post.sent",
+    "bot.post.closed",
+];
+
+/// Answers people in Telegram, over one desk, until `stop` is there and what is under way has ended. Updates that were stored are answered, and
+/// messages that were not delivered are sent, by the next one who runs the same bot on the same records.
+///
+/// While Telegram cannot be reached it tries again. It does none of the desk's background work, for which somebody calls
+/// [`Vmm::work`]. Of one bot, one process runs at a time.
+///
+/// # Errors
+/// [`RunError::Token`] if Telegram does not know the token.
+pub async fn run(bot: Bot, vmm: Vmm, options: Options, stop: impl Future<Output = ()> + Send) -> Result<(), RunError> {
+    let mut stop = pin!(stop);
+    let me = tokio::select! {
+        me = introduce(&bot, &options) => me?,
+        () = &mut stop => return Ok(()),
+    };
+    tracing::info!(bot = me.username(), "the bot is there");
+    let mail = vmm.bot_mail(BotId(i64::try_from(me.id.0).unwrap_or(i64::MAX)));
+    let handler = Arc::new(handler::Handler::new(vmm, mail.clone(), me.username().to_owned()));
+    let outbox = outbox::Outbox::new(bot.clone(), mail.clone(), options.clone());
+    let inbox = inbox::Inbox::new(bot, mail, options.clone(), outbox.wake());
+    let result = tokio::select! {
+        result = inbox.poll() => result,
+        never = inbox.dispatch(handler) => match never {},
+        never = outbox.deliver() => match never {},
+        () = stop => Ok(()),
+    };
+    // What is not done by then is as after a kill.
+    let under_way = async { tokio::join!(inbox.drain(), outbox.drain()) };
+    if timeout(options.send_deadline, under_way).await.is_err() {
+        tracing::warn!("not all that was under way has ended");
+    }
+    result
+}
+
+/// Asks Telegram who the bot is, and tells it what the bot knows.
+async fn introduce(bot: &Bot, options: &Options) -> Result<Me, RunError> {
+    let mut failures = 0;
+    loop {
+        let greeting = async {
+            let me = bot.get_me().await?;
+            // With a webhook set, nobody may poll.
+            bot.delete_webhook().await?;
+            bot.set_my_commands(command::menu()).await?;
+            Ok::<_, RequestError>(me)
+        };
+        match greeting.await {
+            Ok(me) => return Ok(me),
+            Err(RequestError::Api(ApiError::InvalidToken)) => return Err(RunError::Token),
+            Err(error) => {
+                tracing::warn!(error = hidden(&error), "Telegram cannot be reached; it is tried again");
+                sleep(client::pause(&error, options, failures)).await;
+                failures += 1;
+            }
+        }
+    }
+}
+
+/// A place where a test may kill the process.
+async fn crash_point(step: &str, moment: &str) {
+    #[cfg(feature = "crash-points")]
+    vmm_core::crash::point("bot", step, moment).await;
+    #[cfg(not(feature = "crash-points"))]
+    let _ = (step, moment);
+}

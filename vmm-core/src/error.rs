@@ -212,6 +212,8 @@ pub enum Kind {
     Token,
     /// A key that secrets are sealed with.
     Key,
+    /// A code that binds a chat to an account.
+    LinkCode,
     /// A named script.
     Script,
     /// A version of a script.
@@ -240,6 +242,7 @@ impl fmt::Display for Kind {
             Self::Session => "session",
             Self::Token => "token",
             Self::Key => "key",
+            Self::LinkCode => "link code",
             Self::Script => "script",
             Self::Version => "version",
             Self::Run => "run",

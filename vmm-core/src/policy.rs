@@ -95,6 +95,12 @@ actions! {
     TokenRead = "token.read", "see another person's API tokens";
     /// Remove an API token.
     TokenDelete = "token.delete", "delete another person's API tokens";
+    /// Make a code that binds a chat to an account.
+    LinkCreate = "link.create", "bind a chat to another person's account, or to any with an API token";
+    /// Bind a chat by a code.
+    LinkUse = "link.use", "bind a chat to another person's account";
+    /// Free an account of its chat.
+    LinkDelete = "link.delete", "free another person's account of its chat";
     /// Make an account.
     UserCreate = "user.create", "create users";
     /// See accounts.
@@ -247,7 +253,7 @@ impl Policy for RolePolicy {
             Actor::User { id, role, token, .. } => (*id, *role, token.is_some()),
         };
         // What was stolen with a token must end with it.
-        if token && matches!(action, Action::TokenCreate | Action::PasswordChange) {
+        if token && matches!(action, Action::TokenCreate | Action::PasswordChange | Action::LinkCreate) {
             return false;
         }
         match action {
@@ -267,6 +273,9 @@ impl Policy for RolePolicy {
             | Action::TokenCreate
             | Action::TokenRead
             | Action::TokenDelete
+            | Action::LinkCreate
+            | Action::LinkUse
+            | Action::LinkDelete
             | Action::VmLogin
             | Action::VmPower
             | Action::DiskCreate
@@ -334,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_neither_makes_tokens_nor_changes_passwords() {
+    fn a_token_neither_makes_tokens_nor_binds_chats_nor_changes_passwords() {
         for role in [Role::User, Role::Admin] {
             let Actor::User { id, name, role, .. } = actor(1, role) else { unreachable!("it is an account") };
             let token = Some(TokenName::new("ci").expect("a name"));
@@ -344,7 +353,7 @@ mod tests {
                 .iter()
                 .filter(|a| RolePolicy.allows(&itself, **a, &target) && !RolePolicy.allows(&token, **a, &target))
                 .collect();
-            assert_eq!(missing, [&Action::TokenCreate, &Action::PasswordChange]);
+            assert_eq!(missing, [&Action::TokenCreate, &Action::LinkCreate, &Action::PasswordChange]);
         }
     }
 

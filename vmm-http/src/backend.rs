@@ -12,11 +12,6 @@ use vmm_core::{MasterKey, Result, Settings, Vmm};
 
 use crate::config::Config;
 
-#[cfg(not(feature = "libvirt"))]
-mod absent_hypervisor;
-#[cfg(not(feature = "ssh"))]
-mod absent_remote;
-
 /// What this program was built without.
 pub(crate) const MISSING: &[&str] = &[
     #[cfg(not(feature = "libvirt"))]
@@ -70,7 +65,7 @@ fn hypervisor(config: &Config, desk: DeskId) -> Arc<dyn Hypervisor> {
 
 #[cfg(not(feature = "libvirt"))]
 fn hypervisor(_: &Config, _: DeskId) -> Arc<dyn Hypervisor> {
-    Arc::new(absent_hypervisor::AbsentHypervisor)
+    Arc::new(vmm_core::hypervisor::AbsentHypervisor)
 }
 
 #[cfg(feature = "ssh")]
@@ -80,5 +75,5 @@ fn remote() -> Arc<dyn RemoteExec> {
 
 #[cfg(not(feature = "ssh"))]
 fn remote() -> Arc<dyn RemoteExec> {
-    Arc::new(absent_remote::AbsentRemote)
+    Arc::new(vmm_core::remote::AbsentRemote)
 }

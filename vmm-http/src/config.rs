@@ -121,6 +121,10 @@ struct Source {
 impl Source {
     fn read(mut self) -> Result<Config, ConfigError> {
         let config = Config::read(&mut self)?;
+        // The settings of vmm-bot, which reads the same file.
+        if self.table.get("bot").is_some_and(toml::Value::is_table) {
+            self.table.remove("bot");
+        }
         if let Some(key) = self.table.keys().next() {
             return Err(ConfigError::Unknown { origin: self.origin, key: key.clone() });
         }
@@ -326,6 +330,7 @@ mod tests {
     fn the_environment_stands_over_the_file_and_both_over_the_default() {
         let read = config("pool = \"images\"\nnetwork = \"lab\"", &[("VMM_POOL", "fast")]).expect("right settings");
         assert_eq!((read.pool.as_str(), read.network.as_str(), read.virt_type), ("fast", "lab", VirtType::Auto));
+        assert!(config("[bot]\ntoken_file = \"/etc/vmm/bot.token\"", &[]).is_ok(), "another program's");
         assert_eq!(config("boot_deadline = \"15m\"", &[]).expect("right").boot_deadline, Duration::from_secs(900));
     }
 

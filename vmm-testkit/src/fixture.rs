@@ -1,6 +1,7 @@
 //! A whole desk on fakes, ready to be asked.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +18,9 @@ use vmm_core::{Actor, MasterKey, RequestDraft, SecretString, Settings, UserDraft
 use crate::fake::hypervisor::FakeHypervisor;
 use crate::fake::remote::{Answer, FakeRemote};
 use crate::{image, sample};
+
+/// The master key of the desk, for a program on the same database.
+pub const MASTER_KEY: [u8; 32] = [7; 32];
 
 /// The password of the accounts of a [`TestDesk`].
 pub const PASSWORD: &str = "correct horse battery";
@@ -95,7 +99,7 @@ impl TestDesk {
         settings.sweep_interval = Duration::from_millis(200);
         settings.file_limit = FILE_LIMIT;
         settings.file_quota = FILE_QUOTA;
-        let key = MasterKey::from_bytes([7; 32]);
+        let key = MasterKey::from_bytes(MASTER_KEY);
         let (hypervisor, remote) = (Arc::new(hypervisor.clone()), Arc::new(remote.clone()));
         Vmm::builder(Arc::clone(repository) as Arc<dyn Repository>, hypervisor, remote, key)
             .files(Arc::new(files.clone()))
@@ -103,6 +107,11 @@ impl TestDesk {
             .build()
             .await
             .expect("the key of a new desk")
+    }
+
+    /// The SQLite file of its records, for another process on the same desk.
+    pub fn database(&self) -> PathBuf {
+        self.folder.path().join("vmm.db")
     }
 
     /// Begins background work; does nothing if it has begun.

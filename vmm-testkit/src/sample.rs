@@ -12,9 +12,9 @@ use vmm_core::model::{
 };
 use vmm_core::repository::sqlite::SqliteRepository;
 use vmm_core::repository::{
-    AuditRepository, DiskRepository, FileRepository, IdempotencyRepository, JobRepository, KeyRepository, OsRepository,
-    Repository, RequestRepository, RunRepository, ScheduleRepository, ScriptRepository, SessionRepository,
-    TokenRepository, UserRepository, VmRepository,
+    AuditRepository, BotRepository, DiskRepository, FileRepository, IdempotencyRepository, JobRepository,
+    KeyRepository, LinkRepository, OsRepository, Repository, RequestRepository, RunRepository, ScheduleRepository,
+    ScriptRepository, SessionRepository, TokenRepository, UserRepository, VmRepository,
 };
 
 /// An empty repository in a temporary directory that goes with it.
@@ -272,6 +272,12 @@ impl Repository for Temporary {
     }
     fn tokens(&self) -> &dyn TokenRepository {
         self.repository.tokens()
+    }
+    fn links(&self) -> &dyn LinkRepository {
+        self.repository.links()
+    }
+    fn bots(&self) -> &dyn BotRepository {
+        self.repository.bots()
     }
     fn oses(&self) -> &dyn OsRepository {
         self.repository.oses()

@@ -1,5 +1,6 @@
 //! What vmm needs from a hypervisor, and nothing of any one hypervisor.
 
+mod absent;
 #[cfg(feature = "libvirt")]
 pub mod libvirt;
 
@@ -11,6 +12,8 @@ use uuid::Uuid;
 
 use crate::error::Result;
 use crate::model::{DeskId, MacAddress, VmName, VolumeName};
+
+pub use absent::AbsentHypervisor;
 
 /// A host that runs domains.
 ///

@@ -59,7 +59,7 @@ pub fn rotation_points() -> [String; 3] {
 }
 
 /// Halts for ever if this is the point; the test kills the process then.
-pub(crate) async fn point(kind: &str, step: &str, moment: &str) {
+pub async fn point(kind: &str, step: &str, moment: &str) {
     let Some(plan) = PLAN.get() else { return };
     if plan.halt_at.as_deref() != Some(name(kind, step, moment).as_str()) {
         return;

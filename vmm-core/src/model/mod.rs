@@ -2,6 +2,7 @@
 
 mod address;
 mod audit;
+mod bot;
 mod derive;
 mod desk;
 mod disk;
@@ -10,6 +11,7 @@ mod host_key;
 mod idempotency;
 mod job;
 mod key;
+mod link;
 mod name;
 mod os;
 mod page;
@@ -26,6 +28,7 @@ mod vm;
 
 pub use address::MacAddress;
 pub use audit::{AuditEntry, AuditFilter, AuditId, AuditRecord, Outcome};
+pub use bot::{BotId, BotUpdate, Button, NewButton, NewPost, Post, PostId};
 pub use derive::{domain_uuid, mac};
 pub use desk::DeskId;
 pub use disk::{Disk, DiskFilter, DiskId, DiskRole, NewDisk};
@@ -35,6 +38,7 @@ pub use host_key::HostKey;
 pub use idempotency::{ClaimId, Claimed, Fingerprint, IdempotencyKey, KeptAnswer, NewClaim};
 pub use job::{Job, JobFilter, JobId, JobKind, JobState, JobStep, NewJob, StepState};
 pub use key::Resealed;
+pub use link::NewLinkCode;
 pub(crate) use name::shortened;
 pub use name::{
     FileName, GroupName, Hostname, LoginName, NamePrefix, OsName, OsVersion, RequestId, ScriptFile, ScriptName,

@@ -2,12 +2,14 @@
 
 mod adoption;
 mod audit;
+mod bot;
 mod disk;
 mod file;
 mod health;
 mod host_key;
 mod idempotency;
 mod job;
+mod link;
 mod monitor;
 mod os;
 mod request;
@@ -26,9 +28,11 @@ mod user;
 mod vm;
 
 pub use adoption::AdoptionDraft;
+pub use bot::BotMail;
 pub use health::{Health, PartHealth};
 pub use host_key::VmHostKey;
 pub use job::JobWatch;
+pub use link::MadeLinkCode;
 pub use monitor::Monitor;
 pub use request::{RequestDraft, Submission};
 pub use run::{RunDraft, RunTerms};

@@ -1,5 +1,6 @@
 //! What vmm needs to work inside a machine, and nothing of any one SSH library.
 
+mod absent;
 #[cfg(feature = "ssh")]
 pub mod libssh2;
 mod progress;
@@ -19,6 +20,7 @@ use tokio::sync::mpsc;
 use crate::error::{Error, Result};
 use crate::model::{HostKey, words};
 
+pub use absent::AbsentRemote;
 pub use progress::Progress;
 pub use text::Text;
 pub use transfer::{DEFAULT_TRANSFER_DEADLINE, Download, Place, Sink, Source, Transferred, Upload};

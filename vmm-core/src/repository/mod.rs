@@ -14,14 +14,15 @@ use uuid::Uuid;
 
 use crate::error::Result;
 use crate::model::{
-    Adoption, AuditEntry, AuditFilter, AuditId, AuditRecord, ClaimId, Claimed, ContentId, DeskId, Disk, DiskFilter,
-    DiskId, FileId, FileName, Firing, Image, Job, JobFilter, JobId, JobState, KeptAnswer, NewClaim, NewDisk, NewFile,
-    NewJob, NewOs, NewRequest, NewRun, NewSchedule, NewScript, NewSession, NewToken, NewUser, Os, OsChange, OsFilter,
-    OsId, OsName, OsVersion, PasswordHash, Plan, PlanHash, Request, RequestFilter, RequestId, RequestState, Resealed,
-    Revision, Run, RunEnd, RunFilter, RunId, RunMachine, Schedule, ScheduleFilter, ScheduleId, Script, ScriptChange,
-    ScriptContent, ScriptFilter, ScriptId, ScriptName, ScriptVersion, Sealed, Seen, SeenStates, Session, SessionFilter,
-    SessionId, StepState, StoredFile, StoredLogin, Timestamp, Token, TokenHash, TokenId, TokenName, User, UserChange,
-    UserFilter, UserId, UserName, Vm, VmChange, VmFilter, VmId, VmName, VmStatus,
+    Adoption, AuditEntry, AuditFilter, AuditId, AuditRecord, BotId, BotUpdate, Button, ClaimId, Claimed, ContentId,
+    DeskId, Disk, DiskFilter, DiskId, FileId, FileName, Firing, Image, Job, JobFilter, JobId, JobState, KeptAnswer,
+    NewClaim, NewDisk, NewFile, NewJob, NewLinkCode, NewOs, NewPost, NewRequest, NewRun, NewSchedule, NewScript,
+    NewSession, NewToken, NewUser, Os, OsChange, OsFilter, OsId, OsName, OsVersion, PasswordHash, Plan, PlanHash, Post,
+    PostId, Request, RequestFilter, RequestId, RequestState, Resealed, Revision, Run, RunEnd, RunFilter, RunId,
+    RunMachine, Schedule, ScheduleFilter, ScheduleId, Script, ScriptChange, ScriptContent, ScriptFilter, ScriptId,
+    ScriptName, ScriptVersion, Sealed, Seen, SeenStates, Session, SessionFilter, SessionId, StepState, StoredFile,
+    StoredLogin, Timestamp, Token, TokenHash, TokenId, TokenName, User, UserChange, UserFilter, UserId, UserName, Vm,
+    VmChange, VmFilter, VmId, VmName, VmStatus,
 };
 
 /// The records of one desk.
@@ -46,6 +47,10 @@ pub trait Repository: Send + Sync {
     fn sessions(&self) -> &dyn SessionRepository;
     /// API tokens.
     fn tokens(&self) -> &dyn TokenRepository;
+    /// Codes that bind a chat to an account.
+    fn links(&self) -> &dyn LinkRepository;
+    /// The mail of chat bots.
+    fn bots(&self) -> &dyn BotRepository;
     /// The catalog.
     fn oses(&self) -> &dyn OsRepository;
     /// Machines.
@@ -96,6 +101,8 @@ pub trait UserRepository: Send + Sync {
     async fn by_id(&self, id: UserId) -> Result<Option<User>>;
     /// The account of this name, without regard to case.
     async fn by_name(&self, name: &UserName) -> Result<Option<User>>;
+    /// The account that this chat is bound to.
+    async fn by_chat(&self, chat: i64) -> Result<Option<User>>;
     /// Accounts, in order of name without regard to case.
     async fn list(&self, filter: &UserFilter) -> Result<Vec<User>>;
     /// The hash of an account's password.
@@ -140,6 +147,49 @@ pub trait TokenRepository: Send + Sync {
     async fn used(&self, id: TokenId, at: Timestamp) -> Result<()>;
     /// Removes a token.
     async fn delete(&self, user: UserId, name: &TokenName, audit: AuditEntry) -> Result<()>;
+}
+
+/// Codes that bind a chat to an account.
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+#[async_trait]
+pub trait LinkRepository: Send + Sync {
+    /// Records a code, in place of the one that the account had.
+    async fn create(&self, code: NewLinkCode, audit: AuditEntry) -> Result<()>;
+    /// The account that a code is for, unless it has expired at `now` or the account is disabled.
+    async fn by_hash(&self, hash: TokenHash, now: Timestamp) -> Result<Option<User>>;
+    /// Binds a chat to that account, and forgets the code. A chat that is bound to another account is a conflict.
+    async fn redeem(&self, hash: TokenHash, chat: i64, now: Timestamp, audit: AuditEntry) -> Result<User>;
+}
+
+/// So many updates of a bot are known to have come, also after they were answered. Chat services repeat none that is
+/// older.
+pub const MOST_KNOWN_UPDATES: u32 = 10_000;
+
+/// The mail of chat bots. It is the bots' own bookkeeping and has no audit rows.
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+#[async_trait]
+pub trait BotRepository: Send + Sync {
+    /// The number behind the highest update that was received; `None` if none was.
+    async fn offset(&self, bot: BotId) -> Result<Option<i64>>;
+    /// Stores updates and moves the offset behind them, which never goes back; gives how many are new. One that was
+    /// stored before stays as it is.
+    async fn receive(&self, bot: BotId, updates: Vec<BotUpdate>) -> Result<usize>;
+    /// The updates that have not ended, in order of their numbers.
+    async fn open_updates(&self, bot: BotId) -> Result<Vec<BotUpdate>>;
+    /// Records that an update begins; `false` if it has begun or ended before, or is not there.
+    async fn begin_update(&self, bot: BotId, id: i64) -> Result<bool>;
+    /// Ends an update, forgets its content and stores these posts; `false` and nothing else if it has ended before.
+    async fn finish_update(&self, bot: BotId, id: i64, posts: Vec<NewPost>) -> Result<bool>;
+    /// Stores posts, with their buttons in place of those of the message that they change.
+    async fn post(&self, bot: BotId, posts: Vec<NewPost>) -> Result<()>;
+    /// The oldest post of each chat, in order of their rows.
+    async fn next_posts(&self, bot: BotId) -> Result<Vec<Post>>;
+    /// Makes a post due at another moment, and counts an attempt.
+    async fn postpone(&self, id: PostId, until: Timestamp) -> Result<()>;
+    /// Removes a post; its buttons stand under this message, if one is given.
+    async fn close_post(&self, id: PostId, message: Option<i64>) -> Result<()>;
+    /// The button of this id. One that has expired is forgotten when further posts come.
+    async fn button(&self, bot: BotId, id: &str) -> Result<Option<Button>>;
 }
 
 /// The catalog.

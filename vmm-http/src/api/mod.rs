@@ -6,6 +6,7 @@ mod disk;
 mod file;
 mod health;
 mod job;
+mod link;
 mod metrics;
 mod os;
 mod request_vm;
@@ -38,7 +39,7 @@ macro_rules! every_api {
     () => {
         (
             session::SessionApi,
-            token::TokenApi,
+            (token::TokenApi, link::LinkApi),
             config::ConfigApi,
             user::UserApi,
             os::OsApi,

@@ -56,6 +56,8 @@ fn rows() -> Vec<(&'static str, &'static str, Option<Value>, Expected)> {
         ("createTokens", "", Some(json!({"token": [{"name": "ci"}]})), USERS),
         ("listTokens", "", None, USERS),
         ("deleteToken", "?name=ci", None, USERS),
+        ("createLinkCode", "", None, USERS),
+        ("deleteLink", "", None, USERS),
         ("createUsers", "", Some(new_user), ADMINS),
         ("listUsers", "", None, ADMINS),
         ("getUser", "bob", None, ADMINS),
@@ -212,6 +214,8 @@ async fn further_calls(app: &App) -> Vec<(&'static str, String, Option<Value>)> 
     vec![
         ("login", none(), Some(json!({"name": "alice", "password": "not the password"}))),
         ("createTokens", none(), Some(json!({"token": [{"name": "twice"}, {"name": "twice"}]}))),
+        ("createLinkCode", "?user=nowhere".to_owned(), None),
+        ("deleteLink", "?user=nowhere".to_owned(), None),
         ("createUsers", none(), Some(json!({"user": [{"name": "alice", "password": PASSWORD}]}))),
         ("updateUsers", none(), Some(json!({"user": [{"name": "nowhere"}]}))),
         ("createOses", none(), Some(again)),

@@ -24,6 +24,7 @@ mod idempotency;
 mod if_match;
 mod job;
 mod limits;
+mod link;
 mod load;
 mod metrics;
 mod os;

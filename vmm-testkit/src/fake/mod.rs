@@ -3,3 +3,4 @@
 pub mod hypervisor;
 pub mod remote;
 pub mod ssh_guest;
+pub mod telegram;

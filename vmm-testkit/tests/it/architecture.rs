@@ -77,8 +77,10 @@ fn only_the_gate_makes_audit_entries_and_only_known_places_do_work_that_nobody_a
         files_with("vmm-core/src", ".own_work()"),
         [
             "vmm-core/src/job/worker.rs",
+            "vmm-core/src/ops/bot.rs",
             "vmm-core/src/ops/health.rs",
             "vmm-core/src/ops/idempotency.rs",
+            "vmm-core/src/ops/link.rs",
             "vmm-core/src/ops/session.rs",
             "vmm-core/src/vmm/gate.rs"
         ]

@@ -11,3 +11,4 @@ mod request;
 mod script;
 mod sqlite;
 mod ssh;
+mod telegram;

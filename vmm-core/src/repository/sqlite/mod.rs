@@ -1,12 +1,14 @@
 //! The records in one SQLite file. All SQL of vmm is below here.
 
 mod audit;
+mod bot;
 mod disk;
 mod error;
 mod file;
 mod idempotency;
 mod job;
 mod key;
+mod link;
 mod list;
 mod os;
 mod plan;
@@ -25,9 +27,9 @@ mod vm;
 use std::path::Path;
 
 use super::{
-    AuditRepository, DiskRepository, FileRepository, IdempotencyRepository, JobRepository, KeyRepository, OsRepository,
-    Repository, RequestRepository, RunRepository, ScheduleRepository, ScriptRepository, SessionRepository,
-    TokenRepository, UserRepository, VmRepository,
+    AuditRepository, BotRepository, DiskRepository, FileRepository, IdempotencyRepository, JobRepository,
+    KeyRepository, LinkRepository, OsRepository, Repository, RequestRepository, RunRepository, ScheduleRepository,
+    ScriptRepository, SessionRepository, TokenRepository, UserRepository, VmRepository,
 };
 use crate::blocking;
 use crate::error::Result;
@@ -79,6 +81,12 @@ impl Repository for SqliteRepository {
         &self.store
     }
     fn tokens(&self) -> &dyn TokenRepository {
+        &self.store
+    }
+    fn links(&self) -> &dyn LinkRepository {
+        &self.store
+    }
+    fn bots(&self) -> &dyn BotRepository {
         &self.store
     }
     fn oses(&self) -> &dyn OsRepository {

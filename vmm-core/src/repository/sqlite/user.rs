@@ -33,6 +33,13 @@ impl UserRepository for Store {
         .await
     }
 
+    async fn by_chat(&self, chat: i64) -> error::Result<Option<User>> {
+        self.read("reading an account", move |connection| {
+            first(connection, "SELECT * FROM user WHERE chat_id = ?1", [chat], user)
+        })
+        .await
+    }
+
     async fn list(&self, filter: &UserFilter) -> error::Result<Vec<User>> {
         let UserFilter { role, disabled, name_prefix, after, limit } = filter.clone();
         self.read("listing accounts", move |connection| {
@@ -116,7 +123,7 @@ fn insert(tx: &Transaction<'_>, new: &NewUser) -> Result<User> {
     }
 }
 
-fn update(tx: &Transaction<'_>, user: &User, change: UserChange) -> Result<User> {
+pub(super) fn update(tx: &Transaction<'_>, user: &User, change: UserChange) -> Result<User> {
     let UserChange { name, password, chat_id, role, disabled } = change;
     let ends_sessions = password.is_some()
         || role.is_some_and(|role| role != user.role)

@@ -14,11 +14,13 @@ use vmm_core::{Error, Result};
 use crate::sample::{self, Desk};
 
 pub mod audit;
+pub mod bot;
 pub mod disk;
 pub mod file;
 pub mod idempotency;
 pub mod job;
 pub mod key;
+pub mod link;
 pub mod os;
 pub mod request;
 pub mod run;
@@ -52,6 +54,15 @@ macro_rules! repository_contract {
                 a_token_stands_for_its_account_until_it_expires, a_token_of_a_disabled_account_is_of_no_use,
                 an_account_gives_a_name_once, a_new_token_forgets_the_expired_ones, a_hundred_tokens_are_enough,
                 the_use_of_a_token_is_recorded, a_deleted_token_is_gone,
+            }
+            link {
+                a_code_binds_a_chat_once, a_new_code_takes_the_place_of_the_old,
+                a_code_ends_with_its_time_and_its_account, a_taken_chat_is_not_bound_again,
+            }
+            bot {
+                an_update_is_stored_once, an_ended_update_stays_ended, one_of_32_begins_an_update_and_one_ends_it,
+                old_updates_are_forgotten_once_they_have_ended, posts_of_a_chat_keep_their_order,
+                a_button_belongs_to_its_message, an_expired_button_is_forgotten,
             }
             os {
                 a_cloud_image_is_imported, an_image_reads_as_it_was_recorded, a_name_and_version_is_taken_once,
@@ -292,6 +303,8 @@ mod tests {
             include_str!("user.rs"),
             include_str!("session.rs"),
             include_str!("token.rs"),
+            include_str!("link.rs"),
+            include_str!("bot.rs"),
             include_str!("os.rs"),
             include_str!("vm.rs"),
             include_str!("disk.rs"),

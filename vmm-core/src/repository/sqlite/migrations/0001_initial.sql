@@ -55,6 +55,14 @@ CREATE TABLE token (
 CREATE UNIQUE INDEX token_hash ON token (hash);
 CREATE UNIQUE INDEX token_user_name ON token (user, name);
 
+-- The newest code that binds a chat to an account.
+CREATE TABLE link_code (
+    user INTEGER PRIMARY KEY REFERENCES user (id) ON DELETE CASCADE,
+    hash BLOB NOT NULL CHECK (length(hash) = 32),
+    expires_at INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX link_code_hash ON link_code (hash);
+
 CREATE TABLE os (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     name TEXT NOT NULL,
@@ -357,6 +365,49 @@ CREATE TABLE idempotency_key (
 CREATE UNIQUE INDEX idempotency_key_key ON idempotency_key (user, key);
 CREATE INDEX idempotency_key_kept_until ON idempotency_key (kept_until);
 CREATE INDEX idempotency_key_held_until ON idempotency_key (held_until) WHERE held_until IS NOT NULL;
+
+-- A chat bot by its id in the chat service; `offset` is the number of the next update to ask for.
+CREATE TABLE bot (
+    id INTEGER PRIMARY KEY,
+    offset INTEGER NOT NULL
+) STRICT;
+
+-- One that is done has no content any more, and is kept for a while to know it when it comes again.
+CREATE TABLE bot_update (
+    bot INTEGER NOT NULL REFERENCES bot (id),
+    id INTEGER NOT NULL,
+    chat INTEGER,
+    content TEXT NOT NULL,
+    state TEXT NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'begun', 'done')),
+    PRIMARY KEY (bot, id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX bot_update_open ON bot_update (bot, id) WHERE state <> 'done';
+
+CREATE TABLE bot_post (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    bot INTEGER NOT NULL,
+    chat INTEGER NOT NULL,
+    content TEXT NOT NULL,
+    due_at INTEGER NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX bot_post_chat ON bot_post (bot, chat, id);
+
+-- `post` is no reference: the button outlives what it was sent with.
+CREATE TABLE bot_button (
+    id TEXT PRIMARY KEY,
+    bot INTEGER NOT NULL,
+    chat INTEGER NOT NULL,
+    post INTEGER NOT NULL,
+    message INTEGER,
+    user INTEGER NOT NULL REFERENCES user (id) ON DELETE CASCADE,
+    content TEXT NOT NULL,
+    expires_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX bot_button_post ON bot_button (post);
+CREATE INDEX bot_button_message ON bot_button (bot, chat, message);
+CREATE INDEX bot_button_expires_at ON bot_button (expires_at);
+CREATE INDEX bot_button_user ON bot_button (user);
 
 -- `user` is no reference: the record outlives the account.
 CREATE TABLE audit (

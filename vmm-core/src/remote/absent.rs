@@ -5,15 +5,17 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::mpsc::Sender;
-use vmm_core::model::HostKey;
-use vmm_core::remote::{
+
+use super::{
     Command, Download, Endpoint, Login, Output, Piece, RemoteExec, Sink, Source, Transferred, TreeDownload,
     TreeTransferred, TreeUpload, Upload,
 };
-use vmm_core::{Error, Part, Result};
+use crate::error::{Error, Part, Result};
+use crate::model::HostKey;
 
 /// Answers every call that it is not there.
-pub(super) struct AbsentRemote;
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AbsentRemote;
 
 #[async_trait]
 impl RemoteExec for AbsentRemote {

@@ -3,14 +3,15 @@
 use std::net::IpAddr;
 use std::path::Path;
 
+use super::{Domain, DomainSpec, ForeignDomain, Host, Hypervisor, NewVolume, Reservation, Volume};
+use crate::error::{Error, Part, Result};
+use crate::model::{MacAddress, VolumeName};
 use async_trait::async_trait;
 use uuid::Uuid;
-use vmm_core::hypervisor::{Domain, DomainSpec, ForeignDomain, Host, Hypervisor, NewVolume, Reservation, Volume};
-use vmm_core::model::{MacAddress, VolumeName};
-use vmm_core::{Error, Part, Result};
 
 /// Answers every call that it is not there.
-pub(super) struct AbsentHypervisor;
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AbsentHypervisor;
 
 macro_rules! absent {
     ($($call:ident($($argument:ty),*) -> $answer:ty;)+) => {

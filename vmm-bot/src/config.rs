@@ -1,0 +1,184 @@
+//! Settings of the program: the desk's, which vmm-http reads from the same file, and the bot's own in its table `bot`.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use toml::{Table, Value};
+use vmm_core::SecretString;
+
+/// Read if no file is named and this one exists.
+const DEFAULT_FILE: &str = "/etc/vmm/vmm.toml";
+
+/// The settings.
+#[derive(Debug)]
+pub(crate) struct Config {
+    pub(crate) desk: Desk,
+    pub(crate) bot: Bot,
+}
+
+/// What the desk is. Keys that are vmm-http's alone are left to it.
+#[derive(Debug, Deserialize)]
+#[serde(default)]
+pub(crate) struct Desk {
+    pub(crate) database: PathBuf,
+    pub(crate) master_key: PathBuf,
+    pub(crate) files: PathBuf,
+    pub(crate) libvirt_uri: String,
+    pub(crate) pool: String,
+    pub(crate) network: String,
+    pub(crate) virt_type: VirtType,
+    pub(crate) log: String,
+}
+
+impl Desk {
+    const KEYS: &'static [&'static str] =
+        &["database", "master_key", "files", "libvirt_uri", "pool", "network", "virt_type", "log"];
+}
+
+impl Default for Desk {
+    fn default() -> Self {
+        Self {
+            database: "/var/lib/vmm/vmm.db".into(),
+            master_key: "/var/lib/vmm/master.key".into(),
+            files: "/var/lib/vmm/files".into(),
+            libvirt_uri: "qemu:///system".to_owned(),
+            pool: "default".to_owned(),
+            network: "default".to_owned(),
+            virt_type: VirtType::Auto,
+            log: "info".to_owned(),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum VirtType {
+    Auto,
+    Kvm,
+    Qemu,
+}
+
+/// What the bot is.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Bot {
+    /// A file with the token, readable by its owner only.
+    token_file: Option<PathBuf>,
+    /// Another server than Telegram's.
+    pub(crate) api_url: Option<String>,
+    /// The token itself, from the environment alone.
+    #[serde(skip)]
+    token: Option<SecretString>,
+}
+
+impl Bot {
+    const KEYS: &'static [&'static str] = &["token_file", "api_url"];
+    const TOKEN: &'static str = "VMM_BOT_TOKEN";
+
+    /// The token.
+    pub(crate) fn token(&self) -> Result<SecretString, String> {
+        let text = match (&self.token, &self.token_file) {
+            (Some(token), _) => return Ok(token.clone()),
+            (None, Some(file)) => {
+                std::fs::read_to_string(file).map_err(|error| format!("token_file {}: {error}", file.display()))?
+            }
+            (None, None) => {
+                return Err("the bot has no token; write it to a file that you alone can read, and name that in \
+                            VMM_BOT_TOKEN_FILE or as token_file in the table bot"
+                    .to_owned());
+            }
+        };
+        let token = text.trim();
+        // A token is digits, a colon and letters; anything else is another file.
+        let right = token.split_once(':').is_some_and(|(id, secret)| id.parse::<u64>().is_ok() && secret.len() > 20);
+        if right { Ok(token.to_owned().into()) } else { Err("the token is not one of @BotFather's".to_owned()) }
+    }
+
+    /// Whether others than the owner of the token's file can read it.
+    pub(crate) fn exposed(&self) -> Option<&Path> {
+        use std::os::unix::fs::PermissionsExt as _;
+        let file = self.token_file.as_deref().filter(|_| self.token.is_none())?;
+        let mode = std::fs::metadata(file).ok()?.permissions().mode();
+        (mode & 0o077 != 0).then_some(file)
+    }
+}
+
+impl Config {
+    /// Reads the file, which must exist if it is named, and puts the environment over it.
+    pub(crate) fn load(file: Option<&Path>, mut environment: HashMap<String, String>) -> Result<Self, String> {
+        let default = Path::new(DEFAULT_FILE);
+        let file = file.or(Some(default).filter(|file| file.exists()));
+        let table = match file {
+            Some(file) => std::fs::read_to_string(file)
+                .map_err(|error| error.to_string())
+                .and_then(|text| text.parse().map_err(|error: toml::de::Error| error.to_string()))
+                .map_err(|error| format!("the configuration file {} cannot be read: {error}", file.display()))?,
+            None => Table::new(),
+        };
+        let origin = file.map_or("the environment".to_owned(), |file| file.display().to_string());
+        let token = environment.remove(Bot::TOKEN).map(|token| token.trim().to_owned().into());
+        let mut config = Self::read(table, &environment).map_err(|error| format!("{origin}: {}", error.trim_end()))?;
+        config.bot.token = token;
+        Ok(config)
+    }
+
+    fn read(mut table: Table, environment: &HashMap<String, String>) -> Result<Self, String> {
+        let mut own = match table.remove("bot") {
+            Some(Value::Table(own)) => own,
+            None => Table::new(),
+            Some(_) => return Err("bot is not a table; write [bot] and its settings below".to_owned()),
+        };
+        let over = |table: &mut Table, keys: &[&str], prefix: &str| {
+            for key in keys {
+                if let Some(value) = environment.get(&format!("{prefix}{}", key.to_uppercase())) {
+                    table.insert((*key).to_owned(), Value::String(value.clone()));
+                }
+            }
+        };
+        over(&mut table, Desk::KEYS, "VMM_");
+        over(&mut own, Bot::KEYS, "VMM_BOT_");
+        let desk = table.try_into().map_err(|error| error.to_string())?;
+        let bot = own.try_into().map_err(|error| format!("table bot: {error}"))?;
+        Ok(Self { desk, bot })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(file: &str, environment: &[(&str, &str)]) -> Result<Config, String> {
+        let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Config::read(file.parse().expect("a test writes TOML"), &environment)
+    }
+
+    #[test]
+    fn the_environment_stands_over_the_file_and_both_over_the_default() {
+        let file = "listen = \"127.0.0.1:8080\"\npool = \"images\"\nnetwork = \"lab\"\n[bot]\napi_url = \"http://a/\"";
+        let read = config(file, &[("VMM_POOL", "fast"), ("VMM_BOT_API_URL", "http://b/")]).expect("right settings");
+        assert_eq!((read.desk.pool.as_str(), read.desk.network.as_str()), ("fast", "lab"));
+        assert_eq!((read.desk.virt_type, read.bot.api_url.as_deref()), (VirtType::Auto, Some("http://b/")));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let error = config("[bot]\ntokn_file = \"x\"", &[]).expect_err("no setting");
+        assert!(error.contains("tokn_file") && error.contains("token_file"), "{error}");
+        let error = config("virt_type = \"xen\"", &[]).expect_err("no type");
+        assert!(error.contains("xen") && error.contains("kvm"), "{error}");
+        assert!(config("bot = 1", &[]).is_err());
+        let error = config("", &[]).expect("defaults").bot.token().expect_err("no token");
+        assert!(error.contains("VMM_BOT_TOKEN_FILE"), "{error}");
+    }
+
+    #[test]
+    fn the_token_shows_nowhere() {
+        let environment = HashMap::from([("VMM_BOT_TOKEN".to_owned(), "1:AAsecretsecretsecretsecret".to_owned())]);
+        let config = Config::load(None, environment).expect("right settings");
+        assert!(config.bot.token().is_ok());
+        assert!(!format!("{config:?}").contains("secretsecret"));
+        let wrong = Bot { token: None, token_file: Some("Cargo.toml".into()), api_url: None };
+        assert!(!wrong.token().expect_err("no token").contains("package"));
+    }
+}

@@ -1,0 +1,36 @@
+//! What people read, in Telegram's HTML.
+
+pub(crate) mod help;
+pub(crate) mod power;
+pub(crate) mod vms;
+
+use vmm_core::Error;
+
+use crate::post::Reply;
+
+/// The longest text of an error, in characters: well below what a message takes.
+const LONGEST_ERROR: usize = 1500;
+
+/// A text that stands for itself.
+pub(crate) fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+/// A text in fixed width.
+fn code(text: impl std::fmt::Display) -> String {
+    format!("<code>{}</code>", escape(&text.to_string()))
+}
+
+/// What is told of an error.
+pub(crate) fn error(error: &Error) -> Reply {
+    if let Error::Internal { context, source } = error {
+        tracing::error!(context, %source, "an operation failed");
+    }
+    let text: String = error.to_string().chars().take(LONGEST_ERROR).collect();
+    Reply::text(format!("⚠️ {}", escape(&text)))
+}
+
+/// What is told after a fault of the bot itself.
+pub(crate) fn broke() -> Reply {
+    Reply::text("⚠️ Something broke. The log of vmm has it; please tell an admin. I go on.")
+}

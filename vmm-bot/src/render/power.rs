@@ -1,0 +1,33 @@
+//! What is told while a machine is switched.
+
+use super::code;
+use crate::dialogue::{Intent, Switch};
+use crate::post::Reply;
+
+/// Asks before a machine is switched.
+pub(crate) fn question(vm: &str, switch: Switch) -> Reply {
+    let yes = (format!("Yes, {}", switch.label().to_lowercase()), Intent::Confirmed { vm: vm.to_owned(), switch });
+    let no = ("No".to_owned(), Intent::Card { vm: vm.to_owned() });
+    let text = format!("<b>{} {}?</b>\n{}", switch.label(), code(vm), switch.consequence());
+    Reply { text, rows: vec![vec![yes, no]] }
+}
+
+/// After a machine was switched.
+pub(crate) fn done(vm: &str, switch: Switch) -> Reply {
+    back(vm, format!("✅ {} {}.", code(vm), switch.done()))
+}
+
+/// After vmm was stopped while a machine was switched.
+pub(crate) fn interrupted(vm: &str, switch: Switch) -> Reply {
+    let text = format!(
+        "⚠️ vmm was stopped while it should {} {}. It may have been done or not: look at the machine.",
+        switch.label().to_lowercase(),
+        code(vm)
+    );
+    back(vm, text)
+}
+
+fn back(vm: &str, text: String) -> Reply {
+    let card = ("Show the machine".to_owned(), Intent::Card { vm: vm.to_owned() });
+    Reply { text, rows: vec![vec![card]] }
+}

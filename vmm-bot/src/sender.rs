@@ -1,0 +1,85 @@
+//! Who speaks. Only what a person has just written to the bot, or pressed, counts; all else has no rights.
+
+use teloxide::types::{CallbackQuery, Chat, Message, MessageKind, Update, UpdateKind};
+
+/// What somebody wants of the bot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Incoming {
+    /// Somebody has written this.
+    Text { from: From, text: String },
+    /// Somebody has pressed a button under this message.
+    Press { from: From, press: String, message: i64, data: String },
+    /// A press that cannot be told to be one of a button of the bot in a chat of this person.
+    StrayPress { person: i64, press: String },
+    /// A message in a private chat that its sender has not just written.
+    NotOwn { chat: i64 },
+    /// Nothing that concerns the bot.
+    Nothing,
+}
+
+/// Where something comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct From {
+    /// The chat.
+    pub(crate) chat: i64,
+    /// The person's id, which is also what an account is bound to.
+    pub(crate) person: i64,
+    /// Whether nobody else reads along.
+    pub(crate) private: bool,
+}
+
+/// Reads an update as it was stored.
+pub(crate) fn read(content: &str) -> Incoming {
+    match serde_json::from_str::<Update>(content).map(|update| update.kind) {
+        Ok(UpdateKind::Message(message)) => read_message(&message),
+        Ok(UpdateKind::CallbackQuery(query)) => read_press(query),
+        // Edits, channel posts, business messages and all that is new: nobody has spoken to the bot.
+        _ => Incoming::Nothing,
+    }
+}
+
+fn read_message(message: &Message) -> Incoming {
+    let Some(from) = person(message) else {
+        let private = message.chat.is_private();
+        return if private { Incoming::NotOwn { chat: message.chat.id.0 } } else { Incoming::Nothing };
+    };
+    match message.text() {
+        Some(text) => Incoming::Text { from, text: text.to_owned() },
+        None => Incoming::Nothing,
+    }
+}
+
+/// The person who has just written this message and nobody else.
+fn person(message: &Message) -> Option<From> {
+    let common = match &message.kind {
+        MessageKind::Common(common) => Some(common),
+        _ => None,
+    };
+    let second_hand = message.sender_chat.is_some()
+        || message.via_bot.is_some()
+        || message.sender_business_bot.is_some()
+        || message.forward_origin().is_some()
+        || message.edit_date().is_some()
+        || common.is_none_or(|common| common.is_automatic_forward || common.business_connection_id.is_some());
+    let sender = message.from.as_ref().filter(|sender| !sender.is_bot && !second_hand)?;
+    place(&message.chat, i64::try_from(sender.id.0).ok()?)
+}
+
+fn read_press(query: CallbackQuery) -> Incoming {
+    let message = query.regular_message().map(|message| (message.chat.clone(), message.id));
+    let person = i64::try_from(query.from.id.0).ok().filter(|_| !query.from.is_bot);
+    let from = message.as_ref().zip(person).and_then(|((chat, _), person)| place(chat, person));
+    match (from, message, query.data) {
+        (Some(from), Some((_, id)), Some(data)) => {
+            Incoming::Press { from, press: query.id.0, message: id.0.into(), data }
+        }
+        _ => Incoming::StrayPress { person: person.unwrap_or_default(), press: query.id.0 },
+    }
+}
+
+fn place(chat: &Chat, person: i64) -> Option<From> {
+    let private = chat.is_private();
+    // A private chat has its person's id; a channel has no persons.
+    let fits = if private { chat.id.0 == person } else { chat.is_group() || chat.is_supergroup() };
+    fits.then_some(From { chat: chat.id.0, person, private })
+}

@@ -1,0 +1,71 @@
+//! The desk, the bot and people.
+
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use vmm_bot::{Options, RunError};
+use vmm_core::model::{AuditFilter, AuditRecord};
+use vmm_core::{Actor, ExposeSecret, SecretString};
+use vmm_testkit::fake::telegram::{FakeTelegram, Person};
+use vmm_testkit::fixture::TestDesk;
+
+/// Eleven machines of alice's, one more than a page shows.
+pub(crate) const SPEC: &str = "name,os,memory,disk,count\nweb,debian:12,512,2,11\n";
+
+/// What stops the bot, and how it ends.
+type Running = (oneshot::Sender<()>, JoinHandle<Result<(), RunError>>);
+
+pub(crate) struct App {
+    pub(crate) desk: TestDesk,
+    pub(crate) telegram: FakeTelegram,
+    running: Option<Running>,
+}
+
+impl App {
+    /// A desk without machines, and the bot running.
+    pub(crate) async fn new() -> Self {
+        let mut app = Self { desk: TestDesk::new().await, telegram: FakeTelegram::start().await, running: None };
+        app.start();
+        app
+    }
+
+    /// Begins to answer people.
+    pub(crate) fn start(&mut self) {
+        let mut options = Options::default();
+        options.retry_pause = Duration::from_millis(20);
+        options.send_deadline = Duration::from_secs(1);
+        let token = SecretString::from(self.telegram.token());
+        let bot = vmm_bot::client(&token, Some(self.telegram.url()), &options).unwrap();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let run = vmm_bot::run(bot, self.desk.vmm.clone(), options, async { drop(stopped.await) });
+        self.running = Some((stop, tokio::spawn(run)));
+    }
+
+    /// Ends it at whatever it is doing.
+    pub(crate) async fn stop(&mut self) {
+        if let Some((stop, task)) = self.running.take() {
+            drop(stop);
+            task.await.unwrap().unwrap();
+        }
+    }
+
+    /// A code that binds a chat to this actor's account.
+    pub(crate) async fn code(&self, actor: &Actor) -> String {
+        self.desk.vmm.create_link_code(actor, None).await.unwrap().code.expose_secret().to_owned()
+    }
+
+    /// A person who is bound to this actor's account.
+    pub(crate) async fn linked(&self, name: &str, actor: &Actor) -> Person {
+        let person = self.telegram.person(name);
+        person.says(&format!("/start {}", self.code(actor).await));
+        person.sees("Welcome").await;
+        person
+    }
+
+    /// The audit rows of an action, newest first.
+    pub(crate) async fn audit(&self, action: &str) -> Vec<AuditRecord> {
+        let rows = self.desk.vmm.audit(&self.desk.admin, None, &AuditFilter::default()).await.unwrap();
+        rows.items.into_iter().filter(|row| row.action == action).collect()
+    }
+}

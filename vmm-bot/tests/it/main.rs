@@ -1,0 +1,12 @@
+//! The bot on a desk of fakes, or as the program itself, with people in a Telegram of our own.
+
+#![allow(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
+
+mod access;
+mod app;
+#[cfg(feature = "crash-points")]
+mod crash;
+mod faults;
+mod identity;
+mod machines;
+mod program;

@@ -1,0 +1,87 @@
+//! What a chat bot has to remember: what it was sent, what it has to send, and what its buttons mean.
+
+use super::{Timestamp, UserId, row_id};
+
+row_id!(
+    /// Names a bot: the id of its account in the chat service.
+    BotId
+);
+
+row_id!(
+    /// Names something that a bot has to send.
+    PostId
+);
+
+/// Something that a bot was sent.
+#[derive(Clone, PartialEq, Eq)]
+pub struct BotUpdate {
+    /// Its number, which the chat service gives.
+    pub id: i64,
+    /// What must be kept in order: the chat that it came from, if it came from one.
+    pub chat: Option<i64>,
+    /// It, as the chat service wrote it.
+    pub content: String,
+}
+
+/// Its content may be a secret that somebody told the bot.
+impl std::fmt::Debug for BotUpdate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BotUpdate").field("id", &self.id).field("chat", &self.chat).finish_non_exhaustive()
+    }
+}
+
+/// Something that a bot has to send, in the words of its front end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewPost {
+    /// Where. Posts of one chat are sent in order.
+    pub chat: i64,
+    /// What.
+    pub content: String,
+    /// The buttons under it.
+    pub buttons: Vec<NewButton>,
+    /// The message that it changes, whose former buttons mean nothing any more.
+    pub changes: Option<i64>,
+}
+
+/// A button under a message: an id that means nothing to anybody but the desk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewButton {
+    /// What the chat service tells when it is pressed; nobody can guess it.
+    pub id: String,
+    /// Who may press it.
+    pub user: UserId,
+    /// What it does, in the words of its front end, with the state that it was shown in.
+    pub content: String,
+    /// Until when it may be pressed.
+    pub expires_at: Timestamp,
+}
+
+/// A button that was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Button {
+    /// The chat that it stands in.
+    pub chat: i64,
+    /// The message that it stands under; `None` while that is not known to be sent.
+    pub message: Option<i64>,
+    /// Who may press it.
+    pub user: UserId,
+    /// What it does, in the words of its front end.
+    pub content: String,
+    /// Until when it may be pressed.
+    pub expires_at: Timestamp,
+}
+
+/// Something that waits to be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Post {
+    /// Its row.
+    pub id: PostId,
+    /// Where.
+    pub chat: i64,
+    /// What.
+    pub content: String,
+    /// Not before this moment.
+    pub due_at: Timestamp,
+    /// How often it was tried in vain.
+    pub attempts: u32,
+}

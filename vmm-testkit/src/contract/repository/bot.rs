@@ -1,0 +1,129 @@
+//! What a [`BotRepository`](vmm_core::repository::BotRepository) promises.
+
+use std::sync::Arc;
+
+use chrono::{Duration, SubsecRound, Utc};
+use vmm_core::model::{BotId, BotUpdate, NewButton, NewPost, UserId};
+use vmm_core::repository::{MOST_KNOWN_UPDATES, Repository};
+
+use super::{race, unaudited};
+use crate::sample::Desk;
+
+const BOT: BotId = BotId(7);
+
+/// Updates and offset are stored together; what came before comes to nothing, and the offset never goes back.
+pub async fn an_update_is_stored_once(repository: Arc<dyn Repository>) {
+    let bots = repository.bots();
+    assert_eq!(bots.offset(BOT).await.expect("an answer"), None);
+    let new = unaudited(&repository, bots.receive(BOT, vec![update(11), update(10), update(11)])).await;
+    assert_eq!(new.expect("room"), 2);
+    assert_eq!(bots.offset(BOT).await.expect("an answer"), Some(12));
+    assert_eq!(bots.receive(BOT, vec![update(9), update(10)]).await.expect("room"), 1);
+    assert_eq!(bots.receive(BOT, Vec::new()).await.expect("room"), 0);
+    assert_eq!(bots.offset(BOT).await.expect("an answer"), Some(12));
+    let open = bots.open_updates(BOT).await.expect("an answer");
+    assert_eq!(open, [update(9), update(10), update(11)]);
+    assert_eq!(bots.offset(BotId(8)).await.expect("an answer"), None, "another bot's is its own");
+    assert!(bots.open_updates(BotId(8)).await.expect("an answer").is_empty());
+}
+
+/// An update that has ended is not open, has no content and comes to nothing when it comes again.
+pub async fn an_ended_update_stays_ended(repository: Arc<dyn Repository>) {
+    let bots = repository.bots();
+    bots.receive(BOT, vec![update(1), update(2)]).await.expect("room");
+    assert!(bots.finish_update(BOT, 1, vec![post(5, "first")]).await.expect("room"));
+    assert!(!bots.finish_update(BOT, 1, vec![post(5, "again")]).await.expect("room"));
+    assert_eq!(bots.receive(BOT, vec![update(1)]).await.expect("room"), 0);
+    assert_eq!(bots.open_updates(BOT).await.expect("an answer"), [update(2)]);
+    assert!(!bots.begin_update(BOT, 1).await.expect("room"));
+    let posts = bots.next_posts(BOT).await.expect("an answer");
+    assert_eq!(posts.iter().map(|post| post.content.as_str()).collect::<Vec<_>>(), ["first"]);
+}
+
+/// Of many who begin or end an update one does.
+pub async fn one_of_32_begins_an_update_and_one_ends_it(repository: Arc<dyn Repository>) {
+    repository.bots().receive(BOT, vec![update(1)]).await.expect("room");
+    let lost = || vmm_core::Error::conflict(vmm_core::Kind::Job, 1, "another one was first");
+    let begun = race(&repository, 32, |repository, _| async move {
+        if repository.bots().begin_update(BOT, 1).await? { Ok(()) } else { Err(lost()) }
+    });
+    assert_eq!(begun.await, 1);
+    let ended = race(&repository, 32, |repository, _| async move {
+        if repository.bots().finish_update(BOT, 1, vec![post(5, "x")]).await? { Ok(()) } else { Err(lost()) }
+    });
+    assert_eq!(ended.await, 1);
+    let posts = repository.bots().next_posts(BOT).await.expect("an answer");
+    repository.bots().close_post(posts[0].id, None).await.expect("room");
+    assert!(repository.bots().next_posts(BOT).await.expect("an answer").is_empty());
+}
+
+/// So many updates are known after they have ended, and no open one is ever forgotten.
+pub async fn old_updates_are_forgotten_once_they_have_ended(repository: Arc<dyn Repository>) {
+    let bots = repository.bots();
+    bots.receive(BOT, vec![update(1), update(2)]).await.expect("room");
+    bots.finish_update(BOT, 2, Vec::new()).await.expect("room");
+    let many = i64::from(MOST_KNOWN_UPDATES);
+    bots.receive(BOT, (3..=many + 2).map(update).collect()).await.expect("room");
+    bots.receive(BOT, vec![update(many + 3)]).await.expect("room");
+    assert_eq!(bots.receive(BOT, vec![update(1)]).await.expect("room"), 0, "still open");
+    assert_eq!(bots.receive(BOT, vec![update(2)]).await.expect("room"), 1, "forgotten");
+}
+
+/// Posts of a chat come one after the other, and those of other chats beside them.
+pub async fn posts_of_a_chat_keep_their_order(repository: Arc<dyn Repository>) {
+    let bots = repository.bots();
+    unaudited(&repository, bots.post(BOT, vec![post(5, "a"), post(5, "b"), post(6, "c")])).await.expect("room");
+    let next = bots.next_posts(BOT).await.expect("an answer");
+    assert_eq!(next.iter().map(|p| (p.chat, p.content.as_str())).collect::<Vec<_>>(), [(5, "a"), (6, "c")]);
+    let later = (Utc::now() + Duration::minutes(1)).trunc_subsecs(6);
+    bots.postpone(next[0].id, later).await.expect("room");
+    let waiting = bots.next_posts(BOT).await.expect("an answer");
+    assert_eq!((waiting[0].id, waiting[0].due_at, waiting[0].attempts), (next[0].id, later, 1));
+    bots.close_post(next[0].id, Some(100)).await.expect("room");
+    assert_eq!(bots.next_posts(BOT).await.expect("an answer")[0].content, "b");
+}
+
+/// A button is found with the message that it was sent under, until the message is changed.
+pub async fn a_button_belongs_to_its_message(repository: Arc<dyn Repository>) {
+    let desk = Desk::make(&repository).await;
+    let bots = repository.bots();
+    let with = |id: &str, changes| NewPost { buttons: vec![button(id, desk.user.id, 1)], changes, ..post(5, "x") };
+    bots.post(BOT, vec![with("one", None)]).await.expect("room");
+    assert_eq!(bots.button(BOT, "one").await.expect("an answer").expect("it is there").message, None);
+    let sent = bots.next_posts(BOT).await.expect("an answer")[0].id;
+    bots.close_post(sent, Some(100)).await.expect("room");
+    let found = bots.button(BOT, "one").await.expect("an answer").expect("it is there");
+    assert_eq!((found.chat, found.message, found.user, found.content.as_str()), (5, Some(100), desk.user.id, "one!"));
+    assert_eq!(bots.button(BotId(8), "one").await.expect("an answer"), None);
+    bots.post(BOT, vec![with("two", Some(100))]).await.expect("room");
+    assert_eq!(bots.button(BOT, "one").await.expect("an answer"), None);
+    let changed = bots.button(BOT, "two").await.expect("an answer").expect("it is there");
+    assert_eq!(changed.message, Some(100));
+}
+
+/// A button that has expired is forgotten in time.
+pub async fn an_expired_button_is_forgotten(repository: Arc<dyn Repository>) {
+    let desk = Desk::make(&repository).await;
+    let bots = repository.bots();
+    bots.post(BOT, vec![NewPost { buttons: vec![button("old", desk.user.id, -1)], ..post(5, "x") }])
+        .await
+        .expect("room");
+    bots.post(BOT, vec![NewPost { buttons: vec![button("new", desk.user.id, 1)], ..post(5, "x") }])
+        .await
+        .expect("room");
+    assert_eq!(bots.button(BOT, "old").await.expect("an answer"), None);
+    assert!(bots.button(BOT, "new").await.expect("an answer").is_some());
+}
+
+fn update(id: i64) -> BotUpdate {
+    BotUpdate { id, chat: Some(5), content: format!("update {id}") }
+}
+
+fn post(chat: i64, content: &str) -> NewPost {
+    NewPost { chat, content: content.to_owned(), buttons: Vec::new(), changes: None }
+}
+
+fn button(id: &str, user: UserId, hours: i64) -> NewButton {
+    let expires_at = Utc::now() + Duration::hours(hours);
+    NewButton { id: id.to_owned(), user, content: format!("{id}!"), expires_at }
+}

@@ -1,0 +1,155 @@
+//! What the server knows.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+use serde_json::{Map, Value, json};
+use tokio::time::Instant;
+
+use super::fault::Faults;
+use super::message::{Event, Message, StoredFile};
+use super::person::CallbackAnswer;
+
+/// A call that a bot made.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Call {
+    /// The method, as it was written.
+    pub method: String,
+    /// What it was given, without files.
+    pub parameters: Map<String, Value>,
+    /// The description of the error that it was answered with; `None` if it was done, or not answered.
+    pub refused: Option<String>,
+}
+
+pub(super) struct Update {
+    pub(super) id: u32,
+    pub(super) kind: String,
+    pub(super) content: Value,
+}
+
+impl Update {
+    pub(super) fn json(&self) -> Value {
+        json!({ "update_id": self.id, &self.kind: self.content })
+    }
+}
+
+pub(super) struct Chat {
+    pub(super) json: Value,
+    pub(super) messages: BTreeMap<i32, Message>,
+    pub(super) events: Vec<Event>,
+    last_message: i32,
+    /// Whether the bot may write here: it may not begin a private chat.
+    pub(super) begun: bool,
+    pub(super) blocked: bool,
+}
+
+impl Chat {
+    fn new(json: Value, begun: bool) -> Self {
+        Self { json, messages: BTreeMap::new(), events: Vec::new(), last_message: 0, begun, blocked: false }
+    }
+
+    pub(super) fn is_private(&self) -> bool {
+        self.json["type"] == "private"
+    }
+
+    /// Puts a message in, whose number is given here; gives its JSON.
+    pub(super) fn add(&mut self, mut message: Message) -> (Message, Value) {
+        self.last_message += 1;
+        message.id = self.last_message;
+        self.messages.insert(message.id, message.clone());
+        self.events.push(Event::Sent(message.clone()));
+        let json = message.json(&self.json);
+        (message, json)
+    }
+}
+
+/// What has to be left alone for a while.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Quiet {
+    Chat(i64),
+    Method(String),
+}
+
+impl Quiet {
+    pub(super) fn of(method: &str, chat: Option<i64>) -> Self {
+        chat.map_or_else(|| Self::Method(method.to_lowercase()), Self::Chat)
+    }
+}
+
+pub(super) struct State {
+    pub(super) chats: BTreeMap<i64, Chat>,
+    pub(super) people: BTreeMap<i64, Value>,
+    pub(super) updates: VecDeque<Update>,
+    pub(super) confirmed: Vec<Update>,
+    last_update: u32,
+    /// The number of the latest `getUpdates`; an earlier one that still waits is ended.
+    pub(super) poll: u64,
+    pub(super) allowed: Option<Vec<String>>,
+    pub(super) webhook: String,
+    pub(super) presses: HashMap<String, Option<CallbackAnswer>>,
+    pub(super) files: HashMap<String, StoredFile>,
+    pub(super) commands: BTreeMap<String, Vec<(String, String)>>,
+    pub(super) calls: Vec<Call>,
+    pub(super) faults: Faults,
+    /// Until when a chat takes no call, or a method of those that name none.
+    pub(super) quiet: HashMap<Quiet, Instant>,
+    pub(super) impatient: usize,
+}
+
+/// What has to be asked for by name.
+const NOT_BY_DEFAULT: &[&str] = &["chat_member", "message_reaction", "message_reaction_count"];
+
+impl State {
+    pub(super) fn new() -> Self {
+        Self {
+            chats: BTreeMap::new(),
+            people: BTreeMap::new(),
+            updates: VecDeque::new(),
+            confirmed: Vec::new(),
+            last_update: 500_000_000,
+            poll: 0,
+            allowed: None,
+            webhook: String::new(),
+            presses: HashMap::new(),
+            files: HashMap::new(),
+            commands: BTreeMap::new(),
+            calls: Vec::new(),
+            faults: Faults::default(),
+            quiet: HashMap::new(),
+            impatient: 0,
+        }
+    }
+
+    pub(super) fn add_person(&mut self, name: &str) -> i64 {
+        let id = 1_000_001 + i64::try_from(self.people.len()).unwrap_or(0);
+        self.people.insert(id, json!({ "id": id, "is_bot": false, "first_name": name }));
+        let chat = json!({ "id": id, "type": "private", "first_name": name });
+        self.chats.insert(id, Chat::new(chat, false));
+        id
+    }
+
+    pub(super) fn add_group(&mut self, title: &str, kind: &str) -> i64 {
+        let id = -1_000_000_000_001 - i64::try_from(self.chats.len()).unwrap_or(0);
+        self.chats.insert(id, Chat::new(json!({ "id": id, "type": kind, "title": title }), true));
+        id
+    }
+
+    /// Lets the bot have an update, unless it does not want the kind.
+    pub(super) fn push(&mut self, kind: &str, content: Value) -> u32 {
+        self.last_update += 1;
+        let wanted = match &self.allowed {
+            Some(allowed) => allowed.iter().any(|allowed| allowed == kind),
+            None => !NOT_BY_DEFAULT.contains(&kind),
+        };
+        if wanted {
+            self.updates.push_back(Update { id: self.last_update, kind: kind.to_owned(), content });
+        }
+        self.last_update
+    }
+
+    /// Keeps a file; gives what it is asked for by.
+    pub(super) fn keep(&mut self, name: String, bytes: Vec<u8>) -> StoredFile {
+        let file = StoredFile { id: format!("file-{}", self.files.len() + 1), name, bytes };
+        self.files.insert(file.id.clone(), file.clone());
+        file
+    }
+}
