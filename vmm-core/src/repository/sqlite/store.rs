@@ -63,8 +63,8 @@ impl Store {
         operation: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
     ) -> error::Result<T> {
         if self.alone {
-            let mut writer = Arc::clone(&self.writer).lock_owned().await;
-            return blocking::run(context, move || Ok(one_moment(&mut writer, operation)?)).await;
+            let writer = Arc::clone(&self.writer).lock_owned().await;
+            return blocking::run(context, move || Ok(one_moment(&writer, operation)?)).await;
         }
         let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|error| closed(&error))?;
         let readers = Arc::clone(&self.readers);
