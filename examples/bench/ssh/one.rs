@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant};
 
 use vmm_core::remote::libssh2::Libssh2Exec;
-use vmm_core::remote::{Command, RemoteExec};
+use vmm_core::remote::{Command, Endpoint, Login, RemoteExec};
+use vmm_testkit::fake::remote::Answer;
+use vmm_testkit::fake::ssh_guest::{Behaviour, SshGuest};
 use vmm_testkit::sshd::Sshd;
 
 use super::hosts::Hosts;
@@ -18,24 +20,33 @@ pub(super) async fn run(scale: &Scale) {
     let endpoint = sshd.endpoint();
     let hosts = Hosts::new([endpoint.clone()], sshd.key_login());
     let master = Master::start(&hosts).await;
+    // A server that starts no process shows what is left for the client and the way.
+    let light = SshGuest::start(Behaviour::answering(|_| Some(Answer::code(0)))).await;
     let (kept, command) = (Libssh2Exec::default(), Command::new("true"));
-    let ours = async |remote: &Libssh2Exec| {
+    let ours = async |remote: &Libssh2Exec, endpoint: &Endpoint, login: &Login| {
         let began = Instant::now();
-        remote.run(&endpoint, &hosts.login, &command).await.expect("the command runs");
+        remote.run(endpoint, login, &command).await.expect("the command runs");
         began.elapsed()
     };
-    let [mut warm, mut shell, mut multiplexed, mut cold, mut ssh]: [Vec<Duration>; 5] = Default::default();
+    let [mut warm, mut shell, mut multiplexed, mut cold, mut ssh, mut client, mut login_shell]: [Vec<Duration>; 7] =
+        Default::default();
     // The first round makes the sessions that are kept, and is not counted.
     for run in 0..=scale.short_runs {
         let times = [
-            ours(&kept).await,
+            ours(&kept, &endpoint, &hosts.login).await,
             time("sh", ["-c", "true"]).await,
             time("ssh", master.words(&[&hosts.target(), "true"])).await,
-            ours(&Libssh2Exec::default()).await,
+            ours(&Libssh2Exec::default(), &endpoint, &hosts.login).await,
             time("ssh", [hosts.words(), vec![hosts.target(), "true".into()]].concat()).await,
+            ours(&kept, &light.endpoint(), &light.key_login()).await,
+            time("bash", ["-c", "true"]).await,
         ];
         if run > 0 {
-            for (all, time) in [&mut warm, &mut shell, &mut multiplexed, &mut cold, &mut ssh].into_iter().zip(times) {
+            for (all, time) in
+                [&mut warm, &mut shell, &mut multiplexed, &mut cold, &mut ssh, &mut client, &mut login_shell]
+                    .into_iter()
+                    .zip(times)
+            {
                 all.push(time);
             }
         }
@@ -43,7 +54,16 @@ pub(super) async fn run(scale: &Scale) {
     master.stop().await;
     compare("one command, warm", &mut warm, "fork and exec of `sh -c` on this machine", &mut shell, 1.3);
     compare("one command, warm", &mut warm, "`ssh` through a ControlMaster", &mut multiplexed, 0.35);
+    println!(
+        "  of which our side and the way take {:.1} ms, and the login shell {:.1} ms; the rest is the server's",
+        milliseconds(&mut client),
+        milliseconds(&mut login_shell)
+    );
     compare("one command, cold, with a key", &mut cold, "`ssh` with curve25519", &mut ssh, 0.4);
+}
+
+fn milliseconds(times: &mut [Duration]) -> f64 {
+    crate::median(times).as_secs_f64() * 1000.0
 }
 
 /// How long a program takes from the start to its end, with what it writes.
