@@ -105,9 +105,10 @@ async fn every_update_is_answered_once_whatever_goes_wrong() {
     assert!(tally.values().sum::<usize>() >= 50, "{tally:?}");
     // An answer comes again only if that it came was not learnt, because its connection was cut.
     assert!(repeated <= lost, "{repeated} repeated, {lost} lost");
-    // How long to wait was not learnt where the bot was stopped before the answer.
+    // How long to wait was not learnt where the bot was stopped before the answer, and each start may ask once more.
     let floods: usize = tally.iter().filter(|(fault, _)| fault.contains("TooMany")).map(|(_, count)| count).sum();
-    assert!(app.telegram.impatient_calls() <= floods);
+    let impatient = app.telegram.impatient_calls();
+    assert!(impatient <= floods + STOPS, "{impatient} calls came too early, after {floods} floods");
 }
 
 #[tokio::test]
