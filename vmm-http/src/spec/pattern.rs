@@ -71,6 +71,8 @@ const PATTERNS: [Pattern; 16] = [
         length: Some([1, 128]),
         of: &[
             "requester",
+            "createLinkCode.user",
+            "deleteLink.user",
             "new_name",
             "group_name",
             "request",
