@@ -39,7 +39,7 @@ impl fmt::Display for Stage {
 pub(super) enum Cause {
     /// The deadline passed; what was seen last.
     Deadline(String),
-    /// The command wrote nothing for so long; what became of it.
+    /// The command wrote nothing for so long.
     Silence(Duration),
     /// Nobody waits for the answer any more.
     Cancelled,

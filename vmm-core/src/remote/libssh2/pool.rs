@@ -83,7 +83,8 @@ impl Drop for Last {
     fn drop(&mut self) {
         if let Some(shared) = self.0.upgrade() {
             let idle = std::mem::take(&mut shared.state().idle);
-            idle.into_iter().for_each(Idle::end);
+            // Not under the lock: each says goodbye to its server.
+            drop(idle);
             shared.looked.notify_all();
         }
     }
@@ -122,7 +123,7 @@ impl Pool {
             freed.as_mut().enable();
             let entered = self.shared.state().enter(&key, &self.shared.config);
             if let Some((session, evicted)) = entered {
-                evicted.into_iter().for_each(Idle::end);
+                drop(evicted);
                 return Seat::new(Slot { pool: Some(self.clone()), key }, session);
             }
             freed.await;
@@ -153,7 +154,6 @@ impl Shared {
     fn end(&self, idle: Idle) {
         self.state().leave(idle.key.endpoint.address);
         self.freed.notify_waiters();
-        idle.end();
     }
 }
 
@@ -203,10 +203,6 @@ impl Idle {
         }
         self.shown = now;
         !self.session.link.is_gone() && self.session.link.keep_alive()
-    }
-
-    fn end(self) {
-        drop(self);
     }
 }
 
