@@ -28,10 +28,13 @@ mod vm_script_schedule;
 mod vm_ssh;
 mod vm_ssh_stream;
 
+use std::time::Duration;
+
 use poem_openapi::payload::{Binary, Json};
 use poem_openapi::types::ToJSON;
 use poem_openapi::{ApiResponse, Tags};
 use vmm_core::model::Revision;
+use vmm_core::remote::Exit;
 
 /// Every resource's operations, as a type and as its one value. What belongs together is nested, since poem-openapi takes
 /// 16 at most.
@@ -132,4 +135,16 @@ enum Accepted<T: ToJSON> {
     /// Begun; it goes on in the background.
     #[oai(status = 202)]
     Accepted(Json<T>),
+}
+
+/// How a command ended: its exit code, or the signal's name without `SIG`.
+fn ending(exit: Exit) -> (Option<i32>, Option<String>) {
+    match exit {
+        Exit::Code(code) => (Some(code), None),
+        Exit::Signal(name) => (None, Some(name)),
+    }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -8,6 +8,7 @@ use vmm_core::remote::tree::{Skipped, SkippedKind};
 use vmm_core::remote::{Credential, DEFAULT_TRANSFER_DEADLINE, Login, Place, Progress};
 use vmm_core::{Error, Transfer, TransferReport, TreeReport, TreeTransfer};
 
+use super::milliseconds;
 use super::vm_script::targets;
 use crate::batch::named;
 use crate::error::{Failure, ProblemDetails};
@@ -173,7 +174,14 @@ enum SkippedWhat {
 impl FileTransferResult {
     pub(super) fn file(vm: &VmName, file: &str, report: TransferReport) -> Self {
         let TransferReport { bytes, sha256, duration } = report;
-        Self { vm: vm.to_string(), file: file.to_owned(), bytes, sha256, duration_ms: millis(duration), tree: None }
+        Self {
+            vm: vm.to_string(),
+            file: file.to_owned(),
+            bytes,
+            sha256,
+            duration_ms: milliseconds(duration),
+            tree: None,
+        }
     }
 
     pub(super) fn tree(vm: &VmName, file: &str, report: TreeReport) -> Self {
@@ -185,14 +193,10 @@ impl FileTransferResult {
             file: file.to_owned(),
             bytes: tree.bytes,
             sha256: tree.sha256,
-            duration_ms: millis(duration),
+            duration_ms: milliseconds(duration),
             tree: Some(TreeResult { files, directories, skipped_count, skipped }),
         }
     }
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl From<Skipped> for SkippedResult {

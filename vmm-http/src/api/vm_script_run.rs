@@ -7,11 +7,10 @@ use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{Enum, Object, OpenApi};
 use vmm_core::model::{Again, Run, RunFilter, RunId, RunMachine, RunState, ScriptArguments, ScriptName};
-use vmm_core::remote::Exit;
 use vmm_core::{RunDraft, RunTerms};
 
 use super::vm_script::targets;
-use super::{Accepted, Tag};
+use super::{Accepted, Tag, ending, milliseconds};
 use crate::auth::Caller;
 use crate::batch::{self, named};
 use crate::body::Body;
@@ -243,11 +242,7 @@ struct RunVmBody {
 
 impl From<RunMachine> for RunVmBody {
     fn from(machine: RunMachine) -> Self {
-        let (exit_code, signal) = match machine.exit {
-            Some(Exit::Code(code)) => (Some(code), None),
-            Some(Exit::Signal(name)) => (None, Some(name)),
-            None => (None, None),
-        };
+        let (exit_code, signal) = machine.exit.map(ending).unwrap_or_default();
         let (stdout, stderr) = machine.output.map(|output| (output.stdout, output.stderr)).unzip();
         Self {
             vm: machine.name.to_string(),
@@ -258,7 +253,7 @@ impl From<RunMachine> for RunVmBody {
             stdout_bytes: stdout.map(|stream| stream.total),
             stderr: stderr.as_ref().map(|stream| stream.text()),
             stderr_bytes: stderr.map(|stream| stream.total),
-            duration_ms: machine.duration.map(|took| u64::try_from(took.as_millis()).unwrap_or(u64::MAX)),
+            duration_ms: machine.duration.map(milliseconds),
             error: machine.error,
         }
     }

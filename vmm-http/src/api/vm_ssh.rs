@@ -7,9 +7,9 @@ use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi};
 use vmm_core::Error;
 use vmm_core::model::VmName;
-use vmm_core::remote::{Command, Credential, Exit, Login, Output};
+use vmm_core::remote::{Command, Credential, Login, Output};
 
-use super::Tag;
+use super::{Tag, ending, milliseconds};
 use crate::auth::Caller;
 use crate::batch::{self, named};
 use crate::body::Body;
@@ -78,10 +78,7 @@ struct SshResult {
 
 impl From<Output> for SshResult {
     fn from(output: Output) -> Self {
-        let (exit_code, signal) = match output.exit {
-            Exit::Code(code) => (Some(code), None),
-            Exit::Signal(name) => (None, Some(name)),
-        };
+        let (exit_code, signal) = ending(output.exit);
         Self {
             exit_code,
             signal,
@@ -89,7 +86,7 @@ impl From<Output> for SshResult {
             stderr: output.stderr.text(),
             stdout_truncated: output.stdout.truncated(),
             stderr_truncated: output.stderr.truncated(),
-            duration_ms: u64::try_from(output.duration.as_millis()).unwrap_or(u64::MAX),
+            duration_ms: milliseconds(output.duration),
             error: None,
         }
     }

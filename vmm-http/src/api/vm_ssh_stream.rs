@@ -13,10 +13,10 @@ use poem_openapi::{Object, OpenApi};
 use tokio::sync::mpsc;
 use vmm_core::SshEvent;
 use vmm_core::model::VmName;
-use vmm_core::remote::{Exit, Output, OutputChannel, Text};
+use vmm_core::remote::{Output, OutputChannel, Text};
 
 use super::vm_ssh::{SshCommands, read};
-use super::{Events, Tag};
+use super::{Events, Tag, ending, milliseconds};
 use crate::auth::Caller;
 use crate::batch::{self, named};
 use crate::body::Body;
@@ -112,11 +112,8 @@ impl Commands {
                     let rest = self.text[*channel as usize].end();
                     self.output(command, *channel, rest);
                 }
-                let (exit_code, signal) = match exit {
-                    Exit::Code(code) => (Some(code), None),
-                    Exit::Signal(name) => (None, Some(name)),
-                };
-                let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+                let (exit_code, signal) = ending(exit);
+                let duration_ms = milliseconds(duration);
                 let end = SshEnd { command, exit_code, signal, stdout_truncated, stderr_truncated, duration_ms };
                 self.waiting.push_back(Ok(told("result", &end)));
             }
