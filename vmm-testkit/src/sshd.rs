@@ -179,6 +179,21 @@ impl Sshd {
         assert!(mounted.expect("`nsenter` (package util-linux) is installed").success());
     }
 
+    /// How many connections were made.
+    ///
+    /// # Panics
+    /// If the server does not tell of one more within 10 s.
+    pub async fn connections(&self) -> usize {
+        // A connection is told of before it is served: when this last one is, those before it are too.
+        let last = tokio::net::TcpStream::connect(self.address).await.expect("the server listens");
+        let last = format!(" port {} ", last.local_addr().expect("a connected socket").port());
+        let told = |log: &String| log.lines().any(|line| is_connection(line) && line.contains(&last));
+        let mut log = self.log.clone();
+        let log = tokio::time::timeout(Duration::from_secs(10), log.wait_for(told)).await;
+        let log = log.expect("a connection is told of within 10 s").expect("the server runs");
+        log.lines().filter(|line| is_connection(line) && !line.contains(&last)).count()
+    }
+
     /// How many proofs of identity were sent, once every connection so far has ended.
     ///
     /// # Panics
@@ -229,6 +244,10 @@ pub fn loopback_addresses(count: usize) -> impl Iterator<Item = Ipv4Addr> {
 pub fn free_address() -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port on loopback");
     listener.local_addr().expect("a bound address")
+}
+
+fn is_connection(line: &str) -> bool {
+    line.starts_with("Connection from ")
 }
 
 fn write(path: &Path, mode: u32, bytes: &[u8]) {

@@ -23,10 +23,6 @@ async fn server_process(remote: &Libssh2Exec, sshd: &Sshd) -> String {
     run(remote, sshd, &sshd.key_login(), "echo $PPID").await.expect("it runs")
 }
 
-fn connections(sshd: &Sshd) -> usize {
-    sshd.log().lines().filter(|line| line.starts_with("Connection from ")).count()
-}
-
 async fn until(what: &str, condition: impl Fn() -> bool) {
     let began = Instant::now();
     while !condition() {
@@ -48,7 +44,7 @@ async fn commands_one_after_the_other_share_a_login() {
         let line = format!("echo {number}; exit 0");
         assert_eq!(run(&remote, &sshd, &sshd.key_login(), &line).await.expect("it runs"), number.to_string());
     }
-    assert_eq!(connections(&sshd), 1);
+    assert_eq!(sshd.connections().await, 1);
     drop(remote);
     until("the session ends with its client", || sshd.log().contains("Disconnected from")).await;
 }
@@ -63,9 +59,9 @@ async fn a_session_is_for_the_same_proof_alone() {
     let refused = run(&remote, &sshd, &stranger, "true").await;
     assert!(matches!(refused, Err(Error::LoginRefused { .. })), "{refused:?}");
     run(&remote, &sshd, &sshd.key_login(), "true").await.expect("it runs");
-    assert_eq!(connections(&sshd), 4);
+    assert_eq!(sshd.connections().await, 4);
     run(&remote, &sshd, &sshd.password_login(), "true").await.expect("it runs");
-    assert_eq!(connections(&sshd), 4);
+    assert_eq!(sshd.connections().await, 4);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -105,7 +101,7 @@ async fn a_session_that_nobody_uses_ends_after_its_time() {
     run(&remote, &sshd, &sshd.key_login(), "true").await.expect("it runs");
     until("the session has ended", || sshd.log().contains("Disconnected from")).await;
     run(&remote, &sshd, &sshd.key_login(), "true").await.expect("it runs");
-    assert_eq!(connections(&sshd), 2);
+    assert_eq!(sshd.connections().await, 2);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -114,7 +110,7 @@ async fn a_login_is_proven_anew_after_its_longest_time() {
     for _ in 0..3 {
         run(&remote, &sshd, &sshd.key_login(), "true").await.expect("it runs");
     }
-    assert_eq!(connections(&sshd), 3);
+    assert_eq!(sshd.connections().await, 3);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -130,7 +126,8 @@ async fn calls_at_once_open_no_more_sessions_than_a_machine_may_have() {
     for (number, call) in calls.into_iter().enumerate() {
         assert_eq!(call.await.expect("no panic"), format!("{number}\n"));
     }
-    assert!((1..=4).contains(&connections(&sshd)), "{}", connections(&sshd));
+    let connections = sshd.connections().await;
+    assert!((1..=4).contains(&connections), "{connections}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -140,7 +137,7 @@ async fn an_idle_session_makes_room_for_another_machine() {
     for sshd in [&first, &second, &first, &first] {
         run(&remote, sshd, &sshd.key_login(), "true").await.expect("it runs");
     }
-    assert_eq!((connections(&first), connections(&second)), (2, 1));
+    assert_eq!((first.connections().await, second.connections().await), (2, 1));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
