@@ -1,13 +1,16 @@
-//! What is answered: an arm for each command and button, and one call to the desk in each.
+//! What is answered: an arm for each command, button and question, and one call to the desk in each.
+
+use std::sync::Arc;
 
 use vmm_core::model::{VmFilter, VmId, VmName};
 use vmm_core::{Actor, Error, Result, SecretString, Vmm};
 
 use crate::command::Command;
-use crate::dialogue::{Intent, Switch};
+use crate::dialogue::{Intent, Question, Switch};
+use crate::parts::{Answer, Asked, Parts};
 use crate::post::Reply;
 use crate::render;
-use crate::sender::From;
+use crate::sender::Document;
 
 /// How many machines a message shows.
 const PAGE: u32 = 10;
@@ -21,40 +24,61 @@ pub(crate) async fn link(vmm: &Vmm, actor: Option<&Actor>, code: &SecretString, 
     }
 }
 
-/// Answers a command of this person, who is bound to an account.
-pub(crate) async fn command(vmm: &Vmm, actor: &Actor, command: Command, from: From) -> Result<Reply> {
+/// Answers a command of this person, who is bound to an account. What they were asked is asked no more.
+pub(crate) async fn command(parts: &Arc<Parts>, asked: &Asked, command: Command) -> Result<Answer> {
+    let (vmm, actor) = (&parts.vmm, &asked.actor);
     match command {
-        Command::Link(code) => link(vmm, Some(actor), &code, from.person).await,
-        Command::Start | Command::Help => Ok(render::help::help(actor)),
-        Command::Unlink => vmm.unlink_chat(actor, None).await.map(|()| render::help::unlinked()),
+        Command::Link(code) => link(vmm, Some(actor), &code, asked.from.person).await.map(Answer::from),
+        Command::Start | Command::Help => Ok(render::help::help(actor).into()),
+        Command::Unlink => vmm.unlink_chat(actor, None).await.map(|()| render::help::unlinked().into()),
         Command::Vms => page(vmm, actor, None, Vec::new()).await,
-        Command::Vm(name) => card(vmm, actor, &name, from.private).await,
+        Command::Vm(name) => card(vmm, actor, &name, asked.from.private).await,
+        Command::Cancel => Ok(render::help::never_mind().into()),
     }
 }
 
-/// Answers a press that asks for something to be shown.
-pub(crate) async fn press(vmm: &Vmm, actor: &Actor, intent: Intent, private: bool) -> Result<Reply> {
+/// Answers a press.
+pub(crate) async fn press(parts: &Arc<Parts>, asked: &Asked, intent: Intent) -> Result<Answer> {
+    let (vmm, actor) = (&parts.vmm, &asked.actor);
     match intent {
         Intent::Page { after, trail } => page(vmm, actor, after, trail).await,
-        Intent::Card { vm } => card(vmm, actor, &VmName::new(vm)?, private).await,
-        Intent::Ask { vm, switch } => Ok(render::power::question(&vm, switch)),
-        Intent::Confirmed { vm, switch } => self::switch(vmm, actor, &vm, switch).await,
+        Intent::Card { vm } => card(vmm, actor, &VmName::new(vm)?, asked.from.private).await,
+        Intent::Ask { vm, switch } => Ok(render::power::question(&vm, switch).into()),
+        Intent::Confirmed { vm, switch } => {
+            let interrupted = || render::power::interrupted(&vm, switch);
+            parts.once(asked, interrupted, self::switch(vmm, actor, &vm, switch)).await
+        }
+        Intent::Cancel { update } => Ok(match parts.running.cancel(asked.from.person, update) {
+            true => Answer::toast("It is being ended."),
+            false => Answer::toast("That has ended already."),
+        }),
     }
 }
 
-/// Switches a machine.
-pub(crate) async fn switch(vmm: &Vmm, actor: &Actor, vm: &str, switch: Switch) -> Result<Reply> {
-    vmm.power(actor, &VmName::new(vm)?, switch.into()).await?;
-    Ok(render::power::done(vm, switch))
+/// Answers what this person said to a question.
+pub(crate) async fn reply(parts: &Arc<Parts>, asked: &Asked, question: Question, text: &str) -> Result<Answer> {
+    let _ = (parts, asked, text);
+    match question {}
 }
 
-async fn page(vmm: &Vmm, actor: &Actor, after: Option<i64>, trail: Vec<Option<i64>>) -> Result<Reply> {
+/// Answers a file that somebody has uploaded in a private chat.
+pub(crate) async fn document(parts: &Arc<Parts>, asked: &Asked, document: Document, caption: &str) -> Result<Answer> {
+    let _ = (parts, asked, document, caption);
+    Ok(render::help::unknown().into())
+}
+
+async fn switch(vmm: &Vmm, actor: &Actor, vm: &str, switch: Switch) -> Result<Answer> {
+    vmm.power(actor, &VmName::new(vm)?, switch.into()).await?;
+    Ok(render::power::done(vm, switch).into())
+}
+
+async fn page(vmm: &Vmm, actor: &Actor, after: Option<i64>, trail: Vec<Option<i64>>) -> Result<Answer> {
     let filter = VmFilter { after: after.map(VmId), limit: Some(PAGE), ..VmFilter::default() };
     let page = vmm.vms(actor, &filter).await?;
-    Ok(render::vms::list(&page, after, trail))
+    Ok(render::vms::list(&page, after, trail).into())
 }
 
-async fn card(vmm: &Vmm, actor: &Actor, name: &VmName, private: bool) -> Result<Reply> {
+async fn card(vmm: &Vmm, actor: &Actor, name: &VmName, private: bool) -> Result<Answer> {
     let (vm, disks) = vmm.vm(actor, name).await?;
-    Ok(render::vms::card(&vm, &disks, private))
+    Ok(render::vms::card(&vm, &disks, private).into())
 }

@@ -56,7 +56,7 @@ fn token(config: &Config) -> Result<String, String> {
 }
 
 async fn telegram(config: &Config) -> Result<String, String> {
-    let bot = vmm_bot::client(&config.bot.token()?, config.bot.api_url.as_deref(), &Options::default())?;
+    let bot = vmm_bot::client(&config.bot.token()?, config.bot.api_url.as_deref())?;
     let me = bot.get_me().await.map_err(|error| format!("{}; see that api.telegram.org is reached", hidden(&error)))?;
     let webhook = bot.get_webhook_info().await.map_err(|error| hidden(&error))?;
     let takes = if webhook.url.is_some() { ", whose webhook vmm-bot run removes" } else { "" };

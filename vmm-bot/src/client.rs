@@ -1,26 +1,36 @@
 //! How Telegram is talked to.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::Value;
+use teloxide::net::Download;
+use teloxide::prelude::Requester;
 use teloxide::requests::{JsonRequest, Payload, Request};
-use teloxide::{Bot, RequestError, net};
+use teloxide::types::FileId;
+use teloxide::{Bot, DownloadError, RequestError, net};
+use tokio::time::timeout;
 use vmm_core::{ExposeSecret, SecretString};
 
 use crate::Options;
+use crate::sender::Document;
 
 /// The longest pause between two tries.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// What an answer may take beyond a poll's own time.
-const ANSWER: Duration = Duration::from_secs(15);
+pub(crate) const ANSWER: Duration = Duration::from_secs(15);
+/// The longest call: a large file over a slow line. All others have deadlines of their own.
+const LONGEST_CALL: Duration = Duration::from_secs(600);
+/// The largest file that Telegram gives, in bytes.
+const LARGEST_DOWNLOAD: u32 = 20 << 20;
 
-/// A bot that talks to Telegram, or to another server at this address, and waits long enough for [`Options::poll_timeout`].
+/// A bot that talks to Telegram, or to another server at this address, and waits long enough for polls and large files.
 ///
 /// # Errors
 /// What is wrong with the address, or with the system's TLS.
-pub fn client(token: &SecretString, api_url: Option<&str>, options: &Options) -> Result<Bot, String> {
-    let http = net::default_reqwest_settings().timeout(options.poll_timeout + ANSWER);
+pub fn client(token: &SecretString, api_url: Option<&str>) -> Result<Bot, String> {
+    let http = net::default_reqwest_settings().timeout(LONGEST_CALL);
     let http = http.build().map_err(|error| error.to_string())?;
     let bot = Bot::with_client(token.expose_secret(), http);
     match api_url {
@@ -74,5 +84,39 @@ impl Payload for GetUpdates {
 pub(crate) async fn updates(bot: &Bot, offset: Option<i64>, options: &Options) -> Result<Vec<Value>, RequestError> {
     let allowed_updates = &["message", "callback_query"];
     let payload = GetUpdates { offset, timeout: options.poll_timeout.as_secs(), allowed_updates };
-    JsonRequest::new(bot.clone(), payload).send().await
+    within(options.poll_timeout + ANSWER, JsonRequest::new(bot.clone(), payload).send()).await
+}
+
+/// A call that fails if it takes longer than this.
+pub(crate) async fn within<T>(
+    deadline: Duration,
+    call: impl Future<Output = Result<T, RequestError>>,
+) -> Result<T, RequestError> {
+    match timeout(deadline, call).await {
+        Ok(result) => result,
+        Err(_) => Err(RequestError::Io(Arc::new(std::io::ErrorKind::TimedOut.into()))),
+    }
+}
+
+/// The content of a file that somebody has uploaded, or what to tell about why not.
+pub(crate) async fn download(bot: &Bot, document: &Document) -> Result<Vec<u8>, String> {
+    if document.size > LARGEST_DOWNLOAD {
+        return Err(format!("Telegram gives me files up to {} MB; this one is larger.", LARGEST_DOWNLOAD >> 20));
+    }
+    let fetched = async {
+        let file = bot.get_file(FileId(document.file.clone())).await.map_err(|error| hidden(&error))?;
+        let mut bytes = Vec::with_capacity(document.size as usize);
+        bot.download_file(&file.path, &mut bytes).await.map_err(|error| match error {
+            // The library has taken the token out of the address.
+            DownloadError::Network(source) => format!("network: {source}"),
+            DownloadError::Io(source) => source.to_string(),
+        })?;
+        Ok::<_, String>(bytes)
+    };
+    let reason = match timeout(LONGEST_CALL, fetched).await {
+        Ok(Ok(bytes)) => return Ok(bytes),
+        Ok(Err(reason)) => reason,
+        Err(_) => "no answer in time".to_owned(),
+    };
+    Err(format!("I could not get the file from Telegram ({reason}). Please send it again."))
 }

@@ -19,6 +19,8 @@ pub(crate) enum Command {
     Vms,
     /// Show a machine.
     Vm(VmName),
+    /// Ask no more.
+    Cancel,
 }
 
 impl Command {
@@ -26,7 +28,7 @@ impl Command {
     pub(crate) fn private(&self) -> bool {
         match self {
             Self::Link(_) | Self::Unlink => true,
-            Self::Start | Self::Help | Self::Vms | Self::Vm(_) => false,
+            Self::Start | Self::Help | Self::Vms | Self::Vm(_) | Self::Cancel => false,
         }
     }
 }
@@ -47,6 +49,7 @@ pub(crate) fn menu() -> Vec<BotCommand> {
     [
         ("vms", "List machines"),
         ("vm", "Show a machine: /vm web-1"),
+        ("cancel", "Never mind what I am asking you"),
         ("help", "What this bot can do"),
         ("unlink", "Free your account of this chat"),
     ]
@@ -56,26 +59,55 @@ pub(crate) fn menu() -> Vec<BotCommand> {
 
 /// Reads a text that somebody wrote to the bot of this name.
 pub(crate) fn parse(text: &str, bot: &str) -> Result<Command, Misread> {
-    let mut words = text.split_whitespace();
-    let first = words.next().and_then(|word| word.strip_prefix('/')).ok_or(Misread::NotForUs)?;
+    let text = text.trim().strip_prefix('/').ok_or(Misread::NotForUs)?;
+    let (first, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
     let (name, to) = first.split_once('@').map_or((first, None), |(name, to)| (name, Some(to)));
     if to.is_some_and(|to| !to.eq_ignore_ascii_case(bot)) {
         return Err(Misread::NotForUs);
     }
-    let (argument, more) = (words.next(), words.next());
-    if more.is_some() {
-        return Err(Misread::Wrong(format!("/{name} takes one word at most.")));
-    }
-    match (name.to_lowercase().as_str(), argument) {
-        ("start", None) => Ok(Command::Start),
-        ("start", Some(code)) => Ok(Command::Link(code.to_owned().into())),
-        ("unlink", None) => Ok(Command::Unlink),
-        ("help", None) => Ok(Command::Help),
-        ("vms", None) => Ok(Command::Vms),
-        ("vm", None) => Err(Misread::Wrong("Which machine? Say /vm and its name, like /vm web-1.".to_owned())),
-        ("vm", Some(vm)) => VmName::new(vm).map(Command::Vm).map_err(|error| Misread::Wrong(error.to_string())),
-        ("unlink" | "help" | "vms", Some(_)) => Err(Misread::Wrong(format!("/{name} takes no words."))),
+    let words = Words { name: name.to_lowercase(), rest: rest.trim() };
+    match words.name.as_str() {
+        "start" if words.rest.is_empty() => Ok(Command::Start),
+        "start" => words.one().map(|code| Command::Link(code.to_owned().into())),
+        "unlink" => words.none(Command::Unlink),
+        "help" => words.none(Command::Help),
+        "cancel" => words.none(Command::Cancel),
+        "vms" => words.none(Command::Vms),
+        "vm" => words.vm().map(Command::Vm),
         _ => Err(Misread::Unknown),
+    }
+}
+
+/// A command's name and what stands behind it.
+struct Words<'a> {
+    name: String,
+    rest: &'a str,
+}
+
+impl<'a> Words<'a> {
+    /// Nothing may stand there.
+    fn none(&self, command: Command) -> Result<Command, Misread> {
+        if self.rest.is_empty() {
+            return Ok(command);
+        }
+        Err(Misread::Wrong(format!("/{} takes no words.", self.name)))
+    }
+
+    /// One word must stand there.
+    fn one(&self) -> Result<&'a str, Misread> {
+        if self.rest.is_empty() || self.rest.contains(char::is_whitespace) {
+            return Err(Misread::Wrong(format!("/{} takes one word.", self.name)));
+        }
+        Ok(self.rest)
+    }
+
+    /// A machine must stand there, alone.
+    fn vm(&self) -> Result<VmName, Misread> {
+        if self.rest.is_empty() {
+            let reason = format!("Which machine? Say /{0} and its name, like /{0} web-1.", self.name);
+            return Err(Misread::Wrong(reason));
+        }
+        VmName::new(self.one()?).map_err(|error| Misread::Wrong(error.to_string()))
     }
 }
 

@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use serde_json::Value;
 use teloxide::{ApiError, Bot, RequestError};
 use tokio::sync::{Mutex, Notify};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use vmm_core::BotMail;
-use vmm_core::model::{BotUpdate, NewPost};
+use vmm_core::model::{BotUpdate, NewPost, Question};
 
 use crate::{Options, RunError, client, crash_point};
 
@@ -23,11 +24,31 @@ const AT_ONCE: usize = 64;
 /// The pause before the database is asked again.
 const DATABASE_PAUSE: Duration = Duration::from_millis(500);
 
+/// What an update leads to.
+#[derive(Default)]
+pub(crate) struct Handled {
+    /// What is to be sent.
+    pub(crate) posts: Vec<NewPost>,
+    /// What its person is asked from now on.
+    pub(crate) question: Option<Question>,
+    /// What goes on after that, while its chat is answered further; only then the update ends.
+    pub(crate) work: Option<Work>,
+}
+
+/// Work that goes on; what it leads to is the last of its update.
+pub(crate) type Work = BoxFuture<'static, Handled>;
+
+impl From<Vec<NewPost>> for Handled {
+    fn from(posts: Vec<NewPost>) -> Self {
+        Self { posts, ..Self::default() }
+    }
+}
+
 /// Answers one update.
 #[async_trait]
 pub(crate) trait Handle: Send + Sync + 'static {
-    /// What is to be sent for it. An error means that it is to be tried again.
-    async fn handle(&self, update: &BotUpdate) -> vmm_core::Result<Vec<NewPost>>;
+    /// What it leads to. An error means that it is to be tried again.
+    async fn handle(&self, update: &BotUpdate) -> vmm_core::Result<Handled>;
 
     /// What is to be sent after `handle` has panicked.
     fn broke(&self, update: &BotUpdate) -> Vec<NewPost>;
@@ -40,7 +61,15 @@ pub(crate) struct Inbox {
     stored: Notify,
     ended: Arc<Notify>,
     /// What is being answered; it ends well after `dispatch` was dropped.
-    tasks: Mutex<JoinSet<(Option<i64>, i64)>>,
+    tasks: Mutex<JoinSet<Task>>,
+}
+
+/// Something about an update that has come to its end.
+enum Task {
+    /// Its chat goes on, and so may work of its.
+    Answered { chat: Option<i64>, update: BotUpdate, work: Option<Work> },
+    /// The work of this update has ended too.
+    Worked { update: i64 },
 }
 
 impl Inbox {
@@ -85,7 +114,7 @@ impl Inbox {
         let mut queues: HashMap<Option<i64>, VecDeque<BotUpdate>> = HashMap::new();
         let (mut known, mut busy) = (HashSet::new(), HashSet::new());
         let mut tasks = self.tasks.lock().await;
-        let mut look = true;
+        let (mut look, mut works) = (true, 0);
         loop {
             if look {
                 for update in insist(|| self.mail.open_updates()).await {
@@ -95,7 +124,7 @@ impl Inbox {
                 }
             }
             let free: Vec<_> = queues.keys().filter(|chat| !busy.contains(*chat)).copied().collect();
-            for chat in free.into_iter().take(AT_ONCE.saturating_sub(tasks.len())) {
+            for chat in free.into_iter().take((AT_ONCE + works).saturating_sub(tasks.len())) {
                 let Some(queue) = queues.get_mut(&chat) else { continue };
                 let Some(update) = queue.pop_front() else { continue };
                 if queue.is_empty() {
@@ -104,19 +133,37 @@ impl Inbox {
                 busy.insert(chat);
                 let (mail, handler, ended) = (self.mail.clone(), Arc::clone(&handler), Arc::clone(&self.ended));
                 tasks.spawn(async move {
-                    answer(&mail, handler.as_ref(), &update).await;
+                    let work = answer(&mail, handler.as_ref(), &update).await;
                     ended.notify_one();
                     crash_point("update", "ended").await;
-                    (chat, update.id)
+                    Task::Answered { chat, update, work }
                 });
             }
             look = tokio::select! {
                 () = self.stored.notified() => true,
                 Some(task) = tasks.join_next() => {
-                    // A task catches its handler's panics, so that it always tells which chat it was about.
-                    if let Ok((chat, id)) = task {
-                        busy.remove(&chat);
-                        known.remove(&id);
+                    // A task catches its handler's panics, so that it always tells what it was about.
+                    match task {
+                        Ok(Task::Answered { chat, update, work: Some(work) }) => {
+                            busy.remove(&chat);
+                            works += 1;
+                            let (mail, handler, ended) =
+                                (self.mail.clone(), Arc::clone(&handler), Arc::clone(&self.ended));
+                            tasks.spawn(async move {
+                                end_work(&mail, handler.as_ref(), &update, work).await;
+                                ended.notify_one();
+                                Task::Worked { update: update.id }
+                            });
+                        }
+                        Ok(Task::Answered { chat, update, work: None }) => {
+                            busy.remove(&chat);
+                            known.remove(&update.id);
+                        }
+                        Ok(Task::Worked { update }) => {
+                            works -= 1;
+                            known.remove(&update);
+                        }
+                        Err(_) => {}
                     }
                     false
                 }
@@ -125,21 +172,35 @@ impl Inbox {
     }
 }
 
-async fn answer(mail: &BotMail, handler: &dyn Handle, update: &BotUpdate) {
-    let posts = loop {
+/// Answers an update; gives the work that goes on for it.
+async fn answer(mail: &BotMail, handler: &dyn Handle, update: &BotUpdate) -> Option<Work> {
+    let Handled { posts, question, work } = loop {
         match AssertUnwindSafe(handler.handle(update)).catch_unwind().await {
-            Ok(Ok(posts)) => break posts,
+            Ok(Ok(handled)) => break handled,
             Ok(Err(error)) => {
                 tracing::warn!(%error, update = update.id, "an update is tried again");
                 sleep(DATABASE_PAUSE).await;
             }
             Err(_) => {
                 tracing::error!(update = update.id, "the handler of an update panicked");
-                break handler.broke(update);
+                break handler.broke(update).into();
             }
         }
     };
-    insist(|| mail.finish_update(update.id, posts.clone())).await;
+    match work {
+        Some(_) => insist(|| mail.post(posts.clone(), question.clone())).await,
+        None => drop(insist(|| mail.finish_update(update.id, posts.clone(), question.clone())).await),
+    }
+    work
+}
+
+/// Waits until an update's work has come to its end, and ends the update.
+async fn end_work(mail: &BotMail, handler: &dyn Handle, update: &BotUpdate, work: Work) {
+    let handled = AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_| {
+        tracing::error!(update = update.id, "the work for an update panicked");
+        handler.broke(update).into()
+    });
+    insist(|| mail.finish_update(update.id, handled.posts.clone(), handled.question.clone())).await;
 }
 
 /// Asks the database until it answers.
@@ -191,7 +252,7 @@ mod tests {
 
     #[async_trait]
     impl Handle for Fragile {
-        async fn handle(&self, update: &BotUpdate) -> vmm_core::Result<Vec<NewPost>> {
+        async fn handle(&self, update: &BotUpdate) -> vmm_core::Result<Handled> {
             let text = serde_json::from_str::<Value>(&update.content).expect("JSON")["message"]["text"].to_string();
             let before = {
                 let mut handled = self.handled.lock().expect("no panic holds it");
@@ -203,7 +264,7 @@ mod tests {
             if text.contains("again") && !before {
                 return Err(vmm_core::Error::unavailable(vmm_core::Part::Database, "on purpose"));
             }
-            Ok(vec![Reply::text(text).say(update.chat.expect("a chat"), None)])
+            Ok(vec![Reply::text(text).say(update.chat.expect("a chat"), None)].into())
         }
 
         fn broke(&self, update: &BotUpdate) -> Vec<NewPost> {
@@ -215,7 +276,7 @@ mod tests {
     async fn a_panic_is_told_and_the_bot_goes_on() {
         let (desk, telegram) = (TestDesk::without_image().await, FakeTelegram::start().await);
         let options = Options::default();
-        let bot = client(&SecretString::from(telegram.token()), Some(telegram.url()), &options).expect("a bot");
+        let bot = client(&SecretString::from(telegram.token()), Some(telegram.url())).expect("a bot");
         let mail = desk.vmm.bot_mail(BotId(7));
         let outbox = crate::outbox::Outbox::new(bot.clone(), mail.clone(), options.clone());
         let inbox = Inbox::new(bot, mail.clone(), options, outbox.wake());

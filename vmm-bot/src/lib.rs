@@ -6,9 +6,12 @@ mod command;
 mod dialogue;
 mod handler;
 mod inbox;
+mod logins;
 mod outbox;
+mod parts;
 mod post;
 mod render;
+mod running;
 mod sender;
 
 use std::pin::pin;
@@ -82,8 +85,17 @@ pub async fn run(bot: Bot, vmm: Vmm, options: Options, stop: impl Future<Output 
     };
     tracing::info!(bot = me.username(), "the bot is there");
     let mail = vmm.bot_mail(BotId(i64::try_from(me.id.0).unwrap_or(i64::MAX)));
-    let handler = Arc::new(handler::Handler::new(vmm, mail.clone(), me.username().to_owned()));
     let outbox = outbox::Outbox::new(bot.clone(), mail.clone(), options.clone());
+    let parts = parts::Parts {
+        vmm,
+        mail: mail.clone(),
+        bot: bot.clone(),
+        name: me.username().to_owned(),
+        logins: logins::Logins::default(),
+        running: running::Running::default(),
+        wake: outbox.wake(),
+    };
+    let handler = Arc::new(handler::Handler::new(Arc::new(parts)));
     let inbox = inbox::Inbox::new(bot, mail, options.clone(), outbox.wake());
     let result = tokio::select! {
         result = inbox.poll() => result,
@@ -104,10 +116,10 @@ async fn introduce(bot: &Bot, options: &Options) -> Result<Me, RunError> {
     let mut failures = 0;
     loop {
         let greeting = async {
-            let me = bot.get_me().await?;
+            let me = client::within(options.send_deadline, bot.get_me().send()).await?;
             // With a webhook set, nobody may poll.
-            bot.delete_webhook().await?;
-            bot.set_my_commands(command::menu()).await?;
+            client::within(options.send_deadline, bot.delete_webhook().send()).await?;
+            client::within(options.send_deadline, bot.set_my_commands(command::menu()).send()).await?;
             Ok::<_, RequestError>(me)
         };
         match greeting.await {

@@ -75,7 +75,7 @@ async fn run(config: Config) -> Result<ExitCode, Failed> {
     if let Some(file) = config.bot.exposed() {
         tracing::warn!("others can read the token in {}: chmod 600", file.display());
     }
-    let bot = vmm_bot::client(&token, config.bot.api_url.as_deref(), &options)?;
+    let bot = vmm_bot::client(&token, config.bot.api_url.as_deref())?;
     let vmm = backend::open(&config.desk).await?;
     let (stop, stopped) = watch::channel(false);
     let mut answering = tokio::spawn(vmm_bot::run(bot, vmm, options, until(stopped)));

@@ -6,17 +6,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use teloxide::payloads::{AnswerCallbackQuerySetters, EditMessageTextSetters, SendMessageSetters};
+use teloxide::payloads::{
+    AnswerCallbackQuerySetters, EditMessageTextSetters, SendDocumentSetters, SendMessageSetters, SendPhotoSetters,
+};
 use teloxide::prelude::*;
 use teloxide::types::{
-    CallbackQueryId, InlineKeyboardButton, InlineKeyboardMarkup, LinkPreviewOptions, MessageId, ParseMode,
+    CallbackQueryId, InlineKeyboardButton, InlineKeyboardMarkup, InputFile, LinkPreviewOptions, MessageId, ParseMode,
 };
 use teloxide::{ApiError, Bot, RequestError};
 use tokio::sync::{Mutex, Notify};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use vmm_core::BotMail;
-use vmm_core::model::{Post, PostId};
+use vmm_core::model::{Attachment, Post, PostId};
 
 use crate::post::{Body, Outgoing};
 use crate::{Options, client, crash_point};
@@ -26,6 +28,8 @@ use crate::{Options, client, crash_point};
 const AT_ONCE: usize = 8;
 /// How long nobody needs to look whether there is something to send.
 const IDLE: Duration = Duration::from_secs(60);
+/// How much of a file surely gets through in a second, in bytes.
+const SLOWEST: u64 = 128 << 10;
 /// The pause before the database is asked again.
 const DATABASE_PAUSE: Duration = Duration::from_millis(500);
 
@@ -110,6 +114,7 @@ impl Sender {
     /// Tries to send something once; gives its chat.
     async fn send(&self, post: Post) -> i64 {
         let tried = match serde_json::from_str(&post.content) {
+            _ if post.superseded => Tried::Delivered(None),
             Ok(content) => self.attempt(&post, content).await,
             Err(error) => Tried::Refused(format!("it cannot be read: {error}")),
         };
@@ -135,20 +140,26 @@ impl Sender {
     }
 
     async fn attempt(&self, post: &Post, content: Outgoing) -> Tried {
-        let answers = matches!(content, Outgoing::Answer { .. });
-        match timeout(self.options.send_deadline, self.call(post.chat, content)).await {
+        let file = match self.mail.attachment(post.id).await {
+            Ok(file) => file,
+            Err(error) => return Tried::Later(DATABASE_PAUSE, error.to_string()),
+        };
+        let passing = matches!(content, Outgoing::Answer { .. } | Outgoing::Delete { .. });
+        let size = file.as_ref().map_or(0, |file| file.bytes.len() as u64);
+        let deadline = self.options.send_deadline + Duration::from_secs(size / SLOWEST);
+        match timeout(deadline, self.call(post, content, file)).await {
             Ok(Ok(message)) => Tried::Delivered(message),
-            Ok(Err(error)) => self.judge(post, answers, &error),
+            Ok(Err(error)) => self.judge(post, passing, &error),
             Err(_) => Tried::Later(client::backoff(&self.options, post.attempts), "no answer in time".to_owned()),
         }
     }
 
-    fn judge(&self, post: &Post, answers: bool, error: &RequestError) -> Tried {
+    fn judge(&self, post: &Post, passing: bool, error: &RequestError) -> Tried {
         match error {
             // An edit that came through, and was repeated because its answer was lost.
-            RequestError::Api(ApiError::MessageNotModified) => Tried::Delivered(None),
-            // A press that is answered or too old.
-            RequestError::Api(_) if answers => Tried::Delivered(None),
+            RequestError::Api(ApiError::MessageNotModified) => Tried::Delivered(post.message),
+            // A press that is answered or too old, or a message that is gone.
+            RequestError::Api(_) if passing => Tried::Delivered(None),
             RequestError::Api(ApiError::Unknown(text)) if !is_refusal(text) => self.later(post, error),
             RequestError::Api(ApiError::InvalidToken) => self.later(post, error),
             RequestError::Api(_) | RequestError::MigrateToChatId(_) => Tried::Refused(client::hidden(error)),
@@ -168,20 +179,39 @@ impl Sender {
         }
     }
 
-    async fn call(&self, chat: i64, content: Outgoing) -> Result<Option<i64>, RequestError> {
-        let chat = ChatId(chat);
-        match content {
-            Outgoing::Say(body) => {
+    async fn call(
+        &self,
+        post: &Post,
+        content: Outgoing,
+        file: Option<Attachment>,
+    ) -> Result<Option<i64>, RequestError> {
+        let chat = ChatId(post.chat);
+        let sent = match content {
+            Outgoing::Text(body) => {
+                let message = post.message.and_then(|message| i32::try_from(message).ok());
+                if let Some(message) = message {
+                    match self.edit(chat, message, body.clone()).await {
+                        Err(error) if cannot_be_edited(&error) => {}
+                        edited => return edited.map(|()| post.message),
+                    }
+                }
                 let keyboard = keyboard(&body);
                 let call = self.bot.send_message(chat, body.text).parse_mode(ParseMode::Html);
-                let sent = call.reply_markup(keyboard).link_preview_options(no_preview()).await?;
-                Ok(Some(sent.id.0.into()))
+                call.reply_markup(keyboard).link_preview_options(no_preview()).await?
             }
-            Outgoing::Change { message, body } => {
+            Outgoing::Document(body) => {
                 let keyboard = keyboard(&body);
-                let call = self.bot.edit_message_text(chat, MessageId(message), body.text).parse_mode(ParseMode::Html);
-                call.reply_markup(keyboard).link_preview_options(no_preview()).await?;
-                Ok(Some(message.into()))
+                let call = self.bot.send_document(chat, upload(file)).caption(body.text).parse_mode(ParseMode::Html);
+                call.reply_markup(keyboard).await?
+            }
+            Outgoing::Photo(body) => {
+                let keyboard = keyboard(&body);
+                let call = self.bot.send_photo(chat, upload(file)).caption(body.text).parse_mode(ParseMode::Html);
+                call.reply_markup(keyboard).await?
+            }
+            Outgoing::Delete { message } => {
+                self.bot.delete_message(chat, MessageId(message)).await?;
+                return Ok(None);
             }
             Outgoing::Answer { press, text, alert } => {
                 let call = self.bot.answer_callback_query(CallbackQueryId(press)).show_alert(alert);
@@ -190,10 +220,32 @@ impl Sender {
                 } else {
                     call.text(text).await?
                 };
-                Ok(None)
+                return Ok(None);
             }
-        }
+        };
+        Ok(Some(sent.id.0.into()))
     }
+
+    async fn edit(&self, chat: ChatId, message: i32, body: Body) -> Result<(), RequestError> {
+        let keyboard = keyboard(&body);
+        let call = self.bot.edit_message_text(chat, MessageId(message), body.text).parse_mode(ParseMode::Html);
+        call.reply_markup(keyboard).link_preview_options(no_preview()).await.map(drop)
+    }
+}
+
+/// Whether a message cannot become another text, so that there has to be a new one: it is gone, or shows a file.
+fn cannot_be_edited(error: &RequestError) -> bool {
+    match error {
+        RequestError::Api(ApiError::MessageToEditNotFound | ApiError::MessageCantBeEdited) => true,
+        RequestError::Api(ApiError::Unknown(text)) => text.contains("no text in the message to edit"),
+        _ => false,
+    }
+}
+
+fn upload(file: Option<Attachment>) -> InputFile {
+    // What should have a file and has none is refused by Telegram, as an empty one is.
+    let Attachment { name, bytes } = file.unwrap_or_else(|| Attachment { name: "empty".to_owned(), bytes: Vec::new() });
+    InputFile::memory(bytes).file_name(name)
 }
 
 /// Whether a description is one of a call that never will be done.

@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
-use vmm_core::model::{NewButton, NewPost, UserId};
+use vmm_core::model::{Attachment, NewButton, NewPost, PostPlace, UserId};
 
 use crate::dialogue::Intent;
 
@@ -12,10 +12,14 @@ use crate::dialogue::Intent;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Outgoing {
-    /// A new message.
-    Say(Body),
-    /// A message of the bot becomes this.
-    Change { message: i32, body: Body },
+    /// A message without a file: a new one, or in place of the one that the post changes.
+    Text(Body),
+    /// A new message with the attached file, and the text as its caption.
+    Document(Body),
+    /// The same with the file shown as a picture.
+    Photo(Body),
+    /// A message goes away.
+    Delete { message: i32 },
     /// The answer to a press.
     Answer { press: String, text: String, alert: bool },
 }
@@ -30,58 +34,112 @@ pub(crate) struct Body {
 /// A button to be: what stands on it and what it does.
 pub(crate) type Wish = (String, Intent);
 
-/// A text with buttons for one person.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A text with buttons for one person, and perhaps a file. Telegram takes 4096 characters with a message and 1024 with a
+/// file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Reply {
-    pub(crate) text: String,
-    pub(crate) rows: Vec<Vec<Wish>>,
+    text: String,
+    rows: Vec<Vec<Wish>>,
+    file: Option<(Show, Attachment)>,
+}
+
+/// How a file is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Show {
+    Document,
+    Photo,
+}
+
+/// As which message a reply is seen. One with a file is always a new one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// To a press in place of the message with the button, to a text as a new one.
+    Here,
+    /// As a new message.
+    New,
+    /// As the message of this name in the chat; see [`PostPlace::Live`].
+    Live(String),
+    /// The same, and the message with the pressed button has the name from now on.
+    LiveHere(String),
 }
 
 impl Reply {
     pub(crate) fn text(text: impl Into<String>) -> Self {
-        Self { text: text.into(), rows: Vec::new() }
+        Self { text: text.into(), ..Self::default() }
+    }
+
+    /// With these rows of buttons.
+    pub(crate) fn rows(self, rows: Vec<Vec<Wish>>) -> Self {
+        Self { rows, ..self }
+    }
+
+    /// With this file as a document; the text is its caption.
+    pub(crate) fn document(self, name: impl Into<String>, bytes: impl Into<Vec<u8>>) -> Self {
+        let file = Attachment { name: name.into(), bytes: bytes.into() };
+        Self { file: Some((Show::Document, file)), ..self }
+    }
+
+    /// With this picture; the text is its caption.
+    pub(crate) fn photo(self, name: impl Into<String>, bytes: impl Into<Vec<u8>>) -> Self {
+        let file = Attachment { name: name.into(), bytes: bytes.into() };
+        Self { file: Some((Show::Photo, file)), ..self }
     }
 
     /// As a new message.
     pub(crate) fn say(self, chat: i64, user: Option<UserId>) -> NewPost {
-        let (body, buttons) = self.body(user);
-        post(chat, &Outgoing::Say(body), buttons, None)
+        self.put(chat, user, PostPlace::New)
     }
 
-    /// In place of a message of the bot.
-    pub(crate) fn change(self, chat: i64, message: i32, user: Option<UserId>) -> NewPost {
-        let (body, buttons) = self.body(user);
-        post(chat, &Outgoing::Change { message, body }, buttons, Some(message.into()))
+    /// In this chat at this place, where a press was under this message of the bot.
+    pub(crate) fn post(self, chat: i64, user: Option<UserId>, place: Place, pressed: Option<i32>) -> NewPost {
+        let message = pressed.map(i64::from);
+        let place = match (place, message) {
+            (Place::Here, Some(message)) => PostPlace::Change(message),
+            (Place::Here | Place::New, _) => PostPlace::New,
+            (Place::Live(name), _) => PostPlace::Live { name, message: None },
+            (Place::LiveHere(name), message) => PostPlace::Live { name, message },
+        };
+        self.put(chat, user, place)
     }
 
-    fn body(self, user: Option<UserId>) -> (Body, Vec<NewButton>) {
-        let (mut rows, mut made) = (Vec::new(), Vec::new());
+    fn put(self, chat: i64, user: Option<UserId>, place: PostPlace) -> NewPost {
+        let (mut rows, mut buttons) = (Vec::new(), Vec::new());
         for row in self.rows {
-            let mut buttons = Vec::new();
+            let mut shown = Vec::new();
             for (label, intent) in row {
                 // Without a person there is nobody who could press it.
                 let (Some(user), Some(id)) = (user, new_id()) else { continue };
                 let expires_at = Utc::now() + TimeDelta::from_std(intent.lifetime()).unwrap_or(TimeDelta::MAX);
-                made.push(NewButton { id: id.clone(), user, content: stored(&intent), expires_at });
-                buttons.push((label, id));
+                buttons.push(NewButton { id: id.clone(), user, content: stored(&intent), expires_at });
+                shown.push((label, id));
             }
-            rows.push(buttons);
+            rows.push(shown);
         }
-        (Body { text: self.text, buttons: rows }, made)
+        let body = Body { text: self.text, buttons: rows };
+        let (content, attachment, place) = match self.file {
+            None => (Outgoing::Text(body), None, place),
+            Some((Show::Document, file)) => (Outgoing::Document(body), Some(file), PostPlace::New),
+            Some((Show::Photo, file)) => (Outgoing::Photo(body), Some(file), PostPlace::New),
+        };
+        NewPost { chat, content: stored(&content), attachment, buttons, place }
     }
 }
 
 /// The answer to a press; an alert has to be clicked away.
 pub(crate) fn answer(chat: i64, press: &str, text: &str, alert: bool) -> NewPost {
-    let answer = Outgoing::Answer { press: press.to_owned(), text: text.to_owned(), alert };
-    post(chat, &answer, Vec::new(), None)
+    plain(chat, &Outgoing::Answer { press: press.to_owned(), text: text.to_owned(), alert })
 }
 
-fn post(chat: i64, content: &Outgoing, buttons: Vec<NewButton>, changes: Option<i64>) -> NewPost {
-    NewPost { chat, content: stored(content), buttons, changes }
+/// Lets a message go away. In a group the bot can do that to its own alone.
+pub(crate) fn delete(chat: i64, message: i32) -> NewPost {
+    plain(chat, &Outgoing::Delete { message })
 }
 
-fn stored(value: &impl Serialize) -> String {
+fn plain(chat: i64, content: &Outgoing) -> NewPost {
+    NewPost { chat, content: stored(content), attachment: None, buttons: Vec::new(), place: PostPlace::New }
+}
+
+pub(crate) fn stored(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect("it has text keys alone")
 }
 

@@ -5,16 +5,29 @@ use teloxide::types::{CallbackQuery, Chat, Message, MessageKind, Update, UpdateK
 /// What somebody wants of the bot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Incoming {
-    /// Somebody has written this.
-    Text { from: From, text: String },
+    /// Somebody has written this, as this message.
+    Text { from: From, message: i32, text: String },
+    /// Somebody has uploaded this, and perhaps said something with it.
+    Document { from: From, message: i32, document: Document, caption: String },
     /// Somebody has pressed a button under this message.
-    Press { from: From, press: String, message: i64, data: String },
+    Press { from: From, press: String, message: i32, data: String },
     /// A press that cannot be told to be one of a button of the bot in a chat of this person.
     StrayPress { person: i64, press: String },
     /// A message in a private chat that its sender has not just written.
     NotOwn { chat: i64 },
     /// Nothing that concerns the bot.
     Nothing,
+}
+
+/// A file that was uploaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Document {
+    /// What it is fetched by.
+    pub(crate) file: String,
+    /// Its name, as its sender has it: it can hold anything.
+    pub(crate) name: String,
+    /// Its size in bytes.
+    pub(crate) size: u32,
 }
 
 /// Where something comes from.
@@ -43,9 +56,16 @@ fn read_message(message: &Message) -> Incoming {
         let private = message.chat.is_private();
         return if private { Incoming::NotOwn { chat: message.chat.id.0 } } else { Incoming::Nothing };
     };
-    match message.text() {
-        Some(text) => Incoming::Text { from, text: text.to_owned() },
-        None => Incoming::Nothing,
+    let id = message.id.0;
+    match (message.text(), message.document()) {
+        (Some(text), _) => Incoming::Text { from, message: id, text: text.to_owned() },
+        (None, Some(document)) => {
+            let name = document.file_name.clone().unwrap_or_else(|| "file".to_owned());
+            let (file, size) = (document.file.id.0.clone(), document.file.size);
+            let caption = message.caption().unwrap_or_default().to_owned();
+            Incoming::Document { from, message: id, document: Document { file, name, size }, caption }
+        }
+        (None, None) => Incoming::Nothing,
     }
 }
 
@@ -70,9 +90,7 @@ fn read_press(query: CallbackQuery) -> Incoming {
     let person = i64::try_from(query.from.id.0).ok().filter(|_| !query.from.is_bot);
     let from = message.as_ref().zip(person).and_then(|((chat, _), person)| place(chat, person));
     match (from, message, query.data) {
-        (Some(from), Some((_, id)), Some(data)) => {
-            Incoming::Press { from, press: query.id.0, message: id.0.into(), data }
-        }
+        (Some(from), Some((_, id)), Some(data)) => Incoming::Press { from, press: query.id.0, message: id.0, data },
         _ => Incoming::StrayPress { person: person.unwrap_or_default(), press: query.id.0 },
     }
 }

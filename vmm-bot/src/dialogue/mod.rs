@@ -20,13 +20,29 @@ pub(crate) enum Intent {
     Ask { vm: String, switch: Switch },
     /// Switches a machine.
     Confirmed { vm: String, switch: Switch },
+    /// Ends what this update has begun.
+    Cancel { update: i64 },
+}
+
+/// What a person is asked, with what is to be done with the answer. It is stored, so it holds no secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Question {}
+
+impl Question {
+    /// How long an answer is waited for.
+    pub(crate) fn lifetime(&self) -> Duration {
+        Duration::from_secs(10 * 60)
+    }
 }
 
 impl Intent {
     /// How long the button may be pressed.
     pub(crate) fn lifetime(&self) -> Duration {
         match self {
-            Self::Page { .. } | Self::Card { .. } | Self::Ask { .. } => Duration::from_secs(24 * 3600),
+            Self::Page { .. } | Self::Card { .. } | Self::Ask { .. } | Self::Cancel { .. } => {
+                Duration::from_secs(24 * 3600)
+            }
             // Who comes back later does not remember what the question was.
             Self::Confirmed { .. } => Duration::from_secs(2 * 60),
         }

@@ -61,6 +61,11 @@ pub(crate) fn bad_code(actor: Option<&Actor>) -> Reply {
     Reply::text(text)
 }
 
+/// After somebody does not want to be asked any more.
+pub(crate) fn never_mind() -> Reply {
+    Reply::text("Never mind.")
+}
+
 /// After the account was freed.
 pub(crate) fn unlinked() -> Reply {
     Reply::text("Done: this chat speaks for nobody any more.")

@@ -30,6 +30,11 @@ pub(crate) fn error(error: &Error) -> Reply {
     Reply::text(format!("⚠️ {}", escape(&text)))
 }
 
+/// What is told when too much goes on already.
+pub(crate) fn too_much() -> Reply {
+    Reply::text("Too much is going on already: wait until something has ended, or end it.")
+}
+
 /// What is told after a fault of the bot itself.
 pub(crate) fn broke() -> Reply {
     Reply::text("⚠️ Something broke. The log of vmm has it; please tell an admin. I go on.")

@@ -9,7 +9,7 @@ pub(crate) fn question(vm: &str, switch: Switch) -> Reply {
     let yes = (format!("Yes, {}", switch.label().to_lowercase()), Intent::Confirmed { vm: vm.to_owned(), switch });
     let no = ("No".to_owned(), Intent::Card { vm: vm.to_owned() });
     let text = format!("<b>{} {}?</b>\n{}", switch.label(), code(vm), switch.consequence());
-    Reply { text, rows: vec![vec![yes, no]] }
+    Reply::text(text).rows(vec![vec![yes, no]])
 }
 
 /// After a machine was switched.
@@ -29,5 +29,5 @@ pub(crate) fn interrupted(vm: &str, switch: Switch) -> Reply {
 
 fn back(vm: &str, text: String) -> Reply {
     let card = ("Show the machine".to_owned(), Intent::Card { vm: vm.to_owned() });
-    Reply { text, rows: vec![vec![card]] }
+    Reply::text(text).rows(vec![vec![card]])
 }

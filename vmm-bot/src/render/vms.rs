@@ -21,7 +21,7 @@ pub(crate) fn list(page: &Page<Vm, VmId>, after: Option<i64>, trail: Vec<Option<
     let card = |vm: &Vm| (vm.name.to_string(), Intent::Card { vm: vm.name.to_string() });
     let mut rows: Vec<_> = page.items.chunks(ROW).map(|vms| vms.iter().map(card).collect()).collect();
     rows.push(turning(page.next.map(|id| id.0), after, trail));
-    Reply { text, rows }
+    Reply::text(text).rows(rows)
 }
 
 /// Buttons to the pages before and behind.
@@ -72,5 +72,5 @@ pub(crate) fn card(vm: &Vm, disks: &[Disk], private: bool) -> Reply {
     let refresh = ("Refresh".to_owned(), Intent::Card { vm: vm.name.to_string() });
     let all = ("All machines".to_owned(), Intent::Page { after: None, trail: Vec::new() });
     let rows = vec![offered.iter().map(switch).collect(), vec![refresh, all]];
-    Reply { text: lines.join("\n"), rows }
+    Reply::text(lines.join("\n")).rows(rows)
 }

@@ -23,6 +23,7 @@ const ROWS: &[(&str, [&str; 5])] = &[
     ("/start", [STRANGER, "You are alice", "You are root", SILENCE, "You are alice"]),
     ("/start bad-code", [BAD_CODE, BAD_CODE, BAD_CODE, PRIVATE, PRIVATE]),
     ("/help", [STRANGER, "You are alice", "As an admin", SILENCE, "You are alice"]),
+    ("/cancel", [STRANGER, "Never mind", "Never mind", SILENCE, "Never mind"]),
     ("/vms", [STRANGER, "web-1", "web-1", SILENCE, "web-1"]),
     ("/vm web-1", [STRANGER, "web-1 is on", "web-1 is on", SILENCE, "web-1 is on"]),
     ("/unlink", [STRANGER, "speaks for nobody", "speaks for nobody", PRIVATE, PRIVATE]),

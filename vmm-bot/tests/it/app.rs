@@ -36,7 +36,7 @@ impl App {
         options.retry_pause = Duration::from_millis(20);
         options.send_deadline = Duration::from_secs(1);
         let token = SecretString::from(self.telegram.token());
-        let bot = vmm_bot::client(&token, Some(self.telegram.url()), &options).unwrap();
+        let bot = vmm_bot::client(&token, Some(self.telegram.url())).unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
         let run = vmm_bot::run(bot, self.desk.vmm.clone(), options, async { drop(stopped.await) });
         self.running = Some((stop, tokio::spawn(run)));

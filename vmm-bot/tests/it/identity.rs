@@ -1,7 +1,7 @@
 //! Who has no rights: ways to seem to be somebody, each refused as it should be.
 
 use chrono::{TimeDelta, Utc};
-use vmm_core::model::{BotId, NewButton, NewPost, Outcome};
+use vmm_core::model::{BotId, NewButton, NewPost, Outcome, PostPlace};
 use vmm_core::{UserDraft, UserUpdate};
 use vmm_testkit::fake::telegram::{Disguise, Event, FakeTelegram, Person};
 use vmm_testkit::fixture::PASSWORD;
@@ -112,9 +112,10 @@ async fn a_question_that_was_answered_too_late_means_nothing() {
             content: "{\"confirmed\":{\"vm\":\"web-1\",\"switch\":\"reboot\"}}".to_owned(),
             expires_at: Utc::now() + TimeDelta::minutes(minutes),
         };
-        let content = format!("{{\"say\":{{\"text\":\"{id}\",\"buttons\":[[[\"Yes\",\"{id}\"]]]}}}}");
-        let post = NewPost { chat: alice.id(), content, buttons: vec![button], changes: None };
-        mail.post(vec![post]).await.unwrap();
+        let content = format!("{{\"text\":{{\"text\":\"{id}\",\"buttons\":[[[\"Yes\",\"{id}\"]]]}}}}");
+        let post =
+            NewPost { chat: alice.id(), content, attachment: None, buttons: vec![button], place: PostPlace::New };
+        mail.post(vec![post], None).await.unwrap();
         alice.says("/help");
         let question = alice.sees(id).await;
         let answer = alice.presses(&question, "Yes").answer().await;

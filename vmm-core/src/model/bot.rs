@@ -37,10 +37,58 @@ pub struct NewPost {
     pub chat: i64,
     /// What.
     pub content: String,
+    /// The file that goes with it.
+    pub attachment: Option<Attachment>,
     /// The buttons under it.
     pub buttons: Vec<NewButton>,
-    /// The message that it changes, whose former buttons mean nothing any more.
-    pub changes: Option<i64>,
+    /// As which message it is seen.
+    pub place: PostPlace,
+}
+
+/// As which message of its chat something is seen.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum PostPlace {
+    /// As a new one.
+    #[default]
+    New,
+    /// In place of this one, whose former buttons mean nothing any more.
+    Change(i64),
+    /// As the message of this name, which the first post with the name makes and later ones change. The name is one of
+    /// the front end's. Buttons under it mean something until they expire or a post without buttons takes its place.
+    Live {
+        /// The name, once in a chat.
+        name: String,
+        /// The message that has the name from now on, if it is there already.
+        message: Option<i64>,
+    },
+}
+
+/// A file that goes with a post.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Attachment {
+    /// Its name as people see it.
+    pub name: String,
+    /// Its content.
+    pub bytes: Vec<u8>,
+}
+
+impl std::fmt::Debug for Attachment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Attachment").field("name", &self.name).field("bytes", &self.bytes.len()).finish()
+    }
+}
+
+/// What a bot has asked a person in a chat and waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// The chat.
+    pub chat: i64,
+    /// The person, by the id that the chat service gives.
+    pub person: i64,
+    /// What it is, in the words of its front end; `None` if nothing is asked any more.
+    pub content: Option<String>,
+    /// Until when an answer counts.
+    pub expires_at: Timestamp,
 }
 
 /// A button under a message: an id that means nothing to anybody but the desk.
@@ -84,4 +132,8 @@ pub struct Post {
     pub due_at: Timestamp,
     /// How often it was tried in vain.
     pub attempts: u32,
+    /// The message that it changes, if one is known.
+    pub message: Option<i64>,
+    /// Whether a later post takes the place of this one, so that it need not be sent.
+    pub superseded: bool,
 }

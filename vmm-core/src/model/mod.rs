@@ -28,7 +28,7 @@ mod vm;
 
 pub use address::MacAddress;
 pub use audit::{AuditEntry, AuditFilter, AuditId, AuditRecord, Outcome};
-pub use bot::{BotId, BotUpdate, Button, NewButton, NewPost, Post, PostId};
+pub use bot::{Attachment, BotId, BotUpdate, Button, NewButton, NewPost, Post, PostId, PostPlace, Question};
 pub use derive::{domain_uuid, mac};
 pub use desk::DeskId;
 pub use disk::{Disk, DiskFilter, DiskId, DiskRole, NewDisk};

@@ -1,7 +1,7 @@
 //! The mail of a chat bot: what came and what is to go out. Bookkeeping of a front end, about which no policy decides.
 
 use crate::error::Result;
-use crate::model::{BotId, BotUpdate, Button, NewPost, Post, PostId, Timestamp};
+use crate::model::{Attachment, BotId, BotUpdate, Button, NewPost, Post, PostId, Question, Timestamp};
 use crate::repository::BotRepository;
 use crate::vmm::{Desk, Vmm};
 
@@ -56,14 +56,20 @@ impl BotMail {
         self.repository().begin_update(self.bot, id).await
     }
 
-    /// Ends an update together with what is to be sent for it; `false`, and nothing is stored, if it had ended.
-    pub async fn finish_update(&self, id: i64, posts: Vec<NewPost>) -> Result<bool> {
-        self.repository().finish_update(self.bot, id, posts).await
+    /// Ends an update together with what is to be sent for it and what its person is asked now; `false`, and nothing is
+    /// stored, if it had ended.
+    pub async fn finish_update(&self, id: i64, posts: Vec<NewPost>, question: Option<Question>) -> Result<bool> {
+        self.repository().finish_update(self.bot, id, posts, question).await
     }
 
-    /// Stores something to send that no update asked for.
-    pub async fn post(&self, posts: Vec<NewPost>) -> Result<()> {
-        self.repository().post(self.bot, posts).await
+    /// What a person in a chat is asked, while the answer counts.
+    pub async fn question(&self, chat: i64, person: i64) -> Result<Option<String>> {
+        self.repository().question(self.bot, chat, person, chrono::Utc::now()).await
+    }
+
+    /// Stores something to send before an update ends, or that no update asked for, and what a person is asked now.
+    pub async fn post(&self, posts: Vec<NewPost>, question: Option<Question>) -> Result<()> {
+        self.repository().post(self.bot, posts, question).await
     }
 
     /// What is to be sent next in each chat.
@@ -74,6 +80,11 @@ impl BotMail {
     /// Leaves something, and what comes behind it in its chat, until another moment.
     pub async fn postpone(&self, id: PostId, until: Timestamp) -> Result<()> {
         self.repository().postpone(id, until).await
+    }
+
+    /// The file that goes with something to send.
+    pub async fn attachment(&self, id: PostId) -> Result<Option<Attachment>> {
+        self.repository().attachment(id).await
     }
 
     /// Records that something was sent, as which message, or that it never can be.

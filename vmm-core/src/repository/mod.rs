@@ -14,15 +14,15 @@ use uuid::Uuid;
 
 use crate::error::Result;
 use crate::model::{
-    Adoption, AuditEntry, AuditFilter, AuditId, AuditRecord, BotId, BotUpdate, Button, ClaimId, Claimed, ContentId,
-    DeskId, Disk, DiskFilter, DiskId, FileId, FileName, Firing, Image, Job, JobFilter, JobId, JobState, KeptAnswer,
-    NewClaim, NewDisk, NewFile, NewJob, NewLinkCode, NewOs, NewPost, NewRequest, NewRun, NewSchedule, NewScript,
-    NewSession, NewToken, NewUser, Os, OsChange, OsFilter, OsId, OsName, OsVersion, PasswordHash, Plan, PlanHash, Post,
-    PostId, Request, RequestFilter, RequestId, RequestState, Resealed, Revision, Run, RunEnd, RunFilter, RunId,
-    RunMachine, Schedule, ScheduleFilter, ScheduleId, Script, ScriptChange, ScriptContent, ScriptFilter, ScriptId,
-    ScriptName, ScriptVersion, Sealed, Seen, SeenStates, Session, SessionFilter, SessionId, StepState, StoredFile,
-    StoredLogin, Timestamp, Token, TokenHash, TokenId, TokenName, User, UserChange, UserFilter, UserId, UserName, Vm,
-    VmChange, VmFilter, VmId, VmName, VmStatus,
+    Adoption, Attachment, AuditEntry, AuditFilter, AuditId, AuditRecord, BotId, BotUpdate, Button, ClaimId, Claimed,
+    ContentId, DeskId, Disk, DiskFilter, DiskId, FileId, FileName, Firing, Image, Job, JobFilter, JobId, JobState,
+    KeptAnswer, NewClaim, NewDisk, NewFile, NewJob, NewLinkCode, NewOs, NewPost, NewRequest, NewRun, NewSchedule,
+    NewScript, NewSession, NewToken, NewUser, Os, OsChange, OsFilter, OsId, OsName, OsVersion, PasswordHash, Plan,
+    PlanHash, Post, PostId, Question, Request, RequestFilter, RequestId, RequestState, Resealed, Revision, Run, RunEnd,
+    RunFilter, RunId, RunMachine, Schedule, ScheduleFilter, ScheduleId, Script, ScriptChange, ScriptContent,
+    ScriptFilter, ScriptId, ScriptName, ScriptVersion, Sealed, Seen, SeenStates, Session, SessionFilter, SessionId,
+    StepState, StoredFile, StoredLogin, Timestamp, Token, TokenHash, TokenId, TokenName, User, UserChange, UserFilter,
+    UserId, UserName, Vm, VmChange, VmFilter, VmId, VmName, VmStatus,
 };
 
 /// The records of one desk.
@@ -178,15 +178,21 @@ pub trait BotRepository: Send + Sync {
     async fn open_updates(&self, bot: BotId) -> Result<Vec<BotUpdate>>;
     /// Records that an update begins; `false` if it has begun or ended before, or is not there.
     async fn begin_update(&self, bot: BotId, id: i64) -> Result<bool>;
-    /// Ends an update, forgets its content and stores these posts; `false` and nothing else if it has ended before.
-    async fn finish_update(&self, bot: BotId, id: i64, posts: Vec<NewPost>) -> Result<bool>;
-    /// Stores posts, with their buttons in place of those of the message that they change.
-    async fn post(&self, bot: BotId, posts: Vec<NewPost>) -> Result<()>;
+    /// Ends an update, forgets its content, and stores these posts and what its person is asked now; `false` and nothing
+    /// else if it has ended before.
+    async fn finish_update(&self, bot: BotId, id: i64, posts: Vec<NewPost>, question: Option<Question>)
+    -> Result<bool>;
+    /// Stores posts, with their buttons in place of those of the message that they change, and what a person is asked now.
+    async fn post(&self, bot: BotId, posts: Vec<NewPost>, question: Option<Question>) -> Result<()>;
+    /// What a person in a chat is asked at this moment.
+    async fn question(&self, bot: BotId, chat: i64, person: i64, now: Timestamp) -> Result<Option<String>>;
     /// The oldest post of each chat, in order of their rows.
     async fn next_posts(&self, bot: BotId) -> Result<Vec<Post>>;
     /// Makes a post due at another moment, and counts an attempt.
     async fn postpone(&self, id: PostId, until: Timestamp) -> Result<()>;
-    /// Removes a post; its buttons stand under this message, if one is given.
+    /// The file that goes with a post.
+    async fn attachment(&self, id: PostId) -> Result<Option<Attachment>>;
+    /// Removes a post; its buttons stand under this message, and it has the post's live name, if one is given.
     async fn close_post(&self, id: PostId, message: Option<i64>) -> Result<()>;
     /// The button of this id. One that has expired is forgotten when further posts come.
     async fn button(&self, bot: BotId, id: &str) -> Result<Option<Button>>;

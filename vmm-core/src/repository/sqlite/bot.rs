@@ -1,14 +1,20 @@
 //! What a chat bot has to remember.
 
 use async_trait::async_trait;
+use chrono::TimeDelta;
 use rusqlite::{Row, Transaction, params};
 
 use super::error::{Error, Result};
 use super::row::{Columns, all, execute, first, now, stored};
 use super::store::Store;
 use crate::error;
-use crate::model::{BotId, BotUpdate, Button, NewPost, Post, PostId, Timestamp, UserId};
+use crate::model::{
+    Attachment, BotId, BotUpdate, Button, NewPost, Post, PostId, PostPlace, Question, Timestamp, UserId,
+};
 use crate::repository::{BotRepository, MOST_KNOWN_UPDATES};
+
+/// For how long a live message is known after it was changed last.
+const LIVE: TimeDelta = TimeDelta::days(7);
 
 #[async_trait]
 impl BotRepository for Store {
@@ -64,30 +70,63 @@ impl BotRepository for Store {
         .await
     }
 
-    async fn finish_update(&self, bot: BotId, id: i64, posts: Vec<NewPost>) -> error::Result<bool> {
+    async fn finish_update(
+        &self,
+        bot: BotId,
+        id: i64,
+        posts: Vec<NewPost>,
+        question: Option<Question>,
+    ) -> error::Result<bool> {
         self.write("ending what a bot was asked for", move |tx| {
             // What was said may have been a secret.
             let sql =
                 "UPDATE bot_update SET state = 'done', content = '' WHERE bot = ?1 AND id = ?2 AND state <> 'done'";
             let ended = execute(tx, sql, [bot.0, id])? == 1;
-            for post in posts.iter().filter(|_| ended) {
-                put(tx, bot, post)?;
+            if ended {
+                posts.iter().try_for_each(|post| put(tx, bot, post))?;
+                question.iter().try_for_each(|question| ask(tx, bot, question))?;
             }
             Ok(ended)
         })
         .await
     }
 
-    async fn post(&self, bot: BotId, posts: Vec<NewPost>) -> error::Result<()> {
-        self.write("storing what a bot has to send", move |tx| posts.iter().try_for_each(|post| put(tx, bot, post)))
-            .await
+    async fn question(&self, bot: BotId, chat: i64, person: i64, now: Timestamp) -> error::Result<Option<String>> {
+        self.read("reading what a person is asked", move |connection| {
+            let sql = "SELECT content FROM bot_question
+                       WHERE bot = ?1 AND chat = ?2 AND person = ?3 AND expires_at > ?4";
+            first(connection, sql, [bot.0, chat, person, stored(now).timestamp_micros()], |row| row.value("content"))
+        })
+        .await
+    }
+
+    async fn post(&self, bot: BotId, posts: Vec<NewPost>, question: Option<Question>) -> error::Result<()> {
+        self.write("storing what a bot has to send", move |tx| {
+            posts.iter().try_for_each(|post| put(tx, bot, post))?;
+            question.iter().try_for_each(|question| ask(tx, bot, question))
+        })
+        .await
     }
 
     async fn next_posts(&self, bot: BotId) -> error::Result<Vec<Post>> {
         self.read("reading what a bot has to send", move |connection| {
-            let sql = "SELECT id, chat, content, due_at, attempts FROM bot_post
-                       WHERE bot = ?1 AND id IN (SELECT min(id) FROM bot_post WHERE bot = ?1 GROUP BY chat) ORDER BY id";
+            let sql = "
+                SELECT p.id, p.chat, p.content, p.due_at, p.attempts, coalesce(p.changes, l.message) AS message,
+                    p.live IS NOT NULL AND EXISTS (
+                        SELECT 1 FROM bot_post q
+                        WHERE q.bot = p.bot AND q.chat = p.chat AND q.live = p.live AND q.id > p.id) AS superseded
+                FROM bot_post p LEFT JOIN bot_live l ON l.bot = p.bot AND l.chat = p.chat AND l.name = p.live
+                WHERE p.bot = ?1 AND p.id IN (SELECT min(id) FROM bot_post WHERE bot = ?1 GROUP BY chat) ORDER BY p.id";
             all(connection, sql, [bot.0], post)
+        })
+        .await
+    }
+
+    async fn attachment(&self, id: PostId) -> error::Result<Option<Attachment>> {
+        self.read("reading a file that a bot has to send", move |connection| {
+            first(connection, "SELECT name, content FROM bot_attachment WHERE post = ?1", [id.0], |row| {
+                Ok(Attachment { name: row.value("name")?, bytes: row.value("content")? })
+            })
         })
         .await
     }
@@ -102,8 +141,12 @@ impl BotRepository for Store {
 
     async fn close_post(&self, id: PostId, message: Option<i64>) -> error::Result<()> {
         self.write("recording what a bot has sent", move |tx| {
-            if message.is_some() {
-                execute(tx, "UPDATE bot_button SET message = ?2 WHERE post = ?1", params![id.0, message])?;
+            if let Some(message) = message {
+                execute(tx, "UPDATE bot_button SET message = ?2 WHERE post = ?1", [id.0, message])?;
+                let sql = "INSERT INTO bot_live (bot, chat, name, message, changed_at)
+                           SELECT bot, chat, live, ?2, ?3 FROM bot_post WHERE id = ?1 AND live IS NOT NULL
+                           ON CONFLICT (bot, chat, name) DO UPDATE SET message = ?2, changed_at = ?3";
+                execute(tx, sql, [id.0, message, now().timestamp_micros()])?;
             }
             execute(tx, "DELETE FROM bot_post WHERE id = ?1", [id.0]).map(drop)
         })
@@ -129,32 +172,73 @@ impl BotRepository for Store {
 }
 
 fn put(tx: &Transaction<'_>, bot: BotId, new: &NewPost) -> Result<()> {
-    let NewPost { chat, content, buttons, changes } = new;
-    let at = now().timestamp_micros();
-    execute(tx, "DELETE FROM bot_button WHERE expires_at <= ?1", [at])?;
-    if let Some(message) = changes {
-        let sql = "DELETE FROM bot_button WHERE bot = ?1 AND chat = ?2 AND message = ?3";
-        execute(tx, sql, [bot.0, *chat, *message])?;
+    let NewPost { chat, content, attachment, buttons, place } = new;
+    let at = now();
+    execute(tx, "DELETE FROM bot_button WHERE expires_at <= ?1", [at.timestamp_micros()])?;
+    let (changes, live) = match place {
+        PostPlace::New => (None, None),
+        PostPlace::Change(message) => (Some(*message), None),
+        PostPlace::Live { name, message } => (*message, Some(name)),
+    };
+    match live {
+        None => void(tx, bot, *chat, changes)?,
+        Some(_) if !buttons.is_empty() => {}
+        Some(name) => {
+            let sql = "DELETE FROM bot_button WHERE bot = ?1 AND chat = ?2 AND live = ?3";
+            execute(tx, sql, params![bot.0, chat, name])?;
+        }
     }
-    let sql = "INSERT INTO bot_post (bot, chat, content, due_at) VALUES (?1, ?2, ?3, ?4)";
-    execute(tx, sql, params![bot.0, chat, content, at])?;
+    if let Some(name) = live {
+        execute(tx, "DELETE FROM bot_live WHERE changed_at <= ?1", [(at - LIVE).timestamp_micros()])?;
+        if changes.is_some() {
+            void(tx, bot, *chat, changes)?;
+            let sql = "INSERT INTO bot_live (bot, chat, name, message, changed_at) VALUES (?1, ?2, ?3, ?4, ?5)
+                       ON CONFLICT (bot, chat, name) DO UPDATE SET message = ?4, changed_at = ?5";
+            execute(tx, sql, params![bot.0, chat, name, changes, at.timestamp_micros()])?;
+        }
+    }
+    let sql = "INSERT INTO bot_post (bot, chat, content, changes, live, due_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    execute(tx, sql, params![bot.0, chat, content, changes, live, at.timestamp_micros()])?;
     let post = tx.last_insert_rowid();
+    if let Some(Attachment { name, bytes }) = attachment {
+        let sql = "INSERT INTO bot_attachment (post, name, content) VALUES (?1, ?2, ?3)";
+        execute(tx, sql, params![post, name, bytes])?;
+    }
     for button in buttons {
         execute(
             tx,
-            "INSERT INTO bot_button (id, bot, chat, post, message, user, content, expires_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            "INSERT INTO bot_button (id, bot, chat, post, message, live, user, content, expires_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
             params![
                 button.id,
                 bot.0,
                 chat,
                 post,
                 changes,
+                live,
                 button.user.0,
                 button.content,
                 stored(button.expires_at).timestamp_micros()
             ],
         )?;
+    }
+    Ok(())
+}
+
+/// Lets the buttons under a message mean nothing any more.
+fn void(tx: &Transaction<'_>, bot: BotId, chat: i64, message: Option<i64>) -> Result<()> {
+    let sql = "DELETE FROM bot_button WHERE bot = ?1 AND chat = ?2 AND message = ?3";
+    execute(tx, sql, params![bot.0, chat, message]).map(drop)
+}
+
+fn ask(tx: &Transaction<'_>, bot: BotId, question: &Question) -> Result<()> {
+    let Question { chat, person, content, expires_at } = question;
+    execute(tx, "DELETE FROM bot_question WHERE expires_at <= ?1", [now().timestamp_micros()])?;
+    let sql = "DELETE FROM bot_question WHERE bot = ?1 AND chat = ?2 AND person = ?3";
+    execute(tx, sql, [bot.0, *chat, *person])?;
+    if let Some(content) = content {
+        let sql = "INSERT INTO bot_question (bot, chat, person, content, expires_at) VALUES (?1, ?2, ?3, ?4, ?5)";
+        execute(tx, sql, params![bot.0, chat, person, content, stored(*expires_at).timestamp_micros()])?;
     }
     Ok(())
 }
@@ -167,5 +251,7 @@ fn post(row: &Row<'_>) -> Result<Post> {
         content: row.value("content")?,
         due_at: row.time("due_at")?,
         attempts,
+        message: row.value("message")?,
+        superseded: row.value("superseded")?,
     })
 }

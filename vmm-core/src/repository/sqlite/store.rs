@@ -137,6 +137,8 @@ fn connect(path: &Path, mode: OpenFlags) -> Result<Connection> {
     connection.pragma_update(None, "foreign_keys", true)?;
     // FULL, not NORMAL: with a write-ahead log NORMAL loses the last acknowledged writes in a power cut.
     connection.pragma_update(None, "synchronous", "FULL")?;
+    // What people tell a bot may be a secret, and is to be gone when it is deleted.
+    connection.pragma_update(None, "secure_delete", true)?;
     Ok(connection)
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{Duration, SubsecRound, Utc};
-use vmm_core::model::{BotId, BotUpdate, NewButton, NewPost, UserId};
+use vmm_core::model::{Attachment, BotId, BotUpdate, NewButton, NewPost, PostPlace, Question, UserId};
 use vmm_core::repository::{MOST_KNOWN_UPDATES, Repository};
 
 use super::{race, unaudited};
@@ -31,8 +31,8 @@ pub async fn an_update_is_stored_once(repository: Arc<dyn Repository>) {
 pub async fn an_ended_update_stays_ended(repository: Arc<dyn Repository>) {
     let bots = repository.bots();
     bots.receive(BOT, vec![update(1), update(2)]).await.expect("room");
-    assert!(bots.finish_update(BOT, 1, vec![post(5, "first")]).await.expect("room"));
-    assert!(!bots.finish_update(BOT, 1, vec![post(5, "again")]).await.expect("room"));
+    assert!(bots.finish_update(BOT, 1, vec![post(5, "first")], None).await.expect("room"));
+    assert!(!bots.finish_update(BOT, 1, vec![post(5, "again")], None).await.expect("room"));
     assert_eq!(bots.receive(BOT, vec![update(1)]).await.expect("room"), 0);
     assert_eq!(bots.open_updates(BOT).await.expect("an answer"), [update(2)]);
     assert!(!bots.begin_update(BOT, 1).await.expect("room"));
@@ -49,7 +49,7 @@ pub async fn one_of_32_begins_an_update_and_one_ends_it(repository: Arc<dyn Repo
     });
     assert_eq!(begun.await, 1);
     let ended = race(&repository, 32, |repository, _| async move {
-        if repository.bots().finish_update(BOT, 1, vec![post(5, "x")]).await? { Ok(()) } else { Err(lost()) }
+        if repository.bots().finish_update(BOT, 1, vec![post(5, "x")], None).await? { Ok(()) } else { Err(lost()) }
     });
     assert_eq!(ended.await, 1);
     let posts = repository.bots().next_posts(BOT).await.expect("an answer");
@@ -61,7 +61,7 @@ pub async fn one_of_32_begins_an_update_and_one_ends_it(repository: Arc<dyn Repo
 pub async fn old_updates_are_forgotten_once_they_have_ended(repository: Arc<dyn Repository>) {
     let bots = repository.bots();
     bots.receive(BOT, vec![update(1), update(2)]).await.expect("room");
-    bots.finish_update(BOT, 2, Vec::new()).await.expect("room");
+    bots.finish_update(BOT, 2, Vec::new(), None).await.expect("room");
     let many = i64::from(MOST_KNOWN_UPDATES);
     bots.receive(BOT, (3..=many + 2).map(update).collect()).await.expect("room");
     bots.receive(BOT, vec![update(many + 3)]).await.expect("room");
@@ -72,7 +72,7 @@ pub async fn old_updates_are_forgotten_once_they_have_ended(repository: Arc<dyn 
 /// Posts of a chat come one after the other, and those of other chats beside them.
 pub async fn posts_of_a_chat_keep_their_order(repository: Arc<dyn Repository>) {
     let bots = repository.bots();
-    unaudited(&repository, bots.post(BOT, vec![post(5, "a"), post(5, "b"), post(6, "c")])).await.expect("room");
+    unaudited(&repository, bots.post(BOT, vec![post(5, "a"), post(5, "b"), post(6, "c")], None)).await.expect("room");
     let next = bots.next_posts(BOT).await.expect("an answer");
     assert_eq!(next.iter().map(|p| (p.chat, p.content.as_str())).collect::<Vec<_>>(), [(5, "a"), (6, "c")]);
     let later = (Utc::now() + Duration::minutes(1)).trunc_subsecs(6);
@@ -87,15 +87,15 @@ pub async fn posts_of_a_chat_keep_their_order(repository: Arc<dyn Repository>) {
 pub async fn a_button_belongs_to_its_message(repository: Arc<dyn Repository>) {
     let desk = Desk::make(&repository).await;
     let bots = repository.bots();
-    let with = |id: &str, changes| NewPost { buttons: vec![button(id, desk.user.id, 1)], changes, ..post(5, "x") };
-    bots.post(BOT, vec![with("one", None)]).await.expect("room");
+    let with = |id: &str, place| NewPost { buttons: vec![button(id, desk.user.id, 1)], place, ..post(5, "x") };
+    bots.post(BOT, vec![with("one", PostPlace::New)], None).await.expect("room");
     assert_eq!(bots.button(BOT, "one").await.expect("an answer").expect("it is there").message, None);
     let sent = bots.next_posts(BOT).await.expect("an answer")[0].id;
     bots.close_post(sent, Some(100)).await.expect("room");
     let found = bots.button(BOT, "one").await.expect("an answer").expect("it is there");
     assert_eq!((found.chat, found.message, found.user, found.content.as_str()), (5, Some(100), desk.user.id, "one!"));
     assert_eq!(bots.button(BotId(8), "one").await.expect("an answer"), None);
-    bots.post(BOT, vec![with("two", Some(100))]).await.expect("room");
+    bots.post(BOT, vec![with("two", PostPlace::Change(100))], None).await.expect("room");
     assert_eq!(bots.button(BOT, "one").await.expect("an answer"), None);
     let changed = bots.button(BOT, "two").await.expect("an answer").expect("it is there");
     assert_eq!(changed.message, Some(100));
@@ -105,14 +105,83 @@ pub async fn a_button_belongs_to_its_message(repository: Arc<dyn Repository>) {
 pub async fn an_expired_button_is_forgotten(repository: Arc<dyn Repository>) {
     let desk = Desk::make(&repository).await;
     let bots = repository.bots();
-    bots.post(BOT, vec![NewPost { buttons: vec![button("old", desk.user.id, -1)], ..post(5, "x") }])
+    bots.post(BOT, vec![NewPost { buttons: vec![button("old", desk.user.id, -1)], ..post(5, "x") }], None)
         .await
         .expect("room");
-    bots.post(BOT, vec![NewPost { buttons: vec![button("new", desk.user.id, 1)], ..post(5, "x") }])
+    bots.post(BOT, vec![NewPost { buttons: vec![button("new", desk.user.id, 1)], ..post(5, "x") }], None)
         .await
         .expect("room");
     assert_eq!(bots.button(BOT, "old").await.expect("an answer"), None);
     assert!(bots.button(BOT, "new").await.expect("an answer").is_some());
+}
+
+/// The first post of a live name makes a message, and those behind it change that; only the last of them counts.
+pub async fn a_live_message_is_made_once_and_changed(repository: Arc<dyn Repository>) {
+    let desk = Desk::make(&repository).await;
+    let bots = repository.bots();
+    let live = |content: &str, message| {
+        let place = PostPlace::Live { name: "run-1".to_owned(), message };
+        NewPost { place, buttons: vec![button(content, desk.user.id, 1)], ..post(5, content) }
+    };
+    let next = || async { bots.next_posts(BOT).await.expect("an answer").remove(0) };
+    bots.post(BOT, vec![live("a", None), live("b", None)], None).await.expect("room");
+    let first = next().await;
+    assert_eq!((first.content.as_str(), first.message, first.superseded), ("a", None, true));
+    bots.close_post(first.id, None).await.expect("room");
+    let second = next().await;
+    assert_eq!((second.content.as_str(), second.message, second.superseded), ("b", None, false));
+    bots.close_post(second.id, Some(100)).await.expect("room");
+    bots.post(BOT, vec![live("c", None)], None).await.expect("room");
+    let third = next().await;
+    assert_eq!((third.message, third.superseded), (Some(100), false));
+    assert!(bots.button(BOT, "b").await.expect("an answer").is_some(), "a quick press on what is still seen");
+    bots.close_post(third.id, Some(100)).await.expect("room");
+    bots.post(BOT, vec![NewPost { buttons: Vec::new(), ..live("end", None) }], None).await.expect("room");
+    for former in ["a", "b", "c"] {
+        assert_eq!(bots.button(BOT, former).await.expect("an answer"), None);
+    }
+    bots.post(BOT, vec![post(6, "elsewhere")], None).await.expect("room");
+    let given = NewPost { chat: 7, ..live("d", Some(70)) };
+    bots.post(BOT, vec![given], None).await.expect("room");
+    let messages = bots.next_posts(BOT).await.expect("an answer").into_iter().map(|post| post.message);
+    assert_eq!(messages.collect::<Vec<_>>(), [Some(100), None, Some(70)]);
+}
+
+/// A file goes with its post, and is gone with it.
+pub async fn a_file_goes_with_its_post(repository: Arc<dyn Repository>) {
+    let bots = repository.bots();
+    let file = Attachment { name: "log.txt".to_owned(), bytes: vec![0, 159, 146, 150] };
+    bots.post(BOT, vec![NewPost { attachment: Some(file.clone()), ..post(5, "x") }, post(6, "y")], None)
+        .await
+        .expect("room");
+    let posts = bots.next_posts(BOT).await.expect("an answer");
+    assert_eq!(bots.attachment(posts[0].id).await.expect("an answer"), Some(file));
+    assert_eq!(bots.attachment(posts[1].id).await.expect("an answer"), None);
+    bots.close_post(posts[0].id, Some(1)).await.expect("room");
+    assert_eq!(bots.attachment(posts[0].id).await.expect("an answer"), None);
+}
+
+/// A person is asked one thing at a time in a chat, until it is answered or too late; it is stored with an update's end.
+pub async fn a_person_is_asked_one_thing_at_a_time(repository: Arc<dyn Repository>) {
+    let bots = repository.bots();
+    bots.receive(BOT, (1..=4).map(update).collect()).await.expect("room");
+    let asked = |content: Option<&str>, minutes| Question {
+        chat: 5,
+        person: 50,
+        content: content.map(str::to_owned),
+        expires_at: Utc::now() + Duration::minutes(minutes),
+    };
+    let question = || async { bots.question(BOT, 5, 50, Utc::now()).await.expect("an answer") };
+    bots.finish_update(BOT, 1, Vec::new(), Some(asked(Some("who?"), 5))).await.expect("room");
+    assert_eq!(question().await.as_deref(), Some("who?"));
+    assert_eq!(bots.question(BOT, 5, 51, Utc::now()).await.expect("an answer"), None, "somebody else");
+    bots.finish_update(BOT, 2, Vec::new(), Some(asked(Some("why?"), 5))).await.expect("room");
+    bots.finish_update(BOT, 2, Vec::new(), Some(asked(None, 5))).await.expect("room");
+    assert_eq!(question().await.as_deref(), Some("why?"), "an update that had ended changes nothing");
+    bots.finish_update(BOT, 3, Vec::new(), Some(asked(Some("late?"), -1))).await.expect("room");
+    assert_eq!(question().await, None);
+    bots.finish_update(BOT, 4, Vec::new(), Some(asked(None, 0))).await.expect("room");
+    assert_eq!(question().await, None);
 }
 
 fn update(id: i64) -> BotUpdate {
@@ -120,7 +189,7 @@ fn update(id: i64) -> BotUpdate {
 }
 
 fn post(chat: i64, content: &str) -> NewPost {
-    NewPost { chat, content: content.to_owned(), buttons: Vec::new(), changes: None }
+    NewPost { chat, content: content.to_owned(), attachment: None, buttons: Vec::new(), place: PostPlace::New }
 }
 
 fn button(id: &str, user: UserId, hours: i64) -> NewButton {

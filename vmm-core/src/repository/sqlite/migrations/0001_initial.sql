@@ -383,15 +383,46 @@ CREATE TABLE bot_update (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX bot_update_open ON bot_update (bot, id) WHERE state <> 'done';
 
+-- `changes` is the message that it takes the place of; `live` the name of one.
 CREATE TABLE bot_post (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     bot INTEGER NOT NULL,
     chat INTEGER NOT NULL,
     content TEXT NOT NULL,
+    changes INTEGER,
+    live TEXT,
     due_at INTEGER NOT NULL,
     attempts INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE INDEX bot_post_chat ON bot_post (bot, chat, id);
+CREATE INDEX bot_post_live ON bot_post (bot, chat, live, id) WHERE live IS NOT NULL;
+
+CREATE TABLE bot_attachment (
+    post INTEGER PRIMARY KEY REFERENCES bot_post (id) ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    content BLOB NOT NULL
+) STRICT;
+
+-- Which message has which name. It is forgotten when nothing has changed it for long.
+CREATE TABLE bot_live (
+    bot INTEGER NOT NULL,
+    chat INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    message INTEGER NOT NULL,
+    changed_at INTEGER NOT NULL,
+    PRIMARY KEY (bot, chat, name)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX bot_live_changed_at ON bot_live (changed_at);
+
+-- What a person is asked; one thing at a time in a chat.
+CREATE TABLE bot_question (
+    bot INTEGER NOT NULL,
+    chat INTEGER NOT NULL,
+    person INTEGER NOT NULL,
+    content TEXT NOT NULL,
+    expires_at INTEGER NOT NULL,
+    PRIMARY KEY (bot, chat, person)
+) STRICT, WITHOUT ROWID;
 
 -- `post` is no reference: the button outlives what it was sent with.
 CREATE TABLE bot_button (
@@ -400,6 +431,7 @@ CREATE TABLE bot_button (
     chat INTEGER NOT NULL,
     post INTEGER NOT NULL,
     message INTEGER,
+    live TEXT,
     user INTEGER NOT NULL REFERENCES user (id) ON DELETE CASCADE,
     content TEXT NOT NULL,
     expires_at INTEGER NOT NULL
@@ -407,6 +439,7 @@ CREATE TABLE bot_button (
 CREATE INDEX bot_button_post ON bot_button (post);
 CREATE INDEX bot_button_message ON bot_button (bot, chat, message);
 CREATE INDEX bot_button_expires_at ON bot_button (expires_at);
+CREATE INDEX bot_button_live ON bot_button (bot, chat, live) WHERE live IS NOT NULL;
 CREATE INDEX bot_button_user ON bot_button (user);
 
 -- `user` is no reference: the record outlives the account.
