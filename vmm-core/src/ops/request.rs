@@ -13,9 +13,6 @@ use crate::vmm::{Desk, Vmm};
 
 use super::text;
 
-/// The longest CSV, in bytes.
-const MAX_SPEC: usize = 1 << 20;
-
 /// A request as somebody submits it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestDraft {
@@ -27,6 +24,11 @@ pub struct RequestDraft {
     pub description: String,
     /// The CSV.
     pub spec: String,
+}
+
+impl RequestDraft {
+    /// The longest CSV, in bytes.
+    pub const MAX_SPEC: usize = 1 << 20;
 }
 
 /// What a request would make, and of what.
@@ -226,9 +228,9 @@ async fn survey<T>(desk: &Desk, id: &RequestId, with: impl FnOnce(&Planner<'_>) 
 
 fn check(draft: &RequestDraft) -> Result<()> {
     text("description", &draft.description)?;
-    let bytes = draft.spec.len();
-    if bytes > MAX_SPEC {
-        return Err(Error::invalid("spec", format!("is {bytes} bytes long; at most {MAX_SPEC}")));
+    let (bytes, most) = (draft.spec.len(), RequestDraft::MAX_SPEC);
+    if bytes > most {
+        return Err(Error::invalid("spec", format!("is {bytes} bytes long; at most {most}")));
     }
     Ok(())
 }
