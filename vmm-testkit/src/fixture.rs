@@ -166,6 +166,12 @@ impl TestDesk {
             spec: spec.to_owned(),
         };
         let request = self.vmm.submit_request(&self.user, draft).await.expect("a good request").request;
+        self.let_be_reached(&request);
+        request
+    }
+
+    /// Lets the machines of a request be reachable once they are started.
+    pub fn let_be_reached(&self, request: &Request) {
         for (index, vm) in request.plan.vms.iter().enumerate() {
             let address = vm.ip.unwrap_or_else(|| [192, 0, 2, u8::try_from(100 + index % 100).unwrap_or(100)].into());
             self.hypervisor.set_addresses(vm.uuid, vec![address.into()]);
@@ -173,7 +179,6 @@ impl TestDesk {
             self.remote.machine(endpoint, vm.host_key.clone());
             self.remote.answer(endpoint, "cloud-init status", Answer::stdout("status: done\n"));
         }
-        request
     }
 
     /// Approves a request as the admin, with the hash it has.

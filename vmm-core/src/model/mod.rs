@@ -47,8 +47,8 @@ pub use name::{
 pub use os::{Image, NewOs, Os, OsChange, OsFilter, OsId};
 pub use page::Page;
 pub(crate) use page::one_more;
-pub use plan::{Plan, PlanHash, PlannedDisk, PlannedVm};
-pub use request::{NewRequest, Request, RequestFilter, RequestState};
+pub use plan::{Plan, PlanHash, PlannedDisk, PlannedVm, Room};
+pub use request::{NewRequest, Request, RequestEvent, RequestEventId, RequestEventKind, RequestFilter, RequestState};
 pub use revision::Revision;
 pub use run::{Again, NewRun, Run, RunEnd, RunFilter, RunId, RunMachine, RunOutput, RunState};
 pub(crate) use schedule::Due;

@@ -77,6 +77,21 @@ pub struct PlannedDisk {
     pub size: u32,
 }
 
+/// What a host has, and what the machines that are not of a plan take of it. They may take more than there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// Logical processors of the host.
+    pub vcpus: u32,
+    /// Virtual processors of the other machines.
+    pub vcpus_taken: u64,
+    /// Memory of the host in MiB.
+    pub memory: u64,
+    /// Memory of the other machines in MiB.
+    pub memory_taken: u64,
+    /// What is free for volumes, in GiB.
+    pub disk_free: u64,
+}
+
 impl Plan {
     /// The hash that an approval names.
     ///

@@ -1,6 +1,6 @@
 //! Requests for machines.
 
-use super::{Plan, PlanHash, RequestId, Timestamp, UserId, UserName, words};
+use super::{Plan, PlanHash, RequestId, Timestamp, UserId, UserName, row_id, words};
 
 words!(
     /// A request's place in its life.
@@ -24,6 +24,13 @@ words!(
         Cancelled = "cancelled",
     }
 );
+
+impl RequestState {
+    /// Whether there is no way out of it.
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Done | Self::Failed | Self::Rejected | Self::Cancelled)
+    }
+}
 
 /// A request for machines.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +68,8 @@ pub struct RequestFilter {
     pub requester: Option<UserName>,
     /// Only those in this state.
     pub state: Option<RequestState>,
+    /// Only those that something can still happen to.
+    pub open: bool,
     /// Only those behind this one.
     pub after: Option<RequestId>,
     /// At most so many; `None` is all.
@@ -80,4 +89,52 @@ pub struct NewRequest {
     pub spec: String,
     /// What it will make.
     pub plan: Plan,
+}
+
+row_id!(
+    /// Names something that happened to a request. A later one has a higher id.
+    RequestEventId
+);
+
+words!(
+    /// What happened to a request.
+    RequestEventKind, "event" {
+        /// It was submitted, and waits for an admin.
+        Submitted = "submitted",
+        /// Its plan changed after the approval; it waits for an admin again.
+        Returned = "returned",
+        /// An admin said yes.
+        Approved = "approved",
+        /// Its machines are being made.
+        Started = "started",
+        /// Every machine was made.
+        Done = "done",
+        /// At least one machine could not be made.
+        Failed = "failed",
+        /// An admin said no.
+        Rejected = "rejected",
+        /// It was taken back.
+        Cancelled = "cancelled",
+    }
+);
+
+/// Something that happened to a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestEvent {
+    /// Its row.
+    pub id: RequestEventId,
+    /// The request.
+    pub request: RequestId,
+    /// What happened.
+    pub kind: RequestEventKind,
+    /// The hash of the plan that the request had then.
+    pub plan_hash: PlanHash,
+    /// Whose deed it was; `None` if vmm did it by itself, or the account is gone.
+    pub actor: Option<UserId>,
+    /// That person's name.
+    pub actor_name: Option<UserName>,
+    /// Why.
+    pub reason: Option<String>,
+    /// When.
+    pub at: Timestamp,
 }

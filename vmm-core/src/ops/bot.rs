@@ -11,8 +11,9 @@ use crate::vmm::{Desk, Vmm};
 /// it is delivered; so a process that dies loses nothing and does nothing twice.
 #[derive(Clone)]
 pub struct BotMail {
-    desk: Desk,
-    bot: BotId,
+    pub(super) vmm: Vmm,
+    pub(super) desk: Desk,
+    pub(super) bot: BotId,
 }
 
 impl std::fmt::Debug for BotMail {
@@ -24,14 +25,14 @@ impl std::fmt::Debug for BotMail {
 impl Vmm {
     /// The mail of the bot with this id.
     pub fn bot_mail(&self, bot: BotId) -> BotMail {
-        BotMail { desk: self.own_work(), bot }
+        BotMail { vmm: self.clone(), desk: self.own_work(), bot }
     }
 }
 
 /// Every method fails with [`Unavailable`](crate::Error::Unavailable) alone, if the database does not answer.
 #[expect(clippy::missing_errors_doc, reason = "all have the one error that the impl names")]
 impl BotMail {
-    fn repository(&self) -> &dyn BotRepository {
+    pub(super) fn repository(&self) -> &dyn BotRepository {
         self.desk.repository().bots()
     }
 

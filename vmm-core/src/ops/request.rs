@@ -3,7 +3,7 @@
 use crate::error::{Error, Kind, Result};
 use crate::job;
 use crate::model::{
-    JobKind, NewJob, NewRequest, OsFilter, Page, Plan, PlanHash, Request, RequestFilter, RequestId, RequestState,
+    JobKind, NewJob, NewRequest, OsFilter, Page, Plan, PlanHash, Request, RequestFilter, RequestId, RequestState, Room,
     UserId, UserName, VmFilter, one_more,
 };
 use crate::planning::Planner;
@@ -12,9 +12,6 @@ use crate::repository::Submitted;
 use crate::vmm::{Desk, Vmm};
 
 use super::text;
-
-/// The longest CSV, in bytes.
-const MAX_SPEC: usize = 1 << 20;
 
 /// A request as somebody submits it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +24,20 @@ pub struct RequestDraft {
     pub description: String,
     /// The CSV.
     pub spec: String,
+}
+
+impl RequestDraft {
+    /// The longest CSV, in bytes.
+    pub const MAX_SPEC: usize = 1 << 20;
+}
+
+/// What a request would make, and of what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestPreview {
+    /// What it would make.
+    pub plan: Plan,
+    /// What there is.
+    pub room: Room,
 }
 
 /// What became of a submission.
@@ -50,11 +61,8 @@ impl Vmm {
         let requester = self.seek(actor, Action::RequestSubmit, &label, looking).await?;
         let target = Target::of(requester, label);
         self.change(actor, Action::RequestSubmit, target, |desk, audit| async move {
+            check(&draft)?;
             let RequestDraft { id, requester: _, description, spec } = draft;
-            text("description", &description)?;
-            if spec.len() > MAX_SPEC {
-                return Err(Error::invalid("spec", format!("is {} bytes long; at most {MAX_SPEC}", spec.len())));
-            }
             let requests = desk.repository().requests();
             // A repeat answers as the first call did, even when the plan could not be made again.
             let plan = match requests.by_id(&id).await? {
@@ -67,6 +75,22 @@ impl Vmm {
             })
         })
         .await
+    }
+
+    /// What a submission of this draft would make at this moment. Nothing is recorded.
+    ///
+    /// # Errors
+    /// As [`submit_request`](Self::submit_request), but for an id that is taken.
+    pub async fn preview_request(&self, actor: &Actor, draft: &RequestDraft) -> Result<RequestPreview> {
+        let requester = self.responsible(actor, "requester", draft.requester.as_ref()).await?;
+        let target = Target::of(requester, format!("request {}", draft.id));
+        let desk = self.read(actor, Action::RequestSubmit, &target)?;
+        check(draft)?;
+        let preview = |planner: &Planner<'_>| {
+            let plan = planner.plan(&draft.id, &draft.spec)?;
+            Ok(RequestPreview { plan, room: planner.room() })
+        };
+        survey(&desk, &draft.id, preview).await?
     }
 
     /// Requests that the actor may see, newest first.
@@ -184,11 +208,29 @@ impl Vmm {
 
 /// Works out what a CSV means at this moment.
 pub(crate) async fn plan(desk: &Desk, id: &RequestId, spec: &str) -> Result<Plan> {
+    survey(desk, id, |planner| planner.plan(id, spec)).await?
+}
+
+/// What there is for a request at this moment.
+pub(super) async fn room(desk: &Desk, id: &RequestId) -> Result<Room> {
+    survey(desk, id, |planner| planner.room()).await
+}
+
+async fn survey<T>(desk: &Desk, id: &RequestId, with: impl FnOnce(&Planner<'_>) -> T + Send) -> Result<T> {
     let repository = desk.repository();
     let host = desk.hypervisor().host().await?;
     let reservations =
         if host.capabilities.reservations { desk.hypervisor().reservations().await? } else { Vec::new() };
     let (oses, vms) =
         (repository.oses().list(&OsFilter::default()).await?, repository.vms().list(&VmFilter::default()).await?);
-    Planner::new(repository.desk(), desk.secrets(), id, &host, &reservations, &oses, &vms).plan(id, spec)
+    Ok(with(&Planner::new(repository.desk(), desk.secrets(), id, &host, &reservations, &oses, &vms)))
+}
+
+fn check(draft: &RequestDraft) -> Result<()> {
+    text("description", &draft.description)?;
+    let (bytes, most) = (draft.spec.len(), RequestDraft::MAX_SPEC);
+    if bytes > most {
+        return Err(Error::invalid("spec", format!("is {bytes} bytes long; at most {most}")));
+    }
+    Ok(())
 }

@@ -7,8 +7,8 @@ use super::spec::{self, SpecRow, Surroundings};
 use crate::error::{Error, Problem, Result};
 use crate::hypervisor::{Host, Reservation};
 use crate::model::{
-    DeskId, DiskRole, Image, Os, OsName, OsVersion, Plan, PlannedDisk, PlannedVm, RequestId, Vm, VmName, VolumeName,
-    domain_uuid, mac,
+    DeskId, DiskRole, Image, Os, OsName, OsVersion, Plan, PlannedDisk, PlannedVm, RequestId, Room, Vm, VmName,
+    VolumeName, domain_uuid, mac,
 };
 use crate::secrets::Secrets;
 
@@ -84,6 +84,17 @@ impl<'a> Planner<'a> {
                 Err(Error::Invalid(vec![Problem::at(vm.row, "name", "collides with another name; choose another")]))
             }
             None => Ok(plan),
+        }
+    }
+
+    /// What there is to plan with.
+    pub(crate) fn room(&self) -> Room {
+        Room {
+            vcpus: self.host.vcpus,
+            vcpus_taken: self.vcpus,
+            memory: self.host.memory,
+            memory_taken: self.memory,
+            disk_free: self.host.pool_available >> 30,
         }
     }
 

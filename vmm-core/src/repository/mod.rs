@@ -18,11 +18,11 @@ use crate::model::{
     ContentId, DeskId, Disk, DiskFilter, DiskId, FileId, FileName, Firing, Image, Job, JobFilter, JobId, JobState,
     KeptAnswer, NewClaim, NewDisk, NewFile, NewJob, NewLinkCode, NewOs, NewPost, NewRequest, NewRun, NewSchedule,
     NewScript, NewSession, NewToken, NewUser, Os, OsChange, OsFilter, OsId, OsName, OsVersion, PasswordHash, Plan,
-    PlanHash, Post, PostId, Question, Request, RequestFilter, RequestId, RequestState, Resealed, Revision, Run, RunEnd,
-    RunFilter, RunId, RunMachine, Schedule, ScheduleFilter, ScheduleId, Script, ScriptChange, ScriptContent,
-    ScriptFilter, ScriptId, ScriptName, ScriptVersion, Sealed, Seen, SeenStates, Session, SessionFilter, SessionId,
-    StepState, StoredFile, StoredLogin, Timestamp, Token, TokenHash, TokenId, TokenName, User, UserChange, UserFilter,
-    UserId, UserName, Vm, VmChange, VmFilter, VmId, VmName, VmStatus,
+    PlanHash, Post, PostId, Question, Request, RequestEvent, RequestEventId, RequestFilter, RequestId, RequestState,
+    Resealed, Revision, Run, RunEnd, RunFilter, RunId, RunMachine, Schedule, ScheduleFilter, ScheduleId, Script,
+    ScriptChange, ScriptContent, ScriptFilter, ScriptId, ScriptName, ScriptVersion, Sealed, Seen, SeenStates, Session,
+    SessionFilter, SessionId, StepState, StoredFile, StoredLogin, Timestamp, Token, TokenHash, TokenId, TokenName,
+    User, UserChange, UserFilter, UserId, UserName, Vm, VmChange, VmFilter, VmId, VmName, VmStatus,
 };
 
 /// The records of one desk.
@@ -165,6 +165,9 @@ pub trait LinkRepository: Send + Sync {
 /// older.
 pub const MOST_KNOWN_UPDATES: u32 = 10_000;
 
+/// So much of what happened to requests is kept, for bots that were away.
+pub const KEPT_REQUEST_EVENTS: u32 = 10_000;
+
 /// The mail of chat bots. It is the bots' own bookkeeping and has no audit rows.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
@@ -196,6 +199,13 @@ pub trait BotRepository: Send + Sync {
     async fn close_post(&self, id: PostId, message: Option<i64>) -> Result<()>;
     /// The button of this id. One that has expired is forgotten when further posts come.
     async fn button(&self, bot: BotId, id: &str) -> Result<Option<Button>>;
+    /// Lets a bot follow requests from now on. A repeat changes nothing.
+    async fn follow_requests(&self, bot: BotId) -> Result<()>;
+    /// What happened to requests that the bot has not told of, oldest first, at most `limit`; nothing if it follows none.
+    /// Of all that ever happened, the newest [`KEPT_REQUEST_EVENTS`] are kept.
+    async fn request_events(&self, bot: BotId, limit: u32) -> Result<Vec<RequestEvent>>;
+    /// Stores posts about an event, which counts as told with all before it; `false` and nothing else if it did before.
+    async fn tell(&self, bot: BotId, event: RequestEventId, posts: Vec<NewPost>) -> Result<bool>;
 }
 
 /// The catalog.
@@ -288,7 +298,8 @@ pub enum Submitted {
     Existing(Request),
 }
 
-/// Requests.
+/// Requests. Whatever changes a request's state also records an event for [`BotRepository::request_events`], in the same
+/// transaction; its actor is the user of the audit row, if there is one.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait RequestRepository: Send + Sync {

@@ -64,6 +64,7 @@ impl RequestApi {
         let filter = RequestFilter {
             requester: batch::named("requester", requester.0.map(UserName::new).transpose())?,
             state: state.0.map(Into::into),
+            open: false,
             after: cursor::read("request-vm", after.0, |key| key.parse().ok())?,
             limit: Some(limit.0.unwrap_or(cursor::DEFAULT_LIMIT)),
         };

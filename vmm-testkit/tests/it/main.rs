@@ -6,6 +6,7 @@ mod files;
 mod image;
 mod key;
 mod libvirt;
+mod notice;
 mod provisioning;
 mod request;
 mod script;

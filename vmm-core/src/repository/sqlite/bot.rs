@@ -9,7 +9,8 @@ use super::row::{Columns, all, execute, first, now, stored};
 use super::store::Store;
 use crate::error;
 use crate::model::{
-    Attachment, BotId, BotUpdate, Button, NewPost, Post, PostId, PostPlace, Question, Timestamp, UserId,
+    Attachment, BotId, BotUpdate, Button, NewPost, Post, PostId, PostPlace, Question, RequestEvent, RequestEventId,
+    Timestamp, UserId,
 };
 use crate::repository::{BotRepository, MOST_KNOWN_UPDATES};
 
@@ -21,6 +22,7 @@ impl BotRepository for Store {
     async fn offset(&self, bot: BotId) -> error::Result<Option<i64>> {
         self.read("reading how far a bot has read", move |connection| {
             first(connection, "SELECT offset FROM bot WHERE id = ?1", [bot.0], |row| row.value("offset"))
+                .map(Option::flatten)
         })
         .await
     }
@@ -30,7 +32,7 @@ impl BotRepository for Store {
             let Some(last) = updates.iter().map(|update| update.id).max() else { return Ok(0) };
             execute(
                 tx,
-                "INSERT INTO bot (id, offset) VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE SET offset = max(offset, ?2)",
+                "INSERT INTO bot (id, offset) VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE SET offset = max(coalesce(offset, 0), ?2)",
                 [bot.0, last.saturating_add(1)],
             )?;
             let mut new = 0;
@@ -169,6 +171,59 @@ impl BotRepository for Store {
         })
         .await
     }
+
+    async fn follow_requests(&self, bot: BotId) -> error::Result<()> {
+        self.write("beginning to follow requests", move |tx| {
+            execute(
+                tx,
+                "INSERT INTO bot (id, request_event) VALUES (?1, (SELECT coalesce(max(id), 0) FROM request_event))
+                 ON CONFLICT (id) DO UPDATE SET request_event = excluded.request_event WHERE request_event IS NULL",
+                [bot.0],
+            )
+            .map(drop)
+        })
+        .await
+    }
+
+    async fn request_events(&self, bot: BotId, limit: u32) -> error::Result<Vec<RequestEvent>> {
+        self.read("reading what happened to requests", move |connection| {
+            all(
+                connection,
+                "SELECT event.*, request.id AS request_id, user.name AS actor_name FROM request_event event
+                 JOIN request ON request.number = event.request LEFT JOIN user ON user.id = event.actor
+                 WHERE event.id > (SELECT request_event FROM bot WHERE id = ?1) ORDER BY event.id LIMIT ?2",
+                [bot.0, i64::from(limit)],
+                event,
+            )
+        })
+        .await
+    }
+
+    async fn tell(&self, bot: BotId, event: RequestEventId, posts: Vec<NewPost>) -> error::Result<bool> {
+        self.write("telling what happened to a request", move |tx| {
+            let sql = "UPDATE bot SET request_event = ?2 WHERE id = ?1 AND request_event < ?2";
+            let moved = execute(tx, sql, [bot.0, event.0])? == 1;
+            for post in posts.iter().filter(|_| moved) {
+                put(tx, bot, post)?;
+            }
+            Ok(moved)
+        })
+        .await
+    }
+}
+
+fn event(row: &Row<'_>) -> Result<RequestEvent> {
+    let actor_name = row.parsed_opt("actor_name")?;
+    Ok(RequestEvent {
+        id: RequestEventId(row.value("id")?),
+        request: row.parsed("request_id")?,
+        kind: row.parsed("event")?,
+        plan_hash: row.parsed("plan_hash")?,
+        actor: row.value::<Option<_>>("actor")?.map(UserId).filter(|_| actor_name.is_some()),
+        actor_name,
+        reason: row.value("reason")?,
+        at: row.time("at")?,
+    })
 }
 
 fn put(tx: &Transaction<'_>, bot: BotId, new: &NewPost) -> Result<()> {
@@ -254,4 +309,28 @@ fn post(row: &Row<'_>) -> Result<Post> {
         message: row.value("message")?,
         superseded: row.value("superseded")?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::repository::KEPT_REQUEST_EVENTS;
+
+    #[tokio::test]
+    async fn the_newest_events_are_kept() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (store, _) = Store::open(&directory.path().join("vmm.db")).expect("a new file");
+        let kept = store.write("recording many events", |tx| {
+            tx.execute_batch(
+                "INSERT INTO user (name, password, role, created_at) VALUES ('bob', '', 'user', 0);
+                 INSERT INTO request (id, requester, description, spec, host, host_vcpus, host_memory, plan_hash, state,
+                                      created_at, changed_at)
+                 SELECT 'req-' || value, 1, '', '', 'host', 1, 1, printf('%064d', 0), 'pending', 0, 0
+                 FROM (WITH RECURSIVE number (value) AS (SELECT 1 UNION ALL SELECT value + 1 FROM number LIMIT 10100)
+                       SELECT value FROM number);",
+            )?;
+            Ok(tx.query_row("SELECT min(id), count(*) FROM request_event", [], |row| Ok((row.get(0)?, row.get(1)?)))?)
+        });
+        assert_eq!(kept.await.expect("room"), (101, KEPT_REQUEST_EVENTS));
+    }
 }

@@ -29,7 +29,7 @@ impl RequestRepository for Store {
                     Err(conflict(&request.id, "the id is taken by another request; choose another id"))
                 };
             }
-            insert(tx, &request)?;
+            insert(tx, &request, audit.user)?;
             audit::append(tx, &audit)?;
             required(tx, &request.id).map(Submitted::Created)
         })
@@ -42,7 +42,7 @@ impl RequestRepository for Store {
     }
 
     async fn list(&self, filter: &RequestFilter) -> error::Result<Vec<Request>> {
-        let RequestFilter { requester, state, after, limit } = filter.clone();
+        let RequestFilter { requester, state, open, after, limit } = filter.clone();
         self.read("listing requests", move |connection| {
             List::of(SELECT)
                 .only(
@@ -50,6 +50,7 @@ impl RequestRepository for Store {
                     requester.map(|name| name.to_string()),
                 )
                 .only("request.state = ?", state.map(|state| state.as_str().to_owned()))
+                .only_all::<i64, 0>("request.state IN ('pending', 'approved', 'running')", open.then_some([]))
                 .only("request.number < (SELECT number FROM request WHERE id = ?)", after.map(|id| id.to_string()))
                 .read(connection, "request.number DESC", limit, |row| request(connection, row))
         })
@@ -64,13 +65,14 @@ impl RequestRepository for Store {
         job: NewJob,
         audit: AuditEntry,
     ) -> error::Result<Request> {
-        let id = id.clone();
+        let (id, actor) = (id.clone(), audit.user);
         self.change("approving a request", audit, move |tx| {
             let request = expect(tx, &id, RequestState::Pending)?;
             if request.plan_hash != plan {
                 return Err(conflict(&id, "its plan is not the one that was shown; look at it again, then decide"));
             }
-            decide(tx, &id, RequestState::Approved, by, None)?;
+            decide(tx, &id, by)?;
+            set_state(tx, &id, RequestState::Approved, None, actor)?;
             job::insert(tx, &job)?;
             required(tx, &id)
         })
@@ -85,14 +87,15 @@ impl RequestRepository for Store {
         reason: Option<&'a str>,
         audit: AuditEntry,
     ) -> error::Result<Request> {
-        let (id, reason) = (id.clone(), reason.map(str::to_owned));
+        let (id, reason, actor) = (id.clone(), reason.map(str::to_owned), audit.user);
         self.change("closing a request", audit, move |tx| {
             if !matches!(to, RequestState::Rejected | RequestState::Cancelled) {
                 let reason = format!("a request is closed to rejected or cancelled, not to {to}");
                 return Err(error::Error::invalid("state", reason).into());
             }
             expect(tx, &id, RequestState::Pending)?;
-            decide(tx, &id, to, by, reason.as_deref())?;
+            decide(tx, &id, by)?;
+            set_state(tx, &id, to, reason.as_deref(), actor)?;
             vm::remove_requested(tx, &id)?;
             required(tx, &id)
         })
@@ -109,7 +112,7 @@ impl RequestRepository for Store {
             expect(tx, &id, RequestState::Approved)?;
             vm::remove_requested(tx, &id)?;
             replace_plan(tx, &request, &plan)?;
-            set_state(tx, &id, RequestState::Pending, Some(&reason))
+            set_state(tx, &id, RequestState::Pending, Some(&reason), None)
         })
         .await
     }
@@ -121,7 +124,7 @@ impl RequestRepository for Store {
                 return Ok(());
             }
             expect(tx, &id, RequestState::Approved)?;
-            set_state(tx, &id, RequestState::Running, None)?;
+            set_state(tx, &id, RequestState::Running, None, None)?;
             jobs.iter().try_for_each(|new| job::insert(tx, new).map(drop))
         })
         .await
@@ -150,20 +153,20 @@ pub(super) fn settle(tx: &Transaction<'_>, id: &RequestId, error: Option<&str>) 
     match (state, failures.is_empty()) {
         (RequestState::Approved, true) => Ok(()),
         (RequestState::Approved, false) => fail_approved(tx, id, error.unwrap_or("it could not be started")),
-        (_, true) => set_state(tx, id, RequestState::Done, None),
-        (_, false) => set_state(tx, id, RequestState::Failed, Some(&failures.join("\n"))),
+        (_, true) => set_state(tx, id, RequestState::Done, None, None),
+        (_, false) => set_state(tx, id, RequestState::Failed, Some(&failures.join("\n")), None),
     }
 }
 
-fn insert(tx: &Transaction<'_>, new: &NewRequest) -> Result<()> {
+fn insert(tx: &Transaction<'_>, new: &NewRequest, actor: Option<UserId>) -> Result<()> {
     let NewRequest { id, requester, description, spec, plan } = new;
     user::required(tx, *requester)?;
     let at = now();
     execute(
         tx,
         "INSERT INTO request (id, requester, description, spec, host, host_vcpus, host_memory, plan_hash, state,
-                              created_at, changed_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'pending', ?9, ?9)",
+                              changed_by, created_at, changed_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'pending', ?9, ?10, ?10)",
         params![
             id.as_str(),
             requester.0,
@@ -173,6 +176,7 @@ fn insert(tx: &Transaction<'_>, new: &NewRequest) -> Result<()> {
             plan.host_vcpus,
             integer("host_memory", plan.host_memory)?,
             plan.hash().to_string(),
+            actor.map(|actor| actor.0),
             at.timestamp_micros(),
         ],
     )?;
@@ -203,23 +207,30 @@ fn replace_plan(tx: &Transaction<'_>, request: &Request, plan: &Plan) -> Result<
     insert_vms(tx, &request.id, request.requester, plan, request.created_at)
 }
 
-fn decide(tx: &Transaction<'_>, id: &RequestId, to: RequestState, by: UserId, reason: Option<&str>) -> Result<()> {
+fn decide(tx: &Transaction<'_>, id: &RequestId, by: UserId) -> Result<()> {
     let by = user::required(tx, by)?.id;
-    execute(tx, "UPDATE request SET decided_by = ?1 WHERE id = ?2", params![by.0, id.as_str()])?;
-    set_state(tx, id, to, reason)
+    execute(tx, "UPDATE request SET decided_by = ?1 WHERE id = ?2", params![by.0, id.as_str()]).map(drop)
 }
 
-fn set_state(tx: &Transaction<'_>, id: &RequestId, to: RequestState, reason: Option<&str>) -> Result<()> {
+/// Changes the state; a trigger makes an event of it. `actor` is `None` for what vmm does by itself.
+fn set_state(
+    tx: &Transaction<'_>,
+    id: &RequestId,
+    to: RequestState,
+    reason: Option<&str>,
+    actor: Option<UserId>,
+) -> Result<()> {
+    let actor = actor.map(|actor| actor.0);
     execute(
         tx,
-        "UPDATE request SET state = ?1, reason = ?2, changed_at = ?3 WHERE id = ?4",
-        params![to.as_str(), reason, now().timestamp_micros(), id.as_str()],
-    )?;
-    Ok(())
+        "UPDATE request SET state = ?1, reason = ?2, changed_by = ?3, changed_at = ?4 WHERE id = ?5",
+        params![to.as_str(), reason, actor, now().timestamp_micros(), id.as_str()],
+    )
+    .map(drop)
 }
 
 fn fail_approved(tx: &Transaction<'_>, id: &RequestId, reason: &str) -> Result<()> {
-    set_state(tx, id, RequestState::Failed, Some(reason))?;
+    set_state(tx, id, RequestState::Failed, Some(reason), None)?;
     vm::remove_requested(tx, id)
 }
 

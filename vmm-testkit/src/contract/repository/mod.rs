@@ -21,6 +21,7 @@ pub mod idempotency;
 pub mod job;
 pub mod key;
 pub mod link;
+pub mod notice;
 pub mod os;
 pub mod request;
 pub mod run;
@@ -64,6 +65,10 @@ macro_rules! repository_contract {
                 old_updates_are_forgotten_once_they_have_ended, posts_of_a_chat_keep_their_order,
                 a_button_belongs_to_its_message, an_expired_button_is_forgotten, a_live_message_is_made_once_and_changed,
                 a_file_goes_with_its_post, a_person_is_asked_one_thing_at_a_time,
+            }
+            notice {
+                every_change_is_an_event, an_event_knows_whose_deed_it_was, a_bot_begins_at_the_present,
+                an_event_is_told_once,
             }
             os {
                 a_cloud_image_is_imported, an_image_reads_as_it_was_recorded, a_name_and_version_is_taken_once,
@@ -306,6 +311,7 @@ mod tests {
             include_str!("token.rs"),
             include_str!("link.rs"),
             include_str!("bot.rs"),
+            include_str!("notice.rs"),
             include_str!("os.rs"),
             include_str!("vm.rs"),
             include_str!("disk.rs"),

@@ -126,6 +126,7 @@ pub async fn requests_are_listed_newest_first(repository: Arc<dyn Repository>) {
         (RequestFilter { requester: by("BOB"), ..all.clone() }, vec!["a", "c", "b"]),
         (RequestFilter { requester: by("alice"), ..all.clone() }, vec![]),
         (RequestFilter { state: Some(RequestState::Pending), ..all.clone() }, vec!["a", "b"]),
+        (RequestFilter { open: true, ..all.clone() }, vec!["a", "b"]),
         (RequestFilter { limit: Some(2), ..all.clone() }, vec!["a", "c"]),
         (RequestFilter { after: Some(sample::request_id("c")), ..all.clone() }, vec!["b"]),
         (RequestFilter { after: Some(sample::request_id("unknown")), ..all }, vec![]),

@@ -81,7 +81,8 @@ CREATE TABLE os (
 ) STRICT;
 CREATE UNIQUE INDEX os_name_version ON os (name, version);
 
--- `number` gives the order; `id` is the client's.
+-- `number` gives the order; `id` is the client's; `changed_by` made the last change of state, NULL is vmm itself. That one is
+-- no reference: it is known while the account is there.
 CREATE TABLE request (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL,
@@ -96,6 +97,7 @@ CREATE TABLE request (
         CHECK (state IN ('pending', 'approved', 'running', 'done', 'failed', 'rejected', 'cancelled')),
     decided_by INTEGER REFERENCES user (id),
     reason TEXT,
+    changed_by INTEGER,
     created_at INTEGER NOT NULL,
     changed_at INTEGER NOT NULL
 ) STRICT;
@@ -103,6 +105,35 @@ CREATE UNIQUE INDEX request_id ON request (id);
 CREATE INDEX request_requester ON request (requester);
 CREATE INDEX request_decided_by ON request (decided_by);
 CREATE INDEX request_state ON request (state);
+
+-- What happened to requests, for those who are to hear of it. Written by triggers, so that no change of state is left out,
+-- whoever makes it; the newest 10000 are kept.
+CREATE TABLE request_event (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    request INTEGER NOT NULL REFERENCES request (number) ON DELETE CASCADE,
+    event TEXT NOT NULL
+        CHECK (event IN ('submitted', 'returned', 'approved', 'started', 'done', 'failed', 'rejected', 'cancelled')),
+    plan_hash TEXT NOT NULL,
+    actor INTEGER,
+    reason TEXT,
+    at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX request_event_request ON request_event (request);
+CREATE TRIGGER request_is_submitted AFTER INSERT ON request
+BEGIN
+    INSERT INTO request_event (request, event, plan_hash, actor, reason, at)
+    VALUES (NEW.number, 'submitted', NEW.plan_hash, NEW.changed_by, NEW.reason, NEW.changed_at);
+END;
+CREATE TRIGGER request_changes_its_state AFTER UPDATE OF state ON request WHEN NEW.state <> OLD.state
+BEGIN
+    INSERT INTO request_event (request, event, plan_hash, actor, reason, at)
+    VALUES (NEW.number, CASE NEW.state WHEN 'pending' THEN 'returned' WHEN 'running' THEN 'started' ELSE NEW.state END,
+            NEW.plan_hash, NEW.changed_by, NEW.reason, NEW.changed_at);
+END;
+CREATE TRIGGER request_event_is_bounded AFTER INSERT ON request_event
+BEGIN
+    DELETE FROM request_event WHERE id <= NEW.id - 10000;
+END;
 
 -- The plan's machines as they were approved. They outlive the rows of `vm`, so a plan stays readable; hence no
 -- reference to the catalog, whose entry may go.
@@ -366,10 +397,12 @@ CREATE UNIQUE INDEX idempotency_key_key ON idempotency_key (user, key);
 CREATE INDEX idempotency_key_kept_until ON idempotency_key (kept_until);
 CREATE INDEX idempotency_key_held_until ON idempotency_key (held_until) WHERE held_until IS NOT NULL;
 
--- A chat bot by its id in the chat service; `offset` is the number of the next update to ask for.
+-- A chat bot by its id in the chat service; `offset` is the number of the next update to ask for, `request_event` the last one
+-- that it has told of, or NULL while it tells of none.
 CREATE TABLE bot (
     id INTEGER PRIMARY KEY,
-    offset INTEGER NOT NULL
+    offset INTEGER,
+    request_event INTEGER
 ) STRICT;
 
 -- One that is done has no content any more, and is kept for a while to know it when it comes again.
