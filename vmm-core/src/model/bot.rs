@@ -61,6 +61,8 @@ pub enum PostPlace {
         /// The message that has the name from now on, if it is there already.
         message: Option<i64>,
     },
+    /// In place of the message that has this name or is about to; if there is none, nothing is sent.
+    Known(String),
 }
 
 /// A file that goes with a post.

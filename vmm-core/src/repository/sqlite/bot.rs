@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use rusqlite::{Row, Transaction, params};
 
 use super::error::{Error, Result};
-use super::row::{Columns, all, execute, first, now, stored};
+use super::row::{Columns, all, execute, exists, first, now, stored};
 use super::store::Store;
 use crate::error;
 use crate::model::{
@@ -234,6 +234,8 @@ fn put(tx: &Transaction<'_>, bot: BotId, new: &NewPost) -> Result<()> {
         PostPlace::New => (None, None),
         PostPlace::Change(message) => (Some(*message), None),
         PostPlace::Live { name, message } => (*message, Some(name)),
+        PostPlace::Known(name) if has_live(tx, bot, *chat, name)? => (None, Some(name)),
+        PostPlace::Known(_) => return Ok(()),
     };
     match live {
         None => void(tx, bot, *chat, changes)?,
@@ -278,6 +280,13 @@ fn put(tx: &Transaction<'_>, bot: BotId, new: &NewPost) -> Result<()> {
         )?;
     }
     Ok(())
+}
+
+/// Whether a message has this name, or one that will have it waits to be sent.
+fn has_live(tx: &Transaction<'_>, bot: BotId, chat: i64, name: &str) -> Result<bool> {
+    let sql = "SELECT 1 FROM bot_live WHERE bot = ?1 AND chat = ?2 AND name = ?3
+               UNION ALL SELECT 1 FROM bot_post WHERE bot = ?1 AND chat = ?2 AND live = ?3";
+    exists(tx, sql, params![bot.0, chat, name])
 }
 
 /// Lets the buttons under a message mean nothing any more.

@@ -68,7 +68,7 @@ macro_rules! repository_contract {
             }
             notice {
                 every_change_is_an_event, an_event_knows_whose_deed_it_was, a_bot_begins_at_the_present,
-                an_event_is_told_once,
+                an_event_is_told_once, only_a_known_message_is_changed,
             }
             os {
                 a_cloud_image_is_imported, an_image_reads_as_it_was_recorded, a_name_and_version_is_taken_once,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use vmm_core::model::{
-    AuditEntry, BotId, JobKind, JobState, NewPost, PlanHash, RequestEvent, RequestEventKind, RequestState, UserId,
+    AuditEntry, BotId, JobKind, JobState, NewPost, PlanHash, PostPlace, RequestEvent, RequestEventKind, RequestState, UserId,
 };
 use vmm_core::repository::Repository;
 
@@ -129,6 +129,23 @@ pub async fn an_event_is_told_once(repository: Arc<dyn Repository>) {
         sent.push(next.content);
     }
     assert_eq!(sent, ["first", "second"]);
+}
+
+/// A message that is there, or about to be, is changed; where there is none, nothing is sent.
+pub async fn only_a_known_message_is_changed(repository: Arc<dyn Repository>) {
+    let bots = repository.bots();
+    let at = |chat, place| NewPost { chat, place, ..post("card") };
+    let (live, known) =
+        (PostPlace::Live { name: "card".to_owned(), message: None }, PostPlace::Known("card".to_owned()));
+    bots.post(BOT, vec![at(5, live), at(5, known.clone()), at(6, known.clone())], None).await.expect("room");
+    let first = bots.next_posts(BOT).await.expect("an answer");
+    assert_eq!(first.iter().map(|post| (post.chat, post.superseded)).collect::<Vec<_>>(), [(5, true)]);
+    bots.close_post(first[0].id, None).await.expect("room");
+    let second = bots.next_posts(BOT).await.expect("an answer");
+    bots.close_post(second[0].id, Some(100)).await.expect("room");
+    bots.post(BOT, vec![at(5, known.clone()), at(6, known)], None).await.expect("room");
+    let third = bots.next_posts(BOT).await.expect("an answer");
+    assert_eq!(third.iter().map(|post| (post.chat, post.message)).collect::<Vec<_>>(), [(5, Some(100))]);
 }
 
 async fn events(repository: &Arc<dyn Repository>, bot: BotId, limit: u32) -> Vec<RequestEvent> {
