@@ -1,5 +1,8 @@
 //! What is answered: an arm for each command, button and question, and one call to the desk in each.
 
+mod password;
+mod request;
+
 use std::sync::Arc;
 
 use vmm_core::model::{VmFilter, VmId, VmName};
@@ -33,6 +36,10 @@ pub(crate) async fn command(parts: &Arc<Parts>, asked: &Asked, command: Command)
         Command::Unlink => vmm.unlink_chat(actor, None).await.map(|()| render::help::unlinked().into()),
         Command::Vms => page(vmm, actor, None, Vec::new()).await,
         Command::Vm(name) => card(vmm, actor, &name, asked.from.private).await,
+        Command::Requests => request::open(parts, asked).await,
+        Command::Request(None) => request::own(parts, asked).await,
+        Command::Request(Some(id)) => request::card(parts, asked, &id).await,
+        Command::Password => Ok(password::ask()),
         Command::Cancel => Ok(render::help::never_mind().into()),
     }
 }
@@ -48,6 +55,7 @@ pub(crate) async fn press(parts: &Arc<Parts>, asked: &Asked, intent: Intent) -> 
             let interrupted = || render::power::interrupted(&vm, switch);
             parts.once(asked, interrupted, self::switch(vmm, actor, &vm, switch)).await
         }
+        Intent::Request(step) => request::step(parts, asked, step).await,
         Intent::Cancel { update } => Ok(match parts.running.cancel(asked.from.person, update) {
             true => Answer::toast("It is being ended."),
             false => Answer::toast("That has ended already."),
@@ -57,13 +65,18 @@ pub(crate) async fn press(parts: &Arc<Parts>, asked: &Asked, intent: Intent) -> 
 
 /// Answers what this person said to a question.
 pub(crate) async fn reply(parts: &Arc<Parts>, asked: &Asked, question: Question, text: &str) -> Result<Answer> {
-    let _ = (parts, asked, text);
-    match question {}
+    match question {
+        Question::Reject { id } => request::reject(parts, asked, &id, text).await,
+        Question::OldPassword => Ok(password::old(parts, asked, text.to_owned().into())),
+        Question::NewPassword => password::new(parts, asked, text.to_owned().into()).await,
+    }
 }
 
 /// Answers a file that somebody has uploaded in a private chat.
 pub(crate) async fn document(parts: &Arc<Parts>, asked: &Asked, document: Document, caption: &str) -> Result<Answer> {
-    let _ = (parts, asked, document, caption);
+    if request::is_csv(&document, caption) {
+        return request::upload(parts, asked, document, caption).await;
+    }
     Ok(render::help::unknown().into())
 }
 

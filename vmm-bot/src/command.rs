@@ -2,7 +2,7 @@
 
 use teloxide::types::BotCommand;
 use vmm_core::SecretString;
-use vmm_core::model::VmName;
+use vmm_core::model::{RequestId, VmName};
 
 /// A command that was understood.
 #[derive(Debug)]
@@ -19,6 +19,12 @@ pub(crate) enum Command {
     Vms,
     /// Show a machine.
     Vm(VmName),
+    /// List open requests.
+    Requests,
+    /// Show a request, or the own ones and how to make one.
+    Request(Option<RequestId>),
+    /// Change the own password.
+    Password,
     /// Ask no more.
     Cancel,
 }
@@ -27,7 +33,7 @@ impl Command {
     /// Whether it is secret or changes something, and so belongs into a private chat.
     pub(crate) fn private(&self) -> bool {
         match self {
-            Self::Link(_) | Self::Unlink => true,
+            Self::Link(_) | Self::Unlink | Self::Requests | Self::Request(_) | Self::Password => true,
             Self::Start | Self::Help | Self::Vms | Self::Vm(_) | Self::Cancel => false,
         }
     }
@@ -49,6 +55,9 @@ pub(crate) fn menu() -> Vec<BotCommand> {
     [
         ("vms", "List machines"),
         ("vm", "Show a machine: /vm web-1"),
+        ("request", "Your requests for machines, and a CSV to begin with"),
+        ("requests", "Open requests"),
+        ("password", "Change your password"),
         ("cancel", "Never mind what I am asking you"),
         ("help", "What this bot can do"),
         ("unlink", "Free your account of this chat"),
@@ -74,6 +83,13 @@ pub(crate) fn parse(text: &str, bot: &str) -> Result<Command, Misread> {
         "cancel" => words.none(Command::Cancel),
         "vms" => words.none(Command::Vms),
         "vm" => words.vm().map(Command::Vm),
+        "requests" => words.none(Command::Requests),
+        "request" if words.rest.is_empty() => Ok(Command::Request(None)),
+        "request" => match RequestId::new(words.one()?) {
+            Ok(id) => Ok(Command::Request(Some(id))),
+            Err(error) => Err(Misread::Wrong(error.to_string())),
+        },
+        "password" => words.none(Command::Password),
         _ => Err(Misread::Unknown),
     }
 }

@@ -40,6 +40,10 @@ impl Handler {
     async fn text(&self, update: i64, from: From, message: i32, text: &str) -> Result<Handled> {
         let command = match command::parse(text, &self.parts.name) {
             Err(Misread::NotForUs) => return self.reply(update, from, message, text).await,
+            // A password may begin like a command; as one that is not understood it would stay in the chat.
+            Err(_) if self.question(from).await?.is_some_and(|question| question.is_secret()) => {
+                return self.reply(update, from, message, text).await;
+            }
             // In a group people talk to each other.
             Err(Misread::Unknown) if !from.private => return Ok(Handled::default()),
             Err(Misread::Unknown) => return Ok(say(from, render::help::unknown())),

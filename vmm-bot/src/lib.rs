@@ -7,12 +7,14 @@ mod dialogue;
 mod handler;
 mod inbox;
 mod logins;
+mod notices;
 mod outbox;
 mod parts;
 mod post;
 mod render;
 mod running;
 mod sender;
+mod told;
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -38,6 +40,9 @@ pub struct Options {
     pub send_deadline: Duration,
     /// The pause after a first failure of the network. It doubles with each further one, up to a minute.
     pub retry_pause: Duration,
+    /// The pause before it is looked again what happens to requests, and the shortest between two changes of a message that
+    /// shows progress.
+    pub notice_pause: Duration,
 }
 
 impl Default for Options {
@@ -46,6 +51,7 @@ impl Default for Options {
             poll_timeout: Duration::from_secs(30),
             send_deadline: Duration::from_secs(20),
             retry_pause: Duration::from_secs(1),
+            notice_pause: Duration::from_secs(2),
         }
     }
 }
@@ -67,6 +73,7 @@ pub const CRASH_POINTS: &[&str] = &[
     "bot.update.ended",
     "bot.post.sent",
     "bot.post.closed",
+    "bot.notice.told",
 ];
 
 /// Answers people in Telegram, over one desk, until `stop` is there and what is under way has ended. Updates that were stored are answered, and
@@ -86,21 +93,24 @@ pub async fn run(bot: Bot, vmm: Vmm, options: Options, stop: impl Future<Output 
     tracing::info!(bot = me.username(), "the bot is there");
     let mail = vmm.bot_mail(BotId(i64::try_from(me.id.0).unwrap_or(i64::MAX)));
     let outbox = outbox::Outbox::new(bot.clone(), mail.clone(), options.clone());
-    let parts = parts::Parts {
+    let parts = Arc::new(parts::Parts {
         vmm,
         mail: mail.clone(),
         bot: bot.clone(),
         name: me.username().to_owned(),
         logins: logins::Logins::default(),
+        told: told::Told::default(),
         running: running::Running::default(),
         wake: outbox.wake(),
-    };
-    let handler = Arc::new(handler::Handler::new(Arc::new(parts)));
+    });
+    let handler = Arc::new(handler::Handler::new(Arc::clone(&parts)));
+    let notices = notices::Notices::new(parts, options.notice_pause);
     let inbox = inbox::Inbox::new(bot, mail, options.clone(), outbox.wake());
     let result = tokio::select! {
         result = inbox.poll() => result,
         never = inbox.dispatch(handler) => match never {},
         never = outbox.deliver() => match never {},
+        never = notices.watch() => match never {},
         () = stop => Ok(()),
     };
     // What is not done by then is as after a kill.

@@ -13,6 +13,7 @@ use crate::logins::Logins;
 use crate::post::{Place, Reply};
 use crate::running::{Running, Ticket};
 use crate::sender::From;
+use crate::told::Told;
 use crate::{crash_point, render};
 
 /// What answering needs.
@@ -24,6 +25,8 @@ pub(crate) struct Parts {
     pub(crate) name: String,
     /// Logins of machines that people have given for a time.
     pub(crate) logins: Logins,
+    /// Secrets that people have told and that wait for their next answer.
+    pub(crate) told: Told,
     /// Work that goes on after its update was answered.
     pub(crate) running: Running,
     /// To wake the outbox.

@@ -61,6 +61,8 @@ pub(crate) enum Place {
     Live(String),
     /// The same, and the message with the pressed button has the name from now on.
     LiveHere(String),
+    /// In place of the message of this name, if there is one; otherwise nothing is sent.
+    Known(String),
 }
 
 impl Reply {
@@ -98,6 +100,7 @@ impl Reply {
             (Place::Here | Place::New, _) => PostPlace::New,
             (Place::Live(name), _) => PostPlace::Live { name, message: None },
             (Place::LiveHere(name), message) => PostPlace::Live { name, message },
+            (Place::Known(name), _) => PostPlace::Known(name),
         };
         self.put(chat, user, place)
     }

@@ -1,5 +1,6 @@
 //! Who speaks. Only what a person has just written to the bot, or pressed, counts; all else has no rights.
 
+use serde::{Deserialize, Serialize};
 use teloxide::types::{CallbackQuery, Chat, Message, MessageKind, Update, UpdateKind};
 
 /// What somebody wants of the bot.
@@ -20,7 +21,7 @@ pub(crate) enum Incoming {
 }
 
 /// A file that was uploaded.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Document {
     /// What it is fetched by.
     pub(crate) file: String,

@@ -1,12 +1,17 @@
 //! Conversations of more than one step. What a button does is stored, and Telegram gets an id that means nothing.
 
 mod power;
+mod request;
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 pub(crate) use power::Switch;
+pub(crate) use request::RequestStep;
+
+/// How long an answer to a question counts.
+pub(crate) const ANSWER_TIME: Duration = Duration::from_secs(5 * 60);
 
 /// What a button does, with the state that it was shown in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,18 +27,8 @@ pub(crate) enum Intent {
     Confirmed { vm: String, switch: Switch },
     /// Ends what this update has begun.
     Cancel { update: i64 },
-}
-
-/// What a person is asked, with what is to be done with the answer. It is stored, so it holds no secret.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Question {}
-
-impl Question {
-    /// How long an answer is waited for.
-    pub(crate) fn lifetime(&self) -> Duration {
-        Duration::from_secs(10 * 60)
-    }
+    /// Does something about a request.
+    Request(RequestStep),
 }
 
 impl Intent {
@@ -45,11 +40,38 @@ impl Intent {
             }
             // Who comes back later does not remember what the question was.
             Self::Confirmed { .. } => Duration::from_secs(2 * 60),
+            Self::Request(step) => step.lifetime(),
         }
     }
 
     /// Whether it changes something, and so belongs into a private chat.
     pub(crate) fn changes(&self) -> bool {
-        matches!(self, Self::Ask { .. } | Self::Confirmed { .. })
+        matches!(self, Self::Ask { .. } | Self::Confirmed { .. } | Self::Request(_))
+    }
+}
+
+/// What a person is asked; the next text that is no command answers it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Question {
+    /// Why a request is to be rejected.
+    Reject { id: String },
+    /// One's present password.
+    OldPassword,
+    /// The password to have from now on.
+    NewPassword,
+}
+
+impl Question {
+    /// Whether the answer is a secret.
+    pub(crate) fn is_secret(&self) -> bool {
+        matches!(self, Self::OldPassword | Self::NewPassword)
+    }
+
+    /// How long an answer counts.
+    pub(crate) fn lifetime(&self) -> Duration {
+        match self {
+            Self::Reject { .. } | Self::OldPassword | Self::NewPassword => ANSWER_TIME,
+        }
     }
 }

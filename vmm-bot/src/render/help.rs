@@ -14,11 +14,13 @@ pub(crate) fn help(actor: &Actor) -> Reply {
     };
     let mut text = format!(
         "You are {}.\n\n/vms – machines, page by page\n/vm NAME – a machine, with buttons to switch it if it is yours\n\
+         /request – your requests for machines, and a CSV to begin with: send it filled in, and see what it makes\n\
+         /request ID – a request\n/password – change your password\n\
          /unlink – free your account of this chat\n",
         code(name)
     );
     if role == Role::Admin {
-        text.push_str("\nAs an admin you switch any machine. ");
+        text.push_str("/requests – open requests, to approve or reject\n\nAs an admin you switch any machine. ");
     }
     text.push_str("\nMachines are shown in groups too; they are switched in a private chat alone.");
     Reply::text(text)

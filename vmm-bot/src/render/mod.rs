@@ -1,7 +1,11 @@
 //! What people read, in Telegram's HTML.
 
 pub(crate) mod help;
+pub(crate) mod password;
 pub(crate) mod power;
+pub(crate) mod progress;
+pub(crate) mod request;
+mod table;
 pub(crate) mod vms;
 
 use vmm_core::Error;
@@ -14,6 +18,14 @@ const LONGEST_ERROR: usize = 1500;
 /// A text that stands for itself.
 pub(crate) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+/// The beginning of a text, if it is longer than so many characters.
+pub(crate) fn shortened(text: &str, longest: usize) -> String {
+    match text.char_indices().nth(longest) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
 }
 
 /// A text in fixed width.

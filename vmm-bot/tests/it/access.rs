@@ -26,6 +26,10 @@ const ROWS: &[(&str, [&str; 5])] = &[
     ("/cancel", [STRANGER, "Never mind", "Never mind", SILENCE, "Never mind"]),
     ("/vms", [STRANGER, "web-1", "web-1", SILENCE, "web-1"]),
     ("/vm web-1", [STRANGER, "web-1 is on", "web-1 is on", SILENCE, "web-1 is on"]),
+    ("/request", [STRANGER, "Your open requests", "Your open requests", PRIVATE, PRIVATE]),
+    ("/request r1", [STRANGER, "r1 is done", "r1 is done", PRIVATE, PRIVATE]),
+    ("/requests", [STRANGER, "Your open requests", "Open requests", PRIVATE, PRIVATE]),
+    ("/password", [STRANGER, "Your present password?", "Your present password?", PRIVATE, PRIVATE]),
     ("/unlink", [STRANGER, "speaks for nobody", "speaks for nobody", PRIVATE, PRIVATE]),
 ];
 

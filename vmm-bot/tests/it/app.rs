@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use vmm_bot::{Options, RunError};
-use vmm_core::model::{AuditFilter, AuditRecord};
+use vmm_core::model::{AuditFilter, AuditRecord, BotId};
 use vmm_core::{Actor, ExposeSecret, SecretString};
 use vmm_testkit::fake::telegram::{FakeTelegram, Person};
 use vmm_testkit::fixture::TestDesk;
@@ -34,6 +34,7 @@ impl App {
     pub(crate) fn start(&mut self) {
         let mut options = Options::default();
         options.retry_pause = Duration::from_millis(20);
+        options.notice_pause = Duration::from_millis(20);
         options.send_deadline = Duration::from_secs(1);
         let token = SecretString::from(self.telegram.token());
         let bot = vmm_bot::client(&token, Some(self.telegram.url())).unwrap();
@@ -50,8 +51,21 @@ impl App {
         }
     }
 
-    /// A code that binds a chat to this actor's account.
+    /// The bot, as the desk knows it.
+    pub(crate) fn bot(&self) -> BotId {
+        let id = self.telegram.token().split(':').next().unwrap();
+        BotId(id.parse().unwrap())
+    }
+
+    /// Waits until all that has happened to requests is told.
+    pub(crate) async fn all_told(&self) {
+        let mail = self.desk.vmm.bot_mail(self.bot());
+        self.desk.until("all is told", async || mail.request_news().await.unwrap().is_none()).await;
+    }
+
+    /// A code that binds a chat to this actor's account. Whoever uses it hears nothing of what was before.
     pub(crate) async fn code(&self, actor: &Actor) -> String {
+        self.all_told().await;
         self.desk.vmm.create_link_code(actor, None).await.unwrap().code.expose_secret().to_owned()
     }
 

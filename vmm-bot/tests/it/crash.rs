@@ -60,6 +60,10 @@ async fn kill_9_at_every_point_loses_nothing_and_does_nothing_twice() {
             continue_begun(&place, child).await;
             continue;
         }
+        if *point == "bot.notice.told" {
+            continue_notice(&place, child).await;
+            continue;
+        }
         let before = done(&place, "link.use").await;
         alice.says(&start_code(&place).await);
         reached(&place, point).await;
@@ -106,6 +110,24 @@ async fn continue_begun(place: &Place, child: Child) {
     let child = place.run(&[]).await;
     root.sees_edit(&question, "vmm was stopped while it should power off web-1").await;
     assert_eq!(done(place, "vm.power").await, 0);
+    terminate(child).await;
+}
+
+/// A request is submitted, and the program killed after what is to be sent about it was stored.
+async fn continue_notice(place: &Place, child: Child) {
+    let root = place.telegram.person("Root");
+    let code = place.desk.vmm.create_link_code(&place.desk.admin, None).await.unwrap().code;
+    root.says(&format!("/start {}", code.expose_secret()));
+    root.sees("Welcome, root").await;
+    place.desk.submit("notice", "name,os,memory,disk\nweb-9,debian:12,512,2\n").await;
+    reached(place, "bot.notice.told").await;
+    kill(child).await;
+    let child = place.run(&[]).await;
+    place.desk.submit("after", "name,os,memory,disk\nweb-8,debian:12,512,2\n").await;
+    root.sees("after waits for an admin").await;
+    let told = root.messages().iter().filter(|message| message.text.contains("notice waits")).count();
+    // It is stored once, and sent again if the kill came before it was recorded that it was sent.
+    assert!((1..=2).contains(&told), "{}", root.transcript());
     terminate(child).await;
 }
 

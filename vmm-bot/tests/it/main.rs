@@ -9,4 +9,8 @@ mod crash;
 mod faults;
 mod identity;
 mod machines;
+mod manual;
+mod notices;
+mod password;
 mod program;
+mod requests;

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use vmm_core::model::{
-    AuditEntry, BotId, JobKind, JobState, NewPost, PlanHash, PostPlace, RequestEvent, RequestEventKind, RequestState, UserId,
+    AuditEntry, BotId, JobKind, JobState, NewPost, PlanHash, PostPlace, RequestEvent, RequestEventKind, RequestState,
+    UserId,
 };
 use vmm_core::repository::Repository;
 

@@ -1,0 +1,158 @@
+//! Requests for machines: the upload of a CSV, and what is done about requests.
+
+use vmm_core::model::{Request, RequestFilter, RequestId, RequestState, Role};
+use vmm_core::{Actor, Error, RequestDraft, Result};
+
+use crate::dialogue::{Question, RequestStep};
+use crate::parts::{Answer, Ask, Asked, Parts};
+use crate::post::{Place, Reply};
+use crate::render::request::{self as render, Rights};
+use crate::render::{escape, shortened};
+use crate::sender::Document;
+use crate::{client, notices};
+
+/// How many requests a list shows.
+const LISTED: u32 = 10;
+/// The longest word to a press that Telegram takes, in characters.
+const LONGEST_TOAST: usize = 190;
+
+/// Whether an uploaded file is a CSV of machines: it is named so, and no command about the file stands with it.
+pub(crate) fn is_csv(document: &Document, caption: &str) -> bool {
+    document.name.to_lowercase().ends_with(".csv") && !caption.starts_with('/')
+}
+
+/// Shows what an uploaded CSV would make, or everything that is wrong with it.
+pub(crate) async fn upload(parts: &Parts, asked: &Asked, document: Document, caption: &str) -> Result<Answer> {
+    // The number of the update never comes again, so that a repeat of it makes no second request.
+    let draft = match draft(parts, format!("tg-{}", asked.update), caption, &document).await? {
+        Ok(draft) => draft,
+        Err(reason) => return Ok(Reply::text(escape(&reason)).into()),
+    };
+    match parts.vmm.preview_request(&asked.actor, &draft).await {
+        Ok(preview) => Ok(with_file(Place::New, render::preview(&draft, document, &preview))),
+        Err(Error::Invalid(problems)) => Ok(with_file(Place::New, render::problems(&document, &problems))),
+        Err(error) => Err(error),
+    }
+}
+
+/// The requester's own open requests, and a CSV to begin with.
+pub(crate) async fn own(parts: &Parts, asked: &Asked) -> Result<Answer> {
+    let requester = match &asked.actor {
+        Actor::User { name, .. } => Some(name.clone()),
+        Actor::Anonymous | Actor::System => None,
+    };
+    let filter = RequestFilter { requester, open: true, limit: Some(LISTED), ..RequestFilter::default() };
+    let requests = parts.vmm.requests(&asked.actor, &filter).await?;
+    let template = parts.vmm.request_template(&asked.actor).await?;
+    Ok(Answer::from(render::list(&requests, true)).and(Place::New, render::template(template)))
+}
+
+/// The open requests that this person may see.
+pub(crate) async fn open(parts: &Parts, asked: &Asked) -> Result<Answer> {
+    let filter = RequestFilter { open: true, limit: Some(LISTED), ..RequestFilter::default() };
+    let requests = parts.vmm.requests(&asked.actor, &filter).await?;
+    Ok(render::list(&requests, !matches!(asked.actor, Actor::User { role: Role::Admin, .. })).into())
+}
+
+/// One request.
+pub(crate) async fn card(parts: &Parts, asked: &Asked, id: &RequestId) -> Result<Answer> {
+    let request = parts.vmm.request(&asked.actor, id).await?;
+    Ok(with_file(Place::Here, render::card(&request, None, Rights::of(&asked.actor, &request))))
+}
+
+/// Does what a button says.
+pub(crate) async fn step(parts: &Parts, asked: &Asked, step: RequestStep) -> Result<Answer> {
+    let (vmm, actor) = (&parts.vmm, &asked.actor);
+    match step {
+        RequestStep::Submit { id, description, document } => submit(parts, asked, id, &description, document).await,
+        RequestStep::Discard => Ok(render::discarded().into()),
+        RequestStep::Show { id } => card(parts, asked, &RequestId::new(id)?).await,
+        RequestStep::Approve { id, plan } => {
+            let id = RequestId::new(id)?;
+            let approved = vmm.approve_request(actor, &id, plan.parse()?).await;
+            settled(parts, asked, &id, approved).await
+        }
+        RequestStep::Reject { id } => {
+            let request = vmm.request(actor, &RequestId::new(id)?).await?;
+            if request.state != RequestState::Pending {
+                return Ok(Answer::from(render::decided(&request)));
+            }
+            let question = Question::Reject { id: request.id.to_string() };
+            Ok(Answer { ask: Ask::This(question), ..Answer::at(Place::New, render::why(&request.id)) })
+        }
+        RequestStep::Cancel { id } => {
+            let id = RequestId::new(id)?;
+            let cancelled = vmm.cancel_request(actor, &id).await;
+            settled(parts, asked, &id, cancelled).await
+        }
+    }
+}
+
+/// Rejects a request for the reason that was asked for.
+pub(crate) async fn reject(parts: &Parts, asked: &Asked, id: &str, reason: &str) -> Result<Answer> {
+    let id = RequestId::new(id)?;
+    let rejected = parts.vmm.reject_request(&asked.actor, &id, reason).await;
+    settled(parts, asked, &id, rejected).await
+}
+
+async fn submit(parts: &Parts, asked: &Asked, id: String, description: &str, document: Document) -> Result<Answer> {
+    let draft = match draft(parts, id, description, &document).await? {
+        Ok(draft) => draft,
+        // The button stays, to be pressed again.
+        Err(reason) => return Ok(Answer::toast(shortened(&reason, LONGEST_TOAST))),
+    };
+    match parts.vmm.submit_request(&asked.actor, draft).await {
+        Ok(submission) => {
+            let request = submission.request;
+            let (_, card) = render::card(&request, None, Rights::of(&asked.actor, &request));
+            Ok(Answer::at(Place::LiveHere(notices::card_name(&request.id, request.plan_hash)), card))
+        }
+        Err(Error::Invalid(problems)) => Ok(with_file(Place::Here, render::problems(&document, &problems))),
+        Err(error) => Err(error),
+    }
+}
+
+/// What was uploaded, as a request; or what to say about why it is none.
+async fn draft(
+    parts: &Parts,
+    id: String,
+    description: &str,
+    document: &Document,
+) -> Result<std::result::Result<RequestDraft, String>> {
+    let most = RequestDraft::MAX_SPEC;
+    if usize::try_from(document.size).is_ok_and(|size| size > most) {
+        return Ok(Err(format!("The file has {} bytes; a CSV of machines has at most {most}.", document.size)));
+    }
+    let bytes = match client::download(&parts.bot, document).await {
+        Ok(bytes) => bytes,
+        Err(reason) => return Ok(Err(reason)),
+    };
+    let Ok(spec) = String::from_utf8(bytes) else {
+        return Ok(Err("The file is not text in UTF-8; save it as CSV in UTF-8 and send it again.".to_owned()));
+    };
+    Ok(Ok(RequestDraft { id: RequestId::new(id)?, requester: None, description: description.to_owned(), spec }))
+}
+
+/// After a decision: the request as it is now. Who came too late is told who was first.
+async fn settled(parts: &Parts, asked: &Asked, id: &RequestId, decision: Result<Request>) -> Result<Answer> {
+    let (request, late) = match decision {
+        Ok(request) => (request, None),
+        Err(error @ Error::Conflict { .. }) => {
+            let request = parts.vmm.request(&asked.actor, id).await?;
+            (request, Some(shortened(&error.to_string(), LONGEST_TOAST)))
+        }
+        Err(error) => return Err(error),
+    };
+    let reply = match request.state {
+        RequestState::Pending => render::card(&request, None, Rights::of(&asked.actor, &request)).1,
+        _ => render::decided(&request),
+    };
+    Ok(Answer { toast: late.map(|text| (text, true)), ..reply.into() })
+}
+
+/// A reply behind the file that belongs to it, if there is one.
+fn with_file(place: Place, (file, reply): (Option<Reply>, Reply)) -> Answer {
+    let mut replies: Vec<_> = file.into_iter().map(|file| (Place::New, file)).collect();
+    replies.push((place, reply));
+    Answer { replies, ..Answer::default() }
+}

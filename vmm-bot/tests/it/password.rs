@@ -1,0 +1,96 @@
+//! Changing the own password in a private chat.
+
+use vmm_core::Error;
+use vmm_testkit::fixture::PASSWORD;
+
+use crate::app::App;
+
+const NEW: &str = "a new <and> better one";
+
+#[tokio::test]
+async fn a_password_is_changed_and_leaves_no_trace() {
+    let app = App::new().await;
+    let alice = app.linked("Alice", &app.desk.user).await;
+    alice.says("/password");
+    alice.sees("Your present password?").await;
+    let old = alice.says(PASSWORD);
+    alice.sees_deleted(old).await;
+    alice.sees("And the new one").await;
+    let new = alice.says(NEW);
+    alice.sees_deleted(new).await;
+    alice.sees("Your password is changed").await;
+    app.desk.vmm.login("alice", NEW.into(), None).await.unwrap();
+    let refused = app.desk.vmm.login("alice", PASSWORD.into(), None).await;
+    assert!(matches!(refused, Err(Error::Unauthenticated)), "{refused:?}");
+    alice.says("/vms");
+    alice.sees("no machines").await;
+    for message in alice.messages() {
+        assert!(!message.text.contains(NEW) && !message.text.contains(PASSWORD), "{}", message.text);
+    }
+    assert_eq!(app.audit("user.password").await.len(), 1);
+    for suffix in ["", "-wal"] {
+        let file = std::fs::read(format!("{}{suffix}", app.desk.database().display())).unwrap_or_default();
+        for secret in [NEW, PASSWORD] {
+            // What SQLite has written into its log stays there until the log is written over.
+            let found = suffix.is_empty() && file.windows(secret.len()).any(|window| window == secret.as_bytes());
+            assert!(!found, "{secret:?} is in the database");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_or_short_password_changes_nothing() {
+    let app = App::new().await;
+    let alice = app.linked("Alice", &app.desk.user).await;
+    for (old, new, answer) in [("/wrong one", NEW, "old-password"), (PASSWORD, "short", "10 to 1024 characters")] {
+        alice.says("/password");
+        alice.sees("Your present password?").await;
+        let old = alice.says(old);
+        alice.sees_deleted(old).await;
+        alice.sees("And the new one").await;
+        let new = alice.says(new);
+        alice.sees_deleted(new).await;
+        alice.sees(answer).await;
+    }
+    app.desk.vmm.login("alice", PASSWORD.into(), None).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_command_leaves_it_and_a_restart_forgets_it() {
+    let mut app = App::new().await;
+    let alice = app.linked("Alice", &app.desk.user).await;
+    alice.says("/password");
+    alice.sees("Your present password?").await;
+    alice.says("/vms");
+    alice.sees("no machines").await;
+    alice.says(PASSWORD);
+    alice.sees("do not understand").await;
+    alice.says("/password");
+    alice.sees("Your present password?").await;
+    alice.says(PASSWORD);
+    alice.sees("And the new one").await;
+    app.stop().await;
+    app.start();
+    let new = alice.says(NEW);
+    alice.sees_deleted(new).await;
+    alice.sees("/password begins again").await;
+    app.desk.vmm.login("alice", PASSWORD.into(), None).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_manual_shows_a_new_password() {
+    let app = App::new().await;
+    let alice = app.linked("Alice", &app.desk.user).await;
+    let before = alice.transcript();
+    alice.says("/password");
+    alice.sees("Your present password?").await;
+    let old = alice.says(PASSWORD);
+    alice.sees_deleted(old).await;
+    alice.sees("And the new one").await;
+    let new = alice.says(NEW);
+    alice.sees_deleted(new).await;
+    alice.sees("Your password is changed").await;
+    let said = alice.transcript();
+    let said = said.strip_prefix(&before).unwrap().replace(PASSWORD, "OLD PASSWORD").replace(NEW, "NEW PASSWORD");
+    crate::manual::shows("## The own password", &said);
+}
