@@ -75,8 +75,7 @@ impl Drop for Sweep {
 type Domains = HashMap<Uuid, Domain>;
 
 async fn look(desk: &Desk, compare: bool, sample: bool) -> Result<()> {
-    let mut vms = desk.repository().vms().list(&VmFilter::default()).await?;
-    vms.retain(|vm| vm.status != VmStatus::Request);
+    let vms = desk.repository().vms().list(&VmFilter::default()).await?;
     if vms.is_empty() {
         return Ok(());
     }
@@ -88,6 +87,7 @@ async fn look(desk: &Desk, compare: bool, sample: bool) -> Result<()> {
     if compare { self::compare(desk, &vms, &domains).await } else { Ok(()) }
 }
 
+/// Also of machines that are being made: their first boot is the load that people ask about first.
 async fn record(desk: &Desk, vms: &[Vm], domains: &Domains) -> Result<()> {
     let at = chrono::Utc::now();
     let samples: Vec<_> = vms.iter().filter_map(|vm| sample(vm.id, domains.get(&vm.uuid)?)).collect();
@@ -97,7 +97,7 @@ async fn record(desk: &Desk, vms: &[Vm], domains: &Domains) -> Result<()> {
 
 async fn compare(desk: &Desk, vms: &[Vm], domains: &Domains) -> Result<()> {
     let mut seen = Vec::new();
-    for vm in vms {
+    for vm in vms.iter().filter(|vm| vm.status != VmStatus::Request) {
         let domain = domains.get(&vm.uuid);
         let now = status(domain.map(|domain| domain.state));
         if now != vm.status {
