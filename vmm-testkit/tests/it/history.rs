@@ -78,8 +78,8 @@ async fn a_window_is_cut_out_and_has_its_bounds() {
     assert!(minute.points.iter().all(|point| point.cpu_percent.is_some_and(|load| load > 95.0)), "{minute:?}");
     for window in [Duration::ZERO, Duration::from_millis(9_999), HOUR + Duration::from_nanos(1), Duration::MAX] {
         let refused = desk.vmm.monitor_history(&desk.user, &vm.name, window).await;
-        assert!(matches!(&refused, Err(Error::Invalid(_))), "{refused:?}");
-        assert!(refused.unwrap_err().to_string().contains("window"));
+        let Err(Error::Invalid(problems)) = &refused else { panic!("{refused:?}") };
+        assert!(problems[0].to_string().starts_with("window"), "{problems:?}");
     }
 }
 
