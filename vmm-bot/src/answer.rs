@@ -29,6 +29,7 @@ pub(crate) async fn command(vmm: &Vmm, actor: &Actor, command: Command, from: Fr
         Command::Unlink => vmm.unlink_chat(actor, None).await.map(|()| render::help::unlinked()),
         Command::Vms => page(vmm, actor, None, Vec::new()).await,
         Command::Vm(name) => card(vmm, actor, &name, from.private).await,
+        Command::Monitor(name) => monitor(vmm, actor, &name).await,
     }
 }
 
@@ -37,6 +38,7 @@ pub(crate) async fn press(vmm: &Vmm, actor: &Actor, intent: Intent, private: boo
     match intent {
         Intent::Page { after, trail } => page(vmm, actor, after, trail).await,
         Intent::Card { vm } => card(vmm, actor, &VmName::new(vm)?, private).await,
+        Intent::Monitor { vm } => monitor(vmm, actor, &VmName::new(vm)?).await,
         Intent::Ask { vm, switch } => Ok(render::power::question(&vm, switch)),
         Intent::Confirmed { vm, switch } => self::switch(vmm, actor, &vm, switch).await,
     }
@@ -57,4 +59,8 @@ async fn page(vmm: &Vmm, actor: &Actor, after: Option<i64>, trail: Vec<Option<i6
 async fn card(vmm: &Vmm, actor: &Actor, name: &VmName, private: bool) -> Result<Reply> {
     let (vm, disks) = vmm.vm(actor, name).await?;
     Ok(render::vms::card(&vm, &disks, private))
+}
+
+async fn monitor(vmm: &Vmm, actor: &Actor, name: &VmName) -> Result<Reply> {
+    Ok(render::monitor::figures(&vmm.monitor(actor, name).await?))
 }

@@ -19,6 +19,8 @@ pub(crate) enum Command {
     Vms,
     /// Show a machine.
     Vm(VmName),
+    /// Show a machine's load.
+    Monitor(VmName),
 }
 
 impl Command {
@@ -26,7 +28,7 @@ impl Command {
     pub(crate) fn private(&self) -> bool {
         match self {
             Self::Link(_) | Self::Unlink => true,
-            Self::Start | Self::Help | Self::Vms | Self::Vm(_) => false,
+            Self::Start | Self::Help | Self::Vms | Self::Vm(_) | Self::Monitor(_) => false,
         }
     }
 }
@@ -47,6 +49,7 @@ pub(crate) fn menu() -> Vec<BotCommand> {
     [
         ("vms", "List machines"),
         ("vm", "Show a machine: /vm web-1"),
+        ("monitor", "How a machine is now: /monitor web-1"),
         ("help", "What this bot can do"),
         ("unlink", "Free your account of this chat"),
     ]
@@ -72,11 +75,18 @@ pub(crate) fn parse(text: &str, bot: &str) -> Result<Command, Misread> {
         ("unlink", None) => Ok(Command::Unlink),
         ("help", None) => Ok(Command::Help),
         ("vms", None) => Ok(Command::Vms),
-        ("vm", None) => Err(Misread::Wrong("Which machine? Say /vm and its name, like /vm web-1.".to_owned())),
-        ("vm", Some(vm)) => VmName::new(vm).map(Command::Vm).map_err(|error| Misread::Wrong(error.to_string())),
+        ("vm" | "monitor", None) => {
+            Err(Misread::Wrong(format!("Which machine? Say /{name} and its name, like /{name} web-1.")))
+        }
+        ("vm", Some(vm)) => machine(vm).map(Command::Vm),
+        ("monitor", Some(vm)) => machine(vm).map(Command::Monitor),
         ("unlink" | "help" | "vms", Some(_)) => Err(Misread::Wrong(format!("/{name} takes no words."))),
         _ => Err(Misread::Unknown),
     }
+}
+
+fn machine(name: &str) -> Result<VmName, Misread> {
+    VmName::new(name).map_err(|error| Misread::Wrong(error.to_string()))
 }
 
 #[cfg(test)]
@@ -96,11 +106,13 @@ mod tests {
         assert_eq!(read(""), "Err(NotForUs)");
         assert_eq!(read("/launch"), "Err(Unknown)");
         assert!(read("/vm web-1").starts_with("Ok(Vm("));
+        assert!(read("/Monitor web-1").starts_with("Ok(Monitor("));
     }
 
     #[test]
     fn what_is_wrong_is_said() {
         assert!(read("/vm").contains("Which machine?"));
+        assert!(read("/monitor").contains("/monitor web-1"));
         assert!(read("/vm -rf").contains("Wrong"));
         assert!(read("/vm web-1 web-2").contains("one word"));
         assert!(read("/help me").contains("no words"));

@@ -14,6 +14,7 @@ pub(crate) fn help(actor: &Actor) -> Reply {
     };
     let mut text = format!(
         "You are {}.\n\n/vms – machines, page by page\n/vm NAME – a machine, with buttons to switch it if it is yours\n\
+         /monitor NAME – how it is at this moment\n\
          /unlink – free your account of this chat\n",
         code(name)
     );

@@ -1,6 +1,9 @@
 //! What people read, in Telegram's HTML.
 
 pub(crate) mod help;
+pub(crate) mod monitor;
+#[cfg_attr(not(test), expect(dead_code, reason = "the outbox carries no pictures yet"))]
+pub(crate) mod plot;
 pub(crate) mod power;
 pub(crate) mod vms;
 

@@ -25,6 +25,7 @@ const ROWS: &[(&str, [&str; 5])] = &[
     ("/help", [STRANGER, "You are alice", "As an admin", SILENCE, "You are alice"]),
     ("/vms", [STRANGER, "web-1", "web-1", SILENCE, "web-1"]),
     ("/vm web-1", [STRANGER, "web-1 is on", "web-1 is on", SILENCE, "web-1 is on"]),
+    ("/monitor web-1", [STRANGER, "web-1 is running", "web-1 is running", SILENCE, "web-1 is running"]),
     ("/unlink", [STRANGER, "speaks for nobody", "speaks for nobody", PRIVATE, PRIVATE]),
 ];
 

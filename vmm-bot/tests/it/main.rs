@@ -9,4 +9,5 @@ mod crash;
 mod faults;
 mod identity;
 mod machines;
+mod monitor;
 mod program;
