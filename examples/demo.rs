@@ -132,14 +132,15 @@ async fn work_on(desk: &Served, name: &str) {
     assert!(output.trim_end().ends_with(name), "the machine calls itself otherwise: {output}");
     print!("{output}");
 
-    let monitor = desk.get(&format!("/vm/monitor?{name}")).await.expect_ok();
+    let monitor = desk.get(&format!("/vm/monitor?{name}&window=3600")).await.expect_ok();
     println!(
-        "{name}: {}, address {}, cpu {:.0} %, memory {} of {} MiB, written {} MiB\n",
+        "{name}: {}, address {}, cpu {:.0} %, memory {} of {} MiB, written {} MiB, {} points of history\n",
         text(&monitor["state"]),
         text(&monitor["addresses"][0]),
         monitor["cpu_percent"].as_f64().unwrap_or_default(),
         (monitor["memory"]["current"].as_u64().unwrap_or(0) - monitor["memory"]["unused"].as_u64().unwrap_or(0)) / 1024,
         monitor["memory"]["current"].as_u64().unwrap_or(0) / 1024,
         monitor["disks"][0]["written"].as_u64().unwrap_or(0) >> 20,
+        monitor["history"]["points"].as_array().map_or(0, Vec::len),
     );
 }

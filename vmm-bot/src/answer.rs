@@ -4,6 +4,7 @@ mod password;
 mod request;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use vmm_core::model::{VmFilter, VmId, VmName};
 use vmm_core::{Actor, Error, Result, SecretString, Vmm};
@@ -11,12 +12,14 @@ use vmm_core::{Actor, Error, Result, SecretString, Vmm};
 use crate::command::Command;
 use crate::dialogue::{Intent, Question, Switch};
 use crate::parts::{Answer, Asked, Parts};
-use crate::post::Reply;
+use crate::post::{Place, Reply};
 use crate::render;
 use crate::sender::Document;
 
 /// How many machines a message shows.
 const PAGE: u32 = 10;
+/// How far back a picture of a machine's load goes.
+const HISTORY: Duration = Duration::from_secs(3600);
 
 /// Binds a person to the account that a code was made for.
 pub(crate) async fn link(vmm: &Vmm, actor: Option<&Actor>, code: &SecretString, person: i64) -> Result<Reply> {
@@ -36,6 +39,7 @@ pub(crate) async fn command(parts: &Arc<Parts>, asked: &Asked, command: Command)
         Command::Unlink => vmm.unlink_chat(actor, None).await.map(|()| render::help::unlinked().into()),
         Command::Vms => page(vmm, actor, None, Vec::new()).await,
         Command::Vm(name) => card(vmm, actor, &name, asked.from.private).await,
+        Command::Monitor(name) => monitor(vmm, actor, &name).await,
         Command::Requests => request::open(parts, asked).await,
         Command::Request(None) => request::own(parts, asked).await,
         Command::Request(Some(id)) => request::card(parts, asked, &id).await,
@@ -50,6 +54,7 @@ pub(crate) async fn press(parts: &Arc<Parts>, asked: &Asked, intent: Intent) -> 
     match intent {
         Intent::Page { after, trail } => page(vmm, actor, after, trail).await,
         Intent::Card { vm } => card(vmm, actor, &VmName::new(vm)?, asked.from.private).await,
+        Intent::Monitor { vm } => monitor(vmm, actor, &VmName::new(vm)?).await,
         Intent::Ask { vm, switch } => Ok(render::power::question(&vm, switch).into()),
         Intent::Confirmed { vm, switch } => {
             let interrupted = || render::power::interrupted(&vm, switch);
@@ -94,4 +99,14 @@ async fn page(vmm: &Vmm, actor: &Actor, after: Option<i64>, trail: Vec<Option<i6
 async fn card(vmm: &Vmm, actor: &Actor, name: &VmName, private: bool) -> Result<Answer> {
     let (vm, disks) = vmm.vm(actor, name).await?;
     Ok(render::vms::card(&vm, &disks, private).into())
+}
+
+async fn monitor(vmm: &Vmm, actor: &Actor, name: &VmName) -> Result<Answer> {
+    let (now, history) = vmm.monitor_with_history(actor, name, HISTORY).await?;
+    let picture = tokio::task::spawn_blocking(move || render::plot::png(&history)).await;
+    let picture = picture.unwrap_or_else(|error| {
+        tracing::error!(%error, "a picture could not be drawn");
+        None
+    });
+    Ok(Answer::at(Place::New, render::monitor::figures(&now, picture)))
 }

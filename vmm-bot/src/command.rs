@@ -19,6 +19,8 @@ pub(crate) enum Command {
     Vms,
     /// Show a machine.
     Vm(VmName),
+    /// Show a machine's load.
+    Monitor(VmName),
     /// List open requests.
     Requests,
     /// Show a request, or the own ones and how to make one.
@@ -34,7 +36,7 @@ impl Command {
     pub(crate) fn private(&self) -> bool {
         match self {
             Self::Link(_) | Self::Unlink | Self::Requests | Self::Request(_) | Self::Password => true,
-            Self::Start | Self::Help | Self::Vms | Self::Vm(_) | Self::Cancel => false,
+            Self::Start | Self::Help | Self::Vms | Self::Vm(_) | Self::Monitor(_) | Self::Cancel => false,
         }
     }
 }
@@ -55,6 +57,7 @@ pub(crate) fn menu() -> Vec<BotCommand> {
     [
         ("vms", "List machines"),
         ("vm", "Show a machine: /vm web-1"),
+        ("monitor", "How a machine is now: /monitor web-1"),
         ("request", "Your requests for machines, and a CSV to begin with"),
         ("requests", "Open requests"),
         ("password", "Change your password"),
@@ -83,6 +86,7 @@ pub(crate) fn parse(text: &str, bot: &str) -> Result<Command, Misread> {
         "cancel" => words.none(Command::Cancel),
         "vms" => words.none(Command::Vms),
         "vm" => words.vm().map(Command::Vm),
+        "monitor" => words.vm().map(Command::Monitor),
         "requests" => words.none(Command::Requests),
         "request" if words.rest.is_empty() => Ok(Command::Request(None)),
         "request" => match RequestId::new(words.one()?) {
@@ -144,11 +148,13 @@ mod tests {
         assert_eq!(read(""), "Err(NotForUs)");
         assert_eq!(read("/launch"), "Err(Unknown)");
         assert!(read("/vm web-1").starts_with("Ok(Vm("));
+        assert!(read("/Monitor web-1").starts_with("Ok(Monitor("));
     }
 
     #[test]
     fn what_is_wrong_is_said() {
         assert!(read("/vm").contains("Which machine?"));
+        assert!(read("/monitor").contains("/monitor web-1"));
         assert!(read("/vm -rf").contains("Wrong"));
         assert!(read("/vm web-1 web-2").contains("one word"));
         assert!(read("/help me").contains("no words"));

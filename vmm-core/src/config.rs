@@ -16,6 +16,8 @@ pub struct Settings {
     pub outage_deadline: Duration,
     /// How often the host is compared with the records.
     pub sweep_interval: Duration,
+    /// How far apart the samples of the machines' history are. The newest 361 are kept, for an hour.
+    pub sample_interval: Duration,
     /// How long the record of a script's run is kept after its end.
     pub run_lifetime: Duration,
     /// How many ended runs of one script are kept, at least one.
@@ -36,6 +38,7 @@ impl Default for Settings {
             boot_deadline: Duration::from_secs(600),
             outage_deadline: Duration::from_secs(60),
             sweep_interval: Duration::from_secs(10),
+            sample_interval: Duration::from_secs(10),
             run_lifetime: Duration::from_secs(90 * 24 * 3600),
             runs_kept: 100,
             file_limit: 1 << 30,

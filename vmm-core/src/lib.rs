@@ -26,10 +26,10 @@ pub use error::{Error, Kind, Part, Problem, Result};
 #[cfg(feature = "crash-points")]
 pub use job::crash;
 pub use ops::{
-    AdoptionDraft, BotMail, Health, JobWatch, MadeLinkCode, MadeToken, Monitor, NewLogin, PartHealth, Power,
-    RequestDraft, RequestNews, RequestPreview, RequestProgress, RunDraft, RunTerms, ScheduleDraft, ScriptDraft,
-    ScriptUpdate, SshEvent, Statistics, Submission, TokenDraft, Transfer, TransferReport, TreeReport, TreeTransfer,
-    UserDraft, UserUpdate, VmHostKey, VmLogin, VmUpdate,
+    AdoptionDraft, BotMail, Health, History, HistoryPoint, JobWatch, MadeLinkCode, MadeToken, Monitor, NewLogin,
+    PartHealth, Power, RequestDraft, RequestNews, RequestPreview, RequestProgress, RunDraft, RunTerms, ScheduleDraft,
+    ScriptDraft, ScriptUpdate, SshEvent, Statistics, Submission, TokenDraft, Transfer, TransferReport, TreeReport,
+    TreeTransfer, UserDraft, UserUpdate, VmHostKey, VmLogin, VmUpdate,
 };
 pub use policy::{Action, Actor, Policy, RolePolicy, Target};
 pub use secrecy::{ExposeSecret, SecretString};

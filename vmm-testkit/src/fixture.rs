@@ -5,12 +5,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use vmm_core::files::directory::DirectoryFiles;
-use vmm_core::model::{Job, NewOs, Os, Request, RequestId, RequestState, Role, Vm, VmFilter};
+use vmm_core::hypervisor::Hypervisor;
+use vmm_core::model::{Job, Look, NewOs, Os, Request, RequestId, RequestState, Role, Sample, Vm, VmFilter};
 use vmm_core::repository::Repository;
 use vmm_core::repository::sqlite::SqliteRepository;
 use vmm_core::{Actor, MasterKey, RequestDraft, SecretString, Settings, UserDraft, Vmm};
@@ -97,6 +99,7 @@ impl TestDesk {
         settings.outage_deadline = Duration::from_millis(1500);
         settings.boot_deadline = Duration::from_secs(5);
         settings.sweep_interval = Duration::from_millis(200);
+        settings.sample_interval = Duration::from_millis(200);
         settings.file_limit = FILE_LIMIT;
         settings.file_quota = FILE_QUOTA;
         let key = MasterKey::from_bytes(MASTER_KEY);
@@ -200,6 +203,37 @@ impl TestDesk {
         assert_eq!(settled.state, RequestState::Done, "{:?}", settled.reason);
         let filter = VmFilter { request: Some(request.id), ..VmFilter::default() };
         self.vmm.vms(&self.admin, &filter).await.expect("machines").items
+    }
+
+    /// Records an hour of load of a machine that runs, as if it had been looked at every ten seconds: its processors are
+    /// busier from minute to minute, it writes 1 MiB and sends 64 KiB a second, and from the 20th to the 25th minute
+    /// nobody looked.
+    ///
+    /// # Panics
+    /// When the machine is not on the host, or nothing can be recorded.
+    pub async fn live_an_hour(&self, vm: &Vm) {
+        let domain = self.hypervisor.domain(vm.uuid).await.expect("the host answers").expect("it is there");
+        let (now, mut cpu_time) = (chrono::Utc::now(), domain.statistics.cpu_time);
+        for number in 0..=360_u32 {
+            let seconds = u64::from(number) * 10;
+            cpu_time += seconds * 10_000_000_000 * u64::from(vm.vcpu) / 3600;
+            let sample = Sample {
+                vm: vm.id,
+                run: domain.run,
+                vcpu: vm.vcpu,
+                cpu_time,
+                memory_used: Some(u64::from(vm.memory) * 512 + seconds),
+                memory_resident: u64::from(vm.memory) * 1024,
+                disk_read: Some(1 + seconds * 4096),
+                disk_written: Some(1 + (seconds << 20)),
+                net_received: Some(1 + seconds * 1024),
+                net_sent: Some(1 + (seconds << 16)),
+            };
+            if !(1200..1500).contains(&seconds) {
+                let at = now - TimeDelta::seconds(3600 - i64::from(number) * 10);
+                self.repository.history().record(Look { at, samples: vec![sample] }).await.expect("an answer");
+            }
+        }
     }
 
     /// Waits until a request has nothing left to do.

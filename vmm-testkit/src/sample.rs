@@ -12,9 +12,9 @@ use vmm_core::model::{
 };
 use vmm_core::repository::sqlite::SqliteRepository;
 use vmm_core::repository::{
-    AuditRepository, BotRepository, DiskRepository, FileRepository, IdempotencyRepository, JobRepository,
-    KeyRepository, LinkRepository, OsRepository, Repository, RequestRepository, RunRepository, ScheduleRepository,
-    ScriptRepository, SessionRepository, TokenRepository, UserRepository, VmRepository,
+    AuditRepository, BotRepository, DiskRepository, FileRepository, HistoryRepository, IdempotencyRepository,
+    JobRepository, KeyRepository, LinkRepository, OsRepository, Repository, RequestRepository, RunRepository,
+    ScheduleRepository, ScriptRepository, SessionRepository, TokenRepository, UserRepository, VmRepository,
 };
 
 /// An empty repository in a temporary directory that goes with it.
@@ -284,6 +284,9 @@ impl Repository for Temporary {
     }
     fn vms(&self) -> &dyn VmRepository {
         self.repository.vms()
+    }
+    fn history(&self) -> &dyn HistoryRepository {
+        self.repository.history()
     }
     fn disks(&self) -> &dyn DiskRepository {
         self.repository.disks()

@@ -21,6 +21,8 @@ pub(crate) enum Intent {
     Page { after: Option<i64>, trail: Vec<Option<i64>> },
     /// Shows a machine's card, in place.
     Card { vm: String },
+    /// Shows a machine's load.
+    Monitor { vm: String },
     /// Asks whether to switch a machine, in place.
     Ask { vm: String, switch: Switch },
     /// Switches a machine.
@@ -35,7 +37,7 @@ impl Intent {
     /// How long the button may be pressed.
     pub(crate) fn lifetime(&self) -> Duration {
         match self {
-            Self::Page { .. } | Self::Card { .. } | Self::Ask { .. } | Self::Cancel { .. } => {
+            Self::Page { .. } | Self::Card { .. } | Self::Monitor { .. } | Self::Ask { .. } | Self::Cancel { .. } => {
                 Duration::from_secs(24 * 3600)
             }
             // Who comes back later does not remember what the question was.

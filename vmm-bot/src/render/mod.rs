@@ -1,7 +1,9 @@
 //! What people read, in Telegram's HTML.
 
 pub(crate) mod help;
+pub(crate) mod monitor;
 pub(crate) mod password;
+pub(crate) mod plot;
 pub(crate) mod power;
 pub(crate) mod progress;
 pub(crate) mod request;

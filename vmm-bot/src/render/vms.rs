@@ -69,8 +69,9 @@ pub(crate) fn card(vm: &Vm, disks: &[Disk], private: bool) -> Reply {
     let switch =
         |switch: &Switch| (switch.label().to_owned(), Intent::Ask { vm: vm.name.to_string(), switch: *switch });
     let offered = if private { Switch::offered(vm.status) } else { &[] };
+    let monitor = ("Monitor".to_owned(), Intent::Monitor { vm: vm.name.to_string() });
     let refresh = ("Refresh".to_owned(), Intent::Card { vm: vm.name.to_string() });
     let all = ("All machines".to_owned(), Intent::Page { after: None, trail: Vec::new() });
-    let rows = vec![offered.iter().map(switch).collect(), vec![refresh, all]];
+    let rows = vec![offered.iter().map(switch).collect(), vec![monitor, refresh, all]];
     Reply::text(lines.join("\n")).rows(rows)
 }

@@ -26,6 +26,7 @@ const ROWS: &[(&str, [&str; 5])] = &[
     ("/cancel", [STRANGER, "Never mind", "Never mind", SILENCE, "Never mind"]),
     ("/vms", [STRANGER, "web-1", "web-1", SILENCE, "web-1"]),
     ("/vm web-1", [STRANGER, "web-1 is on", "web-1 is on", SILENCE, "web-1 is on"]),
+    ("/monitor web-1", [STRANGER, "web-1 is running", "web-1 is running", SILENCE, "web-1 is running"]),
     ("/request", [STRANGER, "Your open requests", "Your open requests", PRIVATE, PRIVATE]),
     ("/request r1", [STRANGER, "r1 is done", "r1 is done", PRIVATE, PRIVATE]),
     ("/requests", [STRANGER, "Your open requests", "Open requests", PRIVATE, PRIVATE]),

@@ -35,7 +35,7 @@ async fn somebody_links_lists_shows_switches_and_unlinks() {
     assert!(list.button("« Back").is_none());
     alice.presses(&list, "web-3").answer().await;
     let card = alice.sees_edit(&list, "web-3 is on").await;
-    assert_eq!(card.labels(), ["Shut down", "Reboot", "Power off", "Refresh", "All machines"]);
+    assert_eq!(card.labels(), ["Shut down", "Reboot", "Power off", "Monitor", "Refresh", "All machines"]);
 
     alice.presses(&card, "Power off").answer().await;
     let question = alice.sees_edit(&card, "Power off web-3?").await;
@@ -49,7 +49,7 @@ async fn somebody_links_lists_shows_switches_and_unlinks() {
     let done = alice.sees_edit(&question, "web-3 was powered off").await;
     assert_eq!(app.audit("vm.power").await.len(), 2, "begun and done, once");
     alice.presses(&done, "Show the machine").answer().await;
-    assert_eq!(alice.sees_edit(&done, "web-3 is off").await.labels(), ["Start", "Refresh", "All machines"]);
+    assert_eq!(alice.sees_edit(&done, "web-3 is off").await.labels(), ["Start", "Monitor", "Refresh", "All machines"]);
 
     alice.says("/unlink");
     alice.sees("speaks for nobody").await;
@@ -115,7 +115,7 @@ async fn a_machine_is_shown_in_a_group_and_switched_in_private_alone() {
     alice.sees("in private").await;
     alice.says("/vm web-1");
     let card = alice.sees("web-1 is on").await;
-    assert_eq!(card.labels(), ["Refresh", "All machines"]);
+    assert_eq!(card.labels(), ["Monitor", "Refresh", "All machines"]);
     let press = stranger.presses(&card, "All machines").answer().await;
     assert!(press.alert && press.text.contains("bound to nobody"), "{press:?}");
     alice.presses(&card, "All machines").answer().await;
@@ -127,7 +127,9 @@ async fn a_machine_is_shown_in_a_group_and_switched_in_private_alone() {
 #[tokio::test]
 async fn the_manual_shows_what_is_said() {
     let app = App::new().await;
-    app.desk.provision("r1", "name,os,memory,disk,description\nweb-1,debian:12,2048,20;100,the shop\n").await;
+    let spec = "name,os,memory,disk,description\nweb-1,debian:12,2048,20;100,the shop\n";
+    let vm = app.desk.provision("r1", spec).await.remove(0);
+    app.desk.live_an_hour(&vm).await;
     let alice = app.telegram.person("Alice");
     alice.says("hello");
     alice.sees("do not understand").await;
@@ -142,6 +144,8 @@ async fn the_manual_shows_what_is_said() {
     let list = alice.sees("page 1").await;
     alice.presses(&list, "web-1").answer().await;
     let card = alice.sees_edit(&list, "web-1 is on").await;
+    alice.says("/monitor web-1");
+    let figures = alice.sees_photo().await;
     alice.presses(&card, "Power off").answer().await;
     let question = alice.sees_edit(&card, "Power off web-1?").await;
     alice.presses(&question, "Yes, power off").answer().await;
@@ -150,5 +154,9 @@ async fn the_manual_shows_what_is_said() {
     alice.sees_edit(&done, "is off").await;
     alice.says("/unlink");
     alice.sees("speaks for nobody").await;
-    crate::manual::shows("# The desk in Telegram", &alice.transcript().replace(&code, "CODE"));
+    let said = alice.transcript().replace(&code, "CODE");
+    let (_, uptime) = figures.text.lines().next().and_then(|line| line.split_once(", up ")).unwrap();
+    let said = said.replace(&format!(", up {uptime}\n"), ", up 3 d 4 h\n");
+    let size = figures.photo.map(|photo| format!(", {} bytes>", photo.bytes.len())).unwrap();
+    crate::manual::shows("# The desk in Telegram", &said.replace(&size, ">"));
 }

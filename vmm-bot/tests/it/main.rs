@@ -10,6 +10,7 @@ mod faults;
 mod identity;
 mod machines;
 mod manual;
+mod monitor;
 mod notices;
 mod password;
 mod program;

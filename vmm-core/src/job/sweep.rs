@@ -1,4 +1,5 @@
-//! Compares the records with the host, so that what happened behind vmm's back is seen.
+//! Looks at the host: compares it with the records, so that what happened behind vmm's back is seen, and takes the
+//! samples of the machines' history.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -7,33 +8,55 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tracing::{info, warn};
+use uuid::Uuid;
 
 use crate::error::Result;
-use crate::model::{Seen, Vm, VmFilter, VmStatus};
-use crate::ops::status;
+use crate::hypervisor::Domain;
+use crate::model::{Look, Seen, Vm, VmFilter, VmStatus};
+use crate::ops::{sample, status};
 use crate::vmm::Desk;
 
-/// Starts a comparison at every interval, never two at once.
+/// Looks whenever something is due, never twice at once. One look serves all that is due then.
 pub(super) struct Sweep {
     desk: Desk,
-    last: Option<Instant>,
+    comparison: Due,
+    samples: Due,
     running: Option<JoinHandle<()>>,
+}
+
+/// When something was due last.
+#[derive(Default)]
+struct Due(Option<Instant>);
+
+impl Due {
+    /// Whether it is to be done now. The next time is an interval after this one, not after when it was come to, so that
+    /// what is asked for every ten seconds happens six times a minute.
+    fn take(&mut self, now: Instant, interval: Duration) -> bool {
+        let late = self.0.map_or(Duration::ZERO, |last| now.duration_since(last).saturating_sub(interval));
+        let due = self.0.is_none_or(|last| now.duration_since(last) >= interval);
+        if due {
+            self.0 = Some(if late < interval { now - late } else { now });
+        }
+        due
+    }
 }
 
 impl Sweep {
     pub(super) fn new(desk: Desk) -> Self {
-        Self { desk, last: None, running: None }
+        Self { desk, comparison: Due::default(), samples: Due::default(), running: None }
     }
 
     pub(super) fn start_if_due(&mut self, now: Instant) {
-        let interval: Duration = self.desk.settings().sweep_interval;
-        let due = self.last.is_none_or(|last| now.duration_since(last) >= interval);
-        let free = self.running.as_ref().is_none_or(JoinHandle::is_finished);
-        if due && free {
-            self.last = Some(now);
+        if self.running.as_ref().is_some_and(|running| !running.is_finished()) {
+            return;
+        }
+        let settings = self.desk.settings();
+        let compare = self.comparison.take(now, settings.sweep_interval);
+        let sample = self.samples.take(now, settings.sample_interval);
+        if compare || sample {
             let desk = self.desk.clone();
             self.running = Some(tokio::spawn(async move {
-                if let Err(error) = sweep(&desk).await {
+                if let Err(error) = look(&desk, compare, sample).await {
                     warn!(%error, "the host could not be compared with the records");
                 }
             }));
@@ -49,13 +72,30 @@ impl Drop for Sweep {
     }
 }
 
-async fn sweep(desk: &Desk) -> Result<()> {
+type Domains = HashMap<Uuid, Domain>;
+
+async fn look(desk: &Desk, compare: bool, sample: bool) -> Result<()> {
     let vms = desk.repository().vms().list(&VmFilter::default()).await?;
     if vms.is_empty() {
         return Ok(());
     }
     let domains = desk.hypervisor().domains().await?;
-    let domains: HashMap<_, _> = domains.into_iter().map(|domain| (domain.uuid, domain)).collect();
+    let domains: Domains = domains.into_iter().map(|domain| (domain.uuid, domain)).collect();
+    if sample && let Err(error) = record(desk, &vms, &domains).await {
+        warn!(%error, "the figures of the machines could not be recorded");
+    }
+    if compare { self::compare(desk, &vms, &domains).await } else { Ok(()) }
+}
+
+/// Also of machines that are being made: their first boot is the load that people ask about first.
+async fn record(desk: &Desk, vms: &[Vm], domains: &Domains) -> Result<()> {
+    let at = chrono::Utc::now();
+    let samples: Vec<_> = vms.iter().filter_map(|vm| sample(vm.id, domains.get(&vm.uuid)?)).collect();
+    // A host on which nothing runs costs no disk write.
+    if samples.is_empty() { Ok(()) } else { desk.repository().history().record(Look { at, samples }).await }
+}
+
+async fn compare(desk: &Desk, vms: &[Vm], domains: &Domains) -> Result<()> {
     let mut seen = Vec::new();
     for vm in vms.iter().filter(|vm| vm.status != VmStatus::Request) {
         let domain = domains.get(&vm.uuid);
@@ -80,4 +120,17 @@ async fn address_if_unknown(desk: &Desk, vm: &Vm, now: VmStatus) -> Result<Optio
         return Ok(None);
     }
     Ok(desk.hypervisor().addresses(vm.uuid).await?.into_iter().next())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_come_to_late_does_not_shift_what_follows() {
+        let (mut due, begin) = (Due::default(), Instant::now());
+        let mut taken = |seconds| due.take(begin + Duration::from_secs_f64(seconds), Duration::from_secs(10));
+        assert_eq!([0.0, 9.9, 10.4, 19.9, 20.0].map(&mut taken), [true, false, true, false, true]);
+        assert_eq!([75.0, 80.0, 84.9, 85.0].map(&mut taken), [true, false, false, true]);
+    }
 }

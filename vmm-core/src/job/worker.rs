@@ -27,7 +27,7 @@ const GRACE: Duration = Duration::from_secs(30);
 
 impl Vmm {
     /// Does the desk's background work until `shutdown` is ready: jobs, recovery of those that a dead process left,
-    /// schedules, and the sweep that compares records and host. Several processes may call it on one database; one at a time
+    /// schedules, and looks at the host, for what changed there and for the history of figures. Several processes may call it on one database; one at a time
     /// works, the others wait to take over.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ mod bot;
 mod disk;
 mod file;
 mod health;
+mod history;
 mod host_key;
 mod idempotency;
 mod job;
@@ -31,6 +32,7 @@ mod vm;
 pub use adoption::AdoptionDraft;
 pub use bot::BotMail;
 pub use health::{Health, PartHealth};
+pub use history::{History, HistoryPoint};
 pub use host_key::VmHostKey;
 pub use job::JobWatch;
 pub use link::MadeLinkCode;
@@ -49,7 +51,8 @@ pub use tree::{TreeReport, TreeTransfer};
 pub use user::{UserDraft, UserUpdate};
 pub use vm::{Power, VmLogin, VmUpdate};
 pub(crate) use {
-    file::tidy as tidy_files, request::plan, run::forget_runs, ssh::endpoint, vm::exists, vm::seen, vm::status,
+    file::tidy as tidy_files, history::sample, request::plan, run::forget_runs, ssh::endpoint, vm::exists, vm::seen,
+    vm::status,
 };
 
 use crate::error::{Error, Result};

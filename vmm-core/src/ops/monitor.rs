@@ -8,10 +8,10 @@ use chrono::Utc;
 use crate::error::{Error, Kind, Result};
 use crate::hypervisor::{Domain, DomainState, Statistics};
 use crate::model::{Vm, VmName, VmStatus};
-use crate::policy::{Action, Actor, Target};
-use crate::vmm::Vmm;
+use crate::policy::Actor;
+use crate::vmm::{Desk, Vmm};
 
-use super::vm::{exists, status};
+use super::vm::status;
 
 /// How far apart the two looks are that a processor load is worked out from.
 const LOAD_INTERVAL: Duration = Duration::from_millis(500);
@@ -42,43 +42,46 @@ impl Vmm {
     /// # Errors
     /// `Conflict` for a machine that does not exist yet, `Unavailable` if the host does not answer.
     pub async fn monitor(&self, actor: &Actor, name: &VmName) -> Result<Monitor> {
-        let vm = self.lookup(actor)?.vm(name).await?;
-        let desk = self.read(actor, Action::VmMonitor, &Target::from(&vm))?;
-        exists(&vm)?;
-        let hypervisor = desk.hypervisor();
-        let (Some(before), since) = (hypervisor.domain(vm.uuid).await?, tokio::time::Instant::now()) else {
-            return Ok(Monitor {
-                vm,
-                state: None,
-                uptime: None,
-                cpu_percent: None,
-                statistics: Statistics::default(),
-                addresses: Vec::new(),
-            });
-        };
-        if before.state != DomainState::Running {
-            return Ok(Monitor {
-                uptime: uptime(&vm, &before),
-                vm,
-                state: Some(before.state),
-                cpu_percent: None,
-                statistics: before.statistics,
-                addresses: Vec::new(),
-            });
-        }
-        let (addresses, ()) = tokio::join!(hypervisor.addresses(vm.uuid), tokio::time::sleep(LOAD_INTERVAL));
-        let after = hypervisor.domain(vm.uuid).await?.ok_or_else(|| Error::not_found(Kind::Domain, &vm.name))?;
-        let wall = since.elapsed().as_nanos() as f64 * f64::from(after.statistics.vcpu.max(1));
-        let busy = after.statistics.cpu_time.saturating_sub(before.statistics.cpu_time) as f64;
-        Ok(Monitor {
-            uptime: uptime(&vm, &after),
-            cpu_percent: Some((100.0 * busy / wall).clamp(0.0, 100.0)),
-            vm,
-            state: Some(after.state),
-            statistics: after.statistics,
-            addresses: addresses.unwrap_or_default(),
-        })
+        let (desk, vm) = self.monitored(actor, name).await?;
+        figures(&desk, vm).await
     }
+}
+
+/// How a machine is at this moment.
+pub(super) async fn figures(desk: &Desk, vm: Vm) -> Result<Monitor> {
+    let hypervisor = desk.hypervisor();
+    let (Some(before), since) = (hypervisor.domain(vm.uuid).await?, tokio::time::Instant::now()) else {
+        return Ok(Monitor {
+            vm,
+            state: None,
+            uptime: None,
+            cpu_percent: None,
+            statistics: Statistics::default(),
+            addresses: Vec::new(),
+        });
+    };
+    if before.state != DomainState::Running {
+        return Ok(Monitor {
+            uptime: uptime(&vm, &before),
+            vm,
+            state: Some(before.state),
+            cpu_percent: None,
+            statistics: before.statistics,
+            addresses: Vec::new(),
+        });
+    }
+    let (addresses, ()) = tokio::join!(hypervisor.addresses(vm.uuid), tokio::time::sleep(LOAD_INTERVAL));
+    let after = hypervisor.domain(vm.uuid).await?.ok_or_else(|| Error::not_found(Kind::Domain, &vm.name))?;
+    let wall = since.elapsed().as_nanos() as f64 * f64::from(after.statistics.vcpu.max(1));
+    let busy = after.statistics.cpu_time.saturating_sub(before.statistics.cpu_time) as f64;
+    Ok(Monitor {
+        uptime: uptime(&vm, &after),
+        cpu_percent: Some((100.0 * busy / wall).clamp(0.0, 100.0)),
+        vm,
+        state: Some(after.state),
+        statistics: after.statistics,
+        addresses: addresses.unwrap_or_default(),
+    })
 }
 
 /// For how long the recorded run goes on. A run that the sweep has not seen yet began at a moment that nobody knows.

@@ -16,13 +16,13 @@ use crate::error::Result;
 use crate::model::{
     Adoption, Attachment, AuditEntry, AuditFilter, AuditId, AuditRecord, BotId, BotUpdate, Button, ClaimId, Claimed,
     ContentId, DeskId, Disk, DiskFilter, DiskId, FileId, FileName, Firing, Image, Job, JobFilter, JobId, JobState,
-    KeptAnswer, NewClaim, NewDisk, NewFile, NewJob, NewLinkCode, NewOs, NewPost, NewRequest, NewRun, NewSchedule,
+    KeptAnswer, Look, NewClaim, NewDisk, NewFile, NewJob, NewLinkCode, NewOs, NewPost, NewRequest, NewRun, NewSchedule,
     NewScript, NewSession, NewToken, NewUser, Os, OsChange, OsFilter, OsId, OsName, OsVersion, PasswordHash, Plan,
     PlanHash, Post, PostId, Question, Request, RequestEvent, RequestEventId, RequestFilter, RequestId, RequestState,
-    Resealed, Revision, Run, RunEnd, RunFilter, RunId, RunMachine, Schedule, ScheduleFilter, ScheduleId, Script,
-    ScriptChange, ScriptContent, ScriptFilter, ScriptId, ScriptName, ScriptVersion, Sealed, Seen, SeenStates, Session,
-    SessionFilter, SessionId, StepState, StoredFile, StoredLogin, Timestamp, Token, TokenHash, TokenId, TokenName,
-    User, UserChange, UserFilter, UserId, UserName, Vm, VmChange, VmFilter, VmId, VmName, VmStatus,
+    Resealed, Revision, Run, RunEnd, RunFilter, RunId, RunMachine, Sample, Schedule, ScheduleFilter, ScheduleId,
+    Script, ScriptChange, ScriptContent, ScriptFilter, ScriptId, ScriptName, ScriptVersion, Sealed, Seen, SeenStates,
+    Session, SessionFilter, SessionId, StepState, StoredFile, StoredLogin, Timestamp, Token, TokenHash, TokenId,
+    TokenName, User, UserChange, UserFilter, UserId, UserName, Vm, VmChange, VmFilter, VmId, VmName, VmStatus,
 };
 
 /// The records of one desk.
@@ -55,6 +55,8 @@ pub trait Repository: Send + Sync {
     fn oses(&self) -> &dyn OsRepository;
     /// Machines.
     fn vms(&self) -> &dyn VmRepository;
+    /// Figures of the last hour.
+    fn history(&self) -> &dyn HistoryRepository;
     /// Disks of machines.
     fn disks(&self) -> &dyn DiskRepository;
     /// Requests.
@@ -263,6 +265,23 @@ pub trait VmRepository: Send + Sync {
     /// Enqueues the removal of a machine. A machine that an unfinished job works on is a conflict, and so is one with
     /// the status `request`, unless the job that should have made it is stuck.
     async fn start_delete(&self, id: VmId, job: NewJob, expect: Option<Revision>, audit: AuditEntry) -> Result<JobId>;
+}
+
+/// So many looks at the host are kept, the newest ones: those of an hour at one every ten seconds, and the one before.
+pub const KEPT_LOOKS: u32 = 361;
+/// How long a look is kept.
+pub const LOOK_LIFETIME: Duration = Duration::from_secs(3600 + 60);
+
+/// Figures of the last hour, which vmm sees by itself; hence no audit rows. They go with their machine.
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+#[async_trait]
+pub trait HistoryRepository: Send + Sync {
+    /// Records a look, and forgets all but the newest [`KEPT_LOOKS`], those that are older than it by
+    /// [`LOOK_LIFETIME`], and those that are not older than it, which another clock dated. Samples of machines that are
+    /// not there are left out.
+    async fn record(&self, look: Look) -> Result<()>;
+    /// The samples of a machine that are not older than a moment, each with its moment, oldest first.
+    async fn of_vm(&self, vm: VmId, since: Timestamp) -> Result<Vec<(Timestamp, Sample)>>;
 }
 
 /// Disks of machines.

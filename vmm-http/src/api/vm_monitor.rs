@@ -1,11 +1,14 @@
 //! Figures of machines.
 
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
 use poem_openapi::param::Query;
 use poem_openapi::payload::Json;
 use poem_openapi::{Enum, Object, OpenApi};
-use vmm_core::Monitor;
 use vmm_core::hypervisor::{DiskStatistics, DomainState, InterfaceStatistics};
 use vmm_core::model::VmName;
+use vmm_core::{History, HistoryPoint, Monitor};
 
 use super::Tag;
 use super::vm_dto::VmBody;
@@ -57,6 +60,8 @@ struct MonitorBody {
     disks: Vec<DiskBody>,
     interfaces: Vec<InterfaceBody>,
     addresses: Vec<String>,
+    /// How it was, if `window` was given.
+    history: Option<HistoryBody>,
 }
 
 /// A machine's memory, in KiB.
@@ -111,6 +116,59 @@ impl From<InterfaceStatistics> for InterfaceBody {
     }
 }
 
+/// A machine's load and traffic of the last `window` seconds.
+#[derive(Debug, Object)]
+#[oai(rename = "MonitorHistory")]
+struct HistoryBody {
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+    /// A point every ten seconds, oldest first. There is none for a time at which vmm did not look, or the machine was
+    /// off. The first one after such a gap or a new start knows nothing, so that no line is drawn over it.
+    points: Vec<PointBody>,
+}
+
+impl From<History> for HistoryBody {
+    fn from(history: History) -> Self {
+        Self { from: history.from, to: history.to, points: history.points.into_iter().map(PointBody::from).collect() }
+    }
+}
+
+/// A machine at one moment; what is not known is absent. What is a share or so many bytes a second is meant of the time
+/// since the point before.
+#[derive(Debug, Object)]
+#[oai(rename = "MonitorPoint", skip_serializing_if_is_none)]
+struct PointBody {
+    at: DateTime<Utc>,
+    /// Share of its virtual processors that was busy.
+    cpu_percent: Option<f64>,
+    /// Memory in use, in MiB: by the guest, or what the host spends on it where no balloon driver reports.
+    memory_used: Option<f64>,
+    /// Bytes a second read from all its disks.
+    disk_read: Option<u64>,
+    /// Bytes a second written to all its disks.
+    disk_written: Option<u64>,
+    /// Bytes a second received through all its network interfaces.
+    net_received: Option<u64>,
+    /// Bytes a second sent through all its network interfaces.
+    net_sent: Option<u64>,
+}
+
+impl From<HistoryPoint> for PointBody {
+    fn from(point: HistoryPoint) -> Self {
+        let short = |number: f64| (number * 100.0).round() / 100.0;
+        let whole = |number: f64| number.round() as u64;
+        Self {
+            at: point.at,
+            cpu_percent: point.cpu_percent.map(short),
+            memory_used: point.memory_used.map(short),
+            disk_read: point.disk_read.map(whole),
+            disk_written: point.disk_written.map(whole),
+            net_received: point.net_received.map(whole),
+            net_sent: point.net_sent.map(whole),
+        }
+    }
+}
+
 impl From<Monitor> for MonitorBody {
     fn from(monitor: Monitor) -> Self {
         let figures = monitor.statistics;
@@ -128,6 +186,7 @@ impl From<Monitor> for MonitorBody {
             disks: figures.disks.into_iter().map(DiskBody::from).collect(),
             interfaces: figures.interfaces.into_iter().map(InterfaceBody::from).collect(),
             addresses: monitor.addresses.iter().map(ToString::to_string).collect(),
+            history: None,
         }
     }
 }
@@ -141,8 +200,17 @@ impl MonitorApi {
         caller: Caller,
         /// The machine's name.
         vm: Query<String>,
+        /// Adds how the machine was in the last so many seconds.
+        #[oai(validator(minimum(value = "10"), maximum(value = "3600")))]
+        window: Query<Option<u32>>,
     ) -> Result<Json<MonitorBody>, Failure> {
         let login = caller.0;
-        Ok(Json(login.vmm.monitor(&login.actor, &named("vm", VmName::new(vm.0))?).await?.into()))
+        let vm = named("vm", VmName::new(vm.0))?;
+        let Some(window) = window.0 else {
+            return Ok(Json(login.vmm.monitor(&login.actor, &vm).await?.into()));
+        };
+        let window = Duration::from_secs(window.into());
+        let (monitor, history) = login.vmm.monitor_with_history(&login.actor, &vm, window).await?;
+        Ok(Json(MonitorBody { history: Some(history.into()), ..monitor.into() }))
     }
 }

@@ -47,3 +47,27 @@ async fn a_machine_that_does_not_exist_yet_has_no_figures() {
     app.desk.submit("r2", "name,os\ndb-1,debian\n").await;
     app.get(Who::Alice, "/vm/monitor?vm=db-1").await.assert_problem(409);
 }
+
+#[tokio::test]
+async fn a_window_adds_what_was() {
+    let app = App::new().await;
+    app.provision().await;
+    let vm = app.desk.vmm.vms(&app.desk.admin, &VmFilter::default()).await.unwrap().items.remove(0);
+    app.desk.live_an_hour(&vm).await;
+    assert!(app.get(Who::Bob, "/vm/monitor?vm=web-1").await.ok().get("history").is_none());
+    let figures = app.get(Who::Bob, "/vm/monitor?vm=web-1&window=3600").await.ok();
+    assert_eq!(figures["state"], "running");
+    let points = figures["history"]["points"].as_array().unwrap();
+    assert!(points.len() > 320, "{}", points.len());
+    let known = points.iter().filter(|point| point["disk_written"] == 1 << 20 && point["net_sent"] == 1 << 16);
+    assert!(known.count() > 320);
+    let gaps: Vec<_> = points.iter().filter(|point| point.as_object().unwrap().len() == 1).collect();
+    assert!(!gaps.is_empty() && gaps.iter().all(|point| point["at"].is_string()), "{gaps:?}");
+
+    let minute = app.get(Who::Bob, "/vm/monitor?web-1&window=60").await.ok();
+    assert!((1..=10).contains(&minute["history"]["points"].as_array().unwrap().len()), "{minute}");
+    for window in ["9", "3601", "1h", "-1", ""] {
+        let answer = app.get(Who::Bob, &format!("/vm/monitor?vm=web-1&window={window}")).await;
+        assert_eq!(answer.problem_fields(), ["window"], "{window:?}");
+    }
+}

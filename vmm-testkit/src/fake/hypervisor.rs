@@ -98,6 +98,13 @@ impl FakeHypervisor {
         }
     }
 
+    /// Changes the figures that a domain has while it runs, as its load does.
+    pub fn change_statistics(&self, uuid: Uuid, change: impl FnOnce(&mut Statistics)) {
+        if let Some(domain) = self.lock().domains.get_mut(&uuid) {
+            change(&mut domain.statistics);
+        }
+    }
+
     /// Sets the addresses that a domain has while it runs, in place of the one it would get.
     pub fn set_addresses(&self, uuid: Uuid, addresses: Vec<IpAddr>) {
         self.lock().addresses.insert(uuid, addresses);

@@ -3,6 +3,7 @@
 mod account;
 mod architecture;
 mod files;
+mod history;
 mod image;
 mod key;
 mod libvirt;

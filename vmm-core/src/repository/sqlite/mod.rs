@@ -5,6 +5,7 @@ mod bot;
 mod disk;
 mod error;
 mod file;
+mod history;
 mod idempotency;
 mod job;
 mod key;
@@ -27,9 +28,9 @@ mod vm;
 use std::path::Path;
 
 use super::{
-    AuditRepository, BotRepository, DiskRepository, FileRepository, IdempotencyRepository, JobRepository,
-    KeyRepository, LinkRepository, OsRepository, Repository, RequestRepository, RunRepository, ScheduleRepository,
-    ScriptRepository, SessionRepository, TokenRepository, UserRepository, VmRepository,
+    AuditRepository, BotRepository, DiskRepository, FileRepository, HistoryRepository, IdempotencyRepository,
+    JobRepository, KeyRepository, LinkRepository, OsRepository, Repository, RequestRepository, RunRepository,
+    ScheduleRepository, ScriptRepository, SessionRepository, TokenRepository, UserRepository, VmRepository,
 };
 use crate::blocking;
 use crate::error::Result;
@@ -93,6 +94,9 @@ impl Repository for SqliteRepository {
         &self.store
     }
     fn vms(&self) -> &dyn VmRepository {
+        &self.store
+    }
+    fn history(&self) -> &dyn HistoryRepository {
         &self.store
     }
     fn disks(&self) -> &dyn DiskRepository {

@@ -54,7 +54,13 @@ pub(super) trait Columns {
 
     /// A number that is never negative.
     fn size(&self, column: &'static str) -> Result<u64> {
-        u64::try_from(self.value::<i64>(column)?).map_err(|source| Error::corrupt(column, source))
+        self.size_opt(column)?.ok_or_else(|| Error::corrupt(column, "not a number"))
+    }
+
+    /// Such a number, or nothing.
+    fn size_opt(&self, column: &'static str) -> Result<Option<u64>> {
+        let number = self.value::<Option<i64>>(column)?.map(u64::try_from);
+        number.transpose().map_err(|source| Error::corrupt(column, source))
     }
 }
 

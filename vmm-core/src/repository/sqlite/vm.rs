@@ -11,7 +11,7 @@ use super::error::{Error, Result};
 use super::list::List;
 use super::row::{Columns, InOrder, all, execute, expected, first, now};
 use super::store::Store;
-use super::{disk, job, user};
+use super::{disk, history, job, user};
 use crate::error::{self, Kind};
 use crate::model::{
     Adoption, AuditEntry, DiskRole, GroupName, HostKey, JobId, JobKind, MacAddress, NewJob, OsId, PlannedVm, RequestId,
@@ -214,6 +214,7 @@ pub(super) fn set_on(tx: &Transaction<'_>, id: VmId) -> Result<()> {
 
 /// Removes a machine's rows.
 pub(super) fn remove(tx: &Transaction<'_>, id: VmId) -> Result<()> {
+    history::remove(tx, id)?;
     execute(tx, "DELETE FROM vm WHERE id = ?1", [id.0]).map(drop)
 }
 

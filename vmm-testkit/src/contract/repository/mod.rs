@@ -17,6 +17,7 @@ pub mod audit;
 pub mod bot;
 pub mod disk;
 pub mod file;
+pub mod history;
 pub mod idempotency;
 pub mod job;
 pub mod key;
@@ -91,6 +92,10 @@ macro_rules! repository_contract {
             disk { the_system_disk_comes_first, a_path_is_recorded_and_forgotten, disks_go_with_their_machine,
                 disks_are_listed_page_by_page, a_disk_is_added, a_disk_grows, a_data_disk_is_removed,
                 one_job_works_on_a_machine, the_disks_of_an_adopted_machine_are_left_alone,
+            }
+            history {
+                samples_read_as_they_were_recorded, so_many_looks_are_kept, old_looks_are_forgotten,
+                looks_of_another_clock_are_forgotten, samples_go_with_their_machine,
             }
             request {
                 a_request_reads_as_it_was_submitted, the_same_submission_again_makes_nothing, an_id_names_one_request,
@@ -316,6 +321,7 @@ mod tests {
             include_str!("vm.rs"),
             include_str!("disk.rs"),
             include_str!("file.rs"),
+            include_str!("history.rs"),
             include_str!("request.rs"),
             include_str!("job.rs"),
             include_str!("script.rs"),

@@ -1,7 +1,12 @@
 //! A request of a thousand machines goes its whole way.
 
-use vmm_core::model::{RequestState, Seen, VmFilter, VmStatus};
+use chrono::{DateTime, TimeDelta};
+use vmm_core::model::{Look, RequestState, Sample, Seen, Vm, VmFilter, VmStatus};
+use vmm_core::repository::KEPT_LOOKS;
 use vmm_testkit::sample::{self, Desk};
+
+/// Machines whose history is kept.
+const MACHINES: u64 = 500;
 
 #[tokio::test]
 async fn a_thousand_machines_are_requested_made_and_seen() {
@@ -46,4 +51,43 @@ async fn a_thousand_machines_are_requested_made_and_seen() {
     }
     let off = VmFilter { status: Some(VmStatus::Off), ..filter };
     assert_eq!(repository.vms().list(&off).await.expect("an answer").len(), 1_000);
+}
+
+#[tokio::test]
+async fn the_history_of_many_machines_stays_small() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let path = folder.path().join("vmm.db");
+    let repository = super::open(&path).await;
+    let desk = Desk::make(&repository).await;
+    let names: Vec<_> = (0..MACHINES).map(|index| format!("web-{index}")).collect();
+    let plan = sample::plan(&desk.os, &names.iter().map(String::as_str).collect::<Vec<_>>());
+    let new = sample::request("req-1", desk.user.id, plan);
+    repository.requests().submit(new, sample::audit("request.submit")).await.expect("an answer");
+    let vms = repository.vms().list(&VmFilter::default()).await.expect("an answer");
+    let begin = DateTime::from_timestamp(1_800_000_000, 0).expect("a moment");
+    let look = |number: u32| {
+        let figures = |vm: &Vm| Sample {
+            vm: vm.id,
+            run: Some(77),
+            vcpu: 4,
+            cpu_time: 9_000_000_000_000 + u64::from(number),
+            memory_used: Some(3_000_000),
+            memory_resident: 4_000_000,
+            disk_read: Some(500_000_000_000),
+            disk_written: Some(900_000_000_000),
+            net_received: Some(700_000_000_000),
+            net_sent: Some(800_000_000_000),
+        };
+        Look { at: begin + TimeDelta::seconds(10 * i64::from(number)), samples: vms.iter().map(figures).collect() }
+    };
+    let empty = size(&path);
+    for number in 0..KEPT_LOOKS + 50 {
+        repository.history().record(look(number)).await.expect("an answer");
+    }
+    let full = size(&path) - empty;
+    assert!(full < 100 * u64::from(KEPT_LOOKS) * MACHINES, "{full} bytes");
+}
+
+fn size(path: &std::path::Path) -> u64 {
+    std::fs::metadata(path).expect("it is there").len()
 }

@@ -218,6 +218,29 @@ CREATE TABLE disk (
 CREATE INDEX disk_vm_id ON disk (vm_id);
 CREATE UNIQUE INDEX disk_volume ON disk (volume);
 
+-- A look at the host, for the hour of history.
+CREATE TABLE look (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at INTEGER NOT NULL
+) STRICT;
+
+-- What a look showed of a machine that ran. In order of looks, so that one is written, and forgotten, as a few pages
+-- beside each other. Hence `vm` is no reference: an index for it would cost each look more than all the rest.
+CREATE TABLE sample (
+    look INTEGER NOT NULL REFERENCES look (id) ON DELETE CASCADE,
+    vm INTEGER NOT NULL,
+    run INTEGER,
+    vcpu INTEGER NOT NULL,
+    cpu_time INTEGER NOT NULL,
+    memory_used INTEGER,
+    memory_resident INTEGER NOT NULL,
+    disk_read INTEGER,
+    disk_written INTEGER,
+    net_received INTEGER,
+    net_sent INTEGER,
+    PRIMARY KEY (look, vm)
+) STRICT, WITHOUT ROWID;
+
 -- `subject` is the id of what the job works on, and `vm` the machine that it changes. No references: the job's log
 -- outlives them.
 CREATE TABLE job (
