@@ -59,6 +59,10 @@ pub struct Libssh2Config {
     /// How long after its login a session is used at most. That long a password that was changed on the machine, or
     /// groups that the user has left, still count.
     pub longest: Duration,
+    /// How long after a call a session counts as alive, so that the next command needs one round trip less. A command on
+    /// one that died unseen within this time fails; after it, the session is asked first, and replaced. Zero to ask
+    /// always.
+    pub trusted: Duration,
     /// Limit for the TCP connection, within the call's deadline.
     pub connect_timeout: Duration,
     /// Limit for the key exchange and the login together, within the call's deadline.
@@ -72,6 +76,7 @@ impl Default for Libssh2Config {
             sessions_of_a_machine: 8,
             idle: Duration::from_secs(60),
             longest: Duration::from_secs(600),
+            trusted: Duration::from_secs(1),
             connect_timeout: Duration::from_secs(10),
             login_timeout: Duration::from_secs(30),
         }
@@ -81,8 +86,8 @@ impl Default for Libssh2Config {
 /// Runs commands through libssh2. Cheap to clone; clones share their sessions, which end with the last of them.
 ///
 /// Needs a tokio runtime with time enabled. A session that has ended a command is kept for the next call with the same
-/// machine, host key, user and credential; one that is found dead then is replaced unnoticed, which is safe since no
-/// command was sent yet. When a deadline passes, or the caller stops waiting, the command's
+/// machine, host key, user and credential, whose channel is asked for ahead; one that is found dead then is replaced
+/// unnoticed, which is safe since no command was sent yet. When a deadline passes, or the caller stops waiting, the command's
 /// processes are killed over a second channel if the machine answers in time, and the connection is dropped.
 ///
 /// Files go over SFTP. Where the machine's shell has `sha256sum` and `mv`, they check the copy and put it in place;
@@ -300,7 +305,7 @@ impl Call {
         command: &Command,
         pieces: Option<mpsc::Sender<Piece>>,
     ) -> Result<Output> {
-        let (mut link, channel, seat) = seat.begin(self, limits, &sockets.work, Stage::Command, exec::open)?;
+        let (mut link, channel, seat) = seat.begin(self, limits, &sockets.work, Stage::Command, Link::channel)?;
         let mut running = exec::Running { pieces, ..exec::Running::default() };
         match running.run_on(channel, &link, command) {
             Ok(exit) => {
