@@ -64,12 +64,15 @@ pub(super) struct Link {
     spare: Cell<Option<Channel>>,
     socket: Arc<TcpStream>,
     limits: Limits,
+    /// How long the machine has to begin giving its files.
+    beginning: Duration,
 }
 
 impl Link {
-    pub(super) fn new(session: Session, socket: Arc<TcpStream>, limits: Limits) -> Self {
+    pub(super) fn new(session: Session, socket: Arc<TcpStream>, limits: Limits, beginning: Duration) -> Self {
         session.set_blocking(false);
-        Self { session, sftp: OnceCell::new(), ahead: Cell::new(None), spare: Cell::new(None), socket, limits }
+        let (sftp, ahead, spare) = (OnceCell::new(), Cell::new(None), Cell::new(None));
+        Self { session, sftp, ahead, spare, socket, limits, beginning }
     }
 
     pub(super) fn session(&self) -> &Session {
@@ -172,6 +175,24 @@ impl Link {
         }
     }
 
+    /// Starts the machine's server of files. libssh2 does not see one that ends before it has said nine bytes, and would
+    /// wait for it as long as the call may take.
+    fn start_files(&self) -> Result<Sftp, Cause> {
+        let began = Instant::now();
+        loop {
+            match self.session.sftp() {
+                Err(error) if error.code() == WOULD_BLOCK => {
+                    let left = self.beginning.saturating_sub(began.elapsed());
+                    if left.is_zero() {
+                        return Err(Cause::Protocol("its server of files does not begin"));
+                    }
+                    self.wait_at_most(left)?;
+                }
+                started => return Ok(started?),
+            }
+        }
+    }
+
     /// Waits until the socket is ready for what libssh2 needs next.
     pub(super) fn wait(&self) -> Result<(), Cause> {
         self.wait_at_most(Duration::MAX)
@@ -212,15 +233,14 @@ impl Link {
     /// The channel to the machine's files; the same one for all who ask.
     pub(super) fn sftp(&self) -> Result<&Sftp, Cause> {
         if self.sftp.get().is_none() {
-            let start = || self.drive(|| self.session.sftp());
-            let sftp = match (self.ahead.take(), start()) {
+            let sftp = match (self.ahead.take(), self.start_files()) {
                 (_, Ok(sftp)) => sftp,
                 // libssh2 has one code for this and for a server that gives no SFTP.
                 (_, Err(Cause::Ssh(_))) if self.is_gone() => {
                     return Err(Cause::Io(ErrorKind::ConnectionAborted.into()));
                 }
                 // It takes the channel that was asked for ahead, which may have been too early.
-                (Some(_), Err(Cause::Ssh(_))) => start()?,
+                (Some(_), Err(Cause::Ssh(_))) => self.start_files()?,
                 (_, Err(cause)) => return Err(cause),
             };
             let _ = self.sftp.set(sftp);

@@ -65,7 +65,8 @@ pub struct Libssh2Config {
     pub trusted: Duration,
     /// Limit for the TCP connection, within the call's deadline.
     pub connect_timeout: Duration,
-    /// Limit for the key exchange and the login together, within the call's deadline.
+    /// Limit for the key exchange and the login together, and for the machine's server of files to begin, within the call's
+    /// deadline.
     pub login_timeout: Duration,
 }
 
@@ -99,7 +100,8 @@ impl Default for Libssh2Config {
 /// A directory goes as a tar archive through one command. The machine needs `sh`, `tar`, `xargs` and `sha256sum`, as
 /// every Linux distribution has them, BusyBox too.
 ///
-/// libssh2 does not tell a missing exit status from 0: a server that closes the channel without one reads as 0.
+/// libssh2 does not tell a missing exit status from 0: a server that closes the channel without one reads as 0. OpenSSH
+/// tells one always. Transfers do not rely on it.
 #[derive(Clone, Debug)]
 pub struct Libssh2Exec {
     pool: Pool,
@@ -271,7 +273,7 @@ impl Frame {
             connect::tcp(self.address, limits.until, connect).map_err(|cause| self.failed(Stage::Connect, cause))?;
         socket.set(&tcp);
         let limits = Limits { until: limits.until.min(ends(Instant::now(), login)), ..limits };
-        connect::ssh(tcp, limits, expected).map_err(|cause| self.failed(Stage::Handshake, cause))
+        connect::ssh(tcp, limits, login, expected).map_err(|cause| self.failed(Stage::Handshake, cause))
     }
 }
 
