@@ -24,6 +24,7 @@ mod vm_host_key;
 mod vm_monitor;
 mod vm_script;
 mod vm_script_run;
+mod vm_script_run_events;
 mod vm_script_schedule;
 mod vm_ssh;
 mod vm_ssh_stream;
@@ -50,7 +51,12 @@ macro_rules! every_api {
             job::JobApi,
             (vm::VmApi, vm_host_key::HostKeyApi),
             (vm_ssh::SshApi, vm_ssh_stream::SshStreamApi),
-            (vm_script::ScriptApi, vm_script_run::RunApi, vm_script_schedule::ScheduleApi),
+            (
+                vm_script::ScriptApi,
+                vm_script_run::RunApi,
+                vm_script_run_events::RunEventsApi,
+                vm_script_schedule::ScheduleApi,
+            ),
             vm_monitor::MonitorApi,
             disk::DiskApi,
             (file::FileApi, vm_ft::FtApi),

@@ -111,6 +111,7 @@ fn rows() -> Vec<(&'static str, &'static str, Option<Value>, Expected)> {
         ("runScripts", "", Some(run), USERS),
         ("listRuns", "", None, USERS),
         ("getRun", "1", None, USERS),
+        ("watchRun", "1", None, USERS),
         ("rerunScript", "1", Some(login), USERS),
         ("cancelRun", "1", None, OWNERS),
         ("createSchedules", "", Some(schedule), OWNERS),
