@@ -175,8 +175,8 @@ impl Link {
         }
     }
 
-    /// Starts the machine's server of files. libssh2 does not see one that ends before it has said nine bytes, and would
-    /// wait for it as long as the call may take.
+    /// Starts the machine's server of files. One that says nothing, or ends before its first answer is whole, which not
+    /// every libssh2 sees, is not waited for as long as the call may take.
     fn start_files(&self) -> Result<Sftp, Cause> {
         let began = Instant::now();
         loop {

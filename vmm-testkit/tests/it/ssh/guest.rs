@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use vmm_core::remote::libssh2::{Libssh2Config, Libssh2Exec};
+use vmm_core::remote::libssh2::Libssh2Exec;
 use vmm_core::remote::{Command, Download, Endpoint, Exit, Place, Progress, RemoteExec, Upload};
 use vmm_core::{Error, Result};
 use vmm_testkit::fake::remote::Answer;
@@ -111,20 +111,6 @@ async fn a_command_whose_end_is_not_told_reads_as_0() {
     let output = Libssh2Exec::default().run(&guest.endpoint(), &guest.key_login(), &command).await;
     let output = output.expect("the channel closes in order");
     assert_eq!((output.exit, output.stdout.text()), (Exit::Code(0), "done\n".to_owned()));
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_of_files_that_does_not_begin_is_not_waited_for_as_long_as_a_transfer() {
-    let guest = SshGuest::start(Behaviour::Evil(Evil::NoExitStatus)).await;
-    let mut config = Libssh2Config::default();
-    config.login_timeout = Duration::from_secs(2);
-    let (remote, place) = (Libssh2Exec::new(&config), Place::new("/tmp", "file").expect("a place"));
-    let download = Download { place, deadline: Duration::from_secs(3600), progress: Progress::default() };
-    let (endpoint, login) = (guest.endpoint(), guest.key_login());
-    let received = remote.receive(&endpoint, &login, &download, Box::new(tokio::io::sink()));
-    let received = tokio::time::timeout(PATIENCE, received).await.expect("long before its deadline");
-    let error = received.expect_err("there are no files");
-    assert!(matches!(error, Error::Unavailable { .. }) && error.to_string().contains("server of files"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
