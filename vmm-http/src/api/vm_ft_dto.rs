@@ -72,6 +72,16 @@ pub(super) struct Wanted {
     pub(super) what: What,
 }
 
+impl Wanted {
+    /// How far it has come.
+    pub(super) fn progress(&self) -> &Progress {
+        match &self.what {
+            What::File(transfer) => &transfer.progress,
+            What::Tree(transfer) => &transfer.progress,
+        }
+    }
+}
+
 /// Where it goes to, or comes from.
 pub(super) enum Machines {
     One(VmName),

@@ -61,7 +61,7 @@ pub(super) fn read(command: SshCommand) -> vmm_core::Result<(Login, Command)> {
 /// What a command did. It has an `exit_code`, a `signal`, or an `error`.
 #[derive(Debug, Default, Object)]
 #[oai(rename = "SshResult", skip_serializing_if_is_none)]
-struct SshResult {
+pub(super) struct SshResult {
     exit_code: Option<i32>,
     /// The signal that ended it, without `SIG`.
     signal: Option<String>,
@@ -98,6 +98,15 @@ impl From<Failure> for SshResult {
     }
 }
 
+/// What each of so many commands did, those behind the last that was tried included.
+pub(super) fn results(done: Vec<vmm_core::Result<Output>>, count: usize) -> Vec<SshResult> {
+    let result =
+        |result: vmm_core::Result<Output>| result.map_or_else(|error| Failure::from(error).into(), SshResult::from);
+    let mut results: Vec<_> = done.into_iter().map(result).collect();
+    results.resize_with(count, || Failure::not_tried().into());
+    results
+}
+
 /// What each command did, in the order of the call.
 #[derive(Debug, Object)]
 #[oai(rename = "SshResults")]
@@ -122,12 +131,7 @@ impl SshApi {
         let login = caller.0;
         let commands = batch::read("ssh", body.0.ssh, read)?;
         let count = commands.len();
-        let results = login.vmm.ssh(&login.actor, &named("vm", VmName::new(vm.0))?, commands).await?;
-        let mut ssh: Vec<_> = results
-            .into_iter()
-            .map(|result| result.map_or_else(|error| Failure::from(error).into(), SshResult::from))
-            .collect();
-        ssh.resize_with(count, || Failure::not_tried().into());
-        Ok(Json(SshResults { ssh }))
+        let done = login.vmm.ssh(&login.actor, &named("vm", VmName::new(vm.0))?, commands).await?;
+        Ok(Json(SshResults { ssh: results(done, count) }))
     }
 }
