@@ -97,7 +97,7 @@ impl Link {
         };
         match opened {
             Ok(channel) => self.spare.set(Some(channel)),
-            Err(error) if error.code() == WOULD_BLOCK => {}
+            Err(error) if would_block(&error) => {}
             Err(_) => return false,
         }
         self.ahead.set(Instant::now().checked_add(trusted));
@@ -169,19 +169,18 @@ impl Link {
     pub(super) fn drive<T>(&self, mut step: impl FnMut() -> Result<T, ssh2::Error>) -> Result<T, Cause> {
         loop {
             match step() {
-                Err(error) if error.code() == WOULD_BLOCK => self.wait()?,
+                Err(error) if would_block(&error) => self.wait()?,
                 done => return Ok(done?),
             }
         }
     }
 
-    /// Starts the machine's server of files. One that says nothing, or ends before its first answer is whole, which not
-    /// every libssh2 sees, is not waited for as long as the call may take.
+    /// Starts the machine's server of files. One that says nothing is not waited for as long as the call may take.
     fn start_files(&self) -> Result<Sftp, Cause> {
         let began = Instant::now();
         loop {
-            match self.session.sftp() {
-                Err(error) if error.code() == WOULD_BLOCK => {
+            match again_at_once(|| self.session.sftp(), would_block) {
+                Err(error) if would_block(&error) => {
                     let left = self.beginning.saturating_sub(began.elapsed());
                     if left.is_zero() {
                         return Err(Cause::Protocol("its server of files does not begin"));
@@ -265,6 +264,22 @@ impl Link {
             BlockDirections::Inbound | BlockDirections::None => PollFlags::IN,
         }
     }
+}
+
+/// Does a step on files; one that would block, twice: libssh2 stops at an answer that has begun and does not look whether
+/// it has also ended there, which no poll would tell.
+pub(super) fn again_at_once<T, E>(
+    mut step: impl FnMut() -> Result<T, E>,
+    would_block: impl Fn(&E) -> bool,
+) -> Result<T, E> {
+    match step() {
+        Err(error) if would_block(&error) => step(),
+        done => done,
+    }
+}
+
+pub(super) fn would_block(error: &ssh2::Error) -> bool {
+    error.code() == WOULD_BLOCK
 }
 
 /// Whether a server gives no channel.
