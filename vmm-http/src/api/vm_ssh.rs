@@ -5,9 +5,9 @@ use std::time::Duration;
 use poem_openapi::param::Query;
 use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi};
-use vmm_core::Error;
 use vmm_core::model::VmName;
 use vmm_core::remote::{Command, Credential, Login, Output};
+use vmm_core::{Error, ExposeSecret};
 
 use super::{Tag, ending, milliseconds};
 use crate::auth::Caller;
@@ -47,21 +47,31 @@ pub(super) fn read(command: SshCommand) -> vmm_core::Result<(Login, Command)> {
     if command.contains('\0') {
         return Err(Error::invalid("command", "holds a NUL character"));
     }
-    if user.chars().any(char::is_control) {
-        return Err(Error::invalid("user", "holds a control character"));
-    }
+    let login = login(user, password)?;
     let command = Command::new(command);
     let command = match timeout {
         Some(seconds) => command.within(Duration::from_secs(seconds.into())),
         None => command,
     };
-    Ok((Login { user, credential: Credential::Password(password.0) }, command))
+    Ok((login, command))
+}
+
+/// A login on a machine.
+pub(super) fn login(user: String, password: Secret) -> vmm_core::Result<Login> {
+    if user.chars().any(char::is_control) {
+        return Err(Error::invalid("user", "holds a control character"));
+    }
+    if password.0.expose_secret().contains('\0') {
+        return Err(Error::invalid("password", "holds a NUL character"));
+    }
+    Ok(Login { user, credential: Credential::Password(password.0) })
 }
 
 /// What a command did. It has an `exit_code`, a `signal`, or an `error`.
 #[derive(Debug, Default, Object)]
 #[oai(rename = "SshResult", skip_serializing_if_is_none)]
 pub(super) struct SshResult {
+    /// It is 0, too, where a server ends a command without telling how. OpenSSH always tells.
     exit_code: Option<i32>,
     /// The signal that ended it, without `SIG`.
     signal: Option<String>,

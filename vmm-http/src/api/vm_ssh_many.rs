@@ -62,8 +62,7 @@ impl SshManyApi {
     /// Run commands on many machines, as `POST /vm/ssh` does on one.
     ///
     /// On each machine they run one after the other. What goes wrong on one machine stops no other and is told beside its
-    /// name. Of each stream the first MiB is kept, or less if there are more than 16 machines and commands together: 32
-    /// MiB in all. A client that closes the connection ends what runs on the machines.
+    /// name. Of each stream the first MiB is kept, or less where machines times commands are more than 16: 32 MiB in all. A client that closes the connection ends what runs on the machines.
     #[oai(path = "/vm/ssh/many", method = "post", operation_id = "runSshCommandsOnMany")]
     async fn run(&self, caller: Caller, body: Body<SshCommandsOnMany>) -> Result<Json<SshResultsOfMany>, Failure> {
         let login = caller.0;

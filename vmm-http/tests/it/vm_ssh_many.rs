@@ -61,6 +61,9 @@ async fn a_wrong_target_or_item_is_named_and_nothing_is_run() {
     assert_eq!(fields(on(json!([]), &["true"])).await, ["vms"]);
     assert_eq!(fields(on(json!([names[0]]), &["true", "a\0b"])).await, ["ssh[1].command"]);
     let mut body = on(json!([names[0]]), &["true"]);
+    body["ssh"][0]["password"] = json!("a\0b");
+    assert_eq!(fields(body).await, ["ssh[0].password"]);
+    let mut body = on(json!([names[0]]), &["true"]);
     body["at_once"] = json!(65);
     assert_eq!(fields(body).await, ["at_once"]);
     assert!(app.desk.remote.calls().iter().all(|call| call.line.as_deref() != Some("true")));
