@@ -46,3 +46,16 @@ pub(crate) fn named<T>(field: &str, result: Result<T>) -> Result<T> {
         error => error,
     })
 }
+
+/// The core's `vm` stands in `vms` here.
+pub(crate) fn in_vms<T>(result: Result<T>) -> Result<T> {
+    result.map_err(|error| match error {
+        Error::Invalid(mut problems) => {
+            for problem in problems.iter_mut().filter(|problem| problem.field == "vm") {
+                "vms".clone_into(&mut problem.field);
+            }
+            Error::Invalid(problems)
+        }
+        error => error,
+    })
+}

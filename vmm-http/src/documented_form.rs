@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use crate::error::Failure;
 
 /// Paths that take a bare query key, and the parameter it stands for.
-const BARE_KEYS: [(&str, &str); 8] = [
+const BARE_KEYS: [(&str, &str); 9] = [
     ("/vm/ssh", "vm"),
     ("/vm/ssh/stream", "vm"),
     ("/vm/host-key", "vm"),
@@ -19,6 +19,7 @@ const BARE_KEYS: [(&str, &str); 8] = [
     ("/vm/login", "vm"),
     ("/vm/power", "vm"),
     ("/vm/ft", "direction"),
+    ("/vm/ft/stream", "direction"),
     ("/vm/script", "name"),
 ];
 

@@ -236,6 +236,11 @@ impl Failure {
         Self { item: u32::try_from(index).ok(), ..Self::from_core(error, &format!("{outer}[{index}].")) }
     }
 
+    /// The item of the list that it is about.
+    pub(crate) fn item(&self) -> Option<usize> {
+        self.item.and_then(|item| item.try_into().ok())
+    }
+
     /// The error as an answer's body.
     pub(crate) fn details(&self) -> ProblemDetails {
         ProblemDetails {

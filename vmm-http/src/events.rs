@@ -8,12 +8,16 @@ use std::time::Duration;
 
 use poem::{Body, Request};
 use poem_openapi::auth::{Bearer, BearerAuthorization};
+use poem_openapi::types::ToJSON;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use vmm_core::{SecretString, Vmm};
 
 use crate::error::Failure;
 use crate::limits::Limits;
+
+/// So long an answer waits for the first thing to tell, so that what goes wrong at once has a status of its own.
+pub(crate) const FIRST: Duration = Duration::from_secs(10);
 
 /// The places for streams.
 #[derive(Clone, Debug)]
@@ -35,6 +39,11 @@ pub(crate) struct Event {
     pub(crate) id: Option<i64>,
     /// JSON in one line.
     pub(crate) data: String,
+}
+
+/// An event without an id.
+pub(crate) fn told(name: &'static str, data: &impl ToJSON) -> Event {
+    Event { name, id: None, data: data.to_json_string() }
 }
 
 impl fmt::Display for Event {

@@ -19,7 +19,7 @@ pub(crate) const REPLAYED: HeaderName = HeaderName::from_static("idempotency-rep
 
 /// Paths whose `POST` takes no key: a login makes nothing that a repeat could make twice, and what is done on a machine
 /// may answer with more than is worth keeping.
-const WITHOUT: [&str; 4] = ["/session", "/vm/ssh", "/vm/ssh/stream", "/vm/ft"];
+const WITHOUT: [&str; 6] = ["/session", "/vm/ssh", "/vm/ssh/stream", "/vm/ssh/many", "/vm/ft", "/vm/ft/stream"];
 
 /// Whether an operation takes a key.
 pub(crate) fn takes_key(method: &Method, path: &str) -> bool {

@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Stdio;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -57,6 +58,8 @@ pub struct Sshd {
     host_key: HostKey,
     user_key: SecretString,
     log: watch::Receiver<String>,
+    /// Connections that were made to see whether those before are told of.
+    probes: AtomicUsize,
 }
 
 impl Sshd {
@@ -97,6 +100,14 @@ impl Sshd {
         Self::configured(PasswordMethod::Password, "ForceCommand internal-sftp\n", Reach::OneAddress).await
     }
 
+    /// A server with more settings, in lines of `sshd_config`.
+    ///
+    /// # Panics
+    /// If it cannot be started; the message says what is missing.
+    pub async fn start_set(settings: &str) -> Self {
+        Self::configured(PasswordMethod::Password, &format!("{settings}\n"), Reach::OneAddress).await
+    }
+
     async fn configured(method: PasswordMethod, settings: &str, reach: Reach) -> Self {
         let files = tempfile::Builder::new().prefix("vmm-sshd-").tempdir().expect("a temporary directory");
         fs::set_permissions(files.path(), fs::Permissions::from_mode(0o755)).expect("a directory of our own");
@@ -115,6 +126,7 @@ impl Sshd {
                     host_key: public(&host_key),
                     user_key: pem(&user_key).into(),
                     log,
+                    probes: AtomicUsize::new(0),
                     files,
                 };
             }
@@ -186,12 +198,13 @@ impl Sshd {
     pub async fn connections(&self) -> usize {
         // A connection is told of before it is served: when this last one is, those before it are too.
         let last = tokio::net::TcpStream::connect(self.address).await.expect("the server listens");
+        let probes = self.probes.fetch_add(1, Ordering::Relaxed) + 1;
         let last = format!(" port {} ", last.local_addr().expect("a connected socket").port());
         let told = |log: &String| log.lines().any(|line| is_connection(line) && line.contains(&last));
         let mut log = self.log.clone();
         let log = tokio::time::timeout(Duration::from_secs(10), log.wait_for(told)).await;
         let log = log.expect("a connection is told of within 10 s").expect("the server runs");
-        log.lines().filter(|line| is_connection(line) && !line.contains(&last)).count()
+        log.lines().filter(|line| is_connection(line)).count().saturating_sub(probes)
     }
 
     /// How many proofs of identity were sent, once every connection so far has ended.

@@ -12,6 +12,9 @@ use super::hosts::Hosts;
 use super::process::installed;
 use super::{Scale, compare};
 
+/// Of a packet to the host that is away, and of one back.
+const LATENCY: Duration = Duration::from_millis(10);
+
 pub(super) async fn run(scale: &Scale) {
     if !installed("ssh", "openssh-client") {
         return;
@@ -60,6 +63,29 @@ pub(super) async fn run(scale: &Scale) {
         milliseconds(&mut login_shell)
     );
     compare("one command, cold, with a key", &mut cold, "`ssh` with curve25519", &mut ssh, 0.4);
+    far(scale).await;
+}
+
+/// Where packets take their time, round trips are what is measured.
+async fn far(scale: &Scale) {
+    let guest = SshGuest::start_many(Behaviour::answering(|_| Some(Answer::code(0))), 1, LATENCY).await;
+    let (endpoint, hosts) = (guest.endpoint(), Hosts::new(guest.endpoints(), guest.key_login()));
+    let master = Master::start(&hosts).await;
+    let (kept, command) = (Libssh2Exec::default(), Command::new("true"));
+    let [mut warm, mut multiplexed]: [Vec<Duration>; 2] = Default::default();
+    for run in 0..=scale.short_runs {
+        let began = Instant::now();
+        kept.run(&endpoint, &hosts.login, &command).await.expect("the command runs");
+        let own = began.elapsed();
+        let other = time("ssh", master.words(&[&hosts.target(), "true"])).await;
+        if run > 0 {
+            warm.push(own);
+            multiplexed.push(other);
+        }
+    }
+    master.stop().await;
+    let what = format!("one command, warm, {} ms away", LATENCY.as_millis());
+    compare(&what, &mut warm, "`ssh` through a ControlMaster", &mut multiplexed, 0.6);
 }
 
 fn milliseconds(times: &mut [Duration]) -> f64 {

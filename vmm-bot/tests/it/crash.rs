@@ -147,8 +147,8 @@ async fn kills_and_faults_under_load_lose_no_update() {
     let started = Instant::now();
     for number in 0..updates {
         let (person, questions) = &mut people[number % PEOPLE];
-        person.says(&format!("/question{number} takes too many"));
-        questions.push(format!("/question{number} "));
+        person.says(&format!("/vm -question{number}"));
+        questions.push(format!("\"-question{number}\""));
         if number % (updates / kills) == updates / kills - 1 {
             let sent = place.telegram.call_count("sendMessage");
             let more = |telegram: &vmm_testkit::fake::telegram::FakeTelegram| {

@@ -86,8 +86,8 @@ async fn every_update_is_answered_once_whatever_goes_wrong() {
     for number in 0..UPDATES {
         let (person, questions) = &mut people[number % PEOPLE];
         // What is wrong with a command is told to strangers too, in words of its own.
-        person.says(&format!("/question{number} takes too many"));
-        questions.push(format!("/question{number} "));
+        person.says(&format!("/vm -question{number}"));
+        questions.push(format!("\"-question{number}\""));
         if number % (UPDATES / STOPS) == UPDATES / STOPS - 1 {
             let sent = app.telegram.call_count("sendMessage");
             app.telegram.until("something is sent", |telegram| telegram.call_count("sendMessage") > sent + 3).await;

@@ -89,7 +89,7 @@ async fn what_is_wrong_is_said_and_nothing_else() {
         ("/vm -rf", "name"),
         ("/vm <b>", "name"),
         ("/vm nowhere", "nowhere"),
-        ("/vms all of them", "one word"),
+        ("/vms all of them", "no words"),
         ("/vms", "no machines"),
     ] {
         alice.says(said);

@@ -165,6 +165,16 @@ impl Vmm {
         Ok(Page::cut(runs, filter.limit, |run| run.id))
     }
 
+    /// A run; its arguments only for the person who started it and for admins.
+    pub(super) async fn shown_run(&self, actor: &Actor, id: RunId) -> Result<Run> {
+        let mut run = self.lookup(actor)?.run(id).await?;
+        self.read(actor, Action::RunRead, &Target::from(&run))?;
+        if !self.sees_inside(actor, &run) {
+            run.arguments = None;
+        }
+        Ok(run)
+    }
+
     /// A run and its machines; its arguments and what was written only for the person who started it and for admins.
     ///
     /// # Errors

@@ -50,7 +50,8 @@ impl Vmm {
         let (owner, target) = file::own(actor, &file_name)?;
         self.read(actor, Action::FileRead, &target)?;
         self.carry(actor, vm, "send", transfer, |desk, vm, transfer| async move {
-            let (_, content) = file::open(&desk, owner, &file_name, 0).await?;
+            let (file, content) = file::open(&desk, owner, &file_name, 0).await?;
+            transfer.progress.expect(file.bytes);
             send(&desk, &vm, transfer, content).await
         })
         .await

@@ -1,16 +1,11 @@
 //! One file or directory to many machines.
 
-use std::sync::Arc;
-
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
-
 use crate::error::{Error, Result};
 use crate::model::{FileName, ScriptTarget, VmName};
 use crate::policy::{Action, Actor};
-use crate::remote::Progress;
 use crate::vmm::Vmm;
 
+use super::many::on_each;
 use super::run::machines;
 use super::{Transfer, TransferReport, TreeReport, TreeTransfer, file, tree};
 
@@ -19,7 +14,8 @@ const AT_ONCE: usize = 16;
 
 impl Vmm {
     /// Sends a file of the actor's file area to many machines, as [`Vmm::send_file`] does to each; what fails on one does
-    /// not stop the others. Machines are in the order of the targets, each once. `progress` is not told.
+    /// not stop the others. Machines are in the order of the targets, each once. `progress` is told what has
+    /// come to all of them together.
     ///
     /// # Errors
     /// `Invalid` that names `vm` for a target that is not there, `NotFound` if the actor has no such file. Nothing is
@@ -31,9 +27,13 @@ impl Vmm {
         transfer: Transfer,
     ) -> Result<Vec<(VmName, Result<TransferReport>)>> {
         let name = FileName::new(transfer.place.file())?;
-        let send = move |vmm: Vmm, actor: Actor, vm: VmName| {
-            let transfer = Transfer { progress: Progress::new(), ..transfer.clone() };
-            async move { vmm.send_file(&actor, &vm, transfer).await }
+        let send = |bytes| {
+            transfer.progress.expect(bytes);
+            move |vm: VmName| {
+                let (vmm, actor) = (self.clone(), actor.clone());
+                let transfer = Transfer { progress: transfer.progress.part(), ..transfer.clone() };
+                async move { vmm.send_file(&actor, &vm, transfer).await }
+            }
         };
         self.to_many(actor, targets, &name, send).await
     }
@@ -50,47 +50,37 @@ impl Vmm {
         transfer: TreeTransfer,
     ) -> Result<Vec<(VmName, Result<TreeReport>)>> {
         let name = tree::archive_name(&transfer.place)?;
-        let send = move |vmm: Vmm, actor: Actor, vm: VmName| {
-            let transfer = TreeTransfer { progress: Progress::new(), ..transfer.clone() };
-            async move { vmm.send_tree_file(&actor, &vm, transfer).await }
+        // An archive is larger than the files in it.
+        let send = |_| {
+            move |vm: VmName| {
+                let (vmm, actor) = (self.clone(), actor.clone());
+                let transfer = TreeTransfer { progress: transfer.progress.part(), ..transfer.clone() };
+                async move { vmm.send_tree_file(&actor, &vm, transfer).await }
+            }
         };
         self.to_many(actor, targets, &name, send).await
     }
 
-    async fn to_many<T: Send + 'static, F>(
+    /// Has each machine sent to by what `send` makes, once it is known how many bytes that is in all.
+    async fn to_many<T: Send + 'static, F, S>(
         &self,
         actor: &Actor,
         targets: &[ScriptTarget],
         name: &FileName,
-        send: impl Fn(Self, Actor, VmName) -> F + Send,
+        send: impl FnOnce(u64) -> S + Send,
     ) -> Result<Vec<(VmName, Result<T>)>>
     where
         F: Future<Output = Result<T>> + Send + 'static,
+        S: Fn(VmName) -> F + Send,
     {
         if targets.is_empty() {
             return Err(Error::invalid("vm", "names no machine"));
         }
         let (owner, target) = file::own(actor, name)?;
         let desk = self.read(actor, Action::FileRead, &target)?;
-        file::find(&desk, owner, name).await?;
         let machines = machines(&desk, targets).await?;
-        let places = Arc::new(Semaphore::new(AT_ONCE));
-        // Those that are under way end with the caller's waiting.
-        let mut calls = JoinSet::new();
-        for (index, (_, vm)) in machines.iter().enumerate() {
-            let (places, sending) = (Arc::clone(&places), send(self.clone(), actor.clone(), vm.clone()));
-            calls.spawn(async move {
-                let _place = places.acquire_owned().await;
-                (index, sending.await)
-            });
-        }
-        let mut results: Vec<_> = machines.into_iter().map(|(_, vm)| (vm, None)).collect();
-        while let Some(call) = calls.join_next().await {
-            let (index, result) = call.map_err(|error| Error::internal("sending to many machines", error))?;
-            if let Some((_, slot)) = results.get_mut(index) {
-                *slot = Some(result);
-            }
-        }
-        Ok(results.into_iter().filter_map(|(vm, result)| result.map(|result| (vm, result))).collect())
+        let bytes = file::find(&desk, owner, name).await?.bytes;
+        let total = bytes.saturating_mul(machines.len() as u64);
+        on_each(machines, AT_ONCE, send(total)).await
     }
 }

@@ -20,12 +20,15 @@ mod vm_dto;
 mod vm_ft;
 mod vm_ft_content;
 mod vm_ft_dto;
+mod vm_ft_stream;
 mod vm_host_key;
 mod vm_monitor;
 mod vm_script;
 mod vm_script_run;
+mod vm_script_run_events;
 mod vm_script_schedule;
 mod vm_ssh;
+mod vm_ssh_many;
 mod vm_ssh_stream;
 
 use std::time::Duration;
@@ -49,11 +52,16 @@ macro_rules! every_api {
             request_vm::RequestApi,
             job::JobApi,
             (vm::VmApi, vm_host_key::HostKeyApi),
-            (vm_ssh::SshApi, vm_ssh_stream::SshStreamApi),
-            (vm_script::ScriptApi, vm_script_run::RunApi, vm_script_schedule::ScheduleApi),
+            (vm_ssh::SshApi, vm_ssh_stream::SshStreamApi, vm_ssh_many::SshManyApi),
+            (
+                vm_script::ScriptApi,
+                vm_script_run::RunApi,
+                vm_script_run_events::RunEventsApi,
+                vm_script_schedule::ScheduleApi,
+            ),
             vm_monitor::MonitorApi,
             disk::DiskApi,
-            (file::FileApi, vm_ft::FtApi),
+            (file::FileApi, vm_ft::FtApi, vm_ft_stream::FtStreamApi),
             audit::AuditApi,
             health::HealthApi,
             metrics::MetricsApi,

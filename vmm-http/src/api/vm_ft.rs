@@ -3,8 +3,8 @@
 use poem_openapi::OpenApi;
 use poem_openapi::param::Query;
 use poem_openapi::payload::Json;
-use vmm_core::Error;
 use vmm_core::model::VmName;
+use vmm_core::{Actor, Error, Vmm};
 
 use super::Tag;
 use super::vm_ft_content::{Carried, FtBody, WantsContent, fetch};
@@ -70,7 +70,9 @@ impl FtApi {
         }
         let mut results = FileTransferResults::default();
         for (index, item) in items.into_iter().enumerate() {
-            let done = carry(&login, direction, item).await.map_err(|error| Failure::in_item("ft", index, error))?;
+            let done = carry(&login.vmm, &login.actor, direction, item)
+                .await
+                .map_err(|error| Failure::in_item("ft", index, error))?;
             for (vm, file, result) in done {
                 match result {
                     Ok(result) => results.ft.push(result),
@@ -83,10 +85,10 @@ impl FtApi {
 }
 
 /// What became of an item on each of its machines.
-type Done = Vec<(VmName, String, vmm_core::Result<FileTransferResult>)>;
+pub(super) type Done = Vec<(VmName, String, vmm_core::Result<FileTransferResult>)>;
 
-async fn carry(login: &Login, direction: Direction, item: Wanted) -> vmm_core::Result<Done> {
-    let Login { vmm, actor, .. } = login;
+/// Carries an item.
+pub(super) async fn carry(vmm: &Vmm, actor: &Actor, direction: Direction, item: Wanted) -> vmm_core::Result<Done> {
     let Wanted { machines, file, what } = item;
     match (machines, what) {
         (Machines::One(vm), What::File(transfer)) => {
@@ -106,7 +108,7 @@ async fn carry(login: &Login, direction: Direction, item: Wanted) -> vmm_core::R
             Ok(vec![(vm, file, Ok(result))])
         }
         (Machines::Many(targets), What::File(transfer)) => {
-            let sent = in_vms(vmm.send_file_to(actor, &targets, transfer).await)?.into_iter();
+            let sent = batch::in_vms(vmm.send_file_to(actor, &targets, transfer).await)?.into_iter();
             let result = |(vm, result): (VmName, vmm_core::Result<_>)| {
                 let result = result.map(|report| FileTransferResult::file(&vm, &file, report));
                 (vm, file.clone(), result)
@@ -114,7 +116,7 @@ async fn carry(login: &Login, direction: Direction, item: Wanted) -> vmm_core::R
             Ok(sent.map(result).collect())
         }
         (Machines::Many(targets), What::Tree(transfer)) => {
-            let sent = in_vms(vmm.send_tree_file_to(actor, &targets, transfer).await)?.into_iter();
+            let sent = batch::in_vms(vmm.send_tree_file_to(actor, &targets, transfer).await)?.into_iter();
             let result = |(vm, result): (VmName, vmm_core::Result<_>)| {
                 let result = result.map(|report| FileTransferResult::tree(&vm, &file, report));
                 (vm, file.clone(), result)
@@ -122,17 +124,4 @@ async fn carry(login: &Login, direction: Direction, item: Wanted) -> vmm_core::R
             Ok(sent.map(result).collect())
         }
     }
-}
-
-/// The core's `vm` stands in `vms` here.
-fn in_vms<T>(result: vmm_core::Result<T>) -> vmm_core::Result<T> {
-    result.map_err(|error| match error {
-        Error::Invalid(mut problems) => {
-            for problem in problems.iter_mut().filter(|problem| problem.field == "vm") {
-                "vms".clone_into(&mut problem.field);
-            }
-            Error::Invalid(problems)
-        }
-        error => error,
-    })
 }

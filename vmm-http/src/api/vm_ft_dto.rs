@@ -5,11 +5,12 @@ use std::time::Duration;
 use poem_openapi::{Enum, Object};
 use vmm_core::model::{ScriptTarget, VmName};
 use vmm_core::remote::tree::{Skipped, SkippedKind};
-use vmm_core::remote::{Credential, DEFAULT_TRANSFER_DEADLINE, Login, Place, Progress};
+use vmm_core::remote::{DEFAULT_TRANSFER_DEADLINE, Place, Progress};
 use vmm_core::{Error, Transfer, TransferReport, TreeReport, TreeTransfer};
 
 use super::milliseconds;
 use super::vm_script::targets;
+use super::vm_ssh::login;
 use crate::batch::named;
 use crate::error::{Failure, ProblemDetails};
 use crate::secret::Secret;
@@ -72,6 +73,16 @@ pub(super) struct Wanted {
     pub(super) what: What,
 }
 
+impl Wanted {
+    /// How far it has come.
+    pub(super) fn progress(&self) -> &Progress {
+        match &self.what {
+            What::File(transfer) => &transfer.progress,
+            What::Tree(transfer) => &transfer.progress,
+        }
+    }
+}
+
 /// Where it goes to, or comes from.
 pub(super) enum Machines {
     One(VmName),
@@ -103,9 +114,7 @@ pub(super) fn read(in_query: Option<&VmName>, direction: Direction, item: FileTr
         (None, Some(vm), None) => Machines::One(vm),
         (None, None, None) => return Err(Error::invalid("vm", "is missing; name the machine here or in the query")),
     };
-    if user.chars().any(char::is_control) {
-        return Err(Error::invalid("user", "holds a control character"));
-    }
+    let login = login(user, password)?;
     if replace && !(tree && direction == Direction::Send) {
         return Err(Error::invalid(
             "replace",
@@ -113,7 +122,6 @@ pub(super) fn read(in_query: Option<&VmName>, direction: Direction, item: FileTr
         ));
     }
     let deadline = timeout.map_or(DEFAULT_TRANSFER_DEADLINE, |seconds| Duration::from_secs(seconds.into()));
-    let login = Login { user, credential: Credential::Password(password.0) };
     let (place, progress) = (Place::new(directory, file.clone())?, Progress::new());
     let what = if tree {
         What::Tree(TreeTransfer { place, login, replace, deadline, progress })

@@ -156,7 +156,7 @@ struct RerunBody {
 /// A run of a script.
 #[derive(Debug, Object)]
 #[oai(rename = "Run", skip_serializing_if_is_none)]
-struct RunBody {
+pub(super) struct RunBody {
     id: i64,
     /// The name that the script had.
     script: String,
@@ -218,7 +218,7 @@ impl From<Run> for RunBody {
 /// One machine of a run. Once the script has ended there, it has an `exit_code` or a `signal`, or an `error`.
 #[derive(Debug, Object)]
 #[oai(rename = "RunVm", skip_serializing_if_is_none)]
-struct RunVmBody {
+pub(super) struct RunVmBody {
     /// The machine's name.
     vm: String,
     state: RunStateWord,

@@ -5,9 +5,9 @@ use std::time::Duration;
 use poem_openapi::param::Query;
 use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi};
-use vmm_core::Error;
 use vmm_core::model::VmName;
 use vmm_core::remote::{Command, Credential, Login, Output};
+use vmm_core::{Error, ExposeSecret};
 
 use super::{Tag, ending, milliseconds};
 use crate::auth::Caller;
@@ -47,21 +47,31 @@ pub(super) fn read(command: SshCommand) -> vmm_core::Result<(Login, Command)> {
     if command.contains('\0') {
         return Err(Error::invalid("command", "holds a NUL character"));
     }
-    if user.chars().any(char::is_control) {
-        return Err(Error::invalid("user", "holds a control character"));
-    }
+    let login = login(user, password)?;
     let command = Command::new(command);
     let command = match timeout {
         Some(seconds) => command.within(Duration::from_secs(seconds.into())),
         None => command,
     };
-    Ok((Login { user, credential: Credential::Password(password.0) }, command))
+    Ok((login, command))
+}
+
+/// A login on a machine.
+pub(super) fn login(user: String, password: Secret) -> vmm_core::Result<Login> {
+    if user.chars().any(char::is_control) {
+        return Err(Error::invalid("user", "holds a control character"));
+    }
+    if password.0.expose_secret().contains('\0') {
+        return Err(Error::invalid("password", "holds a NUL character"));
+    }
+    Ok(Login { user, credential: Credential::Password(password.0) })
 }
 
 /// What a command did. It has an `exit_code`, a `signal`, or an `error`.
 #[derive(Debug, Default, Object)]
 #[oai(rename = "SshResult", skip_serializing_if_is_none)]
-struct SshResult {
+pub(super) struct SshResult {
+    /// It is 0, too, where a server ends a command without telling how. OpenSSH always tells.
     exit_code: Option<i32>,
     /// The signal that ended it, without `SIG`.
     signal: Option<String>,
@@ -98,6 +108,15 @@ impl From<Failure> for SshResult {
     }
 }
 
+/// What each of so many commands did, those behind the last that was tried included.
+pub(super) fn results(done: Vec<vmm_core::Result<Output>>, count: usize) -> Vec<SshResult> {
+    let result =
+        |result: vmm_core::Result<Output>| result.map_or_else(|error| Failure::from(error).into(), SshResult::from);
+    let mut results: Vec<_> = done.into_iter().map(result).collect();
+    results.resize_with(count, || Failure::not_tried().into());
+    results
+}
+
 /// What each command did, in the order of the call.
 #[derive(Debug, Object)]
 #[oai(rename = "SshResults")]
@@ -122,12 +141,7 @@ impl SshApi {
         let login = caller.0;
         let commands = batch::read("ssh", body.0.ssh, read)?;
         let count = commands.len();
-        let results = login.vmm.ssh(&login.actor, &named("vm", VmName::new(vm.0))?, commands).await?;
-        let mut ssh: Vec<_> = results
-            .into_iter()
-            .map(|result| result.map_or_else(|error| Failure::from(error).into(), SshResult::from))
-            .collect();
-        ssh.resize_with(count, || Failure::not_tried().into());
-        Ok(Json(SshResults { ssh }))
+        let done = login.vmm.ssh(&login.actor, &named("vm", VmName::new(vm.0))?, commands).await?;
+        Ok(Json(SshResults { ssh: results(done, count) }))
     }
 }

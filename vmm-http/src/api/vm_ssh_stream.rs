@@ -2,13 +2,11 @@
 
 use std::collections::VecDeque;
 use std::pin::Pin;
-use std::time::Duration;
 
 use poem::Request;
 use poem::web::Data;
 use poem_openapi::param::Query;
 use poem_openapi::payload::Binary;
-use poem_openapi::types::ToJSON;
 use poem_openapi::{Object, OpenApi};
 use tokio::sync::mpsc;
 use vmm_core::SshEvent;
@@ -21,12 +19,10 @@ use crate::auth::Caller;
 use crate::batch::{self, named};
 use crate::body::Body;
 use crate::error::{Failure, ProblemDetails};
-use crate::events::{Event, Source, Streams};
+use crate::events::{Event, FIRST, Source, Streams, told};
 
 pub(crate) struct SshStreamApi;
 
-/// So long the answer waits for the first thing to tell, so that what goes wrong at once has a status of its own.
-const FIRST: Duration = Duration::from_secs(10);
 /// So many events wait for a client.
 const WAITING: usize = 16;
 
@@ -57,10 +53,6 @@ struct SshEnd {
 struct SshProblem {
     command: usize,
     error: ProblemDetails,
-}
-
-fn told(name: &'static str, data: &impl ToJSON) -> Event {
-    Event { name, id: None, data: data.to_json_string() }
 }
 
 type Running = Pin<Box<dyn Future<Output = vmm_core::Result<Vec<vmm_core::Result<Output>>>> + Send>>;

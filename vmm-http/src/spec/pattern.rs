@@ -36,7 +36,14 @@ const PATTERNS: [Pattern; 16] = [
     Pattern {
         pattern: Some(TARGET),
         length: None,
-        of: &["NewScript.vm", "ScriptChange.vm", "NewRun.vm", "NewSchedule.vm"],
+        of: &[
+            "NewScript.vm",
+            "ScriptChange.vm",
+            "NewRun.vm",
+            "NewSchedule.vm",
+            "SshCommandsOnMany.vms",
+            "FileTransfer.vms",
+        ],
     },
     Pattern {
         pattern: Some(SCRIPT),

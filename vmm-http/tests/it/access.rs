@@ -37,6 +37,7 @@ fn rows() -> Vec<(&'static str, &'static str, Option<Value>, Expected)> {
     let reject = json!({"reason": "no room"});
     let ssh = json!({"ssh": [{"command": "true", "user": "vmm", "password": "p"}]});
     let ssh_again = ssh.clone();
+    let ssh_on_many = json!({"vms": ["web-1"], "ssh": ssh["ssh"]});
     let ft = json!({"ft": [{"file": "note", "directory": "/tmp", "user": "vmm", "password": "p"}]});
     let new_user = json!({"user": [{"name": "carol", "password": PASSWORD}]});
     let new_os = json!({"os": [{"name": "alpine", "version": "3", "iso": "/images/alpine.iso"}]});
@@ -88,6 +89,7 @@ fn rows() -> Vec<(&'static str, &'static str, Option<Value>, Expected)> {
         ("monitorVm", "?vm=web-1", None, USERS),
         ("runSshCommands", "?vm=web-1", Some(ssh), USERS),
         ("streamSshCommands", "?vm=web-1", Some(ssh_again), USERS),
+        ("runSshCommandsOnMany", "", Some(ssh_on_many), USERS),
         ("getVmHostKey", "?vm=web-1", None, USERS),
         ("powerVm", "?vm=web-1", Some(json!({"action": "start"})), OWNERS),
         ("listDisks", "", None, USERS),
@@ -100,7 +102,8 @@ fn rows() -> Vec<(&'static str, &'static str, Option<Value>, Expected)> {
         ("putFile", "note", None, USERS),
         ("getFile", "note", None, USERS),
         ("listFiles", "", None, USERS),
-        ("transferFiles", "?direction=send&vm=web-1", Some(ft), USERS),
+        ("transferFiles", "?direction=send&vm=web-1", Some(ft.clone()), USERS),
+        ("streamFileTransfers", "?direction=send&vm=web-1", Some(ft), USERS),
         ("deleteFile", "note", None, USERS),
         ("getMetrics", "", None, ADMINS),
         ("createScripts", "", Some(new_script), USERS),
@@ -111,6 +114,7 @@ fn rows() -> Vec<(&'static str, &'static str, Option<Value>, Expected)> {
         ("runScripts", "", Some(run), USERS),
         ("listRuns", "", None, USERS),
         ("getRun", "1", None, USERS),
+        ("watchRun", "1", None, USERS),
         ("rerunScript", "1", Some(login), USERS),
         ("cancelRun", "1", None, OWNERS),
         ("createSchedules", "", Some(schedule), OWNERS),
@@ -229,9 +233,11 @@ async fn further_calls(app: &App) -> Vec<(&'static str, String, Option<Value>)> 
         ("cancelRequest", "p3".to_owned(), None),
         ("cancelJob", import, None),
         ("streamSshCommands", "?vm=web-1".to_owned(), Some(ssh.clone())),
+        ("runSshCommandsOnMany", none(), Some(json!({"vms": ["web-1"], "ssh": ssh["ssh"]}))),
         ("runSshCommands", "?vm=web-1".to_owned(), Some(ssh)),
         ("deleteFile", "missing".to_owned(), None),
-        ("transferFiles", "?direction=send&vm=web-1".to_owned(), Some(missing)),
+        ("transferFiles", "?direction=send&vm=web-1".to_owned(), Some(missing.clone())),
+        ("streamFileTransfers", "?direction=send&vm=web-1".to_owned(), Some(missing)),
         ("deleteOs", format!("?id={unused}"), None),
         ("updatePassword", none(), Some(json!({"update-password": [{"user": "bob", "new-password": PASSWORD}]}))),
     ]
@@ -365,6 +371,14 @@ async fn every_changing_operation_leaves_one_finished_audit_row_however_it_ends(
     let rows = rows_since(&app, before).await;
     assert!(matches!(rows.as_slice(), [row] if row.outcome == Outcome::Failed), "{rows:?}");
     failed.insert("putFile".to_owned());
+    // What fails on a machine is a part of the answer.
+    let before = last_row(&app).await;
+    app.desk.remote.unreachable((vms[0].ip.unwrap(), 22).into());
+    let ssh = json!([{"command": "true", "user": "vmm", "password": "p"}]);
+    app.post(Who::Root, "/vm/ssh/many", json!({"vms": [vms[0].name.as_str()], "ssh": ssh})).await.ok();
+    let rows = rows_since(&app, before).await;
+    assert!(matches!(rows.as_slice(), [_, row] if row.outcome == Outcome::Failed), "{rows:?}");
+    failed.insert("runSshCommandsOnMany".to_owned());
     let untested: Vec<_> = changing.iter().filter(|id| !failed.contains(*id)).collect();
     assert!(untested.is_empty(), "add calls to further_calls in which these fail: {untested:?}");
 }

@@ -88,6 +88,9 @@ async fn a_machine_is_named_once_and_a_wrong_item_is_named() {
     let mut nul = item("a");
     nul["directory"] = "/tmp\0".into();
     assert_eq!(fields("/vm/ft?send&vm=web-1", json!({"ft": [nul]})).await, ["ft[0].directory"]);
+    let mut nul = item("a");
+    nul["password"] = "a\0b".into();
+    assert_eq!(fields("/vm/ft?send&vm=web-1", json!({"ft": [nul]})).await, ["ft[0].password"]);
     let mut missing = item("a");
     missing["directory"] = "/missing".into();
     assert_eq!(fields("/vm/ft?send&vm=web-1", json!({"ft": [missing]})).await, ["ft[0].directory"]);

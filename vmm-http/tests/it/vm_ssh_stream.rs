@@ -8,43 +8,11 @@ use vmm_core::repository::Repository;
 use vmm_testkit::fake::remote::Answer;
 
 use crate::app::{App, Who};
+use crate::stream::{PATIENCE, Stream};
 use crate::vm_ssh::commands;
 
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// The events of a stream, as they come.
-struct Stream {
-    response: reqwest::Response,
-    rest: String,
-}
-
-impl Stream {
-    async fn open(app: &App, body: Value) -> Self {
-        let response = reqwest::Client::new()
-            .post(format!("http://{}/vm/ssh/stream?web-1", app.address))
-            .bearer_auth(app.token(Who::Alice).await.unwrap())
-            .json(&body)
-            .send()
-            .await
-            .unwrap();
-        assert_eq!(response.status(), 200);
-        assert_eq!(response.headers()["content-type"], "text/event-stream");
-        Self { response, rest: String::new() }
-    }
-
-    async fn next(&mut self) -> Option<(String, Value)> {
-        loop {
-            if let Some((event, after)) = self.rest.split_once("\n\n") {
-                let (name, data) = event.split_once('\n').unwrap();
-                let data = serde_json::from_str(data.strip_prefix("data: ").unwrap()).unwrap();
-                let event = (name.strip_prefix("event: ").unwrap().to_owned(), data);
-                self.rest = after.to_owned();
-                return Some(event);
-            }
-            let chunk = tokio::time::timeout(PATIENCE, self.response.chunk()).await.expect("an event in time");
-            self.rest.push_str(std::str::from_utf8(&chunk.unwrap()?).unwrap());
-        }
-    }
+async fn open(app: &App, body: Value) -> Stream {
+    Stream::open(app, Who::Alice, "/vm/ssh/stream?web-1", Some(body)).await
 }
 
 #[tokio::test]
@@ -54,7 +22,7 @@ async fn output_is_told_as_it_comes_and_each_command_ends_with_its_result() {
     app.desk.remote.answer(address, "greet", Answer::stdout("gr\u{fc}\u{df}e\n").with_stderr([0xff]));
     app.desk.remote.answer(address, "false", Answer::code(1));
     app.desk.remote.answer(address, "hang", Answer::hangs());
-    let mut stream = Stream::open(&app, commands(&["greet", "false", "hang", "greet"])).await;
+    let mut stream = open(&app, commands(&["greet", "false", "hang", "greet"])).await;
     let output = |stream: &str, text: &str| json!({"command": 0, "stream": stream, "text": text});
     assert_eq!(stream.next().await.unwrap(), ("output".to_owned(), output("stdout", "gr\u{fc}\u{df}e\n")));
     assert_eq!(stream.next().await.unwrap(), ("output".to_owned(), output("stderr", "\u{fffd}")));
@@ -87,7 +55,7 @@ async fn a_client_that_goes_away_ends_the_commands_and_that_is_recorded() {
     app.desk.remote.answer(address, "talk", Answer::stdout("begun").taking(Duration::from_secs(3600)));
     let mut patient = commands(&["talk"]);
     patient["ssh"][0]["timeout"] = json!(3600);
-    let mut stream = Stream::open(&app, patient).await;
+    let mut stream = open(&app, patient).await;
     assert_eq!(stream.next().await.unwrap().1["text"], "begun");
     drop(stream);
     ends_with_its_client(&app).await;

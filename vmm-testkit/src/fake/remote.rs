@@ -101,6 +101,7 @@ struct Machine {
     rules: Vec<Rule>,
     files: Files,
     breaks_after: Option<usize>,
+    stalls: bool,
 }
 
 #[derive(Default)]
@@ -139,6 +140,7 @@ impl FakeRemote {
             rules: Vec::new(),
             files: Files::default(),
             breaks_after: None,
+            stalls: false,
         };
         self.state().machines.insert(address, machine);
     }
@@ -221,7 +223,12 @@ impl FakeRemote {
 
     /// From now on the connection of a transfer breaks after so many bytes.
     pub fn break_transfers(&self, address: SocketAddr, bytes: usize) {
-        self.change(address, |machine| machine.breaks_after = Some(bytes));
+        self.change(address, |machine| (machine.breaks_after, machine.stalls) = (Some(bytes), false));
+    }
+
+    /// From now on nothing more comes or goes after so many bytes of a file's transfer.
+    pub fn stall_transfers(&self, address: SocketAddr, bytes: usize) {
+        self.change(address, |machine| (machine.breaks_after, machine.stalls) = (Some(bytes), true));
     }
 
     /// Takes the machine off the network.

@@ -50,8 +50,13 @@ fn notice_death(socket: &TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-/// Exchanges keys. The server's host key is not yet judged.
-pub(super) fn ssh(socket: Arc<TcpStream>, limits: Limits, expected: Option<&HostKey>) -> Result<Link, Cause> {
+/// Exchanges keys. The server's host key is not yet judged. So long it has later to begin giving its files.
+pub(super) fn ssh(
+    socket: Arc<TcpStream>,
+    limits: Limits,
+    beginning: Duration,
+    expected: Option<&HostKey>,
+) -> Result<Link, Cause> {
     let mut session = Session::new()?;
     session.method_pref(MethodType::Kex, KEY_EXCHANGE)?;
     session.method_pref(MethodType::HostKey, &host_key::preference(expected))?;
@@ -64,7 +69,7 @@ pub(super) fn ssh(socket: Arc<TcpStream>, limits: Limits, expected: Option<&Host
         session.method_pref(method, preference)?;
     }
     session.set_tcp_stream(Arc::clone(&socket));
-    let link = Link::new(session.clone(), socket, limits);
+    let link = Link::new(session.clone(), socket, limits, beginning);
     link.drive(|| session.handshake())?;
     Ok(link)
 }

@@ -65,6 +65,9 @@ impl Resumable for Receiving<'_> {
         if !now.is_file() || now.size < size || (size.is_none() && self.bytes > 0) {
             return Err(changed());
         }
+        if let Some(size) = size {
+            self.download.progress.expect(size);
+        }
         file.begin_at(self.bytes)?;
         if !self.copy(&mut file, size)? {
             return Err(changed());

@@ -28,11 +28,6 @@ pub(super) fn check(command: &Command) -> Checked<()> {
     Ok(())
 }
 
-/// A channel for one command. That the server opens it proves that the session is alive.
-pub(super) fn open(link: &Link) -> Result<Channel, Cause> {
-    link.drive(|| link.session().channel_session())
-}
-
 /// A command, and what has come of it so far.
 #[derive(Default)]
 pub(super) struct Running {
@@ -45,7 +40,7 @@ pub(super) struct Running {
 impl Running {
     /// Runs the command on a channel of its own.
     pub(super) fn run(&mut self, link: &Link, command: &Command) -> Result<Exit, Cause> {
-        self.run_on(open(link)?, link, command)
+        self.run_on(link.channel()?, link, command)
     }
 
     /// Starts the command, gives it its standard input, and waits for its end. The channel is gone then, and the

@@ -1,18 +1,20 @@
 //! A session over a socket, driven without ever blocking in libssh2.
 
-use std::cell::OnceCell;
-use std::io::{ErrorKind, PipeReader};
+use std::cell::{Cell, OnceCell};
+use std::io::{ErrorKind, PipeReader, Read};
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use ssh2::{BlockDirections, ErrorCode, Session, Sftp};
+use ssh2::{BlockDirections, Channel, ErrorCode, Session, Sftp};
 
 use super::error::Cause;
 
 /// `LIBSSH2_ERROR_EAGAIN`.
 pub(super) const WOULD_BLOCK: ErrorCode = ErrorCode::Session(-37);
+/// `LIBSSH2_ERROR_CHANNEL_FAILURE`.
+const NO_CHANNEL: ErrorCode = ErrorCode::Session(-21);
 
 /// What ends a wait before the server does.
 #[derive(Clone)]
@@ -55,14 +57,22 @@ pub(super) struct Link {
     session: Session,
     /// The channel to the machine's files, once one was asked for.
     sftp: OnceCell<Sftp>,
+    /// Until when a channel that was asked for ahead may be used without a further answer of the server. libssh2 keeps
+    /// the question itself, and goes on with it when a channel is opened, be it for a command or for files.
+    ahead: Cell<Option<Instant>>,
+    /// A channel that is open and not yet used.
+    spare: Cell<Option<Channel>>,
     socket: Arc<TcpStream>,
     limits: Limits,
+    /// How long the machine has to begin giving its files.
+    beginning: Duration,
 }
 
 impl Link {
-    pub(super) fn new(session: Session, socket: Arc<TcpStream>, limits: Limits) -> Self {
+    pub(super) fn new(session: Session, socket: Arc<TcpStream>, limits: Limits, beginning: Duration) -> Self {
         session.set_blocking(false);
-        Self { session, sftp: OnceCell::new(), socket, limits }
+        let (sftp, ahead, spare) = (OnceCell::new(), Cell::new(None), Cell::new(None));
+        Self { session, sftp, ahead, spare, socket, limits, beginning }
     }
 
     pub(super) fn session(&self) -> &Session {
@@ -76,6 +86,52 @@ impl Link {
     /// Ends the call's hold on it.
     pub(super) fn park(&mut self) {
         self.limits = Limits { until: Instant::now(), cancelled: None };
+    }
+
+    /// Asks for the next command's channel and does not wait for the answer. A command that comes within `trusted` then
+    /// takes one round trip less. Whether the session still works.
+    pub(super) fn open_ahead(&self, trusted: Duration) -> bool {
+        let opened = match self.spare.take() {
+            Some(channel) => Ok(channel),
+            None => self.session.channel_session(),
+        };
+        match opened {
+            Ok(channel) => self.spare.set(Some(channel)),
+            Err(error) if would_block(&error) => {}
+            Err(_) => return false,
+        }
+        self.ahead.set(Instant::now().checked_add(trusted));
+        true
+    }
+
+    /// A channel for one command. The server has answered for it just now, or within the time that it is trusted for.
+    pub(super) fn channel(&self) -> Result<Channel, Cause> {
+        let Some(until) = self.ahead.take() else { return self.open() };
+        let ahead = match self.open() {
+            Ok(mut channel) => is_open(&mut channel).then_some(channel),
+            // A server that gives one channel at a time may not have seen the end of the one before.
+            Err(cause) if is_refusal(&cause) => None,
+            Err(cause) => return Err(cause),
+        };
+        let Some(channel) = ahead else { return self.open() };
+        if Instant::now() < until {
+            return Ok(channel);
+        }
+        match self.open() {
+            Ok(further) => self.spare.set(Some(further)),
+            // A server that refuses is there, too.
+            Err(cause) if is_refusal(&cause) && !self.is_gone() => {}
+            Err(cause) => return Err(cause),
+        }
+        Ok(channel)
+    }
+
+    /// The spare channel, the one that was asked for ahead, or a new one.
+    fn open(&self) -> Result<Channel, Cause> {
+        match self.spare.take() {
+            Some(channel) => Ok(channel),
+            None => self.drive(|| self.session.channel_session()),
+        }
     }
 
     /// Gives it to another call.
@@ -113,8 +169,25 @@ impl Link {
     pub(super) fn drive<T>(&self, mut step: impl FnMut() -> Result<T, ssh2::Error>) -> Result<T, Cause> {
         loop {
             match step() {
-                Err(error) if error.code() == WOULD_BLOCK => self.wait()?,
+                Err(error) if would_block(&error) => self.wait()?,
                 done => return Ok(done?),
+            }
+        }
+    }
+
+    /// Starts the machine's server of files. One that says nothing is not waited for as long as the call may take.
+    fn start_files(&self) -> Result<Sftp, Cause> {
+        let began = Instant::now();
+        loop {
+            match again_at_once(|| self.session.sftp(), would_block) {
+                Err(error) if would_block(&error) => {
+                    let left = self.beginning.saturating_sub(began.elapsed());
+                    if left.is_zero() {
+                        return Err(Cause::Protocol("its server of files does not begin"));
+                    }
+                    self.wait_at_most(left)?;
+                }
+                started => return Ok(started?),
             }
         }
     }
@@ -159,11 +232,15 @@ impl Link {
     /// The channel to the machine's files; the same one for all who ask.
     pub(super) fn sftp(&self) -> Result<&Sftp, Cause> {
         if self.sftp.get().is_none() {
-            let sftp = match self.drive(|| self.session.sftp()) {
-                Ok(sftp) => sftp,
+            let sftp = match (self.ahead.take(), self.start_files()) {
+                (_, Ok(sftp)) => sftp,
                 // libssh2 has one code for this and for a server that gives no SFTP.
-                Err(Cause::Ssh(_)) if self.is_gone() => return Err(Cause::Io(ErrorKind::ConnectionAborted.into())),
-                Err(cause) => return Err(cause),
+                (_, Err(Cause::Ssh(_))) if self.is_gone() => {
+                    return Err(Cause::Io(ErrorKind::ConnectionAborted.into()));
+                }
+                // It takes the channel that was asked for ahead, which may have been too early.
+                (Some(_), Err(Cause::Ssh(_))) => self.start_files()?,
+                (_, Err(cause)) => return Err(cause),
             };
             let _ = self.sftp.set(sftp);
         }
@@ -187,6 +264,32 @@ impl Link {
             BlockDirections::Inbound | BlockDirections::None => PollFlags::IN,
         }
     }
+}
+
+/// Does a step on files; one that would block, twice: libssh2 stops at an answer that has begun and does not look whether
+/// it has also ended there, which no poll would tell.
+pub(super) fn again_at_once<T, E>(
+    mut step: impl FnMut() -> Result<T, E>,
+    would_block: impl Fn(&E) -> bool,
+) -> Result<T, E> {
+    match step() {
+        Err(error) if would_block(&error) => step(),
+        done => done,
+    }
+}
+
+pub(super) fn would_block(error: &ssh2::Error) -> bool {
+    error.code() == WOULD_BLOCK
+}
+
+/// Whether a server gives no channel.
+fn is_refusal(cause: &Cause) -> bool {
+    matches!(cause, Cause::Ssh(error) if error.code() == NO_CHANNEL)
+}
+
+/// Whether the server has not closed a channel on which nothing was begun.
+fn is_open(channel: &mut Channel) -> bool {
+    matches!(channel.read(&mut [0]), Err(error) if error.kind() == ErrorKind::WouldBlock)
 }
 
 impl Drop for Link {

@@ -59,9 +59,14 @@ pub struct Libssh2Config {
     /// How long after its login a session is used at most. That long a password that was changed on the machine, or
     /// groups that the user has left, still count.
     pub longest: Duration,
+    /// How long after a call a session counts as alive, so that the next command needs one round trip less. A command on
+    /// one that died unseen within this time fails; after it, the session is asked first, and replaced. Zero to ask
+    /// always.
+    pub trusted: Duration,
     /// Limit for the TCP connection, within the call's deadline.
     pub connect_timeout: Duration,
-    /// Limit for the key exchange and the login together, within the call's deadline.
+    /// Limit for the key exchange and the login together, and for the machine's server of files to begin, within the call's
+    /// deadline.
     pub login_timeout: Duration,
 }
 
@@ -72,6 +77,7 @@ impl Default for Libssh2Config {
             sessions_of_a_machine: 8,
             idle: Duration::from_secs(60),
             longest: Duration::from_secs(600),
+            trusted: Duration::from_secs(1),
             connect_timeout: Duration::from_secs(10),
             login_timeout: Duration::from_secs(30),
         }
@@ -81,8 +87,8 @@ impl Default for Libssh2Config {
 /// Runs commands through libssh2. Cheap to clone; clones share their sessions, which end with the last of them.
 ///
 /// Needs a tokio runtime with time enabled. A session that has ended a command is kept for the next call with the same
-/// machine, host key, user and credential; one that is found dead then is replaced unnoticed, which is safe since no
-/// command was sent yet. When a deadline passes, or the caller stops waiting, the command's
+/// machine, host key, user and credential, whose channel is asked for ahead; one that is found dead then is replaced
+/// unnoticed, which is safe since no command was sent yet. When a deadline passes, or the caller stops waiting, the command's
 /// processes are killed over a second channel if the machine answers in time, and the connection is dropped.
 ///
 /// Files go over SFTP. Where the machine's shell has `sha256sum` and `mv`, they check the copy and put it in place;
@@ -94,7 +100,8 @@ impl Default for Libssh2Config {
 /// A directory goes as a tar archive through one command. The machine needs `sh`, `tar`, `xargs` and `sha256sum`, as
 /// every Linux distribution has them, BusyBox too.
 ///
-/// libssh2 does not tell a missing exit status from 0: a server that closes the channel without one reads as 0.
+/// libssh2 does not tell a missing exit status from 0: a server that closes the channel without one reads as 0. OpenSSH
+/// tells one always. Transfers do not rely on it.
 #[derive(Clone, Debug)]
 pub struct Libssh2Exec {
     pool: Pool,
@@ -266,7 +273,7 @@ impl Frame {
             connect::tcp(self.address, limits.until, connect).map_err(|cause| self.failed(Stage::Connect, cause))?;
         socket.set(&tcp);
         let limits = Limits { until: limits.until.min(ends(Instant::now(), login)), ..limits };
-        connect::ssh(tcp, limits, expected).map_err(|cause| self.failed(Stage::Handshake, cause))
+        connect::ssh(tcp, limits, login, expected).map_err(|cause| self.failed(Stage::Handshake, cause))
     }
 }
 
@@ -300,7 +307,7 @@ impl Call {
         command: &Command,
         pieces: Option<mpsc::Sender<Piece>>,
     ) -> Result<Output> {
-        let (mut link, channel, seat) = seat.begin(self, limits, &sockets.work, Stage::Command, exec::open)?;
+        let (mut link, channel, seat) = seat.begin(self, limits, &sockets.work, Stage::Command, Link::channel)?;
         let mut running = exec::Running { pieces, ..exec::Running::default() };
         match running.run_on(channel, &link, command) {
             Ok(exit) => {

@@ -221,7 +221,7 @@ impl Slot {
         let until = (now + config.idle).min(session.since + config.longest);
         session.link.park();
         let idle = Idle { key: self.key.clone(), session, until, shown: now };
-        if until <= now {
+        if until <= now || !idle.session.link.open_ahead(config.trusted) {
             return pool.shared.end(idle);
         }
         let tended = {

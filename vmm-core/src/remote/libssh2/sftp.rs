@@ -6,7 +6,7 @@ use std::path::Path;
 use ssh2::{ErrorCode, FileStat, OpenFlags, OpenType, Sftp};
 
 use super::error::Cause;
-use super::link::Link;
+use super::link::{Link, again_at_once, would_block};
 use crate::error::{Error, Kind};
 use crate::remote::Place;
 
@@ -57,7 +57,7 @@ impl Files {
     /// Does a step; the inner result is the server's answer.
     fn step<T>(&self, mut step: impl FnMut(&Sftp) -> Result<T, ssh2::Error>) -> Result<Result<T, No>, Cause> {
         let sftp = self.link.sftp()?;
-        match self.link.drive(|| step(sftp)) {
+        match self.link.drive(|| again_at_once(|| step(sftp), would_block)) {
             Ok(done) => Ok(Ok(done)),
             Err(Cause::Ssh(error)) => match error.code() {
                 ErrorCode::SFTP(code) if MISSING.contains(&code) => Ok(Err(No::Missing)),
@@ -179,7 +179,7 @@ impl OpenFile<'_> {
         let Self { file, files } = self;
         let file = file.as_mut().ok_or(Cause::Protocol("a closed file was used"))?;
         loop {
-            match step(file) {
+            match again_at_once(|| step(file), |error| error.kind() == ErrorKind::WouldBlock) {
                 Ok(count) => {
                     files.link.check()?;
                     return Ok(Ok(count));

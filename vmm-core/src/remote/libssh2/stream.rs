@@ -23,7 +23,7 @@ pub(super) struct Running<'a> {
 
 impl<'a> Running<'a> {
     pub(super) fn start(link: &'a Link, line: &str) -> Result<Self, Cause> {
-        Self::start_on(exec::open(link)?, link, line)
+        Self::start_on(link.channel()?, link, line)
     }
 
     pub(super) fn start_on(mut channel: Channel, link: &'a Link, line: &str) -> Result<Self, Cause> {

@@ -39,7 +39,7 @@ pub(super) fn send(
         aside: beside(&temporary_name().map_err(failed)?),
         directory,
     };
-    let (link, channel, taken) = seat.begin(call, limits, &sockets.work, Stage::Transfer, exec::open)?;
+    let (link, channel, taken) = seat.begin(call, limits, &sockets.work, Stage::Transfer, Link::channel)?;
     let sent = unpack(&link, channel, upload, &paths, chunks);
     if sent.is_ok() {
         taken.keep(link);
@@ -105,7 +105,7 @@ pub(super) fn receive(
     download: &TreeDownload,
     deliver: Deliver,
 ) -> Result<TreeTransferred> {
-    let (link, channel, taken) = seat.begin(call, limits, &sockets.work, Stage::Transfer, exec::open)?;
+    let (link, channel, taken) = seat.begin(call, limits, &sockets.work, Stage::Transfer, Link::channel)?;
     let received = fetch(&link, channel, download, deliver);
     if received.is_ok() {
         taken.keep(link);

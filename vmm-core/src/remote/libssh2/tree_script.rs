@@ -71,9 +71,12 @@ const UNPACK: &str = "mkdir -m 700 \"$t\" && cd \"$t\" || exit 94\necho 'vmm: re
 /// The file system's own, where `sync` can do that.
 const SYNC: &str = "sync -f \"$t\" 2>/dev/null || sync\n";
 
-const REPLACE: &str = "mv -T \"$g\" \"$a\" || exit 94\n\
+/// At once where `mv` can exchange two directories (coreutils 9.5). Elsewhere there is none at its place for a moment.
+const REPLACE: &str = "if mv --exchange -T \"$t\" \"$g\" 2>/dev/null; then o=$t; else\n\
+                       mv -T \"$g\" \"$a\" || exit 94\n\
                        mv -T \"$t\" \"$g\" || { mv -T \"$a\" \"$g\"; exit 94; }\n\
-                       chmod -R u+rwx \"$a\"; rm -rf \"$a\"";
+                       o=$a; fi\n\
+                       chmod -R u+rwx \"$o\"; rm -rf \"$o\"";
 
 const MOVE: &str = "else mv -T \"$t\" \"$g\" || exit 94; fi\necho 'vmm: done'\n";
 

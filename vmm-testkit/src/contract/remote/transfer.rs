@@ -132,7 +132,7 @@ pub async fn progress_is_told_in_bytes(subject: &dyn Subject) {
     assert_eq!((sent.expect("it is sent").bytes, up.bytes()), (SIZE as u64, SIZE as u64));
     let download = Download { progress: down.clone(), ..download(at(subject, "file")) };
     remote.receive(&endpoint, &login, &download, Box::new(tokio::io::sink())).await.expect("it is received");
-    assert_eq!(down.bytes(), SIZE as u64);
+    assert_eq!((down.bytes(), down.total()), (SIZE as u64, Some(SIZE as u64)));
 }
 
 /// A file that is there is replaced, by a shorter one too.

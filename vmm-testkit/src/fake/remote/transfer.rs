@@ -20,14 +20,19 @@ pub(super) async fn send(
     let Upload { place, mode, deadline, progress } = upload;
     let address = endpoint.address;
     let line = Command::new(format!("send {place}"));
-    let ready = remote
-        .decide(endpoint, login, &line, |machine| machine.files.check_write(place).map(|()| machine.breaks_after))?;
+    let ready = remote.decide(endpoint, login, &line, |machine| {
+        machine.files.check_write(place).map(|()| (machine.breaks_after, machine.stalls))
+    })?;
     let work = async {
-        let Some(breaks_after) = ready else { return std::future::pending().await };
-        let content = read_all(source, breaks_after?, progress)
+        let Some(ready) = ready else { return std::future::pending().await };
+        let (breaks_after, stalls) = ready?;
+        let content = read_all(source, breaks_after, progress)
             .await
             .map_err(|error| Error::unavailable(Part::Desk, format!("the content to send cannot be read: {error}")))?;
-        let content = content.ok_or_else(|| broken(endpoint))?;
+        let content = match content {
+            None if stalls => return std::future::pending().await,
+            content => content.ok_or_else(|| broken(endpoint))?,
+        };
         remote.disk(address, |files| files.write(place, content, *mode))
     };
     timeout(*deadline, work).await.unwrap_or_else(|_| Err(too_late("the file transfer with", endpoint, *deadline)))
@@ -43,11 +48,12 @@ pub(super) async fn receive(
     let Download { place, deadline, progress } = download;
     let line = Command::new(format!("receive {place}"));
     let ready = remote.decide(endpoint, login, &line, |machine| {
-        machine.files.read(place).map(|content| (content, machine.breaks_after))
+        machine.files.read(place).map(|content| (content, machine.breaks_after, machine.stalls))
     })?;
     let work = async {
         let Some(found) = ready else { return std::future::pending().await };
-        let (content, breaks_after) = found?;
+        let (content, breaks_after, stalls) = found?;
+        progress.expect(content.len() as u64);
         let sent = breaks_after.unwrap_or(usize::MAX).min(content.len());
         let write = async {
             sink.write_all(&content[..sent]).await?;
@@ -57,6 +63,9 @@ pub(super) async fn receive(
             .await
             .map_err(|error| Error::unavailable(Part::Desk, format!("what was received cannot be written: {error}")))?;
         progress.set(sent as u64);
+        if stalls && sent < content.len() {
+            return std::future::pending().await;
+        }
         if sent < content.len() { Err(broken(endpoint)) } else { Ok(files::whole(&content)) }
     };
     timeout(*deadline, work).await.unwrap_or_else(|_| Err(too_late("the file transfer with", endpoint, *deadline)))

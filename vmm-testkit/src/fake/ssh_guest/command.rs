@@ -109,7 +109,10 @@ async fn perform(work: &Work, behaviour: &Behaviour, input: Input, writing: &Wri
 }
 
 async fn script(answer: Answer, mut input: Input, writing: &Writing) -> Exit {
-    tokio::time::sleep(answer.takes).await;
+    // A sleep of no time takes a millisecond.
+    if !answer.takes.is_zero() {
+        tokio::time::sleep(answer.takes).await;
+    }
     let _ = writing.data_bytes(answer.stdout).await;
     while answer.copies
         && let Some(chunk) = input.recv().await

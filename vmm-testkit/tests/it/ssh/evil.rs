@@ -61,8 +61,7 @@ impl End {
     fn of_a_transfer(evil: Evil) -> &'static [Self] {
         match evil {
             Evil::EndlessStdout | Evil::StderrFlood | Evil::Drip => &[Self::TimedOut, Self::Unavailable],
-            // libssh2 waits on for the rest of an answer of which there is less than a header.
-            Evil::NoExitStatus => &[Self::TimedOut, Self::Unavailable],
+            Evil::NoExitStatus => &[Self::Unavailable],
             // It is tried again for as long as it brings something.
             Evil::DisconnectInTransfer => &[Self::TimedOut, Self::Unavailable],
             _ => Self::of_a_command(evil),

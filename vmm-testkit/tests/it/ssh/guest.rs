@@ -6,7 +6,7 @@ use vmm_core::remote::libssh2::Libssh2Exec;
 use vmm_core::remote::{Command, Download, Endpoint, Exit, Place, Progress, RemoteExec, Upload};
 use vmm_core::{Error, Result};
 use vmm_testkit::fake::remote::Answer;
-use vmm_testkit::fake::ssh_guest::{Behaviour, SshGuest};
+use vmm_testkit::fake::ssh_guest::{Behaviour, Evil, SshGuest};
 use vmm_testkit::sshd::{Sshd, loopback_addresses};
 
 use super::password_login;
@@ -101,6 +101,16 @@ async fn its_shell_runs_commands_and_its_files_are_files() -> Result<()> {
     let received = remote.receive(&endpoint, &login, &download, Box::new(tokio::io::sink())).await?;
     assert_eq!(sent, received);
     Ok(())
+}
+
+/// A limit of libssh2, which says the same of both.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_whose_end_is_not_told_reads_as_0() {
+    let guest = SshGuest::start(Behaviour::Evil(Evil::NoExitStatus)).await;
+    let command = Command::new("true").within(PATIENCE);
+    let output = Libssh2Exec::default().run(&guest.endpoint(), &guest.key_login(), &command).await;
+    let output = output.expect("the channel closes in order");
+    assert_eq!((output.exit, output.stdout.text()), (Exit::Code(0), "done\n".to_owned()));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use vmm_core::Error;
 use vmm_core::remote::libssh2::{Libssh2Config, Libssh2Exec};
-use vmm_core::remote::{Command, Credential, Exit, Login, RemoteExec};
+use vmm_core::remote::{Command, Credential, Download, Exit, Login, Place, Progress, RemoteExec, Upload};
 use vmm_testkit::sshd::Sshd;
 
 use super::password_login;
@@ -21,6 +21,17 @@ async fn run(remote: &Libssh2Exec, sshd: &Sshd, login: &Login, line: &str) -> vm
 /// The process of the server that this session is with.
 async fn server_process(remote: &Libssh2Exec, sshd: &Sshd) -> String {
     run(remote, sshd, &sshd.key_login(), "echo $PPID").await.expect("it runs")
+}
+
+/// A file there and back.
+async fn files(remote: &Libssh2Exec, sshd: &Sshd, login: &Login) -> vmm_core::Result<()> {
+    let place = Place::new(sshd.shared_directory().display().to_string(), "file")?;
+    let upload = Upload { place: place.clone(), mode: None, deadline: PATIENCE, progress: Progress::default() };
+    let sent = remote.send(&sshd.endpoint(), login, &upload, Box::new(std::io::Cursor::new(vec![7; 100_000]))).await?;
+    let download = Download { place, deadline: PATIENCE, progress: Progress::default() };
+    let received = remote.receive(&sshd.endpoint(), login, &download, Box::new(tokio::io::sink())).await?;
+    assert_eq!(sent, received);
+    Ok(())
 }
 
 async fn until(what: &str, condition: impl Fn() -> bool) {
@@ -87,12 +98,52 @@ async fn a_session_that_died_is_replaced_unnoticed() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_that_no_longer_answers_is_replaced_unnoticed() {
-    let (sshd, remote) = (Sshd::start().await, Libssh2Exec::default());
+    let (sshd, remote) = (Sshd::start().await, client(|config| config.trusted = Duration::ZERO));
     let before = server_process(&remote, &sshd).await;
     let stopped = run(&Libssh2Exec::default(), &sshd, &sshd.key_login(), &format!("kill -STOP {before}")).await;
     stopped.expect("it runs");
     assert_ne!(server_process(&remote, &sshd).await, before);
     run(&Libssh2Exec::default(), &sshd, &sshd.key_login(), &format!("kill -CONT {before}")).await.expect("it runs");
+}
+
+fn channels(sshd: &Sshd) -> usize {
+    sshd.log().matches("server_input_channel_open: ctype session").count()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_next_commands_channel_is_there_before_the_command() {
+    let (sshd, remote) = (Sshd::start().await, client(|config| config.trusted = Duration::from_secs(3600)));
+    for number in 1..=3 {
+        run(&remote, &sshd, &sshd.key_login(), "true").await.expect("it runs");
+        until("the next channel is open", || channels(&sshd) == number + 1).await;
+    }
+    // Files take it too.
+    files(&remote, &sshd, &sshd.key_login()).await.expect("they are carried");
+    assert_eq!(sshd.connections().await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_that_is_not_trusted_is_asked_and_keeps_what_it_was_given() {
+    let (sshd, remote) = (Sshd::start().await, client(|config| config.trusted = Duration::ZERO));
+    for number in 1..=3 {
+        run(&remote, &sshd, &sshd.key_login(), "true").await.expect("it runs");
+        until("the next channel is open", || channels(&sshd) == number + 1).await;
+    }
+    assert_eq!(sshd.connections().await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_gives_one_channel_at_a_time_is_asked_for_no_more() {
+    for trusted in [Duration::ZERO, Duration::from_secs(3600)] {
+        let (sshd, remote) = (Sshd::start_set("MaxSessions 1").await, client(|config| config.trusted = trusted));
+        let login = sshd.key_login();
+        for _ in 0..3 {
+            run(&remote, &sshd, &login, "true").await.expect("it runs");
+        }
+        assert_eq!(sshd.connections().await, 1);
+        files(&remote, &sshd, &login).await.expect("they are carried");
+        run(&remote, &sshd, &login, "true").await.expect("it runs");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

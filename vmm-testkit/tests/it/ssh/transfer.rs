@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::io::AsyncReadExt;
 use tokio::task::JoinSet;
 use vmm_core::Error;
-use vmm_core::remote::libssh2::Libssh2Exec;
+use vmm_core::remote::libssh2::{Libssh2Config, Libssh2Exec};
 use vmm_core::remote::{Command, Download, Endpoint, Place, Progress, RemoteExec, Transferred, Upload};
 use vmm_testkit::contract::remote::hostile_names;
 use vmm_testkit::sshd::Sshd;
@@ -225,4 +225,19 @@ async fn a_big_file_beside_scp() {
     }
     let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
     println!("{}", status.lines().find(|line| line.starts_with("VmHWM:")).expect("a line of its own"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_of_files_that_does_not_begin_is_not_waited_for_as_long_as_a_transfer() {
+    let mut config = Libssh2Config::default();
+    config.login_timeout = Duration::from_secs(2);
+    let remote = Libssh2Exec::new(&config);
+    for does in ["true", "printf abc", "sleep 600"] {
+        let sshd = Sshd::start_set(&format!("ForceCommand {does}")).await;
+        let download = Download { deadline: Duration::from_secs(3600), ..download(&sshd, "file") };
+        let (endpoint, login) = (sshd.endpoint(), sshd.key_login());
+        let received = remote.receive(&endpoint, &login, &download, Box::new(tokio::io::sink()));
+        let received = tokio::time::timeout(PATIENCE, received).await.expect("long before its deadline");
+        assert!(matches!(received, Err(Error::Unavailable { .. })), "{does}: {received:?}");
+    }
 }

@@ -1,0 +1,85 @@
+//! Runs of scripts, watched.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::error::Result;
+use crate::model::{Run, RunId, RunMachine, RunState};
+use crate::policy::Actor;
+use crate::vmm::Vmm;
+
+/// How often a run that is watched is looked at.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// Something that has changed in a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RunChange {
+    /// The run as a whole.
+    Run(Run),
+    /// One of its machines.
+    Machine(RunMachine),
+}
+
+/// A run that is watched; see [`Vmm::watch_run`]. It costs nothing but while [`next`](Self::next) is awaited.
+#[derive(Debug)]
+pub struct RunWatch {
+    vmm: Vmm,
+    actor: Actor,
+    id: RunId,
+    last: Option<Run>,
+    /// The states of its machines, in its order.
+    states: Vec<RunState>,
+    waiting: VecDeque<RunChange>,
+}
+
+impl RunWatch {
+    /// Waits for the next change; `None` after the last. May be dropped while it waits and called again.
+    ///
+    /// # Errors
+    /// `NotFound` when the run is forgotten, `Forbidden` when the actor may not see it any more, `Unavailable` if the
+    /// database does not answer.
+    pub async fn next(&mut self) -> Result<Option<RunChange>> {
+        loop {
+            if let Some(change) = self.waiting.pop_front() {
+                return Ok(Some(change));
+            }
+            if self.last.as_ref().is_some_and(|run| run.state.is_final()) {
+                return Ok(None);
+            }
+            let run = self.vmm.shown_run(&self.actor, self.id).await?;
+            if self.last.as_ref() == Some(&run) {
+                tokio::time::sleep(LOOK).await;
+                continue;
+            }
+            // They are read after the run: those of one that has ended have all ended.
+            let (_, machines) = self.vmm.script_run(&self.actor, self.id).await?;
+            self.take(run, machines);
+        }
+    }
+
+    fn take(&mut self, run: Run, machines: Vec<RunMachine>) {
+        self.last = Some(run.clone());
+        self.waiting.push_back(RunChange::Run(run));
+        let states: Vec<_> = machines.iter().map(|machine| machine.state).collect();
+        let changed = machines.into_iter().enumerate().filter(|(index, machine)| {
+            // None of them is known yet at the beginning.
+            self.states.get(*index) != Some(&machine.state)
+        });
+        self.waiting.extend(changed.map(|(_, machine)| RunChange::Machine(machine)));
+        self.states = states;
+    }
+}
+
+impl Vmm {
+    /// Watches a run: its present state and that of each of its machines at once, then each change of them until the run
+    /// ends, also by another process on the same records. What went in and came out is shown as by
+    /// [`script_run`](Self::script_run).
+    ///
+    /// # Errors
+    /// `NotFound` if there is none.
+    pub async fn watch_run(&self, actor: &Actor, id: RunId) -> Result<RunWatch> {
+        self.shown_run(actor, id).await?;
+        let (states, waiting) = (Vec::new(), VecDeque::new());
+        Ok(RunWatch { vmm: self.clone(), actor: actor.clone(), id, last: None, states, waiting })
+    }
+}
