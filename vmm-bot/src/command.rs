@@ -57,7 +57,7 @@ pub(crate) fn menu() -> Vec<BotCommand> {
     [
         ("vms", "List machines"),
         ("vm", "Show a machine: /vm web-1"),
-        ("monitor", "How a machine is now: /monitor web-1"),
+        ("monitor", "A machine's last hour: /monitor web-1"),
         ("request", "Your requests for machines, and a CSV to begin with"),
         ("requests", "Open requests"),
         ("password", "Change your password"),

@@ -14,7 +14,7 @@ pub(crate) fn help(actor: &Actor) -> Reply {
     };
     let mut text = format!(
         "You are {}.\n\n/vms – machines, page by page\n/vm NAME – a machine, with buttons to switch it if it is yours\n\
-         /monitor NAME – how it is at this moment\n\
+         /monitor NAME – a picture of its last hour, and how it is now\n\
          /request – your requests for machines, and a CSV to begin with: send it filled in, and see what it makes\n\
          /request ID – a request\n/password – change your password\n\
          /unlink – free your account of this chat\n",
