@@ -12,6 +12,10 @@ use vmm_core::model::{DeskId, MacAddress, VmName, VolumeName};
 
 /// Gives each test of this process addresses of its own.
 static NEXT_ADDRESS: AtomicU32 = AtomicU32::new(0);
+/// Among so many addresses those of tests are.
+const ADDRESSES: u32 = 200;
+/// The MAC address that addresses are tried with, which no test uses for itself.
+const PROBE: u8 = 250;
 
 /// A hypervisor that a promise is held against.
 #[derive(Clone)]
@@ -77,13 +81,25 @@ impl Subject {
         self.hypervisor.host().await.expect("the host answers").capabilities
     }
 
-    /// An address of the host's network that no other test of this process uses.
+    /// An address of the host's network that nobody has and no other test of this process uses.
     pub async fn address(&self) -> Ipv4Addr {
         let subnet = self.hypervisor.host().await.expect("the host answers").subnet.expect("it has a network");
-        // Not always the same ones, since an address stays leased for a while after its guest is gone.
-        let number =
-            std::process::id().wrapping_mul(13).wrapping_add(NEXT_ADDRESS.fetch_add(1, Ordering::Relaxed)) % 200;
-        Ipv4Addr::from(u32::from(subnet.gateway) + 250 - number)
+        for _ in 0..ADDRESSES {
+            let next = NEXT_ADDRESS.fetch_add(1, Ordering::Relaxed);
+            let number = std::process::id().wrapping_mul(13).wrapping_add(next) % ADDRESSES;
+            let address = Ipv4Addr::from(u32::from(subnet.gateway) + 250 - number);
+            // It stays leased for a while after its guest is gone.
+            let probe = self.reservation("probe", PROBE, address);
+            match self.hypervisor.reserve_address(&probe).await {
+                Ok(()) => {
+                    self.hypervisor.release_address(probe.mac).await.expect("it is released");
+                    return address;
+                }
+                Err(Error::Conflict { .. }) => {}
+                Err(error) => panic!("an address cannot be tried: {error}"),
+            }
+        }
+        panic!("no address of the host's network is free");
     }
 
     /// A domain without disks.
