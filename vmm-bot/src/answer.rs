@@ -2,6 +2,7 @@
 
 mod password;
 mod request;
+mod script;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,8 +10,8 @@ use std::time::Duration;
 use vmm_core::model::{VmFilter, VmId, VmName};
 use vmm_core::{Actor, Error, Result, SecretString, Vmm};
 
-use crate::command::Command;
-use crate::dialogue::{Intent, Question, Switch};
+use crate::command::{self, Command, Misread};
+use crate::dialogue::{Intent, Question, RunWish, Switch};
 use crate::parts::{Answer, Asked, Parts};
 use crate::post::{Place, Reply};
 use crate::render;
@@ -44,6 +45,12 @@ pub(crate) async fn command(parts: &Arc<Parts>, asked: &Asked, command: Command)
         Command::Request(None) => request::own(parts, asked).await,
         Command::Request(Some(id)) => request::card(parts, asked, &id).await,
         Command::Password => Ok(password::ask()),
+        Command::Scripts => script::list(parts, asked).await,
+        Command::Runs => script::runs(parts, asked).await,
+        Command::Run { script, on } => {
+            script::run(parts, asked, RunWish::Script { name: script.to_string(), on }).await
+        }
+        Command::Keep { .. } => Ok(render::help::with_file().into()),
         Command::Cancel => Ok(render::help::never_mind().into()),
     }
 }
@@ -61,6 +68,7 @@ pub(crate) async fn press(parts: &Arc<Parts>, asked: &Asked, intent: Intent) -> 
             parts.once(asked, interrupted, self::switch(vmm, actor, &vm, switch)).await
         }
         Intent::Request(step) => request::step(parts, asked, step).await,
+        Intent::Script(step) => script::step(parts, asked, step).await,
         Intent::Cancel { update } => Ok(match parts.running.cancel(asked.from.person, update) {
             true => Answer::toast("It is being ended."),
             false => Answer::toast("That has ended already."),
@@ -74,6 +82,11 @@ pub(crate) async fn reply(parts: &Arc<Parts>, asked: &Asked, question: Question,
         Question::Reject { id } => request::reject(parts, asked, &id, text).await,
         Question::OldPassword => Ok(password::old(parts, asked, text.to_owned().into())),
         Question::NewPassword => password::new(parts, asked, text.to_owned().into()).await,
+        Question::RunOn { script } => script::on(parts, asked, script, text).await,
+        Question::RunUser { wish } => Ok(script::user(wish, text)),
+        Question::RunPassword { wish, user } => {
+            script::password(parts, asked, wish, user, text.to_owned().into()).await
+        }
     }
 }
 
@@ -82,7 +95,11 @@ pub(crate) async fn document(parts: &Arc<Parts>, asked: &Asked, document: Docume
     if request::is_csv(&document, caption) {
         return request::upload(parts, asked, document, caption).await;
     }
-    Ok(render::help::unknown().into())
+    match command::parse(caption, &parts.name) {
+        Ok(Command::Keep { name, words }) => script::keep(parts, asked, document, name, &words).await,
+        Err(Misread::Wrong(reason)) => Ok(Reply::text(render::escape(&reason)).into()),
+        _ => Ok(render::help::what_with_file().into()),
+    }
 }
 
 async fn switch(vmm: &Vmm, actor: &Actor, vm: &str, switch: Switch) -> Result<Answer> {

@@ -2,7 +2,7 @@
 
 use teloxide::types::BotCommand;
 use vmm_core::SecretString;
-use vmm_core::model::{RequestId, VmName};
+use vmm_core::model::{RequestId, ScriptName, VmName};
 
 /// A command that was understood.
 #[derive(Debug)]
@@ -27,6 +27,14 @@ pub(crate) enum Command {
     Request(Option<RequestId>),
     /// Change the own password.
     Password,
+    /// List scripts.
+    Scripts,
+    /// List runs of scripts.
+    Runs,
+    /// Run a script on these machines and groups, or on those that it names.
+    Run { script: ScriptName, on: Vec<String> },
+    /// Keep the file that comes with it as a script; the words are what runs it, and the machines.
+    Keep { name: ScriptName, words: Vec<String> },
     /// Ask no more.
     Cancel,
 }
@@ -36,7 +44,9 @@ impl Command {
     pub(crate) fn private(&self) -> bool {
         match self {
             Self::Link(_) | Self::Unlink | Self::Requests | Self::Request(_) | Self::Password => true,
+            Self::Run { .. } | Self::Keep { .. } => true,
             Self::Start | Self::Help | Self::Vms | Self::Vm(_) | Self::Monitor(_) | Self::Cancel => false,
+            Self::Scripts | Self::Runs => false,
         }
     }
 }
@@ -60,6 +70,9 @@ pub(crate) fn menu() -> Vec<BotCommand> {
         ("monitor", "A machine's last hour: /monitor web-1"),
         ("request", "Your requests for machines, and a CSV to begin with"),
         ("requests", "Open requests"),
+        ("scripts", "Scripts, to run them on many machines"),
+        ("run", "Run a script: /run NAME web-1 @group"),
+        ("runs", "What became of runs"),
         ("password", "Change your password"),
         ("cancel", "Never mind what I am asking you"),
         ("help", "What this bot can do"),
@@ -94,6 +107,10 @@ pub(crate) fn parse(text: &str, bot: &str) -> Result<Command, Misread> {
             Err(error) => Err(Misread::Wrong(error.to_string())),
         },
         "password" => words.none(Command::Password),
+        "scripts" => words.none(Command::Scripts),
+        "runs" => words.none(Command::Runs),
+        "run" => words.script().map(|(script, on)| Command::Run { script, on }),
+        "script" => words.script().map(|(name, words)| Command::Keep { name, words }),
         _ => Err(Misread::Unknown),
     }
 }
@@ -119,6 +136,17 @@ impl<'a> Words<'a> {
             return Err(Misread::Wrong(format!("/{} takes one word.", self.name)));
         }
         Ok(self.rest)
+    }
+
+    /// A script must stand there, and words may follow.
+    fn script(&self) -> Result<(ScriptName, Vec<String>), Misread> {
+        let mut words = self.rest.split_whitespace();
+        let Some(name) = words.next() else {
+            let reason = format!("Which script? Say /{0} and its name, like /{0} backup.", self.name);
+            return Err(Misread::Wrong(reason));
+        };
+        let name = ScriptName::new(name).map_err(|error| Misread::Wrong(error.to_string()))?;
+        Ok((name, words.map(str::to_owned).collect()))
     }
 
     /// A machine must stand there, alone.

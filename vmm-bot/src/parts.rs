@@ -96,6 +96,11 @@ impl Answer {
         Self { ask: Ask::This(question), ..Self::from(reply) }
     }
 
+    /// Nothing but this question; what is said with it has to be added.
+    pub(crate) fn asking_only(question: Question) -> Self {
+        Self { ask: Ask::This(question), ..Self::default() }
+    }
+
     /// A short word to who has pressed a button.
     pub(crate) fn toast(text: impl Into<String>) -> Self {
         Self { toast: Some((text.into(), false)), ..Self::default() }

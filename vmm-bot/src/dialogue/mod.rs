@@ -2,6 +2,7 @@
 
 mod power;
 mod request;
+mod script;
 
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use power::Switch;
 pub(crate) use request::RequestStep;
+pub(crate) use script::{RunWish, ScriptStep};
 
 /// How long an answer to a question counts.
 pub(crate) const ANSWER_TIME: Duration = Duration::from_secs(5 * 60);
@@ -31,6 +33,8 @@ pub(crate) enum Intent {
     Cancel { update: i64 },
     /// Does something about a request.
     Request(RequestStep),
+    /// Does something about scripts and their runs.
+    Script(ScriptStep),
 }
 
 impl Intent {
@@ -43,12 +47,17 @@ impl Intent {
             // Who comes back later does not remember what the question was.
             Self::Confirmed { .. } => Duration::from_secs(2 * 60),
             Self::Request(step) => step.lifetime(),
+            Self::Script(step) => step.lifetime(),
         }
     }
 
     /// Whether it changes something, and so belongs into a private chat.
     pub(crate) fn changes(&self) -> bool {
-        matches!(self, Self::Ask { .. } | Self::Confirmed { .. } | Self::Request(_))
+        match self {
+            Self::Ask { .. } | Self::Confirmed { .. } | Self::Request(_) => true,
+            Self::Script(step) => step.changes(),
+            Self::Page { .. } | Self::Card { .. } | Self::Monitor { .. } | Self::Cancel { .. } => false,
+        }
     }
 }
 
@@ -62,18 +71,29 @@ pub(crate) enum Question {
     OldPassword,
     /// The password to have from now on.
     NewPassword,
+    /// On which machines a script is to run.
+    RunOn { script: String },
+    /// As which user of the machines something is to run.
+    RunUser { wish: RunWish },
+    /// That user's password.
+    RunPassword { wish: RunWish, user: String },
 }
 
 impl Question {
     /// Whether the answer is a secret.
     pub(crate) fn is_secret(&self) -> bool {
-        matches!(self, Self::OldPassword | Self::NewPassword)
+        matches!(self, Self::OldPassword | Self::NewPassword | Self::RunPassword { .. })
     }
 
     /// How long an answer counts.
     pub(crate) fn lifetime(&self) -> Duration {
         match self {
-            Self::Reject { .. } | Self::OldPassword | Self::NewPassword => ANSWER_TIME,
+            Self::Reject { .. }
+            | Self::OldPassword
+            | Self::NewPassword
+            | Self::RunOn { .. }
+            | Self::RunUser { .. }
+            | Self::RunPassword { .. } => ANSWER_TIME,
         }
     }
 }

@@ -16,7 +16,8 @@ pub(crate) fn help(actor: &Actor) -> Reply {
         "You are {}.\n\n/vms – machines, page by page\n/vm NAME – a machine, with buttons to switch it if it is yours\n\
          /monitor NAME – a picture of its last hour, and how it is now\n\
          /request – your requests for machines, and a CSV to begin with: send it filled in, and see what it makes\n\
-         /request ID – a request\n/password – change your password\n\
+         /request ID – a request\n/scripts – scripts, to run them; /run NAME web-1 @group runs one, /runs shows what became of it\n\
+         /password – change your password\n\
          /unlink – free your account of this chat\n",
         code(name)
     );
@@ -62,6 +63,19 @@ pub(crate) fn bad_code(actor: Option<&Actor>) -> Reply {
         text.push_str(&format!(" This chat speaks for {}.", code(actor)));
     }
     Reply::text(text)
+}
+
+/// To a command that a file has to come with.
+pub(crate) fn with_file() -> Reply {
+    Reply::text("Send the script's file, with this as its caption.")
+}
+
+/// To a file that comes without what to do with it.
+pub(crate) fn what_with_file() -> Reply {
+    Reply::text(
+        "What shall I do with it? Send a CSV of machines to request them, or a script with the caption \
+         <code>/script NAME sh</code>.",
+    )
 }
 
 /// After somebody does not want to be asked any more.

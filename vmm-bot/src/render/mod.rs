@@ -7,6 +7,7 @@ pub(crate) mod plot;
 pub(crate) mod power;
 pub(crate) mod progress;
 pub(crate) mod request;
+pub(crate) mod script;
 mod table;
 pub(crate) mod vms;
 

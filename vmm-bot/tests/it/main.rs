@@ -15,3 +15,4 @@ mod notices;
 mod password;
 mod program;
 mod requests;
+mod scripts;
