@@ -1,5 +1,7 @@
 //! What is answered: an arm for each command, button and question, and one call to the desk in each.
 
+mod ssh;
+
 use std::sync::Arc;
 
 use vmm_core::model::{VmFilter, VmId, VmName};
@@ -16,9 +18,13 @@ use crate::sender::Document;
 const PAGE: u32 = 10;
 
 /// Binds a person to the account that a code was made for.
-pub(crate) async fn link(vmm: &Vmm, actor: Option<&Actor>, code: &SecretString, person: i64) -> Result<Reply> {
-    match vmm.link_chat(code, person).await {
-        Ok(user) => Ok(render::help::linked(&user)),
+pub(crate) async fn link(parts: &Parts, actor: Option<&Actor>, code: &SecretString, person: i64) -> Result<Reply> {
+    match parts.vmm.link_chat(code, person).await {
+        Ok(user) => {
+            // They were given to the account that this chat spoke for until now.
+            parts.logins.forget(person, None);
+            Ok(render::help::linked(&user))
+        }
         Err(Error::Unauthenticated) => Ok(render::help::bad_code(actor)),
         Err(error) => Err(error),
     }
@@ -28,11 +34,18 @@ pub(crate) async fn link(vmm: &Vmm, actor: Option<&Actor>, code: &SecretString, 
 pub(crate) async fn command(parts: &Arc<Parts>, asked: &Asked, command: Command) -> Result<Answer> {
     let (vmm, actor) = (&parts.vmm, &asked.actor);
     match command {
-        Command::Link(code) => link(vmm, Some(actor), &code, asked.from.person).await.map(Answer::from),
+        Command::Link(code) => link(parts, Some(actor), &code, asked.from.person).await.map(Answer::from),
         Command::Start | Command::Help => Ok(render::help::help(actor).into()),
-        Command::Unlink => vmm.unlink_chat(actor, None).await.map(|()| render::help::unlinked().into()),
+        Command::Unlink => {
+            vmm.unlink_chat(actor, None).await?;
+            parts.logins.forget(asked.from.person, None);
+            Ok(render::help::unlinked().into())
+        }
         Command::Vms => page(vmm, actor, None, Vec::new()).await,
         Command::Vm(name) => card(vmm, actor, &name, asked.from.private).await,
+        Command::Ssh(vm, Some(line)) => ssh::begin(parts, asked, vm, line).await,
+        Command::Ssh(vm, None) => ssh::ask(parts, asked, vm).await,
+        Command::Forget => Ok(render::ssh::forgotten(parts.logins.forget(asked.from.person, None)).into()),
         Command::Cancel => Ok(render::help::never_mind().into()),
     }
 }
@@ -52,13 +65,18 @@ pub(crate) async fn press(parts: &Arc<Parts>, asked: &Asked, intent: Intent) -> 
             true => Answer::toast("It is being ended."),
             false => Answer::toast("That has ended already."),
         }),
+        Intent::Command { vm } => ssh::ask(parts, asked, VmName::new(vm)?).await,
+        Intent::Run { vm, line } => ssh::begin(parts, asked, VmName::new(vm)?, line).await,
+        Intent::KeepLogin { vm, hours } => Ok(ssh::keep(parts, asked, &vm, hours)),
+        Intent::ForgetLogin { vm } => Ok(ssh::forget(parts, asked, &vm)),
     }
 }
 
 /// Answers what this person said to a question.
 pub(crate) async fn reply(parts: &Arc<Parts>, asked: &Asked, question: Question, text: &str) -> Result<Answer> {
-    let _ = (parts, asked, text);
-    match question {}
+    match question {
+        Question::Ssh(missing) => ssh::reply(parts, asked, missing, text).await,
+    }
 }
 
 /// Answers a file that somebody has uploaded in a private chat.

@@ -19,6 +19,10 @@ pub(crate) enum Command {
     Vms,
     /// Show a machine.
     Vm(VmName),
+    /// Run this on a machine, or ask what.
+    Ssh(VmName, Option<String>),
+    /// Forget the logins of machines.
+    Forget,
     /// Ask no more.
     Cancel,
 }
@@ -27,7 +31,7 @@ impl Command {
     /// Whether it is secret or changes something, and so belongs into a private chat.
     pub(crate) fn private(&self) -> bool {
         match self {
-            Self::Link(_) | Self::Unlink => true,
+            Self::Link(_) | Self::Unlink | Self::Ssh(..) | Self::Forget => true,
             Self::Start | Self::Help | Self::Vms | Self::Vm(_) | Self::Cancel => false,
         }
     }
@@ -49,6 +53,8 @@ pub(crate) fn menu() -> Vec<BotCommand> {
     [
         ("vms", "List machines"),
         ("vm", "Show a machine: /vm web-1"),
+        ("ssh", "Run a command: /ssh web-1 uptime"),
+        ("forget", "Forget the passwords of machines"),
         ("cancel", "Never mind what I am asking you"),
         ("help", "What this bot can do"),
         ("unlink", "Free your account of this chat"),
@@ -74,6 +80,8 @@ pub(crate) fn parse(text: &str, bot: &str) -> Result<Command, Misread> {
         "cancel" => words.none(Command::Cancel),
         "vms" => words.none(Command::Vms),
         "vm" => words.vm().map(Command::Vm),
+        "ssh" => words.vm_and_text().map(|(vm, line)| Command::Ssh(vm, line)),
+        "forget" => words.none(Command::Forget),
         _ => Err(Misread::Unknown),
     }
 }
@@ -103,12 +111,30 @@ impl<'a> Words<'a> {
 
     /// A machine must stand there, alone.
     fn vm(&self) -> Result<VmName, Misread> {
+        self.some()?;
+        named(self.one()?)
+    }
+
+    /// A machine must stand there, and a text may stand behind it, which is taken as it is.
+    fn vm_and_text(&self) -> Result<(VmName, Option<String>), Misread> {
+        self.some()?;
+        let (name, text) = self.rest.split_once(char::is_whitespace).unwrap_or((self.rest, ""));
+        let text = text.trim();
+        Ok((named(name)?, (!text.is_empty()).then(|| text.to_owned())))
+    }
+
+    /// Something must stand there that begins with a machine.
+    fn some(&self) -> Result<(), Misread> {
         if self.rest.is_empty() {
             let reason = format!("Which machine? Say /{0} and its name, like /{0} web-1.", self.name);
             return Err(Misread::Wrong(reason));
         }
-        VmName::new(self.one()?).map_err(|error| Misread::Wrong(error.to_string()))
+        Ok(())
     }
+}
+
+fn named(name: &str) -> Result<VmName, Misread> {
+    VmName::new(name).map_err(|error| Misread::Wrong(error.to_string()))
 }
 
 #[cfg(test)]
@@ -136,6 +162,20 @@ mod tests {
         assert!(read("/vm -rf").contains("Wrong"));
         assert!(read("/vm web-1 web-2").contains("one word"));
         assert!(read("/help me").contains("no words"));
+    }
+
+    #[test]
+    fn what_shall_run_is_taken_as_it_is() {
+        let ssh = |text: &str| match parse(text, "desk_bot") {
+            Ok(Command::Ssh(vm, line)) => (vm.to_string(), line),
+            other => panic!("{other:?}"),
+        };
+        let line = "for i in 1 2; do\n  echo  \"$i\"\ndone";
+        assert_eq!(ssh(&format!("/ssh web-1 {line}")), ("web-1".to_owned(), Some(line.to_owned())));
+        assert_eq!(ssh(&format!("/ssh web-1\n{line}\n")), ("web-1".to_owned(), Some(line.to_owned())));
+        assert_eq!(ssh("/ssh  web-1 "), ("web-1".to_owned(), None));
+        assert!(read("/ssh").contains("Which machine?"));
+        assert!(read("/ssh -rf /").contains("Wrong"));
     }
 
     #[test]

@@ -40,6 +40,9 @@ impl Handler {
     async fn text(&self, update: i64, from: From, message: i32, text: &str) -> Result<Handled> {
         let command = match command::parse(text, &self.parts.name) {
             Err(Misread::NotForUs) => return self.reply(update, from, message, text).await,
+            Err(Misread::Unknown) if self.question(from).await?.is_some_and(|question| question.takes_slash()) => {
+                return self.reply(update, from, message, text).await;
+            }
             // In a group people talk to each other.
             Err(Misread::Unknown) if !from.private => return Ok(Handled::default()),
             Err(Misread::Unknown) => return Ok(say(from, render::help::unknown())),
@@ -51,7 +54,7 @@ impl Handler {
         }
         match (command, self.actor(from).await?) {
             (Command::Link(code), None) => {
-                Ok(say(from, told(answer::link(&self.parts.vmm, None, &code, from.person).await)?))
+                Ok(say(from, told(answer::link(&self.parts, None, &code, from.person).await)?))
             }
             (_, None) if from.private => Ok(say(from, render::help::stranger())),
             // Whoever is in a group can make a bot talk there; a stranger gets nothing.

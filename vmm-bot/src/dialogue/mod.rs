@@ -1,12 +1,14 @@
 //! Conversations of more than one step. What a button does is stored, and Telegram gets an id that means nothing.
 
 mod power;
+mod ssh;
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 pub(crate) use power::Switch;
+pub(crate) use ssh::{HOURS, Missing};
 
 /// What a button does, with the state that it was shown in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,17 +24,33 @@ pub(crate) enum Intent {
     Confirmed { vm: String, switch: Switch },
     /// Ends what this update has begun.
     Cancel { update: i64 },
+    /// Asks what shall run on a machine.
+    Command { vm: String },
+    /// Runs this on a machine.
+    Run { vm: String, line: String },
+    /// Keeps a person's login on a machine for so many hours from now on.
+    KeepLogin { vm: String, hours: u32 },
+    /// Forgets it.
+    ForgetLogin { vm: String },
 }
 
 /// What a person is asked, with what is to be done with the answer. It is stored, so it holds no secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Question {}
+pub(crate) enum Question {
+    /// Something that a command on a machine needs.
+    Ssh(Missing),
+}
 
 impl Question {
     /// How long an answer is waited for.
     pub(crate) fn lifetime(&self) -> Duration {
         Duration::from_secs(10 * 60)
+    }
+
+    /// Whether the answer may begin like a command of the bot, as a path or a password does.
+    pub(crate) fn takes_slash(&self) -> bool {
+        matches!(self, Self::Ssh(_))
     }
 }
 
@@ -40,9 +58,14 @@ impl Intent {
     /// How long the button may be pressed.
     pub(crate) fn lifetime(&self) -> Duration {
         match self {
-            Self::Page { .. } | Self::Card { .. } | Self::Ask { .. } | Self::Cancel { .. } => {
-                Duration::from_secs(24 * 3600)
-            }
+            Self::Page { .. }
+            | Self::Card { .. }
+            | Self::Ask { .. }
+            | Self::Cancel { .. }
+            | Self::Command { .. }
+            | Self::Run { .. }
+            | Self::KeepLogin { .. }
+            | Self::ForgetLogin { .. } => Duration::from_secs(24 * 3600),
             // Who comes back later does not remember what the question was.
             Self::Confirmed { .. } => Duration::from_secs(2 * 60),
         }
@@ -50,6 +73,14 @@ impl Intent {
 
     /// Whether it changes something, and so belongs into a private chat.
     pub(crate) fn changes(&self) -> bool {
-        matches!(self, Self::Ask { .. } | Self::Confirmed { .. })
+        match self {
+            Self::Page { .. } | Self::Card { .. } | Self::Cancel { .. } => false,
+            Self::Ask { .. }
+            | Self::Confirmed { .. }
+            | Self::Command { .. }
+            | Self::Run { .. }
+            | Self::KeepLogin { .. }
+            | Self::ForgetLogin { .. } => true,
+        }
     }
 }

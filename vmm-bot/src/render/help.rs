@@ -14,13 +14,14 @@ pub(crate) fn help(actor: &Actor) -> Reply {
     };
     let mut text = format!(
         "You are {}.\n\n/vms – machines, page by page\n/vm NAME – a machine, with buttons to switch it if it is yours\n\
+         /ssh NAME COMMAND – run a command on a machine\n/forget – forget the passwords of machines\n\
          /unlink – free your account of this chat\n",
         code(name)
     );
     if role == Role::Admin {
         text.push_str("\nAs an admin you switch any machine. ");
     }
-    text.push_str("\nMachines are shown in groups too; they are switched in a private chat alone.");
+    text.push_str("\nMachines are shown in groups too; all else is for a private chat alone.");
     Reply::text(text)
 }
 

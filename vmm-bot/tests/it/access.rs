@@ -26,6 +26,8 @@ const ROWS: &[(&str, [&str; 5])] = &[
     ("/cancel", [STRANGER, "Never mind", "Never mind", SILENCE, "Never mind"]),
     ("/vms", [STRANGER, "web-1", "web-1", SILENCE, "web-1"]),
     ("/vm web-1", [STRANGER, "web-1 is on", "web-1 is on", SILENCE, "web-1 is on"]),
+    ("/ssh web-1 uptime", [STRANGER, "As which user", "As which user", PRIVATE, PRIVATE]),
+    ("/forget", [STRANGER, "no login", "no login", PRIVATE, PRIVATE]),
     ("/unlink", [STRANGER, "speaks for nobody", "speaks for nobody", PRIVATE, PRIVATE]),
 ];
 

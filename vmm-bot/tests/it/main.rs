@@ -10,3 +10,4 @@ mod faults;
 mod identity;
 mod machines;
 mod program;
+mod ssh;

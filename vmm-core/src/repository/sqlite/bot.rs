@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use rusqlite::{Row, Transaction, params};
 
 use super::error::{Error, Result};
-use super::row::{Columns, all, execute, first, now, stored};
+use super::row::{Columns, all, execute, exists, first, now, stored};
 use super::store::Store;
 use crate::error;
 use crate::model::{
@@ -66,6 +66,22 @@ impl BotRepository for Store {
         self.write("beginning what a bot was asked for", move |tx| {
             let sql = "UPDATE bot_update SET state = 'begun' WHERE bot = ?1 AND id = ?2 AND state = 'waiting'";
             Ok(execute(tx, sql, [bot.0, id])? == 1)
+        })
+        .await
+    }
+
+    async fn has_begun(&self, bot: BotId, id: i64) -> error::Result<bool> {
+        self.read("reading how far a bot is", move |connection| {
+            let sql = "SELECT 1 FROM bot_update WHERE bot = ?1 AND id = ?2 AND state = 'begun'";
+            exists(connection, sql, [bot.0, id])
+        })
+        .await
+    }
+
+    async fn rewrite_update(&self, bot: BotId, id: i64, content: String) -> error::Result<()> {
+        self.write("changing what a bot was asked for", move |tx| {
+            let sql = "UPDATE bot_update SET content = ?3 WHERE bot = ?1 AND id = ?2 AND state <> 'done'";
+            execute(tx, sql, params![bot.0, id, content]).map(drop)
         })
         .await
     }
