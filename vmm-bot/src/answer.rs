@@ -3,6 +3,7 @@
 mod password;
 mod request;
 mod script;
+mod ssh;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,9 +24,13 @@ const PAGE: u32 = 10;
 const HISTORY: Duration = Duration::from_secs(3600);
 
 /// Binds a person to the account that a code was made for.
-pub(crate) async fn link(vmm: &Vmm, actor: Option<&Actor>, code: &SecretString, person: i64) -> Result<Reply> {
-    match vmm.link_chat(code, person).await {
-        Ok(user) => Ok(render::help::linked(&user)),
+pub(crate) async fn link(parts: &Parts, actor: Option<&Actor>, code: &SecretString, person: i64) -> Result<Reply> {
+    match parts.vmm.link_chat(code, person).await {
+        Ok(user) => {
+            // They were given to the account that this chat spoke for until now.
+            parts.logins.forget(person, None);
+            Ok(render::help::linked(&user))
+        }
         Err(Error::Unauthenticated) => Ok(render::help::bad_code(actor)),
         Err(error) => Err(error),
     }
@@ -35,9 +40,13 @@ pub(crate) async fn link(vmm: &Vmm, actor: Option<&Actor>, code: &SecretString, 
 pub(crate) async fn command(parts: &Arc<Parts>, asked: &Asked, command: Command) -> Result<Answer> {
     let (vmm, actor) = (&parts.vmm, &asked.actor);
     match command {
-        Command::Link(code) => link(vmm, Some(actor), &code, asked.from.person).await.map(Answer::from),
+        Command::Link(code) => link(parts, Some(actor), &code, asked.from.person).await.map(Answer::from),
         Command::Start | Command::Help => Ok(render::help::help(actor).into()),
-        Command::Unlink => vmm.unlink_chat(actor, None).await.map(|()| render::help::unlinked().into()),
+        Command::Unlink => {
+            vmm.unlink_chat(actor, None).await?;
+            parts.logins.forget(asked.from.person, None);
+            Ok(render::help::unlinked().into())
+        }
         Command::Vms => page(vmm, actor, None, Vec::new()).await,
         Command::Vm(name) => card(vmm, actor, &name, asked.from.private).await,
         Command::Monitor(name) => monitor(vmm, actor, &name).await,
@@ -51,6 +60,9 @@ pub(crate) async fn command(parts: &Arc<Parts>, asked: &Asked, command: Command)
             script::run(parts, asked, RunWish::Script { name: script.to_string(), on }).await
         }
         Command::Keep { .. } => Ok(render::help::with_file().into()),
+        Command::Ssh(vm, Some(line)) => ssh::begin(parts, asked, vm, line).await,
+        Command::Ssh(vm, None) => ssh::ask(parts, asked, vm).await,
+        Command::Forget => Ok(render::ssh::forgotten(parts.logins.forget(asked.from.person, None)).into()),
         Command::Cancel => Ok(render::help::never_mind().into()),
     }
 }
@@ -73,6 +85,10 @@ pub(crate) async fn press(parts: &Arc<Parts>, asked: &Asked, intent: Intent) -> 
             true => Answer::toast("It is being ended."),
             false => Answer::toast("That has ended already."),
         }),
+        Intent::Command { vm } => ssh::ask(parts, asked, VmName::new(vm)?).await,
+        Intent::Run { vm, line } => ssh::begin(parts, asked, VmName::new(vm)?, line).await,
+        Intent::KeepLogin { vm, hours } => Ok(ssh::keep(parts, asked, &vm, hours)),
+        Intent::ForgetLogin { vm } => Ok(ssh::forget(parts, asked, &vm)),
     }
 }
 
@@ -87,6 +103,7 @@ pub(crate) async fn reply(parts: &Arc<Parts>, asked: &Asked, question: Question,
         Question::RunPassword { wish, user } => {
             script::password(parts, asked, wish, user, text.to_owned().into()).await
         }
+        Question::Ssh(missing) => ssh::reply(parts, asked, missing, text).await,
     }
 }
 

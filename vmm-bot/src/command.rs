@@ -35,6 +35,10 @@ pub(crate) enum Command {
     Run { script: ScriptName, on: Vec<String> },
     /// Keep the file that comes with it as a script; the words are what runs it, and the machines.
     Keep { name: ScriptName, words: Vec<String> },
+    /// Run this on a machine, or ask what.
+    Ssh(VmName, Option<String>),
+    /// Forget the logins of machines.
+    Forget,
     /// Ask no more.
     Cancel,
 }
@@ -44,7 +48,7 @@ impl Command {
     pub(crate) fn private(&self) -> bool {
         match self {
             Self::Link(_) | Self::Unlink | Self::Requests | Self::Request(_) | Self::Password => true,
-            Self::Run { .. } | Self::Keep { .. } => true,
+            Self::Run { .. } | Self::Keep { .. } | Self::Ssh(..) | Self::Forget => true,
             Self::Start | Self::Help | Self::Vms | Self::Vm(_) | Self::Monitor(_) | Self::Cancel => false,
             Self::Scripts | Self::Runs => false,
         }
@@ -67,6 +71,8 @@ pub(crate) fn menu() -> Vec<BotCommand> {
     [
         ("vms", "List machines"),
         ("vm", "Show a machine: /vm web-1"),
+        ("ssh", "Run a command: /ssh web-1 uptime"),
+        ("forget", "Forget the passwords of machines"),
         ("monitor", "A machine's last hour: /monitor web-1"),
         ("request", "Your requests for machines, and a CSV to begin with"),
         ("requests", "Open requests"),
@@ -111,6 +117,8 @@ pub(crate) fn parse(text: &str, bot: &str) -> Result<Command, Misread> {
         "runs" => words.none(Command::Runs),
         "run" => words.script().map(|(script, on)| Command::Run { script, on }),
         "script" => words.script().map(|(name, words)| Command::Keep { name, words }),
+        "ssh" => words.vm_and_text().map(|(vm, line)| Command::Ssh(vm, line)),
+        "forget" => words.none(Command::Forget),
         _ => Err(Misread::Unknown),
     }
 }
@@ -151,12 +159,30 @@ impl<'a> Words<'a> {
 
     /// A machine must stand there, alone.
     fn vm(&self) -> Result<VmName, Misread> {
+        self.some()?;
+        named(self.one()?)
+    }
+
+    /// A machine must stand there, and a text may stand behind it, which is taken as it is.
+    fn vm_and_text(&self) -> Result<(VmName, Option<String>), Misread> {
+        self.some()?;
+        let (name, text) = self.rest.split_once(char::is_whitespace).unwrap_or((self.rest, ""));
+        let text = text.trim();
+        Ok((named(name)?, (!text.is_empty()).then(|| text.to_owned())))
+    }
+
+    /// Something must stand there that begins with a machine.
+    fn some(&self) -> Result<(), Misread> {
         if self.rest.is_empty() {
             let reason = format!("Which machine? Say /{0} and its name, like /{0} web-1.", self.name);
             return Err(Misread::Wrong(reason));
         }
-        VmName::new(self.one()?).map_err(|error| Misread::Wrong(error.to_string()))
+        Ok(())
     }
+}
+
+fn named(name: &str) -> Result<VmName, Misread> {
+    VmName::new(name).map_err(|error| Misread::Wrong(error.to_string()))
 }
 
 #[cfg(test)]
@@ -186,6 +212,20 @@ mod tests {
         assert!(read("/vm -rf").contains("Wrong"));
         assert!(read("/vm web-1 web-2").contains("one word"));
         assert!(read("/help me").contains("no words"));
+    }
+
+    #[test]
+    fn what_shall_run_is_taken_as_it_is() {
+        let ssh = |text: &str| match parse(text, "desk_bot") {
+            Ok(Command::Ssh(vm, line)) => (vm.to_string(), line),
+            other => panic!("{other:?}"),
+        };
+        let line = "for i in 1 2; do\n  echo  \"$i\"\ndone";
+        assert_eq!(ssh(&format!("/ssh web-1 {line}")), ("web-1".to_owned(), Some(line.to_owned())));
+        assert_eq!(ssh(&format!("/ssh web-1\n{line}\n")), ("web-1".to_owned(), Some(line.to_owned())));
+        assert_eq!(ssh("/ssh  web-1 "), ("web-1".to_owned(), None));
+        assert!(read("/ssh").contains("Which machine?"));
+        assert!(read("/ssh -rf /").contains("Wrong"));
     }
 
     #[test]

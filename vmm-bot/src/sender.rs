@@ -1,6 +1,7 @@
 //! Who speaks. Only what a person has just written to the bot, or pressed, counts; all else has no rights.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use teloxide::types::{CallbackQuery, Chat, Message, MessageKind, Update, UpdateKind};
 
 /// What somebody wants of the bot.
@@ -50,6 +51,17 @@ pub(crate) fn read(content: &str) -> Incoming {
         // Edits, channel posts, business messages and all that is new: nobody has spoken to the bot.
         _ => Incoming::Nothing,
     }
+}
+
+/// The same update as if this had been written.
+pub(crate) fn with_text(content: &str, text: &str) -> Option<String> {
+    let mut update: Value = serde_json::from_str(content).ok()?;
+    let message = update.get_mut("message")?.as_object_mut()?;
+    message.insert("text".to_owned(), text.into());
+    // They speak of parts of the former text.
+    message.remove("entities");
+    message.remove("link_preview_options");
+    Some(update.to_string())
 }
 
 fn read_message(message: &Message) -> Incoming {

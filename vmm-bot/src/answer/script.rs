@@ -8,7 +8,7 @@ use vmm_core::model::{
     Again, Interpreter, Run, RunFilter, RunId, RunMachine, ScriptArguments, ScriptContent, ScriptFilter, ScriptName,
     ScriptTarget,
 };
-use vmm_core::{Error, Part, Result, RunDraft, RunTerms, ScriptDraft, SecretString};
+use vmm_core::{Error, Result, RunDraft, RunTerms, ScriptDraft, SecretString};
 
 use crate::client;
 use crate::dialogue::{Question, RunWish, ScriptStep};
@@ -102,10 +102,11 @@ pub(crate) async fn step(parts: &Arc<Parts>, asked: &Asked, step: ScriptStep) ->
 
 /// Runs something; asks before on which machines and with which login, where that is not known.
 pub(crate) async fn run(parts: &Arc<Parts>, asked: &Asked, wish: RunWish) -> Result<Answer> {
-    let name = match &wish {
-        RunWish::Script { name, .. } => ScriptName::new(name.clone())?,
-        RunWish::Again { run } => parts.vmm.script_run(&asked.actor, RunId(*run)).await?.0.script_name,
-    };
+    let name = name(parts, asked, &wish).await?;
+    // A process that was killed over it took the login with it.
+    if parts.mail.has_begun(asked.update).await? {
+        return Ok(Answer::at(Place::Live(work_name(asked.update)), render::interrupted(&format!("run {name}"))));
+    }
     let (script, _) = parts.vmm.script(&asked.actor, &name, None).await?;
     if matches!(&wish, RunWish::Script { on, .. } if on.is_empty() && script.targets.is_empty()) {
         let question = Question::RunOn { script: name.to_string() };
@@ -141,21 +142,22 @@ pub(crate) async fn password(
     user: String,
     password: SecretString,
 ) -> Result<Answer> {
-    let started = async {
-        let name = match &wish {
-            RunWish::Script { name, .. } => ScriptName::new(name.clone())?,
-            RunWish::Again { run } => parts.vmm.script_run(&asked.actor, RunId(*run)).await?.0.script_name,
-        };
-        let terms = RunTerms { user: Some(user), password: Some(password), ..RunTerms::default() };
-        start(parts, asked, name, wish, terms).await
+    let without = match &wish {
+        RunWish::Script { name, .. } => format!("/run {name}"),
+        RunWish::Again { .. } => "/runs".to_owned(),
     };
-    let answer = match started.await {
-        // What cannot be done must not leave the password in the chat.
-        Err(error @ Error::Unavailable { part: Part::Database, .. }) => return Err(error),
-        Err(error) => crate::render::error(&error).into(),
-        Ok(answer) => answer,
-    };
-    Ok(answer.deleting(asked.message))
+    parts.hide(asked, &without).await?;
+    let name = name(parts, asked, &wish).await?;
+    let terms = RunTerms { user: Some(user), password: Some(password), ..RunTerms::default() };
+    start(parts, asked, name, wish, terms).await
+}
+
+/// The script that is to run.
+async fn name(parts: &Parts, asked: &Asked, wish: &RunWish) -> Result<ScriptName> {
+    match wish {
+        RunWish::Script { name, .. } => ScriptName::new(name.clone()),
+        RunWish::Again { run } => Ok(parts.vmm.script_run(&asked.actor, RunId(*run)).await?.0.script_name),
+    }
 }
 
 async fn start(parts: &Arc<Parts>, asked: &Asked, name: ScriptName, wish: RunWish, terms: RunTerms) -> Result<Answer> {

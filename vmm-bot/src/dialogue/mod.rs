@@ -3,6 +3,7 @@
 mod power;
 mod request;
 mod script;
+mod ssh;
 
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ pub(crate) use script::{RunWish, ScriptStep};
 
 /// How long an answer to a question counts.
 pub(crate) const ANSWER_TIME: Duration = Duration::from_secs(5 * 60);
+pub(crate) use ssh::{HOURS, Missing};
 
 /// What a button does, with the state that it was shown in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,15 +37,29 @@ pub(crate) enum Intent {
     Request(RequestStep),
     /// Does something about scripts and their runs.
     Script(ScriptStep),
+    /// Asks what shall run on a machine.
+    Command { vm: String },
+    /// Runs this on a machine.
+    Run { vm: String, line: String },
+    /// Keeps a person's login on a machine for so many hours from now on.
+    KeepLogin { vm: String, hours: u32 },
+    /// Forgets it.
+    ForgetLogin { vm: String },
 }
 
 impl Intent {
     /// How long the button may be pressed.
     pub(crate) fn lifetime(&self) -> Duration {
         match self {
-            Self::Page { .. } | Self::Card { .. } | Self::Monitor { .. } | Self::Ask { .. } | Self::Cancel { .. } => {
-                Duration::from_secs(24 * 3600)
-            }
+            Self::Page { .. }
+            | Self::Card { .. }
+            | Self::Monitor { .. }
+            | Self::Ask { .. }
+            | Self::Cancel { .. }
+            | Self::Command { .. }
+            | Self::Run { .. }
+            | Self::KeepLogin { .. }
+            | Self::ForgetLogin { .. } => Duration::from_secs(24 * 3600),
             // Who comes back later does not remember what the question was.
             Self::Confirmed { .. } => Duration::from_secs(2 * 60),
             Self::Request(step) => step.lifetime(),
@@ -54,14 +70,20 @@ impl Intent {
     /// Whether it changes something, and so belongs into a private chat.
     pub(crate) fn changes(&self) -> bool {
         match self {
-            Self::Ask { .. } | Self::Confirmed { .. } | Self::Request(_) => true,
+            Self::Ask { .. }
+            | Self::Confirmed { .. }
+            | Self::Request(_)
+            | Self::Command { .. }
+            | Self::Run { .. }
+            | Self::KeepLogin { .. }
+            | Self::ForgetLogin { .. } => true,
             Self::Script(step) => step.changes(),
             Self::Page { .. } | Self::Card { .. } | Self::Monitor { .. } | Self::Cancel { .. } => false,
         }
     }
 }
 
-/// What a person is asked; the next text that is no command answers it.
+/// What a person is asked, with what is to be done with the answer. It is stored, so it holds no secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Question {
@@ -71,6 +93,8 @@ pub(crate) enum Question {
     OldPassword,
     /// The password to have from now on.
     NewPassword,
+    /// Something that a command on a machine needs.
+    Ssh(Missing),
     /// On which machines a script is to run.
     RunOn { script: String },
     /// As which user of the machines something is to run.
@@ -80,14 +104,20 @@ pub(crate) enum Question {
 }
 
 impl Question {
-    /// Whether the answer is a secret.
+    /// Whether the answer is a secret, and so never a command that was misread.
     pub(crate) fn is_secret(&self) -> bool {
         matches!(self, Self::OldPassword | Self::NewPassword | Self::RunPassword { .. })
+    }
+
+    /// Whether the answer may begin like a command of the bot, as a path or a password does.
+    pub(crate) fn takes_slash(&self) -> bool {
+        matches!(self, Self::Ssh(_))
     }
 
     /// How long an answer counts.
     pub(crate) fn lifetime(&self) -> Duration {
         match self {
+            Self::Ssh(_) => Duration::from_secs(10 * 60),
             Self::Reject { .. }
             | Self::OldPassword
             | Self::NewPassword

@@ -18,13 +18,14 @@ pub(crate) fn help(actor: &Actor) -> Reply {
          /request – your requests for machines, and a CSV to begin with: send it filled in, and see what it makes\n\
          /request ID – a request\n/scripts – scripts, to run them; /run NAME web-1 @group runs one, /runs shows what became of it\n\
          /password – change your password\n\
+         /ssh NAME COMMAND – run a command on a machine\n/forget – forget the passwords of machines\n\
          /unlink – free your account of this chat\n",
         code(name)
     );
     if role == Role::Admin {
         text.push_str("/requests – open requests, to approve or reject\n\nAs an admin you switch any machine. ");
     }
-    text.push_str("\nMachines are shown in groups too; they are switched in a private chat alone.");
+    text.push_str("\nMachines are shown in groups too; all else is for a private chat alone.");
     Reply::text(text)
 }
 

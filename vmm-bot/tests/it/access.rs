@@ -35,6 +35,8 @@ const ROWS: &[(&str, [&str; 5])] = &[
     ("/run backup", [STRANGER, "backup", "backup", PRIVATE, PRIVATE]),
     ("/script backup", [STRANGER, "its caption", "its caption", PRIVATE, PRIVATE]),
     ("/password", [STRANGER, "Your present password?", "Your present password?", PRIVATE, PRIVATE]),
+    ("/ssh web-1 uptime", [STRANGER, "As which user", "As which user", PRIVATE, PRIVATE]),
+    ("/forget", [STRANGER, "no login", "no login", PRIVATE, PRIVATE]),
     ("/unlink", [STRANGER, "speaks for nobody", "speaks for nobody", PRIVATE, PRIVATE]),
 ];
 

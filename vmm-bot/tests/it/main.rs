@@ -16,3 +16,4 @@ mod password;
 mod program;
 mod requests;
 mod scripts;
+mod ssh;
