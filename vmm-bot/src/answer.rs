@@ -1,14 +1,15 @@
 //! What is answered: an arm for each command, button and question, and one call to the desk in each.
 
 mod ssh;
+mod transfer;
 
 use std::sync::Arc;
 
 use vmm_core::model::{VmFilter, VmId, VmName};
 use vmm_core::{Actor, Error, Result, SecretString, Vmm};
 
-use crate::command::Command;
-use crate::dialogue::{Intent, Question, Switch};
+use crate::command::{self, Command, Misread};
+use crate::dialogue::{Errand, Intent, Question, Switch};
 use crate::parts::{Answer, Asked, Parts};
 use crate::post::Reply;
 use crate::render;
@@ -43,8 +44,10 @@ pub(crate) async fn command(parts: &Arc<Parts>, asked: &Asked, command: Command)
         }
         Command::Vms => page(vmm, actor, None, Vec::new()).await,
         Command::Vm(name) => card(vmm, actor, &name, asked.from.private).await,
-        Command::Ssh(vm, Some(line)) => ssh::begin(parts, asked, vm, line).await,
+        Command::Ssh(vm, Some(line)) => ssh::begin(parts, asked, vm, Errand::Run { line }).await,
         Command::Ssh(vm, None) => ssh::ask(parts, asked, vm).await,
+        Command::Get(vm, path) => ssh::begin(parts, asked, vm, Errand::Get { path }).await,
+        Command::Put(..) => Ok(render::ssh::which_file().into()),
         Command::Forget => Ok(render::ssh::forgotten(parts.logins.forget(asked.from.person, None)).into()),
         Command::Cancel => Ok(render::help::never_mind().into()),
     }
@@ -66,7 +69,7 @@ pub(crate) async fn press(parts: &Arc<Parts>, asked: &Asked, intent: Intent) -> 
             false => Answer::toast("That has ended already."),
         }),
         Intent::Command { vm } => ssh::ask(parts, asked, VmName::new(vm)?).await,
-        Intent::Run { vm, line } => ssh::begin(parts, asked, VmName::new(vm)?, line).await,
+        Intent::Errand { vm, errand } => ssh::begin(parts, asked, VmName::new(vm)?, errand).await,
         Intent::KeepLogin { vm, hours } => Ok(ssh::keep(parts, asked, &vm, hours)),
         Intent::ForgetLogin { vm } => Ok(ssh::forget(parts, asked, &vm)),
     }
@@ -81,8 +84,11 @@ pub(crate) async fn reply(parts: &Arc<Parts>, asked: &Asked, question: Question,
 
 /// Answers a file that somebody has uploaded in a private chat.
 pub(crate) async fn document(parts: &Arc<Parts>, asked: &Asked, document: Document, caption: &str) -> Result<Answer> {
-    let _ = (parts, asked, document, caption);
-    Ok(render::help::unknown().into())
+    match command::parse(caption, &parts.name) {
+        Ok(Command::Put(vm, directory)) => ssh::begin(parts, asked, vm, Errand::Put { directory, document }).await,
+        Err(Misread::Wrong(reason)) => Ok(Reply::text(render::escape(&reason)).into()),
+        _ => Ok(render::help::unknown().into()),
+    }
 }
 
 async fn switch(vmm: &Vmm, actor: &Actor, vm: &str, switch: Switch) -> Result<Answer> {

@@ -21,6 +21,10 @@ pub(crate) enum Command {
     Vm(VmName),
     /// Run this on a machine, or ask what.
     Ssh(VmName, Option<String>),
+    /// Fetch this file from a machine.
+    Get(VmName, String),
+    /// Put the file that this stands with into a directory of a machine.
+    Put(VmName, String),
     /// Forget the logins of machines.
     Forget,
     /// Ask no more.
@@ -31,7 +35,7 @@ impl Command {
     /// Whether it is secret or changes something, and so belongs into a private chat.
     pub(crate) fn private(&self) -> bool {
         match self {
-            Self::Link(_) | Self::Unlink | Self::Ssh(..) | Self::Forget => true,
+            Self::Link(_) | Self::Unlink | Self::Ssh(..) | Self::Get(..) | Self::Put(..) | Self::Forget => true,
             Self::Start | Self::Help | Self::Vms | Self::Vm(_) | Self::Cancel => false,
         }
     }
@@ -54,6 +58,8 @@ pub(crate) fn menu() -> Vec<BotCommand> {
         ("vms", "List machines"),
         ("vm", "Show a machine: /vm web-1"),
         ("ssh", "Run a command: /ssh web-1 uptime"),
+        ("get", "Fetch a file: /get web-1 /etc/hosts"),
+        ("put", "Send a file: upload it with the caption /put web-1 /tmp"),
         ("forget", "Forget the passwords of machines"),
         ("cancel", "Never mind what I am asking you"),
         ("help", "What this bot can do"),
@@ -81,6 +87,14 @@ pub(crate) fn parse(text: &str, bot: &str) -> Result<Command, Misread> {
         "vms" => words.none(Command::Vms),
         "vm" => words.vm().map(Command::Vm),
         "ssh" => words.vm_and_text().map(|(vm, line)| Command::Ssh(vm, line)),
+        "get" => match words.vm_and_text()? {
+            (vm, Some(path)) => Ok(Command::Get(vm, path)),
+            (vm, None) => Err(Misread::Wrong(format!("Which file? Say its path, like /get {vm} /etc/hosts."))),
+        },
+        "put" => words.vm_and_text().map(|(vm, directory)| {
+            let home = || "~".to_owned();
+            Command::Put(vm, directory.unwrap_or_else(home))
+        }),
         "forget" => words.none(Command::Forget),
         _ => Err(Misread::Unknown),
     }

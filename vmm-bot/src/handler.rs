@@ -40,6 +40,10 @@ impl Handler {
     async fn text(&self, update: i64, from: From, message: i32, text: &str) -> Result<Handled> {
         let command = match command::parse(text, &self.parts.name) {
             Err(Misread::NotForUs) => return self.reply(update, from, message, text).await,
+            // A password may begin like a command; as one that is not understood it would stay in the chat.
+            Err(_) if self.question(from).await?.is_some_and(|question| question.is_secret()) => {
+                return self.reply(update, from, message, text).await;
+            }
             Err(Misread::Unknown) if self.question(from).await?.is_some_and(|question| question.takes_slash()) => {
                 return self.reply(update, from, message, text).await;
             }
@@ -80,7 +84,13 @@ impl Handler {
         let Some(question) = self.question(from).await? else {
             return Ok(if from.private { say(from, render::help::unknown()) } else { Handled::default() });
         };
-        let Some(actor) = self.actor(from).await? else { return Ok(say(from, render::help::stranger())) };
+        let Some(actor) = self.actor(from).await? else {
+            let mut handled = say(from, render::help::stranger());
+            if question.is_secret() {
+                handled.posts.insert(0, post::delete(from.chat, message));
+            }
+            return Ok(handled);
+        };
         let asked = Asked { actor, from, update, message, pressed: false };
         let answer = told(answer::reply(&self.parts, &asked, question, text).await)?;
         Ok(self.handled(&asked, answer, true))

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use power::Switch;
-pub(crate) use ssh::{HOURS, Missing};
+pub(crate) use ssh::{Errand, HOURS, Missing};
 
 /// What a button does, with the state that it was shown in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,8 +26,8 @@ pub(crate) enum Intent {
     Cancel { update: i64 },
     /// Asks what shall run on a machine.
     Command { vm: String },
-    /// Runs this on a machine.
-    Run { vm: String, line: String },
+    /// Does this on a machine.
+    Errand { vm: String, errand: Errand },
     /// Keeps a person's login on a machine for so many hours from now on.
     KeepLogin { vm: String, hours: u32 },
     /// Forgets it.
@@ -48,9 +48,14 @@ impl Question {
         Duration::from_secs(10 * 60)
     }
 
-    /// Whether the answer may begin like a command of the bot, as a path or a password does.
+    /// Whether the answer is a secret.
+    pub(crate) fn is_secret(&self) -> bool {
+        matches!(self, Self::Ssh(Missing::Password { .. }))
+    }
+
+    /// Whether the answer may begin as a command of the bot does: a program's path does.
     pub(crate) fn takes_slash(&self) -> bool {
-        matches!(self, Self::Ssh(_))
+        matches!(self, Self::Ssh(Missing::Line { .. }))
     }
 }
 
@@ -63,7 +68,7 @@ impl Intent {
             | Self::Ask { .. }
             | Self::Cancel { .. }
             | Self::Command { .. }
-            | Self::Run { .. }
+            | Self::Errand { .. }
             | Self::KeepLogin { .. }
             | Self::ForgetLogin { .. } => Duration::from_secs(24 * 3600),
             // Who comes back later does not remember what the question was.
@@ -78,7 +83,7 @@ impl Intent {
             Self::Ask { .. }
             | Self::Confirmed { .. }
             | Self::Command { .. }
-            | Self::Run { .. }
+            | Self::Errand { .. }
             | Self::KeepLogin { .. }
             | Self::ForgetLogin { .. } => true,
         }

@@ -14,7 +14,8 @@ pub(crate) fn help(actor: &Actor) -> Reply {
     };
     let mut text = format!(
         "You are {}.\n\n/vms – machines, page by page\n/vm NAME – a machine, with buttons to switch it if it is yours\n\
-         /ssh NAME COMMAND – run a command on a machine\n/forget – forget the passwords of machines\n\
+         /ssh NAME COMMAND – run a command on a machine\n/get NAME PATH – fetch a file from it\n\
+         /put NAME DIRECTORY – as the caption of a file: put it there\n/forget – forget the passwords of machines\n\
          /unlink – free your account of this chat\n",
         code(name)
     );

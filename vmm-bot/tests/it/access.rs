@@ -27,6 +27,8 @@ const ROWS: &[(&str, [&str; 5])] = &[
     ("/vms", [STRANGER, "web-1", "web-1", SILENCE, "web-1"]),
     ("/vm web-1", [STRANGER, "web-1 is on", "web-1 is on", SILENCE, "web-1 is on"]),
     ("/ssh web-1 uptime", [STRANGER, "As which user", "As which user", PRIVATE, PRIVATE]),
+    ("/get web-1 /etc/hosts", [STRANGER, "As which user", "As which user", PRIVATE, PRIVATE]),
+    ("/put web-1 /tmp", [STRANGER, "Which file?", "Which file?", PRIVATE, PRIVATE]),
     ("/forget", [STRANGER, "no login", "no login", PRIVATE, PRIVATE]),
     ("/unlink", [STRANGER, "speaks for nobody", "speaks for nobody", PRIVATE, PRIVATE]),
 ];
