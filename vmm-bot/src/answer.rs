@@ -4,6 +4,7 @@ mod password;
 mod request;
 mod script;
 mod ssh;
+mod transfer;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use vmm_core::model::{VmFilter, VmId, VmName};
 use vmm_core::{Actor, Error, Result, SecretString, Vmm};
 
 use crate::command::{self, Command, Misread};
-use crate::dialogue::{Intent, Question, RunWish, Switch};
+use crate::dialogue::{Errand, Intent, Question, RunWish, Switch};
 use crate::parts::{Answer, Asked, Parts};
 use crate::post::{Place, Reply};
 use crate::render;
@@ -60,8 +61,10 @@ pub(crate) async fn command(parts: &Arc<Parts>, asked: &Asked, command: Command)
             script::run(parts, asked, RunWish::Script { name: script.to_string(), on }).await
         }
         Command::Keep { .. } => Ok(render::help::with_file().into()),
-        Command::Ssh(vm, Some(line)) => ssh::begin(parts, asked, vm, line).await,
+        Command::Ssh(vm, Some(line)) => ssh::begin(parts, asked, vm, Errand::Run { line }).await,
         Command::Ssh(vm, None) => ssh::ask(parts, asked, vm).await,
+        Command::Get(vm, path) => ssh::begin(parts, asked, vm, Errand::Get { path }).await,
+        Command::Put(..) => Ok(render::ssh::which_file().into()),
         Command::Forget => Ok(render::ssh::forgotten(parts.logins.forget(asked.from.person, None)).into()),
         Command::Cancel => Ok(render::help::never_mind().into()),
     }
@@ -86,7 +89,7 @@ pub(crate) async fn press(parts: &Arc<Parts>, asked: &Asked, intent: Intent) -> 
             false => Answer::toast("That has ended already."),
         }),
         Intent::Command { vm } => ssh::ask(parts, asked, VmName::new(vm)?).await,
-        Intent::Run { vm, line } => ssh::begin(parts, asked, VmName::new(vm)?, line).await,
+        Intent::Errand { vm, errand } => ssh::begin(parts, asked, VmName::new(vm)?, errand).await,
         Intent::KeepLogin { vm, hours } => Ok(ssh::keep(parts, asked, &vm, hours)),
         Intent::ForgetLogin { vm } => Ok(ssh::forget(parts, asked, &vm)),
     }
@@ -114,6 +117,7 @@ pub(crate) async fn document(parts: &Arc<Parts>, asked: &Asked, document: Docume
     }
     match command::parse(caption, &parts.name) {
         Ok(Command::Keep { name, words }) => script::keep(parts, asked, document, name, &words).await,
+        Ok(Command::Put(vm, directory)) => ssh::begin(parts, asked, vm, Errand::Put { directory, document }).await,
         Err(Misread::Wrong(reason)) => Ok(Reply::text(render::escape(&reason)).into()),
         _ => Ok(render::help::what_with_file().into()),
     }

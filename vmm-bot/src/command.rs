@@ -37,6 +37,10 @@ pub(crate) enum Command {
     Keep { name: ScriptName, words: Vec<String> },
     /// Run this on a machine, or ask what.
     Ssh(VmName, Option<String>),
+    /// Fetch this file from a machine.
+    Get(VmName, String),
+    /// Put the file that this stands with into a directory of a machine.
+    Put(VmName, String),
     /// Forget the logins of machines.
     Forget,
     /// Ask no more.
@@ -48,7 +52,8 @@ impl Command {
     pub(crate) fn private(&self) -> bool {
         match self {
             Self::Link(_) | Self::Unlink | Self::Requests | Self::Request(_) | Self::Password => true,
-            Self::Run { .. } | Self::Keep { .. } | Self::Ssh(..) | Self::Forget => true,
+            Self::Run { .. } | Self::Keep { .. } | Self::Forget => true,
+            Self::Ssh(..) | Self::Get(..) | Self::Put(..) => true,
             Self::Start | Self::Help | Self::Vms | Self::Vm(_) | Self::Monitor(_) | Self::Cancel => false,
             Self::Scripts | Self::Runs => false,
         }
@@ -72,6 +77,8 @@ pub(crate) fn menu() -> Vec<BotCommand> {
         ("vms", "List machines"),
         ("vm", "Show a machine: /vm web-1"),
         ("ssh", "Run a command: /ssh web-1 uptime"),
+        ("get", "Fetch a file: /get web-1 /etc/hosts"),
+        ("put", "Send a file: upload it with the caption /put web-1 /tmp"),
         ("forget", "Forget the passwords of machines"),
         ("monitor", "A machine's last hour: /monitor web-1"),
         ("request", "Your requests for machines, and a CSV to begin with"),
@@ -118,6 +125,14 @@ pub(crate) fn parse(text: &str, bot: &str) -> Result<Command, Misread> {
         "run" => words.script().map(|(script, on)| Command::Run { script, on }),
         "script" => words.script().map(|(name, words)| Command::Keep { name, words }),
         "ssh" => words.vm_and_text().map(|(vm, line)| Command::Ssh(vm, line)),
+        "get" => match words.vm_and_text()? {
+            (vm, Some(path)) => Ok(Command::Get(vm, path)),
+            (vm, None) => Err(Misread::Wrong(format!("Which file? Say its path, like /get {vm} /etc/hosts."))),
+        },
+        "put" => words.vm_and_text().map(|(vm, directory)| {
+            let home = || "~".to_owned();
+            Command::Put(vm, directory.unwrap_or_else(home))
+        }),
         "forget" => words.none(Command::Forget),
         _ => Err(Misread::Unknown),
     }

@@ -84,7 +84,13 @@ impl Handler {
         let Some(question) = self.question(from).await? else {
             return Ok(if from.private { say(from, render::help::unknown()) } else { Handled::default() });
         };
-        let Some(actor) = self.actor(from).await? else { return Ok(say(from, render::help::stranger())) };
+        let Some(actor) = self.actor(from).await? else {
+            let mut handled = say(from, render::help::stranger());
+            if question.is_secret() {
+                handled.posts.insert(0, post::delete(from.chat, message));
+            }
+            return Ok(handled);
+        };
         let asked = Asked { actor, from, update, message, pressed: false };
         let answer = told(answer::reply(&self.parts, &asked, question, text).await)?;
         Ok(self.handled(&asked, answer, true))

@@ -12,7 +12,7 @@ use crate::dialogue::Question;
 use crate::logins::Logins;
 use crate::post::{self, Place, Reply};
 use crate::running::{Running, Ticket};
-use crate::sender::{self, From};
+use crate::sender::{self, Document, From};
 use crate::told::Told;
 use crate::{crash_point, render};
 
@@ -167,17 +167,17 @@ impl Parts {
         Ok(Answer { work: Some(Box::pin(work)), ..Answer::at(place, begun) })
     }
 
-    /// Lets a message that held a secret go away before anything else is done, and puts this text in its place among what
-    /// is not answered yet: what goes on for long would keep it there.
+    /// Lets a message that held a secret go away before anything else is done, and puts these words in its place among
+    /// what is not answered yet, with this file: what goes on for long would keep it there.
     ///
     /// # Errors
     /// `Unavailable` if the database does not answer.
-    pub(crate) async fn hide(&self, asked: &Asked, text: &str) -> Result<()> {
+    pub(crate) async fn hide(&self, asked: &Asked, words: &str, document: Option<&Document>) -> Result<()> {
         self.mail.post(vec![post::delete(asked.from.chat, asked.message)], None).await?;
         self.wake.notify_one();
         let open = self.mail.open_updates().await?;
         let update = open.into_iter().find(|update| update.id == asked.update);
-        match update.and_then(|update| sender::with_text(&update.content, text)) {
+        match update.and_then(|update| sender::with_words(&update.content, words, document)) {
             Some(content) => self.mail.rewrite_update(asked.update, content).await,
             None => Ok(()),
         }

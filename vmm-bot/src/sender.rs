@@ -1,7 +1,7 @@
 //! Who speaks. Only what a person has just written to the bot, or pressed, counts; all else has no rights.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use teloxide::types::{CallbackQuery, Chat, Message, MessageKind, Update, UpdateKind};
 
 /// What somebody wants of the bot.
@@ -53,11 +53,16 @@ pub(crate) fn read(content: &str) -> Incoming {
     }
 }
 
-/// The same update as if this had been written.
-pub(crate) fn with_text(content: &str, text: &str) -> Option<String> {
+/// The same update as if this had been written, with this file if there is one.
+pub(crate) fn with_words(content: &str, words: &str, document: Option<&Document>) -> Option<String> {
     let mut update: Value = serde_json::from_str(content).ok()?;
     let message = update.get_mut("message")?.as_object_mut()?;
-    message.insert("text".to_owned(), text.into());
+    message.remove("text");
+    if let Some(Document { file, name, size }) = document {
+        let document = json!({ "file_id": file, "file_unique_id": file, "file_name": name, "file_size": size });
+        message.insert("document".to_owned(), document);
+    }
+    message.insert(if document.is_some() { "caption" } else { "text" }.to_owned(), words.into());
     // They speak of parts of the former text.
     message.remove("entities");
     message.remove("link_preview_options");

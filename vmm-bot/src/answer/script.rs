@@ -146,7 +146,7 @@ pub(crate) async fn password(
         RunWish::Script { name, .. } => format!("/run {name}"),
         RunWish::Again { .. } => "/runs".to_owned(),
     };
-    parts.hide(asked, &without).await?;
+    parts.hide(asked, &without, None).await?;
     let name = name(parts, asked, &wish).await?;
     let terms = RunTerms { user: Some(user), password: Some(password), ..RunTerms::default() };
     start(parts, asked, name, wish, terms).await

@@ -1,5 +1,6 @@
 //! Commands on machines: asking for what is missing, running, and the logins that are known for a time.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,9 +10,10 @@ use vmm_core::model::{VmName, VmStatus};
 use vmm_core::remote::{self, Credential, Login, Output};
 use vmm_core::{Error, Kind, Part, Result, SecretString, SshEvent};
 
-use crate::dialogue::{Missing, Question};
+use super::transfer;
+use crate::dialogue::{Errand, Missing, Question};
 use crate::parts::{Answer, Ask, Asked, Parts, work_name};
-use crate::post::Place;
+use crate::post::{Place, Reply};
 use crate::render;
 use crate::render::output::Tail;
 use crate::render::ssh::Shown;
@@ -33,35 +35,41 @@ pub(super) async fn ask(parts: &Parts, asked: &Asked, vm: VmName) -> Result<Answ
     Ok(Answer { ask: Ask::This(question), ..Answer::at(Place::New, render::ssh::which_line(&vm)) })
 }
 
-/// Runs a command, or asks as whom.
-pub(super) async fn begin(parts: &Arc<Parts>, asked: &Asked, vm: VmName, line: String) -> Result<Answer> {
+/// Does something on a machine, or asks as whom.
+pub(super) async fn begin(parts: &Arc<Parts>, asked: &Asked, vm: VmName, errand: Errand) -> Result<Answer> {
+    transfer::place(&errand)?;
     let login = parts.logins.of(asked.from.person, vm.as_str());
     // A process that was killed over it took the login with it.
     if login.is_some() || parts.mail.has_begun(asked.update).await? {
-        return run(parts, asked, vm, line, login).await;
+        return start(parts, asked, vm, errand, login).await;
     }
     on(parts, asked, &vm).await?;
-    let question = Question::Ssh(Missing::User { vm: vm.to_string(), line });
+    let question = Question::Ssh(Missing::User { vm: vm.to_string(), errand });
     Ok(Answer { ask: Ask::This(question), ..Answer::at(Place::New, render::ssh::which_user(&vm)) })
 }
 
 /// Goes on with what was missing.
 pub(super) async fn reply(parts: &Arc<Parts>, asked: &Asked, missing: Missing, text: &str) -> Result<Answer> {
     match missing {
-        Missing::Line { vm } => begin(parts, asked, VmName::new(vm)?, text.trim().to_owned()).await,
-        Missing::User { vm, line } => {
+        Missing::Line { vm } => {
+            let line = text.trim().to_owned();
+            begin(parts, asked, VmName::new(vm)?, Errand::Run { line }).await
+        }
+        Missing::User { vm, errand } => {
             let user = text.trim().to_owned();
             if !is_user(&user) {
-                return Ok(Answer::asking(render::ssh::no_user(), Question::Ssh(Missing::User { vm, line })));
+                return Ok(Answer::asking(render::ssh::no_user(), Question::Ssh(Missing::User { vm, errand })));
             }
             let reply = render::ssh::which_password(&vm, &user);
-            Ok(Answer::asking(reply, Question::Ssh(Missing::Password { vm, line, user })))
+            Ok(Answer::asking(reply, Question::Ssh(Missing::Password { vm, errand, user })))
         }
-        Missing::Password { vm, line, user } => {
+        Missing::Password { vm, errand, user } => {
             let (vm, password) = (VmName::new(vm)?, SecretString::from(text));
-            parts.hide(asked, &format!("/ssh {vm} {line}")).await?;
+            let (words, document) = errand.words(vm.as_str());
+            parts.hide(asked, &words, document).await?;
             parts.logins.keep(asked.from.person, vm.as_str(), user.clone(), password.clone(), KEPT);
-            run(parts, asked, vm, line, Some(Login { user, credential: Credential::Password(password) })).await
+            let login = Login { user, credential: Credential::Password(password) };
+            start(parts, asked, vm, errand, Some(login)).await
         }
     }
 }
@@ -96,8 +104,8 @@ async fn on(parts: &Parts, asked: &Asked, vm: &VmName) -> Result<()> {
 }
 
 /// Without a login all that can be told is that it was interrupted.
-async fn run(parts: &Arc<Parts>, asked: &Asked, vm: VmName, line: String, login: Option<Login>) -> Result<Answer> {
-    let shown = Shown { vm: vm.to_string(), line };
+async fn start(parts: &Arc<Parts>, asked: &Asked, vm: VmName, errand: Errand, login: Option<Login>) -> Result<Answer> {
+    let shown = Shown { vm: vm.to_string(), errand };
     let begun = render::ssh::running(&shown, &Tail::default(), asked.update);
     let interrupted = || render::ssh::interrupted(&shown);
     let act = |ticket| {
@@ -112,33 +120,52 @@ async fn run(parts: &Arc<Parts>, asked: &Asked, vm: VmName, line: String, login:
     parts.work(asked, begun, interrupted, act).await
 }
 
-/// Runs a command to its end, or until somebody does not want that any more.
+/// Does something to its end, or until somebody does not want that any more.
 async fn work(parts: &Parts, asked: &Asked, vm: &VmName, shown: &Shown, login: Login, ticket: Ticket) -> Answer {
     let place = Place::Live(work_name(asked.update));
     let (user, mut tail) = (login.user.clone(), Tail::default());
-    let (events, output) = mpsc::channel(16);
-    let command = remote::Command::new(&shown.line).within(DEADLINE);
-    let results = tokio::select! {
-        results = parts.vmm.follow_ssh(&asked.actor, vm, vec![(login, command)], events) => Some(results),
-        () = follow(parts, asked, shown, &mut tail, output) => None,
+    let done = async {
+        match &shown.errand {
+            Errand::Run { line } => run(parts, asked, vm, shown, login, line, &mut tail).await,
+            Errand::Get { .. } => transfer::get(parts, asked, vm, shown, login).await,
+            Errand::Put { document, .. } => transfer::put(parts, asked, vm, shown, login, document).await,
+        }
+    };
+    let done = tokio::select! {
+        done = done => Some(done),
         () = ticket.cancelled() => None,
     };
-    match results.map(|results| results.and_then(only)) {
+    match done {
         None => Answer::at(place, render::ssh::cancelled(shown, &tail)),
-        Some(Ok(output)) => {
-            let (reply, document) = render::ssh::ended(shown, &output);
-            let answer = Answer::at(place, reply);
-            match document {
-                Some(document) => answer.and(Place::New, document),
-                None => answer,
-            }
-        }
+        Some(Ok((reply, None))) => Answer::at(place, reply),
+        Some(Ok((reply, Some(document)))) => Answer::at(place, reply).and(Place::New, document),
         Some(Err(Error::LoginRefused { .. })) => {
             parts.logins.forget(asked.from.person, Some(vm.as_str()));
             Answer::at(place, render::ssh::refused(shown, &user))
         }
         Some(Err(error)) => Answer::at(place, render::ssh::failed(shown, &tail, &error)),
     }
+}
+
+/// What is told of something in the end: the message, and a file if there is one.
+pub(super) type Told = (Reply, Option<Reply>);
+
+async fn run(
+    parts: &Parts,
+    asked: &Asked,
+    vm: &VmName,
+    shown: &Shown,
+    login: Login,
+    line: &str,
+    tail: &mut Tail,
+) -> Result<Told> {
+    let (events, output) = mpsc::channel(16);
+    let command = remote::Command::new(line).within(DEADLINE);
+    let results = tokio::select! {
+        results = parts.vmm.follow_ssh(&asked.actor, vm, vec![(login, command)], events) => results?,
+        never = follow(parts, asked, shown, tail, output) => match never {},
+    };
+    Ok(render::ssh::ended(shown, &only(results)?))
 }
 
 /// The result of the only command.
@@ -148,7 +175,13 @@ fn only(results: Vec<Result<Output>>) -> Result<Output> {
 }
 
 /// Shows what a command writes, for as long as somebody waits for it: it does not end.
-async fn follow(parts: &Parts, asked: &Asked, shown: &Shown, tail: &mut Tail, mut events: mpsc::Receiver<SshEvent>) {
+async fn follow(
+    parts: &Parts,
+    asked: &Asked,
+    shown: &Shown,
+    tail: &mut Tail,
+    mut events: mpsc::Receiver<SshEvent>,
+) -> Infallible {
     let mut edits = interval(EDITS);
     edits.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let (mut news, mut last) = (false, None);

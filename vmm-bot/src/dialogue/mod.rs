@@ -12,10 +12,10 @@ use serde::{Deserialize, Serialize};
 pub(crate) use power::Switch;
 pub(crate) use request::RequestStep;
 pub(crate) use script::{RunWish, ScriptStep};
+pub(crate) use ssh::{Errand, HOURS, Missing};
 
 /// How long an answer to a question counts.
 pub(crate) const ANSWER_TIME: Duration = Duration::from_secs(5 * 60);
-pub(crate) use ssh::{HOURS, Missing};
 
 /// What a button does, with the state that it was shown in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,8 +39,8 @@ pub(crate) enum Intent {
     Script(ScriptStep),
     /// Asks what shall run on a machine.
     Command { vm: String },
-    /// Runs this on a machine.
-    Run { vm: String, line: String },
+    /// Does this on a machine.
+    Errand { vm: String, errand: Errand },
     /// Keeps a person's login on a machine for so many hours from now on.
     KeepLogin { vm: String, hours: u32 },
     /// Forgets it.
@@ -57,7 +57,7 @@ impl Intent {
             | Self::Ask { .. }
             | Self::Cancel { .. }
             | Self::Command { .. }
-            | Self::Run { .. }
+            | Self::Errand { .. }
             | Self::KeepLogin { .. }
             | Self::ForgetLogin { .. } => Duration::from_secs(24 * 3600),
             // Who comes back later does not remember what the question was.
@@ -74,7 +74,7 @@ impl Intent {
             | Self::Confirmed { .. }
             | Self::Request(_)
             | Self::Command { .. }
-            | Self::Run { .. }
+            | Self::Errand { .. }
             | Self::KeepLogin { .. }
             | Self::ForgetLogin { .. } => true,
             Self::Script(step) => step.changes(),
@@ -106,12 +106,17 @@ pub(crate) enum Question {
 impl Question {
     /// Whether the answer is a secret, and so never a command that was misread.
     pub(crate) fn is_secret(&self) -> bool {
-        matches!(self, Self::OldPassword | Self::NewPassword | Self::RunPassword { .. })
+        match self {
+            Self::OldPassword | Self::NewPassword | Self::RunPassword { .. } | Self::Ssh(Missing::Password { .. }) => {
+                true
+            }
+            Self::Reject { .. } | Self::RunOn { .. } | Self::RunUser { .. } | Self::Ssh(_) => false,
+        }
     }
 
-    /// Whether the answer may begin like a command of the bot, as a path or a password does.
+    /// Whether the answer may begin as a command of the bot does: a program's path does.
     pub(crate) fn takes_slash(&self) -> bool {
-        matches!(self, Self::Ssh(_))
+        matches!(self, Self::Ssh(Missing::Line { .. }))
     }
 
     /// How long an answer counts.

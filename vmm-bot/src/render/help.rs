@@ -18,7 +18,8 @@ pub(crate) fn help(actor: &Actor) -> Reply {
          /request – your requests for machines, and a CSV to begin with: send it filled in, and see what it makes\n\
          /request ID – a request\n/scripts – scripts, to run them; /run NAME web-1 @group runs one, /runs shows what became of it\n\
          /password – change your password\n\
-         /ssh NAME COMMAND – run a command on a machine\n/forget – forget the passwords of machines\n\
+         /ssh NAME COMMAND – run a command on a machine\n/get NAME PATH – fetch a file from it\n\
+         /put NAME DIRECTORY – as the caption of a file: put it there\n/forget – forget the passwords of machines\n\
          /unlink – free your account of this chat\n",
         code(name)
     );

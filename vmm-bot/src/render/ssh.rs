@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use vmm_core::Error;
 use vmm_core::model::VmName;
 use vmm_core::remote::{Exit, Output, Stream};
+use vmm_core::{Error, TransferReport};
 
 use super::output::{Tail, beginning, end, plain, units};
 use super::{code, escape};
-use crate::dialogue::{HOURS, Intent};
+use crate::dialogue::{Errand, HOURS, Intent};
 use crate::post::{Reply, Wish};
 
 /// How much of what was written a message shows, in units: below the 4096 that it takes, as its head needs some.
@@ -20,11 +20,23 @@ const LIVE_LINES: usize = 20;
 /// How much of the command is shown, in units.
 const LINE: usize = 300;
 
-/// A command, as it is shown.
+/// What is done on which machine.
 #[derive(Clone, Debug)]
 pub(crate) struct Shown {
     pub(crate) vm: String,
-    pub(crate) line: String,
+    pub(crate) errand: Errand,
+}
+
+impl Shown {
+    /// It, in a line or so.
+    fn line(&self) -> String {
+        let line = match &self.errand {
+            Errand::Run { line } => plain(line),
+            Errand::Get { path } => format!("get {}", plain(path)),
+            Errand::Put { directory, document } => format!("put {} to {}", plain(&document.name), plain(directory)),
+        };
+        beginning(&line, LINE)
+    }
 }
 
 /// Asks for the command.
@@ -110,11 +122,33 @@ pub(crate) fn ended(shown: &Shown, output: &Output) -> (Reply, Option<Reply>) {
     let name = format!("{}-output.txt", shown.vm);
     text.push_str(&format!("\nThis is its end; all is in {} below.", code(&name)));
     let (content, cut) = content(output);
-    let mut caption = format!("What {} wrote.", code(beginning(&shown.line, LINE)));
+    let mut caption = format!("What {} wrote.", code(shown.line()));
     if cut {
         caption.push_str(" It wrote more than is kept: the file says where it was cut.");
     }
     (reply(text), Some(Reply::text(caption).document(name, content)))
+}
+
+/// After a file has arrived.
+pub(crate) fn carried(shown: &Shown, report: &TransferReport) -> Reply {
+    let TransferReport { bytes, sha256, duration } = report;
+    let told = format!("✅ {bytes} bytes after {:.1} s.\nSHA-256: {}", duration.as_secs_f64(), code(sha256));
+    Reply::text(head(shown, &told)).rows(vec![again(shown), logins(shown)])
+}
+
+/// A file from a machine.
+pub(crate) fn file(shown: &Shown, name: String, content: Vec<u8>) -> Reply {
+    Reply::text(format!("From {}.", code(&shown.vm))).document(name, content)
+}
+
+/// After an uploaded file could not be had.
+pub(crate) fn not_there(shown: &Shown, reason: &str) -> Reply {
+    Reply::text(head(shown, &format!("⚠️ {}", escape(reason)))).rows(vec![again(shown), logins(shown)])
+}
+
+/// Asks for a file to put onto a machine.
+pub(crate) fn which_file() -> Reply {
+    Reply::text("Which file? Send it as a document, with this as its caption.")
 }
 
 /// After logins were forgotten.
@@ -140,7 +174,7 @@ fn so_far(shown: &Shown, told: &str, tail: &Tail) -> String {
 }
 
 fn head(shown: &Shown, told: &str) -> String {
-    format!("<b>{}</b>  {}\n{told}", escape(&shown.vm), code(beginning(&plain(&shown.line), LINE)))
+    format!("<b>{}</b>  {}\n{told}", escape(&shown.vm), code(shown.line()))
 }
 
 /// A text in fixed width, in lines of its own.
@@ -149,9 +183,10 @@ fn block(text: &str) -> String {
 }
 
 fn again(shown: &Shown) -> Vec<Wish> {
-    let Shown { vm, line } = shown.clone();
+    let Shown { vm, errand } = shown.clone();
+    let label = if matches!(errand, Errand::Run { .. }) { "Run it again" } else { "Once more" };
     let other = ("Another command".to_owned(), Intent::Command { vm: vm.clone() });
-    vec![("Run it again".to_owned(), Intent::Run { vm, line }), other]
+    vec![(label.to_owned(), Intent::Errand { vm, errand }), other]
 }
 
 fn logins(shown: &Shown) -> Vec<Wish> {
@@ -217,7 +252,7 @@ mod tests {
 
     #[test]
     fn what_fits_is_in_the_message_alone() {
-        let shown = Shown { vm: "web-1".to_owned(), line: "true <x>".to_owned() };
+        let shown = Shown { vm: "web-1".to_owned(), errand: Errand::Run { line: "true <x>".to_owned() } };
         let document = |stdout: &str, stderr: &str| ended(&shown, &output(stdout, stderr)).1.is_some();
         assert!(!document("", "") && !document(&"<".repeat(2000), &"&".repeat(1400)));
         assert!(document(&"😀".repeat(1701), "") && document("", &"x".repeat(3401)));

@@ -36,6 +36,8 @@ const ROWS: &[(&str, [&str; 5])] = &[
     ("/script backup", [STRANGER, "its caption", "its caption", PRIVATE, PRIVATE]),
     ("/password", [STRANGER, "Your present password?", "Your present password?", PRIVATE, PRIVATE]),
     ("/ssh web-1 uptime", [STRANGER, "As which user", "As which user", PRIVATE, PRIVATE]),
+    ("/get web-1 /etc/hosts", [STRANGER, "As which user", "As which user", PRIVATE, PRIVATE]),
+    ("/put web-1 /tmp", [STRANGER, "Which file?", "Which file?", PRIVATE, PRIVATE]),
     ("/forget", [STRANGER, "no login", "no login", PRIVATE, PRIVATE]),
     ("/unlink", [STRANGER, "speaks for nobody", "speaks for nobody", PRIVATE, PRIVATE]),
 ];

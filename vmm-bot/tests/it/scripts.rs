@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use vmm_core::model::{Vm, VmFilter};
 use vmm_testkit::fake::remote::Answer;
 
-use crate::app::App;
+use crate::app::{App, sees_become};
 
 const SPEC: &str = "name,os,memory,disk,group_name,count\nweb,debian:12,512,2,lab,2\n";
 const PASSWORD: &str = "s3cret-of-the-machine";
@@ -37,8 +37,7 @@ async fn a_script_is_kept_run_on_a_group_and_run_again_where_it_failed() {
     alice.sees("The password of debian?").await;
     let secret = alice.says(PASSWORD);
     alice.sees_deleted(secret).await;
-    let live = alice.sees("backup").await;
-    let ended = alice.sees_edit(&live, "2 of 2 ended").await;
+    let ended = sees_become(&alice, "backup", "2 of 2 ended").await;
     assert!(ended.text.contains("ok") && ended.text.contains("exit 3"), "{}", ended.text);
     let output = alice.sees("== web-1").await;
     assert!(output.text.contains("all <well>") && output.text.contains("== web-2, standard error\nno space"));
@@ -49,8 +48,7 @@ async fn a_script_is_kept_run_on_a_group_and_run_again_where_it_failed() {
     alice.says("debian");
     alice.sees("The password").await;
     alice.says(PASSWORD);
-    let live = alice.sees("backup").await;
-    let ended = alice.sees_edit(&live, "1 of 1 ended").await;
+    let ended = sees_become(&alice, "backup", "1 of 1 ended").await;
     assert!(ended.labels().is_empty(), "{:?}", ended.labels());
     alice.sees("== web-2").await;
     alice.says("/runs");
@@ -77,8 +75,7 @@ async fn a_long_run_is_cancelled_and_the_chat_goes_on_meanwhile() {
     alice.says("debian");
     alice.sees("The password").await;
     alice.says(PASSWORD);
-    let live = alice.sees("backup").await;
-    let live = alice.sees_edit(&live, "running").await;
+    let live = sees_become(&alice, "backup", "running").await;
     alice.says("/vm web-1");
     alice.sees("web-1 is on").await;
     let answer = alice.presses(&live, "Cancel").answer().await;

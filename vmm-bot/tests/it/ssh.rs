@@ -3,11 +3,11 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use vmm_core::remote::{Credential, Exit, Login};
+use vmm_core::remote::{Credential, Exit, Login, Place};
 use vmm_testkit::fake::remote::Answer;
 use vmm_testkit::fake::telegram::{Message, Person};
 
-use crate::app::App;
+use crate::app::{App, sees_become};
 
 const SECRET: &str = "pass w0rd<&>";
 
@@ -46,8 +46,7 @@ impl Scene {
 
     /// Waits for the live message of a command, and for the end of it.
     async fn ended(&self, words: &str) -> Message {
-        let live = self.alice.sees("It runs.").await;
-        self.alice.sees_edit(&live, words).await
+        sees_become(&self.alice, "web-1  ", words).await
     }
 
     /// The lines that were run, as whom.
@@ -227,7 +226,7 @@ async fn the_card_asks_for_a_command_and_a_command_of_the_bot_ends_the_question(
     scene.alice.says("/cancel");
     scene.alice.sees("Never mind").await;
     scene.alice.says(SECRET);
-    scene.alice.sees("do not understand").await;
+    scene.alice.sees("What shall I do with it?").await;
     assert_eq!(scene.lines().len(), 1);
 
     // Nobody gives a password for nothing.
@@ -266,6 +265,20 @@ async fn a_command_that_a_stopped_bot_leaves_behind_is_told_and_not_run_again() 
 }
 
 #[tokio::test]
+async fn a_password_is_deleted_even_if_its_account_was_freed_meanwhile() {
+    let scene = Scene::new().await;
+    scene.alice.says("/ssh web-1 uptime");
+    scene.alice.sees("As which user").await;
+    scene.alice.says("debian");
+    scene.alice.sees("Password of debian").await;
+    scene.app.desk.vmm.unlink_chat(&scene.app.desk.user, None).await.unwrap();
+    let password = scene.alice.says(SECRET);
+    scene.alice.sees_deleted(password).await;
+    scene.alice.sees("I do not know you").await;
+    assert_eq!(scene.lines(), []);
+}
+
+#[tokio::test]
 async fn a_login_is_forgotten_when_the_account_is_freed() {
     let scene = Scene::new().await;
     scene.says_with_login("/ssh web-1 uptime").await;
@@ -276,4 +289,66 @@ async fn a_login_is_forgotten_when_the_account_is_freed() {
     scene.alice.sees("Welcome").await;
     scene.alice.says("/ssh web-1 uptime");
     scene.alice.sees("As which user").await;
+}
+
+#[tokio::test]
+async fn a_file_is_fetched_from_a_machine() {
+    let scene = Scene::new().await;
+    let place = |directory, file| Place::new(directory, file).unwrap();
+    let content: Vec<u8> = (0..=255).cycle().take(700_000).collect();
+    scene.app.desk.remote.put_file(scene.web_1, &place("/tmp", "a b.bin"), content.clone());
+    scene.app.desk.remote.put_file(scene.web_1, &place("~", "empty"), "");
+    scene.says_with_login("/get web-1 /tmp/a b.bin").await;
+    let done = scene.ended("700000 bytes").await;
+    assert_eq!(done.part("code"), Some("get /tmp/a b.bin"), "{}", done.text);
+    assert_eq!(scene.alice.sees_document("a b.bin").await.document.unwrap().bytes, content);
+    scene.alice.says("/get web-1 empty");
+    scene.ended("✅ 0 bytes").await;
+    scene.alice.says("/get web-1 /nowhere/x");
+    scene.ended("⚠️").await;
+    for (said, answer) in [("/get web-1", "Which file?"), ("/get web-1 /tmp/", "file"), ("/get", "Which machine?")] {
+        scene.alice.says(said);
+        scene.alice.sees(answer).await;
+    }
+}
+
+#[tokio::test]
+async fn a_file_is_put_onto_a_machine() {
+    let scene = Scene::new().await;
+    let content = |directory, name| {
+        let file = scene.app.desk.remote.file(scene.web_1, &Place::new(directory, name).unwrap());
+        file.map(|(content, _)| content)
+    };
+    scene.alice.uploads("a b.txt", b"for web-1", "/put web-1 /tmp");
+    scene.gives_login("debian", SECRET).await;
+    let done = scene.ended("9 bytes").await;
+    assert!(done.text.contains("put a b.txt to /tmp"), "{}", done.text);
+    assert_eq!(content("/tmp", "a b.txt").as_deref(), Some(&b"for web-1"[..]));
+    scene.alice.uploads("home.txt", b"at home", "/put web-1");
+    let done = scene.ended("7 bytes").await;
+    assert_eq!(content("~", "home.txt").as_deref(), Some(&b"at home"[..]));
+    scene.alice.presses(&done, "Once more").answer().await;
+    scene.ended("7 bytes").await;
+    scene.alice.uploads("x", b"x", "/put web-1 /nowhere");
+    scene.ended("⚠️").await;
+    for (caption, answer) in [("", "What shall I do with it?"), ("/put", "Which machine?"), ("/vms", "What shall I do with it?")] {
+        scene.alice.uploads("x", b"x", caption);
+        scene.alice.sees(answer).await;
+    }
+}
+
+/// What is left of the update in place of the password asks for the same thing.
+#[tokio::test]
+async fn a_file_that_a_stopped_bot_leaves_behind_is_told_and_not_put_again() {
+    let mut scene = Scene::new().await;
+    scene.app.desk.remote.fall_silent(scene.web_1);
+    scene.alice.uploads("a.txt", b"for web-1", "/put web-1 /tmp");
+    scene.gives_login("debian", SECRET).await;
+    let live = scene.alice.sees("It runs.").await;
+    let audit = async || scene.app.audit("vm.transfer").await.len() == 1;
+    scene.app.desk.until("it has begun", audit).await;
+    scene.app.stop().await;
+    scene.app.start();
+    let told = scene.alice.sees_edit(&live, "vmm was stopped while it ran").await;
+    assert!(told.text.contains("put a.txt to /tmp"), "{}", told.text);
 }
