@@ -17,3 +17,5 @@ mod program;
 mod requests;
 mod scripts;
 mod ssh;
+#[cfg(all(feature = "libvirt", feature = "ssh"))]
+mod story;
