@@ -2,6 +2,9 @@
 
 mod password;
 mod request;
+mod script;
+mod ssh;
+mod transfer;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,8 +12,8 @@ use std::time::Duration;
 use vmm_core::model::{VmFilter, VmId, VmName};
 use vmm_core::{Actor, Error, Result, SecretString, Vmm};
 
-use crate::command::Command;
-use crate::dialogue::{Intent, Question, Switch};
+use crate::command::{self, Command, Misread};
+use crate::dialogue::{Errand, Intent, Question, RunWish, Switch};
 use crate::parts::{Answer, Asked, Parts};
 use crate::post::{Place, Reply};
 use crate::render;
@@ -22,9 +25,13 @@ const PAGE: u32 = 10;
 const HISTORY: Duration = Duration::from_secs(3600);
 
 /// Binds a person to the account that a code was made for.
-pub(crate) async fn link(vmm: &Vmm, actor: Option<&Actor>, code: &SecretString, person: i64) -> Result<Reply> {
-    match vmm.link_chat(code, person).await {
-        Ok(user) => Ok(render::help::linked(&user)),
+pub(crate) async fn link(parts: &Parts, actor: Option<&Actor>, code: &SecretString, person: i64) -> Result<Reply> {
+    match parts.vmm.link_chat(code, person).await {
+        Ok(user) => {
+            // They were given to the account that this chat spoke for until now.
+            parts.logins.forget(person, None);
+            Ok(render::help::linked(&user))
+        }
         Err(Error::Unauthenticated) => Ok(render::help::bad_code(actor)),
         Err(error) => Err(error),
     }
@@ -34,9 +41,13 @@ pub(crate) async fn link(vmm: &Vmm, actor: Option<&Actor>, code: &SecretString, 
 pub(crate) async fn command(parts: &Arc<Parts>, asked: &Asked, command: Command) -> Result<Answer> {
     let (vmm, actor) = (&parts.vmm, &asked.actor);
     match command {
-        Command::Link(code) => link(vmm, Some(actor), &code, asked.from.person).await.map(Answer::from),
+        Command::Link(code) => link(parts, Some(actor), &code, asked.from.person).await.map(Answer::from),
         Command::Start | Command::Help => Ok(render::help::help(actor).into()),
-        Command::Unlink => vmm.unlink_chat(actor, None).await.map(|()| render::help::unlinked().into()),
+        Command::Unlink => {
+            vmm.unlink_chat(actor, None).await?;
+            parts.logins.forget(asked.from.person, None);
+            Ok(render::help::unlinked().into())
+        }
         Command::Vms => page(vmm, actor, None, Vec::new()).await,
         Command::Vm(name) => card(vmm, actor, &name, asked.from.private).await,
         Command::Monitor(name) => monitor(vmm, actor, &name).await,
@@ -44,6 +55,17 @@ pub(crate) async fn command(parts: &Arc<Parts>, asked: &Asked, command: Command)
         Command::Request(None) => request::own(parts, asked).await,
         Command::Request(Some(id)) => request::card(parts, asked, &id).await,
         Command::Password => Ok(password::ask()),
+        Command::Scripts => script::list(parts, asked).await,
+        Command::Runs => script::runs(parts, asked).await,
+        Command::Run { script, on } => {
+            script::run(parts, asked, RunWish::Script { name: script.to_string(), on }).await
+        }
+        Command::Keep { .. } => Ok(render::help::with_file().into()),
+        Command::Ssh(vm, Some(line)) => ssh::begin(parts, asked, vm, Errand::Run { line }).await,
+        Command::Ssh(vm, None) => ssh::ask(parts, asked, vm).await,
+        Command::Get(vm, path) => ssh::begin(parts, asked, vm, Errand::Get { path }).await,
+        Command::Put(..) => Ok(render::ssh::which_file().into()),
+        Command::Forget => Ok(render::ssh::forgotten(parts.logins.forget(asked.from.person, None)).into()),
         Command::Cancel => Ok(render::help::never_mind().into()),
     }
 }
@@ -61,10 +83,15 @@ pub(crate) async fn press(parts: &Arc<Parts>, asked: &Asked, intent: Intent) -> 
             parts.once(asked, interrupted, self::switch(vmm, actor, &vm, switch)).await
         }
         Intent::Request(step) => request::step(parts, asked, step).await,
+        Intent::Script(step) => script::step(parts, asked, step).await,
         Intent::Cancel { update } => Ok(match parts.running.cancel(asked.from.person, update) {
             true => Answer::toast("It is being ended."),
             false => Answer::toast("That has ended already."),
         }),
+        Intent::Command { vm } => ssh::ask(parts, asked, VmName::new(vm)?).await,
+        Intent::Errand { vm, errand } => ssh::begin(parts, asked, VmName::new(vm)?, errand).await,
+        Intent::KeepLogin { vm, hours } => Ok(ssh::keep(parts, asked, &vm, hours)),
+        Intent::ForgetLogin { vm } => Ok(ssh::forget(parts, asked, &vm)),
     }
 }
 
@@ -74,6 +101,12 @@ pub(crate) async fn reply(parts: &Arc<Parts>, asked: &Asked, question: Question,
         Question::Reject { id } => request::reject(parts, asked, &id, text).await,
         Question::OldPassword => Ok(password::old(parts, asked, text.to_owned().into())),
         Question::NewPassword => password::new(parts, asked, text.to_owned().into()).await,
+        Question::RunOn { script } => script::on(parts, asked, script, text).await,
+        Question::RunUser { wish } => Ok(script::user(wish, text)),
+        Question::RunPassword { wish, user } => {
+            script::password(parts, asked, wish, user, text.to_owned().into()).await
+        }
+        Question::Ssh(missing) => ssh::reply(parts, asked, missing, text).await,
     }
 }
 
@@ -82,7 +115,12 @@ pub(crate) async fn document(parts: &Arc<Parts>, asked: &Asked, document: Docume
     if request::is_csv(&document, caption) {
         return request::upload(parts, asked, document, caption).await;
     }
-    Ok(render::help::unknown().into())
+    match command::parse(caption, &parts.name) {
+        Ok(Command::Keep { name, words }) => script::keep(parts, asked, document, name, &words).await,
+        Ok(Command::Put(vm, directory)) => ssh::begin(parts, asked, vm, Errand::Put { directory, document }).await,
+        Err(Misread::Wrong(reason)) => Ok(Reply::text(render::escape(&reason)).into()),
+        _ => Ok(render::help::what_with_file().into()),
+    }
 }
 
 async fn switch(vmm: &Vmm, actor: &Actor, vm: &str, switch: Switch) -> Result<Answer> {

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use teloxide::prelude::Requester;
-use vmm_bot::{Options, hidden};
+use vmm_bot::hidden;
 use vmm_core::Actor;
 
 use crate::config::Config;

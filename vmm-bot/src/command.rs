@@ -2,7 +2,7 @@
 
 use teloxide::types::BotCommand;
 use vmm_core::SecretString;
-use vmm_core::model::{RequestId, VmName};
+use vmm_core::model::{RequestId, ScriptName, VmName};
 
 /// A command that was understood.
 #[derive(Debug)]
@@ -27,6 +27,22 @@ pub(crate) enum Command {
     Request(Option<RequestId>),
     /// Change the own password.
     Password,
+    /// List scripts.
+    Scripts,
+    /// List runs of scripts.
+    Runs,
+    /// Run a script on these machines and groups, or on those that it names.
+    Run { script: ScriptName, on: Vec<String> },
+    /// Keep the file that comes with it as a script; the words are what runs it, and the machines.
+    Keep { name: ScriptName, words: Vec<String> },
+    /// Run this on a machine, or ask what.
+    Ssh(VmName, Option<String>),
+    /// Fetch this file from a machine.
+    Get(VmName, String),
+    /// Put the file that this stands with into a directory of a machine.
+    Put(VmName, String),
+    /// Forget the logins of machines.
+    Forget,
     /// Ask no more.
     Cancel,
 }
@@ -36,7 +52,10 @@ impl Command {
     pub(crate) fn private(&self) -> bool {
         match self {
             Self::Link(_) | Self::Unlink | Self::Requests | Self::Request(_) | Self::Password => true,
+            Self::Run { .. } | Self::Keep { .. } | Self::Forget => true,
+            Self::Ssh(..) | Self::Get(..) | Self::Put(..) => true,
             Self::Start | Self::Help | Self::Vms | Self::Vm(_) | Self::Monitor(_) | Self::Cancel => false,
+            Self::Scripts | Self::Runs => false,
         }
     }
 }
@@ -57,9 +76,16 @@ pub(crate) fn menu() -> Vec<BotCommand> {
     [
         ("vms", "List machines"),
         ("vm", "Show a machine: /vm web-1"),
+        ("ssh", "Run a command: /ssh web-1 uptime"),
+        ("get", "Fetch a file: /get web-1 /etc/hosts"),
+        ("put", "Send a file: upload it with the caption /put web-1 /tmp"),
+        ("forget", "Forget the passwords of machines"),
         ("monitor", "A machine's last hour: /monitor web-1"),
         ("request", "Your requests for machines, and a CSV to begin with"),
         ("requests", "Open requests"),
+        ("scripts", "Scripts, to run them on many machines"),
+        ("run", "Run a script: /run NAME web-1 @group"),
+        ("runs", "What became of runs"),
         ("password", "Change your password"),
         ("cancel", "Never mind what I am asking you"),
         ("help", "What this bot can do"),
@@ -94,6 +120,20 @@ pub(crate) fn parse(text: &str, bot: &str) -> Result<Command, Misread> {
             Err(error) => Err(Misread::Wrong(error.to_string())),
         },
         "password" => words.none(Command::Password),
+        "scripts" => words.none(Command::Scripts),
+        "runs" => words.none(Command::Runs),
+        "run" => words.script().map(|(script, on)| Command::Run { script, on }),
+        "script" => words.script().map(|(name, words)| Command::Keep { name, words }),
+        "ssh" => words.vm_and_text().map(|(vm, line)| Command::Ssh(vm, line)),
+        "get" => match words.vm_and_text()? {
+            (vm, Some(path)) => Ok(Command::Get(vm, path)),
+            (vm, None) => Err(Misread::Wrong(format!("Which file? Say its path, like /get {vm} /etc/hosts."))),
+        },
+        "put" => words.vm_and_text().map(|(vm, directory)| {
+            let home = || "~".to_owned();
+            Command::Put(vm, directory.unwrap_or_else(home))
+        }),
+        "forget" => words.none(Command::Forget),
         _ => Err(Misread::Unknown),
     }
 }
@@ -121,14 +161,43 @@ impl<'a> Words<'a> {
         Ok(self.rest)
     }
 
+    /// A script must stand there, and words may follow.
+    fn script(&self) -> Result<(ScriptName, Vec<String>), Misread> {
+        let mut words = self.rest.split_whitespace();
+        let Some(name) = words.next() else {
+            let reason = format!("Which script? Say /{0} and its name, like /{0} backup.", self.name);
+            return Err(Misread::Wrong(reason));
+        };
+        let name = ScriptName::new(name).map_err(|error| Misread::Wrong(error.to_string()))?;
+        Ok((name, words.map(str::to_owned).collect()))
+    }
+
     /// A machine must stand there, alone.
     fn vm(&self) -> Result<VmName, Misread> {
+        self.some()?;
+        named(self.one()?)
+    }
+
+    /// A machine must stand there, and a text may stand behind it, which is taken as it is.
+    fn vm_and_text(&self) -> Result<(VmName, Option<String>), Misread> {
+        self.some()?;
+        let (name, text) = self.rest.split_once(char::is_whitespace).unwrap_or((self.rest, ""));
+        let text = text.trim();
+        Ok((named(name)?, (!text.is_empty()).then(|| text.to_owned())))
+    }
+
+    /// Something must stand there that begins with a machine.
+    fn some(&self) -> Result<(), Misread> {
         if self.rest.is_empty() {
             let reason = format!("Which machine? Say /{0} and its name, like /{0} web-1.", self.name);
             return Err(Misread::Wrong(reason));
         }
-        VmName::new(self.one()?).map_err(|error| Misread::Wrong(error.to_string()))
+        Ok(())
     }
+}
+
+fn named(name: &str) -> Result<VmName, Misread> {
+    VmName::new(name).map_err(|error| Misread::Wrong(error.to_string()))
 }
 
 #[cfg(test)]
@@ -158,6 +227,20 @@ mod tests {
         assert!(read("/vm -rf").contains("Wrong"));
         assert!(read("/vm web-1 web-2").contains("one word"));
         assert!(read("/help me").contains("no words"));
+    }
+
+    #[test]
+    fn what_shall_run_is_taken_as_it_is() {
+        let ssh = |text: &str| match parse(text, "desk_bot") {
+            Ok(Command::Ssh(vm, line)) => (vm.to_string(), line),
+            other => panic!("{other:?}"),
+        };
+        let line = "for i in 1 2; do\n  echo  \"$i\"\ndone";
+        assert_eq!(ssh(&format!("/ssh web-1 {line}")), ("web-1".to_owned(), Some(line.to_owned())));
+        assert_eq!(ssh(&format!("/ssh web-1\n{line}\n")), ("web-1".to_owned(), Some(line.to_owned())));
+        assert_eq!(ssh("/ssh  web-1 "), ("web-1".to_owned(), None));
+        assert!(read("/ssh").contains("Which machine?"));
+        assert!(read("/ssh -rf /").contains("Wrong"));
     }
 
     #[test]

@@ -44,6 +44,9 @@ impl Handler {
             Err(_) if self.question(from).await?.is_some_and(|question| question.is_secret()) => {
                 return self.reply(update, from, message, text).await;
             }
+            Err(Misread::Unknown) if self.question(from).await?.is_some_and(|question| question.takes_slash()) => {
+                return self.reply(update, from, message, text).await;
+            }
             // In a group people talk to each other.
             Err(Misread::Unknown) if !from.private => return Ok(Handled::default()),
             Err(Misread::Unknown) => return Ok(say(from, render::help::unknown())),
@@ -55,7 +58,7 @@ impl Handler {
         }
         match (command, self.actor(from).await?) {
             (Command::Link(code), None) => {
-                Ok(say(from, told(answer::link(&self.parts.vmm, None, &code, from.person).await)?))
+                Ok(say(from, told(answer::link(&self.parts, None, &code, from.person).await)?))
             }
             (_, None) if from.private => Ok(say(from, render::help::stranger())),
             // Whoever is in a group can make a bot talk there; a stranger gets nothing.
@@ -81,7 +84,13 @@ impl Handler {
         let Some(question) = self.question(from).await? else {
             return Ok(if from.private { say(from, render::help::unknown()) } else { Handled::default() });
         };
-        let Some(actor) = self.actor(from).await? else { return Ok(say(from, render::help::stranger())) };
+        let Some(actor) = self.actor(from).await? else {
+            let mut handled = say(from, render::help::stranger());
+            if question.is_secret() {
+                handled.posts.insert(0, post::delete(from.chat, message));
+            }
+            return Ok(handled);
+        };
         let asked = Asked { actor, from, update, message, pressed: false };
         let answer = told(answer::reply(&self.parts, &asked, question, text).await)?;
         Ok(self.handled(&asked, answer, true))

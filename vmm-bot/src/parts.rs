@@ -10,9 +10,9 @@ use vmm_core::{Actor, BotMail, Result, Vmm};
 
 use crate::dialogue::Question;
 use crate::logins::Logins;
-use crate::post::{Place, Reply};
+use crate::post::{self, Place, Reply};
 use crate::running::{Running, Ticket};
-use crate::sender::From;
+use crate::sender::{self, Document, From};
 use crate::told::Told;
 use crate::{crash_point, render};
 
@@ -96,6 +96,11 @@ impl Answer {
         Self { ask: Ask::This(question), ..Self::from(reply) }
     }
 
+    /// Nothing but this question; what is said with it has to be added.
+    pub(crate) fn asking_only(question: Question) -> Self {
+        Self { ask: Ask::This(question), ..Self::default() }
+    }
+
     /// A short word to who has pressed a button.
     pub(crate) fn toast(text: impl Into<String>) -> Self {
         Self { toast: Some((text.into(), false)), ..Self::default() }
@@ -160,6 +165,22 @@ impl Parts {
             answer
         };
         Ok(Answer { work: Some(Box::pin(work)), ..Answer::at(place, begun) })
+    }
+
+    /// Lets a message that held a secret go away before anything else is done, and puts these words in its place among
+    /// what is not answered yet, with this file: what goes on for long would keep it there.
+    ///
+    /// # Errors
+    /// `Unavailable` if the database does not answer.
+    pub(crate) async fn hide(&self, asked: &Asked, words: &str, document: Option<&Document>) -> Result<()> {
+        self.mail.post(vec![post::delete(asked.from.chat, asked.message)], None).await?;
+        self.wake.notify_one();
+        let open = self.mail.open_updates().await?;
+        let update = open.into_iter().find(|update| update.id == asked.update);
+        match update.and_then(|update| sender::with_words(&update.content, words, document)) {
+            Some(content) => self.mail.rewrite_update(asked.update, content).await,
+            None => Ok(()),
+        }
     }
 
     /// Shows something before an update's end.

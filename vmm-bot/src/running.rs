@@ -77,7 +77,7 @@ mod tests {
     #[tokio::test]
     async fn a_person_ends_their_own_work_and_has_so_much_at_once() {
         let running = Running::default();
-        let tickets: Vec<_> = (1..=4).map(|update| running.begin(7, update).unwrap()).collect();
+        let tickets: Vec<_> = (1..=4).map(|update| running.begin(7, update).expect("room for four")).collect();
         assert!(running.begin(7, 5).is_none());
         assert!(running.begin(8, 5).is_some());
         assert!(!running.cancel(8, 1), "another person's");

@@ -1,6 +1,7 @@
 //! Who speaks. Only what a person has just written to the bot, or pressed, counts; all else has no rights.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use teloxide::types::{CallbackQuery, Chat, Message, MessageKind, Update, UpdateKind};
 
 /// What somebody wants of the bot.
@@ -50,6 +51,22 @@ pub(crate) fn read(content: &str) -> Incoming {
         // Edits, channel posts, business messages and all that is new: nobody has spoken to the bot.
         _ => Incoming::Nothing,
     }
+}
+
+/// The same update as if this had been written, with this file if there is one.
+pub(crate) fn with_words(content: &str, words: &str, document: Option<&Document>) -> Option<String> {
+    let mut update: Value = serde_json::from_str(content).ok()?;
+    let message = update.get_mut("message")?.as_object_mut()?;
+    message.remove("text");
+    if let Some(Document { file, name, size }) = document {
+        let document = json!({ "file_id": file, "file_unique_id": file, "file_name": name, "file_size": size });
+        message.insert("document".to_owned(), document);
+    }
+    message.insert(if document.is_some() { "caption" } else { "text" }.to_owned(), words.into());
+    // They speak of parts of the former text.
+    message.remove("entities");
+    message.remove("link_preview_options");
+    Some(update.to_string())
 }
 
 fn read_message(message: &Message) -> Incoming {

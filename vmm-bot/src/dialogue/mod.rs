@@ -2,6 +2,8 @@
 
 mod power;
 mod request;
+mod script;
+mod ssh;
 
 use std::time::Duration;
 
@@ -9,6 +11,8 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use power::Switch;
 pub(crate) use request::RequestStep;
+pub(crate) use script::{RunWish, ScriptStep};
+pub(crate) use ssh::{Errand, HOURS, Missing};
 
 /// How long an answer to a question counts.
 pub(crate) const ANSWER_TIME: Duration = Duration::from_secs(5 * 60);
@@ -31,28 +35,55 @@ pub(crate) enum Intent {
     Cancel { update: i64 },
     /// Does something about a request.
     Request(RequestStep),
+    /// Does something about scripts and their runs.
+    Script(ScriptStep),
+    /// Asks what shall run on a machine.
+    Command { vm: String },
+    /// Does this on a machine.
+    Errand { vm: String, errand: Errand },
+    /// Keeps a person's login on a machine for so many hours from now on.
+    KeepLogin { vm: String, hours: u32 },
+    /// Forgets it.
+    ForgetLogin { vm: String },
 }
 
 impl Intent {
     /// How long the button may be pressed.
     pub(crate) fn lifetime(&self) -> Duration {
         match self {
-            Self::Page { .. } | Self::Card { .. } | Self::Monitor { .. } | Self::Ask { .. } | Self::Cancel { .. } => {
-                Duration::from_secs(24 * 3600)
-            }
+            Self::Page { .. }
+            | Self::Card { .. }
+            | Self::Monitor { .. }
+            | Self::Ask { .. }
+            | Self::Cancel { .. }
+            | Self::Command { .. }
+            | Self::Errand { .. }
+            | Self::KeepLogin { .. }
+            | Self::ForgetLogin { .. } => Duration::from_secs(24 * 3600),
             // Who comes back later does not remember what the question was.
             Self::Confirmed { .. } => Duration::from_secs(2 * 60),
             Self::Request(step) => step.lifetime(),
+            Self::Script(step) => step.lifetime(),
         }
     }
 
     /// Whether it changes something, and so belongs into a private chat.
     pub(crate) fn changes(&self) -> bool {
-        matches!(self, Self::Ask { .. } | Self::Confirmed { .. } | Self::Request(_))
+        match self {
+            Self::Ask { .. }
+            | Self::Confirmed { .. }
+            | Self::Request(_)
+            | Self::Command { .. }
+            | Self::Errand { .. }
+            | Self::KeepLogin { .. }
+            | Self::ForgetLogin { .. } => true,
+            Self::Script(step) => step.changes(),
+            Self::Page { .. } | Self::Card { .. } | Self::Monitor { .. } | Self::Cancel { .. } => false,
+        }
     }
 }
 
-/// What a person is asked; the next text that is no command answers it.
+/// What a person is asked, with what is to be done with the answer. It is stored, so it holds no secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Question {
@@ -62,18 +93,42 @@ pub(crate) enum Question {
     OldPassword,
     /// The password to have from now on.
     NewPassword,
+    /// Something that a command on a machine needs.
+    Ssh(Missing),
+    /// On which machines a script is to run.
+    RunOn { script: String },
+    /// As which user of the machines something is to run.
+    RunUser { wish: RunWish },
+    /// That user's password.
+    RunPassword { wish: RunWish, user: String },
 }
 
 impl Question {
-    /// Whether the answer is a secret.
+    /// Whether the answer is a secret, and so never a command that was misread.
     pub(crate) fn is_secret(&self) -> bool {
-        matches!(self, Self::OldPassword | Self::NewPassword)
+        match self {
+            Self::OldPassword | Self::NewPassword | Self::RunPassword { .. } | Self::Ssh(Missing::Password { .. }) => {
+                true
+            }
+            Self::Reject { .. } | Self::RunOn { .. } | Self::RunUser { .. } | Self::Ssh(_) => false,
+        }
+    }
+
+    /// Whether the answer may begin as a command of the bot does: a program's path does.
+    pub(crate) fn takes_slash(&self) -> bool {
+        matches!(self, Self::Ssh(Missing::Line { .. }))
     }
 
     /// How long an answer counts.
     pub(crate) fn lifetime(&self) -> Duration {
         match self {
-            Self::Reject { .. } | Self::OldPassword | Self::NewPassword => ANSWER_TIME,
+            Self::Ssh(_) => Duration::from_secs(10 * 60),
+            Self::Reject { .. }
+            | Self::OldPassword
+            | Self::NewPassword
+            | Self::RunOn { .. }
+            | Self::RunUser { .. }
+            | Self::RunPassword { .. } => ANSWER_TIME,
         }
     }
 }

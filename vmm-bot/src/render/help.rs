@@ -16,14 +16,17 @@ pub(crate) fn help(actor: &Actor) -> Reply {
         "You are {}.\n\n/vms – machines, page by page\n/vm NAME – a machine, with buttons to switch it if it is yours\n\
          /monitor NAME – a picture of its last hour, and how it is now\n\
          /request – your requests for machines, and a CSV to begin with: send it filled in, and see what it makes\n\
-         /request ID – a request\n/password – change your password\n\
+         /request ID – a request\n/scripts – scripts, to run them; /run NAME web-1 @group runs one, /runs shows what became of it\n\
+         /password – change your password\n\
+         /ssh NAME COMMAND – run a command on a machine\n/get NAME PATH – fetch a file from it\n\
+         /put NAME DIRECTORY – as the caption of a file: put it there\n/forget – forget the passwords of machines\n\
          /unlink – free your account of this chat\n",
         code(name)
     );
     if role == Role::Admin {
         text.push_str("/requests – open requests, to approve or reject\n\nAs an admin you switch any machine. ");
     }
-    text.push_str("\nMachines are shown in groups too; they are switched in a private chat alone.");
+    text.push_str("\nMachines are shown in groups too; all else is for a private chat alone.");
     Reply::text(text)
 }
 
@@ -62,6 +65,19 @@ pub(crate) fn bad_code(actor: Option<&Actor>) -> Reply {
         text.push_str(&format!(" This chat speaks for {}.", code(actor)));
     }
     Reply::text(text)
+}
+
+/// To a command that a file has to come with.
+pub(crate) fn with_file() -> Reply {
+    Reply::text("Send the script's file, with this as its caption.")
+}
+
+/// To a file that comes without what to do with it.
+pub(crate) fn what_with_file() -> Reply {
+    Reply::text(
+        "What shall I do with it? Send a CSV of machines to request them, or a script with the caption \
+         <code>/script NAME sh</code>.",
+    )
 }
 
 /// After somebody does not want to be asked any more.

@@ -2,11 +2,14 @@
 
 pub(crate) mod help;
 pub(crate) mod monitor;
+pub(crate) mod output;
 pub(crate) mod password;
 pub(crate) mod plot;
 pub(crate) mod power;
 pub(crate) mod progress;
 pub(crate) mod request;
+pub(crate) mod script;
+pub(crate) mod ssh;
 mod table;
 pub(crate) mod vms;
 
@@ -37,11 +40,16 @@ fn code(text: impl std::fmt::Display) -> String {
 
 /// What is told of an error.
 pub(crate) fn error(error: &Error) -> Reply {
+    Reply::text(format!("⚠️ {}", told(error)))
+}
+
+/// An error in words; the log has what they do not tell.
+fn told(error: &Error) -> String {
     if let Error::Internal { context, source } = error {
         tracing::error!(context, %source, "an operation failed");
     }
     let text: String = error.to_string().chars().take(LONGEST_ERROR).collect();
-    Reply::text(format!("⚠️ {}", escape(&text)))
+    escape(&text)
 }
 
 /// What is told when too much goes on already.

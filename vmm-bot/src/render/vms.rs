@@ -72,6 +72,8 @@ pub(crate) fn card(vm: &Vm, disks: &[Disk], private: bool) -> Reply {
     let monitor = ("Monitor".to_owned(), Intent::Monitor { vm: vm.name.to_string() });
     let refresh = ("Refresh".to_owned(), Intent::Card { vm: vm.name.to_string() });
     let all = ("All machines".to_owned(), Intent::Page { after: None, trail: Vec::new() });
-    let rows = vec![offered.iter().map(switch).collect(), vec![monitor, refresh, all]];
+    let command = ("Run a command".to_owned(), Intent::Command { vm: vm.name.to_string() });
+    let commands = (private && vm.status == VmStatus::On).then_some(command);
+    let rows = vec![offered.iter().map(switch).collect(), commands.into_iter().collect(), vec![monitor, refresh, all]];
     Reply::text(lines.join("\n")).rows(rows)
 }

@@ -30,7 +30,15 @@ const ROWS: &[(&str, [&str; 5])] = &[
     ("/request", [STRANGER, "Your open requests", "Your open requests", PRIVATE, PRIVATE]),
     ("/request r1", [STRANGER, "r1 is done", "r1 is done", PRIVATE, PRIVATE]),
     ("/requests", [STRANGER, "Your open requests", "Open requests", PRIVATE, PRIVATE]),
+    ("/scripts", [STRANGER, "no scripts", "no scripts", SILENCE, "no scripts"]),
+    ("/runs", [STRANGER, "no runs", "no runs", SILENCE, "no runs"]),
+    ("/run backup", [STRANGER, "backup", "backup", PRIVATE, PRIVATE]),
+    ("/script backup", [STRANGER, "its caption", "its caption", PRIVATE, PRIVATE]),
     ("/password", [STRANGER, "Your present password?", "Your present password?", PRIVATE, PRIVATE]),
+    ("/ssh web-1 uptime", [STRANGER, "As which user", "As which user", PRIVATE, PRIVATE]),
+    ("/get web-1 /etc/hosts", [STRANGER, "As which user", "As which user", PRIVATE, PRIVATE]),
+    ("/put web-1 /tmp", [STRANGER, "Which file?", "Which file?", PRIVATE, PRIVATE]),
+    ("/forget", [STRANGER, "no login", "no login", PRIVATE, PRIVATE]),
     ("/unlink", [STRANGER, "speaks for nobody", "speaks for nobody", PRIVATE, PRIVATE]),
 ];
 

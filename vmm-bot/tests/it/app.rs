@@ -7,7 +7,7 @@ use tokio::task::JoinHandle;
 use vmm_bot::{Options, RunError};
 use vmm_core::model::{AuditFilter, AuditRecord, BotId};
 use vmm_core::{Actor, ExposeSecret, SecretString};
-use vmm_testkit::fake::telegram::{FakeTelegram, Person};
+use vmm_testkit::fake::telegram::{FakeTelegram, Message, Person};
 use vmm_testkit::fixture::TestDesk;
 
 /// Eleven machines of alice's, one more than a page shows.
@@ -15,6 +15,15 @@ pub(crate) const SPEC: &str = "name,os,memory,disk,count\nweb,debian:12,512,2,11
 
 /// What stops the bot, and how it ends.
 type Running = (oneshot::Sender<()>, JoinHandle<Result<(), RunError>>);
+
+/// Waits for a new message with the first words, and until it has the last ones: what goes quickly has them at once.
+pub(crate) async fn sees_become(person: &Person, first: &str, last: &str) -> Message {
+    let message = person.sees(first).await;
+    if message.text.contains(last) {
+        return message;
+    }
+    person.sees_edit(&message, last).await
+}
 
 pub(crate) struct App {
     pub(crate) desk: TestDesk,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::process::Child;
 use tokio::time::Instant;
 use vmm_core::ExposeSecret;
-use vmm_core::model::{AuditFilter, Outcome};
+use vmm_core::model::{AuditFilter, BotId, Outcome};
 use vmm_testkit::fake::telegram::Event;
 
 use crate::faults::{plan, repeated, until_answered};
@@ -128,6 +128,32 @@ async fn continue_notice(place: &Place, child: Child) {
     let told = root.messages().iter().filter(|message| message.text.contains("notice waits")).count();
     // It is stored once, and sent again if the kill came before it was recorded that it was sent.
     assert!((1..=2).contains(&told), "{}", root.transcript());
+    terminate(child).await;
+}
+
+/// The password is not among what is left behind, nor in the chat.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_that_kill_9_leaves_behind_is_told_and_its_password_gone() {
+    let place = Place::new().await;
+    let child = halting(&place, "bot.update.begun").await;
+    let alice = place.telegram.person("Alice");
+    alice.says(&start_code(&place).await);
+    alice.sees("Welcome").await;
+    alice.says("/ssh web-1 uptime");
+    alice.sees("As which user").await;
+    alice.says("debian");
+    alice.sees("Password of debian").await;
+    let password = alice.says("s3cret");
+    reached(&place, "bot.update.begun").await;
+    let (bot, _) = place.telegram.token().split_once(':').unwrap();
+    let open = place.desk.vmm.bot_mail(BotId(bot.parse().unwrap())).open_updates().await.unwrap();
+    assert!(open.len() == 1 && open[0].content.contains("/ssh web-1 uptime"), "{open:?}");
+    assert!(!open[0].content.contains("s3cret"));
+    kill(child).await;
+    let child = place.run(&[]).await;
+    alice.sees_deleted(password).await;
+    alice.sees("vmm was stopped while it ran").await;
+    assert_eq!(done(&place, "vm.ssh").await, 0);
     terminate(child).await;
 }
 

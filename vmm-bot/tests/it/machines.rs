@@ -35,7 +35,8 @@ async fn somebody_links_lists_shows_switches_and_unlinks() {
     assert!(list.button("« Back").is_none());
     alice.presses(&list, "web-3").answer().await;
     let card = alice.sees_edit(&list, "web-3 is on").await;
-    assert_eq!(card.labels(), ["Shut down", "Reboot", "Power off", "Monitor", "Refresh", "All machines"]);
+    let labels = ["Shut down", "Reboot", "Power off", "Run a command", "Monitor", "Refresh", "All machines"];
+    assert_eq!(card.labels(), labels);
 
     alice.presses(&card, "Power off").answer().await;
     let question = alice.sees_edit(&card, "Power off web-3?").await;

@@ -15,3 +15,7 @@ mod notices;
 mod password;
 mod program;
 mod requests;
+mod scripts;
+mod ssh;
+#[cfg(all(feature = "libvirt", feature = "ssh"))]
+mod story;

@@ -183,6 +183,10 @@ pub trait BotRepository: Send + Sync {
     async fn open_updates(&self, bot: BotId) -> Result<Vec<BotUpdate>>;
     /// Records that an update begins; `false` if it has begun or ended before, or is not there.
     async fn begin_update(&self, bot: BotId, id: i64) -> Result<bool>;
+    /// Whether an update has begun and not ended.
+    async fn has_begun(&self, bot: BotId, id: i64) -> Result<bool>;
+    /// Gives an update another content, unless it has ended.
+    async fn rewrite_update(&self, bot: BotId, id: i64, content: String) -> Result<()>;
     /// Ends an update, forgets its content, and stores these posts and what its person is asked now; `false` and nothing
     /// else if it has ended before.
     async fn finish_update(&self, bot: BotId, id: i64, posts: Vec<NewPost>, question: Option<Question>)

@@ -72,6 +72,22 @@ impl BotRepository for Store {
         .await
     }
 
+    async fn has_begun(&self, bot: BotId, id: i64) -> error::Result<bool> {
+        self.read("reading how far a bot is", move |connection| {
+            let sql = "SELECT 1 FROM bot_update WHERE bot = ?1 AND id = ?2 AND state = 'begun'";
+            exists(connection, sql, [bot.0, id])
+        })
+        .await
+    }
+
+    async fn rewrite_update(&self, bot: BotId, id: i64, content: String) -> error::Result<()> {
+        self.write("changing what a bot was asked for", move |tx| {
+            let sql = "UPDATE bot_update SET content = ?3 WHERE bot = ?1 AND id = ?2 AND state <> 'done'";
+            execute(tx, sql, params![bot.0, id, content]).map(drop)
+        })
+        .await
+    }
+
     async fn finish_update(
         &self,
         bot: BotId,

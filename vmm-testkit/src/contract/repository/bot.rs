@@ -40,6 +40,22 @@ pub async fn an_ended_update_stays_ended(repository: Arc<dyn Repository>) {
     assert_eq!(posts.iter().map(|post| post.content.as_str()).collect::<Vec<_>>(), ["first"]);
 }
 
+/// What was said can be replaced while its update is open, and whether that has begun is known.
+pub async fn an_update_that_has_begun_can_be_rewritten(repository: Arc<dyn Repository>) {
+    let bots = repository.bots();
+    bots.receive(BOT, vec![update(1)]).await.expect("room");
+    assert!(!bots.has_begun(BOT, 1).await.expect("an answer"));
+    assert!(bots.begin_update(BOT, 1).await.expect("room"));
+    assert!(bots.has_begun(BOT, 1).await.expect("an answer"));
+    bots.rewrite_update(BOT, 1, "other".to_owned()).await.expect("room");
+    let open = bots.open_updates(BOT).await.expect("an answer");
+    assert_eq!(open, [BotUpdate { content: "other".to_owned(), ..update(1) }]);
+    assert!(bots.finish_update(BOT, 1, Vec::new(), None).await.expect("room"));
+    assert!(!bots.has_begun(BOT, 1).await.expect("an answer"));
+    bots.rewrite_update(BOT, 1, "late".to_owned()).await.expect("an answer");
+    assert!(!bots.has_begun(BotId(8), 1).await.expect("an answer"));
+}
+
 /// Of many who begin or end an update one does.
 pub async fn one_of_32_begins_an_update_and_one_ends_it(repository: Arc<dyn Repository>) {
     repository.bots().receive(BOT, vec![update(1)]).await.expect("room");

@@ -1,0 +1,82 @@
+//! Files from and to machines.
+
+use std::io::Cursor;
+
+use tokio::io::{AsyncReadExt, duplex};
+use vmm_core::model::VmName;
+use vmm_core::remote::{self, DEFAULT_TRANSFER_DEADLINE, Login, Progress};
+use vmm_core::{Error, Result, Transfer};
+
+use super::ssh::Told;
+use crate::dialogue::Errand;
+use crate::parts::{Asked, Parts};
+use crate::render::ssh::Shown;
+use crate::sender::Document;
+use crate::{client, render};
+
+/// The largest file that a bot may send, in bytes.
+const LARGEST: u64 = 50_000_000;
+/// So many bytes wait between a machine and the memory.
+const BETWEEN: usize = 256 << 10;
+
+/// The file on the machine that something is about.
+///
+/// # Errors
+/// `Invalid` if it cannot be one.
+pub(super) fn place(errand: &Errand) -> Result<Option<remote::Place>> {
+    match errand {
+        Errand::Run { .. } => Ok(None),
+        Errand::Get { path } => {
+            let (directory, file) = path.rsplit_once('/').unwrap_or(("~", path));
+            remote::Place::new(if directory.is_empty() { "/" } else { directory }, file).map(Some)
+        }
+        Errand::Put { directory, document } => remote::Place::new(directory, &document.name).map(Some),
+    }
+}
+
+/// Fetches a file.
+pub(super) async fn get(parts: &Parts, asked: &Asked, vm: &VmName, shown: &Shown, login: Login) -> Result<Told> {
+    let transfer = transfer(shown, login)?;
+    let name = transfer.place.file().to_owned();
+    let (here, there) = duplex(BETWEEN);
+    let mut content = Vec::new();
+    let read = async {
+        // It ends here at the latest, which ends the transfer.
+        let mut here = here.take(LARGEST + 1);
+        here.read_to_end(&mut content).await
+    };
+    let received = parts.vmm.receive_content(&asked.actor, vm, transfer, Box::new(there));
+    let (received, read) = tokio::join!(received, read);
+    if content.len() as u64 > LARGEST {
+        return Err(Error::TooLarge { limit: LARGEST });
+    }
+    let report = received?;
+    read.map_err(|error| Error::internal("keeping a received file", error))?;
+    // Telegram takes no empty file.
+    let file = (!content.is_empty()).then(|| render::ssh::file(shown, name, content));
+    Ok((render::ssh::carried(shown, &report), file))
+}
+
+/// Sends an uploaded file.
+pub(super) async fn put(
+    parts: &Parts,
+    asked: &Asked,
+    vm: &VmName,
+    shown: &Shown,
+    login: Login,
+    document: &Document,
+) -> Result<Told> {
+    let transfer = transfer(shown, login)?;
+    let content = match client::download(&parts.bot, document).await {
+        Ok(content) => content,
+        Err(reason) => return Ok((render::ssh::not_there(shown, &reason), None)),
+    };
+    let report = parts.vmm.send_content(&asked.actor, vm, transfer, Box::new(Cursor::new(content))).await?;
+    Ok((render::ssh::carried(shown, &report), None))
+}
+
+fn transfer(shown: &Shown, login: Login) -> Result<Transfer> {
+    let none = || Error::invalid("file", "is named by no path");
+    let place = place(&shown.errand)?.ok_or_else(none)?;
+    Ok(Transfer { place, login, deadline: DEFAULT_TRANSFER_DEADLINE, progress: Progress::new() })
+}

@@ -1,0 +1,52 @@
+//! What buttons do about scripts, and what is to be run.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// A step about scripts, with the state that it was shown in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum ScriptStep {
+    /// Shows a script's card, in place.
+    Show { name: String },
+    /// Runs something.
+    Run { wish: RunWish },
+    /// Shows what became of a run.
+    ShowRun { run: i64 },
+    /// Asks whether to delete a script.
+    Delete { name: String },
+    /// Deletes it.
+    Deleted { name: String },
+}
+
+/// What is to be run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum RunWish {
+    /// A script on these machines and groups; on those that it names if there are none.
+    Script { name: String, on: Vec<String> },
+    /// A run again, on the machines where it did not come to a good end.
+    Again { run: i64 },
+}
+
+impl ScriptStep {
+    /// How long its button may be pressed.
+    pub(crate) fn lifetime(&self) -> Duration {
+        match self {
+            Self::Show { .. } | Self::Run { .. } | Self::ShowRun { .. } | Self::Delete { .. } => {
+                Duration::from_secs(24 * 3600)
+            }
+            // Who comes back later does not remember what the question was.
+            Self::Deleted { .. } => Duration::from_secs(2 * 60),
+        }
+    }
+
+    /// Whether it changes something, and so belongs into a private chat.
+    pub(crate) fn changes(&self) -> bool {
+        match self {
+            Self::Run { .. } | Self::Delete { .. } | Self::Deleted { .. } => true,
+            Self::Show { .. } | Self::ShowRun { .. } => false,
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! Named scripts on many machines.
+
+use std::net::SocketAddr;
+
+use vmm_core::model::{Vm, VmFilter};
+use vmm_testkit::fake::remote::Answer;
+
+use crate::app::{App, sees_become};
+
+const SPEC: &str = "name,os,memory,disk,group_name,count\nweb,debian:12,512,2,lab,2\n";
+const PASSWORD: &str = "s3cret-of-the-machine";
+
+async fn machines(app: &App) -> Vec<Vm> {
+    app.desk.provision("r1", SPEC).await;
+    app.desk.vmm.vms(&app.desk.admin, &VmFilter::default()).await.unwrap().items
+}
+
+fn answers(app: &App, vm: &Vm, answer: Answer) {
+    app.desk.remote.answer(SocketAddr::new(vm.ip.unwrap(), 22), "backup.sh", answer);
+}
+
+#[tokio::test]
+async fn a_script_is_kept_run_on_a_group_and_run_again_where_it_failed() {
+    let app = App::new().await;
+    let vms = machines(&app).await;
+    answers(&app, &vms[0], Answer::stdout("all <well>\n"));
+    answers(&app, &vms[1], Answer::code(3).with_stderr("no space\n"));
+    let alice = app.linked("Alice", &app.desk.user).await;
+    alice.uploads("backup.sh", b"echo well\n", "/script backup sh @lab");
+    let card = alice.sees("backup of alice").await;
+    assert!(card.text.contains("sh backup.sh, version 1, 10 bytes\nOn: @lab"), "{}", card.text);
+    assert_eq!(card.labels(), ["Run"], "only admins delete");
+
+    alice.presses(&card, "Run").answer().await;
+    alice.sees("As which user").await;
+    alice.says("debian");
+    alice.sees("The password of debian?").await;
+    let secret = alice.says(PASSWORD);
+    alice.sees_deleted(secret).await;
+    let ended = sees_become(&alice, "backup", "2 of 2 ended").await;
+    assert!(ended.text.contains("ok") && ended.text.contains("exit 3"), "{}", ended.text);
+    let output = alice.sees("== web-1").await;
+    assert!(output.text.contains("all <well>") && output.text.contains("== web-2, standard error\nno space"));
+
+    answers(&app, &vms[1], Answer::stdout("better\n"));
+    alice.presses(&ended, "Rerun failed").answer().await;
+    alice.sees("As which user").await;
+    alice.says("debian");
+    alice.sees("The password").await;
+    alice.says(PASSWORD);
+    let ended = sees_become(&alice, "backup", "1 of 1 ended").await;
+    assert!(ended.labels().is_empty(), "{:?}", ended.labels());
+    alice.sees("== web-2").await;
+    alice.says("/runs");
+    let runs = alice.sees("Runs").await;
+    assert_eq!(runs.labels().len(), 2);
+    alice.presses(&runs, runs.labels()[1]).answer().await;
+    alice.sees_edit(&runs, "2 of 2 ended").await;
+    assert!(!alice.messages().iter().any(|message| message.text.contains(PASSWORD)));
+}
+
+#[tokio::test]
+async fn a_long_run_is_cancelled_and_the_chat_goes_on_meanwhile() {
+    let app = App::new().await;
+    for vm in machines(&app).await {
+        answers(&app, &vm, Answer::hangs());
+    }
+    let alice = app.linked("Alice", &app.desk.user).await;
+    alice.uploads("backup.sh", b"sleep 600\n", "/script backup");
+    alice.sees("asked for each run").await;
+    alice.says("/run backup");
+    alice.sees("On which machines").await;
+    alice.says("web-1, @lab");
+    alice.sees("As which user").await;
+    alice.says("debian");
+    alice.sees("The password").await;
+    alice.says(PASSWORD);
+    let live = sees_become(&alice, "backup", "running").await;
+    alice.says("/vm web-1");
+    alice.sees("web-1 is on").await;
+    let answer = alice.presses(&live, "Cancel").answer().await;
+    assert_eq!(answer.text, "It is being ended.");
+    alice.sees_edit(&live, "cancelled").await;
+}
+
+#[tokio::test]
+async fn an_admin_deletes_a_script_and_what_is_wrong_is_said() {
+    let app = App::new().await;
+    machines(&app).await;
+    let root = app.linked("Root", &app.desk.admin).await;
+    root.uploads("backup.sh", &[0xff, 0xfe], "/script backup");
+    root.sees("not text in UTF-8").await;
+    root.uploads("backup.sh", b"true\n", "/script backup sh;reboot");
+    root.sees("command").await;
+    root.uploads("backup.sh", b"true\n", "what is this?");
+    root.sees("What shall I do with it?").await;
+    root.says("/script backup");
+    root.sees("with this as its caption").await;
+    root.says("/run nothing");
+    root.sees("nothing").await;
+    root.uploads("backup.sh", b"true\n", "/script backup sh web-1");
+    root.sees("backup of root").await;
+    root.says("/scripts");
+    let list = root.sees("Scripts").await;
+    root.presses(&list, "backup").answer().await;
+    let card = root.sees_edit(&list, "backup of root").await;
+    root.presses(&card, "Delete").answer().await;
+    let question = root.sees_edit(&card, "Delete backup?").await;
+    root.presses(&question, "Yes, delete").answer().await;
+    root.sees_edit(&question, "backup was deleted").await;
+    assert_eq!(app.audit("script.delete").await.len(), 1);
+}

@@ -1,0 +1,356 @@
+//! Commands on machines.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use vmm_core::remote::{Credential, Exit, Login, Place};
+use vmm_testkit::fake::remote::Answer;
+use vmm_testkit::fake::telegram::{Message, Person};
+
+use crate::app::{App, sees_become};
+
+const SECRET: &str = "pass w0rd<&>";
+
+struct Scene {
+    app: App,
+    alice: Person,
+    web_1: SocketAddr,
+}
+
+impl Scene {
+    async fn new() -> Self {
+        let app = App::new().await;
+        let vms = app.desk.provision("r1", "name,os,memory,disk\nweb-1,debian:12,512,2\n").await;
+        let web_1 = SocketAddr::new(vms[0].ip.unwrap(), 22);
+        let credential = Credential::Password(SECRET.into());
+        app.desk.remote.accept_only(web_1, Login { user: "debian".to_owned(), credential });
+        app.desk.remote.answer(web_1, "uptime", Answer::stdout("up 3 days\n"));
+        let alice = app.linked("Alice", &app.desk.user).await;
+        Self { app, alice, web_1 }
+    }
+
+    /// Says this, and gives the login that is asked for.
+    async fn says_with_login(&self, said: &str) -> i32 {
+        self.alice.says(said);
+        self.gives_login("debian", SECRET).await
+    }
+
+    async fn gives_login(&self, user: &str, password: &str) -> i32 {
+        self.alice.sees("As which user of web-1?").await;
+        self.alice.says(user);
+        self.alice.sees(&format!("Password of {user} on web-1? Your message is deleted at once.")).await;
+        let message = self.alice.says(password);
+        self.alice.sees_deleted(message).await;
+        message
+    }
+
+    /// Waits for the live message of a command, and for the end of it.
+    async fn ended(&self, words: &str) -> Message {
+        sees_become(&self.alice, "web-1  ", words).await
+    }
+
+    /// The lines that were run, as whom.
+    fn lines(&self) -> Vec<(String, Option<String>)> {
+        let calls =
+            self.app.desk.remote.calls().into_iter().filter(|call| call.user == "debian" || call.line.is_none());
+        let told = |line: &Option<String>| !line.as_ref().is_some_and(|line| line.contains("cloud-init"));
+        calls.map(|call| (call.user, call.line)).filter(|(_, line)| told(line)).collect()
+    }
+
+    /// How often this was run.
+    fn ran(&self, line: &str) -> usize {
+        self.lines().iter().filter(|(_, run)| run.as_deref() == Some(line)).count()
+    }
+}
+
+/// Everything that the records hold, once what was deleted is gone.
+fn records(app: &App) -> Vec<u8> {
+    let path = app.desk.database();
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    connection.busy_timeout(Duration::from_secs(20)).unwrap();
+    let busy: i64 = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)).unwrap();
+    assert_eq!(busy, 0, "nobody reads for so long");
+    std::fs::read(path).unwrap()
+}
+
+fn holds(bytes: &[u8], text: &str) -> bool {
+    bytes.windows(text.len()).any(|window| window == text.as_bytes())
+}
+
+#[tokio::test]
+async fn a_command_runs_after_its_login_was_asked_for_and_then_at_once() {
+    let scene = Scene::new().await;
+    scene.says_with_login("/ssh web-1 uptime").await;
+    let done = scene.ended("Exit code 0 after").await;
+    assert_eq!(done.part("pre"), Some("up 3 days"), "{}", done.text);
+    assert_eq!(
+        done.labels(),
+        ["Run it again", "Another command", "Keep for 1 h", "Keep for 8 h", "Forget the login"],
+        "no cancelling any more"
+    );
+    assert_eq!(scene.app.audit("vm.ssh").await.len(), 2, "begun and done, once");
+
+    let lines = "for i in 1 2; do\n  echo \"$i\" # uptime\ndone";
+    scene.alice.says(&format!("/ssh web-1 {lines}"));
+    scene.ended("Exit code 0").await;
+    assert_eq!(scene.lines().last().unwrap().1.as_deref(), Some(lines));
+
+    for (label, word) in [("Keep for 1 h", "kept for 1 h"), ("Keep for 8 h", "kept for 8 h")] {
+        let told = scene.alice.presses(&done, label).answer().await;
+        assert!(told.text.contains(word) && !told.alert, "{told:?}");
+    }
+    scene.alice.presses(&done, "Run it again").answer().await;
+    let again = scene.ended("Exit code 0").await;
+    let told = scene.alice.presses(&again, "Forget the login").answer().await;
+    assert!(told.text.contains("forgotten"), "{told:?}");
+    let told = scene.alice.presses(&again, "Keep for 1 h").answer().await;
+    assert!(told.text.contains("not known any more"), "{told:?}");
+    scene.says_with_login("/ssh web-1 uptime").await;
+    scene.ended("Exit code 0").await;
+
+    scene.alice.says("/forget");
+    scene.alice.sees("forgotten your login on 1 machine").await;
+    scene.alice.says("/forget");
+    scene.alice.sees("know no login").await;
+    scene.alice.says("/ssh web-1 uptime");
+    scene.alice.sees("As which user").await;
+    assert!(!scene.alice.messages().iter().any(|message| message.text.contains("w0rd")));
+}
+
+#[tokio::test]
+async fn a_password_is_in_no_record_even_while_its_command_runs() {
+    let scene = Scene::new().await;
+    scene.app.desk.remote.answer(scene.web_1, "sleep", Answer::hangs());
+    scene.says_with_login("/ssh web-1 sleep 1d").await;
+    let live = scene.alice.sees("It runs.").await;
+    let bytes = records(&scene.app);
+    assert!(holds(&bytes, "sleep 1d") && !holds(&bytes, "w0rd"));
+    scene.alice.presses(&live, "Cancel").answer().await;
+    scene.alice.sees_edit(&live, "It was cancelled.").await;
+    assert!(!holds(&records(&scene.app), "w0rd"));
+}
+
+#[tokio::test]
+async fn what_is_written_is_shown_while_it_runs_until_it_is_cancelled() {
+    let scene = Scene::new().await;
+    scene.app.desk.remote.answer(scene.web_1, "build", Answer::stdout("step <1>\n").taking(Duration::MAX));
+    scene.says_with_login("/ssh web-1 build").await;
+    let live = scene.alice.sees("It runs.").await;
+    let shown = scene.alice.sees_edit(&live, "step <1>").await;
+    assert_eq!((shown.part("pre"), shown.labels()), (Some("step <1>"), vec!["Cancel"]));
+    // The chat goes on beside it.
+    scene.alice.says("/ssh web-1 uptime");
+    let done = scene.ended("up 3 days").await;
+    assert_ne!(done.id, live.id);
+    let told = scene.alice.presses(&shown, "Cancel").answer().await;
+    assert_eq!(told.text, "It is being ended.");
+    let ended = scene.alice.sees_edit(&live, "It was cancelled.").await;
+    assert!(ended.part("pre") == Some("step <1>") && ended.button("Cancel").is_none(), "{}", ended.text);
+}
+
+#[tokio::test]
+async fn what_does_not_fit_into_a_message_comes_as_a_document() {
+    let scene = Scene::new().await;
+    let long: String = (1..=2000).map(|number| format!("line {number} <&>\n")).collect();
+    let binary = b"\x7fELF\x00\xff\x1b[2J".to_vec();
+    let too_long = vec![b'x'; (1 << 20) + 7];
+    let killed = Answer::stdout(too_long).with_exit(Exit::Signal("KILL".to_owned()));
+    scene.app.desk.remote.answer(scene.web_1, "long", Answer::stdout(long.clone()).with_stderr("a warning"));
+    scene.app.desk.remote.answer(scene.web_1, "binary", Answer::stdout(binary.clone()));
+    scene.app.desk.remote.answer(scene.web_1, "endless", killed);
+    scene.app.desk.remote.answer(scene.web_1, "fail", Answer::code(3).with_stderr("no such thing\n"));
+    scene.says_with_login("/ssh web-1 long").await;
+    let done = scene.ended("Exit code 0").await;
+    let shown = done.part("pre").unwrap();
+    assert!(shown.ends_with("line 2000 <&>") && shown.starts_with("line "), "{shown}");
+    assert!(done.text.contains("Standard error:\na warning"), "{}", done.text);
+    let document = scene.alice.sees_document("web-1-output.txt").await.document.unwrap();
+    assert_eq!(document.bytes, format!("{long}--- standard error ---\na warning").into_bytes());
+
+    scene.alice.says("/ssh web-1 binary");
+    let done = scene.ended("Exit code 0").await;
+    assert_eq!(done.part("pre"), Some("\u{fffd}ELF\u{fffd}\u{fffd}"));
+    assert_eq!(scene.alice.sees_document("web-1-output.txt").await.document.unwrap().bytes, binary);
+
+    scene.alice.says("/ssh web-1 endless");
+    scene.ended("Ended by the signal KILL").await;
+    let document = scene.alice.sees_document("web-1-output.txt").await;
+    assert!(document.text.contains("says where it was cut"), "{}", document.text);
+    let mark = b"x\n--- standard output was cut after 1048576 of 1048583 bytes ---\n";
+    assert!(document.document.unwrap().bytes.ends_with(mark));
+
+    scene.alice.says("/ssh web-1 fail");
+    let done = scene.ended("Exit code 3").await;
+    assert!(done.text.contains("Standard error:\nno such thing"), "{}", done.text);
+}
+
+#[tokio::test]
+async fn a_login_that_is_refused_is_forgotten_and_asked_for_anew() {
+    let scene = Scene::new().await;
+    scene.alice.says("/ssh web-1 uptime");
+    scene.alice.sees("As which user").await;
+    scene.alice.says("two words");
+    scene.alice.sees("one word").await;
+    scene.alice.says("debian");
+    scene.alice.sees("Password of debian").await;
+    // A password may look like a command that the bot does not know.
+    let wrong = scene.alice.says("/etc/passw0rd");
+    scene.alice.sees_deleted(wrong).await;
+    let refused = scene.ended("web-1 refused the login of debian").await;
+    assert!(refused.text.contains("Try again") && !refused.text.contains("192."), "{}", refused.text);
+    scene.alice.presses(&refused, "Run it again").answer().await;
+    scene.gives_login("debian", SECRET).await;
+    scene.ended("up 3 days").await;
+    assert_eq!(scene.lines(), [("debian".to_owned(), None), ("debian".to_owned(), Some("uptime".to_owned()))]);
+}
+
+#[tokio::test]
+async fn the_card_asks_for_a_command_and_a_command_of_the_bot_ends_the_question() {
+    let mut scene = Scene::new().await;
+    scene.alice.says("/vm web-1");
+    let card = scene.alice.sees("web-1 is on").await;
+    scene.alice.presses(&card, "Run a command").answer().await;
+    scene.alice.sees("What shall run on web-1?").await;
+    scene.alice.says("/usr/bin/uptime");
+    scene.gives_login("debian", SECRET).await;
+    scene.ended("up 3 days").await;
+    scene.alice.says("/forget");
+    scene.alice.sees("forgotten").await;
+
+    scene.alice.says("/ssh web-1");
+    scene.alice.sees("What shall run on web-1?").await;
+    scene.alice.says("uptime");
+    scene.alice.sees("As which user").await;
+    scene.alice.says("debian");
+    scene.alice.sees("Password of debian").await;
+    scene.alice.says("/cancel");
+    scene.alice.sees("Never mind").await;
+    scene.alice.says(SECRET);
+    scene.alice.sees("do not understand").await;
+    assert_eq!(scene.lines().len(), 1);
+
+    // Nobody gives a password for nothing.
+    let name = vmm_testkit::sample::vm_name("web-1");
+    scene.app.desk.vmm.power(&scene.app.desk.user, &name, vmm_core::Power::Stop).await.unwrap();
+    scene.alice.says("/ssh web-1 uptime");
+    scene.alice.sees("is off; start it first").await;
+    scene.alice.says("/ssh nowhere uptime");
+    scene.alice.sees("nowhere").await;
+    scene.app.stop().await;
+}
+
+#[tokio::test]
+async fn a_command_that_a_stopped_bot_leaves_behind_is_told_and_not_run_again() {
+    let mut scene = Scene::new().await;
+    scene.app.desk.remote.answer(scene.web_1, "build", Answer::hangs());
+    let mut runs = 0;
+    for said in ["with a known login", "with one that was just given"] {
+        match said {
+            "with one that was just given" => drop(scene.says_with_login("/ssh web-1 build").await),
+            _ => {
+                scene.says_with_login("/ssh web-1 uptime").await;
+                scene.ended("up 3 days").await;
+                scene.alice.says("/ssh web-1 build");
+            }
+        }
+        let live = scene.alice.sees("It runs.").await;
+        runs += 1;
+        scene.app.desk.until("it runs", async || scene.ran("build") == runs).await;
+        scene.app.stop().await;
+        scene.app.start();
+        let told = scene.alice.sees_edit(&live, "vmm was stopped while it ran").await;
+        assert_eq!(told.labels(), ["Run it again", "Another command"], "{said}");
+        assert_eq!(scene.ran("build"), runs, "{said}");
+    }
+}
+
+#[tokio::test]
+async fn a_password_is_deleted_even_if_its_account_was_freed_meanwhile() {
+    let scene = Scene::new().await;
+    scene.alice.says("/ssh web-1 uptime");
+    scene.alice.sees("As which user").await;
+    scene.alice.says("debian");
+    scene.alice.sees("Password of debian").await;
+    scene.app.desk.vmm.unlink_chat(&scene.app.desk.user, None).await.unwrap();
+    let password = scene.alice.says(SECRET);
+    scene.alice.sees_deleted(password).await;
+    scene.alice.sees("I do not know you").await;
+    assert_eq!(scene.lines(), []);
+}
+
+#[tokio::test]
+async fn a_login_is_forgotten_when_the_account_is_freed() {
+    let scene = Scene::new().await;
+    scene.says_with_login("/ssh web-1 uptime").await;
+    scene.ended("up 3 days").await;
+    scene.alice.says("/unlink");
+    scene.alice.sees("speaks for nobody").await;
+    scene.alice.says(&format!("/start {}", scene.app.code(&scene.app.desk.user).await));
+    scene.alice.sees("Welcome").await;
+    scene.alice.says("/ssh web-1 uptime");
+    scene.alice.sees("As which user").await;
+}
+
+#[tokio::test]
+async fn a_file_is_fetched_from_a_machine() {
+    let scene = Scene::new().await;
+    let place = |directory, file| Place::new(directory, file).unwrap();
+    let content: Vec<u8> = (0..=255).cycle().take(700_000).collect();
+    scene.app.desk.remote.put_file(scene.web_1, &place("/tmp", "a b.bin"), content.clone());
+    scene.app.desk.remote.put_file(scene.web_1, &place("~", "empty"), "");
+    scene.says_with_login("/get web-1 /tmp/a b.bin").await;
+    let done = scene.ended("700000 bytes").await;
+    assert_eq!(done.part("code"), Some("get /tmp/a b.bin"), "{}", done.text);
+    assert_eq!(scene.alice.sees_document("a b.bin").await.document.unwrap().bytes, content);
+    scene.alice.says("/get web-1 empty");
+    scene.ended("✅ 0 bytes").await;
+    scene.alice.says("/get web-1 /nowhere/x");
+    scene.ended("⚠️").await;
+    for (said, answer) in [("/get web-1", "Which file?"), ("/get web-1 /tmp/", "file"), ("/get", "Which machine?")] {
+        scene.alice.says(said);
+        scene.alice.sees(answer).await;
+    }
+}
+
+#[tokio::test]
+async fn a_file_is_put_onto_a_machine() {
+    let scene = Scene::new().await;
+    let content = |directory, name| {
+        let file = scene.app.desk.remote.file(scene.web_1, &Place::new(directory, name).unwrap());
+        file.map(|(content, _)| content)
+    };
+    scene.alice.uploads("a b.txt", b"for web-1", "/put web-1 /tmp");
+    scene.gives_login("debian", SECRET).await;
+    let done = scene.ended("9 bytes").await;
+    assert!(done.text.contains("put a b.txt to /tmp"), "{}", done.text);
+    assert_eq!(content("/tmp", "a b.txt").as_deref(), Some(&b"for web-1"[..]));
+    scene.alice.uploads("home.txt", b"at home", "/put web-1");
+    let done = scene.ended("7 bytes").await;
+    assert_eq!(content("~", "home.txt").as_deref(), Some(&b"at home"[..]));
+    scene.alice.presses(&done, "Once more").answer().await;
+    scene.ended("7 bytes").await;
+    scene.alice.uploads("x", b"x", "/put web-1 /nowhere");
+    scene.ended("⚠️").await;
+    for (caption, answer) in
+        [("", "What shall I do with it?"), ("/put", "Which machine?"), ("/vms", "What shall I do with it?")]
+    {
+        scene.alice.uploads("x", b"x", caption);
+        scene.alice.sees(answer).await;
+    }
+}
+
+/// What is left of the update in place of the password asks for the same thing.
+#[tokio::test]
+async fn a_file_that_a_stopped_bot_leaves_behind_is_told_and_not_put_again() {
+    let mut scene = Scene::new().await;
+    scene.app.desk.remote.fall_silent(scene.web_1);
+    scene.alice.uploads("a.txt", b"for web-1", "/put web-1 /tmp");
+    scene.gives_login("debian", SECRET).await;
+    let live = scene.alice.sees("It runs.").await;
+    let audit = async || scene.app.audit("vm.transfer").await.len() == 1;
+    scene.app.desk.until("it has begun", audit).await;
+    scene.app.stop().await;
+    scene.app.start();
+    let told = scene.alice.sees_edit(&live, "vmm was stopped while it ran").await;
+    assert!(told.text.contains("put a.txt to /tmp"), "{}", told.text);
+}
