@@ -96,9 +96,9 @@ impl Answer {
         Self { ask: Ask::This(question), ..Self::from(reply) }
     }
 
-    /// Nothing but this question; what is said with it has to be added.
-    pub(crate) fn asking_only(question: Question) -> Self {
-        Self { ask: Ask::This(question), ..Self::default() }
+    /// The same as a new message, also after a press.
+    pub(crate) fn asking_anew(reply: Reply, question: Question) -> Self {
+        Self { ask: Ask::This(question), ..Self::at(Place::New, reply) }
     }
 
     /// A short word to who has pressed a button.

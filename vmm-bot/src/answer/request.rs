@@ -4,7 +4,7 @@ use vmm_core::model::{Request, RequestFilter, RequestId, RequestState, Role};
 use vmm_core::{Actor, Error, RequestDraft, Result};
 
 use crate::dialogue::{Question, RequestStep};
-use crate::parts::{Answer, Ask, Asked, Parts};
+use crate::parts::{Answer, Asked, Parts};
 use crate::post::{Place, Reply};
 use crate::render::request::{self as render, Rights};
 use crate::render::{escape, shortened};
@@ -78,7 +78,7 @@ pub(crate) async fn step(parts: &Parts, asked: &Asked, step: RequestStep) -> Res
                 return Ok(Answer::from(render::decided(&request)));
             }
             let question = Question::Reject { id: request.id.to_string() };
-            Ok(Answer { ask: Ask::This(question), ..Answer::at(Place::New, render::why(&request.id)) })
+            Ok(Answer::asking_anew(render::why(&request.id), question))
         }
         RequestStep::Cancel { id } => {
             let id = RequestId::new(id)?;

@@ -110,13 +110,13 @@ pub(crate) async fn run(parts: &Arc<Parts>, asked: &Asked, wish: RunWish) -> Res
     let (script, _) = parts.vmm.script(&asked.actor, &name, None).await?;
     if matches!(&wish, RunWish::Script { on, .. } if on.is_empty() && script.targets.is_empty()) {
         let question = Question::RunOn { script: name.to_string() };
-        return Ok(Answer { replies: vec![(Place::New, render::on_which(&name))], ..Answer::asking_only(question) });
+        return Ok(Answer::asking_anew(render::on_which(&name), question));
     }
     // A login that is stored with the script is its owner's.
     let own = Some(script.owner) == asked.user() && script.user.is_some();
     if !own {
         let question = Question::RunUser { wish };
-        return Ok(Answer { replies: vec![(Place::New, render::as_whom(&name))], ..Answer::asking_only(question) });
+        return Ok(Answer::asking_anew(render::as_whom(&name), question));
     }
     start(parts, asked, name, wish, RunTerms::default()).await
 }

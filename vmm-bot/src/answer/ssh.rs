@@ -12,7 +12,7 @@ use vmm_core::{Error, Kind, Part, Result, SecretString, SshEvent};
 
 use super::transfer;
 use crate::dialogue::{Errand, Missing, Question};
-use crate::parts::{Answer, Ask, Asked, Parts, work_name};
+use crate::parts::{Answer, Asked, Parts, work_name};
 use crate::post::{Place, Reply};
 use crate::render;
 use crate::render::output::Tail;
@@ -32,7 +32,7 @@ const LONGEST_USER: usize = 32;
 pub(super) async fn ask(parts: &Parts, asked: &Asked, vm: VmName) -> Result<Answer> {
     on(parts, asked, &vm).await?;
     let question = Question::Ssh(Missing::Line { vm: vm.to_string() });
-    Ok(Answer { ask: Ask::This(question), ..Answer::at(Place::New, render::ssh::which_line(&vm)) })
+    Ok(Answer::asking_anew(render::ssh::which_line(&vm), question))
 }
 
 /// Does something on a machine, or asks as whom.
@@ -45,7 +45,7 @@ pub(super) async fn begin(parts: &Arc<Parts>, asked: &Asked, vm: VmName, errand:
     }
     on(parts, asked, &vm).await?;
     let question = Question::Ssh(Missing::User { vm: vm.to_string(), errand });
-    Ok(Answer { ask: Ask::This(question), ..Answer::at(Place::New, render::ssh::which_user(&vm)) })
+    Ok(Answer::asking_anew(render::ssh::which_user(&vm), question))
 }
 
 /// Goes on with what was missing.
