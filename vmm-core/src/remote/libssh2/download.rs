@@ -8,7 +8,7 @@ use super::link::Limits;
 use super::resume::{self, Resumable};
 use super::seat::Seat;
 use super::sftp::{Files, No, OpenFile, in_the_way, wrong_file};
-use super::shell;
+use super::shell::Digesting;
 use super::supervise::Sockets;
 use super::transfer::{CHUNK, Deliver};
 use crate::error::Result;
@@ -69,6 +69,11 @@ impl Resumable for Receiving<'_> {
             self.download.progress.expect(size);
         }
         file.begin_at(self.bytes)?;
+        // The machine reads it once more for this, while it comes.
+        let digesting = match size {
+            Some(size) => Some(Digesting::start_first(files.link(), &path, size)?),
+            None => None,
+        };
         if !self.copy(&mut file, size)? {
             return Err(changed());
         }
@@ -76,8 +81,8 @@ impl Resumable for Receiving<'_> {
         file.close()?.map_err(|_| changed())?;
         let sha256 = self.deliver.digest()?;
         // A file that grows is as it was at the beginning. Times are whole seconds, so they alone prove nothing.
-        if let Some(size) = size {
-            let same = match shell::digest(files.link(), &path, size)? {
+        if let Some(digesting) = digesting {
+            let same = match digesting.finish()? {
                 Some(digest) => digest == sha256,
                 None => (before.size, before.mtime) == (after.size, after.mtime),
             };

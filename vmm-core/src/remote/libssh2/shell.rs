@@ -22,19 +22,21 @@ pub(super) const DIGEST: &str = "digest() { if command -v openssl >/dev/null 2>&
 /// What the script that puts a file in place says when it is done.
 const PLACED: &str = "vmm: placed";
 
-/// SHA-256 of a file's first bytes.
-pub(super) fn digest(link: &Link, path: &str, first: u64) -> Result<Option<String>, Cause> {
-    let output = script(link, &format!("{DIGEST}head -c {first} <{} | digest\n", quoted(path)))?;
-    Ok(said_digest(&output))
-}
-
 /// SHA-256 of a file, worked out while something else is done with the connection.
 pub(super) struct Digesting<'a>(Option<stream::Running<'a>>);
 
 impl<'a> Digesting<'a> {
     pub(super) fn start(link: &'a Link, path: &str) -> Result<Self, Cause> {
-        let script = format!("{DIGEST}digest <{}", quoted(path));
-        match stream::Running::start(link, &line(&script)) {
+        Self::of(link, &format!("{DIGEST}digest <{}", quoted(path)))
+    }
+
+    /// The same of a file's first bytes.
+    pub(super) fn start_first(link: &'a Link, path: &str, bytes: u64) -> Result<Self, Cause> {
+        Self::of(link, &format!("{DIGEST}head -c {bytes} <{} | digest", quoted(path)))
+    }
+
+    fn of(link: &'a Link, script: &str) -> Result<Self, Cause> {
+        match stream::Running::start(link, &line(script)) {
             Ok(running) => Ok(Self(Some(running))),
             Err(Cause::Ssh(error)) if is_no_shell(&error) => Ok(Self(None)),
             Err(cause) => Err(cause),
