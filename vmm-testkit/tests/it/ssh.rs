@@ -528,6 +528,27 @@ mod hostile {
         assert!(unavailable(&error), "{error}");
     }
 
+    /// A runtime waits for its blocking threads, and this server lets none of them come to rest.
+    #[test]
+    fn a_runtime_ends_though_its_caller_has_gone_and_the_server_floods() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let endpoint = Endpoint { address: listener.local_addr().expect("bound"), host_key: other_host_key() };
+        std::thread::spawn(move || flood(&listener.accept().expect("a connection").0, b"not a banner\r\n"));
+        let (ended, end) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            runtime.block_on(async {
+                let (remote, login) = (Libssh2Exec::default(), password_login("secret"));
+                let command = Command::new("true").within(Duration::from_secs(3600));
+                let call = remote.run(&endpoint, &login, &command);
+                assert!(tokio::time::timeout(LIMIT, call).await.is_err(), "it is not answered");
+            });
+            drop(runtime);
+            ended.send(()).expect("the test waits");
+        });
+        end.recv_timeout(LIMIT + Duration::from_secs(30)).expect("the runtime ends");
+    }
+
     /// Servers that flood, each met in a process of its own, whose memory is then nobody else's.
     #[tokio::test]
     async fn floods_take_little_memory() {

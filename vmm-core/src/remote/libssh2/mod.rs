@@ -229,11 +229,14 @@ impl Libssh2Exec {
         deadline: Duration,
         work: impl FnOnce(&Call, Seat, Limits, &Sockets) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        login::check(login)?;
         let frame = Frame::new(endpoint.address, &login.user, deadline, self.patience);
         let seat = tokio::time::timeout(deadline, self.pool.enter(self.pool.key(endpoint, login)))
             .await
             .map_err(|_| frame.failed(Stage::Queue, Cause::deadline("all sessions are in use")))?;
+        // Where a session is kept, the login has been one.
+        if !seat.has_session() {
+            login::check(login)?;
+        }
         let call = Call { frame: frame.clone(), host_key: endpoint.host_key.clone(), login: login.clone() };
         supervise::run(frame, move |limits, sockets| work(&call, seat, limits, sockets)).await
     }

@@ -3,7 +3,7 @@
 //! A login costs a key exchange and several round trips; a command on a session that is there costs one channel. A
 //! session belongs to one call at a time, so that killing its commands touches nobody else's.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use secrecy::ExposeSecret;
 use sha2::{Digest, Sha256};
-use tokio::sync::Notify;
+use tokio::sync::oneshot;
 
 use super::Libssh2Config;
 use super::link::Link;
@@ -50,12 +50,18 @@ struct State {
     taken: HashMap<SocketAddr, usize>,
     total: usize,
     tended: bool,
+    /// Those who found no place, in the order in which they came.
+    waiting: VecDeque<Waiting>,
+}
+
+struct Waiting {
+    key: Key,
+    pool: Pool,
+    place: oneshot::Sender<Seat>,
 }
 
 struct Shared {
     state: Mutex<State>,
-    /// A slot or a session has become free.
-    freed: Notify,
     /// The tender is to look again.
     looked: Condvar,
     config: Libssh2Config,
@@ -98,8 +104,7 @@ impl Pool {
         let mut salt = [0; 32];
         // Without random bytes the digests are those of a well-known salt, and stay in this process's memory all the same.
         let _ = getrandom::fill(&mut salt);
-        let shared =
-            Arc::new(Shared { state: Mutex::default(), freed: Notify::new(), looked: Condvar::new(), config, salt });
+        let shared = Arc::new(Shared { state: Mutex::default(), looked: Condvar::new(), config, salt });
         let last = Arc::new(Last(Arc::downgrade(&shared)));
         Self { shared, _last: last }
     }
@@ -115,19 +120,25 @@ impl Pool {
         Key { endpoint: endpoint.clone(), user: login.user.clone(), credential: digest.finalize().into() }
     }
 
-    /// Waits for a place among the open sessions.
+    /// Waits for a place among the open sessions. Whoever came first is served first, among those for whom there is one.
     pub(super) async fn enter(&self, key: Key) -> Seat {
         loop {
-            let mut freed = std::pin::pin!(self.shared.freed.notified());
-            // From here on nothing that becomes free is missed.
-            freed.as_mut().enable();
-            let entered = self.shared.state().enter(&key, &self.shared.config);
-            if let Some((session, evicted)) = entered {
-                drop(evicted);
-                return Seat::new(Slot { pool: Some(self.clone()), key }, session);
+            let entered = self.shared.state().enter_or_wait(&key, self);
+            match entered {
+                Ok(entered) => return self.seat(key, entered),
+                Err(place) => {
+                    if let Ok(seat) = place.await {
+                        return seat;
+                    }
+                }
             }
-            freed.await;
         }
+    }
+
+    fn seat(&self, key: Key, (session, evicted): Entered) -> Seat {
+        // It says goodbye to its server, which must not happen under the lock.
+        drop(evicted);
+        Seat::new(Slot { pool: Some(self.clone()), key }, session)
     }
 
     /// Looks after idle sessions on a thread of its own while there are any.
@@ -141,7 +152,7 @@ impl Pool {
                 state.tended = false;
                 std::mem::take(&mut state.idle)
             };
-            idle.into_iter().for_each(|idle| self.shared.end(idle));
+            idle.into_iter().for_each(|idle| self.shared.end(&idle));
         }
     }
 }
@@ -151,15 +162,56 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn end(&self, idle: Idle) {
+    fn end(&self, idle: &Idle) {
         self.state().leave(idle.key.endpoint.address);
-        self.freed.notify_waiters();
+        self.admit();
+    }
+
+    /// Gives those who wait what has become free.
+    fn admit(&self) {
+        let admitted = self.state().admit(&self.config);
+        for (Waiting { key, pool, place }, entered) in admitted {
+            // A place for somebody who has gone becomes free again when it is dropped.
+            let _ = place.send(pool.seat(key, entered));
+        }
     }
 }
 
+/// The session that a former call left and the one that had to make room, if there are any.
+type Entered = (Option<Session>, Option<Idle>);
+
 impl State {
-    /// A slot for this key, with the session and the one that had to make room, if there are any.
-    fn enter(&mut self, key: &Key, config: &Libssh2Config) -> Option<(Option<Session>, Option<Idle>)> {
+    /// A slot for this key, or where one will come.
+    fn enter_or_wait(&mut self, key: &Key, pool: &Pool) -> Result<Entered, oneshot::Receiver<Seat>> {
+        self.enter(key, &pool.shared.config).ok_or_else(|| {
+            let (place, given) = oneshot::channel();
+            self.waiting.push_back(Waiting { key: key.clone(), pool: pool.clone(), place });
+            given
+        })
+    }
+
+    /// Those who waited and can have a slot now.
+    fn admit(&mut self, config: &Libssh2Config) -> Vec<(Waiting, Entered)> {
+        let (mut admitted, mut position) = (Vec::new(), 0);
+        while (self.total < config.sessions || !self.idle.is_empty())
+            && let Some(waiting) = self.waiting.remove(position)
+        {
+            if waiting.place.is_closed() {
+                continue;
+            }
+            match self.enter(&waiting.key, config) {
+                Some(entered) => admitted.push((waiting, entered)),
+                None => {
+                    self.waiting.insert(position, waiting);
+                    position += 1;
+                }
+            }
+        }
+        admitted
+    }
+
+    /// A slot for this key.
+    fn enter(&mut self, key: &Key, config: &Libssh2Config) -> Option<Entered> {
         if let Some(position) = self.idle.iter().rposition(|idle| idle.key == *key) {
             return Some((Some(self.idle.remove(position).session), None));
         }
@@ -222,14 +274,14 @@ impl Slot {
         session.link.park();
         let idle = Idle { key: self.key.clone(), session, until, shown: now };
         if until <= now || !idle.session.link.open_ahead(config.trusted) {
-            return pool.shared.end(idle);
+            return pool.shared.end(&idle);
         }
         let tended = {
             let mut state = pool.shared.state();
             state.idle.push(idle);
             std::mem::replace(&mut state.tended, true)
         };
-        pool.shared.freed.notify_waiters();
+        pool.shared.admit();
         if !tended {
             pool.tend();
         }
@@ -240,7 +292,7 @@ impl Drop for Slot {
     fn drop(&mut self) {
         if let Some(pool) = &self.pool {
             pool.shared.state().leave(self.key.endpoint.address);
-            pool.shared.freed.notify_waiters();
+            pool.shared.admit();
         }
     }
 }
@@ -262,7 +314,7 @@ fn tend(shared: &Weak<Shared>) {
             drop(shared.looked.wait_timeout(state, pause.max(Duration::from_millis(1))));
         } else {
             drop(state);
-            ended.into_iter().for_each(|idle| shared.end(idle));
+            ended.iter().for_each(|idle| shared.end(idle));
         }
     }
 }

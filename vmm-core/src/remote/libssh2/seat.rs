@@ -29,6 +29,11 @@ impl Seat {
         Self { slot, kept }
     }
 
+    /// Whether a former call has left one.
+    pub(super) fn has_session(&self) -> bool {
+        self.kept.is_some()
+    }
+
     /// A session that is logged in, and what the server answered first on it.
     ///
     /// A kept session on which that first step fails is replaced by a new one, so the step must be one that may be

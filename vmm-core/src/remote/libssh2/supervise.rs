@@ -1,11 +1,12 @@
 //! Between the caller, who may stop waiting, and the blocking thread, which must always come to an end.
 
-use std::io::PipeReader;
+use std::io::PipeWriter;
 use std::net::{Shutdown, TcpStream};
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::oneshot;
+use tokio::runtime::Handle;
 
 use super::error::{Cause, Stage};
 use super::link::Limits;
@@ -48,39 +49,81 @@ pub(super) async fn run<T: Send + 'static>(
     work: impl FnOnce(Limits, &Sockets) -> Result<T> + Send + 'static,
 ) -> Result<T> {
     let (cancelled, waiting) = std::io::pipe().map_err(|error| Error::internal("making a pipe", error))?;
-    let (still_here, gone) = oneshot::channel();
-    let answer = tokio::spawn(supervise(frame, cancelled, gone, work)).await;
-    // Both live as long as the caller waits: the thread hears the one's end, the supervisor the other's.
-    drop((waiting, still_here));
-    answer.map_err(|error| Error::internal("supervising an SSH call", error))?
+    let (until, sockets) = (frame.ends(), Sockets::default());
+    let thread = blocking::run("working on a machine over SSH", {
+        let sockets = sockets.clone();
+        move || work(Limits { until, cancelled: Some(Arc::new(cancelled)) }, &sockets)
+    });
+    let mut watch =
+        Watch { thread: Some(Box::pin(thread)), patience: HARD_STOP, sockets, runtime: Handle::current(), waiting };
+    let late = tokio::time::sleep_until(hard_stop(until));
+    tokio::select! {
+        // The thread begins when it is first looked at.
+        biased;
+        answer = watch.ended() => answer,
+        () = late => {
+            watch.patience = Duration::ZERO;
+            Err(frame.failed(Stage::Session, Cause::deadline("the machine kept the connection busy; it was cut off")))
+        }
+    }
 }
 
-async fn supervise<T: Send + 'static>(
-    frame: Frame,
-    cancelled: PipeReader,
-    gone: oneshot::Receiver<()>,
-    work: impl FnOnce(Limits, &Sockets) -> Result<T> + Send + 'static,
-) -> Result<T> {
-    let sockets = Sockets::default();
-    let mut thread = Box::pin({
-        let (until, sockets) = (frame.ends(), sockets.clone());
-        blocking::run("working on a machine over SSH", move || {
-            work(Limits { until, cancelled: Some(Arc::new(cancelled)) }, &sockets)
-        })
-    });
-    let late = tokio::time::sleep_until(hard_stop(frame.ends()));
-    tokio::select! {
-        answer = &mut thread => return answer,
-        () = late => {}
-        _ = gone => if let Ok(answer) = tokio::time::timeout(HARD_STOP, &mut thread).await { return answer },
+/// A caller that waits for a thread. When it no longer does, the thread hears it, and what does not end then is cut off.
+struct Watch<T: Send + 'static> {
+    thread: Option<Pin<Box<dyn Future<Output = Result<T>> + Send>>>,
+    /// What the thread has to end by itself.
+    patience: Duration,
+    sockets: Sockets,
+    runtime: Handle,
+    /// The thread sees its end.
+    #[expect(dead_code, reason = "it is there to be closed")]
+    waiting: PipeWriter,
+}
+
+impl<T: Send + 'static> Watch<T> {
+    async fn ended(&mut self) -> Result<T> {
+        let Some(thread) = &mut self.thread else { return std::future::pending().await };
+        let answer = thread.await;
+        self.thread = None;
+        answer
     }
-    sockets.work.shut_down();
-    tokio::spawn(async move {
-        if tokio::time::timeout(TIDYING + HARD_STOP, thread).await.is_err() {
-            sockets.tidying.shut_down();
+}
+
+impl<T: Send + 'static> Drop for Watch<T> {
+    fn drop(&mut self) {
+        let Some(mut thread) = self.thread.take() else { return };
+        let (patience, sockets) = (self.patience, self.sockets.clone());
+        if patience.is_zero() {
+            sockets.work.shut_down();
         }
-    });
-    Err(frame.failed(Stage::Session, Cause::deadline("the machine kept the connection busy; it was cut off")))
+        let end = CutOff(Some(sockets.clone()));
+        self.runtime.spawn(async move {
+            if tokio::time::timeout(patience, &mut thread).await.is_ok() {
+                return end.spare();
+            }
+            sockets.work.shut_down();
+            let _ = tokio::time::timeout(TIDYING + HARD_STOP, thread).await;
+        });
+    }
+}
+
+/// Cuts a thread off when it is dropped, be it by a runtime that ends: that waits for its threads.
+struct CutOff(Option<Sockets>);
+
+impl CutOff {
+    /// Leaves the sockets alone: the session of a thread that has ended may be another call's by now.
+    fn spare(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for CutOff {
+    fn drop(&mut self) {
+        if let Some(Sockets { work, tidying }) = &self.0 {
+            work.shut_down();
+            tidying.shut_down();
+        }
+    }
 }
 
 fn hard_stop(ends: Instant) -> tokio::time::Instant {

@@ -181,6 +181,25 @@ async fn calls_at_once_open_no_more_sessions_than_a_machine_may_have() {
     assert!((1..=4).contains(&connections), "{connections}");
 }
 
+#[tokio::test]
+async fn who_waited_first_is_served_first_and_who_has_gone_holds_nobody_up() {
+    let (sshd, remote) = (Sshd::start().await, client(|config| config.sessions = 1));
+    let file = sshd.shared_directory().join("order").display().to_string();
+    let call = |name: &str| {
+        let (remote, endpoint, login) = (remote.clone(), sshd.endpoint(), sshd.key_login());
+        let command = Command::new(format!("sleep 0.2; echo {name} >>{file}")).within(PATIENCE);
+        async move { remote.run(&endpoint, &login, &command).await.map(drop) }
+    };
+    let gone = tokio::time::timeout(Duration::from_millis(100), call("gone"));
+    // They are polled in this order for the first time.
+    let (first, gone, second, third) = tokio::join!(biased; call("first"), gone, call("second"), call("third"));
+    assert!(gone.is_err() && first.is_ok() && second.is_ok() && third.is_ok());
+    assert_eq!(
+        run(&remote, &sshd, &sshd.key_login(), &format!("cat {file}")).await.expect("it runs"),
+        "first\nsecond\nthird"
+    );
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_idle_session_makes_room_for_another_machine() {
     let (first, second) = (Sshd::start().await, Sshd::start().await);
