@@ -7,6 +7,7 @@ mod files;
 mod hosts;
 mod many;
 mod one;
+mod other;
 mod process;
 
 use std::time::Duration;

@@ -223,6 +223,17 @@ impl Sshd {
         log.lines().filter(|line| line.starts_with("userauth-request for") && !line.contains(" method none")).count()
     }
 
+    /// The processor time that it has taken, with every connection that has ended.
+    ///
+    /// # Panics
+    /// If the system does not tell.
+    pub fn processor_time(&self) -> Duration {
+        let outer = self.process.id().expect("the server runs");
+        let children = fs::read_to_string(format!("/proc/{outer}/task/{outer}/children")).expect("Linux tells");
+        let server = children.trim().parse().expect("`unshare` has one child");
+        crate::load::processor_time(server).expect("the server runs")
+    }
+
     /// What it has logged.
     pub fn log(&self) -> String {
         self.log.borrow().clone()

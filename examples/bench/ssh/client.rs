@@ -13,6 +13,8 @@ use vmm_core::remote::{
 };
 use vmm_testkit::load;
 
+use super::other::Other;
+
 /// Does the task.
 pub(crate) async fn main() {
     let mut text = String::new();
@@ -23,6 +25,8 @@ pub(crate) async fn main() {
         "send" => send(&task).await,
         "receive" => receive(&task).await,
         "send-tree" => send_tree(&task).await,
+        "other-send" => other(&task).await.send(task.text("local"), task.text("there")).await,
+        "other-receive" => other(&task).await.receive(task.text("there"), task.text("local")).await,
         other => panic!("there is no task {other:?}"),
     }
     println!("{}", load::peak_memory(std::process::id()).expect("Linux tells"));
@@ -77,6 +81,10 @@ async fn run(task: &Task) {
         let output = answer.expect("no panic").expect("the command runs");
         assert_eq!(output.exit, Exit::Code(0));
     }
+}
+
+async fn other(task: &Task) -> Other {
+    Other::connect(&task.endpoints()[0], &task.login(), task.text("cipher") == "aes").await
 }
 
 async fn send(task: &Task) {

@@ -51,6 +51,15 @@ impl Setting {
         Program::new("scp").words(["-q"]).words(self.hosts.words()).words(words.iter().copied())
     }
 
+    fn scp_with_fastest_cipher(&self, words: &[&str]) -> Program {
+        let options = self.hosts.words_with_fastest_cipher();
+        Program::new("scp").words(["-q"]).words(options).words(words.iter().copied())
+    }
+
+    fn other(&self, what: &str, there: &str, local: &str, cipher: &str) -> Program {
+        self.ours(what, json!({ "there": self.there(there), "local": self.local(local), "cipher": cipher }))
+    }
+
     fn sftp(&self, line: String) -> Program {
         let program = Program::new("sftp").words(["-q", "-b", "-"]).words(self.hosts.words());
         program.words([self.hosts.target()]).reading(line)
@@ -62,45 +71,99 @@ impl Setting {
     }
 }
 
+/// A client, and how it sends and receives the big file.
+struct Side {
+    name: &'static str,
+    up: fn(&Setting) -> Program,
+    down: fn(&Setting) -> Program,
+    took: [Vec<Took>; 2],
+}
+
+impl Side {
+    fn new(name: &'static str, up: fn(&Setting) -> Program, down: fn(&Setting) -> Program) -> Self {
+        Self { name, up, down, took: [Vec::new(), Vec::new()] }
+    }
+
+    fn ours() -> Self {
+        Self::new(
+            "vmm",
+            |it| it.ours("send", json!({ "local": it.local("big") })),
+            |it| it.ours("receive", json!({ "file": "big", "local": it.local("back") })),
+        )
+    }
+
+    fn peers() -> Vec<Self> {
+        let mut peers = vec![
+            Self::new(
+                "scp",
+                |it| it.scp(&[&it.local("big"), &it.remote("sent")]),
+                |it| it.scp(&[&it.remote("big"), &it.local("back")]),
+            ),
+            Self::new(
+                "sftp",
+                |it| it.sftp(format!("put {} {}\n", it.local("big"), it.there("sent"))),
+                |it| it.sftp(format!("get {} {}\n", it.there("big"), it.local("back"))),
+            ),
+        ];
+        if installed("rsync", "rsync") {
+            peers.push(Self::new(
+                "rsync",
+                |it| it.rsync(&it.local("big"), &it.remote("sent")),
+                |it| it.rsync(&it.remote("big"), &it.local("back")),
+            ));
+        }
+        peers
+    }
+
+    /// What shows where the time goes, and is no peer: another cipher, and another client that checks nothing.
+    fn others() -> Vec<Self> {
+        vec![
+            Self::new(
+                "scp with AES-256-GCM",
+                |it| it.scp_with_fastest_cipher(&[&it.local("big"), &it.remote("sent")]),
+                |it| it.scp_with_fastest_cipher(&[&it.remote("big"), &it.local("back")]),
+            ),
+            Self::new(
+                "russh through `cat`, no check",
+                |it| it.other("other-send", "sent", "big", "chacha"),
+                |it| it.other("other-receive", "big", "back", "chacha"),
+            ),
+            Self::new(
+                "the same with AES-256-GCM",
+                |it| it.other("other-send", "sent", "big", "aes"),
+                |it| it.other("other-receive", "big", "back", "aes"),
+            ),
+        ]
+    }
+}
+
 /// One big file up and down.
 pub(super) async fn big(scale: &Scale) {
     let setting = Setting::new().await;
     let (source, back) = (setting.local("big"), setting.local("back"));
     write(source.as_ref(), scale.big_file);
     std::fs::copy(&source, setting.there("big")).expect("room for a copy");
-    let rsync = installed("rsync", "rsync");
-    let mut up: Vec<(&str, Vec<Took>)> = ["vmm", "scp", "sftp", "rsync"].map(|name| (name, Vec::new())).into();
-    let mut down = up.clone();
+    let (mut ours, mut peers, mut others) = (Side::ours(), Side::peers(), Side::others());
     for _ in 0..scale.runs {
-        for (name, took) in &mut up {
-            took.push(match *name {
-                "vmm" => setting.ours("send", json!({ "local": source })).run().await,
-                "scp" => setting.scp(&[&source, &setting.remote("sent")]).run().await,
-                "sftp" => setting.sftp(format!("put {source} {}\n", setting.there("sent"))).run().await,
-                _ if rsync => setting.rsync(&source, &setting.remote("sent")).run().await,
-                _ => continue,
-            });
+        for side in [&mut ours].into_iter().chain(&mut peers).chain(&mut others) {
+            side.took[0].push((side.up)(&setting).run().await);
             same_size(&source, &setting.there("sent"));
-        }
-        for (name, took) in &mut down {
-            took.push(match *name {
-                "vmm" => setting.ours("receive", json!({ "file": "big", "local": back })).run().await,
-                "scp" => setting.scp(&[&setting.remote("big"), &back]).run().await,
-                "sftp" => setting.sftp(format!("get {} {back}\n", setting.there("big"))).run().await,
-                _ if rsync => setting.rsync(&setting.remote("big"), &back).run().await,
-                _ => continue,
-            });
+            side.took[1].push((side.down)(&setting).run().await);
             same_size(&source, &back);
         }
     }
-    for (direction, sides) in [("up", &up), ("down", &down)] {
+    for (way, direction) in ["up", "down"].into_iter().enumerate() {
         let what = format!("{} MiB {direction}", scale.big_file >> 20);
-        let (_, ours) = &sides[0];
-        let peers = sides[1..].iter().filter(|(_, took)| !took.is_empty());
-        if let Some((peer, theirs)) = peers.min_by_key(|(_, took)| crate::median(&mut walls(took))) {
-            compare(&what, &mut walls(ours), &format!("{peer}, the best"), &mut walls(theirs), 1.0);
+        let best = peers.iter().min_by_key(|peer| crate::median(&mut walls(&peer.took[way])));
+        let best = best.expect("OpenSSH's clients are there");
+        let (own, theirs) = (&mut walls(&ours.took[way]), &mut walls(&best.took[way]));
+        compare(&what, own, &format!("{}, the best with the same cipher", best.name), theirs, 1.0);
+        for side in [&ours].into_iter().chain(&peers).chain(&others) {
+            let [wall, cpu] = [walls(&side.took[way]), cpus(&side.took[way])]
+                .map(|mut times| crate::milliseconds(crate::median(&mut times)));
+            println!("  {} takes {wall}, and {cpu} of CPU", side.name);
         }
-        bound(&format!("{what}, the client's memory"), peak(ours), MEMORY);
+        bound(&format!("{what}, the client's memory"), peak(&ours.took[way]), MEMORY);
     }
 }
 
@@ -144,6 +207,10 @@ fn same_size(one: &str, other: &str) {
 
 fn walls(took: &[Took]) -> Vec<Duration> {
     took.iter().map(|took| took.wall).collect()
+}
+
+fn cpus(took: &[Took]) -> Vec<Duration> {
+    took.iter().map(|took| took.cpu).collect()
 }
 
 fn peak(took: &[Took]) -> u64 {

@@ -10,7 +10,9 @@ use vmm_core::ExposeSecret;
 use vmm_core::remote::{Credential, Endpoint, Login};
 
 /// What all clients encrypt with: the one that ours takes first.
-const CIPHER: &str = "aes256-gcm@openssh.com";
+const CIPHER: &str = "chacha20-poly1305@openssh.com";
+/// What OpenSSH's clients take where a processor helps with it.
+const FASTEST_CIPHER: &str = "aes256-gcm@openssh.com";
 
 /// Hosts on one port with one key, and one login for them.
 pub(super) struct Hosts {
@@ -82,7 +84,19 @@ impl Hosts {
 
     /// The same as words of a command line.
     pub(super) fn words(&self) -> Vec<String> {
-        let options = self.options().into_iter().flat_map(|option| ["-o".to_owned(), option]);
+        Self::as_words(self.options())
+    }
+
+    /// The same with another cipher than ours.
+    pub(super) fn words_with_fastest_cipher(&self) -> Vec<String> {
+        let mut options = self.options();
+        options.retain(|option| !option.starts_with("Ciphers="));
+        options.push(format!("Ciphers={FASTEST_CIPHER}"));
+        Self::as_words(options)
+    }
+
+    fn as_words(options: Vec<String>) -> Vec<String> {
+        let options = options.into_iter().flat_map(|option| ["-o".to_owned(), option]);
         ["-F".to_owned(), "none".to_owned()].into_iter().chain(options).collect()
     }
 

@@ -61,8 +61,14 @@ pub(super) async fn loopback(scale: &Scale) {
         .map(|ip| Endpoint { address: (ip, address.port()).into(), host_key: host_key.clone() });
     let hosts = Hosts::new(endpoints, sshd.key_login());
     let (mut ours, mut peers) = (Side::ours(), Side::peers());
+    // What the servers take while ours is the client cannot be less for any client.
+    let before = sshd.processor_time();
+    take_turns(&hosts, 1, AT_ONCE, &mut ours, &mut []).await;
+    let servers = sshd.processor_time() - before;
     take_turns(&hosts, scale.runs, AT_ONCE, &mut ours, &mut peers).await;
     let what = format!("{} hosts, sshd on loopback", scale.hosts);
+    let processors = std::thread::available_parallelism().expect("Linux tells");
+    println!("  the servers take {} of {processors} processors for it", crate::milliseconds(servers));
     let best = |key: fn(&Side) -> Vec<Duration>| peers.iter().min_by_key(move |peer| crate::median(&mut key(peer)));
     if let (Some(fastest), Some(leanest)) = (best(Side::wall), best(Side::cpu)) {
         for peer in &peers {

@@ -9,6 +9,7 @@ use vmm_testkit::fake::ssh_guest::{Behaviour, SshGuest};
 use vmm_testkit::sshd::Sshd;
 
 use super::hosts::Hosts;
+use super::other::Other;
 use super::process::installed;
 use super::{Scale, compare};
 
@@ -31,8 +32,10 @@ pub(super) async fn run(scale: &Scale) {
         remote.run(endpoint, login, &command).await.expect("the command runs");
         began.elapsed()
     };
-    let [mut warm, mut shell, mut multiplexed, mut cold, mut ssh, mut client, mut login_shell]: [Vec<Duration>; 7] =
-        Default::default();
+    let other = Other::connect(&endpoint, &hosts.login, false).await;
+    let [mut warm, mut shell, mut multiplexed, mut cold, mut ssh, mut client, mut login_shell, mut russh]: [Vec<
+        Duration,
+    >; 8] = Default::default();
     // The first round makes the sessions that are kept, and is not counted.
     for run in 0..=scale.short_runs {
         let times = [
@@ -43,12 +46,25 @@ pub(super) async fn run(scale: &Scale) {
             time("ssh", [hosts.words(), vec![hosts.target(), "true".into()]].concat()).await,
             ours(&kept, &light.endpoint(), &light.key_login()).await,
             time("bash", ["-c", "true"]).await,
+            {
+                let began = Instant::now();
+                other.run("true").await;
+                began.elapsed()
+            },
         ];
         if run > 0 {
-            for (all, time) in
-                [&mut warm, &mut shell, &mut multiplexed, &mut cold, &mut ssh, &mut client, &mut login_shell]
-                    .into_iter()
-                    .zip(times)
+            for (all, time) in [
+                &mut warm,
+                &mut shell,
+                &mut multiplexed,
+                &mut cold,
+                &mut ssh,
+                &mut client,
+                &mut login_shell,
+                &mut russh,
+            ]
+            .into_iter()
+            .zip(times)
             {
                 all.push(time);
             }
@@ -62,6 +78,7 @@ pub(super) async fn run(scale: &Scale) {
         milliseconds(&mut client),
         milliseconds(&mut login_shell)
     );
+    println!("  another client, russh, takes {:.1} ms for the same", milliseconds(&mut russh));
     compare("one command, cold, with a key", &mut cold, "`ssh` with curve25519", &mut ssh, 0.4);
     far(scale).await;
 }
