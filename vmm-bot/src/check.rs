@@ -4,10 +4,10 @@ use std::process::ExitCode;
 
 use teloxide::prelude::Requester;
 use vmm_bot::hidden;
-use vmm_core::Actor;
+use vmm_core::{Actor, Vmm};
 
 use crate::config::Config;
-use crate::{Failed, backend, say};
+use crate::{Failed, say};
 
 struct Report {
     healthy: bool,
@@ -29,12 +29,12 @@ impl Report {
 /// Tries everything. The exit code is 1 if there is a problem.
 pub(crate) async fn run(config: &Config) -> Result<ExitCode, Failed> {
     let mut report = Report { healthy: true };
-    for part in backend::MISSING {
+    for part in Vmm::MISSING {
         report.tell("program", Err(format!("was built without {part}; build it with its default features")))?;
     }
     report.tell("token", token(config))?;
     report.tell("telegram", telegram(config).await)?;
-    match backend::open(&config.desk).await {
+    match config.open().await {
         Ok(vmm) => {
             report.tell("desk", Ok(format!("{} can be used", config.desk.database.display())))?;
             let host = vmm.host(&Actor::System).await;

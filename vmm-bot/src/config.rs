@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use toml::{Table, Value};
-use vmm_core::SecretString;
+use vmm_core::{DeskConfig, SecretString, Vmm};
+
+use crate::Failed;
 
 /// Read if no file is named and this one exists.
 const DEFAULT_FILE: &str = "/etc/vmm/vmm.toml";
@@ -13,50 +15,10 @@ const DEFAULT_FILE: &str = "/etc/vmm/vmm.toml";
 /// The settings.
 #[derive(Debug)]
 pub(crate) struct Config {
-    pub(crate) desk: Desk,
-    pub(crate) bot: Bot,
-}
-
-/// What the desk is. Keys that are vmm-http's alone are left to it.
-#[derive(Debug, Deserialize)]
-#[serde(default)]
-pub(crate) struct Desk {
-    pub(crate) database: PathBuf,
-    pub(crate) master_key: PathBuf,
-    pub(crate) files: PathBuf,
-    pub(crate) libvirt_uri: String,
-    pub(crate) pool: String,
-    pub(crate) network: String,
-    pub(crate) virt_type: VirtType,
+    pub(crate) desk: DeskConfig,
+    /// What is logged, as `tracing-subscriber` has it.
     pub(crate) log: String,
-}
-
-impl Desk {
-    const KEYS: &'static [&'static str] =
-        &["database", "master_key", "files", "libvirt_uri", "pool", "network", "virt_type", "log"];
-}
-
-impl Default for Desk {
-    fn default() -> Self {
-        Self {
-            database: "/var/lib/vmm/vmm.db".into(),
-            master_key: "/var/lib/vmm/master.key".into(),
-            files: "/var/lib/vmm/files".into(),
-            libvirt_uri: "qemu:///system".to_owned(),
-            pool: "default".to_owned(),
-            network: "default".to_owned(),
-            virt_type: VirtType::Auto,
-            log: "info".to_owned(),
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum VirtType {
-    Auto,
-    Kvm,
-    Qemu,
+    pub(crate) bot: Bot,
 }
 
 /// What the bot is.
@@ -105,6 +67,18 @@ impl Bot {
 }
 
 impl Config {
+    const LOG: &'static str = "log";
+
+    /// Opens the desk, which `vmm-http init` has made.
+    pub(crate) async fn open(&self) -> Result<Vmm, Failed> {
+        for path in [&self.desk.database, &self.desk.master_key] {
+            if !path.exists() {
+                return Err(format!("{} is not there; run vmm-http init", path.display()).into());
+            }
+        }
+        Ok(Vmm::open(&self.desk).await?)
+    }
+
     /// Reads the file, which must exist if it is named, and puts the environment over it.
     pub(crate) fn load(file: Option<&Path>, mut environment: HashMap<String, String>) -> Result<Self, String> {
         let default = Path::new(DEFAULT_FILE);
@@ -136,11 +110,24 @@ impl Config {
                 }
             }
         };
-        over(&mut table, Desk::KEYS, "VMM_");
+        over(&mut table, DeskConfig::KEYS, "VMM_");
+        over(&mut table, &[Self::LOG], "VMM_");
         over(&mut own, Bot::KEYS, "VMM_BOT_");
-        let desk = table.try_into().map_err(|error| error.to_string())?;
+        // Keys that are vmm-http's alone are left to it.
+        let mut desk = DeskConfig::default();
+        for key in DeskConfig::KEYS {
+            if let Some(value) = table.get(*key) {
+                let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                desk.set(key, &text).map_err(|right| format!("{key} is {value}, which is not {right}"))?;
+            }
+        }
+        let log = match table.remove(Self::LOG) {
+            Some(Value::String(log)) => log,
+            Some(value) => return Err(format!("log is {value}, which is not a text")),
+            None => "info".to_owned(),
+        };
         let bot = own.try_into().map_err(|error| format!("table bot: {error}"))?;
-        Ok(Self { desk, bot })
+        Ok(Self { desk, log, bot })
     }
 }
 
@@ -158,7 +145,9 @@ mod tests {
         let file = "listen = \"127.0.0.1:8080\"\npool = \"images\"\nnetwork = \"lab\"\n[bot]\napi_url = \"http://a/\"";
         let read = config(file, &[("VMM_POOL", "fast"), ("VMM_BOT_API_URL", "http://b/")]).expect("right settings");
         assert_eq!((read.desk.pool.as_str(), read.desk.network.as_str()), ("fast", "lab"));
-        assert_eq!((read.desk.virt_type, read.bot.api_url.as_deref()), (VirtType::Auto, Some("http://b/")));
+        assert_eq!(read.bot.api_url.as_deref(), Some("http://b/"));
+        // A run that ends in the bot makes the same room as one that ends in vmm-http.
+        assert_eq!(config("runs_kept = 7", &[]).expect("right settings").desk.settings.runs_kept, 7);
     }
 
     #[test]

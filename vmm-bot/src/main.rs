@@ -1,6 +1,5 @@
 //! The program `vmm-bot`: the desk in Telegram, beside `vmm-http` on the same records.
 
-mod backend;
 mod check;
 mod config;
 
@@ -14,6 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 use vmm_bot::Options;
+use vmm_core::Vmm;
 
 use crate::config::Config;
 
@@ -67,7 +67,7 @@ async fn run(config: Config) -> Result<ExitCode, Failed> {
     log_to_stderr(&config)?;
     #[cfg(feature = "crash-points")]
     vmm_core::crash::arm(crash_plan());
-    for part in backend::MISSING {
+    for part in Vmm::MISSING {
         tracing::warn!("this program was built without {part}");
     }
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
@@ -76,7 +76,7 @@ async fn run(config: Config) -> Result<ExitCode, Failed> {
         tracing::warn!("others can read the token in {}: chmod 600", file.display());
     }
     let bot = vmm_bot::client(&token, config.bot.api_url.as_deref())?;
-    let vmm = backend::open(&config.desk).await?;
+    let vmm = config.open().await?;
     let (stop, stopped) = watch::channel(false);
     let mut answering = tokio::spawn(vmm_bot::run(bot, vmm, options, until(stopped)));
     say("vmm-bot runs")?;
@@ -110,7 +110,7 @@ fn crash_plan() -> vmm_core::crash::Plan {
 }
 
 fn log_to_stderr(config: &Config) -> Result<(), Failed> {
-    let log = &config.desk.log;
+    let log = &config.log;
     let filter = EnvFilter::try_new(log)
         .map_err(|error| format!("log is {log:?}, which is not a filter like info or vmm_bot=debug: {error}"))?;
     tracing_subscriber::fmt()

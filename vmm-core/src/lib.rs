@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod config;
 pub mod files;
 pub mod hypervisor;
 pub mod image;
@@ -9,7 +10,6 @@ pub mod repository;
 
 mod attempts;
 mod blocking;
-mod config;
 mod error;
 mod job;
 mod ops;
@@ -21,7 +21,7 @@ mod secrets;
 mod seed;
 mod vmm;
 
-pub use config::Settings;
+pub use config::{DeskConfig, Settings};
 pub use error::{Error, Kind, Part, Problem, Result};
 #[cfg(feature = "crash-points")]
 pub use job::crash;

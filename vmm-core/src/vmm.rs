@@ -1,6 +1,8 @@
 //! The one door: everything that can be done with a desk is a method of [`Vmm`].
 
 mod gate;
+#[cfg(feature = "sqlite")]
+mod open;
 mod seen;
 
 use std::sync::Arc;

@@ -6,6 +6,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use vmm_core::config::{self, DeskConfig};
+
 /// Read if no file is named and this one exists.
 const DEFAULT_FILE: &str = "/etc/vmm/vmm.toml";
 
@@ -16,7 +18,7 @@ pub(crate) enum ConfigError {
     Unreadable(PathBuf, std::io::Error),
     #[error("the configuration file {0} is not TOML: {1}")]
     NotToml(PathBuf, Box<toml::de::Error>),
-    #[error("{origin}: {key} is not a setting; the settings are {}", Config::KEYS.join(", "))]
+    #[error("{origin}: {key} is not a setting; the settings are {}", Config::keys().collect::<Vec<_>>().join(", "))]
     Unknown { origin: String, key: String },
     #[error("{origin}: {key} is {value}, which is not {wanted}")]
     Wrong { origin: String, key: &'static str, value: String, wanted: &'static str },
@@ -34,14 +36,19 @@ macro_rules! settings {
     ($($key:ident: $kind:ty = $default:expr;)+) => {
         /// The settings, one field for each key.
         #[derive(Clone, Debug, PartialEq, Eq)]
-        pub(crate) struct Config { $(pub(crate) $key: $kind,)+ }
+        pub(crate) struct Config {
+            /// What the desk is opened with.
+            pub(crate) desk: DeskConfig,
+            $(pub(crate) $key: $kind,)+
+        }
 
         impl Config {
-            /// Every key, as it stands in the file. The variable is `VMM_` and the key in capitals.
-            pub(crate) const KEYS: &'static [&'static str] = &[$(stringify!($key)),+];
+            /// Every key but the desk's, as it stands in the file. The variable is `VMM_` and the key in capitals.
+            const OWN_KEYS: &'static [&'static str] = &[$(stringify!($key)),+];
 
             fn read(source: &mut Source) -> Result<Self, ConfigError> {
-                Ok(Self { $($key: source.take(stringify!($key))?.unwrap_or_else(|| $default),)+ })
+                let desk = source.take_desk()?;
+                Ok(Self { desk, $($key: source.take(stringify!($key))?.unwrap_or_else(|| $default),)+ })
             }
         }
     };
@@ -52,22 +59,6 @@ settings! {
     allow_plain_http: bool = false;
     tls_certificate: Option<PathBuf> = None;
     tls_key: Option<PathBuf> = None;
-    database: PathBuf = PathBuf::from("/var/lib/vmm/vmm.db");
-    master_key: PathBuf = PathBuf::from("/var/lib/vmm/master.key");
-    files: PathBuf = PathBuf::from("/var/lib/vmm/files");
-    file_limit: Size = Size(1 << 30);
-    file_quota: Size = Size(10 << 30);
-    libvirt_uri: String = "qemu:///system".to_owned();
-    pool: String = "default".to_owned();
-    network: String = "default".to_owned();
-    virt_type: VirtType = VirtType::Auto;
-    session_lifetime: Duration = Duration::from_secs(12 * 3600);
-    concurrent_jobs: Count = Count(4);
-    boot_deadline: Duration = Duration::from_secs(600);
-    outage_deadline: Duration = Duration::from_secs(60);
-    sweep_interval: Duration = Duration::from_secs(10);
-    run_lifetime: Duration = Duration::from_secs(90 * 24 * 3600);
-    runs_kept: Count = Count(100);
     trusted_proxies: Addresses = Addresses(Vec::new());
     concurrent_requests: Count = Count(256);
     concurrent_connections: Count = Count(4096);
@@ -82,6 +73,11 @@ settings! {
 }
 
 impl Config {
+    /// Every key.
+    fn keys() -> impl Iterator<Item = &'static str> {
+        DeskConfig::KEYS.iter().chain(Self::OWN_KEYS).copied()
+    }
+
     /// The certificate and its key, if there are both.
     pub(crate) fn tls_files(&self) -> Result<Option<(&Path, &Path)>, ConfigError> {
         match (&self.tls_certificate, &self.tls_key) {
@@ -134,22 +130,34 @@ impl Source {
         Ok(config)
     }
 
+    fn take_desk(&mut self) -> Result<DeskConfig, ConfigError> {
+        let mut desk = DeskConfig::default();
+        for key in DeskConfig::KEYS {
+            self.take_with(key, |text| desk.set(key, text))?;
+        }
+        Ok(desk)
+    }
+
     fn take<T: Setting>(&mut self, key: &'static str) -> Result<Option<T>, ConfigError> {
-        let wrong = |origin: &str, value: String| ConfigError::Wrong {
-            origin: origin.to_owned(),
-            key,
-            value,
-            wanted: T::WANTED,
-        };
-        let in_file = self.table.remove(key);
+        self.take_with(key, |text| T::from_text(text).ok_or(T::WANTED))
+    }
+
+    /// Reads what the variable has, or else the file.
+    fn take_with<T>(
+        &mut self,
+        key: &'static str,
+        read: impl FnOnce(&str) -> Result<T, &'static str>,
+    ) -> Result<Option<T>, ConfigError> {
         let variable = format!("VMM_{}", key.to_uppercase());
-        if let Some(text) = self.environment.get(&variable) {
-            return T::from_text(text).map(Some).ok_or_else(|| wrong(&variable, format!("{text:?}")));
-        }
-        match in_file {
-            Some(value) => T::from_toml(&value).map(Some).ok_or_else(|| wrong(&self.origin, value.to_string())),
-            None => Ok(None),
-        }
+        let (in_file, in_environment) = (self.table.remove(key), self.environment.remove(&variable));
+        let (origin, text, value) = match (in_environment, in_file) {
+            (Some(text), _) => (variable, text.clone(), format!("{text:?}")),
+            (None, Some(toml::Value::String(text))) => (self.origin.clone(), text.clone(), format!("{text:?}")),
+            // What is no number or truth in text is none of what any setting takes.
+            (None, Some(value)) => (self.origin.clone(), value.to_string(), value.to_string()),
+            (None, None) => return Ok(None),
+        };
+        read(&text).map(Some).map_err(|wanted| ConfigError::Wrong { origin, key, value, wanted })
     }
 }
 
@@ -159,10 +167,6 @@ trait Setting: Sized {
     const WANTED: &'static str;
 
     fn from_text(text: &str) -> Option<Self>;
-
-    fn from_toml(value: &toml::Value) -> Option<Self> {
-        value.as_str().and_then(Self::from_text)
-    }
 }
 
 impl Setting for String {
@@ -203,10 +207,6 @@ impl Setting for bool {
     fn from_text(text: &str) -> Option<Self> {
         text.parse().ok()
     }
-
-    fn from_toml(value: &toml::Value) -> Option<Self> {
-        value.as_bool()
-    }
 }
 
 /// A number of things, at least one.
@@ -218,10 +218,6 @@ impl Setting for Count {
 
     fn from_text(text: &str) -> Option<Self> {
         text.parse().ok().filter(|count| (1..=100_000).contains(count)).map(Self)
-    }
-
-    fn from_toml(value: &toml::Value) -> Option<Self> {
-        value.as_integer().and_then(|count| Self::from_text(&count.to_string()))
     }
 }
 
@@ -238,62 +234,11 @@ impl Setting for Addresses {
     }
 }
 
-/// So many bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Size(pub(crate) u64);
-
-impl Setting for Size {
-    const WANTED: &'static str = "a size like 500MiB or 2GiB";
-
-    fn from_text(text: &str) -> Option<Self> {
-        let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
-        let bits = match unit {
-            "KiB" => 10,
-            "MiB" => 20,
-            "GiB" => 30,
-            "TiB" => 40,
-            _ => return None,
-        };
-        // What the database can count ends at 2^63.
-        let bytes = number.parse::<u64>().ok()?.checked_mul(1 << bits)?;
-        (1..=1 << 62).contains(&bytes).then_some(Self(bytes))
-    }
-}
-
 impl Setting for Duration {
-    const WANTED: &'static str = "a time like 90s, 10m or 12h, from 1s to 10000h";
+    const WANTED: &'static str = config::TIME;
 
     fn from_text(text: &str) -> Option<Self> {
-        let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
-        let factor = match unit {
-            "s" => 1,
-            "m" => 60,
-            "h" => 3600,
-            _ => return None,
-        };
-        let seconds = number.parse::<u64>().ok()?.checked_mul(factor)?;
-        Some(Self::from_secs(seconds)).filter(|time| (1..=36_000_000).contains(&time.as_secs()))
-    }
-}
-
-/// How guests are run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum VirtType {
-    Auto,
-    Kvm,
-    Qemu,
-}
-
-impl Setting for VirtType {
-    const WANTED: &'static str = "auto, kvm or qemu";
-
-    fn from_text(text: &str) -> Option<Self> {
-        match text {
-            "auto" => Some(Self::Auto),
-            "kvm" => Some(Self::Kvm),
-            "qemu" => Some(Self::Qemu),
-            _ => None,
-        }
+        config::time(text).ok()
     }
 }
 
@@ -329,9 +274,10 @@ mod tests {
     #[test]
     fn the_environment_stands_over_the_file_and_both_over_the_default() {
         let read = config("pool = \"images\"\nnetwork = \"lab\"", &[("VMM_POOL", "fast")]).expect("right settings");
-        assert_eq!((read.pool.as_str(), read.network.as_str(), read.virt_type), ("fast", "lab", VirtType::Auto));
+        assert_eq!((read.desk.pool.as_str(), read.desk.network.as_str()), ("fast", "lab"));
         assert!(config("[bot]\ntoken_file = \"/etc/vmm/bot.token\"", &[]).is_ok(), "another program's");
-        assert_eq!(config("boot_deadline = \"15m\"", &[]).expect("right").boot_deadline, Duration::from_secs(900));
+        assert_eq!(config("body_deadline = \"15m\"", &[]).expect("right").body_deadline, Duration::from_secs(900));
+        assert_eq!(config("runs_kept = 7", &[]).expect("right").desk.settings.runs_kept, 7);
     }
 
     #[test]
@@ -362,7 +308,7 @@ mod tests {
     #[test]
     fn every_setting_stands_in_the_manual() {
         let manual = include_str!("../../docs/OPERATIONS.md");
-        for key in Config::KEYS {
+        for key in Config::keys() {
             let variable = format!("`VMM_{}`", key.to_uppercase());
             let row = manual.lines().find(|line| line.starts_with(&format!("| `{key}` |")));
             assert!(row.is_some_and(|row| row.contains(&variable)), "docs/OPERATIONS.md has no row for {key}");

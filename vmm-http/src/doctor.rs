@@ -10,7 +10,7 @@ use vmm_core::model::{OsFilter, Role, UserFilter};
 use vmm_core::{Actor, Vmm};
 
 use crate::config::Config;
-use crate::{Failed, backend, say};
+use crate::{Failed, say};
 
 /// Less free space in the pool than this is worth a warning, in bytes.
 const LITTLE_SPACE: u64 = 10 << 30;
@@ -47,17 +47,18 @@ impl Report {
 /// Tries everything. The exit code is 1 if there is a problem.
 pub(crate) async fn run(config: &Config) -> Result<ExitCode, Failed> {
     let mut report = Report { healthy: true };
-    for part in backend::MISSING {
+    for part in Vmm::MISSING {
         report.tell("program", Problem(format!("was built without {part}; build it with its default features")))?;
     }
     report.tell("listen", port(config).await)?;
-    let (database, key, files) = (file(&config.database), file(&config.master_key), file_area(&config.files));
+    let (database, key, files) =
+        (file(&config.desk.database), file(&config.desk.master_key), file_area(&config.desk.files));
     let made = matches!((&database, &key, &files), (Fine(_), Fine(_), Fine(_)));
     report.tell("database", database)?;
     report.tell("master key", key)?;
     report.tell("file area", files)?;
     if made {
-        match backend::open(config).await {
+        match Vmm::open(&config.desk).await {
             Ok(vmm) => desk(&vmm, config, &mut report).await?,
             Err(error) => report.tell("desk", Problem(format!("{error}; mend it, then run vmm-http doctor again")))?,
         }
@@ -122,7 +123,7 @@ async fn desk(vmm: &Vmm, config: &Config, report: &mut Report) -> Result<(), Fai
             let advice = format!(
                 "check that libvirtd runs, that this user may reach {}, and that pool {} and network {} exist and are \
                  active (virsh pool-start, virsh net-start)",
-                config.libvirt_uri, config.pool, config.network
+                config.desk.libvirt_uri, config.desk.pool, config.desk.network
             );
             report.tell("hypervisor", Problem(format!("{error}; {advice}")))?;
         }
@@ -141,13 +142,13 @@ async fn admin(vmm: &Vmm) -> Finding {
 }
 
 fn pool(host: &Host, config: &Config) -> Finding {
-    let (name, free) = (&config.pool, host.pool_available);
+    let (name, free) = (&config.desk.pool, host.pool_available);
     let text = format!("{name} has {} GiB free", free >> 30);
     if free < LITTLE_SPACE { Warning(format!("{text}; images and disks need more soon")) } else { Fine(text) }
 }
 
 fn network(host: &Host, config: &Config) -> Finding {
-    let name = &config.network;
+    let name = &config.desk.network;
     match host.subnet {
         Some(subnet) => Fine(format!("{name} hands out addresses of {}/{}", subnet.gateway, subnet.prefix)),
         None => Warning(format!(

@@ -7,10 +7,10 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use vmm_core::model::{Role, UserFilter, UserName};
-use vmm_core::{Actor, ExposeSecret, SecretString, UserDraft};
+use vmm_core::{Actor, ExposeSecret, SecretString, UserDraft, Vmm};
 
 use crate::config::Config;
-use crate::{Failed, backend, say};
+use crate::{Failed, say};
 
 /// Letters and digits that are not taken for one another.
 const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
@@ -19,12 +19,16 @@ const PASSWORD_LENGTH: usize = 24;
 
 /// Makes what is missing, and says of each part whether it was there.
 pub(crate) async fn run(config: &Config, name: UserName, password_stdin: bool) -> Result<ExitCode, Failed> {
-    let files = [("database", &config.database), ("master key", &config.master_key), ("file area", &config.files)];
+    let files = [
+        ("database", &config.desk.database),
+        ("master key", &config.desk.master_key),
+        ("file area", &config.desk.files),
+    ];
     let there = files.map(|(_, path)| path.exists());
     for (_, path) in files {
         make_directory(path)?;
     }
-    let vmm = backend::open(config).await?;
+    let vmm = Vmm::open(&config.desk).await?;
     for ((part, path), there) in files.into_iter().zip(there) {
         say(&format!("{} {part} {}", if there { "exists" } else { "made  " }, path.display()))?;
     }

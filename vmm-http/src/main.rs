@@ -1,6 +1,5 @@
 //! The program `vmm-http`: serves the API, and sets a desk up and checks it.
 
-mod backend;
 mod config;
 mod doctor;
 mod init;

@@ -11,17 +11,17 @@ use vmm_core::Vmm;
 use vmm_http::{ConnectionLimits, Limits, Server, Tls};
 
 use crate::config::{Config, LogFormat};
-use crate::{Failed, backend, say};
+use crate::{Failed, say};
 
 /// Serves until SIGTERM or SIGINT. Then it takes no more requests, lets those that run end within `stop_deadline`,
 /// and stops the background work, whose jobs go on with the next start.
 pub(crate) async fn run(config: Config) -> Result<ExitCode, Failed> {
     log_to_stderr(&config)?;
-    for part in backend::MISSING {
+    for part in Vmm::MISSING {
         tracing::warn!("this program was built without {part}");
     }
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    let vmm = backend::open(&config).await?;
+    let vmm = Vmm::open(&config.desk).await?;
     let listener = TcpListener::bind(config.listen).await.map_err(|error| format!("{}: {error}", config.listen))?;
     let address = listener.local_addr()?;
     let tls = config.tls_files()?.map(|(certificate, key)| Tls::from_files(certificate, key)).transpose()?;

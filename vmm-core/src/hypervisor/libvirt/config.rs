@@ -1,19 +1,7 @@
 //! Where libvirt is and what of it the desk uses. Plain data.
 
+use crate::config::VirtType;
 use crate::model::DeskId;
-
-/// How guests are run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum VirtType {
-    /// KVM if a probe guest of some hundred bytes runs on it, otherwise emulation. That a host advertises KVM
-    /// says little where it is itself a guest.
-    #[default]
-    Auto,
-    /// Hardware virtualisation.
-    Kvm,
-    /// Emulation by QEMU, which runs everywhere and is slower by far.
-    Qemu,
-}
 
 /// What [`LibvirtHypervisor`](super::LibvirtHypervisor) connects to and uses.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -25,7 +25,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use uuid::Uuid;
 
-pub use self::config::{LibvirtConfig, VirtType};
+pub use self::config::LibvirtConfig;
+pub use crate::config::VirtType;
 
 use self::connection::{Connector, Session};
 use self::content::Progress;

@@ -6,12 +6,13 @@ use virt::domain::Domain;
 use virt::storage_pool::StoragePool;
 use virt::sys;
 
-use super::config::{LibvirtConfig, VirtType};
+use super::config::LibvirtConfig;
 use super::connection::{Driver, Session};
 use super::domain_xml::{domain_type, operating_system, processor, serial};
 use super::error::{Result, optional};
 use super::xml::{Element, element};
 use super::{console, content, host, storage};
+use crate::config::VirtType;
 
 /// Made from `probe.s`.
 const BOOT_SECTOR: &[u8; 512] = include_bytes!("probe.bin");
