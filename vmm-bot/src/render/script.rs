@@ -4,6 +4,7 @@ use vmm_core::Actor;
 use vmm_core::model::{Again, Page, Role, Run, RunId, RunMachine, RunState, Script, ScriptName};
 use vmm_core::remote::Exit;
 
+use super::output::plain;
 use super::table::table;
 use super::{code, escape, shortened};
 use crate::dialogue::{Intent, RunWish, ScriptStep};
@@ -139,7 +140,7 @@ pub(crate) fn output(run: &Run, machines: &[RunMachine]) -> Option<Reply> {
             if stream.total == 0 {
                 continue;
             }
-            text.push_str(&format!("== {}{name}\n{}", machine.name, harmless(&stream.text())));
+            text.push_str(&format!("== {}{name}\n{}", machine.name, plain(&stream.text())));
             if !text.ends_with('\n') {
                 text.push('\n');
             }
@@ -183,10 +184,4 @@ fn mark(state: RunState) -> &'static str {
         RunState::Failed | RunState::Interrupted => "⚠️",
         RunState::Cancelled => "⚪",
     }
-}
-
-/// A text without characters that would do something to who sees it.
-fn harmless(text: &str) -> String {
-    let shown = |c: char| c == '\n' || c == '\t' || !c.is_control();
-    text.replace("\r\n", "\n").chars().map(|c| if shown(c) { c } else { '\u{fffd}' }).collect()
 }
