@@ -6,18 +6,37 @@ use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use vmm_core::SecretString;
+use vmm_core::model::VmName;
 use vmm_core::remote::{Credential, Login};
+use vmm_core::{ExposeSecret, SecretString};
 
 /// Logins, by person and machine.
 #[derive(Default)]
 pub(crate) struct Logins {
-    known: Mutex<HashMap<(i64, String), Known>>,
+    known: Mutex<HashMap<(i64, VmName), Known>>,
+}
+
+/// A user of machines and their password. `Debug` does not show the password.
+#[derive(Clone, Debug)]
+pub(crate) struct Given {
+    pub(crate) user: String,
+    pub(crate) password: SecretString,
+}
+
+impl Given {
+    fn is(&self, other: &Self) -> bool {
+        self.user == other.user && self.password.expose_secret() == other.password.expose_secret()
+    }
+}
+
+impl From<Given> for Login {
+    fn from(Given { user, password }: Given) -> Self {
+        Self { user, credential: Credential::Password(password) }
+    }
 }
 
 struct Known {
-    user: String,
-    password: SecretString,
+    given: Given,
     until: Instant,
 }
 
@@ -28,40 +47,44 @@ impl fmt::Debug for Logins {
 }
 
 impl Logins {
-    /// Keeps a login for a time.
-    pub(crate) fn keep(&self, person: i64, vm: &str, user: String, password: SecretString, time: Duration) {
-        let known = Known { user, password, until: Instant::now() + time };
-        self.known().insert((person, vm.to_owned()), known);
-    }
-
-    /// Keeps a login that is known for so long from now on; `false` if it is not known any more.
-    pub(crate) fn extend(&self, person: i64, vm: &str, time: Duration) -> bool {
-        match self.known().get_mut(&(person, vm.to_owned())) {
-            Some(known) => {
-                known.until = Instant::now() + time;
-                true
-            }
-            None => false,
+    /// Keeps a login for a time on those of these machines where none is known.
+    pub(crate) fn keep(&self, person: i64, vms: &[VmName], given: &Given, time: Duration) {
+        let (mut known, until) = (self.known(), Instant::now() + time);
+        for vm in vms {
+            known.entry((person, vm.clone())).or_insert_with(|| Known { given: given.clone(), until });
         }
     }
 
-    /// The login of this person on this machine, if it is known.
-    pub(crate) fn of(&self, person: i64, vm: &str) -> Option<Login> {
-        let known = self.known();
-        let known = known.get(&(person, vm.to_owned()))?;
-        Some(Login { user: known.user.clone(), credential: Credential::Password(known.password.clone()) })
+    /// Keeps what is known on these machines for so long from now on; gives on how many that is.
+    pub(crate) fn extend(&self, person: i64, vms: &[VmName], time: Duration) -> usize {
+        let (mut known, until) = (self.known(), Instant::now() + time);
+        let own = known.iter_mut().filter(|((of, on), _)| *of == person && vms.contains(on));
+        own.map(|(_, login)| login.until = until).count()
     }
 
-    /// Forgets a login, or all of a person; gives how many there were.
-    pub(crate) fn forget(&self, person: i64, vm: Option<&str>) -> usize {
+    /// The login of this person on these machines, if it is known on each and the same on all.
+    pub(crate) fn of(&self, person: i64, vms: &[VmName]) -> Option<Given> {
+        let known = self.known();
+        let mut all = vms.iter().map(|vm| known.get(&(person, vm.clone())).map(|login| &login.given));
+        let first = all.next()??;
+        all.all(|given| given.is_some_and(|given| given.is(first))).then(|| first.clone())
+    }
+
+    /// Forgets this login on these machines.
+    pub(crate) fn refused(&self, person: i64, vms: &[VmName], given: &Given) {
+        self.known().retain(|(of, on), login| *of != person || !vms.contains(on) || !login.given.is(given));
+    }
+
+    /// Forgets what is known on these machines, or all of a person; gives how many logins that was.
+    pub(crate) fn forget(&self, person: i64, vms: Option<&[VmName]>) -> usize {
         let mut known = self.known();
         let before = known.len();
-        known.retain(|(of, on), _| *of != person || vm.is_some_and(|vm| vm != on));
+        known.retain(|(of, on), _| *of != person || vms.is_some_and(|vms| !vms.contains(on)));
         before - known.len()
     }
 
     /// What is known, without what is not any more.
-    fn known(&self) -> MutexGuard<'_, HashMap<(i64, String), Known>> {
+    fn known(&self) -> MutexGuard<'_, HashMap<(i64, VmName), Known>> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         known.retain(|_, login| login.until > now);
@@ -71,21 +94,44 @@ impl Logins {
 
 #[cfg(test)]
 mod tests {
+    use vmm_testkit::sample::vm_name;
+
     use super::*;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    fn given(user: &str) -> Given {
+        Given { user: user.to_owned(), password: "s3cret".into() }
+    }
 
     #[test]
     fn a_login_is_one_persons_on_one_machine_and_for_a_time() {
+        let (logins, [web_1, web_2, web_9]) =
+            (Logins::default(), ["web-1", "web-2", "web-9"].map(|name| [vm_name(name)]));
+        logins.keep(7, &web_1, &given("debian"), MINUTE);
+        logins.keep(7, &web_2, &given("debian"), Duration::ZERO);
+        assert_eq!(logins.of(7, &web_1).map(|given| given.user).as_deref(), Some("debian"));
+        assert!(logins.of(8, &web_1).is_none());
+        assert!(logins.of(7, &web_2).is_none());
+        assert_eq!((logins.extend(7, &web_2, MINUTE), logins.extend(7, &web_1, MINUTE)), (0, 1));
+        assert!(!format!("{logins:?} {:?}", given("debian")).contains("s3cret"));
+        assert_eq!((logins.forget(7, Some(&web_9)), logins.forget(7, None)), (0, 1));
+        assert!(logins.of(7, &web_1).is_none());
+    }
+
+    #[test]
+    fn a_login_of_several_machines_is_the_same_on_all() {
         let logins = Logins::default();
-        let keep = |vm, time| logins.keep(7, vm, "debian".to_owned(), "s3cret".into(), time);
-        keep("web-1", Duration::from_secs(60));
-        keep("web-2", Duration::ZERO);
-        assert_eq!(logins.of(7, "web-1").map(|login| login.user).as_deref(), Some("debian"));
-        assert!(logins.of(8, "web-1").is_none());
-        assert!(logins.of(7, "web-2").is_none());
-        assert!(!logins.extend(7, "web-2", Duration::from_secs(60)));
-        assert!(logins.extend(7, "web-1", Duration::from_secs(60)));
-        assert!(!format!("{logins:?}").contains("s3cret"));
-        assert_eq!((logins.forget(7, Some("web-9")), logins.forget(7, None)), (0, 1));
-        assert!(logins.of(7, "web-1").is_none());
+        let vms = ["web-1", "web-2"].map(vm_name);
+        let user = || logins.of(7, &vms).map(|given| given.user);
+        logins.keep(7, &vms[..1], &given("root"), MINUTE);
+        assert_eq!(user(), None, "there is none on the other");
+        logins.keep(7, &vms, &given("debian"), MINUTE);
+        assert_eq!(user(), None, "they differ: what was known stays");
+        logins.refused(7, &vms, &given("root"));
+        assert_eq!(logins.of(7, &vms[1..]).map(|given| given.user).as_deref(), Some("debian"));
+        logins.keep(7, &vms, &given("debian"), MINUTE);
+        assert_eq!(user().as_deref(), Some("debian"));
+        assert!(logins.of(7, &[]).is_none());
     }
 }

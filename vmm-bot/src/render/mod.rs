@@ -1,6 +1,7 @@
 //! What people read, in Telegram's HTML.
 
 pub(crate) mod help;
+pub(crate) mod login;
 pub(crate) mod monitor;
 pub(crate) mod output;
 pub(crate) mod password;

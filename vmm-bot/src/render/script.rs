@@ -4,10 +4,11 @@ use vmm_core::Actor;
 use vmm_core::model::{Again, Page, Role, Run, RunId, RunMachine, RunState, Script, ScriptName};
 use vmm_core::remote::Exit;
 
+use super::login::logins;
 use super::output::plain;
 use super::table::table;
 use super::{code, escape, shortened};
-use crate::dialogue::{Intent, RunWish, ScriptStep};
+use crate::dialogue::{Intent, Machines, RunWish, ScriptStep};
 use crate::post::{Reply, Wish};
 
 /// How many machines of a run stand in a message.
@@ -80,18 +81,6 @@ pub(crate) fn on_which(name: &ScriptName) -> Reply {
     Reply::text(format!("On which machines shall {} run? Names or groups, like <code>web-1 @lab</code>.", code(name)))
 }
 
-/// Asks as which user.
-pub(crate) fn as_whom(name: &ScriptName) -> Reply {
-    Reply::text(format!("As which user of the machines shall {} run?", code(name)))
-}
-
-/// Asks for the user's password.
-pub(crate) fn password(user: &str) -> Reply {
-    let text =
-        format!("The password of {}? Your message is deleted at once, and it is used for this run alone.", code(user));
-    Reply::text(text)
-}
-
 /// While a run begins.
 pub(crate) fn begun(name: &ScriptName) -> Reply {
     Reply::text(format!("🕓 {} begins …", code(name)))
@@ -114,21 +103,31 @@ pub(crate) fn runs(page: &Page<Run, RunId>) -> Reply {
     Reply::text(text).rows(page.items.chunks(3).map(|runs| runs.iter().map(show).collect()).collect())
 }
 
-/// A run with its machines. While it goes on, the update that began it can be cancelled.
-pub(crate) fn run(run: &Run, machines: &[RunMachine], update: Option<i64>) -> Reply {
+/// A run that goes on, with its machines. The update that began it can be cancelled.
+pub(crate) fn running(run: &Run, machines: &[RunMachine], update: i64) -> Reply {
+    let cancel = ("Cancel".to_owned(), Intent::Cancel { update });
+    Reply::text(table_of(run, machines)).rows(vec![Vec::from_iter((!run.state.is_final()).then_some(cancel))])
+}
+
+/// A run that somebody looks at; `login` says whether it had one that may be known for a time.
+pub(crate) fn ended(run: &Run, machines: &[RunMachine], login: bool) -> Reply {
+    let mut rows = Vec::new();
+    if run.state.is_final() && machines.iter().any(|machine| Again::Nonzero.takes(machine)) {
+        rows.push(vec![button("Rerun failed", ScriptStep::Run { wish: RunWish::Again { run: run.id.0 } })]);
+    }
+    if login && machines.iter().any(|machine| machine.state == RunState::Done) {
+        rows.push(logins(&Machines::OfRun { run: run.id.0 }));
+    }
+    Reply::text(table_of(run, machines)).rows(rows)
+}
+
+fn table_of(run: &Run, machines: &[RunMachine]) -> String {
     let rows: Vec<_> = machines.iter().take(SHOWN).map(row).collect();
     let mut text = format!("{} {}\n<pre>{}</pre>", mark(run.state), headline(run), escape(table(&rows).trim_end()));
     if machines.len() > SHOWN {
         text.push_str(&format!("\n… and {} more", machines.len() - SHOWN));
     }
-    let mut buttons = Vec::new();
-    if let Some(update) = update.filter(|_| !run.state.is_final()) {
-        buttons.push(("Cancel".to_owned(), Intent::Cancel { update }));
-    }
-    if run.state.is_final() && machines.iter().any(|machine| Again::Nonzero.takes(machine)) {
-        buttons.push(button("Rerun failed", ScriptStep::Run { wish: RunWish::Again { run: run.id.0 } }));
-    }
-    Reply::text(text).rows(vec![buttons])
+    text
 }
 
 /// What a run's machines wrote: in a message if it is short, else as a file; nothing if there is nothing.

@@ -8,7 +8,7 @@ use vmm_core::{Error, TransferReport};
 
 use super::output::{Tail, beginning, end, plain, units};
 use super::{code, escape};
-use crate::dialogue::{Errand, HOURS, Intent};
+use crate::dialogue::{Errand, Intent, Machines};
 use crate::post::{Reply, Wish};
 
 /// How much of what was written a message shows, in units: below the 4096 that it takes, as its head needs some.
@@ -45,21 +45,6 @@ pub(crate) fn which_line(vm: &VmName) -> Reply {
         "What shall run on {}? All lines of your next message are one command; /cancel if none.",
         code(vm)
     ))
-}
-
-/// Asks for the user.
-pub(crate) fn which_user(vm: &VmName) -> Reply {
-    Reply::text(format!("As which user of {}?", code(vm)))
-}
-
-/// After what cannot be a user.
-pub(crate) fn no_user() -> Reply {
-    Reply::text("A user's name is one word of at most 32 bytes, like <code>debian</code>. As which user?")
-}
-
-/// Asks for the password.
-pub(crate) fn which_password(vm: &str, user: &str) -> Reply {
-    Reply::text(format!("Password of {} on {}? Your message is deleted at once.", code(user), code(vm)))
 }
 
 /// While a command runs.
@@ -190,9 +175,7 @@ fn again(shown: &Shown) -> Vec<Wish> {
 }
 
 fn logins(shown: &Shown) -> Vec<Wish> {
-    let keep = |hours| (format!("Keep for {hours} h"), Intent::KeepLogin { vm: shown.vm.clone(), hours });
-    let forget = ("Forget the login".to_owned(), Intent::ForgetLogin { vm: shown.vm.clone() });
-    HOURS.map(keep).into_iter().chain([forget]).collect()
+    super::login::logins(&Machines::One { vm: shown.vm.clone() })
 }
 
 /// Whether this is a text, and all of it.

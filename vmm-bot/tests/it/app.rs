@@ -25,6 +25,16 @@ pub(crate) async fn sees_become(person: &Person, first: &str, last: &str) -> Mes
     person.sees_edit(&message, last).await
 }
 
+/// Gives the login of machines that is asked for; gives the number of the message that had the password.
+pub(crate) async fn gives_login(person: &Person, user: &str, password: &str) -> i32 {
+    person.sees("As which user").await;
+    person.says(user);
+    person.sees(&format!("Password of {user} on ")).await;
+    let message = person.says(password);
+    person.sees_deleted(message).await;
+    message
+}
+
 pub(crate) struct App {
     pub(crate) desk: TestDesk,
     pub(crate) telegram: FakeTelegram,

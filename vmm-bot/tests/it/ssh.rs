@@ -7,7 +7,7 @@ use vmm_core::remote::{Credential, Exit, Login, Place};
 use vmm_testkit::fake::remote::Answer;
 use vmm_testkit::fake::telegram::{Message, Person};
 
-use crate::app::{App, sees_become};
+use crate::app::{App, gives_login, sees_become};
 
 const SECRET: &str = "pass w0rd<&>";
 
@@ -32,16 +32,7 @@ impl Scene {
     /// Says this, and gives the login that is asked for.
     async fn says_with_login(&self, said: &str) -> i32 {
         self.alice.says(said);
-        self.gives_login("debian", SECRET).await
-    }
-
-    async fn gives_login(&self, user: &str, password: &str) -> i32 {
-        self.alice.sees("As which user of web-1?").await;
-        self.alice.says(user);
-        self.alice.sees(&format!("Password of {user} on web-1? Your message is deleted at once.")).await;
-        let message = self.alice.says(password);
-        self.alice.sees_deleted(message).await;
-        message
+        gives_login(&self.alice, "debian", SECRET).await
     }
 
     /// Waits for the live message of a command, and for the end of it.
@@ -199,7 +190,7 @@ async fn a_login_that_is_refused_is_forgotten_and_asked_for_anew() {
     let refused = scene.ended("web-1 refused the login of debian").await;
     assert!(refused.text.contains("Try again") && !refused.text.contains("192."), "{}", refused.text);
     scene.alice.presses(&refused, "Run it again").answer().await;
-    scene.gives_login("debian", SECRET).await;
+    gives_login(&scene.alice, "debian", SECRET).await;
     scene.ended("up 3 days").await;
     assert_eq!(scene.lines(), [("debian".to_owned(), None), ("debian".to_owned(), Some("uptime".to_owned()))]);
 }
@@ -212,7 +203,7 @@ async fn the_card_asks_for_a_command_and_a_command_of_the_bot_ends_the_question(
     scene.alice.presses(&card, "Run a command").answer().await;
     scene.alice.sees("What shall run on web-1?").await;
     scene.alice.says("/usr/bin/uptime");
-    scene.gives_login("debian", SECRET).await;
+    gives_login(&scene.alice, "debian", SECRET).await;
     scene.ended("up 3 days").await;
     scene.alice.says("/forget");
     scene.alice.sees("forgotten").await;
@@ -320,7 +311,7 @@ async fn a_file_is_put_onto_a_machine() {
         file.map(|(content, _)| content)
     };
     scene.alice.uploads("a b.txt", b"for web-1", "/put web-1 /tmp");
-    scene.gives_login("debian", SECRET).await;
+    gives_login(&scene.alice, "debian", SECRET).await;
     let done = scene.ended("9 bytes").await;
     assert!(done.text.contains("put a b.txt to /tmp"), "{}", done.text);
     assert_eq!(content("/tmp", "a b.txt").as_deref(), Some(&b"for web-1"[..]));
@@ -345,7 +336,7 @@ async fn a_file_that_a_stopped_bot_leaves_behind_is_told_and_not_put_again() {
     let mut scene = Scene::new().await;
     scene.app.desk.remote.fall_silent(scene.web_1);
     scene.alice.uploads("a.txt", b"for web-1", "/put web-1 /tmp");
-    scene.gives_login("debian", SECRET).await;
+    gives_login(&scene.alice, "debian", SECRET).await;
     let live = scene.alice.sees("It runs.").await;
     let audit = async || scene.app.audit("vm.transfer").await.len() == 1;
     scene.app.desk.until("it has begun", audit).await;
