@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::RunWish;
+use super::{Intent, RunWish, ScriptStep};
 use crate::sender::Document;
 
 /// What is to be done on a machine.
@@ -61,6 +61,15 @@ impl Task {
             Self::Run { wish: RunWish::Script { name, on } } => (format!("/run {name} {}", on.join(" ")), None),
             // There are no words for it; these show what there is.
             Self::Run { wish: RunWish::Again { .. } } => ("/runs".to_owned(), None),
+        }
+    }
+}
+
+impl From<Task> for Intent {
+    fn from(task: Task) -> Self {
+        match task {
+            Task::Errand { vm, errand } => Self::Errand { vm, errand },
+            Task::Run { wish } => Self::Script(ScriptStep::Run { wish }),
         }
     }
 }

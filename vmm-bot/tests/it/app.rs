@@ -96,6 +96,14 @@ impl App {
         person
     }
 
+    /// Lets so much time pass for what people were asked.
+    pub(crate) fn ages_questions(&self, time: Duration) {
+        let connection = rusqlite::Connection::open(self.desk.database()).unwrap();
+        connection.busy_timeout(Duration::from_secs(20)).unwrap();
+        let micros = i64::try_from(time.as_micros()).unwrap();
+        assert_eq!(connection.execute("UPDATE bot_question SET expires_at = expires_at - ?1", [micros]).unwrap(), 1);
+    }
+
     /// The audit rows of an action, newest first.
     pub(crate) async fn audit(&self, action: &str) -> Vec<AuditRecord> {
         let rows = self.desk.vmm.audit(&self.desk.admin, None, &AuditFilter::default()).await.unwrap();

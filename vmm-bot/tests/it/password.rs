@@ -1,5 +1,7 @@
 //! Changing the own password in a private chat.
 
+use std::time::Duration;
+
 use vmm_core::Error;
 use vmm_testkit::fixture::PASSWORD;
 
@@ -56,7 +58,7 @@ async fn a_wrong_or_short_password_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_command_leaves_it_and_a_restart_forgets_it() {
+async fn a_command_leaves_it_and_a_restart_or_time_forgets_it() {
     let mut app = App::new().await;
     let alice = app.linked("Alice", &app.desk.user).await;
     alice.says("/password");
@@ -74,6 +76,12 @@ async fn a_command_leaves_it_and_a_restart_forgets_it() {
     let new = alice.says(NEW);
     alice.sees_deleted(new).await;
     alice.sees("/password begins again").await;
+    alice.says("/password");
+    alice.sees("Your present password?").await;
+    app.ages_questions(Duration::from_secs(3600));
+    let old = alice.says(PASSWORD);
+    alice.sees_deleted(old).await;
+    alice.sees("too late").await;
     app.desk.vmm.login("alice", PASSWORD.into(), None).await.unwrap();
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use vmm_core::remote::{Credential, Exit, Login, Place};
 use vmm_testkit::fake::remote::Answer;
-use vmm_testkit::fake::telegram::{Message, Person};
+use vmm_testkit::fake::telegram::{Event, Message, Person};
 
 use crate::app::{App, gives_login, sees_become};
 
@@ -267,6 +267,55 @@ async fn a_password_is_deleted_even_if_its_account_was_freed_meanwhile() {
     scene.alice.sees_deleted(password).await;
     scene.alice.sees("I do not know you").await;
     assert_eq!(scene.lines(), []);
+}
+
+/// The question still stands there when somebody comes back to it.
+#[tokio::test]
+async fn a_password_that_comes_too_late_is_deleted_and_does_nothing() {
+    let scene = Scene::new().await;
+    let (hour, day) = (Duration::from_secs(3600), Duration::from_secs(25 * 3600));
+    let asked = async || {
+        scene.alice.says("/ssh web-1 uptime");
+        scene.alice.sees("As which user").await;
+        scene.alice.says("debian");
+        scene.alice.sees("Password of debian").await;
+    };
+    asked().await;
+    scene.app.ages_questions(hour);
+    let late = scene.alice.says("/its passw0rd");
+    scene.alice.sees_deleted(late).await;
+    let told = scene.alice.sees("That came too late").await;
+    scene.alice.presses(&told, "Ask me again").answer().await;
+    gives_login(&scene.alice, "debian", SECRET).await;
+    scene.ended("up 3 days").await;
+    scene.alice.says("/forget");
+    scene.alice.sees("forgotten").await;
+    assert!(!holds(&records(&scene.app), "passw0rd"));
+
+    // A command is no answer, and ends the question.
+    for command in ["/vms", "/vm"] {
+        asked().await;
+        scene.app.ages_questions(hour);
+        scene.alice.says(command);
+        scene.alice.sees(if command == "/vm" { "Which machine?" } else { "web-1" }).await;
+    }
+    scene.alice.says("/cancel");
+    scene.alice.sees("Never mind").await;
+    scene.alice.says("hello");
+    scene.alice.sees("do not understand").await;
+
+    // What is no secret is left, and after a day nobody remembers what was asked.
+    scene.alice.says("/ssh web-1 uptime");
+    scene.alice.sees("As which user").await;
+    scene.app.ages_questions(hour);
+    scene.alice.says("debian");
+    scene.alice.sees("do not understand").await;
+    asked().await;
+    scene.app.ages_questions(day);
+    scene.alice.says("hello");
+    scene.alice.sees("do not understand").await;
+    let left = scene.alice.unread().iter().all(|event| !matches!(event, Event::Deleted(_)));
+    assert!(left && scene.ran("uptime") == 1);
 }
 
 #[tokio::test]

@@ -73,8 +73,8 @@ impl BotMail {
         self.repository().finish_update(self.bot, id, posts, question).await
     }
 
-    /// What a person in a chat is asked, while the answer counts.
-    pub async fn question(&self, chat: i64, person: i64) -> Result<Option<String>> {
+    /// What a person in a chat was asked last, also for a day after an answer counted.
+    pub async fn question(&self, chat: i64, person: i64) -> Result<Option<Question>> {
         self.repository().question(self.bot, chat, person, chrono::Utc::now()).await
     }
 

@@ -12,7 +12,7 @@ use crate::model::{
     Attachment, BotId, BotUpdate, Button, NewPost, Post, PostId, PostPlace, Question, RequestEvent, RequestEventId,
     Timestamp, UserId,
 };
-use crate::repository::{BotRepository, MOST_KNOWN_UPDATES};
+use crate::repository::{BotRepository, KEPT_QUESTIONS, MOST_KNOWN_UPDATES};
 
 /// For how long a live message is known after it was changed last.
 const LIVE: TimeDelta = TimeDelta::days(7);
@@ -109,11 +109,14 @@ impl BotRepository for Store {
         .await
     }
 
-    async fn question(&self, bot: BotId, chat: i64, person: i64, now: Timestamp) -> error::Result<Option<String>> {
+    async fn question(&self, bot: BotId, chat: i64, person: i64, now: Timestamp) -> error::Result<Option<Question>> {
         self.read("reading what a person is asked", move |connection| {
-            let sql = "SELECT content FROM bot_question
+            let sql = "SELECT content, expires_at FROM bot_question
                        WHERE bot = ?1 AND chat = ?2 AND person = ?3 AND expires_at > ?4";
-            first(connection, sql, [bot.0, chat, person, stored(now).timestamp_micros()], |row| row.value("content"))
+            let since = stored(now - KEPT_QUESTIONS).timestamp_micros();
+            first(connection, sql, [bot.0, chat, person, since], |row| {
+                Ok(Question { chat, person, content: row.value("content")?, expires_at: row.time("expires_at")? })
+            })
         })
         .await
     }
@@ -313,7 +316,8 @@ fn void(tx: &Transaction<'_>, bot: BotId, chat: i64, message: Option<i64>) -> Re
 
 fn ask(tx: &Transaction<'_>, bot: BotId, question: &Question) -> Result<()> {
     let Question { chat, person, content, expires_at } = question;
-    execute(tx, "DELETE FROM bot_question WHERE expires_at <= ?1", [now().timestamp_micros()])?;
+    let old = (now() - KEPT_QUESTIONS).timestamp_micros();
+    execute(tx, "DELETE FROM bot_question WHERE expires_at <= ?1", [old])?;
     let sql = "DELETE FROM bot_question WHERE bot = ?1 AND chat = ?2 AND person = ?3";
     execute(tx, sql, [bot.0, *chat, *person])?;
     if let Some(content) = content {
