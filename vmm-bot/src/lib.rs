@@ -101,6 +101,7 @@ pub async fn run(bot: Bot, vmm: Vmm, options: Options, stop: impl Future<Output 
         logins: logins::Logins::default(),
         told: told::Told::default(),
         running: running::Running::default(),
+        pause: options.notice_pause,
         wake: outbox.wake(),
     });
     let handler = Arc::new(handler::Handler::new(Arc::clone(&parts)));

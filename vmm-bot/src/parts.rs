@@ -1,6 +1,7 @@
 //! What answering needs: the desk, the mail, and what is only in this process.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use teloxide::Bot;
@@ -29,6 +30,8 @@ pub(crate) struct Parts {
     pub(crate) told: Told,
     /// Work that goes on after its update was answered.
     pub(crate) running: Running,
+    /// The shortest time between two changes of a message that shows how far something is.
+    pub(crate) pause: Duration,
     /// To wake the outbox.
     pub(crate) wake: Arc<Notify>,
 }

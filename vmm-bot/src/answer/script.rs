@@ -1,14 +1,13 @@
 //! Named scripts: kept from a file, run on many machines, watched.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 use vmm_core::model::{
     Again, Interpreter, Run, RunFilter, RunId, RunMachine, RunState, ScriptArguments, ScriptContent, ScriptFilter,
     ScriptName, ScriptTarget, VmName,
 };
-use vmm_core::{Error, Result, RunDraft, RunTerms, ScriptDraft};
+use vmm_core::{Error, Result, RunChange, RunDraft, RunTerms, ScriptDraft};
 
 use super::login;
 use crate::client;
@@ -23,8 +22,6 @@ use crate::sender::Document;
 
 /// How many scripts or runs a list shows.
 const LISTED: u32 = 10;
-/// How often a run is shown anew.
-const PACE: Duration = Duration::from_secs(2);
 /// What runs a script if nothing is said.
 const INTERPRETER: &str = "sh";
 
@@ -208,26 +205,34 @@ pub(super) async fn start(parts: &Arc<Parts>, asked: &Asked, wish: RunWish, give
 }
 
 /// Shows a run until it has ended.
-async fn watch(parts: &Parts, asked: &Asked, ticket: &Ticket, run: Run) -> Result<(Run, Vec<RunMachine>)> {
+async fn watch(parts: &Parts, asked: &Asked, ticket: &Ticket, mut run: Run) -> Result<(Run, Vec<RunMachine>)> {
     let mut watch = parts.vmm.watch_run(&asked.actor, run.id).await?;
-    let (mut changed, mut next) = (true, Instant::now());
+    let (mut machines, mut changed, mut next) = (Vec::<RunMachine>::new(), false, Instant::now());
     loop {
         tokio::select! {
-            change = watch.next() => match change? {
-                Some(_) => changed = true,
-                None => return parts.vmm.script_run(&asked.actor, run.id).await,
-            },
-            () = sleep_until(next), if changed => {
-                let (run, machines) = parts.vmm.script_run(&asked.actor, run.id).await?;
-                let shown = render::running(&run, &machines, asked.update);
-                parts.show(asked, Place::Live(work_name(asked.update)), shown).await?;
-                (changed, next) = (false, Instant::now() + PACE);
+            // What has changed together is shown together.
+            biased;
+            change = watch.next() => {
+                match change? {
+                    Some(RunChange::Run(now)) => run = now,
+                    Some(RunChange::Machine(now)) => match machines.iter_mut().find(|machine| machine.vm == now.vm) {
+                        Some(machine) => *machine = now,
+                        None => machines.push(now),
+                    },
+                    None => return Ok((run, machines)),
+                }
+                changed = true;
             }
             () = ticket.cancelled() => match parts.vmm.cancel_script_run(&asked.actor, run.id).await {
                 // It has ended in the meantime.
                 Ok(_) | Err(Error::Conflict { .. }) => {}
                 Err(error) => return Err(error),
             },
+            () = sleep_until(next), if changed => {
+                let shown = render::running(&run, &machines, asked.update);
+                parts.show(asked, Place::Live(work_name(asked.update)), shown).await?;
+                (changed, next) = (false, Instant::now() + parts.pause);
+            }
         }
     }
 }

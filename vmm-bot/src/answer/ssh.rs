@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 use vmm_core::model::{VmName, VmStatus};
-use vmm_core::remote::{self, Login, Output};
+use vmm_core::remote::{self, Login, Output, Progress};
 use vmm_core::{Error, Kind, Part, Result, SshEvent};
 
 use super::{login, transfer};
@@ -17,13 +17,11 @@ use crate::parts::{Answer, Asked, Parts, work_name};
 use crate::post::{Place, Reply};
 use crate::render;
 use crate::render::output::Tail;
-use crate::render::ssh::Shown;
+use crate::render::ssh::{Shown, SoFar};
 use crate::running::Ticket;
 
 /// Limit for a command.
 const DEADLINE: Duration = Duration::from_secs(600);
-/// The shortest time between two edits of a message: Telegram takes about one a second in a chat.
-const EDITS: Duration = Duration::from_secs(2);
 
 /// Asks what shall run on a machine.
 pub(super) async fn ask(parts: &Parts, asked: &Asked, vm: VmName) -> Result<Answer> {
@@ -67,7 +65,7 @@ pub(super) async fn start(
     given: Given,
 ) -> Result<Answer> {
     let shown = Shown { vm: vm.to_string(), errand };
-    let begun = render::ssh::running(&shown, &Tail::default(), asked.update);
+    let begun = render::ssh::running(&shown, &SoFar::nothing(), asked.update);
     let interrupted = || render::ssh::interrupted(&shown);
     let act = |ticket| {
         let (parts, asked, shown) = (Arc::clone(parts), asked.clone(), shown.clone());
@@ -79,27 +77,31 @@ pub(super) async fn start(
 /// Does something to its end, or until somebody does not want that any more.
 async fn work(parts: &Parts, asked: &Asked, vm: &VmName, shown: &Shown, given: Given, ticket: Ticket) -> Answer {
     let place = Place::Live(work_name(asked.update));
-    let (login, mut tail) = (Login::from(given.clone()), Tail::default());
+    let (login, mut tail, progress) = (Login::from(given.clone()), Tail::default(), Progress::new());
     let done = async {
         match &shown.errand {
             Errand::Run { line } => run(parts, asked, vm, shown, login, line, &mut tail).await,
-            Errand::Get { .. } => transfer::get(parts, asked, vm, shown, login).await,
-            Errand::Put { document, .. } => transfer::put(parts, asked, vm, shown, login, document).await,
+            Errand::Get { .. } => transfer::get(parts, asked, vm, shown, login, &progress).await,
+            Errand::Put { document, .. } => transfer::put(parts, asked, vm, shown, login, &progress, document).await,
         }
     };
     let done = tokio::select! {
         done = done => Some(done),
         () = ticket.cancelled() => None,
     };
+    let so_far = || match &shown.errand {
+        Errand::Run { .. } => SoFar::written(&tail),
+        Errand::Get { .. } | Errand::Put { .. } => SoFar::carried(progress.bytes(), progress.total()),
+    };
     match done {
-        None => Answer::at(place, render::ssh::cancelled(shown, &tail)),
+        None => Answer::at(place, render::ssh::cancelled(shown, &so_far())),
         Some(Ok((reply, None))) => Answer::at(place, reply),
         Some(Ok((reply, Some(document)))) => Answer::at(place, reply).and(Place::New, document),
         Some(Err(Error::LoginRefused { .. })) => {
             parts.logins.refused(asked.from.person, std::slice::from_ref(vm), &given);
             Answer::at(place, render::ssh::refused(shown, &given.user))
         }
-        Some(Err(error)) => Answer::at(place, render::ssh::failed(shown, &tail, &error)),
+        Some(Err(error)) => Answer::at(place, render::ssh::failed(shown, &so_far(), &error)),
     }
 }
 
@@ -138,7 +140,7 @@ async fn follow(
     tail: &mut Tail,
     mut events: mpsc::Receiver<SshEvent>,
 ) -> Infallible {
-    let mut edits = interval(EDITS);
+    let mut edits = interval(parts.pause);
     edits.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let (mut news, mut last) = (false, None);
     loop {
@@ -153,14 +155,19 @@ async fn follow(
             },
             _ = edits.tick(), if news => {
                 news = false;
-                let reply = render::ssh::running(shown, tail, asked.update);
+                let reply = render::ssh::running(shown, &SoFar::written(tail), asked.update);
                 if last.as_ref() != Some(&reply) {
                     last = Some(reply.clone());
-                    if let Err(error) = parts.show(asked, Place::Live(work_name(asked.update)), reply).await {
-                        tracing::warn!(%error, "what a command writes is not shown for now");
-                    }
+                    show(parts, asked, reply).await;
                 }
             }
         }
+    }
+}
+
+/// Shows how something is that goes on.
+pub(super) async fn show(parts: &Parts, asked: &Asked, reply: Reply) {
+    if let Err(error) = parts.show(asked, Place::Live(work_name(asked.update)), reply).await {
+        tracing::warn!(%error, "how something is on a machine is not shown for now");
     }
 }

@@ -21,7 +21,7 @@ pub(crate) fn progress(request: &Request, jobs: &[Job]) -> Reply {
     if jobs.is_empty() {
         return Reply::text(text);
     }
-    let rows: Vec<_> = jobs.iter().take(SHOWN).map(|job| vec![job.title.clone(), bar(job), stage(job)]).collect();
+    let rows: Vec<_> = jobs.iter().take(SHOWN).map(|job| vec![job.title.clone(), steps(job), stage(job)]).collect();
     text.push_str(&format!("\n<pre>{}</pre>", escape(table(&rows).trim_end())));
     if jobs.len() > SHOWN {
         text.push_str(&format!("\n… and {} more", jobs.len() - SHOWN));
@@ -65,9 +65,13 @@ fn failures(request: &Request) -> String {
     escape(&shortened(&lines, LONGEST_FAILURES))
 }
 
-fn bar(job: &Job) -> String {
-    let done = job.steps.iter().filter(|step| step.state == StepState::Done).count();
-    "▓".repeat(done) + &"░".repeat(job.steps.len() - done)
+/// So much of so much.
+pub(super) fn bar(done: usize, of: usize) -> String {
+    "▓".repeat(done) + &"░".repeat(of.saturating_sub(done))
+}
+
+fn steps(job: &Job) -> String {
+    bar(job.steps.iter().filter(|step| step.state == StepState::Done).count(), job.steps.len())
 }
 
 fn stage(job: &Job) -> String {

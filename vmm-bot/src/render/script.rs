@@ -106,7 +106,7 @@ pub(crate) fn runs(page: &Page<Run, RunId>) -> Reply {
 /// A run that goes on, with its machines. The update that began it can be cancelled.
 pub(crate) fn running(run: &Run, machines: &[RunMachine], update: i64) -> Reply {
     let cancel = ("Cancel".to_owned(), Intent::Cancel { update });
-    Reply::text(table_of(run, machines)).rows(vec![Vec::from_iter((!run.state.is_final()).then_some(cancel))])
+    Reply::text(table_of(run, machines)).rows(vec![vec![cancel]])
 }
 
 /// A run that somebody looks at; `login` says whether it had one that may be known for a time.

@@ -3,22 +3,23 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use vmm_core::remote::{Credential, Exit, Login, Place};
+use vmm_core::remote::{Credential, Exit, Login};
 use vmm_testkit::fake::remote::Answer;
 use vmm_testkit::fake::telegram::{Event, Message, Person};
 
 use crate::app::{App, gives_login, sees_become};
 
-const SECRET: &str = "pass w0rd<&>";
+pub(crate) const SECRET: &str = "pass w0rd<&>";
 
-struct Scene {
-    app: App,
-    alice: Person,
-    web_1: SocketAddr,
+/// A machine with one login, and alice.
+pub(crate) struct Scene {
+    pub(crate) app: App,
+    pub(crate) alice: Person,
+    pub(crate) web_1: SocketAddr,
 }
 
 impl Scene {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let app = App::new().await;
         let vms = app.desk.provision("r1", "name,os,memory,disk\nweb-1,debian:12,512,2\n").await;
         let web_1 = SocketAddr::new(vms[0].ip.unwrap(), 22);
@@ -30,13 +31,13 @@ impl Scene {
     }
 
     /// Says this, and gives the login that is asked for.
-    async fn says_with_login(&self, said: &str) -> i32 {
+    pub(crate) async fn says_with_login(&self, said: &str) -> i32 {
         self.alice.says(said);
         gives_login(&self.alice, "debian", SECRET).await
     }
 
     /// Waits for the live message of a command, and for the end of it.
-    async fn ended(&self, words: &str) -> Message {
+    pub(crate) async fn ended(&self, words: &str) -> Message {
         sees_become(&self.alice, "web-1  ", words).await
     }
 
@@ -329,68 +330,4 @@ async fn a_login_is_forgotten_when_the_account_is_freed() {
     scene.alice.sees("Welcome").await;
     scene.alice.says("/ssh web-1 uptime");
     scene.alice.sees("As which user").await;
-}
-
-#[tokio::test]
-async fn a_file_is_fetched_from_a_machine() {
-    let scene = Scene::new().await;
-    let place = |directory, file| Place::new(directory, file).unwrap();
-    let content: Vec<u8> = (0..=255).cycle().take(700_000).collect();
-    scene.app.desk.remote.put_file(scene.web_1, &place("/tmp", "a b.bin"), content.clone());
-    scene.app.desk.remote.put_file(scene.web_1, &place("~", "empty"), "");
-    scene.says_with_login("/get web-1 /tmp/a b.bin").await;
-    let done = scene.ended("700000 bytes").await;
-    assert_eq!(done.part("code"), Some("get /tmp/a b.bin"), "{}", done.text);
-    assert_eq!(scene.alice.sees_document("a b.bin").await.document.unwrap().bytes, content);
-    scene.alice.says("/get web-1 empty");
-    scene.ended("✅ 0 bytes").await;
-    scene.alice.says("/get web-1 /nowhere/x");
-    scene.ended("⚠️").await;
-    for (said, answer) in [("/get web-1", "Which file?"), ("/get web-1 /tmp/", "file"), ("/get", "Which machine?")] {
-        scene.alice.says(said);
-        scene.alice.sees(answer).await;
-    }
-}
-
-#[tokio::test]
-async fn a_file_is_put_onto_a_machine() {
-    let scene = Scene::new().await;
-    let content = |directory, name| {
-        let file = scene.app.desk.remote.file(scene.web_1, &Place::new(directory, name).unwrap());
-        file.map(|(content, _)| content)
-    };
-    scene.alice.uploads("a b.txt", b"for web-1", "/put web-1 /tmp");
-    gives_login(&scene.alice, "debian", SECRET).await;
-    let done = scene.ended("9 bytes").await;
-    assert!(done.text.contains("put a b.txt to /tmp"), "{}", done.text);
-    assert_eq!(content("/tmp", "a b.txt").as_deref(), Some(&b"for web-1"[..]));
-    scene.alice.uploads("home.txt", b"at home", "/put web-1");
-    let done = scene.ended("7 bytes").await;
-    assert_eq!(content("~", "home.txt").as_deref(), Some(&b"at home"[..]));
-    scene.alice.presses(&done, "Once more").answer().await;
-    scene.ended("7 bytes").await;
-    scene.alice.uploads("x", b"x", "/put web-1 /nowhere");
-    scene.ended("⚠️").await;
-    for (caption, answer) in
-        [("", "What shall I do with it?"), ("/put", "Which machine?"), ("/vms", "What shall I do with it?")]
-    {
-        scene.alice.uploads("x", b"x", caption);
-        scene.alice.sees(answer).await;
-    }
-}
-
-/// What is left of the update in place of the password asks for the same thing.
-#[tokio::test]
-async fn a_file_that_a_stopped_bot_leaves_behind_is_told_and_not_put_again() {
-    let mut scene = Scene::new().await;
-    scene.app.desk.remote.fall_silent(scene.web_1);
-    scene.alice.uploads("a.txt", b"for web-1", "/put web-1 /tmp");
-    gives_login(&scene.alice, "debian", SECRET).await;
-    let live = scene.alice.sees("It runs.").await;
-    let audit = async || scene.app.audit("vm.transfer").await.len() == 1;
-    scene.app.desk.until("it has begun", audit).await;
-    scene.app.stop().await;
-    scene.app.start();
-    let told = scene.alice.sees_edit(&live, "vmm was stopped while it ran").await;
-    assert!(told.text.contains("put a.txt to /tmp"), "{}", told.text);
 }
