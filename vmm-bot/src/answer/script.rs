@@ -7,7 +7,7 @@ use vmm_core::model::{
     Again, Interpreter, Run, RunFilter, RunId, RunMachine, RunState, ScriptArguments, ScriptContent, ScriptFilter,
     ScriptName, ScriptTarget, VmName,
 };
-use vmm_core::{Error, Result, RunChange, RunDraft, RunTerms, ScriptDraft};
+use vmm_core::{Error, Kind, Result, RunChange, RunDraft, RunTerms, ScriptDraft};
 
 use super::login;
 use crate::client;
@@ -114,7 +114,14 @@ pub(super) enum Plan {
 /// # Errors
 /// If a machine is not there: nobody shall give a password for nothing.
 pub(super) async fn plan(parts: &Parts, asked: &Asked, wish: &RunWish) -> Result<Plan> {
-    let (script, _) = parts.vmm.script(&asked.actor, &name(parts, asked, wish).await?, None).await?;
+    let name = name(parts, asked, wish).await?;
+    let script = match (parts.vmm.script(&asked.actor, &name, None).await, wish) {
+        (Ok((script, _)), _) => script,
+        (Err(Error::NotFound { kind: Kind::Script, .. }), RunWish::Script { on, .. }) => {
+            return Ok(Plan::Ask(render::none(&name, on.first()).into()));
+        }
+        (Err(error), _) => return Err(error),
+    };
     if matches!(wish, RunWish::Script { on, .. } if on.is_empty() && script.targets.is_empty()) {
         let question = Question::RunOn { script: script.name.to_string() };
         return Ok(Plan::Ask(Answer::asking_anew(render::on_which(&script.name), question)));

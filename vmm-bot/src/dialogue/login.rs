@@ -58,7 +58,7 @@ impl Task {
             Self::Errand { vm, errand: Errand::Put { directory, document } } => {
                 (format!("/put {vm} {directory}"), Some(document))
             }
-            Self::Run { wish: RunWish::Script { name, on } } => (format!("/run {name} {}", on.join(" ")), None),
+            Self::Run { wish: RunWish::Script { name, on } } => (format!("/run \"{name}\" {}", on.join(" ")), None),
             // There are no words for it; these show what there is.
             Self::Run { wish: RunWish::Again { .. } } => ("/runs".to_owned(), None),
         }

@@ -28,7 +28,7 @@ pub(crate) fn list(page: &Page<Script, ScriptName>) -> Reply {
     let line = |script: &Script| format!("• {} – {}", code(&script.name), escape(&script.command.to_string()));
     let mut text = format!("<b>Scripts</b>\n{}", page.items.iter().map(line).collect::<Vec<_>>().join("\n"));
     if page.next.is_some() {
-        text.push_str("\n… and more: say /run and a name");
+        text.push_str("\n… and more: say /run and a name, in quotes if it has several words");
     }
     text.push_str(&format!("\n\n{HOW}"));
     let card = |script: &Script| {
@@ -74,6 +74,16 @@ pub(crate) fn ask_to_delete(name: &str) -> Reply {
 /// After a script was deleted.
 pub(crate) fn deleted(name: &str) -> Reply {
     Reply::text(format!("✅ {} was deleted.", code(name)))
+}
+
+/// When there is no such script; perhaps it has another word.
+pub(crate) fn none(name: &ScriptName, next: Option<&String>) -> Reply {
+    let mut text = format!("⚠️ There is no script {}; /scripts shows which there are.", code(name));
+    if let Some(word) = next {
+        let quoted = code(format!("/run \"{name} {word}\""));
+        text.push_str(&format!(" A name of several words stands in quotes, like {quoted}."));
+    }
+    Reply::text(text)
 }
 
 /// Asks on which machines.

@@ -141,7 +141,13 @@ async fn an_admin_deletes_a_script_and_what_is_wrong_is_said() {
     root.says("/script backup");
     root.sees("with this as its caption").await;
     root.says("/run nothing");
-    root.sees("nothing").await;
+    root.sees("no script nothing; /scripts shows").await;
+    root.uploads("backup.sh", b"true\n", "/script “nightly backup” sh web-1");
+    root.sees("nightly backup of root").await;
+    root.says("/run nightly backup web-1");
+    root.sees("in quotes, like /run \"nightly backup\".").await;
+    root.says("/run \"nightly backup\" web-1");
+    root.sees("It runs on web-1. As which user there?").await;
     root.uploads("backup.sh", b"true\n", "/script backup sh web-1");
     root.sees("backup of root").await;
     root.says("/scripts");
