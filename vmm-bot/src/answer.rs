@@ -30,7 +30,7 @@ pub(crate) async fn link(parts: &Parts, actor: Option<&Actor>, code: &SecretStri
     match parts.vmm.link_chat(code, person).await {
         Ok(user) => {
             // They were given to the account that this chat spoke for until now.
-            parts.logins.forget(person, None);
+            parts.secrets.forget_all(person);
             Ok(render::help::linked(&user))
         }
         Err(Error::Unauthenticated) => Ok(render::help::bad_code(actor)),
@@ -46,7 +46,7 @@ pub(crate) async fn command(parts: &Arc<Parts>, asked: &Asked, command: Command)
         Command::Start | Command::Help => Ok(render::help::help(actor).into()),
         Command::Unlink => {
             vmm.unlink_chat(actor, None).await?;
-            parts.logins.forget(asked.from.person, None);
+            parts.secrets.forget_all(asked.from.person);
             Ok(render::help::unlinked().into())
         }
         Command::Vms => page(vmm, actor, None, Vec::new()).await,
@@ -67,7 +67,7 @@ pub(crate) async fn command(parts: &Arc<Parts>, asked: &Asked, command: Command)
         Command::Ssh(vm, None) => ssh::ask(parts, asked, vm).await,
         Command::Get(vm, path) => errand(parts, asked, &vm, Errand::Get { path }).await,
         Command::Put(..) => Ok(render::ssh::which_file().into()),
-        Command::Forget => Ok(render::ssh::forgotten(parts.logins.forget(asked.from.person, None)).into()),
+        Command::Forget => Ok(render::ssh::forgotten(parts.secrets.forget_all(asked.from.person)).into()),
         Command::Cancel => Ok(render::help::never_mind().into()),
     }
 }

@@ -9,10 +9,10 @@ use vmm_core::{Result, SecretString};
 use super::script::{self, Plan};
 use super::ssh;
 use crate::dialogue::{Machines, Missing, Question, Task};
-use crate::logins::Given;
 use crate::parts::{Answer, Asked, Parts, work_name};
 use crate::post::Place;
 use crate::render::login as render;
+use crate::secrets::Given;
 
 /// For how long a login is known if its person says nothing else.
 const KEPT: Duration = Duration::from_secs(15 * 60);
@@ -33,7 +33,7 @@ pub(super) async fn begin(parts: &Arc<Parts>, asked: &Asked, task: Task) -> Resu
             Plan::On(vms) => vms,
         },
     };
-    if let Some(given) = parts.logins.of(asked.from.person, &vms) {
+    if let Some(given) = parts.secrets.login(asked.from.person, &vms) {
         return start(parts, asked, task, given).await;
     }
     let reply = render::which_user(&task, &vms);
@@ -60,7 +60,7 @@ pub(super) async fn reply(parts: &Arc<Parts>, asked: &Asked, missing: Missing, t
                 Task::Errand { vm, .. } => vec![VmName::new(vm.clone())?],
                 Task::Run { wish } => script::machines(parts, asked, wish).await?,
             };
-            parts.logins.keep(asked.from.person, &vms, &given, KEPT);
+            parts.secrets.keep(asked.from.person, &vms, &given, KEPT);
             start(parts, asked, task, given).await
         }
     }
@@ -69,14 +69,14 @@ pub(super) async fn reply(parts: &Arc<Parts>, asked: &Asked, missing: Missing, t
 /// Keeps logins for longer.
 pub(super) async fn keep(parts: &Parts, asked: &Asked, on: Machines, hours: u32) -> Result<Answer> {
     let vms = machines(parts, asked, on).await?;
-    let kept = parts.logins.extend(asked.from.person, &vms, Duration::from_secs(u64::from(hours) * 3600));
+    let kept = parts.secrets.extend(asked.from.person, &vms, Duration::from_secs(u64::from(hours) * 3600));
     Ok(Answer::toast(render::kept(&vms, kept, hours)))
 }
 
 /// Forgets logins.
 pub(super) async fn forget(parts: &Parts, asked: &Asked, on: Machines) -> Result<Answer> {
     let vms = machines(parts, asked, on).await?;
-    parts.logins.forget(asked.from.person, Some(&vms));
+    parts.secrets.forget(asked.from.person, &vms);
     Ok(Answer::toast(render::forgotten_on(&vms)))
 }
 

@@ -12,12 +12,12 @@ use vmm_core::{Error, Kind, Result, RunChange, RunDraft, RunTerms, ScriptDraft};
 use super::login;
 use crate::client;
 use crate::dialogue::{Question, RunWish, ScriptStep, Task};
-use crate::logins::Given;
 use crate::parts::{Answer, Asked, Parts, work_name};
 use crate::post::{Place, Reply};
 use crate::render::escape;
 use crate::render::script as render;
 use crate::running::Ticket;
+use crate::secrets::Given;
 use crate::sender::Document;
 
 /// How many scripts or runs a list shows.
@@ -199,7 +199,7 @@ pub(super) async fn start(parts: &Arc<Parts>, asked: &Asked, wish: RunWish, give
                     // One on which it failed may have refused the login.
                     let failed = machines.iter().filter(|machine| machine.state == RunState::Failed);
                     let failed: Vec<_> = failed.map(|machine| machine.name.clone()).collect();
-                    owned.logins.refused(asking.from.person, &failed, given);
+                    owned.secrets.refused(asking.from.person, &failed, given);
                 }
                 let mut answer = Answer::at(live, render::ended(&run, &machines, given.is_some()));
                 answer.replies.extend(render::output(&run, &machines).map(|reply| (Place::New, reply)));

@@ -12,13 +12,13 @@ use vmm_core::{Error, Kind, Part, Result, SshEvent};
 
 use super::{login, transfer};
 use crate::dialogue::{Errand, Missing, Question, Task};
-use crate::logins::Given;
 use crate::parts::{Answer, Asked, Parts, work_name};
 use crate::post::{Place, Reply};
 use crate::render;
 use crate::render::output::Tail;
 use crate::render::ssh::{Shown, SoFar};
 use crate::running::Ticket;
+use crate::secrets::Given;
 
 /// Limit for a command.
 const DEADLINE: Duration = Duration::from_secs(600);
@@ -98,7 +98,7 @@ async fn work(parts: &Parts, asked: &Asked, vm: &VmName, shown: &Shown, given: G
         Some(Ok((reply, None))) => Answer::at(place, reply),
         Some(Ok((reply, Some(document)))) => Answer::at(place, reply).and(Place::New, document),
         Some(Err(Error::LoginRefused { .. })) => {
-            parts.logins.refused(asked.from.person, std::slice::from_ref(vm), &given);
+            parts.secrets.refused(asked.from.person, std::slice::from_ref(vm), &given);
             Answer::at(place, render::ssh::refused(shown, &given.user))
         }
         Some(Err(error)) => Answer::at(place, render::ssh::failed(shown, &so_far(), &error)),

@@ -25,14 +25,17 @@ pub(crate) async fn sees_become(person: &Person, first: &str, last: &str) -> Mes
     person.sees_edit(&message, last).await
 }
 
-/// Gives the login of machines that is asked for; gives the number of the message that had the password.
-pub(crate) async fn gives_login(person: &Person, user: &str, password: &str) -> i32 {
+/// Gives the user that is asked for, up to the question for the password.
+pub(crate) async fn gives_user(person: &Person, user: &str) {
     person.sees("As which user").await;
     person.says(user);
     person.sees(&format!("Password of {user} on ")).await;
-    let message = person.says(password);
-    person.sees_deleted(message).await;
-    message
+}
+
+/// Gives the login that is asked for.
+pub(crate) async fn gives_login(person: &Person, user: &str, password: &str) {
+    gives_user(person, user).await;
+    person.tells(password).await;
 }
 
 pub(crate) struct App {

@@ -7,7 +7,7 @@ use vmm_core::remote::{Credential, Exit, Login};
 use vmm_testkit::fake::remote::Answer;
 use vmm_testkit::fake::telegram::{Event, Message, Person};
 
-use crate::app::{App, gives_login, sees_become};
+use crate::app::{App, gives_login, gives_user, sees_become};
 
 pub(crate) const SECRET: &str = "pass w0rd<&>";
 
@@ -31,9 +31,9 @@ impl Scene {
     }
 
     /// Says this, and gives the login that is asked for.
-    pub(crate) async fn says_with_login(&self, said: &str) -> i32 {
+    pub(crate) async fn says_with_login(&self, said: &str) {
         self.alice.says(said);
-        gives_login(&self.alice, "debian", SECRET).await
+        gives_login(&self.alice, "debian", SECRET).await;
     }
 
     /// Waits for the live message of a command, and for the end of it.
@@ -186,8 +186,7 @@ async fn a_login_that_is_refused_is_forgotten_and_asked_for_anew() {
     scene.alice.says("debian");
     scene.alice.sees("Password of debian").await;
     // A password may look like a command that the bot does not know.
-    let wrong = scene.alice.says("/etc/passw0rd");
-    scene.alice.sees_deleted(wrong).await;
+    scene.alice.tells("/etc/passw0rd").await;
     let refused = scene.ended("web-1 refused the login of debian").await;
     assert!(refused.text.contains("Try again") && !refused.text.contains("192."), "{}", refused.text);
     scene.alice.presses(&refused, "Run it again").answer().await;
@@ -212,9 +211,7 @@ async fn the_card_asks_for_a_command_and_a_command_of_the_bot_ends_the_question(
     scene.alice.says("/ssh web-1");
     scene.alice.sees("What shall run on web-1?").await;
     scene.alice.says("uptime");
-    scene.alice.sees("As which user").await;
-    scene.alice.says("debian");
-    scene.alice.sees("Password of debian").await;
+    gives_user(&scene.alice, "debian").await;
     scene.alice.says("/cancel");
     scene.alice.sees("Never mind").await;
     scene.alice.says(SECRET);
@@ -238,7 +235,7 @@ async fn a_command_that_a_stopped_bot_leaves_behind_is_told_and_not_run_again() 
     let mut runs = 0;
     for said in ["with a known login", "with one that was just given"] {
         match said {
-            "with one that was just given" => drop(scene.says_with_login("/ssh web-1 build").await),
+            "with one that was just given" => scene.says_with_login("/ssh web-1 build").await,
             _ => {
                 scene.says_with_login("/ssh web-1 uptime").await;
                 scene.ended("up 3 days").await;
@@ -260,12 +257,9 @@ async fn a_command_that_a_stopped_bot_leaves_behind_is_told_and_not_run_again() 
 async fn a_password_is_deleted_even_if_its_account_was_freed_meanwhile() {
     let scene = Scene::new().await;
     scene.alice.says("/ssh web-1 uptime");
-    scene.alice.sees("As which user").await;
-    scene.alice.says("debian");
-    scene.alice.sees("Password of debian").await;
+    gives_user(&scene.alice, "debian").await;
     scene.app.desk.vmm.unlink_chat(&scene.app.desk.user, None).await.unwrap();
-    let password = scene.alice.says(SECRET);
-    scene.alice.sees_deleted(password).await;
+    scene.alice.tells(SECRET).await;
     scene.alice.sees("I do not know you").await;
     assert_eq!(scene.lines(), []);
 }
@@ -277,14 +271,11 @@ async fn a_password_that_comes_too_late_is_deleted_and_does_nothing() {
     let (hour, day) = (Duration::from_secs(3600), Duration::from_secs(25 * 3600));
     let asked = async || {
         scene.alice.says("/ssh web-1 uptime");
-        scene.alice.sees("As which user").await;
-        scene.alice.says("debian");
-        scene.alice.sees("Password of debian").await;
+        gives_user(&scene.alice, "debian").await;
     };
     asked().await;
     scene.app.ages_questions(hour);
-    let late = scene.alice.says("/its passw0rd");
-    scene.alice.sees_deleted(late).await;
+    scene.alice.tells("/its passw0rd").await;
     let told = scene.alice.sees("That came too late").await;
     scene.alice.presses(&told, "Ask me again").answer().await;
     gives_login(&scene.alice, "debian", SECRET).await;

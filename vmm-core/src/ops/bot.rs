@@ -51,6 +51,11 @@ impl BotMail {
         self.repository().open_updates(self.bot).await
     }
 
+    /// An update, if it is not answered.
+    pub async fn open_update(&self, id: i64) -> Result<Option<BotUpdate>> {
+        self.repository().open_update(self.bot, id).await
+    }
+
     /// To call before an update has an effect that must not happen twice; `false` if that was done before, so that the
     /// effect may have happened.
     pub async fn begin_update(&self, id: i64) -> Result<bool> {

@@ -186,6 +186,8 @@ pub trait BotRepository: Send + Sync {
     async fn receive(&self, bot: BotId, updates: Vec<BotUpdate>) -> Result<usize>;
     /// The updates that have not ended, in order of their numbers.
     async fn open_updates(&self, bot: BotId) -> Result<Vec<BotUpdate>>;
+    /// An update that has not ended.
+    async fn open_update(&self, bot: BotId, id: i64) -> Result<Option<BotUpdate>>;
     /// Records that an update begins; `false` if it has begun or ended before, or is not there.
     async fn begin_update(&self, bot: BotId, id: i64) -> Result<bool>;
     /// Whether an update has begun and not ended.

@@ -57,9 +57,15 @@ impl BotRepository for Store {
     async fn open_updates(&self, bot: BotId) -> error::Result<Vec<BotUpdate>> {
         self.read("reading what a bot was sent", move |connection| {
             let sql = "SELECT id, chat, content FROM bot_update WHERE bot = ?1 AND state <> 'done' ORDER BY id";
-            all(connection, sql, [bot.0], |row| {
-                Ok(BotUpdate { id: row.value("id")?, chat: row.value("chat")?, content: row.value("content")? })
-            })
+            all(connection, sql, [bot.0], update)
+        })
+        .await
+    }
+
+    async fn open_update(&self, bot: BotId, id: i64) -> error::Result<Option<BotUpdate>> {
+        self.read("reading what a bot was sent", move |connection| {
+            let sql = "SELECT id, chat, content FROM bot_update WHERE bot = ?1 AND id = ?2 AND state <> 'done'";
+            first(connection, sql, [bot.0, id], update)
         })
         .await
     }
@@ -325,6 +331,10 @@ fn ask(tx: &Transaction<'_>, bot: BotId, question: &Question) -> Result<()> {
         execute(tx, sql, params![bot.0, chat, person, content, stored(*expires_at).timestamp_micros()])?;
     }
     Ok(())
+}
+
+fn update(row: &Row<'_>) -> Result<BotUpdate> {
+    Ok(BotUpdate { id: row.value("id")?, chat: row.value("chat")?, content: row.value("content")? })
 }
 
 fn post(row: &Row<'_>) -> Result<Post> {

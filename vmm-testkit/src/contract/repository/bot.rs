@@ -50,7 +50,10 @@ pub async fn an_update_that_has_begun_can_be_rewritten(repository: Arc<dyn Repos
     bots.rewrite_update(BOT, 1, "other".to_owned()).await.expect("room");
     let open = bots.open_updates(BOT).await.expect("an answer");
     assert_eq!(open, [BotUpdate { content: "other".to_owned(), ..update(1) }]);
+    assert_eq!(bots.open_update(BOT, 1).await.expect("an answer").as_ref(), open.first());
+    assert_eq!(bots.open_update(BotId(8), 1).await.expect("an answer"), None);
     assert!(bots.finish_update(BOT, 1, Vec::new(), None).await.expect("room"));
+    assert_eq!(bots.open_update(BOT, 1).await.expect("an answer"), None);
     assert!(!bots.has_begun(BOT, 1).await.expect("an answer"));
     bots.rewrite_update(BOT, 1, "late".to_owned()).await.expect("an answer");
     assert!(!bots.has_begun(BotId(8), 1).await.expect("an answer"));

@@ -139,6 +139,15 @@ impl Person {
         self.send(text, None, "message", Map::new())
     }
 
+    /// Tells the bot a secret, and waits until it has deleted that from the chat.
+    ///
+    /// # Panics
+    /// When it is not deleted in time.
+    pub async fn tells(&self, secret: &str) {
+        let message = self.says(secret);
+        self.sees_deleted(message).await;
+    }
+
     /// Uploads a document; gives the message's number.
     pub fn uploads(&self, name: &str, bytes: &[u8], caption: &str) -> i32 {
         let file = self.telegram.shared.change(|state| state.keep(name.to_owned(), bytes.to_vec()));
