@@ -15,7 +15,7 @@ const DESCRIPTION: usize = 1000;
 /// A page of machines, each with a button for its card. `after` and `trail` say where the page is.
 pub(crate) fn list(page: &Page<Vm, VmId>, after: Option<i64>, trail: Vec<Option<i64>>) -> Reply {
     if page.items.is_empty() {
-        return Reply::text(if after.is_none() { "There are no machines." } else { "There are no more machines." });
+        return Reply::text(if after.is_none() { "There are no machines yet; /request asks for some." } else { "There are no more machines." });
     }
     let rows: Vec<_> = page.items.iter().map(row).collect();
     let text = format!("<b>Machines</b>, page {}\n<pre>{}</pre>", trail.len() + 1, escape(table(&rows).trim_end()));
