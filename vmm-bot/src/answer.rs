@@ -1,5 +1,6 @@
 //! What is answered: an arm for each command, button and question, and one call to the desk in each.
 
+mod login;
 mod password;
 mod request;
 mod script;
@@ -13,7 +14,7 @@ use vmm_core::model::{VmFilter, VmId, VmName};
 use vmm_core::{Actor, Error, Result, SecretString, Vmm};
 
 use crate::command::{self, Command, Misread};
-use crate::dialogue::{Errand, Intent, Question, RunWish, Switch};
+use crate::dialogue::{Errand, Intent, Question, RunWish, Switch, Task};
 use crate::parts::{Answer, Asked, Parts};
 use crate::post::{Place, Reply};
 use crate::render;
@@ -29,7 +30,7 @@ pub(crate) async fn link(parts: &Parts, actor: Option<&Actor>, code: &SecretStri
     match parts.vmm.link_chat(code, person).await {
         Ok(user) => {
             // They were given to the account that this chat spoke for until now.
-            parts.logins.forget(person, None);
+            parts.secrets.forget_all(person);
             Ok(render::help::linked(&user))
         }
         Err(Error::Unauthenticated) => Ok(render::help::bad_code(actor)),
@@ -45,7 +46,7 @@ pub(crate) async fn command(parts: &Arc<Parts>, asked: &Asked, command: Command)
         Command::Start | Command::Help => Ok(render::help::help(actor).into()),
         Command::Unlink => {
             vmm.unlink_chat(actor, None).await?;
-            parts.logins.forget(asked.from.person, None);
+            parts.secrets.forget_all(asked.from.person);
             Ok(render::help::unlinked().into())
         }
         Command::Vms => page(vmm, actor, None, Vec::new()).await,
@@ -58,14 +59,15 @@ pub(crate) async fn command(parts: &Arc<Parts>, asked: &Asked, command: Command)
         Command::Scripts => script::list(parts, asked).await,
         Command::Runs => script::runs(parts, asked).await,
         Command::Run { script, on } => {
-            script::run(parts, asked, RunWish::Script { name: script.to_string(), on }).await
+            let wish = RunWish::Script { name: script.to_string(), on };
+            login::begin(parts, asked, Task::Run { wish }).await
         }
         Command::Keep { .. } => Ok(render::help::with_file().into()),
-        Command::Ssh(vm, Some(line)) => ssh::begin(parts, asked, vm, Errand::Run { line }).await,
+        Command::Ssh(vm, Some(line)) => errand(parts, asked, &vm, Errand::Run { line }).await,
         Command::Ssh(vm, None) => ssh::ask(parts, asked, vm).await,
-        Command::Get(vm, path) => ssh::begin(parts, asked, vm, Errand::Get { path }).await,
+        Command::Get(vm, path) => errand(parts, asked, &vm, Errand::Get { path }).await,
         Command::Put(..) => Ok(render::ssh::which_file().into()),
-        Command::Forget => Ok(render::ssh::forgotten(parts.logins.forget(asked.from.person, None)).into()),
+        Command::Forget => Ok(render::ssh::forgotten(parts.secrets.forget_all(asked.from.person)).into()),
         Command::Cancel => Ok(render::help::never_mind().into()),
     }
 }
@@ -89,9 +91,9 @@ pub(crate) async fn press(parts: &Arc<Parts>, asked: &Asked, intent: Intent) -> 
             false => Answer::toast("That has ended already."),
         }),
         Intent::Command { vm } => ssh::ask(parts, asked, VmName::new(vm)?).await,
-        Intent::Errand { vm, errand } => ssh::begin(parts, asked, VmName::new(vm)?, errand).await,
-        Intent::KeepLogin { vm, hours } => Ok(ssh::keep(parts, asked, &vm, hours)),
-        Intent::ForgetLogin { vm } => Ok(ssh::forget(parts, asked, &vm)),
+        Intent::Errand { vm, errand } => login::begin(parts, asked, Task::Errand { vm, errand }).await,
+        Intent::KeepLogin { on, hours } => login::keep(parts, asked, on, hours).await,
+        Intent::ForgetLogin { on } => login::forget(parts, asked, on).await,
     }
 }
 
@@ -102,11 +104,7 @@ pub(crate) async fn reply(parts: &Arc<Parts>, asked: &Asked, question: Question,
         Question::OldPassword => Ok(password::old(parts, asked, text.to_owned().into())),
         Question::NewPassword => password::new(parts, asked, text.to_owned().into()).await,
         Question::RunOn { script } => script::on(parts, asked, script, text).await,
-        Question::RunUser { wish } => Ok(script::user(wish, text)),
-        Question::RunPassword { wish, user } => {
-            script::password(parts, asked, wish, user, text.to_owned().into()).await
-        }
-        Question::Ssh(missing) => ssh::reply(parts, asked, missing, text).await,
+        Question::Login(missing) => login::reply(parts, asked, missing, text).await,
     }
 }
 
@@ -117,10 +115,14 @@ pub(crate) async fn document(parts: &Arc<Parts>, asked: &Asked, document: Docume
     }
     match command::parse(caption, &parts.name) {
         Ok(Command::Keep { name, words }) => script::keep(parts, asked, document, name, &words).await,
-        Ok(Command::Put(vm, directory)) => ssh::begin(parts, asked, vm, Errand::Put { directory, document }).await,
+        Ok(Command::Put(vm, directory)) => errand(parts, asked, &vm, Errand::Put { directory, document }).await,
         Err(Misread::Wrong(reason)) => Ok(Reply::text(render::escape(&reason)).into()),
         _ => Ok(render::help::what_with_file().into()),
     }
+}
+
+async fn errand(parts: &Arc<Parts>, asked: &Asked, vm: &VmName, errand: Errand) -> Result<Answer> {
+    login::begin(parts, asked, Task::Errand { vm: vm.to_string(), errand }).await
 }
 
 async fn switch(vmm: &Vmm, actor: &Actor, vm: &str, switch: Switch) -> Result<Answer> {

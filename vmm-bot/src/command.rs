@@ -161,15 +161,28 @@ impl<'a> Words<'a> {
         Ok(self.rest)
     }
 
-    /// A script must stand there, and words may follow.
+    /// A script must stand there, in quotes if its name has several words, and words may follow.
     fn script(&self) -> Result<(ScriptName, Vec<String>), Misread> {
-        let mut words = self.rest.split_whitespace();
-        let Some(name) = words.next() else {
-            let reason = format!("Which script? Say /{0} and its name, like /{0} backup.", self.name);
+        if self.rest.is_empty() {
+            return Err(Misread::Wrong(format!(
+                "Which script? Say /{0} and its name, like /{0} backup; a name of several words in quotes, like /{0} \"nightly backup\".",
+                self.name
+            )));
+        }
+        let split = match self.rest.strip_prefix(is_quote) {
+            Some(quoted) => {
+                let ends = |rest: &str| rest.is_empty() || rest.starts_with(char::is_whitespace);
+                quoted.split_once(is_quote).filter(|(_, rest)| ends(rest))
+            }
+            None => Some(self.rest.split_once(char::is_whitespace).unwrap_or((self.rest, ""))),
+        };
+        let Some((name, rest)) = split else {
+            let reason =
+                format!("Where does the name end? It stands in quotes, like /{} \"nightly backup\".", self.name);
             return Err(Misread::Wrong(reason));
         };
         let name = ScriptName::new(name).map_err(|error| Misread::Wrong(error.to_string()))?;
-        Ok((name, words.map(str::to_owned).collect()))
+        Ok((name, rest.split_whitespace().map(str::to_owned).collect()))
     }
 
     /// A machine must stand there, alone.
@@ -194,6 +207,11 @@ impl<'a> Words<'a> {
         }
         Ok(())
     }
+}
+
+/// What names stand in, which have none inside. Phones write others than those of a keyboard.
+fn is_quote(c: char) -> bool {
+    matches!(c, '"' | '\'' | '“' | '”' | '„' | '‘' | '’' | '‚' | '«' | '»')
 }
 
 fn named(name: &str) -> Result<VmName, Misread> {
@@ -241,6 +259,26 @@ mod tests {
         assert_eq!(ssh("/ssh  web-1 "), ("web-1".to_owned(), None));
         assert!(read("/ssh").contains("Which machine?"));
         assert!(read("/ssh -rf /").contains("Wrong"));
+    }
+
+    #[test]
+    fn a_script_of_several_words_stands_in_quotes() {
+        let run = |text: &str| match parse(text, "desk_bot") {
+            Ok(Command::Run { script, on }) => (script.to_string(), on.join("+")),
+            other => panic!("{other:?}"),
+        };
+        let named = |name: &str, on: &str| (name.to_owned(), on.to_owned());
+        assert_eq!(run("/run backup web-1  @db"), named("backup", "web-1+@db"));
+        for text in ["\"nightly backup\" web-1 @db", "“nightly backup”\nweb-1 @db", "„nightly backup“ web-1 @db"]
+        {
+            assert_eq!(run(&format!("/run {text}")), named("nightly backup", "web-1+@db"), "{text}");
+        }
+        assert_eq!(run("/run 'backup'"), named("backup", ""));
+        assert!(read("/script \"nightly backup\" sh @db").contains("words: [\"sh\", \"@db\"]"));
+        for text in ["/run \"nightly backup", "/run \"nightly backup\"web-1", "/run \""] {
+            assert!(read(text).contains("in quotes"), "{text}");
+        }
+        assert!(read("/run").contains("in quotes") && read("/run \"\"").contains("Wrong"));
     }
 
     #[test]

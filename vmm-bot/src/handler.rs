@@ -23,6 +23,23 @@ pub(crate) struct Handler {
     parts: Arc<Parts>,
 }
 
+/// What a person was asked last, and whether it is too late for an answer; only a secret one is remembered for so long.
+struct Pending {
+    question: Question,
+    late: bool,
+}
+
+impl Pending {
+    /// Whether it is answered by what begins like a command and is none. A password may; it would stay in the chat.
+    fn takes(&self, misread: &Misread) -> bool {
+        match misread {
+            Misread::Unknown => self.question.is_secret() || self.question.takes_slash(),
+            Misread::Wrong(_) => self.question.is_secret() && !self.late,
+            Misread::NotForUs => true,
+        }
+    }
+}
+
 impl Handler {
     pub(crate) fn new(parts: Arc<Parts>) -> Self {
         Self { parts }
@@ -38,14 +55,11 @@ impl Handler {
     }
 
     async fn text(&self, update: i64, from: From, message: i32, text: &str) -> Result<Handled> {
+        let question = self.question(from).await?;
         let command = match command::parse(text, &self.parts.name) {
-            Err(Misread::NotForUs) => return self.reply(update, from, message, text).await,
-            // A password may begin like a command; as one that is not understood it would stay in the chat.
-            Err(_) if self.question(from).await?.is_some_and(|question| question.is_secret()) => {
-                return self.reply(update, from, message, text).await;
-            }
-            Err(Misread::Unknown) if self.question(from).await?.is_some_and(|question| question.takes_slash()) => {
-                return self.reply(update, from, message, text).await;
+            Err(Misread::NotForUs) => return self.reply(update, from, message, text, question).await,
+            Err(misread) if question.as_ref().is_some_and(|question| question.takes(&misread)) => {
+                return self.reply(update, from, message, text, question).await;
             }
             // In a group people talk to each other.
             Err(Misread::Unknown) if !from.private => return Ok(Handled::default()),
@@ -65,23 +79,31 @@ impl Handler {
             (_, None) => Ok(Handled::default()),
             (command, Some(actor)) => {
                 let asked = Asked { actor, from, update, message, pressed: false };
-                let pending = self.question(from).await?.is_some();
                 let answer = told(answer::command(&self.parts, &asked, command).await)?;
-                Ok(self.handled(&asked, answer, pending))
+                Ok(self.handled(&asked, answer, question.is_some()))
             }
         }
     }
 
-    /// What this person is asked in this chat.
-    async fn question(&self, from: From) -> Result<Option<Question>> {
-        let content = self.parts.mail.question(from.chat, from.person).await?;
+    /// What this person was asked last in this chat.
+    async fn question(&self, from: From) -> Result<Option<Pending>> {
+        let Some(asked) = self.parts.mail.question(from.chat, from.person).await? else { return Ok(None) };
         // A question of an older vmm is as one that nobody asked.
-        Ok(content.and_then(|content| serde_json::from_str(&content).ok()))
+        let question = asked.content.and_then(|content| serde_json::from_str::<Question>(&content).ok());
+        let late = asked.expires_at <= Utc::now();
+        Ok(question.filter(|question| !late || question.is_secret()).map(|question| Pending { question, late }))
     }
 
     /// A text that is no command: the answer to a question, or nothing.
-    async fn reply(&self, update: i64, from: From, message: i32, text: &str) -> Result<Handled> {
-        let Some(question) = self.question(from).await? else {
+    async fn reply(
+        &self,
+        update: i64,
+        from: From,
+        message: i32,
+        text: &str,
+        question: Option<Pending>,
+    ) -> Result<Handled> {
+        let Some(Pending { question, late }) = question else {
             return Ok(if from.private { say(from, render::help::unknown()) } else { Handled::default() });
         };
         let Some(actor) = self.actor(from).await? else {
@@ -92,7 +114,10 @@ impl Handler {
             return Ok(handled);
         };
         let asked = Asked { actor, from, update, message, pressed: false };
-        let answer = told(answer::reply(&self.parts, &asked, question, text).await)?;
+        let answer = match late {
+            true => Answer::from(render::late(&question)).deleting(message),
+            false => told(answer::reply(&self.parts, &asked, question, text).await)?,
+        };
         Ok(self.handled(&asked, answer, true))
     }
 

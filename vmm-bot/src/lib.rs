@@ -6,15 +6,14 @@ mod command;
 mod dialogue;
 mod handler;
 mod inbox;
-mod logins;
 mod notices;
 mod outbox;
 mod parts;
 mod post;
 mod render;
 mod running;
+mod secrets;
 mod sender;
-mod told;
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -98,9 +97,9 @@ pub async fn run(bot: Bot, vmm: Vmm, options: Options, stop: impl Future<Output 
         mail: mail.clone(),
         bot: bot.clone(),
         name: me.username().to_owned(),
-        logins: logins::Logins::default(),
-        told: told::Told::default(),
+        secrets: secrets::Secrets::default(),
         running: running::Running::default(),
+        pause: options.notice_pause,
         wake: outbox.wake(),
     });
     let handler = Arc::new(handler::Handler::new(Arc::clone(&parts)));

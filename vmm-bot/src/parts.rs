@@ -1,6 +1,7 @@
 //! What answering needs: the desk, the mail, and what is only in this process.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use teloxide::Bot;
@@ -9,11 +10,10 @@ use vmm_core::model::UserId;
 use vmm_core::{Actor, BotMail, Result, Vmm};
 
 use crate::dialogue::Question;
-use crate::logins::Logins;
 use crate::post::{self, Place, Reply};
 use crate::running::{Running, Ticket};
+use crate::secrets::Secrets;
 use crate::sender::{self, Document, From};
-use crate::told::Told;
 use crate::{crash_point, render};
 
 /// What answering needs.
@@ -23,12 +23,12 @@ pub(crate) struct Parts {
     pub(crate) bot: Bot,
     /// The bot's name in Telegram.
     pub(crate) name: String,
-    /// Logins of machines that people have given for a time.
-    pub(crate) logins: Logins,
-    /// Secrets that people have told and that wait for their next answer.
-    pub(crate) told: Told,
+    /// What people have told and that is not written down.
+    pub(crate) secrets: Secrets,
     /// Work that goes on after its update was answered.
     pub(crate) running: Running,
+    /// The shortest time between two changes of a message that shows how far something is.
+    pub(crate) pause: Duration,
     /// To wake the outbox.
     pub(crate) wake: Arc<Notify>,
 }
@@ -128,10 +128,9 @@ impl Parts {
         interrupted: impl FnOnce() -> Reply,
         act: impl Future<Output = Result<Answer>>,
     ) -> Result<Answer> {
-        if !self.mail.begin_update(asked.update).await? {
+        if !self.begins(asked).await? {
             return Ok(interrupted().into());
         }
-        crash_point("update", "begun").await;
         let done = act.await;
         crash_point("update", "acted").await;
         // Trying again would find the update begun: what is told now is all that is known.
@@ -151,10 +150,9 @@ impl Parts {
         F: Future<Output = Answer> + Send + 'static,
     {
         let place = Place::Live(work_name(asked.update));
-        if !self.mail.begin_update(asked.update).await? {
+        if !self.begins(asked).await? {
             return Ok(Answer::at(place, interrupted()));
         }
-        crash_point("update", "begun").await;
         let Some(ticket) = self.running.begin(asked.from.person, asked.update) else {
             return Ok(render::too_much().into());
         };
@@ -167,6 +165,15 @@ impl Parts {
         Ok(Answer { work: Some(Box::pin(work)), ..Answer::at(place, begun) })
     }
 
+    /// Records that what an update asks for begins; `false` if a process that was killed has begun it.
+    async fn begins(&self, asked: &Asked) -> Result<bool> {
+        let first = self.mail.begin_update(asked.update).await?;
+        if first {
+            crash_point("update", "begun").await;
+        }
+        Ok(first)
+    }
+
     /// Lets a message that held a secret go away before anything else is done, and puts these words in its place among
     /// what is not answered yet, with this file: what goes on for long would keep it there.
     ///
@@ -175,8 +182,7 @@ impl Parts {
     pub(crate) async fn hide(&self, asked: &Asked, words: &str, document: Option<&Document>) -> Result<()> {
         self.mail.post(vec![post::delete(asked.from.chat, asked.message)], None).await?;
         self.wake.notify_one();
-        let open = self.mail.open_updates().await?;
-        let update = open.into_iter().find(|update| update.id == asked.update);
+        let update = self.mail.open_update(asked.update).await?;
         match update.and_then(|update| sender::with_words(&update.content, words, document)) {
             Some(content) => self.mail.rewrite_update(asked.update, content).await,
             None => Ok(()),

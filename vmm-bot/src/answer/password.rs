@@ -13,7 +13,7 @@ pub(crate) fn ask() -> Answer {
 
 /// Keeps the present password, and asks for the new one.
 pub(crate) fn old(parts: &Parts, asked: &Asked, old: SecretString) -> Answer {
-    parts.told.keep(asked.from.person, old, ANSWER_TIME);
+    parts.secrets.keep_password(asked.from.person, old, ANSWER_TIME);
     Answer::asking(render::new(), Question::NewPassword).deleting(asked.message)
 }
 
@@ -21,7 +21,7 @@ pub(crate) fn old(parts: &Parts, asked: &Asked, old: SecretString) -> Answer {
 pub(crate) async fn new(parts: &Parts, asked: &Asked, new: SecretString) -> Result<Answer> {
     let Actor::User { name, .. } = &asked.actor else { return Err(Error::Unauthenticated) };
     let change = async {
-        let Some(old) = parts.told.take(asked.from.person) else { return Ok(render::again().into()) };
+        let Some(old) = parts.secrets.take_password(asked.from.person) else { return Ok(render::again().into()) };
         parts.vmm.change_password(&asked.actor, name, Some(old), new).await?;
         Ok(render::changed().into())
     };

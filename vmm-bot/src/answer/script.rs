@@ -1,28 +1,27 @@
 //! Named scripts: kept from a file, run on many machines, watched.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 use vmm_core::model::{
-    Again, Interpreter, Run, RunFilter, RunId, RunMachine, ScriptArguments, ScriptContent, ScriptFilter, ScriptName,
-    ScriptTarget,
+    Again, Interpreter, Run, RunFilter, RunId, RunMachine, RunState, ScriptArguments, ScriptContent, ScriptFilter,
+    ScriptName, ScriptTarget, VmName,
 };
-use vmm_core::{Error, Result, RunDraft, RunTerms, ScriptDraft, SecretString};
+use vmm_core::{Error, Kind, Result, RunChange, RunDraft, RunTerms, ScriptDraft};
 
+use super::login;
 use crate::client;
-use crate::dialogue::{Question, RunWish, ScriptStep};
+use crate::dialogue::{Question, RunWish, ScriptStep, Task};
 use crate::parts::{Answer, Asked, Parts, work_name};
 use crate::post::{Place, Reply};
 use crate::render::escape;
 use crate::render::script as render;
 use crate::running::Ticket;
+use crate::secrets::Given;
 use crate::sender::Document;
 
 /// How many scripts or runs a list shows.
 const LISTED: u32 = 10;
-/// How often a run is shown anew.
-const PACE: Duration = Duration::from_secs(2);
 /// What runs a script if nothing is said.
 const INTERPRETER: &str = "sh";
 
@@ -82,10 +81,10 @@ pub(crate) async fn step(parts: &Arc<Parts>, asked: &Asked, step: ScriptStep) ->
             let (script, _) = parts.vmm.script(&asked.actor, &ScriptName::new(name)?, None).await?;
             Ok(render::card(&script, &asked.actor).into())
         }
-        ScriptStep::Run { wish } => run(parts, asked, wish).await,
+        ScriptStep::Run { wish } => login::begin(parts, asked, Task::Run { wish }).await,
         ScriptStep::ShowRun { run } => {
             let (run, machines) = parts.vmm.script_run(&asked.actor, RunId(run)).await?;
-            let mut answer = Answer::from(render::run(&run, &machines, None));
+            let mut answer = Answer::from(render::ended(&run, &machines, false));
             answer.replies.extend(render::output(&run, &machines).map(|reply| (Place::New, reply)));
             Ok(answer)
         }
@@ -100,56 +99,61 @@ pub(crate) async fn step(parts: &Arc<Parts>, asked: &Asked, step: ScriptStep) ->
     }
 }
 
-/// Runs something; asks before on which machines and with which login, where that is not known.
-pub(crate) async fn run(parts: &Arc<Parts>, asked: &Asked, wish: RunWish) -> Result<Answer> {
-    let name = name(parts, asked, &wish).await?;
-    // A process that was killed over it took the login with it.
-    if parts.mail.has_begun(asked.update).await? {
-        return Ok(Answer::at(Place::Live(work_name(asked.update)), render::interrupted(&format!("run {name}"))));
-    }
-    let (script, _) = parts.vmm.script(&asked.actor, &name, None).await?;
-    if matches!(&wish, RunWish::Script { on, .. } if on.is_empty() && script.targets.is_empty()) {
-        let question = Question::RunOn { script: name.to_string() };
-        return Ok(Answer::asking_anew(render::on_which(&name), question));
+/// What a run needs before it can begin.
+pub(super) enum Plan {
+    /// This is to be asked first.
+    Ask(Answer),
+    /// Nothing: it has the login that its person has stored with the script.
+    Stored,
+    /// A login on these machines.
+    On(Vec<VmName>),
+}
+
+/// Finds out what a run needs.
+///
+/// # Errors
+/// If a machine is not there: nobody shall give a password for nothing.
+pub(super) async fn plan(parts: &Parts, asked: &Asked, wish: &RunWish) -> Result<Plan> {
+    let name = name(parts, asked, wish).await?;
+    let script = match (parts.vmm.script(&asked.actor, &name, None).await, wish) {
+        (Ok((script, _)), _) => script,
+        (Err(Error::NotFound { kind: Kind::Script, .. }), RunWish::Script { on, .. }) => {
+            return Ok(Plan::Ask(render::none(&name, on.first()).into()));
+        }
+        (Err(error), _) => return Err(error),
+    };
+    if matches!(wish, RunWish::Script { on, .. } if on.is_empty() && script.targets.is_empty()) {
+        let question = Question::RunOn { script: script.name.to_string() };
+        return Ok(Plan::Ask(Answer::asking_anew(render::on_which(&script.name), question)));
     }
     // A login that is stored with the script is its owner's.
-    let own = Some(script.owner) == asked.user() && script.user.is_some();
-    if !own {
-        let question = Question::RunUser { wish };
-        return Ok(Answer::asking_anew(render::as_whom(&name), question));
+    if Some(script.owner) == asked.user() && script.user.is_some() {
+        return Ok(Plan::Stored);
     }
-    start(parts, asked, name, wish, RunTerms::default()).await
+    machines(parts, asked, wish).await.map(Plan::On)
+}
+
+/// The machines of a run.
+pub(super) async fn machines(parts: &Parts, asked: &Asked, wish: &RunWish) -> Result<Vec<VmName>> {
+    match wish {
+        RunWish::Again { run } => {
+            let (_, machines) = parts.vmm.script_run(&asked.actor, RunId(*run)).await?;
+            let again = machines.into_iter().filter(|machine| Again::Nonzero.takes(machine));
+            Ok(again.map(|machine| machine.name).collect())
+        }
+        RunWish::Script { name, on } if on.is_empty() => {
+            let (script, _) = parts.vmm.script(&asked.actor, &ScriptName::new(name.clone())?, None).await?;
+            parts.vmm.target_machines(&asked.actor, &script.targets).await
+        }
+        RunWish::Script { on, .. } => parts.vmm.target_machines(&asked.actor, &read(on)?).await,
+    }
 }
 
 /// Runs a script on the machines that were asked for.
-pub(crate) async fn on(parts: &Arc<Parts>, asked: &Asked, script: String, text: &str) -> Result<Answer> {
+pub(super) async fn on(parts: &Arc<Parts>, asked: &Asked, script: String, text: &str) -> Result<Answer> {
     let on: Vec<_> = text.split([' ', ',', '\n']).filter(|word| !word.is_empty()).map(str::to_owned).collect();
     read(&on)?;
-    run(parts, asked, RunWish::Script { name: script, on }).await
-}
-
-/// Asks for the password of the user that was asked for.
-pub(crate) fn user(wish: RunWish, user: &str) -> Answer {
-    let user = user.trim().to_owned();
-    Answer::asking(render::password(&user), Question::RunPassword { wish, user })
-}
-
-/// Runs something with the login that was asked for.
-pub(crate) async fn password(
-    parts: &Arc<Parts>,
-    asked: &Asked,
-    wish: RunWish,
-    user: String,
-    password: SecretString,
-) -> Result<Answer> {
-    let without = match &wish {
-        RunWish::Script { name, .. } => format!("/run {name}"),
-        RunWish::Again { .. } => "/runs".to_owned(),
-    };
-    parts.hide(asked, &without, None).await?;
-    let name = name(parts, asked, &wish).await?;
-    let terms = RunTerms { user: Some(user), password: Some(password), ..RunTerms::default() };
-    start(parts, asked, name, wish, terms).await
+    login::begin(parts, asked, Task::Run { wish: RunWish::Script { name: script, on } }).await
 }
 
 /// The script that is to run.
@@ -160,15 +164,21 @@ async fn name(parts: &Parts, asked: &Asked, wish: &RunWish) -> Result<ScriptName
     }
 }
 
-async fn start(parts: &Arc<Parts>, asked: &Asked, name: ScriptName, wish: RunWish, terms: RunTerms) -> Result<Answer> {
+/// Runs something under this login, or else under the one that is stored with the script.
+pub(super) async fn start(parts: &Arc<Parts>, asked: &Asked, wish: RunWish, given: Option<Given>) -> Result<Answer> {
+    let script = name(parts, asked, &wish).await?;
     let targets = match &wish {
         RunWish::Script { on, .. } if !on.is_empty() => Some(read(on)?),
         _ => None,
     };
+    let (user, password) = given.clone().map(|Given { user, password }| (user, password)).unzip();
+    let terms = RunTerms { user, password, ..RunTerms::default() };
     let (owned, asking) = (Arc::clone(parts), asked.clone());
-    let begun = render::begun(&name);
-    let interrupted = || render::interrupted(&format!("run {name}"));
-    let script = name.clone();
+    let begun = render::begun(&script);
+    let interrupted = {
+        let task = Task::Run { wish: wish.clone() };
+        move || crate::render::login::interrupted(&task)
+    };
     let act = move |ticket| async move {
         let started = match wish {
             RunWish::Script { .. } => {
@@ -185,7 +195,13 @@ async fn start(parts: &Arc<Parts>, asked: &Asked, name: ScriptName, wish: RunWis
         let live = Place::Live(work_name(asking.update));
         match watched {
             Ok((run, machines)) => {
-                let mut answer = Answer::at(live, render::run(&run, &machines, None));
+                if let Some(given) = &given {
+                    // One on which it failed may have refused the login.
+                    let failed = machines.iter().filter(|machine| machine.state == RunState::Failed);
+                    let failed: Vec<_> = failed.map(|machine| machine.name.clone()).collect();
+                    owned.secrets.refused(asking.from.person, &failed, given);
+                }
+                let mut answer = Answer::at(live, render::ended(&run, &machines, given.is_some()));
                 answer.replies.extend(render::output(&run, &machines).map(|reply| (Place::New, reply)));
                 answer
             }
@@ -196,26 +212,34 @@ async fn start(parts: &Arc<Parts>, asked: &Asked, name: ScriptName, wish: RunWis
 }
 
 /// Shows a run until it has ended.
-async fn watch(parts: &Parts, asked: &Asked, ticket: &Ticket, run: Run) -> Result<(Run, Vec<RunMachine>)> {
+async fn watch(parts: &Parts, asked: &Asked, ticket: &Ticket, mut run: Run) -> Result<(Run, Vec<RunMachine>)> {
     let mut watch = parts.vmm.watch_run(&asked.actor, run.id).await?;
-    let (mut changed, mut next) = (true, Instant::now());
+    let (mut machines, mut changed, mut next) = (Vec::<RunMachine>::new(), false, Instant::now());
     loop {
         tokio::select! {
-            change = watch.next() => match change? {
-                Some(_) => changed = true,
-                None => return parts.vmm.script_run(&asked.actor, run.id).await,
-            },
-            () = sleep_until(next), if changed => {
-                let (run, machines) = parts.vmm.script_run(&asked.actor, run.id).await?;
-                let shown = render::run(&run, &machines, Some(asked.update));
-                parts.show(asked, Place::Live(work_name(asked.update)), shown).await?;
-                (changed, next) = (false, Instant::now() + PACE);
+            // What has changed together is shown together.
+            biased;
+            change = watch.next() => {
+                match change? {
+                    Some(RunChange::Run(now)) => run = now,
+                    Some(RunChange::Machine(now)) => match machines.iter_mut().find(|machine| machine.vm == now.vm) {
+                        Some(machine) => *machine = now,
+                        None => machines.push(now),
+                    },
+                    None => return Ok((run, machines)),
+                }
+                changed = true;
             }
             () = ticket.cancelled() => match parts.vmm.cancel_script_run(&asked.actor, run.id).await {
                 // It has ended in the meantime.
                 Ok(_) | Err(Error::Conflict { .. }) => {}
                 Err(error) => return Err(error),
             },
+            () = sleep_until(next), if changed => {
+                let shown = render::running(&run, &machines, asked.update);
+                parts.show(asked, Place::Live(work_name(asked.update)), shown).await?;
+                (changed, next) = (false, Instant::now() + parts.pause);
+            }
         }
     }
 }

@@ -1,16 +1,18 @@
 //! Files from and to machines.
 
+use std::convert::Infallible;
 use std::io::Cursor;
 
 use tokio::io::{AsyncReadExt, duplex};
+use tokio::time::{MissedTickBehavior, interval};
 use vmm_core::model::VmName;
 use vmm_core::remote::{self, DEFAULT_TRANSFER_DEADLINE, Login, Progress};
 use vmm_core::{Error, Result, Transfer};
 
-use super::ssh::Told;
+use super::ssh::{self, Told};
 use crate::dialogue::Errand;
 use crate::parts::{Asked, Parts};
-use crate::render::ssh::Shown;
+use crate::render::ssh::{Shown, SoFar};
 use crate::sender::Document;
 use crate::{client, render};
 
@@ -35,8 +37,15 @@ pub(super) fn place(errand: &Errand) -> Result<Option<remote::Place>> {
 }
 
 /// Fetches a file.
-pub(super) async fn get(parts: &Parts, asked: &Asked, vm: &VmName, shown: &Shown, login: Login) -> Result<Told> {
-    let transfer = transfer(shown, login)?;
+pub(super) async fn get(
+    parts: &Parts,
+    asked: &Asked,
+    vm: &VmName,
+    shown: &Shown,
+    login: Login,
+    progress: &Progress,
+) -> Result<Told> {
+    let transfer = transfer(shown, login, progress)?;
     let name = transfer.place.file().to_owned();
     let (here, there) = duplex(BETWEEN);
     let mut content = Vec::new();
@@ -46,7 +55,10 @@ pub(super) async fn get(parts: &Parts, asked: &Asked, vm: &VmName, shown: &Shown
         here.read_to_end(&mut content).await
     };
     let received = parts.vmm.receive_content(&asked.actor, vm, transfer, Box::new(there));
-    let (received, read) = tokio::join!(received, read);
+    let (received, read) = tokio::select! {
+        both = async { tokio::join!(received, read) } => both,
+        never = follow(parts, asked, shown, progress) => match never {},
+    };
     if content.len() as u64 > LARGEST {
         return Err(Error::TooLarge { limit: LARGEST });
     }
@@ -64,19 +76,38 @@ pub(super) async fn put(
     vm: &VmName,
     shown: &Shown,
     login: Login,
+    progress: &Progress,
     document: &Document,
 ) -> Result<Told> {
-    let transfer = transfer(shown, login)?;
+    let transfer = transfer(shown, login, progress)?;
     let content = match client::download(&parts.bot, document).await {
         Ok(content) => content,
         Err(reason) => return Ok((render::ssh::not_there(shown, &reason), None)),
     };
-    let report = parts.vmm.send_content(&asked.actor, vm, transfer, Box::new(Cursor::new(content))).await?;
+    progress.expect(content.len() as u64);
+    let report = tokio::select! {
+        report = parts.vmm.send_content(&asked.actor, vm, transfer, Box::new(Cursor::new(content))) => report?,
+        never = follow(parts, asked, shown, progress) => match never {},
+    };
     Ok((render::ssh::carried(shown, &report), None))
 }
 
-fn transfer(shown: &Shown, login: Login) -> Result<Transfer> {
+/// Shows how far a transfer is, for as long as somebody waits for it: it does not end.
+async fn follow(parts: &Parts, asked: &Asked, shown: &Shown, progress: &Progress) -> Infallible {
+    let (mut carried, mut edits) = (progress.watch(), interval(parts.pause));
+    edits.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        if carried.changed().await.is_err() {
+            return std::future::pending().await;
+        }
+        edits.tick().await;
+        let so_far = SoFar::carried(*carried.borrow_and_update(), progress.total());
+        ssh::show(parts, asked, render::ssh::running(shown, &so_far, asked.update)).await;
+    }
+}
+
+fn transfer(shown: &Shown, login: Login, progress: &Progress) -> Result<Transfer> {
     let none = || Error::invalid("file", "is named by no path");
     let place = place(&shown.errand)?.ok_or_else(none)?;
-    Ok(Transfer { place, login, deadline: DEFAULT_TRANSFER_DEADLINE, progress: Progress::new() })
+    Ok(Transfer { place, login, deadline: DEFAULT_TRANSFER_DEADLINE, progress: progress.clone() })
 }

@@ -1,18 +1,18 @@
 //! Conversations of more than one step. What a button does is stored, and Telegram gets an id that means nothing.
 
+mod login;
 mod power;
 mod request;
 mod script;
-mod ssh;
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use login::{Errand, HOURS, Machines, Missing, Task};
 pub(crate) use power::Switch;
 pub(crate) use request::RequestStep;
 pub(crate) use script::{RunWish, ScriptStep};
-pub(crate) use ssh::{Errand, HOURS, Missing};
 
 /// How long an answer to a question counts.
 pub(crate) const ANSWER_TIME: Duration = Duration::from_secs(5 * 60);
@@ -41,10 +41,10 @@ pub(crate) enum Intent {
     Command { vm: String },
     /// Does this on a machine.
     Errand { vm: String, errand: Errand },
-    /// Keeps a person's login on a machine for so many hours from now on.
-    KeepLogin { vm: String, hours: u32 },
-    /// Forgets it.
-    ForgetLogin { vm: String },
+    /// Keeps a person's logins on machines for so many hours from now on.
+    KeepLogin { on: Machines, hours: u32 },
+    /// Forgets them.
+    ForgetLogin { on: Machines },
 }
 
 impl Intent {
@@ -93,42 +93,28 @@ pub(crate) enum Question {
     OldPassword,
     /// The password to have from now on.
     NewPassword,
-    /// Something that a command on a machine needs.
-    Ssh(Missing),
+    /// Something that work on machines needs.
+    Login(Missing),
     /// On which machines a script is to run.
     RunOn { script: String },
-    /// As which user of the machines something is to run.
-    RunUser { wish: RunWish },
-    /// That user's password.
-    RunPassword { wish: RunWish, user: String },
 }
 
 impl Question {
     /// Whether the answer is a secret, and so never a command that was misread.
     pub(crate) fn is_secret(&self) -> bool {
-        match self {
-            Self::OldPassword | Self::NewPassword | Self::RunPassword { .. } | Self::Ssh(Missing::Password { .. }) => {
-                true
-            }
-            Self::Reject { .. } | Self::RunOn { .. } | Self::RunUser { .. } | Self::Ssh(_) => false,
-        }
+        matches!(self, Self::OldPassword | Self::NewPassword | Self::Login(Missing::Password { .. }))
     }
 
     /// Whether the answer may begin as a command of the bot does: a program's path does.
     pub(crate) fn takes_slash(&self) -> bool {
-        matches!(self, Self::Ssh(Missing::Line { .. }))
+        matches!(self, Self::Login(Missing::Line { .. }))
     }
 
     /// How long an answer counts.
     pub(crate) fn lifetime(&self) -> Duration {
         match self {
-            Self::Ssh(_) => Duration::from_secs(10 * 60),
-            Self::Reject { .. }
-            | Self::OldPassword
-            | Self::NewPassword
-            | Self::RunOn { .. }
-            | Self::RunUser { .. }
-            | Self::RunPassword { .. } => ANSWER_TIME,
+            Self::Login(_) => Duration::from_secs(10 * 60),
+            Self::Reject { .. } | Self::OldPassword | Self::NewPassword | Self::RunOn { .. } => ANSWER_TIME,
         }
     }
 }

@@ -16,7 +16,7 @@ pub(crate) fn help(actor: &Actor) -> Reply {
         "You are {}.\n\n/vms – machines, page by page\n/vm NAME – a machine, with buttons to switch it if it is yours\n\
          /monitor NAME – a picture of its last hour, and how it is now\n\
          /request – your requests for machines, and a CSV to begin with: send it filled in, and see what it makes\n\
-         /request ID – a request\n/scripts – scripts, to run them; /run NAME web-1 @group runs one, /runs shows what became of it\n\
+         /request ID – a request\n/scripts – scripts, to run them; /run NAME web-1 @group runs one, /runs shows what became of it; a NAME of several words stands in quotes\n\
          /password – change your password\n\
          /ssh NAME COMMAND – run a command on a machine\n/get NAME PATH – fetch a file from it\n\
          /put NAME DIRECTORY – as the caption of a file: put it there\n/forget – forget the passwords of machines\n\

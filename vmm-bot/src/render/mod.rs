@@ -1,6 +1,7 @@
 //! What people read, in Telegram's HTML.
 
 pub(crate) mod help;
+pub(crate) mod login;
 pub(crate) mod monitor;
 pub(crate) mod output;
 pub(crate) mod password;
@@ -15,6 +16,7 @@ pub(crate) mod vms;
 
 use vmm_core::Error;
 
+use crate::dialogue::{Missing, Question};
 use crate::post::Reply;
 
 /// The longest text of an error, in characters: well below what a message takes.
@@ -50,6 +52,17 @@ fn told(error: &Error) -> String {
     }
     let text: String = error.to_string().chars().take(LONGEST_ERROR).collect();
     escape(&text)
+}
+
+/// What is told when a secret was asked for and comes too late.
+pub(crate) fn late(question: &Question) -> Reply {
+    const LATE: &str = "That came too late. I have done nothing with it, and deleted it in case it is a password.";
+    match question {
+        Question::Login(Missing::Password { task, .. }) => {
+            Reply::text(LATE).rows(vec![vec![("Ask me again".to_owned(), task.clone().into())]])
+        }
+        _ => Reply::text(format!("{LATE} /password begins again.")),
+    }
 }
 
 /// What is told when too much goes on already.

@@ -85,11 +85,11 @@ fn disk(disk: &DiskStatistics) -> String {
         0 => String::new(),
         capacity => format!("{}, {} stored, ", bytes(capacity), bytes(disk.allocation)),
     };
-    format!("{name} {size}{} read, {} written", bytes(disk.read), bytes(disk.written))
+    format!("{name}: {size}{} read, {} written", bytes(disk.read), bytes(disk.written))
 }
 
 fn interface(interface: &InterfaceStatistics) -> String {
-    format!("{} {} in, {} out", device(&interface.name), bytes(interface.received), bytes(interface.sent))
+    format!("{}: {} in, {} out", device(&interface.name), bytes(interface.received), bytes(interface.sent))
 }
 
 fn shown<T>(lines: &mut Vec<String>, devices: &[T], most: usize, kind: &str, line: impl Fn(&T) -> String) {
@@ -121,7 +121,7 @@ fn span(time: Duration) -> String {
 }
 
 /// So many bytes in the largest unit that leaves at least one.
-fn bytes(number: u64) -> String {
+pub(super) fn bytes(number: u64) -> String {
     const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
     let (mut value, mut unit) = (number as f64, "B");
     for next in UNITS {

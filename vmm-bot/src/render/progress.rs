@@ -21,7 +21,7 @@ pub(crate) fn progress(request: &Request, jobs: &[Job]) -> Reply {
     if jobs.is_empty() {
         return Reply::text(text);
     }
-    let rows: Vec<_> = jobs.iter().take(SHOWN).map(|job| vec![job.title.clone(), bar(job), stage(job)]).collect();
+    let rows: Vec<_> = jobs.iter().take(SHOWN).map(|job| vec![job.title.clone(), steps(job), stage(job)]).collect();
     text.push_str(&format!("\n<pre>{}</pre>", escape(table(&rows).trim_end())));
     if jobs.len() > SHOWN {
         text.push_str(&format!("\n… and {} more", jobs.len() - SHOWN));
@@ -55,7 +55,7 @@ pub(crate) fn result(request: &Request, vms: &[Vm]) -> (Option<Reply>, Reply) {
 
 /// The machines of a request as a table for programs.
 pub(crate) fn result_csv(request: &Request, csv: String) -> Reply {
-    Reply::default().document(format!("{}-result.csv", request.id), csv)
+    Reply::text("The machines as a table for programs.").document(format!("{}-result.csv", request.id), csv)
 }
 
 /// Which machine failed at which stage, and why, a line each.
@@ -65,9 +65,13 @@ fn failures(request: &Request) -> String {
     escape(&shortened(&lines, LONGEST_FAILURES))
 }
 
-fn bar(job: &Job) -> String {
-    let done = job.steps.iter().filter(|step| step.state == StepState::Done).count();
-    "▓".repeat(done) + &"░".repeat(job.steps.len() - done)
+/// So much of so much.
+pub(super) fn bar(done: usize, of: usize) -> String {
+    "▓".repeat(done) + &"░".repeat(of.saturating_sub(done))
+}
+
+fn steps(job: &Job) -> String {
+    bar(job.steps.iter().filter(|step| step.state == StepState::Done).count(), job.steps.len())
 }
 
 fn stage(job: &Job) -> String {
@@ -76,7 +80,7 @@ fn stage(job: &Job) -> String {
         JobState::Queued => "waits".to_owned(),
         JobState::Running => {
             let acting = job.steps.iter().find(|step| step.state != StepState::Done);
-            acting.map(|step| step.name.clone()).unwrap_or_default()
+            acting.map(|step| step.name.replace('-', " ")).unwrap_or_default()
         }
         JobState::Undoing | JobState::Failed | JobState::Cancelled | JobState::Stuck => {
             let error = job.error.as_deref().unwrap_or_default();

@@ -4,9 +4,11 @@ use vmm_core::Actor;
 use vmm_core::model::{Again, Page, Role, Run, RunId, RunMachine, RunState, Script, ScriptName};
 use vmm_core::remote::Exit;
 
+use super::login::logins;
+use super::output::plain;
 use super::table::table;
 use super::{code, escape, shortened};
-use crate::dialogue::{Intent, RunWish, ScriptStep};
+use crate::dialogue::{Intent, Machines, RunWish, ScriptStep};
 use crate::post::{Reply, Wish};
 
 /// How many machines of a run stand in a message.
@@ -26,7 +28,7 @@ pub(crate) fn list(page: &Page<Script, ScriptName>) -> Reply {
     let line = |script: &Script| format!("• {} – {}", code(&script.name), escape(&script.command.to_string()));
     let mut text = format!("<b>Scripts</b>\n{}", page.items.iter().map(line).collect::<Vec<_>>().join("\n"));
     if page.next.is_some() {
-        text.push_str("\n… and more: say /run and a name");
+        text.push_str("\n… and more: say /run and a name, in quotes if it has several words");
     }
     text.push_str(&format!("\n\n{HOW}"));
     let card = |script: &Script| {
@@ -74,21 +76,19 @@ pub(crate) fn deleted(name: &str) -> Reply {
     Reply::text(format!("✅ {} was deleted.", code(name)))
 }
 
+/// When there is no such script; perhaps it has another word.
+pub(crate) fn none(name: &ScriptName, next: Option<&String>) -> Reply {
+    let mut text = format!("⚠️ There is no script {}; /scripts shows which there are.", code(name));
+    if let Some(word) = next {
+        let quoted = code(format!("/run \"{name} {word}\""));
+        text.push_str(&format!(" A name of several words stands in quotes, like {quoted}."));
+    }
+    Reply::text(text)
+}
+
 /// Asks on which machines.
 pub(crate) fn on_which(name: &ScriptName) -> Reply {
     Reply::text(format!("On which machines shall {} run? Names or groups, like <code>web-1 @lab</code>.", code(name)))
-}
-
-/// Asks as which user.
-pub(crate) fn as_whom(name: &ScriptName) -> Reply {
-    Reply::text(format!("As which user of the machines shall {} run?", code(name)))
-}
-
-/// Asks for the user's password.
-pub(crate) fn password(user: &str) -> Reply {
-    let text =
-        format!("The password of {}? Your message is deleted at once, and it is used for this run alone.", code(user));
-    Reply::text(text)
 }
 
 /// While a run begins.
@@ -105,7 +105,7 @@ pub(crate) fn interrupted(what: &str) -> Reply {
 /// The newest runs, each with a button.
 pub(crate) fn runs(page: &Page<Run, RunId>) -> Reply {
     if page.items.is_empty() {
-        return Reply::text("There are no runs.");
+        return Reply::text("There are no runs yet; /scripts shows what can run.");
     }
     let line = |run: &Run| format!("{} {}", mark(run.state), headline(run));
     let text = format!("<b>Runs</b>\n{}", page.items.iter().map(line).collect::<Vec<_>>().join("\n"));
@@ -113,21 +113,33 @@ pub(crate) fn runs(page: &Page<Run, RunId>) -> Reply {
     Reply::text(text).rows(page.items.chunks(3).map(|runs| runs.iter().map(show).collect()).collect())
 }
 
-/// A run with its machines. While it goes on, the update that began it can be cancelled.
-pub(crate) fn run(run: &Run, machines: &[RunMachine], update: Option<i64>) -> Reply {
+/// A run that goes on, with its machines. The update that began it can be cancelled.
+pub(crate) fn running(run: &Run, machines: &[RunMachine], update: i64) -> Reply {
+    let cancel = ("Cancel".to_owned(), Intent::Cancel { update });
+    Reply::text(table_of(run, machines)).rows(vec![vec![cancel]])
+}
+
+/// A run that somebody looks at; `login` says whether it had one that may be known for a time.
+pub(crate) fn ended(run: &Run, machines: &[RunMachine], login: bool) -> Reply {
+    let mut rows = Vec::new();
+    if run.state.is_final() && machines.iter().any(|machine| Again::Nonzero.takes(machine)) {
+        rows.push(vec![button("Rerun failed", ScriptStep::Run { wish: RunWish::Again { run: run.id.0 } })]);
+    }
+    if login && machines.iter().any(|machine| machine.state == RunState::Done) {
+        rows.push(logins(&Machines::OfRun { run: run.id.0 }));
+    }
+    Reply::text(table_of(run, machines)).rows(rows)
+}
+
+fn table_of(run: &Run, machines: &[RunMachine]) -> String {
     let rows: Vec<_> = machines.iter().take(SHOWN).map(row).collect();
-    let mut text = format!("{} {}\n<pre>{}</pre>", mark(run.state), headline(run), escape(table(&rows).trim_end()));
+    let ill = run.state == RunState::Done && machines.iter().any(|machine| Again::Nonzero.takes(machine));
+    let mark = mark(if ill { RunState::Failed } else { run.state });
+    let mut text = format!("{mark} {}\n<pre>{}</pre>", headline(run), escape(table(&rows).trim_end()));
     if machines.len() > SHOWN {
         text.push_str(&format!("\n… and {} more", machines.len() - SHOWN));
     }
-    let mut buttons = Vec::new();
-    if let Some(update) = update.filter(|_| !run.state.is_final()) {
-        buttons.push(("Cancel".to_owned(), Intent::Cancel { update }));
-    }
-    if run.state.is_final() && machines.iter().any(|machine| Again::Nonzero.takes(machine)) {
-        buttons.push(button("Rerun failed", ScriptStep::Run { wish: RunWish::Again { run: run.id.0 } }));
-    }
-    Reply::text(text).rows(vec![buttons])
+    text
 }
 
 /// What a run's machines wrote: in a message if it is short, else as a file; nothing if there is nothing.
@@ -139,7 +151,7 @@ pub(crate) fn output(run: &Run, machines: &[RunMachine]) -> Option<Reply> {
             if stream.total == 0 {
                 continue;
             }
-            text.push_str(&format!("== {}{name}\n{}", machine.name, harmless(&stream.text())));
+            text.push_str(&format!("== {}{name}\n{}", machine.name, plain(&stream.text())));
             if !text.ends_with('\n') {
                 text.push('\n');
             }
@@ -183,10 +195,4 @@ fn mark(state: RunState) -> &'static str {
         RunState::Failed | RunState::Interrupted => "⚠️",
         RunState::Cancelled => "⚪",
     }
-}
-
-/// A text without characters that would do something to who sees it.
-fn harmless(text: &str) -> String {
-    let shown = |c: char| c == '\n' || c == '\t' || !c.is_control();
-    text.replace("\r\n", "\n").chars().map(|c| if shown(c) { c } else { '\u{fffd}' }).collect()
 }

@@ -6,9 +6,11 @@ use vmm_core::model::VmName;
 use vmm_core::remote::{Exit, Output, Stream};
 use vmm_core::{Error, TransferReport};
 
+use super::monitor::bytes;
 use super::output::{Tail, beginning, end, plain, units};
+use super::progress::bar;
 use super::{code, escape};
-use crate::dialogue::{Errand, HOURS, Intent};
+use crate::dialogue::{Errand, Intent, Machines};
 use crate::post::{Reply, Wish};
 
 /// How much of what was written a message shows, in units: below the 4096 that it takes, as its head needs some.
@@ -17,6 +19,8 @@ const ROOM: usize = 3400;
 const STDERR_ROOM: usize = 1000;
 /// How many lines a message shows while a command runs.
 const LIVE_LINES: usize = 20;
+/// How wide a bar is that shows how far a file is carried, in characters.
+const BAR: u64 = 10;
 /// How much of the command is shown, in units.
 const LINE: usize = 300;
 
@@ -47,30 +51,39 @@ pub(crate) fn which_line(vm: &VmName) -> Reply {
     ))
 }
 
-/// Asks for the user.
-pub(crate) fn which_user(vm: &VmName) -> Reply {
-    Reply::text(format!("As which user of {}?", code(vm)))
+/// What is seen of something that has not come to its end.
+pub(crate) struct SoFar(String);
+
+impl SoFar {
+    /// Nothing.
+    pub(crate) fn nothing() -> Self {
+        Self(String::new())
+    }
+
+    /// What a command has written.
+    pub(crate) fn written(tail: &Tail) -> Self {
+        Self(block(&tail.last(ROOM / 2, LIVE_LINES)))
+    }
+
+    /// How much of a file has been carried.
+    pub(crate) fn carried(done: u64, total: Option<u64>) -> Self {
+        let Some(total) = total.filter(|total| *total > 0) else { return Self(format!("\n{}", bytes(done))) };
+        let part = |of: u64| usize::try_from(u128::from(done.min(total)) * u128::from(of) / u128::from(total));
+        let (bar, percent) = (bar(part(BAR).unwrap_or_default(), BAR as usize), part(100).unwrap_or_default());
+        Self(format!("\n{bar}  {percent} %\n{} of {}", bytes(done), bytes(total)))
+    }
 }
 
-/// After what cannot be a user.
-pub(crate) fn no_user() -> Reply {
-    Reply::text("A user's name is one word of at most 32 bytes, like <code>debian</code>. As which user?")
-}
-
-/// Asks for the password.
-pub(crate) fn which_password(vm: &str, user: &str) -> Reply {
-    Reply::text(format!("Password of {} on {}? Your message is deleted at once.", code(user), code(vm)))
-}
-
-/// While a command runs.
-pub(crate) fn running(shown: &Shown, tail: &Tail, update: i64) -> Reply {
+/// While it goes on.
+pub(crate) fn running(shown: &Shown, so_far: &SoFar, update: i64) -> Reply {
     let cancel = ("Cancel".to_owned(), Intent::Cancel { update });
-    Reply::text(so_far(shown, "⏳ It runs.", tail)).rows(vec![vec![cancel]])
+    Reply::text(head(shown, &format!("⏳ It runs.{}", so_far.0))).rows(vec![vec![cancel]])
 }
 
 /// After somebody ended it.
-pub(crate) fn cancelled(shown: &Shown, tail: &Tail) -> Reply {
-    Reply::text(so_far(shown, "⏹ It was cancelled.", tail)).rows(vec![again(shown), logins(shown)])
+pub(crate) fn cancelled(shown: &Shown, so_far: &SoFar) -> Reply {
+    let text = head(shown, &format!("⏹ It was cancelled.{}", so_far.0));
+    Reply::text(text).rows(vec![again(shown), logins(shown)])
 }
 
 /// After a process of vmm was killed over it.
@@ -90,9 +103,8 @@ pub(crate) fn refused(shown: &Shown, user: &str) -> Reply {
 }
 
 /// After it could not be run, or not to its end.
-pub(crate) fn failed(shown: &Shown, tail: &Tail, error: &Error) -> Reply {
-    let told = format!("⚠️ {}", super::told(error));
-    let text = format!("{}{}", head(shown, &told), block(&tail.last(ROOM / 2, LIVE_LINES)));
+pub(crate) fn failed(shown: &Shown, so_far: &SoFar, error: &Error) -> Reply {
+    let text = head(shown, &format!("⚠️ {}{}", super::told(error), so_far.0));
     Reply::text(text).rows(vec![again(shown), logins(shown)])
 }
 
@@ -169,10 +181,6 @@ fn verdict(exit: &Exit, duration: Duration) -> String {
     }
 }
 
-fn so_far(shown: &Shown, told: &str, tail: &Tail) -> String {
-    format!("{}{}", head(shown, told), block(&tail.last(ROOM, LIVE_LINES)))
-}
-
 fn head(shown: &Shown, told: &str) -> String {
     format!("<b>{}</b>  {}\n{told}", escape(&shown.vm), code(shown.line()))
 }
@@ -190,9 +198,7 @@ fn again(shown: &Shown) -> Vec<Wish> {
 }
 
 fn logins(shown: &Shown) -> Vec<Wish> {
-    let keep = |hours| (format!("Keep for {hours} h"), Intent::KeepLogin { vm: shown.vm.clone(), hours });
-    let forget = ("Forget the login".to_owned(), Intent::ForgetLogin { vm: shown.vm.clone() });
-    HOURS.map(keep).into_iter().chain([forget]).collect()
+    super::login::logins(&Machines::One { vm: shown.vm.clone() })
 }
 
 /// Whether this is a text, and all of it.
@@ -248,6 +254,16 @@ mod tests {
         cut.stdout.total = 9;
         assert_eq!(content_of(&cut), "abc\n--- standard output was cut after 4 of 9 bytes ---\n");
         assert!(content(&cut).1);
+    }
+
+    #[test]
+    fn a_file_that_is_carried_has_a_bar() {
+        let shown = |done, total| SoFar::carried(done, total).0;
+        assert_eq!(shown(0, Some(2048)), "\n░░░░░░░░░░  0 %\n0 B of 2 KiB");
+        assert_eq!(shown(2047, Some(2048)), "\n▓▓▓▓▓▓▓▓▓░  99 %\n2 KiB of 2 KiB");
+        assert_eq!(shown(9, Some(3)), "\n▓▓▓▓▓▓▓▓▓▓  100 %\n9 B of 3 B", "it grows meanwhile");
+        assert_eq!((shown(5, None).as_str(), shown(0, Some(0)).as_str()), ("\n5 B", "\n0 B"));
+        assert!(shown(u64::MAX / 2, Some(u64::MAX)).contains("  49 %"));
     }
 
     #[test]

@@ -25,6 +25,19 @@ pub(crate) async fn sees_become(person: &Person, first: &str, last: &str) -> Mes
     person.sees_edit(&message, last).await
 }
 
+/// Gives the user that is asked for, up to the question for the password.
+pub(crate) async fn gives_user(person: &Person, user: &str) {
+    person.sees("As which user").await;
+    person.says(user);
+    person.sees(&format!("Password of {user} on ")).await;
+}
+
+/// Gives the login that is asked for.
+pub(crate) async fn gives_login(person: &Person, user: &str, password: &str) {
+    gives_user(person, user).await;
+    person.tells(password).await;
+}
+
 pub(crate) struct App {
     pub(crate) desk: TestDesk,
     pub(crate) telegram: FakeTelegram,
@@ -84,6 +97,14 @@ impl App {
         person.says(&format!("/start {}", self.code(actor).await));
         person.sees("Welcome").await;
         person
+    }
+
+    /// Lets so much time pass for what people were asked.
+    pub(crate) fn ages_questions(&self, time: Duration) {
+        let connection = rusqlite::Connection::open(self.desk.database()).unwrap();
+        connection.busy_timeout(Duration::from_secs(20)).unwrap();
+        let micros = i64::try_from(time.as_micros()).unwrap();
+        assert_eq!(connection.execute("UPDATE bot_question SET expires_at = expires_at - ?1", [micros]).unwrap(), 1);
     }
 
     /// The audit rows of an action, newest first.

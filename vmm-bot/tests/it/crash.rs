@@ -8,6 +8,7 @@ use vmm_core::ExposeSecret;
 use vmm_core::model::{AuditFilter, BotId, Outcome};
 use vmm_testkit::fake::telegram::Event;
 
+use crate::app::gives_user;
 use crate::faults::{plan, repeated, until_answered};
 use crate::program::{Place, terminate};
 
@@ -140,9 +141,7 @@ async fn a_command_that_kill_9_leaves_behind_is_told_and_its_password_gone() {
     alice.says(&start_code(&place).await);
     alice.sees("Welcome").await;
     alice.says("/ssh web-1 uptime");
-    alice.sees("As which user").await;
-    alice.says("debian");
-    alice.sees("Password of debian").await;
+    gives_user(&alice, "debian").await;
     let password = alice.says("s3cret");
     reached(&place, "bot.update.begun").await;
     let (bot, _) = place.telegram.token().split_once(':').unwrap();

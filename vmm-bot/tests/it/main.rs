@@ -19,3 +19,5 @@ mod scripts;
 mod ssh;
 #[cfg(all(feature = "libvirt", feature = "ssh"))]
 mod story;
+#[cfg(feature = "ssh")]
+mod transfer;

@@ -1,23 +1,29 @@
 //! Changing the own password in a private chat.
 
+use std::time::Duration;
+
 use vmm_core::Error;
+use vmm_testkit::fake::telegram::Person;
 use vmm_testkit::fixture::PASSWORD;
 
 use crate::app::App;
 
 const NEW: &str = "a new <and> better one";
 
+/// Asks for a change of the password, and tells what is asked for.
+async fn changes(person: &Person, old: &str, new: &str) {
+    person.says("/password");
+    person.sees("Your present password?").await;
+    person.tells(old).await;
+    person.sees("And the new one").await;
+    person.tells(new).await;
+}
+
 #[tokio::test]
 async fn a_password_is_changed_and_leaves_no_trace() {
     let app = App::new().await;
     let alice = app.linked("Alice", &app.desk.user).await;
-    alice.says("/password");
-    alice.sees("Your present password?").await;
-    let old = alice.says(PASSWORD);
-    alice.sees_deleted(old).await;
-    alice.sees("And the new one").await;
-    let new = alice.says(NEW);
-    alice.sees_deleted(new).await;
+    changes(&alice, PASSWORD, NEW).await;
     alice.sees("Your password is changed").await;
     app.desk.vmm.login("alice", NEW.into(), None).await.unwrap();
     let refused = app.desk.vmm.login("alice", PASSWORD.into(), None).await;
@@ -43,20 +49,14 @@ async fn a_wrong_or_short_password_changes_nothing() {
     let app = App::new().await;
     let alice = app.linked("Alice", &app.desk.user).await;
     for (old, new, answer) in [("/wrong one", NEW, "old-password"), (PASSWORD, "short", "10 to 1024 characters")] {
-        alice.says("/password");
-        alice.sees("Your present password?").await;
-        let old = alice.says(old);
-        alice.sees_deleted(old).await;
-        alice.sees("And the new one").await;
-        let new = alice.says(new);
-        alice.sees_deleted(new).await;
+        changes(&alice, old, new).await;
         alice.sees(answer).await;
     }
     app.desk.vmm.login("alice", PASSWORD.into(), None).await.unwrap();
 }
 
 #[tokio::test]
-async fn a_command_leaves_it_and_a_restart_forgets_it() {
+async fn a_command_leaves_it_and_a_restart_or_time_forgets_it() {
     let mut app = App::new().await;
     let alice = app.linked("Alice", &app.desk.user).await;
     alice.says("/password");
@@ -71,9 +71,13 @@ async fn a_command_leaves_it_and_a_restart_forgets_it() {
     alice.sees("And the new one").await;
     app.stop().await;
     app.start();
-    let new = alice.says(NEW);
-    alice.sees_deleted(new).await;
+    alice.tells(NEW).await;
     alice.sees("/password begins again").await;
+    alice.says("/password");
+    alice.sees("Your present password?").await;
+    app.ages_questions(Duration::from_secs(3600));
+    alice.tells(PASSWORD).await;
+    alice.sees("too late").await;
     app.desk.vmm.login("alice", PASSWORD.into(), None).await.unwrap();
 }
 
@@ -82,13 +86,7 @@ async fn the_manual_shows_a_new_password() {
     let app = App::new().await;
     let alice = app.linked("Alice", &app.desk.user).await;
     let before = alice.transcript();
-    alice.says("/password");
-    alice.sees("Your present password?").await;
-    let old = alice.says(PASSWORD);
-    alice.sees_deleted(old).await;
-    alice.sees("And the new one").await;
-    let new = alice.says(NEW);
-    alice.sees_deleted(new).await;
+    changes(&alice, PASSWORD, NEW).await;
     alice.sees("Your password is changed").await;
     let said = alice.transcript();
     let said = said.strip_prefix(&before).unwrap().replace(PASSWORD, "OLD PASSWORD").replace(NEW, "NEW PASSWORD");

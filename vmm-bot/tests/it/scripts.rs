@@ -3,9 +3,10 @@
 use std::net::SocketAddr;
 
 use vmm_core::model::{Vm, VmFilter};
+use vmm_core::remote::{Credential, Login};
 use vmm_testkit::fake::remote::Answer;
 
-use crate::app::{App, sees_become};
+use crate::app::{App, gives_login, sees_become};
 
 const SPEC: &str = "name,os,memory,disk,group_name,count\nweb,debian:12,512,2,lab,2\n";
 const PASSWORD: &str = "s3cret-of-the-machine";
@@ -23,7 +24,8 @@ fn answers(app: &App, vm: &Vm, answer: Answer) {
 async fn a_script_is_kept_run_on_a_group_and_run_again_where_it_failed() {
     let app = App::new().await;
     let vms = machines(&app).await;
-    answers(&app, &vms[0], Answer::stdout("all <well>\n"));
+    // What steers a terminal, or turns the order of what is read around, is not shown.
+    answers(&app, &vms[0], Answer::stdout("\x1b[32mall\x1b[0m <well>\n 10 %\r 99 %\rdone\u{202e}\n"));
     answers(&app, &vms[1], Answer::code(3).with_stderr("no space\n"));
     let alice = app.linked("Alice", &app.desk.user).await;
     alice.uploads("backup.sh", b"echo well\n", "/script backup sh @lab");
@@ -32,24 +34,16 @@ async fn a_script_is_kept_run_on_a_group_and_run_again_where_it_failed() {
     assert_eq!(card.labels(), ["Run"], "only admins delete");
 
     alice.presses(&card, "Run").answer().await;
-    alice.sees("As which user").await;
-    alice.says("debian");
-    alice.sees("The password of debian?").await;
-    let secret = alice.says(PASSWORD);
-    alice.sees_deleted(secret).await;
+    gives_login(&alice, "debian", PASSWORD).await;
     let ended = sees_become(&alice, "backup", "2 of 2 ended").await;
     assert!(ended.text.contains("ok") && ended.text.contains("exit 3"), "{}", ended.text);
     let output = alice.sees("== web-1").await;
-    assert!(output.text.contains("all <well>") && output.text.contains("== web-2, standard error\nno space"));
+    assert_eq!(output.text, "== web-1\nall <well>\ndone\u{fffd}\n== web-2, standard error\nno space");
 
     answers(&app, &vms[1], Answer::stdout("better\n"));
     alice.presses(&ended, "Rerun failed").answer().await;
-    alice.sees("As which user").await;
-    alice.says("debian");
-    alice.sees("The password").await;
-    alice.says(PASSWORD);
     let ended = sees_become(&alice, "backup", "1 of 1 ended").await;
-    assert!(ended.labels().is_empty(), "{:?}", ended.labels());
+    assert_eq!(ended.labels(), ["Keep for 1 h", "Keep for 8 h", "Forget the login"]);
     alice.sees("== web-2").await;
     alice.says("/runs");
     let runs = alice.sees("Runs").await;
@@ -57,6 +51,58 @@ async fn a_script_is_kept_run_on_a_group_and_run_again_where_it_failed() {
     alice.presses(&runs, runs.labels()[1]).answer().await;
     alice.sees_edit(&runs, "2 of 2 ended").await;
     assert!(!alice.messages().iter().any(|message| message.text.contains(PASSWORD)));
+}
+
+/// Whoever has given a login need not give it again, unless it is not the same on all machines.
+#[tokio::test]
+async fn a_run_takes_a_login_that_is_known_on_all_of_its_machines() {
+    let app = App::new().await;
+    let vms = machines(&app).await;
+    for vm in &vms {
+        let address = SocketAddr::new(vm.ip.unwrap(), 22);
+        let credential = Credential::Password(PASSWORD.into());
+        app.desk.remote.accept_only(address, Login { user: "debian".to_owned(), credential });
+        answers(&app, vm, Answer::stdout("well\n"));
+        app.desk.remote.answer(address, "uptime", Answer::stdout("up\n"));
+    }
+    let alice = app.linked("Alice", &app.desk.user).await;
+    alice.uploads("backup.sh", b"echo well\n", "/script backup sh @lab");
+    alice.sees("backup of alice").await;
+    for vm in ["web-1", "web-2"] {
+        alice.says("/run backup");
+        let asked = alice.sees("As which user").await;
+        assert!(asked.text.contains("It runs on web-1, web-2."), "not known on all: {}", asked.text);
+        alice.says(&format!("/ssh {vm} uptime"));
+        gives_login(&alice, "debian", PASSWORD).await;
+        sees_become(&alice, vm, "up").await;
+    }
+    alice.says("/run backup");
+    let ended = sees_become(&alice, "backup", "2 of 2 ended").await;
+    let told = alice.presses(&ended, "Keep for 8 h").answer().await;
+    assert_eq!(told.text, "Your login on 2 machines is kept for 8 h from now.");
+    let told = alice.presses(&ended, "Forget the login").answer().await;
+    assert_eq!(told.text, "Your login on 2 machines is forgotten.");
+    let told = alice.presses(&ended, "Keep for 1 h").answer().await;
+    assert_eq!(told.text, "Your login on 2 machines is not known any more.");
+
+    // One that a machine refuses is not kept.
+    alice.says("/run backup");
+    alice.sees("As which user").await;
+    alice.says("two words");
+    alice.sees("one word").await;
+    alice.says("debian");
+    alice.sees("Password of debian").await;
+    alice.tells("/wrong one").await;
+    let ended = sees_become(&alice, "backup", "2 of 2 ended").await;
+    assert_eq!(ended.labels(), ["Rerun failed"]);
+    alice.presses(&ended, "Rerun failed").answer().await;
+    gives_login(&alice, "debian", PASSWORD).await;
+    sees_become(&alice, "backup", "done, 2 of 2 ended").await;
+    assert!(!alice.messages().iter().any(|message| message.text.contains(PASSWORD)));
+
+    // A login is asked for only where something could run.
+    alice.says("/run backup web-1 @nowhere");
+    alice.sees("no machine is in group nowhere").await;
 }
 
 #[tokio::test]
@@ -71,10 +117,7 @@ async fn a_long_run_is_cancelled_and_the_chat_goes_on_meanwhile() {
     alice.says("/run backup");
     alice.sees("On which machines").await;
     alice.says("web-1, @lab");
-    alice.sees("As which user").await;
-    alice.says("debian");
-    alice.sees("The password").await;
-    alice.says(PASSWORD);
+    gives_login(&alice, "debian", PASSWORD).await;
     let live = sees_become(&alice, "backup", "running").await;
     alice.says("/vm web-1");
     alice.sees("web-1 is on").await;
@@ -97,7 +140,13 @@ async fn an_admin_deletes_a_script_and_what_is_wrong_is_said() {
     root.says("/script backup");
     root.sees("with this as its caption").await;
     root.says("/run nothing");
-    root.sees("nothing").await;
+    root.sees("no script nothing; /scripts shows").await;
+    root.uploads("backup.sh", b"true\n", "/script “nightly backup” sh web-1");
+    root.sees("nightly backup of root").await;
+    root.says("/run nightly backup web-1");
+    root.sees("in quotes, like /run \"nightly backup\".").await;
+    root.says("/run \"nightly backup\" web-1");
+    root.sees("It runs on web-1. As which user there?").await;
     root.uploads("backup.sh", b"true\n", "/script backup sh web-1");
     root.sees("backup of root").await;
     root.says("/scripts");

@@ -3,22 +3,23 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use vmm_core::remote::{Credential, Exit, Login, Place};
+use vmm_core::remote::{Credential, Exit, Login};
 use vmm_testkit::fake::remote::Answer;
-use vmm_testkit::fake::telegram::{Message, Person};
+use vmm_testkit::fake::telegram::{Event, Message, Person};
 
-use crate::app::{App, sees_become};
+use crate::app::{App, gives_login, gives_user, sees_become};
 
-const SECRET: &str = "pass w0rd<&>";
+pub(crate) const SECRET: &str = "pass w0rd<&>";
 
-struct Scene {
-    app: App,
-    alice: Person,
-    web_1: SocketAddr,
+/// A machine with one login, and alice.
+pub(crate) struct Scene {
+    pub(crate) app: App,
+    pub(crate) alice: Person,
+    pub(crate) web_1: SocketAddr,
 }
 
 impl Scene {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let app = App::new().await;
         let vms = app.desk.provision("r1", "name,os,memory,disk\nweb-1,debian:12,512,2\n").await;
         let web_1 = SocketAddr::new(vms[0].ip.unwrap(), 22);
@@ -30,22 +31,13 @@ impl Scene {
     }
 
     /// Says this, and gives the login that is asked for.
-    async fn says_with_login(&self, said: &str) -> i32 {
+    pub(crate) async fn says_with_login(&self, said: &str) {
         self.alice.says(said);
-        self.gives_login("debian", SECRET).await
-    }
-
-    async fn gives_login(&self, user: &str, password: &str) -> i32 {
-        self.alice.sees("As which user of web-1?").await;
-        self.alice.says(user);
-        self.alice.sees(&format!("Password of {user} on web-1? Your message is deleted at once.")).await;
-        let message = self.alice.says(password);
-        self.alice.sees_deleted(message).await;
-        message
+        gives_login(&self.alice, "debian", SECRET).await;
     }
 
     /// Waits for the live message of a command, and for the end of it.
-    async fn ended(&self, words: &str) -> Message {
+    pub(crate) async fn ended(&self, words: &str) -> Message {
         sees_become(&self.alice, "web-1  ", words).await
     }
 
@@ -194,12 +186,11 @@ async fn a_login_that_is_refused_is_forgotten_and_asked_for_anew() {
     scene.alice.says("debian");
     scene.alice.sees("Password of debian").await;
     // A password may look like a command that the bot does not know.
-    let wrong = scene.alice.says("/etc/passw0rd");
-    scene.alice.sees_deleted(wrong).await;
+    scene.alice.tells("/etc/passw0rd").await;
     let refused = scene.ended("web-1 refused the login of debian").await;
     assert!(refused.text.contains("Try again") && !refused.text.contains("192."), "{}", refused.text);
     scene.alice.presses(&refused, "Run it again").answer().await;
-    scene.gives_login("debian", SECRET).await;
+    gives_login(&scene.alice, "debian", SECRET).await;
     scene.ended("up 3 days").await;
     assert_eq!(scene.lines(), [("debian".to_owned(), None), ("debian".to_owned(), Some("uptime".to_owned()))]);
 }
@@ -212,7 +203,7 @@ async fn the_card_asks_for_a_command_and_a_command_of_the_bot_ends_the_question(
     scene.alice.presses(&card, "Run a command").answer().await;
     scene.alice.sees("What shall run on web-1?").await;
     scene.alice.says("/usr/bin/uptime");
-    scene.gives_login("debian", SECRET).await;
+    gives_login(&scene.alice, "debian", SECRET).await;
     scene.ended("up 3 days").await;
     scene.alice.says("/forget");
     scene.alice.sees("forgotten").await;
@@ -220,9 +211,7 @@ async fn the_card_asks_for_a_command_and_a_command_of_the_bot_ends_the_question(
     scene.alice.says("/ssh web-1");
     scene.alice.sees("What shall run on web-1?").await;
     scene.alice.says("uptime");
-    scene.alice.sees("As which user").await;
-    scene.alice.says("debian");
-    scene.alice.sees("Password of debian").await;
+    gives_user(&scene.alice, "debian").await;
     scene.alice.says("/cancel");
     scene.alice.sees("Never mind").await;
     scene.alice.says(SECRET);
@@ -246,7 +235,7 @@ async fn a_command_that_a_stopped_bot_leaves_behind_is_told_and_not_run_again() 
     let mut runs = 0;
     for said in ["with a known login", "with one that was just given"] {
         match said {
-            "with one that was just given" => drop(scene.says_with_login("/ssh web-1 build").await),
+            "with one that was just given" => scene.says_with_login("/ssh web-1 build").await,
             _ => {
                 scene.says_with_login("/ssh web-1 uptime").await;
                 scene.ended("up 3 days").await;
@@ -268,14 +257,57 @@ async fn a_command_that_a_stopped_bot_leaves_behind_is_told_and_not_run_again() 
 async fn a_password_is_deleted_even_if_its_account_was_freed_meanwhile() {
     let scene = Scene::new().await;
     scene.alice.says("/ssh web-1 uptime");
-    scene.alice.sees("As which user").await;
-    scene.alice.says("debian");
-    scene.alice.sees("Password of debian").await;
+    gives_user(&scene.alice, "debian").await;
     scene.app.desk.vmm.unlink_chat(&scene.app.desk.user, None).await.unwrap();
-    let password = scene.alice.says(SECRET);
-    scene.alice.sees_deleted(password).await;
+    scene.alice.tells(SECRET).await;
     scene.alice.sees("I do not know you").await;
     assert_eq!(scene.lines(), []);
+}
+
+/// The question still stands there when somebody comes back to it.
+#[tokio::test]
+async fn a_password_that_comes_too_late_is_deleted_and_does_nothing() {
+    let scene = Scene::new().await;
+    let (hour, day) = (Duration::from_secs(3600), Duration::from_secs(25 * 3600));
+    let asked = async || {
+        scene.alice.says("/ssh web-1 uptime");
+        gives_user(&scene.alice, "debian").await;
+    };
+    asked().await;
+    scene.app.ages_questions(hour);
+    scene.alice.tells("/its passw0rd").await;
+    let told = scene.alice.sees("That came too late").await;
+    scene.alice.presses(&told, "Ask me again").answer().await;
+    gives_login(&scene.alice, "debian", SECRET).await;
+    scene.ended("up 3 days").await;
+    scene.alice.says("/forget");
+    scene.alice.sees("forgotten").await;
+    assert!(!holds(&records(&scene.app), "passw0rd"));
+
+    // A command is no answer, and ends the question.
+    for command in ["/vms", "/vm"] {
+        asked().await;
+        scene.app.ages_questions(hour);
+        scene.alice.says(command);
+        scene.alice.sees(if command == "/vm" { "Which machine?" } else { "web-1" }).await;
+    }
+    scene.alice.says("/cancel");
+    scene.alice.sees("Never mind").await;
+    scene.alice.says("hello");
+    scene.alice.sees("do not understand").await;
+
+    // What is no secret is left, and after a day nobody remembers what was asked.
+    scene.alice.says("/ssh web-1 uptime");
+    scene.alice.sees("As which user").await;
+    scene.app.ages_questions(hour);
+    scene.alice.says("debian");
+    scene.alice.sees("do not understand").await;
+    asked().await;
+    scene.app.ages_questions(day);
+    scene.alice.says("hello");
+    scene.alice.sees("do not understand").await;
+    let left = scene.alice.unread().iter().all(|event| !matches!(event, Event::Deleted(_)));
+    assert!(left && scene.ran("uptime") == 1);
 }
 
 #[tokio::test]
@@ -289,68 +321,4 @@ async fn a_login_is_forgotten_when_the_account_is_freed() {
     scene.alice.sees("Welcome").await;
     scene.alice.says("/ssh web-1 uptime");
     scene.alice.sees("As which user").await;
-}
-
-#[tokio::test]
-async fn a_file_is_fetched_from_a_machine() {
-    let scene = Scene::new().await;
-    let place = |directory, file| Place::new(directory, file).unwrap();
-    let content: Vec<u8> = (0..=255).cycle().take(700_000).collect();
-    scene.app.desk.remote.put_file(scene.web_1, &place("/tmp", "a b.bin"), content.clone());
-    scene.app.desk.remote.put_file(scene.web_1, &place("~", "empty"), "");
-    scene.says_with_login("/get web-1 /tmp/a b.bin").await;
-    let done = scene.ended("700000 bytes").await;
-    assert_eq!(done.part("code"), Some("get /tmp/a b.bin"), "{}", done.text);
-    assert_eq!(scene.alice.sees_document("a b.bin").await.document.unwrap().bytes, content);
-    scene.alice.says("/get web-1 empty");
-    scene.ended("✅ 0 bytes").await;
-    scene.alice.says("/get web-1 /nowhere/x");
-    scene.ended("⚠️").await;
-    for (said, answer) in [("/get web-1", "Which file?"), ("/get web-1 /tmp/", "file"), ("/get", "Which machine?")] {
-        scene.alice.says(said);
-        scene.alice.sees(answer).await;
-    }
-}
-
-#[tokio::test]
-async fn a_file_is_put_onto_a_machine() {
-    let scene = Scene::new().await;
-    let content = |directory, name| {
-        let file = scene.app.desk.remote.file(scene.web_1, &Place::new(directory, name).unwrap());
-        file.map(|(content, _)| content)
-    };
-    scene.alice.uploads("a b.txt", b"for web-1", "/put web-1 /tmp");
-    scene.gives_login("debian", SECRET).await;
-    let done = scene.ended("9 bytes").await;
-    assert!(done.text.contains("put a b.txt to /tmp"), "{}", done.text);
-    assert_eq!(content("/tmp", "a b.txt").as_deref(), Some(&b"for web-1"[..]));
-    scene.alice.uploads("home.txt", b"at home", "/put web-1");
-    let done = scene.ended("7 bytes").await;
-    assert_eq!(content("~", "home.txt").as_deref(), Some(&b"at home"[..]));
-    scene.alice.presses(&done, "Once more").answer().await;
-    scene.ended("7 bytes").await;
-    scene.alice.uploads("x", b"x", "/put web-1 /nowhere");
-    scene.ended("⚠️").await;
-    for (caption, answer) in
-        [("", "What shall I do with it?"), ("/put", "Which machine?"), ("/vms", "What shall I do with it?")]
-    {
-        scene.alice.uploads("x", b"x", caption);
-        scene.alice.sees(answer).await;
-    }
-}
-
-/// What is left of the update in place of the password asks for the same thing.
-#[tokio::test]
-async fn a_file_that_a_stopped_bot_leaves_behind_is_told_and_not_put_again() {
-    let mut scene = Scene::new().await;
-    scene.app.desk.remote.fall_silent(scene.web_1);
-    scene.alice.uploads("a.txt", b"for web-1", "/put web-1 /tmp");
-    scene.gives_login("debian", SECRET).await;
-    let live = scene.alice.sees("It runs.").await;
-    let audit = async || scene.app.audit("vm.transfer").await.len() == 1;
-    scene.app.desk.until("it has begun", audit).await;
-    scene.app.stop().await;
-    scene.app.start();
-    let told = scene.alice.sees_edit(&live, "vmm was stopped while it ran").await;
-    assert!(told.text.contains("put a.txt to /tmp"), "{}", told.text);
 }

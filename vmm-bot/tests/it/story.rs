@@ -23,7 +23,7 @@ use vmm_testkit::fixture::PASSWORD;
 use vmm_testkit::lab::Lab;
 use vmm_testkit::sample;
 
-use crate::app::sees_become;
+use crate::app::{gives_login, sees_become};
 
 const SPEC: &[u8] = b"name,os,vcpu,memory,disk,group_name,count\nstory,debian:12,1,512,4,story,2\n";
 const SCRIPT: &[u8] = b"echo \"here is $(hostname)\"\n";
@@ -161,7 +161,7 @@ async fn story(desk: &RealDesk, image: &std::path::Path) {
 
     let login = desk.login("story-1").await;
     alice.says("/ssh story-1 hostname; uname -s");
-    gives(&alice, "story-1", &login).await;
+    gives_login(&alice, login.user.as_str(), login.password.expose_secret()).await;
     let ran = sees_become(&alice, "story-1  hostname", "Exit code 0").await;
     assert_eq!(ran.part("pre"), Some("story-1\nLinux"), "{}", ran.text);
 
@@ -176,11 +176,7 @@ async fn story(desk: &RealDesk, image: &std::path::Path) {
     alice.uploads("hello.sh", SCRIPT, "/script hello sh @story");
     let card = alice.sees("hello of alice").await;
     alice.presses(&card, "Run").answer().await;
-    alice.sees("As which user").await;
-    alice.says(login.user.as_str());
-    alice.sees("The password of").await;
-    let password = alice.says(login.password.expose_secret());
-    alice.sees_deleted(password).await;
+    gives_login(&alice, login.user.as_str(), login.password.expose_secret()).await;
     sees_become(&alice, "hello", "2 of 2 ended").await;
     let output = alice.sees("== story-1").await;
     for name in ["story-1", "story-2"] {
@@ -198,13 +194,4 @@ async fn story(desk: &RealDesk, image: &std::path::Path) {
     alice.says(NEW_PASSWORD);
     alice.sees("Your password is changed").await;
     desk.vmm.login("alice", NEW_PASSWORD.into(), None).await.unwrap();
-}
-
-/// Gives the login that is asked for.
-async fn gives(person: &Person, vm: &str, login: &VmLogin) {
-    person.sees(&format!("As which user of {vm}?")).await;
-    person.says(login.user.as_str());
-    person.sees("Your message is deleted at once.").await;
-    let message = person.says(login.password.expose_secret());
-    person.sees_deleted(message).await;
 }

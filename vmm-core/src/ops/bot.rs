@@ -51,6 +51,11 @@ impl BotMail {
         self.repository().open_updates(self.bot).await
     }
 
+    /// An update, if it is not answered.
+    pub async fn open_update(&self, id: i64) -> Result<Option<BotUpdate>> {
+        self.repository().open_update(self.bot, id).await
+    }
+
     /// To call before an update has an effect that must not happen twice; `false` if that was done before, so that the
     /// effect may have happened.
     pub async fn begin_update(&self, id: i64) -> Result<bool> {
@@ -73,8 +78,8 @@ impl BotMail {
         self.repository().finish_update(self.bot, id, posts, question).await
     }
 
-    /// What a person in a chat is asked, while the answer counts.
-    pub async fn question(&self, chat: i64, person: i64) -> Result<Option<String>> {
+    /// What a person in a chat was asked last, also for a day after an answer counted.
+    pub async fn question(&self, chat: i64, person: i64) -> Result<Option<Question>> {
         self.repository().question(self.bot, chat, person, chrono::Utc::now()).await
     }
 

@@ -99,6 +99,15 @@ impl Vmm {
         .await
     }
 
+    /// The machines that a run on these targets would have now, each once, in the order of the targets.
+    ///
+    /// # Errors
+    /// `Invalid` that names `vm` for a target that is not there, and without any.
+    pub async fn target_machines(&self, actor: &Actor, targets: &[ScriptTarget]) -> Result<Vec<VmName>> {
+        let desk = self.read(actor, Action::VmRead, &Target::none())?;
+        Ok(machines(&desk, targets).await?.into_iter().map(|(_, name)| name).collect())
+    }
+
     /// Runs a script again, as it was and with the same arguments, on some of the machines of an ended run.
     ///
     /// # Errors

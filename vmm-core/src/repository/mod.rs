@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono::TimeDelta;
 use uuid::Uuid;
 
 use crate::error::Result;
@@ -170,6 +171,10 @@ pub const MOST_KNOWN_UPDATES: u32 = 10_000;
 /// So much of what happened to requests is kept, for bots that were away.
 pub const KEPT_REQUEST_EVENTS: u32 = 10_000;
 
+/// For so long a question is known after an answer counts no more: who comes back to it the next day and answers with a
+/// password has it deleted all the same.
+pub const KEPT_QUESTIONS: TimeDelta = TimeDelta::hours(24);
+
 /// The mail of chat bots. It is the bots' own bookkeeping and has no audit rows.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
@@ -181,6 +186,8 @@ pub trait BotRepository: Send + Sync {
     async fn receive(&self, bot: BotId, updates: Vec<BotUpdate>) -> Result<usize>;
     /// The updates that have not ended, in order of their numbers.
     async fn open_updates(&self, bot: BotId) -> Result<Vec<BotUpdate>>;
+    /// An update that has not ended.
+    async fn open_update(&self, bot: BotId, id: i64) -> Result<Option<BotUpdate>>;
     /// Records that an update begins; `false` if it has begun or ended before, or is not there.
     async fn begin_update(&self, bot: BotId, id: i64) -> Result<bool>;
     /// Whether an update has begun and not ended.
@@ -193,8 +200,8 @@ pub trait BotRepository: Send + Sync {
     -> Result<bool>;
     /// Stores posts, with their buttons in place of those of the message that they change, and what a person is asked now.
     async fn post(&self, bot: BotId, posts: Vec<NewPost>, question: Option<Question>) -> Result<()>;
-    /// What a person in a chat is asked at this moment.
-    async fn question(&self, bot: BotId, chat: i64, person: i64, now: Timestamp) -> Result<Option<String>>;
+    /// What a person in a chat was asked last, unless [`KEPT_QUESTIONS`] have passed at `now` since an answer counted.
+    async fn question(&self, bot: BotId, chat: i64, person: i64, now: Timestamp) -> Result<Option<Question>>;
     /// The oldest post of each chat, in order of their rows.
     async fn next_posts(&self, bot: BotId) -> Result<Vec<Post>>;
     /// Makes a post due at another moment, and counts an attempt.

@@ -12,7 +12,7 @@ use vmm_core::model::{
 use vmm_core::remote::libssh2::Libssh2Exec;
 use vmm_core::remote::{Command, Endpoint, Exit, Login, Output, RemoteExec};
 use vmm_core::repository::Repository;
-use vmm_core::{Error, MasterKey, RunDraft, RunTerms, ScriptDraft, SecretString, Settings, Vmm};
+use vmm_core::{Actor, Error, MasterKey, RunDraft, RunTerms, ScriptDraft, SecretString, Settings, Vmm};
 use vmm_testkit::fake::remote::Answer;
 use vmm_testkit::fixture::TestDesk;
 use vmm_testkit::sample;
@@ -166,8 +166,11 @@ async fn targets_are_resolved_when_the_script_runs_and_each_machine_once() {
     let targets = ["web-2", "@web", "web-2"].map(|target| target.parse::<ScriptTarget>().expect("a target"));
     let draft = RunDraft { targets: Some(targets.to_vec()), ..run_of(&script) };
     let run = desk.vmm.run_script(&desk.user, draft).await.expect("a run");
-    let names: Vec<_> = look(&desk, run.id).await.1.into_iter().map(|machine| machine.name.to_string()).collect();
-    assert_eq!(names, ["web-2", "web-1", "web-3"]);
+    let names: Vec<_> = look(&desk, run.id).await.1.into_iter().map(|machine| machine.name).collect();
+    assert_eq!(names, ["web-2", "web-1", "web-3"].map(sample::vm_name));
+    assert_eq!(desk.vmm.target_machines(&desk.user, &targets).await.expect("machines"), names, "told before");
+    let nobody = desk.vmm.target_machines(&Actor::Anonymous, &targets).await;
+    assert!(matches!(nobody, Err(Error::Unauthenticated)), "{nobody:?}");
     desk.vmm.cancel_script_run(&desk.user, run.id).await.expect("it goes on");
 }
 

@@ -12,7 +12,7 @@ use crate::model::{
     Attachment, BotId, BotUpdate, Button, NewPost, Post, PostId, PostPlace, Question, RequestEvent, RequestEventId,
     Timestamp, UserId,
 };
-use crate::repository::{BotRepository, MOST_KNOWN_UPDATES};
+use crate::repository::{BotRepository, KEPT_QUESTIONS, MOST_KNOWN_UPDATES};
 
 /// For how long a live message is known after it was changed last.
 const LIVE: TimeDelta = TimeDelta::days(7);
@@ -57,9 +57,15 @@ impl BotRepository for Store {
     async fn open_updates(&self, bot: BotId) -> error::Result<Vec<BotUpdate>> {
         self.read("reading what a bot was sent", move |connection| {
             let sql = "SELECT id, chat, content FROM bot_update WHERE bot = ?1 AND state <> 'done' ORDER BY id";
-            all(connection, sql, [bot.0], |row| {
-                Ok(BotUpdate { id: row.value("id")?, chat: row.value("chat")?, content: row.value("content")? })
-            })
+            all(connection, sql, [bot.0], update)
+        })
+        .await
+    }
+
+    async fn open_update(&self, bot: BotId, id: i64) -> error::Result<Option<BotUpdate>> {
+        self.read("reading what a bot was sent", move |connection| {
+            let sql = "SELECT id, chat, content FROM bot_update WHERE bot = ?1 AND id = ?2 AND state <> 'done'";
+            first(connection, sql, [bot.0, id], update)
         })
         .await
     }
@@ -109,11 +115,14 @@ impl BotRepository for Store {
         .await
     }
 
-    async fn question(&self, bot: BotId, chat: i64, person: i64, now: Timestamp) -> error::Result<Option<String>> {
+    async fn question(&self, bot: BotId, chat: i64, person: i64, now: Timestamp) -> error::Result<Option<Question>> {
         self.read("reading what a person is asked", move |connection| {
-            let sql = "SELECT content FROM bot_question
+            let sql = "SELECT content, expires_at FROM bot_question
                        WHERE bot = ?1 AND chat = ?2 AND person = ?3 AND expires_at > ?4";
-            first(connection, sql, [bot.0, chat, person, stored(now).timestamp_micros()], |row| row.value("content"))
+            let since = stored(now - KEPT_QUESTIONS).timestamp_micros();
+            first(connection, sql, [bot.0, chat, person, since], |row| {
+                Ok(Question { chat, person, content: row.value("content")?, expires_at: row.time("expires_at")? })
+            })
         })
         .await
     }
@@ -313,7 +322,8 @@ fn void(tx: &Transaction<'_>, bot: BotId, chat: i64, message: Option<i64>) -> Re
 
 fn ask(tx: &Transaction<'_>, bot: BotId, question: &Question) -> Result<()> {
     let Question { chat, person, content, expires_at } = question;
-    execute(tx, "DELETE FROM bot_question WHERE expires_at <= ?1", [now().timestamp_micros()])?;
+    let old = (now() - KEPT_QUESTIONS).timestamp_micros();
+    execute(tx, "DELETE FROM bot_question WHERE expires_at <= ?1", [old])?;
     let sql = "DELETE FROM bot_question WHERE bot = ?1 AND chat = ?2 AND person = ?3";
     execute(tx, sql, [bot.0, *chat, *person])?;
     if let Some(content) = content {
@@ -321,6 +331,10 @@ fn ask(tx: &Transaction<'_>, bot: BotId, question: &Question) -> Result<()> {
         execute(tx, sql, params![bot.0, chat, person, content, stored(*expires_at).timestamp_micros()])?;
     }
     Ok(())
+}
+
+fn update(row: &Row<'_>) -> Result<BotUpdate> {
+    Ok(BotUpdate { id: row.value("id")?, chat: row.value("chat")?, content: row.value("content")? })
 }
 
 fn post(row: &Row<'_>) -> Result<Post> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chrono::{Duration, SubsecRound, Utc};
 use vmm_core::model::{Attachment, BotId, BotUpdate, NewButton, NewPost, PostPlace, Question, UserId};
-use vmm_core::repository::{MOST_KNOWN_UPDATES, Repository};
+use vmm_core::repository::{KEPT_QUESTIONS, MOST_KNOWN_UPDATES, Repository};
 
 use super::{race, unaudited};
 use crate::sample::Desk;
@@ -50,7 +50,10 @@ pub async fn an_update_that_has_begun_can_be_rewritten(repository: Arc<dyn Repos
     bots.rewrite_update(BOT, 1, "other".to_owned()).await.expect("room");
     let open = bots.open_updates(BOT).await.expect("an answer");
     assert_eq!(open, [BotUpdate { content: "other".to_owned(), ..update(1) }]);
+    assert_eq!(bots.open_update(BOT, 1).await.expect("an answer").as_ref(), open.first());
+    assert_eq!(bots.open_update(BotId(8), 1).await.expect("an answer"), None);
     assert!(bots.finish_update(BOT, 1, Vec::new(), None).await.expect("room"));
+    assert_eq!(bots.open_update(BOT, 1).await.expect("an answer"), None);
     assert!(!bots.has_begun(BOT, 1).await.expect("an answer"));
     bots.rewrite_update(BOT, 1, "late".to_owned()).await.expect("an answer");
     assert!(!bots.has_begun(BotId(8), 1).await.expect("an answer"));
@@ -177,27 +180,37 @@ pub async fn a_file_goes_with_its_post(repository: Arc<dyn Repository>) {
     assert_eq!(bots.attachment(posts[0].id).await.expect("an answer"), None);
 }
 
-/// A person is asked one thing at a time in a chat, until it is answered or too late; it is stored with an update's end.
+/// A person is asked one thing at a time in a chat; it is stored with an update's end, and known for some time after an
+/// answer counts.
 pub async fn a_person_is_asked_one_thing_at_a_time(repository: Arc<dyn Repository>) {
     let bots = repository.bots();
     bots.receive(BOT, (1..=4).map(update).collect()).await.expect("room");
-    let asked = |content: Option<&str>, minutes| Question {
+    let asked = |person, content: Option<&str>, time| Question {
         chat: 5,
-        person: 50,
+        person,
         content: content.map(str::to_owned),
-        expires_at: Utc::now() + Duration::minutes(minutes),
+        expires_at: Utc::now() + time,
     };
-    let question = || async { bots.question(BOT, 5, 50, Utc::now()).await.expect("an answer") };
-    bots.finish_update(BOT, 1, Vec::new(), Some(asked(Some("who?"), 5))).await.expect("room");
-    assert_eq!(question().await.as_deref(), Some("who?"));
-    assert_eq!(bots.question(BOT, 5, 51, Utc::now()).await.expect("an answer"), None, "somebody else");
-    bots.finish_update(BOT, 2, Vec::new(), Some(asked(Some("why?"), 5))).await.expect("room");
-    bots.finish_update(BOT, 2, Vec::new(), Some(asked(None, 5))).await.expect("room");
-    assert_eq!(question().await.as_deref(), Some("why?"), "an update that had ended changes nothing");
-    bots.finish_update(BOT, 3, Vec::new(), Some(asked(Some("late?"), -1))).await.expect("room");
-    assert_eq!(question().await, None);
-    bots.finish_update(BOT, 4, Vec::new(), Some(asked(None, 0))).await.expect("room");
-    assert_eq!(question().await, None);
+    let (soon, minute) = (Duration::minutes(5), Duration::minutes(1));
+    let question = |person| async move {
+        let question = bots.question(BOT, 5, person, Utc::now()).await.expect("an answer");
+        question.map(|question| (question.content.unwrap_or_default(), question.expires_at > Utc::now()))
+    };
+    let is = |content: &str, counts| Some((content.to_owned(), counts));
+    bots.finish_update(BOT, 1, Vec::new(), Some(asked(50, Some("who?"), soon))).await.expect("room");
+    assert_eq!(question(50).await, is("who?", true));
+    assert_eq!(question(51).await, None, "somebody else");
+    bots.finish_update(BOT, 2, Vec::new(), Some(asked(50, Some("why?"), soon))).await.expect("room");
+    bots.finish_update(BOT, 2, Vec::new(), Some(asked(50, None, soon))).await.expect("room");
+    assert_eq!(question(50).await, is("why?", true), "an update that had ended changes nothing");
+    bots.finish_update(BOT, 3, Vec::new(), Some(asked(50, Some("late?"), minute - KEPT_QUESTIONS)))
+        .await
+        .expect("room");
+    bots.post(BOT, Vec::new(), Some(asked(51, Some("later?"), -KEPT_QUESTIONS - minute))).await.expect("room");
+    assert_eq!(question(50).await, is("late?", false), "what others are asked does not end it");
+    assert_eq!(question(51).await, None, "too long ago");
+    bots.finish_update(BOT, 4, Vec::new(), Some(asked(50, None, Duration::zero()))).await.expect("room");
+    assert_eq!(question(50).await, None);
 }
 
 fn update(id: i64) -> BotUpdate {

@@ -139,6 +139,15 @@ impl Person {
         self.send(text, None, "message", Map::new())
     }
 
+    /// Tells the bot a secret, and waits until it has deleted that from the chat.
+    ///
+    /// # Panics
+    /// When it is not deleted in time.
+    pub async fn tells(&self, secret: &str) {
+        let message = self.says(secret);
+        self.sees_deleted(message).await;
+    }
+
     /// Uploads a document; gives the message's number.
     pub fn uploads(&self, name: &str, bytes: &[u8], caption: &str) -> i32 {
         let file = self.telegram.shared.change(|state| state.keep(name.to_owned(), bytes.to_vec()));
@@ -197,7 +206,10 @@ impl Person {
             let mut query = json!({
                 "id": id, "from": state.people[&self.id], "chat_instance": "1", "data": data,
             });
-            if let Some(chat) = state.chats.get(&message.chat) {
+            let person = query["from"]["first_name"].as_str().unwrap_or_default().to_owned();
+            if let Some(chat) = state.chats.get_mut(&message.chat) {
+                let button = message.buttons.iter().flatten().find(|button| button.data == data);
+                chat.events.extend(button.map(|button| Event::Pressed { person, label: button.label.clone() }));
                 query["message"] = chat.messages.get(&message.id).unwrap_or(message).json(&chat.json);
             }
             state.push("callback_query", query);
@@ -279,7 +291,11 @@ impl Person {
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         let new = events[*read..].to_vec();
         *read = events.len();
-        let by_bot = |event: &Event| !matches!(event, Event::Sent(message) if !message.from_bot);
+        let by_bot = |event: &Event| match event {
+            Event::Sent(message) => message.from_bot,
+            Event::Edited(_) | Event::Deleted(_) => true,
+            Event::Pressed { .. } => false,
+        };
         new.into_iter().filter(by_bot).collect()
     }
 
