@@ -195,7 +195,10 @@ async fn a_machine_with_busybox_alone_goes_on_too() {
         let up = Proxy::cutting(sshd.endpoint().address, cut(Side::Client)).await;
         let upload = vmm_core::remote::TreeUpload { replace: true, ..upload(&sshd, "tree") };
         send(&sshd, &through(&sshd, &up), upload, bytes.clone()).await.expect("it arrives");
-        assert!(on_disk(&sshd.shared_directory().join("tree")) == sample, "{after}");
+        let there = on_disk(&sshd.shared_directory().join("tree"));
+        let other: Vec<_> = there.iter().filter(|(path, what)| sample.get(*path) != Some(what)).collect();
+        let names: Vec<_> = other.iter().map(|(path, (_, mode))| (String::from_utf8_lossy(path), *mode)).collect();
+        assert!(there == sample, "{after}: {names:?}, {} and {}", there.len(), sample.len());
         let down = Proxy::cutting(sshd.endpoint().address, cut(Side::Server)).await;
         let (_, received) = receive(&sshd, &through(&sshd, &down), "tree").await.expect("it arrives");
         assert!(tree(&received) == sample, "{after}");

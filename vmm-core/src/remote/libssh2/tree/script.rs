@@ -10,6 +10,8 @@ use crate::remote::libssh2::transfer::temporary_name;
 pub(super) const DONE: &str = "vmm: done";
 /// What it says of a directory that is in its place.
 pub(super) const PLACED: &str = "vmm: placed";
+/// What it says where `tar` gives no permissions to directories that are there.
+pub(super) const PLAIN_TAR: &str = "vmm: plain tar";
 /// What it says when it takes an archive, before the directory's inode.
 const READY: &str = "vmm: ready ";
 /// What it says before how many files are there, and how long the last of them is.
@@ -90,7 +92,12 @@ impl Paths {
 
     /// Makes the directories of an archive on standard input that are not there.
     pub(super) fn make(&self) -> String {
-        format!("{}{ALONE}{ENTER}tar -xpf -\n{LEAVE}", self.set())
+        format!("{}{ALONE}{ENTER}{WHICH_TAR}tar -xpf -\n{LEAVE}", self.set())
+    }
+
+    /// Gives the directories whose names are on standard input these permissions.
+    pub(super) fn set_mode(&self, mode: u32) -> String {
+        format!("{}{ENTER}xargs -0 chmod {mode:o} && echo 'vmm: done'\n", self.set())
     }
 
     /// Gives the directories the permissions in an archive on standard input, and puts the tree in place when it is on the
@@ -135,6 +142,9 @@ const ALONE: &str = "for try in 1 2 3 4 5 6 7 8 9 10; do\n\
 
 /// Nothing comes before it is said that the directory is there.
 const UNPACK: &str = "set -f; set -- $(ls -di .); echo \"vmm: ready $1\"\ntar -xpf -\n";
+
+/// GNU's can do it, BusyBox's cannot.
+const WHICH_TAR: &str = "case $(tar --version 2>/dev/null) in *GNU*) ;; *) echo 'vmm: plain tar' ;; esac\n";
 
 /// What is left of a tree that nobody comes back to is removed after an hour. Who comes back ends the one who waits.
 const LEAVE: &str = "code=$?\n\

@@ -1,14 +1,14 @@
 //! A directory onto a machine: unpacked beside its place, compared, put in place.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::io::{self, BufWriter, ErrorKind, Read};
 use std::rc::Rc;
 use std::time::Instant;
 
 use super::kept::File;
 use super::outgoing::Outgoing;
-use super::script::{DONE, PLACED, Paths};
-use super::{OUTPUT_LIMIT, Trip, done, there, wrong_archive};
+use super::script::{DONE, PLACED, PLAIN_TAR, Paths};
+use super::{OUTPUT_LIMIT, Trip, done, run, there, wrong_archive};
 use crate::error::{Error, Result};
 use crate::remote::libssh2::error::{Cause, Stage};
 use crate::remote::libssh2::link::{Limits, Link};
@@ -19,7 +19,7 @@ use crate::remote::libssh2::supervise::{Sockets, TIDYING};
 use crate::remote::libssh2::transfer::{CHUNK, Chunks, PAUSE};
 use crate::remote::libssh2::{Call, shell};
 use crate::remote::tree::{Tally, Target, Writer, carry, wrong};
-use crate::remote::{TreeTransferred, TreeUpload};
+use crate::remote::{Stream, TreeTransferred, TreeUpload};
 
 /// Without these bits of a directory, nothing could be put into it.
 const OPEN: u32 = 0o700;
@@ -87,16 +87,21 @@ fn carry_all(
     done(place, &outgoing.finish()?)?;
     let (reached, transferred) = (outgoing.position(), tally.transferred());
     let Outgoing { trip, paths, .. } = outgoing;
+    let mut plain_tar = false;
     if !directories.is_empty() {
         let script = paths.make();
-        trip.insist(reached, |link| give(link, upload, &script, &directories, OPEN))?;
+        plain_tar = trip.insist(reached, |link| give(link, upload, &script, &directories, OPEN))?.contains(PLAIN_TAR);
     }
     if trip.insist(reached, |link| there(link, paths.temporary(), &tally))? != transferred.sha256 {
         return Err(Cause::Protocol("the directory on the machine is another one than was sent"));
     }
+    for (mode, names) in if plain_tar { by_mode(directories.iter()) } else { Vec::new() } {
+        let script = paths.set_mode(mode);
+        trip.insist(reached, |link| set_mode(link, upload, &script, &names))?;
+    }
     *whole = Some(transferred.clone());
     let script = paths.place(upload.replace);
-    trip.insist(reached, |link| give(link, upload, &script, &directories, 0))?;
+    trip.insist(reached, |link| give(link, upload, &script, &directories, 0).map(drop))?;
     Ok(transferred)
 }
 
@@ -142,14 +147,14 @@ fn one_each(tally: &Tally, directories: &[Directory]) -> io::Result<()> {
     }
 }
 
-/// Has a script take an archive of the directories.
+/// Has a script take an archive of the directories; what it says.
 fn give(
     link: &Link,
     upload: &TreeUpload,
     script: &str,
     directories: &[Directory],
     more_mode: u32,
-) -> Result<(), Cause> {
+) -> Result<String, Cause> {
     let mut running = Running::start(link, &shell::line(script))?;
     let mut writer = Writer::new(BufWriter::with_capacity(CHUNK, &mut running));
     let written = directories
@@ -160,8 +165,30 @@ fn give(
     match written {
         // A script that has ended says why.
         Err(error) if error.kind() != ErrorKind::WriteZero => Err(running.failure().unwrap_or(Cause::Io(error))),
-        _ => done(&upload.place, &running.finish(OUTPUT_LIMIT)?),
+        _ => {
+            let ended = running.finish(OUTPUT_LIMIT)?;
+            done(&upload.place, &ended).map(|()| String::from_utf8_lossy(&ended.1).into_owned())
+        }
     }
+}
+
+/// The names of directories by their permissions, as `xargs -0` takes them. What is closed even to its owner comes last,
+/// and what is deeper before what it is in.
+fn by_mode<'d>(directories: impl Iterator<Item = &'d Directory>) -> Vec<(u32, Vec<u8>)> {
+    let mut modes = BTreeMap::<_, Vec<&Directory>>::new();
+    for directory in directories {
+        modes.entry((directory.mode & 0o100 == 0, directory.mode)).or_default().push(directory);
+    }
+    let names = |mut directories: Vec<&Directory>| {
+        directories.sort_by(|one, other| other.path.cmp(&one.path));
+        directories.iter().flat_map(|directory| [b"./", directory.path.as_slice(), b"\0"].concat()).collect()
+    };
+    modes.into_iter().map(|((_, mode), directories)| (mode, names(directories))).collect()
+}
+
+fn set_mode(link: &Link, upload: &TreeUpload, script: &str, names: &[u8]) -> Result<(), Cause> {
+    let (ended, said) = run(link, script, names)?;
+    done(&upload.place, &(ended, said.into_bytes(), Stream::default()))
 }
 
 /// Removes what is left on the machine, over a connection of its own. Whether the directory is in its place.
