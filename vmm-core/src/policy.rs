@@ -95,6 +95,8 @@ actions! {
     TokenRead = "token.read", "see another person's API tokens";
     /// Remove an API token.
     TokenDelete = "token.delete", "delete another person's API tokens";
+    /// End all logins of an account and delete its API tokens.
+    AccessRevoke = "access.revoke", "end another person's logins and delete their API tokens";
     /// Make a code that binds a chat to an account.
     LinkCreate = "link.create", "bind a chat to another person's account, or to any with an API token";
     /// Bind a chat by a code.
@@ -273,6 +275,7 @@ impl Policy for RolePolicy {
             | Action::TokenCreate
             | Action::TokenRead
             | Action::TokenDelete
+            | Action::AccessRevoke
             | Action::LinkCreate
             | Action::LinkUse
             | Action::LinkDelete
@@ -379,7 +382,7 @@ mod tests {
         assert_eq!(may(&Target::of(UserId(2), "another's")), always);
         assert_eq!(may(&Target::none()), always);
         let own = may(&Target::of(UserId(1), "own"));
-        assert_eq!(own.len(), always.len() + 27);
+        assert_eq!(own.len(), always.len() + 28);
         assert!(own.contains(&Action::DiskGrow) && !own.contains(&Action::DiskDelete));
         assert!(!own.contains(&Action::VmDelete) && !own.contains(&Action::RequestApprove));
     }

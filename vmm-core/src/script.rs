@@ -4,5 +4,5 @@ mod firing;
 mod line;
 mod runner;
 
-pub(crate) use firing::fire_schedules;
+pub(crate) use firing::{crash_point, fire_schedules};
 pub(crate) use runner::{KEPT_ALIVE, Runs, Task};

@@ -26,6 +26,13 @@ pub struct Cut {
     pub after: u64,
 }
 
+/// What becomes of a connection that is cut.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    Closed,
+    Silent,
+}
+
 #[derive(Debug, Default)]
 struct Counts {
     connections: AtomicUsize,
@@ -48,6 +55,18 @@ impl Proxy {
     /// # Panics
     /// If there is no free port.
     pub async fn start(server: SocketAddr, plan: impl Fn(usize) -> Option<Cut> + Send + 'static) -> Self {
+        Self::ending(server, plan, End::Closed).await
+    }
+
+    /// The same, but the connections stay open where they are cut: nothing more passes, either way.
+    ///
+    /// # Panics
+    /// If there is no free port.
+    pub async fn falling_silent(server: SocketAddr, plan: impl Fn(usize) -> Option<Cut> + Send + 'static) -> Self {
+        Self::ending(server, plan, End::Silent).await
+    }
+
+    async fn ending(server: SocketAddr, plan: impl Fn(usize) -> Option<Cut> + Send + 'static, end: End) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port on loopback");
         let address = listener.local_addr().expect("a bound address");
         let counts = Arc::<Counts>::default();
@@ -57,7 +76,7 @@ impl Proxy {
                 let mut connections = JoinSet::new();
                 while let Ok((client, _)) = listener.accept().await {
                     let cut = plan(counts.connections.fetch_add(1, Ordering::Relaxed));
-                    connections.spawn(carry(client, server, cut, Arc::clone(&counts)));
+                    connections.spawn(carry(client, server, cut, end, Arc::clone(&counts)));
                     while connections.try_join_next().is_some() {}
                 }
             }
@@ -104,16 +123,19 @@ impl Counts {
     }
 }
 
-async fn carry(client: TcpStream, server: SocketAddr, cut: Option<Cut>, counts: Arc<Counts>) {
+async fn carry(client: TcpStream, server: SocketAddr, cut: Option<Cut>, end: End, counts: Arc<Counts>) {
     let Ok(server) = TcpStream::connect(server).await else { return };
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
-    let (client_reads, client_writes) = client.into_split();
-    let (server_reads, server_writes) = server.into_split();
+    let (mut client_reads, mut client_writes) = client.into_split();
+    let (mut server_reads, mut server_writes) = server.into_split();
     let limit = |side| cut.filter(|cut| cut.side == side).map_or(u64::MAX, |cut| cut.after);
     // The one that ends first ends both.
     tokio::select! {
-        () = forward(client_reads, server_writes, limit(Side::Client), counts.of(Side::Client)) => {}
-        () = forward(server_reads, client_writes, limit(Side::Server), counts.of(Side::Server)) => {}
+        () = forward(&mut client_reads, &mut server_writes, limit(Side::Client), counts.of(Side::Client)) => {}
+        () = forward(&mut server_reads, &mut client_writes, limit(Side::Server), counts.of(Side::Server)) => {}
+    }
+    if end == End::Silent {
+        let _ = tokio::io::copy(&mut client_reads, &mut tokio::io::sink()).await;
     }
 }
 

@@ -58,6 +58,12 @@ pub fn rotation_points() -> [String; 3] {
     ["written", "sealed", "replaced"].map(|moment| name("rotate", "key", moment))
 }
 
+/// Every point of a schedule's firing, in order: its moment has come; moments that were missed are recorded; the run is
+/// recorded; it has begun; it is about to be recorded that none begins.
+pub fn firing_points() -> [String; 5] {
+    ["due", "missed", "recorded", "begun", "refused"].map(|moment| name("schedule", "fire", moment))
+}
+
 /// Halts for ever if this is the point; the test kills the process then.
 pub async fn point(kind: &str, step: &str, moment: &str) {
     let Some(plan) = PLAN.get() else { return };

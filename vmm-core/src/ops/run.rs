@@ -12,7 +12,7 @@ use crate::model::{
 };
 use crate::policy::{Action, Actor, Target};
 use crate::remote::{Credential, Login};
-use crate::script::{KEPT_ALIVE, Task};
+use crate::script::{KEPT_ALIVE, Task, crash_point};
 use crate::vmm::{Desk, Vmm};
 
 use super::script::{in_version, login, stored_login};
@@ -74,6 +74,7 @@ impl Vmm {
             let script = in_version(&desk, script, version).await?;
             let terms = self.terms(actor, &desk, &script, terms).await?;
             let machines = machines(&desk, targets.as_deref().unwrap_or(&script.targets)).await?;
+            self.check_machines(actor, &desk, &machines).await?;
             let content = desk.repository().scripts().content(&script.sha256).await?;
             let content = content.ok_or_else(|| Error::conflict(Kind::Script, &script.name, "changed just now"))?;
             let Script { id, name, file, command, version, .. } = script;
@@ -138,6 +139,7 @@ impl Vmm {
                 };
                 return Err(Error::conflict(Kind::Run, id, reason));
             }
+            self.check_machines(actor, &desk, &machines).await?;
             let content = desk.repository().scripts().content(&run.sha256).await?;
             let content = content.ok_or_else(|| Error::not_found(Kind::Run, id))?;
             let new = NewRun {
@@ -223,6 +225,18 @@ impl Vmm {
         self.allows(actor, Action::RunOutput, &Target::from(run))
     }
 
+    /// Refuses a run on a machine on which the actor may run no commands. One that is gone refuses it by itself.
+    async fn check_machines(&self, actor: &Actor, desk: &Desk, machines: &[(VmId, VmName)]) -> Result<()> {
+        let action = Action::VmSsh;
+        for (id, _) in machines {
+            let Some(vm) = desk.repository().vms().by_id(*id).await? else { continue };
+            if !self.allows(actor, action, &Target::from(&vm)) {
+                return Err(Error::Forbidden { actor: actor.to_string(), action: action.phrase() });
+            }
+        }
+        Ok(())
+    }
+
     /// The login that was given, or the stored one if the actor may use it, and the time.
     async fn terms(&self, actor: &Actor, desk: &Desk, script: &Script, terms: RunTerms) -> Result<Terms> {
         let RunTerms { user, password, timeout, at_once } = terms;
@@ -282,7 +296,11 @@ async fn start(desk: Desk, new: NewRun, terms: Terms, mut audit: AuditEntry) -> 
     if let Some(firing) = &new.firing {
         audit.detail.push_str(&format!(", by schedule {}", firing.schedule));
     }
+    let fires = new.firing.is_some();
     let run = desk.repository().runs().create(new, chrono::Utc::now() + KEPT_ALIVE, audit).await?;
+    if fires {
+        crash_point("recorded").await;
+    }
     Task { run: run.clone(), machines, content, arguments, login: terms.login }.start(desk);
     Ok(run)
 }

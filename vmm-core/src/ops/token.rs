@@ -85,6 +85,21 @@ impl Vmm {
         })
         .await
     }
+
+    /// Ends all logins of an account, the one that asks included, and deletes its API tokens and its code that would bind
+    /// a chat, after something of it has leaked; the actor's own if `of` is `None`.
+    ///
+    /// # Errors
+    /// `Forbidden` and `NotFound` as for [`tokens`](Self::tokens).
+    pub async fn revoke_access(&self, actor: &Actor, of: Option<&UserName>) -> Result<()> {
+        let label = of.map_or_else(|| format!("user {actor}"), |of| format!("user {of}"));
+        let owner =
+            self.seek(actor, Action::AccessRevoke, &label, self.account(actor, Action::AccessRevoke, of)).await?;
+        self.change(actor, Action::AccessRevoke, Target { label, owner }, |desk, audit| async move {
+            desk.repository().tokens().revoke_access(owner.ok_or(Error::Unauthenticated)?, audit).await
+        })
+        .await
+    }
 }
 
 /// Whether a bearer token is an API token and not one of a login.

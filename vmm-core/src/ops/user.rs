@@ -122,7 +122,8 @@ impl Vmm {
         .await
     }
 
-    /// Changes a password and ends the account's logins. An admin may leave out another account's old password.
+    /// Changes a password and ends the account's logins. Its API tokens go on; after a leak,
+    /// [`revoke_access`](Self::revoke_access) ends those too. An admin may leave out another account's old password.
     ///
     /// # Errors
     /// `Invalid` if the old password is wrong or the new one too short or too long.

@@ -53,7 +53,9 @@ pub use tree::{TreeDownload, TreeTransferred, TreeUpload};
 ///   neither a regular file nor a directory is left out and named; no link is followed. Of an archive's names none leads
 ///   outside, and one that tries to makes it [`Invalid`](crate::Error::Invalid), naming `file`. A directory is put in
 ///   place where nothing is, or an empty directory, or if [`TreeUpload::replace`] allows it another one; else it is a
-///   [`Conflict`](crate::Error::Conflict). It is not gone on with when its connection is lost.
+///   [`Conflict`](crate::Error::Conflict).
+/// - What came to its place is reported so, also if the connection was lost over the machine's last word and the machine
+///   can be asked again.
 /// - A directory that is not there, or is closed to the user, is [`Invalid`](crate::Error::Invalid) and names
 ///   `directory`; a file that is not there, or is no regular file, names `file`. A full disk is a
 ///   [`Conflict`](crate::Error::Conflict).

@@ -150,6 +150,8 @@ pub trait TokenRepository: Send + Sync {
     async fn used(&self, id: TokenId, at: Timestamp) -> Result<()>;
     /// Removes a token.
     async fn delete(&self, user: UserId, name: &TokenName, audit: AuditEntry) -> Result<()>;
+    /// Removes all tokens of an account, its logins, and its code that would bind a chat.
+    async fn revoke_access(&self, user: UserId, audit: AuditEntry) -> Result<()>;
 }
 
 /// Codes that bind a chat to an account.

@@ -43,7 +43,7 @@ fn read(change: PasswordChange) -> vmm_core::Result<(UserName, Option<SecretStri
 
 #[OpenApi(tag = "Tag::User")]
 impl ConfigApi {
-    /// Change passwords. Ends all logins of the accounts.
+    /// Change passwords. Ends all logins of the accounts, but not their API tokens: `DELETE /access` ends those too.
     ///
     /// The first documentation's forms are accepted too: the method `UPDATE`, the outer key `update password`, and
     /// `old=pass` or `old-pass` for `old-password`.

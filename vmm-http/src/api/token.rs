@@ -139,4 +139,21 @@ impl TokenApi {
         login.vmm.delete_token(&login.actor, of.as_ref(), &TokenName::new(name.0)?).await?;
         Ok(Done::Done)
     }
+
+    /// End all of one's logins and delete all of one's API tokens, after a leak; anybody's for admins.
+    ///
+    /// The login or the token that asks ends with them, and so does a code that would bind a Telegram account. A Telegram
+    /// account that is bound stays, and so do schedules. Then change the password.
+    #[oai(path = "/access", method = "delete", operation_id = "revokeAccess")]
+    async fn revoke(
+        &self,
+        caller: Caller,
+        /// Whose; the caller's if absent.
+        user: Query<Option<String>>,
+    ) -> Result<Done, Failure> {
+        let login = caller.0;
+        let of = named("user", user.0.map(UserName::new).transpose())?;
+        login.vmm.revoke_access(&login.actor, of.as_ref()).await?;
+        Ok(Done::Done)
+    }
 }

@@ -14,6 +14,8 @@ mod crash;
 mod crash_adoption;
 #[cfg(all(feature = "crash-points", feature = "libvirt", feature = "ssh"))]
 mod crash_disk;
+#[cfg(feature = "crash-points")]
+mod crash_schedule;
 mod disk;
 mod docs_page;
 mod documented_form;

@@ -80,3 +80,30 @@ async fn names_and_lifetimes_are_checked() {
     make(&app, Who::Bob, json!({"name": "ci", "expires_in_days": 3650})).await.ok();
     make(&app, Who::Bob, json!({"name": "ci"})).await.assert_problem(409);
 }
+
+#[tokio::test]
+async fn what_has_leaked_is_of_no_use_after_one_call() {
+    let app = App::new().await;
+    let tokens =
+        [secret(&app, Who::Alice).await, app.login(Who::Alice, PASSWORD).await.ok()["token"].as_str().unwrap().into()];
+    let bobs = secret(&app, Who::Bob).await;
+    let code = app.call(Who::Alice, "POST", "/link-code", None).await.ok()["code"].as_str().unwrap().to_owned();
+    // A new password ends the logins alone.
+    let change =
+        json!({"update-password": [{"user": "alice", "old-password": PASSWORD, "new-password": "another long one"}]});
+    assert_eq!(app.call(Who::Alice, "PUT", "/config/update-password", Some(change)).await.status, 204);
+    let [api, login]: [String; 2] = tokens;
+    app.send(Some(&login), "GET", "/db/os", None).await.assert_problem(401);
+    assert_eq!(app.send(Some(&api), "GET", "/db/os", None).await.status, 200);
+
+    let login = app.login(Who::Alice, "another long one").await.ok()["token"].as_str().unwrap().to_owned();
+    app.send(Some(&bobs), "DELETE", "/access?user=alice", None).await.assert_problem(403);
+    assert_eq!(app.send(Some(&login), "DELETE", "/access", None).await.status, 204);
+    for token in [&api, &login] {
+        app.send(Some(token), "GET", "/db/os", None).await.assert_problem(401);
+    }
+    assert!(app.desk.vmm.link_chat(&code.into(), 7).await.is_err());
+    assert_eq!(app.send(Some(&bobs), "GET", "/db/os", None).await.status, 200);
+    assert_eq!(app.call(Who::Root, "DELETE", "/access?user=bob", None).await.status, 204);
+    app.send(Some(&bobs), "GET", "/db/os", None).await.assert_problem(401);
+}

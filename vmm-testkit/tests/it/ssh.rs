@@ -183,6 +183,7 @@ mod pool;
 mod resume;
 mod transfer;
 mod tree;
+mod tree_resume;
 
 mod ending {
     //! What becomes of a command whose time is over.

@@ -39,7 +39,7 @@ impl fmt::Display for Stage {
 pub(super) enum Cause {
     /// The deadline passed; what was seen last.
     Deadline(String),
-    /// The command wrote nothing for so long.
+    /// The command wrote nothing for so long, or the machine said nothing in the middle of a transfer.
     Silence(Duration),
     /// Nobody waits for the answer any more.
     Cancelled,
@@ -94,7 +94,10 @@ impl From<CallError> for Error {
             Cause::Silence(silence) => Self::Timeout {
                 stage: format!("{stage} {machine}"),
                 after: silence,
-                detail: "it wrote nothing for so long".to_owned(),
+                detail: match stage {
+                    Stage::Transfer => "the machine said nothing for so long".to_owned(),
+                    _ => "it wrote nothing for so long".to_owned(),
+                },
             },
             Cause::LoginRefused => Self::LoginRefused { machine: machine.to_string(), user },
             Cause::OtherHostKey { expected, seen } => {

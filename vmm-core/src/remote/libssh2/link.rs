@@ -16,6 +16,11 @@ pub(super) const WOULD_BLOCK: ErrorCode = ErrorCode::Session(-37);
 /// `LIBSSH2_ERROR_CHANNEL_FAILURE`.
 const NO_CHANNEL: ErrorCode = ErrorCode::Session(-21);
 
+/// libssh2 sends no sign of life if it sent one within this time, in seconds.
+const KEEPALIVE: u32 = 2;
+/// So long it is at least between two questions whether a server is there.
+const BETWEEN_QUESTIONS: Duration = Duration::from_secs(KEEPALIVE as u64 + 1);
+
 /// What ends a wait before the server does.
 #[derive(Clone)]
 pub(super) struct Limits {
@@ -66,13 +71,18 @@ pub(super) struct Link {
     limits: Limits,
     /// How long the machine has to begin giving its files.
     beginning: Duration,
+    /// How long the machine may say nothing.
+    silence: Cell<Option<Duration>>,
+    /// Whether it has more to do than to answer.
+    busy: Cell<bool>,
 }
 
 impl Link {
     pub(super) fn new(session: Session, socket: Arc<TcpStream>, limits: Limits, beginning: Duration) -> Self {
         session.set_blocking(false);
         let (sftp, ahead, spare) = (OnceCell::new(), Cell::new(None), Cell::new(None));
-        Self { session, sftp, ahead, spare, socket, limits, beginning }
+        let (silence, busy) = (Cell::new(None), Cell::new(false));
+        Self { session, sftp, ahead, spare, socket, limits, beginning, silence, busy }
     }
 
     pub(super) fn session(&self) -> &Session {
@@ -86,6 +96,25 @@ impl Link {
     /// Ends the call's hold on it.
     pub(super) fn park(&mut self) {
         self.limits = Limits { until: Instant::now(), cancelled: None };
+        self.silence.set(None);
+    }
+
+    /// From here on a machine that says nothing for so long counts as gone.
+    pub(super) fn attend(&self, silence: Duration) {
+        self.silence.set(Some(silence));
+    }
+
+    /// Does something for which the machine needs its time: while it works, its server is asked for a sign of life.
+    pub(super) fn patiently<T>(&self, work: impl FnOnce() -> T) -> T {
+        let before = self.be_patient(true);
+        let done = work();
+        self.be_patient(before);
+        done
+    }
+
+    /// The same for what follows. Whether it was so before.
+    pub(super) fn be_patient(&self, patient: bool) -> bool {
+        self.busy.replace(patient)
     }
 
     /// Asks for the next command's channel and does not wait for the answer. A command that comes within `trusted` then
@@ -155,8 +184,13 @@ impl Link {
     /// Sends the server a sign of life that needs no answer; its acknowledgement shows that it is there. Whether that
     /// could be done.
     pub(super) fn keep_alive(&self) -> bool {
-        // libssh2 sends nothing if it sent something within this time, in seconds.
-        self.session.set_keepalive(false, 2);
+        self.session.set_keepalive(false, KEEPALIVE);
+        self.session.keepalive_send().is_ok()
+    }
+
+    /// Asks the server for an answer, which only shows that it is there. Whether that could be done.
+    fn ask(&self) -> bool {
+        self.session.set_keepalive(true, KEEPALIVE);
         self.session.keepalive_send().is_ok()
     }
 
@@ -194,11 +228,21 @@ impl Link {
 
     /// Waits until the socket is ready for what libssh2 needs next.
     pub(super) fn wait(&self) -> Result<(), Cause> {
-        self.wait_at_most(Duration::MAX)
+        let Some(silence) = self.silence.get() else { return self.wait_at_most(Duration::MAX) };
+        let busy = self.busy.get();
+        let silence = if busy { silence.max(BETWEEN_QUESTIONS) } else { silence };
+        if self.is_ready_within(silence)? || (busy && self.ask() && self.is_ready_within(silence)?) {
+            return Ok(());
+        }
+        Err(Cause::Silence(silence))
     }
 
     /// The same, or until so much time has passed.
     pub(super) fn wait_at_most(&self, time: Duration) -> Result<(), Cause> {
+        self.is_ready_within(time).map(drop)
+    }
+
+    fn is_ready_within(&self, time: Duration) -> Result<bool, Cause> {
         // The kernel falls back to delayed acknowledgement by itself, which costs 40 ms a round trip.
         let _ = rustix::net::sockopt::set_tcp_quickack(&*self.socket, true);
         let timeout = timespec(self.limits.left()?.min(time))?;
@@ -206,11 +250,17 @@ impl Link {
         if let Some(cancelled) = &self.limits.cancelled {
             ready.push(PollFd::new(&**cancelled, PollFlags::IN));
         }
-        match poll(&mut ready, Some(&timeout)) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+        let count = match poll(&mut ready, Some(&timeout)) {
+            Ok(count) => count,
+            // The step is tried again, which does no harm.
+            Err(rustix::io::Errno::INTR) => 1,
             Err(error) => return Err(Cause::Io(error.into())),
+        };
+        if ready.get(1).is_some_and(|fd| !fd.revents().is_empty()) {
+            return Err(Cause::Cancelled);
         }
-        if ready.get(1).is_some_and(|fd| !fd.revents().is_empty()) { Err(Cause::Cancelled) } else { self.check() }
+        self.check()?;
+        Ok(count > 0)
     }
 
     /// Whether there is time left.

@@ -22,7 +22,6 @@ mod stream;
 mod supervise;
 mod transfer;
 mod tree;
-mod tree_script;
 mod upload;
 
 use std::net::SocketAddr;
@@ -65,6 +64,10 @@ pub struct Libssh2Config {
     pub trusted: Duration,
     /// Limit for the TCP connection, within the call's deadline.
     pub connect_timeout: Duration,
+    /// How long a machine may say nothing while a file or a directory is carried. Past it the connection counts as lost,
+    /// and the transfer goes on over another one. A machine may be frozen for half a minute, as it is while it is saved
+    /// or moved. While it works by itself (checks a file, writes to its disk), its server need only be there.
+    pub silence: Duration,
     /// Limit for the key exchange and the login together, and for the machine's server of files to begin, within the call's
     /// deadline.
     pub login_timeout: Duration,
@@ -80,6 +83,7 @@ impl Default for Libssh2Config {
             trusted: Duration::from_secs(1),
             connect_timeout: Duration::from_secs(10),
             login_timeout: Duration::from_secs(30),
+            silence: Duration::from_secs(40),
         }
     }
 }
@@ -92,13 +96,17 @@ impl Default for Libssh2Config {
 /// processes are killed over a second channel if the machine answers in time, and the connection is dropped.
 ///
 /// Files go over SFTP. Where the machine's shell has `sha256sum` and `mv`, they check the copy and put it in place;
-/// elsewhere it is read back and renamed. A transfer whose connection is lost goes on over another one from where it
-/// stood, within its deadline; at most 1 MiB is moved again. It is given up when five connections in a row brought
-/// nothing, some 8 s after the first was lost. What is left of a transfer that failed is removed over another
-/// connection, which may take some seconds longer than the call.
+/// elsewhere it is read back and renamed. A transfer whose connection is lost, or says nothing for
+/// [`Libssh2Config::silence`], goes on over another one from where it stood, within its deadline; at most 1 MiB is moved
+/// again, and of a directory on its way up as much as the machine takes ahead (2 MiB with OpenSSH). It is given up when
+/// five connections in a row brought nothing, some 8 s after the first was lost. What is left of a transfer that failed
+/// is removed over another connection, which may take some seconds longer than the call.
 ///
-/// A directory goes as a tar archive through one command. The machine needs `sh`, `tar`, `xargs` and `sha256sum`, as
-/// every Linux distribution has them, BusyBox too.
+/// A directory goes as a tar archive through one command, as long as its connection holds. The machine needs `sh`, `tar`,
+/// `xargs` and `sha256sum`, as every Linux distribution has them, BusyBox too; to go on after a cut, `/proc` on the way up
+/// and a `dd` that knows `fullblock` on the way down. On its way down the machine reads again what had come, without
+/// sending it; a directory that is not as it was is a conflict. A directory on its way up of which this process lets go
+/// without a word, because it was killed, is removed by the machine itself after an hour.
 ///
 /// libssh2 does not tell a missing exit status from 0: a server that closes the channel without one reads as 0. OpenSSH
 /// tells one always. Transfers do not rely on it.
@@ -113,12 +121,14 @@ pub struct Libssh2Exec {
 struct Patience {
     connect: Duration,
     login: Duration,
+    silence: Duration,
 }
 
 impl Libssh2Exec {
     /// A client with these limits.
     pub fn new(config: &Libssh2Config) -> Self {
-        let patience = Patience { connect: config.connect_timeout, login: config.login_timeout };
+        let Libssh2Config { connect_timeout: connect, login_timeout: login, silence, .. } = *config;
+        let patience = Patience { connect, login, silence };
         Self { pool: Pool::new(config), patience }
     }
 }
@@ -271,7 +281,7 @@ impl Frame {
 
     /// An encrypted session with a server whose host key is not yet judged, with the time that there is for a login.
     fn reach(&self, limits: Limits, socket: &SocketSlot, expected: Option<&HostKey>) -> Result<Link> {
-        let Patience { connect, login } = self.patience;
+        let Patience { connect, login, .. } = self.patience;
         let tcp =
             connect::tcp(self.address, limits.until, connect).map_err(|cause| self.failed(Stage::Connect, cause))?;
         socket.set(&tcp);

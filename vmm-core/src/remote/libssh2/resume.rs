@@ -7,7 +7,7 @@ use ssh2::ErrorCode;
 use super::Call;
 use super::error::{Cause, Stage};
 use super::link::{Limits, Link};
-use super::seat::Seat;
+use super::seat::{Seat, Taken};
 use super::sftp::Files;
 use super::supervise::Sockets;
 use crate::error::Error;
@@ -41,45 +41,78 @@ pub(super) fn run<R: Resumable>(
     sockets: &Sockets,
     transfer: &mut R,
 ) -> Result<R::Done, Cause> {
-    let (mut link, (), mut taken) =
+    let (mut link, (), taken) =
         seat.begin(call, limits.clone(), &sockets.work, Stage::Transfer, Files::answer).map_err(Cause::Told)?;
-    let (mut reached, mut tries) = (0, 0);
+    let mut route = Route::new(call, limits.clone(), sockets, taken, &link);
     loop {
         let files = Files::new(link);
-        let lost = match transfer.go_on(&files) {
+        match transfer.go_on(&files) {
             Ok(done) => {
-                taken.keep(files.into_link());
+                route.keep(files.into_link());
                 return Ok(done);
             }
-            Err(cause) if is_lost(&cause) => cause,
-            Err(cause) => return Err(cause),
-        };
-        drop(files);
-        if transfer.reached() > reached {
-            (reached, tries) = (transfer.reached(), 0);
+            Err(lost) => {
+                drop(files);
+                link = route.again(lost, transfer.reached())?;
+            }
         }
-        tracing::info!(machine = %call.frame.address, reached, "a transfer's connection was lost");
-        link = connect_again(call, limits, sockets, &mut tries, lost)?;
-        taken.renew();
     }
 }
 
-fn connect_again(call: &Call, limits: &Limits, sockets: &Sockets, tries: &mut u32, lost: Cause) -> Result<Link, Cause> {
-    while *tries < TRIES {
-        limits.pause(PAUSE * (1 << *tries))?;
-        *tries += 1;
-        match call.connect(limits.clone(), &sockets.work) {
-            Ok(link) => return Ok(link),
-            Err(Error::Unavailable { .. }) => {}
-            Err(error) => return Err(Cause::Told(error)),
-        }
+/// The way to a machine, over one connection after the other.
+pub(super) struct Route<'a> {
+    call: &'a Call,
+    limits: Limits,
+    sockets: &'a Sockets,
+    taken: Taken,
+    /// How far the transfer had come when a connection was lost last.
+    reached: u64,
+    /// How many connections have brought nothing since.
+    tries: u32,
+}
+
+impl<'a> Route<'a> {
+    /// That of a call which has its first connection.
+    pub(super) fn new(call: &'a Call, limits: Limits, sockets: &'a Sockets, taken: Taken, first: &Link) -> Self {
+        first.attend(call.frame.patience.silence);
+        Self { call, limits, sockets, taken, reached: 0, tries: 0 }
     }
-    Err(lost)
+
+    /// Another connection, if the transfer failed because it lost its own.
+    pub(super) fn again(&mut self, failed: Cause, reached: u64) -> Result<Link, Cause> {
+        if !is_lost(&failed) {
+            return Err(failed);
+        }
+        if reached > self.reached {
+            (self.reached, self.tries) = (reached, 0);
+        }
+        let Self { call, limits, sockets, .. } = self;
+        tracing::info!(machine = %call.frame.address, reached, "a transfer's connection was lost");
+        while self.tries < TRIES {
+            limits.pause(PAUSE * (1 << self.tries))?;
+            self.tries += 1;
+            match call.connect(limits.clone(), &sockets.work) {
+                Ok(link) => {
+                    link.attend(call.frame.patience.silence);
+                    self.taken.renew();
+                    return Ok(link);
+                }
+                Err(Error::Unavailable { .. }) => {}
+                Err(error) => return Err(Cause::Told(error)),
+            }
+        }
+        Err(failed)
+    }
+
+    /// Leaves the last connection to the next call.
+    pub(super) fn keep(self, link: Link) {
+        self.taken.keep(link);
+    }
 }
 
 fn is_lost(cause: &Cause) -> bool {
     match cause {
-        Cause::Io(_) => true,
+        Cause::Io(_) | Cause::Silence(_) => true,
         Cause::Ssh(error) => LOST.iter().any(|code| error.code() == ErrorCode::Session(*code)),
         _ => false,
     }

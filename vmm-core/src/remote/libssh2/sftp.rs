@@ -155,7 +155,8 @@ impl OpenFile<'_> {
     }
 
     pub(super) fn sync(&mut self) -> Result<Result<(), No>, Cause> {
-        self.step(ssh2::File::fsync)
+        let link = self.files.link();
+        link.patiently(|| self.step(ssh2::File::fsync))
     }
 
     /// Bytes that this user may still write to the file's disk.

@@ -23,7 +23,7 @@ pub(super) const DIGEST: &str = "digest() { if command -v openssl >/dev/null 2>&
 const PLACED: &str = "vmm: placed";
 
 /// SHA-256 of a file, worked out while something else is done with the connection.
-pub(super) struct Digesting<'a>(Option<stream::Running<'a>>);
+pub(super) struct Digesting<'a>(Option<stream::Running<&'a Link>>);
 
 impl<'a> Digesting<'a> {
     pub(super) fn start(link: &'a Link, path: &str) -> Result<Self, Cause> {
@@ -72,7 +72,7 @@ pub(super) fn place(link: &Link, from: &str, to: &str) -> Result<bool, Cause> {
 fn script(link: &Link, script: &str) -> Result<String, Cause> {
     let command = Command { output_limit: OUTPUT_LIMIT, ..Command::new(SHELL).reading(script) };
     let mut running = Running::default();
-    match running.run(link, &command) {
+    match link.patiently(|| running.run(link, &command)) {
         Ok(_) => Ok(running.stdout.text()),
         Err(Cause::Ssh(error)) if is_no_shell(&error) => Ok(String::new()),
         Err(cause) => Err(cause),
@@ -85,9 +85,9 @@ fn is_no_shell(error: &ssh2::Error) -> bool {
 
 /// A line with which any login shell has `sh` run a script and leaves it the standard input: where [`SHELL`] cannot be
 /// used. Nothing in it means anything to any shell but the last.
-pub(super) fn line(script: &str) -> String {
+pub(super) fn line(script: impl AsRef<[u8]>) -> String {
     let mut line = "exec sh -c 'eval \"$(printf %b \"".to_owned();
-    for byte in script.bytes() {
+    for &byte in script.as_ref() {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b' ' | b'/' | b'.' | b'-' | b'_' | b'=' | b':' | b',' => {
                 line.push(char::from(byte));
@@ -106,6 +106,12 @@ pub(super) fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
+/// The same of bytes that may be no text.
+pub(super) fn quoted_bytes(bytes: &[u8]) -> Vec<u8> {
+    let parts: Vec<_> = bytes.split(|byte| *byte == b'\'').collect();
+    [b"'", parts.join(&br"'\''"[..]).as_slice(), b"'"].concat()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -119,6 +125,7 @@ mod tests {
                 .output()
                 .expect("a shell");
             assert_eq!(String::from_utf8_lossy(&output.stdout), text);
+            assert_eq!(quoted_bytes(text.as_bytes()), quoted(text).as_bytes());
         }
     }
 

@@ -1,6 +1,7 @@
 //! A command whose standard input is written, or whose output is read, as it goes.
 
 use std::io::{self, ErrorKind, Read, Write};
+use std::ops::Deref;
 
 use ssh2::Channel;
 
@@ -13,20 +14,20 @@ use crate::remote::{Exit, Stream};
 const ERROR_OUTPUT: usize = 8 * 1024;
 
 /// A command that runs. As a reader it is the command's output, as a writer its input.
-pub(super) struct Running<'a> {
-    link: &'a Link,
+pub(super) struct Running<L> {
+    link: L,
     channel: Channel,
     pub(super) stderr: Stream,
     /// Why reading or writing failed, if the connection is to blame.
     failed: Option<Cause>,
 }
 
-impl<'a> Running<'a> {
-    pub(super) fn start(link: &'a Link, line: &str) -> Result<Self, Cause> {
+impl<L: Deref<Target = Link>> Running<L> {
+    pub(super) fn start(link: L, line: &str) -> Result<Self, Cause> {
         Self::start_on(link.channel()?, link, line)
     }
 
-    pub(super) fn start_on(mut channel: Channel, link: &'a Link, line: &str) -> Result<Self, Cause> {
+    pub(super) fn start_on(mut channel: Channel, link: L, line: &str) -> Result<Self, Cause> {
         link.drive(|| channel.exec(line))?;
         Ok(Self { link, channel, stderr: Stream::default(), failed: None })
     }
@@ -44,6 +45,13 @@ impl<'a> Running<'a> {
 
     /// What the command still writes, up to a limit, and how it ends.
     pub(super) fn finish(mut self, limit: usize) -> Result<(Exit, Vec<u8>, Stream), Cause> {
+        let before = self.link.be_patient(true);
+        let ended = self.end(limit);
+        self.link.be_patient(before);
+        ended
+    }
+
+    fn end(&mut self, limit: usize) -> Result<(Exit, Vec<u8>, Stream), Cause> {
         self.end_input()?;
         let (mut output, mut buffer) = (Vec::new(), vec![0; 4096]);
         loop {
@@ -53,11 +61,11 @@ impl<'a> Running<'a> {
                 Err(error) => return Err(self.failure().unwrap_or(Cause::Io(error))),
             }
         }
-        let Self { link, mut channel, stderr, .. } = self;
+        let Self { link, channel, stderr, .. } = self;
         link.drive(|| channel.wait_close())?;
-        let exit = exec::exit(&channel)?;
+        let exit = exec::exit(channel)?;
         link.drive(|| channel.close())?;
-        Ok((exit, output, stderr))
+        Ok((exit, output, std::mem::take(stderr)))
     }
 
     /// Repeats a step until it is done. Meanwhile error output is taken, since the command would wait for that.
@@ -101,13 +109,13 @@ impl<'a> Running<'a> {
     }
 }
 
-impl Read for Running<'_> {
+impl<L: Deref<Target = Link>> Read for Running<L> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.drive(|channel| channel.read(buffer))
     }
 }
 
-impl Write for Running<'_> {
+impl<L: Deref<Target = Link>> Write for Running<L> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.drive(|channel| match channel.write(bytes) {
             // A command that has ended reads no more.

@@ -14,7 +14,7 @@ use super::link::Limits;
 use super::seat::Seat;
 use super::sftp::{Files, No};
 use super::supervise::{Sockets, TIDYING};
-use super::{Call, Libssh2Exec, ends};
+use super::{Call, Libssh2Exec, ends, upload};
 use crate::error::{Error, Part, Result};
 use crate::remote::tree::{PieceReader, PieceWriter};
 use crate::remote::{Endpoint, Login, Sink, Source};
@@ -198,13 +198,24 @@ pub(super) struct Left<'a> {
     pub(super) temporary: &'a str,
     /// Where the file that was to be replaced stepped to, and where it belongs.
     pub(super) aside: Option<(&'a str, &'a str)>,
+    /// The place that the file may be in already, and its digest.
+    pub(super) placed: Option<(&'a str, &'a str)>,
+}
+
+/// What was found where a transfer had failed.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Found {
+    /// The free space of the disk that the file under way was on, if it can be told.
+    pub(super) free: Option<u64>,
+    /// Whether the file is in its place.
+    pub(super) placed: bool,
 }
 
 /// Removes what is left of a transfer, over a connection of its own: the first one may be stuck in the middle of a
-/// packet, or broken. The free space of the disk that it was on, if it can be told.
-pub(super) fn tidy(call: &Call, sockets: &Sockets, left: &Left<'_>) -> Option<u64> {
+/// packet, or broken.
+pub(super) fn tidy(call: &Call, sockets: &Sockets, left: &Left<'_>) -> Found {
     if left.temporary.is_empty() {
-        return None;
+        return Found::default();
     }
     let until = Instant::now() + TIDYING;
     loop {
@@ -212,17 +223,17 @@ pub(super) fn tidy(call: &Call, sockets: &Sockets, left: &Left<'_>) -> Option<u6
             .connect(Limits { until, cancelled: None }, &sockets.tidying)
             .and_then(|link| remove(link, left).map_err(|cause| call.failed(super::Stage::Transfer, cause)));
         match removed {
-            Ok(free) => return free,
+            Ok(found) => return found,
             Err(Error::Unavailable { .. }) if Instant::now() + PAUSE < until => std::thread::sleep(PAUSE),
             Err(error) => {
                 tracing::warn!(%error, path = left.temporary, "an unfinished file is left on a machine");
-                return None;
+                return Found::default();
             }
         }
     }
 }
 
-fn remove(link: super::Link, left: &Left<'_>) -> Result<Option<u64>, Cause> {
+fn remove(link: super::Link, left: &Left<'_>) -> Result<Found, Cause> {
     let files = Files::new(link);
     if let Some((aside, place)) = left.aside {
         // Nothing is renamed over what is there.
@@ -236,11 +247,17 @@ fn remove(link: super::Link, left: &Left<'_>) -> Result<Option<u64>, Cause> {
             let _ = file.close()?;
             free
         }
-        Err(No::Missing) => return Ok(None),
+        Err(No::Missing) => {
+            let placed = match left.placed {
+                Some((path, digest)) => upload::digest(&files, path)? == digest,
+                None => false,
+            };
+            return Ok(Found { free: None, placed });
+        }
         Err(_) => None,
     };
     match files.remove(left.temporary)? {
-        Ok(()) | Err(No::Missing) => Ok(free),
+        Ok(()) | Err(No::Missing) => Ok(Found { free, placed: false }),
         Err(_) => Err(Cause::Protocol("the machine does not remove the unfinished file")),
     }
 }

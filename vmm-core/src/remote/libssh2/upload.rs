@@ -36,16 +36,24 @@ pub(super) fn run(
     let content = Content::new(chunks, upload.progress.clone());
     let stands = Stands::Writing;
     let mut sending = Sending { upload, path, before: None, temporary: String::new(), aside: None, content, stands };
-    resume::run(call, seat, limits, sockets, &mut sending).map_err(|cause| {
-        let Sending { path, temporary, aside, .. } = &sending;
-        let left = Left { temporary, aside: aside.as_deref().map(|aside| (aside, path.as_str())) };
-        match (cause, transfer::tidy(call, sockets, &left)) {
-            (Cause::Told(error), _) => error,
+    resume::run(call, seat, limits, sockets, &mut sending).or_else(|cause| {
+        let Sending { path, temporary, aside, content, stands, .. } = &sending;
+        let transferred = content.transferred();
+        let left = Left {
+            temporary,
+            aside: aside.as_deref().map(|aside| (aside, path.as_str())),
+            placed: (*stands == Stands::Placing).then_some((path, &transferred.sha256)),
+        };
+        let found = transfer::tidy(call, sockets, &left);
+        match (cause, found.free) {
+            // The last word of the machine was lost, or came too late.
+            _ if found.placed => Ok(transferred),
+            (Cause::Told(error), _) => Err(error),
             (Cause::Protocol(reason), Some(free)) if reason == REFUSED && free < FULL => {
                 let reason = format!("the machine's disk is full ({free} bytes are free); make room");
-                call.failed(Stage::Transfer, in_the_way(&upload.place, reason))
+                Err(call.failed(Stage::Transfer, in_the_way(&upload.place, reason)))
             }
-            (cause, _) => call.failed(Stage::Transfer, cause),
+            (cause, _) => Err(call.failed(Stage::Transfer, cause)),
         }
     })
 }
@@ -114,12 +122,9 @@ impl Resumable for Sending<'_> {
         let moved = self.stands == Stands::Placing && files.lstat(&self.temporary)? == Err(No::Missing);
         let whole = if moved { &self.path } else { &self.temporary };
         let arrived = match arrived {
-            Some(arrived) => arrived,
-            None => Digesting::start(files.link(), whole)?.finish()?,
-        };
-        let arrived = match arrived {
-            Some(arrived) => arrived,
-            None => read_back(files, whole)?,
+            Some(Some(arrived)) => arrived,
+            Some(None) => read_back(files, whole)?,
+            None => digest(files, whole)?,
         };
         if arrived != transferred.sha256 {
             return Err(Cause::Protocol("the file on the machine is another one than was sent"));
@@ -214,7 +219,15 @@ fn dress(file: &mut OpenFile<'_>, before: Option<&FileStat>, mode: Option<u32>) 
     }
 }
 
-/// The checksum of a file on the machine, by fetching it.
+/// The checksum of a file on the machine.
+pub(super) fn digest(files: &Files, path: &str) -> Result<String, Cause> {
+    match Digesting::start(files.link(), path)?.finish()? {
+        Some(digest) => Ok(digest),
+        None => read_back(files, path),
+    }
+}
+
+/// The same, by fetching it.
 fn read_back(files: &Files, path: &str) -> Result<String, Cause> {
     const UNREADABLE: Cause = Cause::Protocol("the file that was sent cannot be read back");
     let mut file = files.read(path)?.map_err(|_| UNREADABLE)?;

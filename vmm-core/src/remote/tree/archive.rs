@@ -49,7 +49,7 @@ struct Extension {
     sparse: bool,
 }
 
-pub(super) fn wrong(reason: impl Into<String>) -> io::Error {
+pub(crate) fn wrong(reason: impl Into<String>) -> io::Error {
     io::Error::new(ErrorKind::InvalidData, reason.into())
 }
 

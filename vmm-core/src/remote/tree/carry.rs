@@ -11,7 +11,7 @@ use super::{MOST_ENTRIES, MOST_NAME_BYTES, MOST_NAMED, Skipped, SkippedKind, Tre
 use crate::remote::Progress;
 
 /// What takes checked directories and files. Paths are relative, and empty for the directory itself.
-pub(super) trait Target {
+pub(crate) trait Target {
     fn directory(&mut self, path: &[u8], mode: u32, modified: u64) -> io::Result<()>;
     fn file(&mut self, path: &[u8], bytes: u64, mode: u32, modified: u64, content: &mut dyn Read) -> io::Result<()>;
 }
@@ -24,6 +24,8 @@ pub(crate) struct Tally {
     bytes: u64,
     digest: Sha256,
     names: Vec<u8>,
+    /// How long all names are together.
+    name_bytes: usize,
     skipped_count: u64,
     skipped: Vec<Skipped>,
 }
@@ -55,7 +57,7 @@ impl Tally {
 
 /// Carries what an archive holds to a target, in the archive's order. More than `limit` bytes of content are refused.
 /// What is wrong with the archive is an error of the kind `InvalidData`.
-pub(super) fn carry_to(
+pub(crate) fn carry(
     archive: impl Read,
     target: &mut dyn Target,
     tally: &mut Tally,
@@ -66,9 +68,10 @@ pub(super) fn carry_to(
     while let Some(entry) = archive.next()? {
         let said = String::from_utf8_lossy(&entry.path).chars().take(100).collect::<String>();
         let path = relative(&entry.path).map_err(|reason| wrong(format!("the name {said:?} in it {reason}")))?;
-        if tally.count() >= MOST_ENTRIES || tally.names.len() > MOST_NAME_BYTES {
+        if tally.count() >= MOST_ENTRIES || tally.name_bytes > MOST_NAME_BYTES {
             return Err(wrong(format!("it holds more than {MOST_ENTRIES} files and directories, or too long names")));
         }
+        tally.name_bytes += path.len();
         match entry.kind {
             Kind::Directory => {
                 tally.directories += u64::from(!path.is_empty());
@@ -89,17 +92,6 @@ pub(super) fn carry_to(
     }
     // What follows the end is filling; whoever sends it wants to be rid of it.
     archive.rest()
-}
-
-/// Carries what an archive holds into another one, which holds nothing else.
-pub(crate) fn carry<W: Write>(
-    archive: impl Read,
-    target: &mut Writer<W>,
-    tally: &mut Tally,
-    limit: u64,
-    progress: &Progress,
-) -> io::Result<()> {
-    carry_to(archive, target, tally, limit, progress)
 }
 
 /// Writes an archive anew, with regular files and directories only, whose names lead nowhere else. For those who carry

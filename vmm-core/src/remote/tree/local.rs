@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 use rustix::fs::{CWD, OFlags, RenameFlags, renameat_with, syncfs};
 
 use super::archive::wrong;
-use super::carry::{Tally, Target, carry_to};
+use super::carry::{Tally, Target, carry};
 use super::write::Writer;
 use super::{DEEPEST, SkippedKind};
 use crate::remote::Progress;
@@ -88,7 +88,7 @@ pub(super) fn unpack(archive: impl Read, target: &Path, limit: u64) -> io::Resul
     let root = parent.join(format!(".vmm-{:016x}.part", u64::from_ne_bytes(random)));
     fs::DirBuilder::new().mode(0o700).create(&root)?;
     let mut draft = Draft { root, directories: Vec::new() };
-    carry_to(archive, &mut draft, &mut Tally::default(), limit, &Progress::new())?;
+    carry(archive, &mut draft, &mut Tally::default(), limit, &Progress::new())?;
     Ok(draft)
 }
 

@@ -20,8 +20,9 @@ pub use endpoint::pack;
 pub(crate) use endpoint::{Unpacking, unpack};
 #[cfg(feature = "ssh")]
 pub(crate) use {
+    archive::wrong,
     bridge::{PieceReader, PieceWriter},
-    carry::{Tally, carry},
+    carry::{Tally, Target, carry},
     write::Writer,
 };
 

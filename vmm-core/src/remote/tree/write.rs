@@ -23,9 +23,29 @@ impl<W: Write> Writer<W> {
 
     /// Writes the archive's end, and gives back what was written to.
     pub(crate) fn end(mut self) -> io::Result<W> {
-        self.out.write_all(&[0; 2 * BLOCK])?;
-        self.out.flush()?;
+        self.write_end()?;
         Ok(self.out)
+    }
+
+    /// Writes the archive's end.
+    pub(crate) fn write_end(&mut self) -> io::Result<()> {
+        self.out.write_all(&[0; 2 * BLOCK])?;
+        self.out.flush()
+    }
+
+    /// What is written to.
+    pub(crate) fn out(&mut self) -> &mut W {
+        &mut self.out
+    }
+
+    /// Writes what stands before a file's content.
+    pub(crate) fn begin_file(&mut self, path: &[u8], bytes: u64, mode: u32, modified: u64) -> io::Result<()> {
+        self.header(&[b"./", path].concat(), EntryType::Regular, bytes, mode, modified)
+    }
+
+    /// Writes what follows a file's content.
+    pub(crate) fn end_file(&mut self, bytes: u64) -> io::Result<()> {
+        self.pad(bytes, 0)
     }
 
     /// Something that is neither a file nor a directory, for whoever reads the archive to skip.
@@ -68,8 +88,8 @@ impl<W: Write> Target for Writer<W> {
     }
 
     fn file(&mut self, path: &[u8], bytes: u64, mode: u32, modified: u64, content: &mut dyn Read) -> io::Result<()> {
-        self.header(&[b"./", path].concat(), EntryType::Regular, bytes, mode, modified)?;
+        self.begin_file(path, bytes, mode, modified)?;
         io::copy(content, &mut self.out)?;
-        self.pad(bytes, 0)
+        self.end_file(bytes)
     }
 }

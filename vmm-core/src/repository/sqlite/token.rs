@@ -56,6 +56,17 @@ impl TokenRepository for Store {
         })
         .await
     }
+
+    async fn revoke_access(&self, user: UserId, audit: AuditEntry) -> error::Result<()> {
+        self.change("removing what gives access", audit, move |tx| {
+            let user = user::required(tx, user)?.id;
+            for table in ["token", "session", "link_code"] {
+                execute(tx, &format!("DELETE FROM {table} WHERE user = ?1"), [user.0])?;
+            }
+            Ok(())
+        })
+        .await
+    }
 }
 
 fn insert(tx: &Transaction<'_>, new: NewToken) -> Result<Token> {

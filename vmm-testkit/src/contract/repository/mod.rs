@@ -56,6 +56,7 @@ macro_rules! repository_contract {
                 a_token_stands_for_its_account_until_it_expires, a_token_of_a_disabled_account_is_of_no_use,
                 an_account_gives_a_name_once, a_new_token_forgets_the_expired_ones, a_hundred_tokens_are_enough,
                 the_use_of_a_token_is_recorded, a_deleted_token_is_gone,
+                revoked_access_is_gone_and_nobody_else_s,
             }
             link {
                 a_code_binds_a_chat_once, a_new_code_takes_the_place_of_the_old,

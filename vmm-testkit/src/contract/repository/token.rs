@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{Duration, Utc};
-use vmm_core::model::{NewToken, Token, TokenHash, TokenName, UserChange, UserId};
+use vmm_core::model::{NewLinkCode, NewSession, NewToken, Token, TokenHash, TokenName, UserChange, UserId};
 use vmm_core::repository::Repository;
 
 use super::{assert_conflict, assert_not_found, audited, unaudited};
@@ -95,6 +95,34 @@ pub async fn a_deleted_token_is_gone(repository: Arc<dyn Repository>) {
     assert_not_found(delete(desk.user.id).await);
     repository.users().delete(desk.user.id, None, sample::audit("user.delete")).await.expect("nothing names it");
     assert!(found(2).await.is_none());
+}
+
+/// Revoking an account's access ends its logins, tokens and code, and nobody else's.
+pub async fn revoked_access_is_gone_and_nobody_else_s(repository: Arc<dyn Repository>) {
+    let desk = Desk::make(&repository).await;
+    let expires_at = Utc::now() + Duration::hours(1);
+    for (user, hash) in [(desk.user.id, 1), (desk.admin.id, 2)] {
+        create(&repository, user, "ci", hash).await.expect("a free name");
+        create(&repository, user, "backup", hash + 10).await.expect("a free name");
+        let session = NewSession { user, token: TokenHash([hash; 32]), expires_at };
+        repository.sessions().create(session, sample::audit("session.create")).await.expect("an account");
+        let code = NewLinkCode { user, hash: TokenHash([hash; 32]), expires_at };
+        repository.links().create(code, sample::audit("link.create")).await.expect("an account");
+    }
+    audited(&repository, 1, async {
+        let revoked = repository.tokens().revoke_access(desk.user.id, sample::audit("access.revoke")).await;
+        revoked.expect("it is there");
+    })
+    .await;
+    for (user, hash, left) in [(desk.user.id, 1, false), (desk.admin.id, 2, true)] {
+        let (now, token) = (Utc::now(), TokenHash([hash; 32]));
+        assert_eq!(names(&repository, user).await.len(), if left { 2 } else { 0 });
+        assert_eq!(repository.sessions().by_token(token, now).await.expect("an answer").is_some(), left);
+        assert_eq!(repository.links().by_hash(token, now).await.expect("an answer").is_some(), left);
+    }
+    // It may be asked for twice.
+    let again = repository.tokens().revoke_access(desk.user.id, sample::audit("access.revoke")).await;
+    again.expect("there is nothing left");
 }
 
 fn new(user: UserId, name: &str, hash: u8) -> NewToken {

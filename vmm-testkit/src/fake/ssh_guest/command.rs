@@ -101,9 +101,10 @@ async fn perform(work: &Work, behaviour: &Behaviour, input: Input, writing: &Wri
             shell.args(["-c", line]);
             process(shell, input, writing).await
         }
-        (Behaviour::Shell | Behaviour::Evil(Evil::DisconnectInTransfer), Work::Subsystem(_)) => {
-            process(Command::new(file_server()?), input, writing).await
-        }
+        (
+            Behaviour::Shell | Behaviour::Evil(Evil::DisconnectInTransfer | Evil::SilentInTransfer),
+            Work::Subsystem(_),
+        ) => process(Command::new(file_server()?), input, writing).await,
         (Behaviour::Evil(evil), _) => harm(*evil, writing, wire).await,
     }
 }
@@ -125,7 +126,7 @@ async fn script(answer: Answer, mut input: Input, writing: &Writing) -> Exit {
 
 async fn harm(evil: Evil, writing: &Writing, wire: &Wire) -> Option<Exit> {
     match evil {
-        Evil::EndlessStdout | Evil::DisconnectInTransfer => {
+        Evil::EndlessStdout | Evil::DisconnectInTransfer | Evil::SilentInTransfer => {
             while writing.data_bytes(vec![b'x'; CHUNK]).await.is_ok() {}
         }
         Evil::StderrFlood => while writing.extended_data_bytes(STDERR, vec![b'x'; CHUNK]).await.is_ok() {},

@@ -28,11 +28,14 @@ pub enum Evil {
     HalfClose,
     /// Breaks the connection after 256 KiB: commands write without end, and files are given as by a good server.
     DisconnectInTransfer,
+    /// Says nothing more after 256 KiB, and keeps the connection: commands write without end, and files are given as by a
+    /// good server.
+    SilentInTransfer,
 }
 
 impl Evil {
     /// Each of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Silent,
         Self::SlowBanner,
         Self::StalledKeyExchange,
@@ -45,6 +48,7 @@ impl Evil {
         Self::NoExitStatus,
         Self::HalfClose,
         Self::DisconnectInTransfer,
+        Self::SilentInTransfer,
     ];
 
     /// Whether it needs no more of SSH than a socket.

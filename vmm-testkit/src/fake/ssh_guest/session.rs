@@ -21,9 +21,10 @@ const BUFFER: usize = 64 << 10;
 const BREAK: usize = 256 << 10;
 
 pub(super) async fn serve(socket: TcpStream, guest: Arc<Guest>) {
-    let breaks = matches!(guest.behaviour, Behaviour::Evil(Evil::DisconnectInTransfer));
+    let stays = matches!(guest.behaviour, Behaviour::Evil(Evil::SilentInTransfer));
+    let breaks = stays || matches!(guest.behaviour, Behaviour::Evil(Evil::DisconnectInTransfer));
     let left = AtomicUsize::new(if breaks { BREAK } else { usize::MAX });
-    let wire = Arc::new(Wire { latency: guest.latency, left, half_close: Notify::new() });
+    let wire = Arc::new(Wire { latency: guest.latency, left, stays, half_close: Notify::new() });
     let (outside, inside) = tokio::io::duplex(BUFFER);
     let config = Arc::clone(&guest.config);
     let connection = Connection { guest, wire: Arc::clone(&wire), channels: HashMap::new() };

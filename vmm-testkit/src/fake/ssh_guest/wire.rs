@@ -19,6 +19,8 @@ pub(super) struct Wire {
     pub(super) latency: Duration,
     /// How many bytes pass before it breaks.
     pub(super) left: AtomicUsize,
+    /// Whether it stays open when it breaks.
+    pub(super) stays: bool,
     /// Ends the server's side of it.
     pub(super) half_close: Notify,
 }
@@ -60,6 +62,12 @@ impl Wire {
                 }
                 let (length, left) = (chunk.len(), &self.left);
                 let taken = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(length));
+                if taken.is_err() && self.stays {
+                    left.store(0, Ordering::Relaxed);
+                    // What comes is taken and goes nowhere.
+                    while matches!(from.read_buf(&mut Vec::with_capacity(CHUNK)).await, Ok(1..)) {}
+                    return true;
+                }
                 if taken.is_err() || queue.send((Instant::now() + self.latency, chunk)).await.is_err() {
                     return false;
                 }

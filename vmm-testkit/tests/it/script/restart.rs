@@ -1,5 +1,7 @@
 //! A run after its process: never run twice, never running for ever.
 
+use chrono::{TimeDelta, Utc};
+
 use super::*;
 
 #[test]
@@ -10,9 +12,16 @@ fn a_run_whose_process_died_is_interrupted_and_none_of_it_begins_again() {
     let vmm = here.block_on(process(&desk, Arc::new(desk.remote.clone())));
     let run = there.block_on(vmm.run_script(&desk.user, run_of(&script))).expect("a run");
     here.block_on(desk.until("eight machines work", async || scripts_begun(&desk) == 8));
-    here.block_on(async { tokio::time::sleep(Duration::from_secs(12)).await });
+    // Without a further sign of life it would count as lost then.
+    let lost_at = Utc::now() + TimeDelta::seconds(3);
+    let keep =
+        |alive_until| here.block_on(desk.repository.runs().keep(vec![run.id], alive_until)).expect("it is there");
+    keep(lost_at);
+    let over = async || Utc::now() > lost_at + TimeDelta::seconds(2);
+    here.block_on(desk.until("the worker has looked for lost runs after that", over));
     assert_eq!(here.block_on(look(&desk, run.id)).0.state, RunState::Running, "it is kept alive");
     there.shutdown_background();
+    keep(Utc::now());
     let (run, machines) = here.block_on(ended(&desk, run.id));
     assert_eq!(run.state, RunState::Interrupted);
     assert!(machines.iter().all(|machine| machine.state == RunState::Interrupted));

@@ -3,9 +3,9 @@
 use chrono::{TimeDelta, Utc};
 use vmm_core::model::{
     CronExpression, Firing, FiringState, NewSchedule, RunFilter, Schedule, ScheduleId, ScriptChange, Timestamp,
-    UserChange, When,
+    TokenName, UserChange, When,
 };
-use vmm_core::{Actor, ScheduleDraft};
+use vmm_core::{Action, Actor, Policy, RolePolicy, ScheduleDraft, Target, TokenDraft};
 
 use super::*;
 
@@ -175,4 +175,49 @@ async fn what_cannot_begin_has_the_reason_and_is_not_tried_again() {
         assert!(firings.len() == 1 && schedule.next_at > Some(firing.due_at));
     }
     assert_eq!(runs(&desk).await, []);
+}
+
+/// Lets nobody but the machine's responsible person run commands on it.
+struct Closed;
+
+impl Policy for Closed {
+    fn allows(&self, actor: &Actor, action: Action, target: &Target) -> bool {
+        let own = target.owner.is_some() && target.owner == actor.user_id();
+        (action != Action::VmSsh || own) && RolePolicy.allows(actor, action, target)
+    }
+}
+
+#[tokio::test]
+async fn who_has_lost_the_right_on_a_machine_has_nothing_run_there() {
+    let (mut desk, script) = ready().await;
+    desk.stop_worker().await;
+    let foreign = due_since(&desk, &script, &desk.admin, TimeDelta::seconds(1), yearly()).await;
+    let own = due_since(&desk, &script, &desk.user, TimeDelta::seconds(1), yearly()).await;
+    let (repository, key) = (Arc::clone(&desk.repository) as Arc<dyn Repository>, MasterKey::from_bytes([7; 32]));
+    let built = Vmm::builder(repository, Arc::new(desk.hypervisor.clone()), Arc::new(desk.remote.clone()), key);
+    let vmm = built.policy(Arc::new(Closed)).build().await.expect("it is the desk's key");
+    let refused = vmm.run_script(&desk.admin, run_of(&script)).await;
+    assert!(matches!(refused, Err(Error::Forbidden { .. })), "{refused:?}");
+    let work = tokio::spawn(async move { vmm.work(std::future::pending()).await });
+    let firing = fired(&desk, foreign.id).await;
+    assert_eq!((firing.state, firing.run), (FiringState::Failed, None));
+    assert!(firing.reason.as_deref().expect("a reason").contains("may not run commands on machines"), "{firing:?}");
+    let run = fired(&desk, own.id).await.run.expect("a run");
+    assert_eq!(ended(&desk, run).await.0.user_name, desk.user.to_string());
+    assert_eq!(runs(&desk).await.len(), 1);
+    work.abort();
+}
+
+#[tokio::test]
+async fn a_schedule_outlives_the_token_that_made_it() {
+    let (desk, script) = ready().await;
+    let draft = TokenDraft { name: TokenName::new("ci").expect("a name"), expires_in_days: None };
+    let made = desk.vmm.create_token(&desk.user, draft).await.expect("a token");
+    let (actor, _) = desk.vmm.authenticate(&made.secret).await.expect("it is good");
+    let at = Utc::now() + TimeDelta::milliseconds(700);
+    let schedule = desk.vmm.create_schedule(&actor, schedule_of(&script, When::At(at))).await.expect("a schedule");
+    desk.vmm.revoke_access(&desk.user, None).await.expect("it is one's own");
+    assert!(desk.vmm.authenticate(&made.secret).await.is_err());
+    let firing = fired(&desk, schedule.id).await;
+    assert_eq!(ended(&desk, firing.run.expect("a run")).await.0.user_name, desk.user.to_string());
 }

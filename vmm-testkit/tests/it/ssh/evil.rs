@@ -49,7 +49,7 @@ impl End {
     fn of_a_command(evil: Evil) -> &'static [Self] {
         match evil {
             Evil::Silent | Evil::SlowBanner | Evil::StalledKeyExchange => &[Self::TimedOut],
-            Evil::EndlessStdout | Evil::StderrFlood | Evil::Drip => &[Self::TimedOut],
+            Evil::EndlessStdout | Evil::StderrFlood | Evil::Drip | Evil::SilentInTransfer => &[Self::TimedOut],
             // libssh2 does not tell a missing exit code from 0.
             Evil::NoExitStatus => &[Self::Done],
             Evil::ChangedHostKey => &[Self::HostKeyChanged],
@@ -203,4 +203,5 @@ evil_servers! {
     one_that_gives_no_exit_status: NoExitStatus,
     one_that_closes_half_of_the_connection: HalfClose,
     one_that_disconnects_in_mid_transfer: DisconnectInTransfer,
+    one_that_falls_silent_in_mid_transfer: SilentInTransfer,
 }

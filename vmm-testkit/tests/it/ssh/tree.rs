@@ -1,4 +1,4 @@
-//! Directories on a real server: names, links, cuts, full disks, machines that lie, and how fast it goes.
+//! Directories on a real server: names, links, full disks, machines that lie, and how fast it goes.
 
 use std::io::Cursor;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
@@ -11,33 +11,37 @@ use vmm_core::remote::libssh2::Libssh2Exec;
 use vmm_core::remote::tree::SkippedKind;
 use vmm_core::remote::{Command, Endpoint, Place, Progress, RemoteExec, TreeDownload, TreeTransferred, TreeUpload};
 use vmm_testkit::contract::remote::{Tree, archive, sample_tree, tree};
-use vmm_testkit::proxy::{Cut, Proxy, Side};
 use vmm_testkit::sshd::Sshd;
 
+use super::resume::impatient;
 use super::transfer::until_names;
 
-const MIB: usize = 1 << 20;
+pub(super) const MIB: usize = 1 << 20;
 const PATIENCE: Duration = Duration::from_secs(60);
 
-fn upload(sshd: &Sshd, name: &str) -> TreeUpload {
+pub(super) fn upload(sshd: &Sshd, name: &str) -> TreeUpload {
     let place = Place::new(sshd.shared_directory().display().to_string(), name).expect("a place");
     TreeUpload { place, replace: false, deadline: PATIENCE, progress: Progress::new() }
 }
 
-async fn send(
+pub(super) async fn send(
     sshd: &Sshd,
     endpoint: &Endpoint,
     upload: TreeUpload,
     archive: Vec<u8>,
 ) -> vmm_core::Result<TreeTransferred> {
-    Libssh2Exec::default().send_tree(endpoint, &sshd.key_login(), &upload, Box::new(Cursor::new(archive))).await
+    impatient().send_tree(endpoint, &sshd.key_login(), &upload, Box::new(Cursor::new(archive))).await
 }
 
-async fn receive(sshd: &Sshd, endpoint: &Endpoint, name: &str) -> vmm_core::Result<(TreeTransferred, Vec<u8>)> {
+pub(super) async fn receive(
+    sshd: &Sshd,
+    endpoint: &Endpoint,
+    name: &str,
+) -> vmm_core::Result<(TreeTransferred, Vec<u8>)> {
     let TreeUpload { place, deadline, progress, .. } = upload(sshd, name);
     let download = TreeDownload { place, limit: u64::MAX, deadline, progress };
     let (mut here, there) = tokio::io::duplex(MIB);
-    let (remote, login, mut bytes) = (Libssh2Exec::default(), sshd.key_login(), Vec::new());
+    let (remote, login, mut bytes) = (impatient(), sshd.key_login(), Vec::new());
     let receive = remote.receive_tree(endpoint, &login, &download, Box::new(there));
     let (received, read) = tokio::join!(receive, here.read_to_end(&mut bytes));
     read.expect("a pipe of our own");
@@ -45,7 +49,7 @@ async fn receive(sshd: &Sshd, endpoint: &Endpoint, name: &str) -> vmm_core::Resu
 }
 
 /// What a directory of this computer holds.
-fn on_disk(directory: &Path) -> Tree {
+pub(super) fn on_disk(directory: &Path) -> Tree {
     let mut tree = Tree::new();
     let mut left = vec![directory.to_owned()];
     while let Some(from) = left.pop() {
@@ -115,33 +119,6 @@ async fn a_directory_is_exchanged_for_the_one_it_replaces_where_the_machine_can_
         until_names(&sshd, &["tree"]).await;
         assert_eq!(tools.path().join("mv.used").exists(), content == b"new");
     }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_directory_that_is_cut_leaves_neither_a_torn_nor_a_temporary_one() {
-    let sshd = Sshd::start().await;
-    let old = Tree::from([(b"old".to_vec(), (Some(b"old".to_vec()), 0o644))]);
-    let new =
-        Tree::from_iter((0..40_u8).map(|at| (vec![b'a' + at % 26, b'a' + at / 26], (Some(vec![at; 50_000]), 0o644))));
-    let size = archive(&new).len() as u64;
-    send(&sshd, &sshd.endpoint(), upload(&sshd, "tree"), archive(&old)).await.expect("it is sent");
-    let mut cut = 0;
-    for step in 0..12 {
-        let after = 2_000 + step * (size + 6_000) / 11;
-        let proxy = Proxy::cutting(sshd.endpoint().address, vec![Cut { side: Side::Client, after }]).await;
-        let endpoint = Endpoint { address: proxy.address(), ..sshd.endpoint() };
-        let sent = send(&sshd, &endpoint, TreeUpload { replace: true, ..upload(&sshd, "tree") }, archive(&new)).await;
-        until_names(&sshd, &["tree"]).await;
-        let there = on_disk(&sshd.shared_directory().join("tree"));
-        assert!(there == new || (sent.is_err() && there == old), "cut after {after}: {:?}", there.keys());
-        cut += u32::from(sent.is_err());
-        assert!(!matches!(sent, Err(error) if !matches!(error, Error::Unavailable { .. })));
-        let proxy = Proxy::cutting(sshd.endpoint().address, vec![Cut { side: Side::Server, after }]).await;
-        let endpoint = Endpoint { address: proxy.address(), ..sshd.endpoint() };
-        let received = receive(&sshd, &endpoint, "tree").await;
-        assert!(!matches!(received, Ok((_, bytes)) if tree(&bytes) != there), "cut after {after}");
-    }
-    assert!(cut >= 9, "only {cut} were cut");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

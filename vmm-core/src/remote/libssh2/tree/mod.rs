@@ -1,0 +1,158 @@
+//! Whole directories, as tar archives through commands. What a cut connection has brought is not sent again.
+
+mod incoming;
+mod kept;
+mod outgoing;
+mod receive;
+mod script;
+mod send;
+
+use std::io::{self, ErrorKind, Read};
+use std::rc::Rc;
+
+use super::error::Cause;
+use super::exec;
+use super::link::Link;
+use super::resume::Route;
+use super::sftp::{in_the_way, wrong_directory, wrong_file};
+use super::shell;
+use super::stream::Running;
+use crate::error::Error;
+use crate::remote::tree::Tally;
+use crate::remote::{Command, Exit, Place, Stream};
+
+pub(super) use receive::receive;
+pub(super) use send::send;
+
+use self::script::{DONE, digest, exit};
+
+/// More of what a script says is not looked at.
+const OUTPUT_LIMIT: usize = 64 * 1024;
+/// So long a line of it is at the most.
+const LONGEST_LINE: usize = 1024;
+
+/// How a command ended, what it wrote, and what to its standard error.
+type Ended = (Exit, Vec<u8>, Stream);
+
+/// The connection that a directory goes over, and the way to another one.
+struct Trip<'a> {
+    route: Route<'a>,
+    link: Rc<Link>,
+}
+
+impl Trip<'_> {
+    /// Goes on over another connection, if the transfer failed because it lost its own.
+    fn again(&mut self, failed: Cause, reached: u64) -> Result<(), Cause> {
+        self.link.cut();
+        self.link = Rc::new(self.route.again(failed, reached)?);
+        Ok(())
+    }
+
+    /// Repeats what may be done twice until no connection is lost over it.
+    fn insist<T>(&mut self, reached: u64, step: impl Fn(&Link) -> Result<T, Cause>) -> Result<T, Cause> {
+        loop {
+            match step(&self.link) {
+                Err(cause) => self.again(cause, reached)?,
+                done => return done,
+            }
+        }
+    }
+
+    /// Leaves the connection to the next call.
+    fn keep(self) {
+        if let Some(link) = Rc::into_inner(self.link) {
+            self.route.keep(link);
+        }
+    }
+}
+
+/// Reads lines until one is what is looked for; what a login shell says by itself comes before.
+fn find_line<T>(running: &mut Running<Rc<Link>>, wanted: impl Fn(&str) -> Option<T>) -> io::Result<T> {
+    let (mut line, mut left) = (Vec::new(), OUTPUT_LIMIT);
+    loop {
+        let mut byte = [0];
+        running.read_exact(&mut byte)?;
+        left = left.checked_sub(1).ok_or(ErrorKind::InvalidData)?;
+        if byte[0] != b'\n' {
+            line.push(byte[0]);
+            line.truncate(LONGEST_LINE);
+            continue;
+        }
+        if let Some(found) = wanted(&String::from_utf8_lossy(&line)) {
+            return Ok(found);
+        }
+        line.clear();
+    }
+}
+
+/// The same, with what it means if there is no such line.
+fn expect_line<T>(
+    mut running: Running<Rc<Link>>,
+    place: &Place,
+    wanted: impl Fn(&str) -> Option<T>,
+) -> Result<(T, Running<Rc<Link>>), Cause> {
+    match find_line(&mut running, wanted) {
+        Ok(found) => Ok((found, running)),
+        Err(error) => Err(match (running.failure(), error.kind()) {
+            (Some(cause), _) => cause,
+            (None, ErrorKind::UnexpectedEof) => {
+                let (ended, _, errors) = running.finish(0)?;
+                refusal(place, &ended, &errors)
+            }
+            (None, _) => Cause::Protocol("its shell writes what nobody has asked for"),
+        }),
+    }
+}
+
+/// Runs a script on some input; how it ended and what it wrote.
+fn run(link: &Link, script: impl AsRef<[u8]>, input: &[u8]) -> Result<(Exit, String), Cause> {
+    let command = Command { output_limit: OUTPUT_LIMIT, ..Command::new(shell::line(script)).reading(input) };
+    let mut running = exec::Running::default();
+    let ended = link.patiently(|| running.run(link, &command))?;
+    Ok((ended, running.stdout.text()))
+}
+
+/// The digest of the same files on the machine.
+fn there(link: &Link, target: &str, tally: &Tally) -> Result<String, Cause> {
+    let (_, said) = run(link, digest(target), tally.names())?;
+    shell::said_digest(&said).ok_or(Cause::Protocol("it has neither openssl nor sha256sum to compare the files with"))
+}
+
+/// Whether a script did its work.
+fn done(place: &Place, (ended, output, errors): &Ended) -> Result<(), Cause> {
+    let said = String::from_utf8_lossy(output);
+    let done = *ended == Exit::Code(0) && said.lines().any(|line| line == DONE);
+    if done { Ok(()) } else { Err(refusal(place, ended, errors)) }
+}
+
+/// Why a script did not do its work.
+fn refusal(place: &Place, ended: &Exit, errors: &Stream) -> Cause {
+    let Exit::Code(code) = ended else { return Cause::Protocol("the command on the machine was killed") };
+    match *code {
+        exit::DIRECTORY_MISSING => wrong_directory(place, "does not exist on the machine"),
+        exit::NO_DIRECTORY => wrong_directory(place, "is not a directory"),
+        exit::CLOSED => wrong_directory(place, "is closed to this user"),
+        exit::IN_THE_WAY => wrong_file(place, "is no directory on the machine"),
+        exit::NOT_EMPTY => in_the_way(place, "is there already and not empty; remove it, or have it replaced"),
+        exit::NO_TOOLS => in_the_way(place, "the machine has no tar or no xargs; install them"),
+        exit::TREE_MISSING => wrong_file(place, "does not exist on the machine"),
+        exit::TREE_CLOSED => wrong_file(place, "is closed to this user"),
+        exit::GONE => Cause::Protocol("what had arrived is no longer there"),
+        _ => {
+            let text = errors.text();
+            if text.contains("No space left") || text.contains("quota exceeded") {
+                return in_the_way(place, "the machine's disk is full; make room");
+            }
+            if text.contains("changed as we read it") || text.contains("removed before we read it") {
+                return in_the_way(place, "changed while it was read; try again");
+            }
+            let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or("it did not say why");
+            let first: String = first.chars().filter(|c| !c.is_control()).take(300).collect();
+            in_the_way(place, format!("the machine could not carry all of it: {first}"))
+        }
+    }
+}
+
+fn wrong_archive(reason: &dyn std::fmt::Display) -> Cause {
+    Cause::Told(Error::invalid("file", format!("the archive is refused: {reason}")))
+}
