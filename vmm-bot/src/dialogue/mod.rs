@@ -45,6 +45,8 @@ pub(crate) enum Intent {
     KeepLogin { vm: String, hours: u32 },
     /// Forgets it.
     ForgetLogin { vm: String },
+    /// Ends what this group is allowed.
+    Disallow { chat: i64 },
 }
 
 impl Intent {
@@ -59,7 +61,8 @@ impl Intent {
             | Self::Command { .. }
             | Self::Errand { .. }
             | Self::KeepLogin { .. }
-            | Self::ForgetLogin { .. } => Duration::from_secs(24 * 3600),
+            | Self::ForgetLogin { .. }
+            | Self::Disallow { .. } => Duration::from_secs(24 * 3600),
             // Who comes back later does not remember what the question was.
             Self::Confirmed { .. } => Duration::from_secs(2 * 60),
             Self::Request(step) => step.lifetime(),
@@ -67,8 +70,8 @@ impl Intent {
         }
     }
 
-    /// Whether it changes something, and so belongs into a private chat.
-    pub(crate) fn changes(&self) -> bool {
+    /// Whether it changes something or shows what not everybody may see, and so is not for any group.
+    pub(crate) fn is_guarded(&self) -> bool {
         match self {
             Self::Ask { .. }
             | Self::Confirmed { .. }
@@ -76,8 +79,9 @@ impl Intent {
             | Self::Command { .. }
             | Self::Errand { .. }
             | Self::KeepLogin { .. }
-            | Self::ForgetLogin { .. } => true,
-            Self::Script(step) => step.changes(),
+            | Self::ForgetLogin { .. }
+            | Self::Disallow { .. } => true,
+            Self::Script(step) => step.is_guarded(),
             Self::Page { .. } | Self::Card { .. } | Self::Monitor { .. } | Self::Cancel { .. } => false,
         }
     }
@@ -111,6 +115,16 @@ impl Question {
                 true
             }
             Self::Reject { .. } | Self::RunOn { .. } | Self::RunUser { .. } | Self::Ssh(_) => false,
+        }
+    }
+
+    /// Whether the answer, or what is asked next, is a secret, and so is for a private chat alone.
+    pub(crate) fn is_private(&self) -> bool {
+        match self {
+            Self::RunUser { .. } | Self::Ssh(Missing::User { .. }) => true,
+            Self::Reject { .. } | Self::RunOn { .. } | Self::Ssh(Missing::Line { .. }) => false,
+            Self::OldPassword | Self::NewPassword | Self::RunPassword { .. } => true,
+            Self::Ssh(Missing::Password { .. }) => true,
         }
     }
 
