@@ -1,5 +1,6 @@
 //! What is answered: an arm for each command, button and question, and one call to the desk in each.
 
+mod group;
 mod login;
 mod password;
 mod request;
@@ -18,6 +19,7 @@ use crate::dialogue::{Errand, Intent, Question, RunWish, Switch, Task};
 use crate::parts::{Answer, Asked, Parts};
 use crate::post::{Place, Reply};
 use crate::render;
+use crate::scope::ChatKind;
 use crate::sender::Document;
 
 /// How many machines a message shows.
@@ -43,14 +45,14 @@ pub(crate) async fn command(parts: &Arc<Parts>, asked: &Asked, command: Command)
     let (vmm, actor) = (&parts.vmm, &asked.actor);
     match command {
         Command::Link(code) => link(parts, Some(actor), &code, asked.from.person).await.map(Answer::from),
-        Command::Start | Command::Help => Ok(render::help::help(actor).into()),
+        Command::Start | Command::Help => Ok(render::help::help(actor, asked.kind).into()),
         Command::Unlink => {
             vmm.unlink_chat(actor, None).await?;
             parts.secrets.forget_all(asked.from.person);
             Ok(render::help::unlinked().into())
         }
         Command::Vms => page(vmm, actor, None, Vec::new()).await,
-        Command::Vm(name) => card(vmm, actor, &name, asked.from.private).await,
+        Command::Vm(name) => card(vmm, actor, &name, asked.kind).await,
         Command::Monitor(name) => monitor(vmm, actor, &name).await,
         Command::Requests => request::open(parts, asked).await,
         Command::Request(None) => request::own(parts, asked).await,
@@ -68,6 +70,9 @@ pub(crate) async fn command(parts: &Arc<Parts>, asked: &Asked, command: Command)
         Command::Get(vm, path) => errand(parts, asked, &vm, Errand::Get { path }).await,
         Command::Put(..) => Ok(render::ssh::which_file().into()),
         Command::Forget => Ok(render::ssh::forgotten(parts.secrets.forget_all(asked.from.person)).into()),
+        Command::Allow => group::allow(parts, asked).await,
+        Command::Disallow => group::disallow(parts, asked).await,
+        Command::Groups => group::list(parts, asked).await,
         Command::Cancel => Ok(render::help::never_mind().into()),
     }
 }
@@ -77,7 +82,7 @@ pub(crate) async fn press(parts: &Arc<Parts>, asked: &Asked, intent: Intent) -> 
     let (vmm, actor) = (&parts.vmm, &asked.actor);
     match intent {
         Intent::Page { after, trail } => page(vmm, actor, after, trail).await,
-        Intent::Card { vm } => card(vmm, actor, &VmName::new(vm)?, asked.from.private).await,
+        Intent::Card { vm } => card(vmm, actor, &VmName::new(vm)?, asked.kind).await,
         Intent::Monitor { vm } => monitor(vmm, actor, &VmName::new(vm)?).await,
         Intent::Ask { vm, switch } => Ok(render::power::question(&vm, switch).into()),
         Intent::Confirmed { vm, switch } => {
@@ -94,6 +99,7 @@ pub(crate) async fn press(parts: &Arc<Parts>, asked: &Asked, intent: Intent) -> 
         Intent::Errand { vm, errand } => login::begin(parts, asked, Task::Errand { vm, errand }).await,
         Intent::KeepLogin { on, hours } => login::keep(parts, asked, on, hours).await,
         Intent::ForgetLogin { on } => login::forget(parts, asked, on).await,
+        Intent::Disallow { chat } => group::end(parts, asked, chat).await,
     }
 }
 
@@ -108,7 +114,7 @@ pub(crate) async fn reply(parts: &Arc<Parts>, asked: &Asked, question: Question,
     }
 }
 
-/// Answers a file that somebody has uploaded in a private chat.
+/// Answers a file that somebody has uploaded where that may be done.
 pub(crate) async fn document(parts: &Arc<Parts>, asked: &Asked, document: Document, caption: &str) -> Result<Answer> {
     if request::is_csv(&document, caption) {
         return request::upload(parts, asked, document, caption).await;
@@ -136,9 +142,9 @@ async fn page(vmm: &Vmm, actor: &Actor, after: Option<i64>, trail: Vec<Option<i6
     Ok(render::vms::list(&page, after, trail).into())
 }
 
-async fn card(vmm: &Vmm, actor: &Actor, name: &VmName, private: bool) -> Result<Answer> {
+async fn card(vmm: &Vmm, actor: &Actor, name: &VmName, kind: ChatKind) -> Result<Answer> {
     let (vm, disks) = vmm.vm(actor, name).await?;
-    Ok(render::vms::card(&vm, &disks, private).into())
+    Ok(render::vms::card(&vm, &disks, kind.trusted()).into())
 }
 
 async fn monitor(vmm: &Vmm, actor: &Actor, name: &VmName) -> Result<Answer> {

@@ -9,7 +9,7 @@ use teloxide::net::Download;
 use teloxide::prelude::Requester;
 use teloxide::requests::{JsonRequest, Payload, Request};
 use teloxide::types::FileId;
-use teloxide::{Bot, DownloadError, RequestError, net};
+use teloxide::{ApiError, Bot, DownloadError, RequestError, net};
 use tokio::time::timeout;
 use vmm_core::{ExposeSecret, SecretString};
 
@@ -52,6 +52,18 @@ pub fn hidden(error: &RequestError) -> String {
     }
 }
 
+/// Whether Telegram will never do what was asked.
+pub(crate) fn refused(error: &RequestError) -> bool {
+    match error {
+        RequestError::Api(ApiError::Unknown(text)) => {
+            ["Bad Request", "Forbidden"].iter().any(|no| text.starts_with(no))
+        }
+        RequestError::Api(ApiError::InvalidToken) => false,
+        RequestError::Api(_) | RequestError::MigrateToChatId(_) => true,
+        _ => false,
+    }
+}
+
 /// How long to wait after a failure, before which there were so many others.
 pub(crate) fn pause(error: &RequestError, options: &Options, failures: u32) -> Duration {
     match error {
@@ -82,7 +94,7 @@ impl Payload for GetUpdates {
 
 /// The updates from this number on, as soon as there are any; after the poll's time, none.
 pub(crate) async fn updates(bot: &Bot, offset: Option<i64>, options: &Options) -> Result<Vec<Value>, RequestError> {
-    let allowed_updates = &["message", "callback_query"];
+    let allowed_updates = &["message", "callback_query", "my_chat_member"];
     let payload = GetUpdates { offset, timeout: options.poll_timeout.as_secs(), allowed_updates };
     within(options.poll_timeout + ANSWER, JsonRequest::new(bot.clone(), payload).send()).await
 }

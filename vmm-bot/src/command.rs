@@ -1,8 +1,9 @@
 //! What people can ask for by words.
 
-use teloxide::types::BotCommand;
 use vmm_core::SecretString;
 use vmm_core::model::{RequestId, ScriptName, VmName};
+
+use crate::scope::Scope;
 
 /// A command that was understood.
 #[derive(Debug)]
@@ -43,19 +44,26 @@ pub(crate) enum Command {
     Put(VmName, String),
     /// Forget the logins of machines.
     Forget,
+    /// Allow the group that this is said in what private chats are allowed.
+    Allow,
+    /// End that.
+    Disallow,
+    /// List the groups that are allowed.
+    Groups,
     /// Ask no more.
     Cancel,
 }
 
 impl Command {
-    /// Whether it is secret or changes something, and so belongs into a private chat.
-    pub(crate) fn private(&self) -> bool {
+    /// Where it may be said.
+    pub(crate) fn scope(&self) -> Scope {
         match self {
-            Self::Link(_) | Self::Unlink | Self::Requests | Self::Request(_) | Self::Password => true,
-            Self::Run { .. } | Self::Keep { .. } | Self::Forget => true,
-            Self::Ssh(..) | Self::Get(..) | Self::Put(..) => true,
-            Self::Start | Self::Help | Self::Vms | Self::Vm(_) | Self::Monitor(_) | Self::Cancel => false,
-            Self::Scripts | Self::Runs => false,
+            Self::Link(_) | Self::Unlink | Self::Password | Self::Forget | Self::Groups => Scope::Private,
+            Self::Requests | Self::Request(_) | Self::Run { .. } | Self::Keep { .. } => Scope::Trusted,
+            Self::Ssh(..) | Self::Get(..) | Self::Put(..) => Scope::Trusted,
+            Self::Start | Self::Help | Self::Vms | Self::Vm(_) | Self::Monitor(_) | Self::Cancel => Scope::Everywhere,
+            Self::Scripts | Self::Runs => Scope::Everywhere,
+            Self::Allow | Self::Disallow => Scope::Groups,
         }
     }
 }
@@ -69,30 +77,6 @@ pub(crate) enum Misread {
     Unknown,
     /// What is wrong, and what would be right.
     Wrong(String),
-}
-
-/// The menu that Telegram shows.
-pub(crate) fn menu() -> Vec<BotCommand> {
-    [
-        ("vms", "List machines"),
-        ("vm", "Show a machine: /vm web-1"),
-        ("ssh", "Run a command: /ssh web-1 uptime"),
-        ("get", "Fetch a file: /get web-1 /etc/hosts"),
-        ("put", "Send a file: upload it with the caption /put web-1 /tmp"),
-        ("forget", "Forget the passwords of machines"),
-        ("monitor", "A machine's last hour: /monitor web-1"),
-        ("request", "Your requests for machines, and a CSV to begin with"),
-        ("requests", "Open requests"),
-        ("scripts", "Scripts, to run them on many machines"),
-        ("run", "Run a script: /run NAME web-1 @group"),
-        ("runs", "What became of runs"),
-        ("password", "Change your password"),
-        ("cancel", "Never mind what I am asking you"),
-        ("help", "What this bot can do"),
-        ("unlink", "Free your account of this chat"),
-    ]
-    .map(|(name, description)| BotCommand::new(name, description))
-    .to_vec()
 }
 
 /// Reads a text that somebody wrote to the bot of this name.
@@ -134,6 +118,9 @@ pub(crate) fn parse(text: &str, bot: &str) -> Result<Command, Misread> {
             Command::Put(vm, directory.unwrap_or_else(home))
         }),
         "forget" => words.none(Command::Forget),
+        "allow" => words.none(Command::Allow),
+        "disallow" => words.none(Command::Disallow),
+        "groups" => words.none(Command::Groups),
         _ => Err(Misread::Unknown),
     }
 }
@@ -236,6 +223,20 @@ mod tests {
         assert_eq!(read("/launch"), "Err(Unknown)");
         assert!(read("/vm web-1").starts_with("Ok(Vm("));
         assert!(read("/Monitor web-1").starts_with("Ok(Monitor("));
+    }
+
+    #[test]
+    fn help_and_menus_say_where_a_command_may_be_said() {
+        for entry in crate::render::help::COMMANDS {
+            let words = match entry.name {
+                "vm" | "monitor" | "ssh" | "put" => " web-1",
+                "get" => " web-1 /etc/hosts",
+                "run" | "script" => " backup",
+                _ => "",
+            };
+            let command = parse(&format!("/{}{words}", entry.name), "desk_bot").expect("a command");
+            assert_eq!(command.scope(), entry.scope, "{}", entry.name);
+        }
     }
 
     #[test]

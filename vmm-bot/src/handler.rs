@@ -11,9 +11,10 @@ use vmm_core::{Actor, Error, Part, Result};
 use crate::command::{self, Command, Misread};
 use crate::dialogue::{Intent, Question};
 use crate::inbox::{Handle, Handled};
-use crate::parts::{Answer, Ask, Asked, Parts};
-use crate::post::{self, Reply};
-use crate::sender::{self, Document, From, Incoming};
+use crate::parts::{Answer, Ask, Asked, Parts, work_name};
+use crate::post::{self, Place, Reply};
+use crate::scope::{ChatKind, Scope};
+use crate::sender::{self, Document, From, Incoming, Written};
 use crate::{answer, crash_point, render};
 
 /// To a press that means nothing any more.
@@ -54,12 +55,13 @@ impl Handler {
         }
     }
 
-    async fn text(&self, update: i64, from: From, message: i32, text: &str) -> Result<Handled> {
+    async fn text(&self, update: i64, written: &Written, text: &str) -> Result<Handled> {
+        let from = written.from;
         let question = self.question(from).await?;
         let command = match command::parse(text, &self.parts.name) {
-            Err(Misread::NotForUs) => return self.reply(update, from, message, text, question).await,
+            Err(Misread::NotForUs) => return self.reply(update, written, text, question).await,
             Err(misread) if question.as_ref().is_some_and(|question| question.takes(&misread)) => {
-                return self.reply(update, from, message, text, question).await;
+                return self.reply(update, written, text, question).await;
             }
             // In a group people talk to each other.
             Err(Misread::Unknown) if !from.private => return Ok(Handled::default()),
@@ -67,8 +69,16 @@ impl Handler {
             Err(Misread::Wrong(reason)) => return Ok(say(from, Reply::text(render::escape(&reason)))),
             Ok(command) => command,
         };
-        if command.private() && !from.private {
-            return Ok(say(from, render::help::in_private(&self.parts.name)));
+        let kind = self.parts.kind(from).await?;
+        match (command.scope(), kind) {
+            (Scope::Private, ChatKind::AllowedGroup | ChatKind::Group) => {
+                return Ok(say(from, render::help::in_private(&self.parts.name)));
+            }
+            (Scope::Trusted, ChatKind::Group) => {
+                return Ok(say(from, render::group::only_where_allowed(&self.parts.name)));
+            }
+            // The answer to what is about a group says where it belongs.
+            (Scope::Everywhere | Scope::Trusted | Scope::Private | Scope::Groups, _) => {}
         }
         match (command, self.actor(from).await?) {
             (Command::Link(code), None) => {
@@ -78,7 +88,7 @@ impl Handler {
             // Whoever is in a group can make a bot talk there; a stranger gets nothing.
             (_, None) => Ok(Handled::default()),
             (command, Some(actor)) => {
-                let asked = Asked { actor, from, update, message, pressed: false };
+                let asked = asked(actor, update, written, kind);
                 let answer = told(answer::command(&self.parts, &asked, command).await)?;
                 Ok(self.handled(&asked, answer, question.is_some()))
             }
@@ -95,46 +105,54 @@ impl Handler {
     }
 
     /// A text that is no command: the answer to a question, or nothing.
-    async fn reply(
-        &self,
-        update: i64,
-        from: From,
-        message: i32,
-        text: &str,
-        question: Option<Pending>,
-    ) -> Result<Handled> {
+    async fn reply(&self, update: i64, written: &Written, text: &str, question: Option<Pending>) -> Result<Handled> {
+        let from = written.from;
         let Some(Pending { question, late }) = question else {
             return Ok(if from.private { say(from, render::help::unknown()) } else { Handled::default() });
         };
-        let Some(actor) = self.actor(from).await? else {
+        let actor = self.actor(from).await?;
+        if !from.private && (actor.is_none() || !self.is_answered(written)) {
+            return Ok(Handled::default());
+        }
+        let Some(actor) = actor else {
             let mut handled = say(from, render::help::stranger());
             if question.is_secret() {
-                handled.posts.insert(0, post::delete(from.chat, message));
+                handled.posts.insert(0, post::delete(from.chat, written.message));
             }
             return Ok(handled);
         };
-        let asked = Asked { actor, from, update, message, pressed: false };
-        let answer = match late {
-            true => Answer::from(render::late(&question)).deleting(message),
-            false => told(answer::reply(&self.parts, &asked, question, text).await)?,
-        };
+        let asked = asked(actor, update, written, self.parts.kind(from).await?);
+        if late {
+            return Ok(self.handled(&asked, Answer::from(render::late(&question)).deleting(asked.message), true));
+        }
+        if !asked.kind.trusted() || (question.is_private() && !from.private) {
+            let refusal = render::group::only_where_allowed(&self.parts.name);
+            return Ok(self.handled(&asked, refusal.into(), true));
+        }
+        let answer = told(answer::reply(&self.parts, &asked, question, text).await)?;
         Ok(self.handled(&asked, answer, true))
     }
 
-    async fn document(
-        &self,
-        update: i64,
-        from: From,
-        message: i32,
-        document: Document,
-        caption: &str,
-    ) -> Result<Handled> {
-        // In a group files are people's own affair.
+    /// Whether a message answers one of the bot. In a group people talk to each other.
+    fn is_answered(&self, written: &Written) -> bool {
+        written.answers == Some(self.parts.id.0)
+    }
+
+    async fn document(&self, update: i64, written: &Written, document: Document, caption: &str) -> Result<Handled> {
+        let (from, kind) = (written.from, self.parts.kind(written.from).await?);
         if !from.private {
-            return Ok(Handled::default());
+            // Files are people's own affair, unless they are meant for the bot.
+            let misread = command::parse(caption, &self.parts.name).err();
+            let commands = !matches!(misread, Some(Misread::NotForUs | Misread::Unknown));
+            let meant = commands || self.is_answered(written);
+            if !meant || !kind.trusted() {
+                return Ok(Handled::default());
+            }
         }
-        let Some(actor) = self.actor(from).await? else { return Ok(say(from, render::help::stranger())) };
-        let asked = Asked { actor, from, update, message, pressed: false };
+        let Some(actor) = self.actor(from).await? else {
+            return Ok(if from.private { say(from, render::help::stranger()) } else { Handled::default() });
+        };
+        let asked = asked(actor, update, written, kind);
         let pending = self.question(from).await?.is_some();
         let answer = told(answer::document(&self.parts, &asked, document, caption).await)?;
         Ok(self.handled(&asked, answer, pending))
@@ -157,10 +175,11 @@ impl Handler {
         let Ok(intent) = serde_json::from_str::<Intent>(&button.content) else {
             return refuse("This button is from an older vmm; ask again.");
         };
-        if intent.changes() && !from.private {
-            return refuse("Only in a private chat.");
+        let kind = self.parts.kind(from).await?;
+        if intent.is_guarded() && !kind.trusted() {
+            return refuse("Only in a private chat, or in a group that an admin has allowed.");
         }
-        let asked = Asked { actor, from, update, message, pressed: true };
+        let asked = Asked { actor, from, kind, title: String::new(), update, message, pressed: true };
         let answer = told(answer::press(&self.parts, &asked, intent).await)?;
         let (text, alert) = answer.toast.clone().unwrap_or_default();
         let mut handled = self.handled(&asked, answer, false);
@@ -170,7 +189,7 @@ impl Handler {
 
     /// What is stored for an answer. What the person was asked is answered now, if they were asked something.
     fn handled(&self, asked: &Asked, answer: Answer, pending: bool) -> Handled {
-        let Answer { replies, deletes, ask, toast: _, work } = answer;
+        let Answer { replies, deletes, ask, toast: _, work } = self.in_place(asked, answer);
         let (chat, pressed) = (asked.from.chat, asked.pressed.then_some(asked.message));
         let mut posts: Vec<_> = deletes.into_iter().map(|message| post::delete(chat, message)).collect();
         posts.extend(replies.into_iter().map(|(place, reply)| reply.post(chat, asked.user(), place, pressed)));
@@ -187,9 +206,46 @@ impl Handler {
         };
         let work = work.map(|work| {
             let (handler, asked) = (Self { parts: Arc::clone(&self.parts) }, asked.clone());
-            async move { handler.handled(&asked, work.await, false) }.boxed()
+            async move {
+                let answer = handler.ended(&asked, work.await).await;
+                handler.handled(&asked, answer, false)
+            }
+            .boxed()
         });
         Handled { posts, question, work }
+    }
+
+    /// An answer as it may stand in its chat: what is asked in a group is nothing that leads to a secret, and is answered
+    /// by replying to it.
+    fn in_place(&self, asked: &Asked, mut answer: Answer) -> Answer {
+        let Ask::This(question) = &answer.ask else { return answer };
+        if asked.from.private {
+            return answer;
+        }
+        if question.is_private() {
+            return Answer::at(Place::New, render::group::login_in_private(&self.parts.name));
+        }
+        if let Some((place, reply)) = answer.replies.pop() {
+            answer.replies.push((place, reply.line("Answer by replying to this message.")));
+        }
+        answer
+    }
+
+    /// What came of work, unless its group was disallowed in the meantime.
+    async fn ended(&self, asked: &Asked, answer: Answer) -> Answer {
+        let instead = match self.parts.kind(asked.from).await {
+            Ok(kind) if kind.trusted() => return answer,
+            Ok(_) => render::group::hidden(),
+            Err(error) => render::error(&error),
+        };
+        Answer::at(Place::Live(work_name(asked.update)), instead)
+    }
+
+    /// Ends what a group is allowed, since it is not the same any more.
+    async fn lost(&self, chat: i64, why: &str, told: Option<i64>) -> Result<Handled> {
+        let lost = self.parts.mail.lose_group(chat, why).await?;
+        let told = told.filter(|_| lost).map(|to| render::group::migrated().say(to, None));
+        Ok(told.into_iter().collect::<Vec<_>>().into())
     }
 }
 
@@ -197,14 +253,16 @@ impl Handler {
 impl Handle for Handler {
     async fn handle(&self, update: &BotUpdate) -> Result<Handled> {
         match sender::read(&update.content) {
-            Incoming::Text { from, message, text } => {
-                let handled = self.text(update.id, from, message, &text).await;
+            Incoming::Text { written, text } => {
+                let handled = self.text(update.id, &written, &text).await;
                 crash_point("update", "acted").await;
                 handled
             }
-            Incoming::Document { from, message, document, caption } => {
-                self.document(update.id, from, message, document, &caption).await
+            Incoming::Document { written, document, caption } => {
+                self.document(update.id, &written, document, &caption).await
             }
+            Incoming::Moved { chat } => self.lost(chat, "the bot has left the group or was added anew", None).await,
+            Incoming::Migrated { chat, to } => self.lost(chat, "the group has become another one", Some(to)).await,
             Incoming::Press { from, press, message, data } => self.press(update.id, from, &press, message, &data).await,
             Incoming::StrayPress { person, press } => Ok(vec![post::answer(person, &press, OLD_BUTTON, true)].into()),
             Incoming::NotOwn { chat } => Ok(vec![render::help::not_own().say(chat, None)].into()),
@@ -214,13 +272,22 @@ impl Handle for Handler {
 
     fn broke(&self, update: &BotUpdate) -> Vec<NewPost> {
         match sender::read(&update.content) {
-            Incoming::Text { from, .. } | Incoming::Document { from, .. } => say(from, render::broke()).posts,
+            Incoming::Text { written, .. } | Incoming::Document { written, .. } => {
+                say(written.from, render::broke()).posts
+            }
             Incoming::Press { from, press, .. } => {
                 vec![post::answer(from.chat, &press, "Something broke; the log of vmm has it.", true)]
             }
             Incoming::StrayPress { .. } | Incoming::NotOwn { .. } | Incoming::Nothing => Vec::new(),
+            Incoming::Moved { .. } | Incoming::Migrated { .. } => Vec::new(),
         }
     }
+}
+
+/// What somebody who is bound to an account has written.
+fn asked(actor: Actor, update: i64, written: &Written, kind: ChatKind) -> Asked {
+    let Written { from, message, answers: _, ref title } = *written;
+    Asked { actor, from, kind, title: title.clone(), update, message, pressed: false }
 }
 
 /// To somebody who is bound to no account, or about what was not understood.

@@ -225,9 +225,10 @@ fn update(value: &Value) -> Option<BotUpdate> {
         tracing::warn!("an update without a number was left out");
         return None;
     };
-    let chat = ["/message/chat/id", "/callback_query/message/chat/id", "/callback_query/from/id"]
-        .iter()
-        .find_map(|path| value.pointer(path)?.as_i64());
+    let chat =
+        ["/message/chat/id", "/callback_query/message/chat/id", "/callback_query/from/id", "/my_chat_member/chat/id"]
+            .iter()
+            .find_map(|path| value.pointer(path)?.as_i64());
     Some(BotUpdate { id, chat, content: value.to_string() })
 }
 

@@ -6,12 +6,14 @@ mod command;
 mod dialogue;
 mod handler;
 mod inbox;
+mod menus;
 mod notices;
 mod outbox;
 mod parts;
 mod post;
 mod render;
 mod running;
+mod scope;
 mod secrets;
 mod sender;
 
@@ -39,8 +41,8 @@ pub struct Options {
     pub send_deadline: Duration,
     /// The pause after a first failure of the network. It doubles with each further one, up to a minute.
     pub retry_pause: Duration,
-    /// The pause before it is looked again what happens to requests, and the shortest between two changes of a message that
-    /// shows progress.
+    /// The pause before it is looked again what happens to requests, accounts and groups, and the shortest between two
+    /// changes of a message that shows progress.
     pub notice_pause: Duration,
 }
 
@@ -90,12 +92,14 @@ pub async fn run(bot: Bot, vmm: Vmm, options: Options, stop: impl Future<Output 
         () = &mut stop => return Ok(()),
     };
     tracing::info!(bot = me.username(), "the bot is there");
-    let mail = vmm.bot_mail(BotId(i64::try_from(me.id.0).unwrap_or(i64::MAX)));
+    let id = BotId(i64::try_from(me.id.0).unwrap_or(i64::MAX));
+    let mail = vmm.bot_mail(id);
     let outbox = outbox::Outbox::new(bot.clone(), mail.clone(), options.clone());
     let parts = Arc::new(parts::Parts {
         vmm,
         mail: mail.clone(),
         bot: bot.clone(),
+        id,
         name: me.username().to_owned(),
         secrets: secrets::Secrets::default(),
         running: running::Running::default(),
@@ -104,12 +108,14 @@ pub async fn run(bot: Bot, vmm: Vmm, options: Options, stop: impl Future<Output 
     });
     let handler = Arc::new(handler::Handler::new(Arc::clone(&parts)));
     let notices = notices::Notices::new(parts, options.notice_pause);
+    let menus = menus::Menus::new(bot.clone(), mail.clone(), options.clone());
     let inbox = inbox::Inbox::new(bot, mail, options.clone(), outbox.wake());
     let result = tokio::select! {
         result = inbox.poll() => result,
         never = inbox.dispatch(handler) => match never {},
         never = outbox.deliver() => match never {},
         never = notices.watch() => match never {},
+        never = menus.watch() => match never {},
         () = stop => Ok(()),
     };
     // What is not done by then is as after a kill.
@@ -128,7 +134,7 @@ async fn introduce(bot: &Bot, options: &Options) -> Result<Me, RunError> {
             let me = client::within(options.send_deadline, bot.get_me().send()).await?;
             // With a webhook set, nobody may poll.
             client::within(options.send_deadline, bot.delete_webhook().send()).await?;
-            client::within(options.send_deadline, bot.set_my_commands(command::menu()).send()).await?;
+            menus::tell_everybody(bot, options).await?;
             Ok::<_, RequestError>(me)
         };
         match greeting.await {

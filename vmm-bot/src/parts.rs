@@ -6,12 +6,13 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use teloxide::Bot;
 use tokio::sync::Notify;
-use vmm_core::model::UserId;
+use vmm_core::model::{BotId, UserId};
 use vmm_core::{Actor, BotMail, Result, Vmm};
 
 use crate::dialogue::Question;
 use crate::post::{self, Place, Reply};
 use crate::running::{Running, Ticket};
+use crate::scope::ChatKind;
 use crate::secrets::Secrets;
 use crate::sender::{self, Document, From};
 use crate::{crash_point, render};
@@ -21,6 +22,8 @@ pub(crate) struct Parts {
     pub(crate) vmm: Vmm,
     pub(crate) mail: BotMail,
     pub(crate) bot: Bot,
+    /// The bot, as the desk knows it.
+    pub(crate) id: BotId,
     /// The bot's name in Telegram.
     pub(crate) name: String,
     /// What people have told and that is not written down.
@@ -39,6 +42,10 @@ pub(crate) struct Asked {
     /// The account of the person.
     pub(crate) actor: Actor,
     pub(crate) from: From,
+    /// What may be done there.
+    pub(crate) kind: ChatKind,
+    /// What the group is called, as far as that is known.
+    pub(crate) title: String,
     /// The number of the update.
     pub(crate) update: i64,
     /// The message that was written, or whose button was pressed.
@@ -120,6 +127,18 @@ impl Answer {
 }
 
 impl Parts {
+    /// What kind of chat somebody speaks in at this moment.
+    ///
+    /// # Errors
+    /// `Unavailable` if the database does not answer.
+    pub(crate) async fn kind(&self, from: From) -> Result<ChatKind> {
+        Ok(match from.private {
+            true => ChatKind::Private,
+            false if self.mail.allows_group(from.chat).await? => ChatKind::AllowedGroup,
+            false => ChatKind::Group,
+        })
+    }
+
     /// Does something that must not happen twice, unless a process that was killed has begun it: then `interrupted` is
     /// all that can be said.
     pub(crate) async fn once(
@@ -189,11 +208,14 @@ impl Parts {
         }
     }
 
-    /// Shows something before an update's end.
+    /// Shows something before an update's end, unless it began in a group that is not allowed any more.
     ///
     /// # Errors
     /// `Unavailable` if the database does not answer.
     pub(crate) async fn show(&self, asked: &Asked, place: Place, reply: Reply) -> Result<()> {
+        if !self.kind(asked.from).await?.trusted() {
+            return Ok(());
+        }
         let pressed = asked.pressed.then_some(asked.message);
         self.mail.post(vec![reply.post(asked.from.chat, asked.user(), place, pressed)], None).await?;
         self.wake.notify_one();

@@ -75,6 +75,11 @@ impl Reply {
         Self { rows, ..self }
     }
 
+    /// With a line more behind its text.
+    pub(crate) fn line(self, line: &str) -> Self {
+        Self { text: format!("{}\n{line}", self.text), ..self }
+    }
+
     /// With this file as a document; the text is its caption.
     pub(crate) fn document(self, name: impl Into<String>, bytes: impl Into<Vec<u8>>) -> Self {
         let file = Attachment { name: name.into(), bytes: bytes.into() };

@@ -2,17 +2,21 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use teloxide::types::{CallbackQuery, Chat, Message, MessageKind, Update, UpdateKind};
+use teloxide::types::{CallbackQuery, Chat, ChatMemberUpdated, Message, MessageKind, Update, UpdateKind};
 
 /// What somebody wants of the bot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Incoming {
-    /// Somebody has written this, as this message.
-    Text { from: From, message: i32, text: String },
+    /// Somebody has written this.
+    Text { written: Written, text: String },
     /// Somebody has uploaded this, and perhaps said something with it.
-    Document { from: From, message: i32, document: Document, caption: String },
+    Document { written: Written, document: Document, caption: String },
     /// Somebody has pressed a button under this message.
     Press { from: From, press: String, message: i32, data: String },
+    /// The bot was added to this group or removed from it.
+    Moved { chat: i64 },
+    /// This group is the other one from now on.
+    Migrated { chat: i64, to: i64 },
     /// A press that cannot be told to be one of a button of the bot in a chat of this person.
     StrayPress { person: i64, press: String },
     /// A message in a private chat that its sender has not just written.
@@ -32,6 +36,18 @@ pub(crate) struct Document {
     pub(crate) size: u32,
 }
 
+/// A message that its sender has just written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Written {
+    pub(crate) from: From,
+    /// Its number.
+    pub(crate) message: i32,
+    /// Whose message it answers, by the id of the account.
+    pub(crate) answers: Option<i64>,
+    /// What the group is called; empty in a private chat.
+    pub(crate) title: String,
+}
+
 /// Where something comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct From {
@@ -48,6 +64,7 @@ pub(crate) fn read(content: &str) -> Incoming {
     match serde_json::from_str::<Update>(content).map(|update| update.kind) {
         Ok(UpdateKind::Message(message)) => read_message(&message),
         Ok(UpdateKind::CallbackQuery(query)) => read_press(query),
+        Ok(UpdateKind::MyChatMember(change)) => read_move(&change),
         // Edits, channel posts, business messages and all that is new: nobody has spoken to the bot.
         _ => Incoming::Nothing,
     }
@@ -69,19 +86,34 @@ pub(crate) fn with_words(content: &str, words: &str, document: Option<&Document>
     Some(update.to_string())
 }
 
+/// What becomes of the bot in a chat. While it stays, its rights in Telegram say nothing about those of people.
+fn read_move(change: &ChatMemberUpdated) -> Incoming {
+    let stays = change.old_chat_member.kind.is_present() && change.new_chat_member.kind.is_present();
+    if stays || change.chat.is_private() { Incoming::Nothing } else { Incoming::Moved { chat: change.chat.id.0 } }
+}
+
 fn read_message(message: &Message) -> Incoming {
+    if let Some(to) = message.migrate_to_chat_id() {
+        return Incoming::Migrated { chat: message.chat.id.0, to: to.0 };
+    }
     let Some(from) = person(message) else {
         let private = message.chat.is_private();
         return if private { Incoming::NotOwn { chat: message.chat.id.0 } } else { Incoming::Nothing };
     };
-    let id = message.id.0;
+    let author = message.reply_to_message().and_then(|answered| answered.from.as_ref());
+    let written = Written {
+        from,
+        message: message.id.0,
+        answers: author.and_then(|author| i64::try_from(author.id.0).ok()),
+        title: message.chat.title().unwrap_or_default().to_owned(),
+    };
     match (message.text(), message.document()) {
-        (Some(text), _) => Incoming::Text { from, message: id, text: text.to_owned() },
+        (Some(text), _) => Incoming::Text { written, text: text.to_owned() },
         (None, Some(document)) => {
             let name = document.file_name.clone().unwrap_or_else(|| "file".to_owned());
             let (file, size) = (document.file.id.0.clone(), document.file.size);
             let caption = message.caption().unwrap_or_default().to_owned();
-            Incoming::Document { from, message: id, document: Document { file, name, size }, caption }
+            Incoming::Document { written, document: Document { file, name, size }, caption }
         }
         (None, None) => Incoming::Nothing,
     }

@@ -214,6 +214,8 @@ pub enum Kind {
     Key,
     /// A code that binds a chat to an account.
     LinkCode,
+    /// A group of a chat service that a bot is in.
+    Group,
     /// A named script.
     Script,
     /// A version of a script.
@@ -243,6 +245,7 @@ impl fmt::Display for Kind {
             Self::Token => "token",
             Self::Key => "key",
             Self::LinkCode => "link code",
+            Self::Group => "group",
             Self::Script => "script",
             Self::Version => "version",
             Self::Run => "run",

@@ -103,6 +103,12 @@ actions! {
     LinkUse = "link.use", "bind a chat to another person's account";
     /// Free an account of its chat.
     LinkDelete = "link.delete", "free another person's account of its chat";
+    /// Allow a group to be served by a bot as private chats are.
+    GroupAllow = "group.allow", "allow groups";
+    /// See which groups are allowed.
+    GroupRead = "group.read", "see allowed groups";
+    /// End what a group is allowed.
+    GroupDisallow = "group.disallow", "end what groups are allowed";
     /// Make an account.
     UserCreate = "user.create", "create users";
     /// See accounts.
@@ -297,7 +303,10 @@ impl Policy for RolePolicy {
             | Action::FileWrite
             | Action::JobRead
             | Action::JobCancel => role == Role::Admin || target.owner == Some(id),
-            Action::UserCreate
+            Action::GroupAllow
+            | Action::GroupRead
+            | Action::GroupDisallow
+            | Action::UserCreate
             | Action::UserRead
             | Action::UserUpdate
             | Action::UserDelete

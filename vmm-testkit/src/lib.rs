@@ -17,9 +17,9 @@ pub mod mock {
     pub use vmm_core::hypervisor::MockHypervisor;
     pub use vmm_core::remote::MockRemoteExec;
     pub use vmm_core::repository::{
-        MockAuditRepository, MockBotRepository, MockDiskRepository, MockFileRepository, MockHistoryRepository,
-        MockIdempotencyRepository, MockJobRepository, MockKeyRepository, MockLinkRepository, MockOsRepository,
-        MockRequestRepository, MockRunRepository, MockScheduleRepository, MockScriptRepository, MockSessionRepository,
-        MockTokenRepository, MockUserRepository, MockVmRepository,
+        MockAuditRepository, MockBotGroupRepository, MockBotRepository, MockDiskRepository, MockFileRepository,
+        MockHistoryRepository, MockIdempotencyRepository, MockJobRepository, MockKeyRepository, MockLinkRepository,
+        MockOsRepository, MockRequestRepository, MockRunRepository, MockScheduleRepository, MockScriptRepository,
+        MockSessionRepository, MockTokenRepository, MockUserRepository, MockVmRepository,
     };
 }

@@ -12,9 +12,10 @@ use vmm_core::model::{
 };
 use vmm_core::repository::sqlite::SqliteRepository;
 use vmm_core::repository::{
-    AuditRepository, BotRepository, DiskRepository, FileRepository, HistoryRepository, IdempotencyRepository,
-    JobRepository, KeyRepository, LinkRepository, OsRepository, Repository, RequestRepository, RunRepository,
-    ScheduleRepository, ScriptRepository, SessionRepository, TokenRepository, UserRepository, VmRepository,
+    AuditRepository, BotGroupRepository, BotRepository, DiskRepository, FileRepository, HistoryRepository,
+    IdempotencyRepository, JobRepository, KeyRepository, LinkRepository, OsRepository, Repository, RequestRepository,
+    RunRepository, ScheduleRepository, ScriptRepository, SessionRepository, TokenRepository, UserRepository,
+    VmRepository,
 };
 
 /// An empty repository in a temporary directory that goes with it.
@@ -278,6 +279,9 @@ impl Repository for Temporary {
     }
     fn bots(&self) -> &dyn BotRepository {
         self.repository.bots()
+    }
+    fn groups(&self) -> &dyn BotGroupRepository {
+        self.repository.groups()
     }
     fn oses(&self) -> &dyn OsRepository {
         self.repository.oses()

@@ -44,7 +44,10 @@ pub(crate) async fn own(parts: &Parts, asked: &Asked) -> Result<Answer> {
     let filter = RequestFilter { requester, open: true, limit: Some(LISTED), ..RequestFilter::default() };
     let requests = parts.vmm.requests(&asked.actor, &filter).await?;
     let template = parts.vmm.request_template(&asked.actor).await?;
-    Ok(Answer::from(render::list(&requests, true)).and(Place::New, render::template(template)))
+    let template = render::template(template);
+    // Of what is sent in a group, the bot sees answers to it alone.
+    let template = if asked.from.private { template } else { template.line("Send it in answer to this message.") };
+    Ok(Answer::from(render::list(&requests, true)).and(Place::New, template))
 }
 
 /// The open requests that this person may see.

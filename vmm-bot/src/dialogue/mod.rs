@@ -45,6 +45,8 @@ pub(crate) enum Intent {
     KeepLogin { on: Machines, hours: u32 },
     /// Forgets them.
     ForgetLogin { on: Machines },
+    /// Ends what this group is allowed.
+    Disallow { chat: i64 },
 }
 
 impl Intent {
@@ -59,7 +61,8 @@ impl Intent {
             | Self::Command { .. }
             | Self::Errand { .. }
             | Self::KeepLogin { .. }
-            | Self::ForgetLogin { .. } => Duration::from_secs(24 * 3600),
+            | Self::ForgetLogin { .. }
+            | Self::Disallow { .. } => Duration::from_secs(24 * 3600),
             // Who comes back later does not remember what the question was.
             Self::Confirmed { .. } => Duration::from_secs(2 * 60),
             Self::Request(step) => step.lifetime(),
@@ -67,8 +70,8 @@ impl Intent {
         }
     }
 
-    /// Whether it changes something, and so belongs into a private chat.
-    pub(crate) fn changes(&self) -> bool {
+    /// Whether it changes something or shows what not everybody may see, and so is not for any group.
+    pub(crate) fn is_guarded(&self) -> bool {
         match self {
             Self::Ask { .. }
             | Self::Confirmed { .. }
@@ -76,8 +79,9 @@ impl Intent {
             | Self::Command { .. }
             | Self::Errand { .. }
             | Self::KeepLogin { .. }
-            | Self::ForgetLogin { .. } => true,
-            Self::Script(step) => step.changes(),
+            | Self::ForgetLogin { .. }
+            | Self::Disallow { .. } => true,
+            Self::Script(step) => step.is_guarded(),
             Self::Page { .. } | Self::Card { .. } | Self::Monitor { .. } | Self::Cancel { .. } => false,
         }
     }
@@ -103,6 +107,16 @@ impl Question {
     /// Whether the answer is a secret, and so never a command that was misread.
     pub(crate) fn is_secret(&self) -> bool {
         matches!(self, Self::OldPassword | Self::NewPassword | Self::Login(Missing::Password { .. }))
+    }
+
+    /// Whether the answer, or what is asked next, is a secret, and so is for a private chat alone.
+    pub(crate) fn is_private(&self) -> bool {
+        match self {
+            Self::OldPassword | Self::NewPassword | Self::Login(Missing::User { .. } | Missing::Password { .. }) => {
+                true
+            }
+            Self::Reject { .. } | Self::RunOn { .. } | Self::Login(Missing::Line { .. }) => false,
+        }
     }
 
     /// Whether the answer may begin as a command of the bot does: a program's path does.

@@ -42,11 +42,11 @@ impl ScriptStep {
         }
     }
 
-    /// Whether it changes something, and so belongs into a private chat.
-    pub(crate) fn changes(&self) -> bool {
+    /// Whether it changes something or shows what not everybody may see, and so is not for any group.
+    pub(crate) fn is_guarded(&self) -> bool {
         match self {
-            Self::Run { .. } | Self::Delete { .. } | Self::Deleted { .. } => true,
-            Self::Show { .. } | Self::ShowRun { .. } => false,
+            Self::Run { .. } | Self::ShowRun { .. } | Self::Delete { .. } | Self::Deleted { .. } => true,
+            Self::Show { .. } => false,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What people read, in Telegram's HTML.
 
+pub(crate) mod group;
 pub(crate) mod help;
 pub(crate) mod login;
 pub(crate) mod monitor;

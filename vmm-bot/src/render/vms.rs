@@ -15,7 +15,11 @@ const DESCRIPTION: usize = 1000;
 /// A page of machines, each with a button for its card. `after` and `trail` say where the page is.
 pub(crate) fn list(page: &Page<Vm, VmId>, after: Option<i64>, trail: Vec<Option<i64>>) -> Reply {
     if page.items.is_empty() {
-        return Reply::text(if after.is_none() { "There are no machines yet; /request asks for some." } else { "There are no more machines." });
+        return Reply::text(if after.is_none() {
+            "There are no machines yet; /request asks for some."
+        } else {
+            "There are no more machines."
+        });
     }
     let rows: Vec<_> = page.items.iter().map(row).collect();
     let text = format!("<b>Machines</b>, page {}\n<pre>{}</pre>", trail.len() + 1, escape(table(&rows).trim_end()));
@@ -51,7 +55,7 @@ fn mark(status: VmStatus) -> &'static str {
 }
 
 /// One machine, with buttons to switch it where that may be done.
-pub(crate) fn card(vm: &Vm, disks: &[Disk], private: bool) -> Reply {
+pub(crate) fn card(vm: &Vm, disks: &[Disk], trusted: bool) -> Reply {
     let mut lines = vec![
         format!("{} <b>{}</b> is {}", mark(vm.status), escape(vm.name.as_str()), vm.status),
         format!("{} vCPU, {} MiB memory", vm.vcpu, vm.memory),
@@ -68,12 +72,12 @@ pub(crate) fn card(vm: &Vm, disks: &[Disk], private: bool) -> Reply {
     }
     let switch =
         |switch: &Switch| (switch.label().to_owned(), Intent::Ask { vm: vm.name.to_string(), switch: *switch });
-    let offered = if private { Switch::offered(vm.status) } else { &[] };
+    let offered = if trusted { Switch::offered(vm.status) } else { &[] };
     let monitor = ("Monitor".to_owned(), Intent::Monitor { vm: vm.name.to_string() });
     let refresh = ("Refresh".to_owned(), Intent::Card { vm: vm.name.to_string() });
     let all = ("All machines".to_owned(), Intent::Page { after: None, trail: Vec::new() });
     let command = ("Run a command".to_owned(), Intent::Command { vm: vm.name.to_string() });
-    let commands = (private && vm.status == VmStatus::On).then_some(command);
+    let commands = (trusted && vm.status == VmStatus::On).then_some(command);
     let rows = vec![offered.iter().map(switch).collect(), commands.into_iter().collect(), vec![monitor, refresh, all]];
     Reply::text(lines.join("\n")).rows(rows)
 }

@@ -5,41 +5,52 @@ use std::collections::BTreeSet;
 use vmm_core::UserUpdate;
 use vmm_core::model::Role;
 use vmm_core::{Actor, UserDraft};
-use vmm_testkit::fake::telegram::Person;
+use vmm_testkit::fake::telegram::{Group, Person};
 use vmm_testkit::fixture::PASSWORD;
 use vmm_testkit::sample;
 
 use crate::app::App;
+use crate::groups::allow;
 
 const STRANGER: &str = "I do not know you";
 const BAD_CODE: &str = "This code is not good";
 const PRIVATE: &str = "Not here";
+const ON: &str = "web-1 is on";
+const RUNNING: &str = "web-1 is running";
+const OWN: &str = "Your open requests";
+const AS_WHOM: &str = "As which user";
+const NO_LOGIN: &str = "I ask for logins in private alone";
+const ABOUT: &str = "in the group that it is about";
 /// No answer at all.
 const SILENCE: &str = "";
 
 /// What is said, and the answer to: somebody who is bound to nobody or to a disabled account, a user and an admin, each
-/// in private; then a stranger and a user in a group.
-const ROWS: &[(&str, [&str; 5])] = &[
-    ("/start", [STRANGER, "You are alice", "You are root", SILENCE, "You are alice"]),
-    ("/start bad-code", [BAD_CODE, BAD_CODE, BAD_CODE, PRIVATE, PRIVATE]),
-    ("/help", [STRANGER, "You are alice", "As an admin", SILENCE, "You are alice"]),
-    ("/cancel", [STRANGER, "Never mind", "Never mind", SILENCE, "Never mind"]),
-    ("/vms", [STRANGER, "web-1", "web-1", SILENCE, "web-1"]),
-    ("/vm web-1", [STRANGER, "web-1 is on", "web-1 is on", SILENCE, "web-1 is on"]),
-    ("/monitor web-1", [STRANGER, "web-1 is running", "web-1 is running", SILENCE, "web-1 is running"]),
-    ("/request", [STRANGER, "Your open requests", "Your open requests", PRIVATE, PRIVATE]),
-    ("/request r1", [STRANGER, "r1 is done", "r1 is done", PRIVATE, PRIVATE]),
-    ("/requests", [STRANGER, "Your open requests", "Open requests", PRIVATE, PRIVATE]),
-    ("/scripts", [STRANGER, "no scripts", "no scripts", SILENCE, "no scripts"]),
-    ("/runs", [STRANGER, "no runs", "no runs", SILENCE, "no runs"]),
-    ("/run backup", [STRANGER, "backup", "backup", PRIVATE, PRIVATE]),
-    ("/script backup", [STRANGER, "its caption", "its caption", PRIVATE, PRIVATE]),
-    ("/password", [STRANGER, "Your present password?", "Your present password?", PRIVATE, PRIVATE]),
-    ("/ssh web-1 uptime", [STRANGER, "As which user", "As which user", PRIVATE, PRIVATE]),
-    ("/get web-1 /etc/hosts", [STRANGER, "As which user", "As which user", PRIVATE, PRIVATE]),
-    ("/put web-1 /tmp", [STRANGER, "Which file?", "Which file?", PRIVATE, PRIVATE]),
-    ("/forget", [STRANGER, "no login", "no login", PRIVATE, PRIVATE]),
-    ("/unlink", [STRANGER, "speaks for nobody", "speaks for nobody", PRIVATE, PRIVATE]),
+/// in private; a stranger and a user in a group; a user and an admin in a group that is allowed. A stranger in an allowed
+/// group gets no answer, but to a code: that those are for a private chat.
+const ROWS: &[(&str, [&str; 7])] = &[
+    ("/start", [STRANGER, "You are alice", "You are root", SILENCE, "You are alice", "You are alice", "You are root"]),
+    ("/start bad-code", [BAD_CODE, BAD_CODE, BAD_CODE, PRIVATE, PRIVATE, PRIVATE, PRIVATE]),
+    ("/help", [STRANGER, "You are alice", "As an admin", SILENCE, "You are alice", "/ssh NAME", "As an admin"]),
+    ("/cancel", [STRANGER, "Never mind", "Never mind", SILENCE, "Never mind", "Never mind", "Never mind"]),
+    ("/vms", [STRANGER, "web-1", "web-1", SILENCE, "web-1", "web-1", "web-1"]),
+    ("/vm web-1", [STRANGER, ON, ON, SILENCE, ON, ON, ON]),
+    ("/monitor web-1", [STRANGER, RUNNING, RUNNING, SILENCE, RUNNING, RUNNING, RUNNING]),
+    ("/request", [STRANGER, OWN, OWN, PRIVATE, PRIVATE, OWN, OWN]),
+    ("/request r1", [STRANGER, "r1 is done", "r1 is done", PRIVATE, PRIVATE, "r1 is done", "r1 is done"]),
+    ("/requests", [STRANGER, OWN, "Open requests", PRIVATE, PRIVATE, OWN, "Open requests"]),
+    ("/scripts", [STRANGER, "no scripts", "no scripts", SILENCE, "no scripts", "no scripts", "no scripts"]),
+    ("/runs", [STRANGER, "no runs", "no runs", SILENCE, "no runs", "no runs", "no runs"]),
+    ("/run backup", [STRANGER, "backup", "backup", PRIVATE, PRIVATE, "backup", "backup"]),
+    ("/script backup", [STRANGER, "its caption", "its caption", PRIVATE, PRIVATE, "its caption", "its caption"]),
+    ("/password", [STRANGER, "Your present password?", "Your present password?", PRIVATE, PRIVATE, PRIVATE, PRIVATE]),
+    ("/ssh web-1 uptime", [STRANGER, AS_WHOM, AS_WHOM, PRIVATE, PRIVATE, NO_LOGIN, NO_LOGIN]),
+    ("/get web-1 /etc/hosts", [STRANGER, AS_WHOM, AS_WHOM, PRIVATE, PRIVATE, NO_LOGIN, NO_LOGIN]),
+    ("/put web-1 /tmp", [STRANGER, "Which file?", "Which file?", PRIVATE, PRIVATE, "Which file?", "Which file?"]),
+    ("/forget", [STRANGER, "no login", "no login", PRIVATE, PRIVATE, PRIVATE, PRIVATE]),
+    ("/allow", [STRANGER, ABOUT, ABOUT, SILENCE, "alice may not", "alice may not", "root has allowed this group"]),
+    ("/disallow", [STRANGER, ABOUT, ABOUT, SILENCE, "alice may not", "alice may not", "not allowed any more"]),
+    ("/groups", [STRANGER, "alice may not", "Allowed groups", PRIVATE, PRIVATE, PRIVATE, PRIVATE]),
+    ("/unlink", [STRANGER, "speaks for nobody", "speaks for nobody", PRIVATE, PRIVATE, PRIVATE, PRIVATE]),
 ];
 
 #[tokio::test]
@@ -50,18 +61,14 @@ async fn every_command_answers_whom_it_may_and_nobody_else() {
         let stranger = app.telegram.person("Mallory");
         let (alice, root) = (app.linked("Alice", &app.desk.user).await, app.linked("Root", &app.desk.admin).await);
         let disabled = disabled(&app, said).await;
-        let group = app.telegram.group("ops");
-        // In the group the stranger comes first: what alice gets then shows that the stranger got nothing.
-        let (public_stranger, public_alice) = (group.seat(&stranger), group.seat(&alice));
-        let [to_stranger, to_alice, to_root, to_public_stranger, to_public_alice] = *answers;
-        for (person, answer) in [(&public_stranger, to_public_stranger), (&public_alice, to_public_alice)] {
-            person.says(said);
-            if answer != SILENCE {
-                public_alice.sees(answer).await;
-            }
-        }
-        let heard = [to_public_stranger, to_public_alice].iter().filter(|answer| **answer != SILENCE).count();
-        assert_eq!(public_alice.messages().len(), heard, "{said}\n{}", public_alice.transcript());
+        let [to_stranger, to_alice, to_root, to_public_stranger, to_public_alice, to_allowed_alice, to_allowed_root] =
+            *answers;
+        let (group, allowed) = (app.telegram.group("talk"), app.telegram.group("ops"));
+        hears(&group, said, &[(&stranger, to_public_stranger), (&alice, to_public_alice)]).await;
+        allow(&allowed, &root).await;
+        let unknown = if said.starts_with("/start ") || to_allowed_alice == PRIVATE { PRIVATE } else { SILENCE };
+        let people = [(&stranger, unknown), (&disabled, unknown), (&alice, to_allowed_alice), (&root, to_allowed_root)];
+        hears(&allowed, said, &people).await;
         for (person, answer) in
             [(&stranger, to_stranger), (&disabled, to_stranger), (&alice, to_alice), (&root, to_root)]
         {
@@ -71,14 +78,42 @@ async fn every_command_answers_whom_it_may_and_nobody_else() {
     }
 }
 
+/// Lets people say this in a group, one after the other. Who comes last gets an answer, which shows that nobody before got
+/// more than theirs.
+async fn hears(group: &Group, said: &str, people: &[(&Person, &str)]) {
+    let last = group.seat(people.last().expect("somebody").0);
+    // The own requests come with a file to fill in.
+    let answers = || last.messages().into_iter().filter(|message| !message.text.contains("Fill this in")).count();
+    let before = answers();
+    last.unread();
+    for (person, answer) in people {
+        group.seat(person).says(said);
+        if *answer != SILENCE {
+            last.sees(answer).await;
+        }
+    }
+    let heard = people.iter().filter(|(_, answer)| *answer != SILENCE).count();
+    assert_eq!(answers(), before + heard, "{said}\n{}", last.transcript());
+}
+
 #[tokio::test]
-async fn every_command_of_the_menu_has_a_row() {
+async fn every_command_of_help_and_menus_has_a_row() {
     let app = App::new().await;
-    let scope = "{\"type\":\"default\"}";
-    app.telegram.until("the menu is set", |telegram| !telegram.commands(scope).is_empty()).await;
-    let menu: BTreeSet<_> = app.telegram.commands(scope).into_iter().map(|(name, _)| format!("/{name}")).collect();
+    let root = app.linked("Root", &app.desk.admin).await;
+    let group = app.telegram.group("ops");
+    allow(&group, &root).await;
+    let seat = group.seat(&root);
+    app.telegram.until("the menus are set", |_| root.menu().len() > 10 && seat.menu().len() > 10).await;
+    let menus = root.menu().into_iter().chain(seat.menu()).map(|(name, _)| format!("/{name}"));
+    let mut known: BTreeSet<_> = menus.collect();
+    for person in [&root, &seat] {
+        person.says("/help");
+        let help = person.sees("You are root").await;
+        let lines = help.text.lines().filter(|line| line.starts_with('/'));
+        known.extend(lines.filter_map(|line| Some(line.split(' ').next()?.to_owned())));
+    }
     let rows: BTreeSet<_> = ROWS.iter().filter_map(|(said, _)| Some(said.split(' ').next()?.to_owned())).collect();
-    assert!(menu.is_subset(&rows), "{menu:?} {rows:?}");
+    assert_eq!(known.union(&["/start".to_owned()].into()).cloned().collect::<BTreeSet<_>>(), rows);
 }
 
 /// A person who is bound to an account that was disabled since.

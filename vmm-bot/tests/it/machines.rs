@@ -22,7 +22,7 @@ async fn somebody_links_lists_shows_switches_and_unlinks() {
     alice.sees("Welcome, alice").await;
     alice.says("/help");
     let help = alice.sees("You are alice").await;
-    assert!(help.text.contains("/vms") && !help.text.contains("admin"), "{}", help.text);
+    assert!(help.text.contains("/vms") && !help.text.contains("As an admin"), "{}", help.text);
 
     alice.says("/vms");
     let list = alice.sees("page 1").await;

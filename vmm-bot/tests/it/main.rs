@@ -7,9 +7,11 @@ mod app;
 #[cfg(feature = "crash-points")]
 mod crash;
 mod faults;
+mod groups;
 mod identity;
 mod machines;
 mod manual;
+mod menus;
 mod monitor;
 mod notices;
 mod password;

@@ -1,6 +1,6 @@
 //! What a chat bot has to remember: what it was sent, what it has to send, and what its buttons mean.
 
-use super::{Timestamp, UserId, row_id};
+use super::{Role, Timestamp, UserId, row_id};
 
 row_id!(
     /// Names a bot: the id of its account in the chat service.
@@ -78,6 +78,24 @@ impl std::fmt::Debug for Attachment {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Attachment").field("name", &self.name).field("bytes", &self.bytes.len()).finish()
     }
+}
+
+/// Whose rights a chat has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Audience {
+    /// Those of the account that this private chat is bound to, which is enabled and has this role.
+    Account(Role),
+    /// Those of a group that an admin has allowed.
+    Group,
+}
+
+/// What the chat service knows of a chat's own menu.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ToldMenu {
+    /// The chat.
+    pub chat: i64,
+    /// What it was told, in the words of the front end; `None` if that is not known, since a call was not seen to end.
+    pub content: Option<String>,
 }
 
 /// What a bot has asked a person in a chat and waits for.

@@ -3,6 +3,7 @@
 mod address;
 mod audit;
 mod bot;
+mod bot_group;
 mod derive;
 mod desk;
 mod disk;
@@ -29,7 +30,10 @@ mod vm;
 
 pub use address::MacAddress;
 pub use audit::{AuditEntry, AuditFilter, AuditId, AuditRecord, Outcome};
-pub use bot::{Attachment, BotId, BotUpdate, Button, NewButton, NewPost, Post, PostId, PostPlace, Question};
+pub use bot::{
+    Attachment, Audience, BotId, BotUpdate, Button, NewButton, NewPost, Post, PostId, PostPlace, Question, ToldMenu,
+};
+pub use bot_group::{BotGroup, NewBotGroup};
 pub use derive::{domain_uuid, mac};
 pub use desk::DeskId;
 pub use disk::{Disk, DiskFilter, DiskId, DiskRole, NewDisk};

@@ -3,6 +3,7 @@
 mod adoption;
 mod audit;
 mod bot;
+mod bot_group;
 mod disk;
 mod file;
 mod health;
@@ -12,6 +13,7 @@ mod idempotency;
 mod job;
 mod link;
 mod many;
+mod menu;
 mod monitor;
 mod notice;
 mod os;

@@ -97,7 +97,7 @@ impl BotMail {
         Ok(jobs)
     }
 
-    async fn reachable(&self) -> Result<Vec<User>> {
+    pub(super) async fn reachable(&self) -> Result<Vec<User>> {
         let filter = UserFilter { disabled: Some(false), ..UserFilter::default() };
         let mut users = self.desk.repository().users().list(&filter).await?;
         users.retain(|user| user.chat_id.is_some());

@@ -15,15 +15,16 @@ use uuid::Uuid;
 
 use crate::error::Result;
 use crate::model::{
-    Adoption, Attachment, AuditEntry, AuditFilter, AuditId, AuditRecord, BotId, BotUpdate, Button, ClaimId, Claimed,
-    ContentId, DeskId, Disk, DiskFilter, DiskId, FileId, FileName, Firing, Image, Job, JobFilter, JobId, JobState,
-    KeptAnswer, Look, NewClaim, NewDisk, NewFile, NewJob, NewLinkCode, NewOs, NewPost, NewRequest, NewRun, NewSchedule,
-    NewScript, NewSession, NewToken, NewUser, Os, OsChange, OsFilter, OsId, OsName, OsVersion, PasswordHash, Plan,
-    PlanHash, Post, PostId, Question, Request, RequestEvent, RequestEventId, RequestFilter, RequestId, RequestState,
-    Resealed, Revision, Run, RunEnd, RunFilter, RunId, RunMachine, Sample, Schedule, ScheduleFilter, ScheduleId,
-    Script, ScriptChange, ScriptContent, ScriptFilter, ScriptId, ScriptName, ScriptVersion, Sealed, Seen, SeenStates,
-    Session, SessionFilter, SessionId, StepState, StoredFile, StoredLogin, Timestamp, Token, TokenHash, TokenId,
-    TokenName, User, UserChange, UserFilter, UserId, UserName, Vm, VmChange, VmFilter, VmId, VmName, VmStatus,
+    Adoption, Attachment, AuditEntry, AuditFilter, AuditId, AuditRecord, BotGroup, BotId, BotUpdate, Button, ClaimId,
+    Claimed, ContentId, DeskId, Disk, DiskFilter, DiskId, FileId, FileName, Firing, Image, Job, JobFilter, JobId,
+    JobState, KeptAnswer, Look, NewBotGroup, NewClaim, NewDisk, NewFile, NewJob, NewLinkCode, NewOs, NewPost,
+    NewRequest, NewRun, NewSchedule, NewScript, NewSession, NewToken, NewUser, Os, OsChange, OsFilter, OsId, OsName,
+    OsVersion, PasswordHash, Plan, PlanHash, Post, PostId, Question, Request, RequestEvent, RequestEventId,
+    RequestFilter, RequestId, RequestState, Resealed, Revision, Run, RunEnd, RunFilter, RunId, RunMachine, Sample,
+    Schedule, ScheduleFilter, ScheduleId, Script, ScriptChange, ScriptContent, ScriptFilter, ScriptId, ScriptName,
+    ScriptVersion, Sealed, Seen, SeenStates, Session, SessionFilter, SessionId, StepState, StoredFile, StoredLogin,
+    Timestamp, Token, TokenHash, TokenId, TokenName, ToldMenu, User, UserChange, UserFilter, UserId, UserName, Vm,
+    VmChange, VmFilter, VmId, VmName, VmStatus,
 };
 
 /// The records of one desk.
@@ -52,6 +53,8 @@ pub trait Repository: Send + Sync {
     fn links(&self) -> &dyn LinkRepository;
     /// The mail of chat bots.
     fn bots(&self) -> &dyn BotRepository;
+    /// Groups that an admin has allowed.
+    fn groups(&self) -> &dyn BotGroupRepository;
     /// The catalog.
     fn oses(&self) -> &dyn OsRepository;
     /// Machines.
@@ -221,6 +224,30 @@ pub trait BotRepository: Send + Sync {
     async fn request_events(&self, bot: BotId, limit: u32) -> Result<Vec<RequestEvent>>;
     /// Stores posts about an event, which counts as told with all before it; `false` and nothing else if it did before.
     async fn tell(&self, bot: BotId, event: RequestEventId, posts: Vec<NewPost>) -> Result<bool>;
+    /// What the chat service was last told of the menu of each chat that has one of its own, in order of chat.
+    async fn menus(&self, bot: BotId) -> Result<Vec<ToldMenu>>;
+    /// Records that it is not known what the chat service knows of a chat's menu.
+    async fn begin_menu(&self, bot: BotId, chat: i64) -> Result<()>;
+    /// Records what the chat service knows of a chat's menu; `None` if the chat has none of its own.
+    async fn end_menu(&self, bot: BotId, chat: i64, content: Option<String>) -> Result<()>;
+}
+
+/// So many groups are allowed for a bot at most.
+pub const MOST_GROUPS: u32 = 100;
+
+/// Groups that an admin has allowed.
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+#[async_trait]
+pub trait BotGroupRepository: Send + Sync {
+    /// Records that a group is allowed, in place of an earlier record of it. One more than [`MOST_GROUPS`] of a bot is a
+    /// conflict.
+    async fn allow(&self, group: NewBotGroup, audit: AuditEntry) -> Result<BotGroup>;
+    /// The group, if it is allowed for this bot.
+    async fn by_chat(&self, bot: BotId, chat: i64) -> Result<Option<BotGroup>>;
+    /// The allowed groups of a bot, or of all bots, in the order in which they were allowed.
+    async fn list(&self, bot: Option<BotId>) -> Result<Vec<BotGroup>>;
+    /// Removes a group, and with it what the bot's buttons there mean and what people there are asked.
+    async fn disallow(&self, bot: BotId, chat: i64, audit: AuditEntry) -> Result<()>;
 }
 
 /// The catalog.

@@ -16,8 +16,8 @@ use crate::error::{Error, Kind, Part, Result};
 use crate::files::FileStore;
 use crate::hypervisor::Hypervisor;
 use crate::model::{
-    AuditEntry, AuditId, Disk, DiskId, Job, JobId, Outcome, Request, RequestId, Run, RunId, Schedule, ScheduleId,
-    Script, ScriptName, SeenStates, Session, SessionId, User, UserId, UserName, Vm, VmId, VmName,
+    AuditEntry, AuditId, BotGroup, BotId, Disk, DiskId, Job, JobId, Outcome, Request, RequestId, Run, RunId, Schedule,
+    ScheduleId, Script, ScriptName, SeenStates, Session, SessionId, User, UserId, UserName, Vm, VmId, VmName,
 };
 use crate::password::Passwords;
 use crate::policy::{Action, Actor, Target};
@@ -132,6 +132,10 @@ impl Lookup<'_> {
 
     pub(crate) async fn schedule(&self, id: ScheduleId) -> Result<Schedule> {
         self.repository.schedules().by_id(id).await?.ok_or_else(|| Error::not_found(Kind::Schedule, id))
+    }
+
+    pub(crate) async fn group(&self, bot: BotId, chat: i64) -> Result<BotGroup> {
+        self.repository.groups().by_chat(bot, chat).await?.ok_or_else(|| Error::not_found(Kind::Group, chat))
     }
 
     pub(crate) async fn job(&self, id: JobId) -> Result<Job> {

@@ -1,6 +1,7 @@
 //! The operations, one file for each resource. A handler reads its input, makes one call to the desk, and answers.
 
 mod audit;
+mod bot_group;
 mod config;
 mod disk;
 mod file;
@@ -45,7 +46,7 @@ macro_rules! every_api {
     () => {
         (
             session::SessionApi,
-            (token::TokenApi, link::LinkApi),
+            (token::TokenApi, link::LinkApi, bot_group::BotGroupApi),
             config::ConfigApi,
             user::UserApi,
             os::OsApi,
@@ -78,7 +79,7 @@ pub(crate) fn apis() -> Apis {
 
 #[derive(Tags)]
 enum Tag {
-    /// Log in and out; tokens for programs.
+    /// Log in and out; tokens for programs; chats.
     Session,
     /// Accounts.
     User,

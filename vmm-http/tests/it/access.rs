@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 use vmm_core::hypervisor::DomainState;
-use vmm_core::model::{AuditFilter, AuditId, AuditRecord, Outcome, RunId, Vm};
+use vmm_core::model::{AuditFilter, AuditId, AuditRecord, BotId, Outcome, RunId, Vm};
 use vmm_core::repository::Repository;
 use vmm_testkit::fake::remote::Answer;
 use vmm_testkit::fixture::{FILE_LIMIT, PASSWORD};
@@ -31,6 +31,10 @@ const NEW_SESSION: &str = "a new session";
 
 /// In a row's place: a schedule of alice's script that was just made.
 const NEW_SCHEDULE: &str = "a new schedule";
+
+/// In a row's place: a group of a chat service that was just allowed.
+const NEW_GROUP: &str = "a new group";
+const GROUP: (BotId, i64) = (BotId(7), -5);
 
 /// Operation, what fills its path and query, its body, and what is expected. In order: what removes stands last.
 fn rows() -> Vec<(&'static str, &'static str, Option<Value>, Expected)> {
@@ -59,6 +63,8 @@ fn rows() -> Vec<(&'static str, &'static str, Option<Value>, Expected)> {
         ("deleteToken", "?name=ci", None, USERS),
         ("createLinkCode", "", None, USERS),
         ("deleteLink", "", None, USERS),
+        ("listBotGroups", "", None, ADMINS),
+        ("deleteBotGroup", NEW_GROUP, None, ADMINS),
         ("createUsers", "", Some(new_user), ADMINS),
         ("listUsers", "", None, ADMINS),
         ("getUser", "bob", None, ADMINS),
@@ -188,6 +194,11 @@ async fn route(app: &App, id: &str, place: &str) -> (String, String) {
     let place = match place {
         NEW_SESSION => app.new_session().await,
         NEW_SCHEDULE => new_schedule(app).await,
+        NEW_GROUP => {
+            let (bot, chat) = GROUP;
+            app.desk.vmm.allow_group(&app.desk.admin, bot, chat, "ops").await.unwrap();
+            format!("?bot={bot}&chat={chat}")
+        }
         place => place.to_owned(),
     };
     let path = if place.starts_with('?') { format!("{path}{place}") } else { filled(&path, &place) };
@@ -296,6 +307,7 @@ fn nowhere(place: &str) -> Option<String> {
         Some((name, value)) => Some(format!("{name}={}", other(value))),
         None if place == NEW_SESSION => Some("4711".to_owned()),
         None if place == NEW_SCHEDULE => Some("?id=4711".to_owned()),
+        None if place == NEW_GROUP => Some(format!("?bot={}&chat=-4711", GROUP.0)),
         None if place.is_empty() => None,
         None => Some(other(place).to_owned()),
     }

@@ -6,6 +6,7 @@ mod access;
 mod adoption;
 mod app;
 mod audit;
+mod bot_group;
 mod clients;
 mod connection;
 #[cfg(all(feature = "crash-points", feature = "libvirt", feature = "ssh"))]

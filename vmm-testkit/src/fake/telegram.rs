@@ -22,7 +22,9 @@
 //! ```
 
 mod fault;
+mod group;
 mod html;
+mod menu;
 mod message;
 mod method;
 mod parameters;
@@ -39,8 +41,9 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 pub use fault::Fault;
+pub use group::Group;
 pub use message::{Button, Entity, Event, Message, StoredFile};
-pub use person::{CallbackAnswer, Disguise, Group, Person, Press};
+pub use person::{CallbackAnswer, Disguise, Person, Press};
 pub use state::Call;
 use state::State;
 
@@ -126,6 +129,12 @@ impl FakeTelegram {
         Group::new(self.clone(), id)
     }
 
+    /// A new basic group that the bot is in, which can become a supergroup.
+    pub fn basic_group(&self, title: &str) -> Group {
+        let id = self.shared.change(|state| state.add_group(title, "group"));
+        Group::new(self.clone(), id)
+    }
+
     /// A new channel that the bot is in.
     pub fn channel(&self, title: &str) -> Group {
         let id = self.shared.change(|state| state.add_group(title, "channel"));
@@ -176,7 +185,8 @@ impl FakeTelegram {
 
     /// The commands that the bot has set, as name and description, by the JSON of their scope.
     pub fn commands(&self, scope: &str) -> Vec<(String, String)> {
-        self.shared.lock().commands.get(scope).cloned().unwrap_or_default()
+        let scope = serde_json::from_str(scope).ok().and_then(|scope| menu::Scope::read(&scope).ok());
+        scope.and_then(|scope| self.shared.lock().commands.get(&scope).cloned()).unwrap_or_default()
     }
 
     /// The bytes of a file that was sent here, by its `file_id`.

@@ -10,7 +10,7 @@ use super::store::Store;
 use crate::error;
 use crate::model::{
     Attachment, BotId, BotUpdate, Button, NewPost, Post, PostId, PostPlace, Question, RequestEvent, RequestEventId,
-    Timestamp, UserId,
+    Timestamp, ToldMenu, UserId,
 };
 use crate::repository::{BotRepository, KEPT_QUESTIONS, MOST_KNOWN_UPDATES};
 
@@ -235,6 +235,33 @@ impl BotRepository for Store {
         })
         .await
     }
+
+    async fn menus(&self, bot: BotId) -> error::Result<Vec<ToldMenu>> {
+        self.read("reading what menus are known", move |connection| {
+            all(connection, "SELECT chat, content FROM bot_menu WHERE bot = ?1 ORDER BY chat", [bot.0], |row| {
+                Ok(ToldMenu { chat: row.value("chat")?, content: row.value("content")? })
+            })
+        })
+        .await
+    }
+
+    async fn begin_menu(&self, bot: BotId, chat: i64) -> error::Result<()> {
+        self.write("beginning to tell of a menu", move |tx| know_menu(tx, bot, chat, None)).await
+    }
+
+    async fn end_menu(&self, bot: BotId, chat: i64, content: Option<String>) -> error::Result<()> {
+        self.write("recording what is known of a menu", move |tx| match content {
+            Some(content) => know_menu(tx, bot, chat, Some(&content)),
+            None => execute(tx, "DELETE FROM bot_menu WHERE bot = ?1 AND chat = ?2", [bot.0, chat]).map(drop),
+        })
+        .await
+    }
+}
+
+fn know_menu(tx: &Transaction<'_>, bot: BotId, chat: i64, content: Option<&str>) -> Result<()> {
+    let sql = "INSERT INTO bot_menu (bot, chat, content) VALUES (?1, ?2, ?3)
+               ON CONFLICT (bot, chat) DO UPDATE SET content = ?3";
+    execute(tx, sql, params![bot.0, chat, content]).map(drop)
 }
 
 fn event(row: &Row<'_>) -> Result<RequestEvent> {

@@ -2,6 +2,7 @@
 
 mod audit;
 mod bot;
+mod bot_group;
 mod disk;
 mod error;
 mod file;
@@ -28,9 +29,10 @@ mod vm;
 use std::path::Path;
 
 use super::{
-    AuditRepository, BotRepository, DiskRepository, FileRepository, HistoryRepository, IdempotencyRepository,
-    JobRepository, KeyRepository, LinkRepository, OsRepository, Repository, RequestRepository, RunRepository,
-    ScheduleRepository, ScriptRepository, SessionRepository, TokenRepository, UserRepository, VmRepository,
+    AuditRepository, BotGroupRepository, BotRepository, DiskRepository, FileRepository, HistoryRepository,
+    IdempotencyRepository, JobRepository, KeyRepository, LinkRepository, OsRepository, Repository, RequestRepository,
+    RunRepository, ScheduleRepository, ScriptRepository, SessionRepository, TokenRepository, UserRepository,
+    VmRepository,
 };
 use crate::blocking;
 use crate::error::Result;
@@ -88,6 +90,9 @@ impl Repository for SqliteRepository {
         &self.store
     }
     fn bots(&self) -> &dyn BotRepository {
+        &self.store
+    }
+    fn groups(&self) -> &dyn BotGroupRepository {
         &self.store
     }
     fn oses(&self) -> &dyn OsRepository {

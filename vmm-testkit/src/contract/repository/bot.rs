@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{Duration, SubsecRound, Utc};
-use vmm_core::model::{Attachment, BotId, BotUpdate, NewButton, NewPost, PostPlace, Question, UserId};
+use vmm_core::model::{Attachment, BotId, BotUpdate, NewButton, NewPost, PostPlace, Question, ToldMenu, UserId};
 use vmm_core::repository::{KEPT_QUESTIONS, MOST_KNOWN_UPDATES, Repository};
 
 use super::{race, unaudited};
@@ -211,6 +211,22 @@ pub async fn a_person_is_asked_one_thing_at_a_time(repository: Arc<dyn Repositor
     assert_eq!(question(51).await, None, "too long ago");
     bots.finish_update(BOT, 4, Vec::new(), Some(asked(50, None, Duration::zero()))).await.expect("room");
     assert_eq!(question(50).await, None);
+}
+
+/// Of each chat it is known what the chat service was told of its menu, or that this is not known.
+pub async fn what_is_known_of_a_menu_is_kept(repository: Arc<dyn Repository>) {
+    let (bots, known) =
+        (repository.bots(), |chat, content: Option<&str>| ToldMenu { chat, content: content.map(str::to_owned) });
+    unaudited(&repository, bots.begin_menu(BOT, 5)).await.expect("room");
+    bots.end_menu(BOT, 6, Some("six".to_owned())).await.expect("room");
+    assert_eq!(bots.menus(BOT).await.expect("an answer"), [known(5, None), known(6, Some("six"))]);
+    bots.end_menu(BOT, 5, Some("five".to_owned())).await.expect("room");
+    bots.begin_menu(BOT, 6).await.expect("room");
+    assert_eq!(bots.menus(BOT).await.expect("an answer"), [known(5, Some("five")), known(6, None)]);
+    bots.end_menu(BOT, 6, None).await.expect("room");
+    bots.end_menu(BOT, 6, None).await.expect("an answer");
+    assert_eq!(bots.menus(BOT).await.expect("an answer"), [known(5, Some("five"))]);
+    assert_eq!(bots.menus(BotId(8)).await.expect("an answer"), [], "another bot's is its own");
 }
 
 fn update(id: i64) -> BotUpdate {

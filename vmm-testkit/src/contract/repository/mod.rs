@@ -15,6 +15,7 @@ use crate::sample::{self, Desk};
 
 pub mod audit;
 pub mod bot;
+pub mod bot_group;
 pub mod disk;
 pub mod file;
 pub mod history;
@@ -68,6 +69,10 @@ macro_rules! repository_contract {
                 old_updates_are_forgotten_once_they_have_ended, posts_of_a_chat_keep_their_order,
                 a_button_belongs_to_its_message, an_expired_button_is_forgotten, a_live_message_is_made_once_and_changed,
                 a_file_goes_with_its_post, a_person_is_asked_one_thing_at_a_time,
+                what_is_known_of_a_menu_is_kept,
+            }
+            bot_group {
+                a_group_is_allowed_for_one_bot, what_a_group_is_allowed_ends, a_hundred_groups_are_enough,
             }
             notice {
                 every_change_is_an_event, an_event_knows_whose_deed_it_was, a_bot_begins_at_the_present,
@@ -318,6 +323,7 @@ mod tests {
             include_str!("token.rs"),
             include_str!("link.rs"),
             include_str!("bot.rs"),
+            include_str!("bot_group.rs"),
             include_str!("notice.rs"),
             include_str!("os.rs"),
             include_str!("vm.rs"),

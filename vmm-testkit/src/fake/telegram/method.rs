@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::parameters::Parameters;
 use super::person::CallbackAnswer;
 use super::state::{Chat, Quiet, State};
-use super::{Shared, message, send, updates};
+use super::{Shared, menu, message, send, updates};
 
 /// The largest file that `getFile` gives, in bytes.
 const GET_FILE: usize = 20 << 20;
@@ -22,11 +22,12 @@ pub(super) struct Refusal {
     pub(super) code: u16,
     pub(super) description: String,
     pub(super) retry_after: Option<u32>,
+    pub(super) migrated: Option<i64>,
 }
 
 impl Refusal {
     pub(super) fn new(code: u16, description: impl Into<String>) -> Self {
-        Self { code, description: description.into(), retry_after: None }
+        Self { code, description: description.into(), retry_after: None, migrated: None }
     }
 
     pub(super) fn bad(reason: &str) -> Self {
@@ -35,7 +36,7 @@ impl Refusal {
 
     pub(super) fn too_many(retry_after: u32) -> Self {
         let description = format!("Too Many Requests: retry after {retry_after}");
-        Self { code: 429, description, retry_after: Some(retry_after) }
+        Self { retry_after: Some(retry_after), ..Self::new(429, description) }
     }
 }
 
@@ -61,9 +62,9 @@ pub(super) async fn call(shared: &Shared, method: &str, parameters: Parameters) 
             "sendchataction" => state.writable(&parameters).map(|_| true.into()),
             "answercallbackquery" => answer_press(state, &parameters),
             "getfile" => file(state, &parameters),
-            "setmycommands" => set_commands(state, &parameters),
-            "getmycommands" => Ok(commands(state, &parameters)),
-            "deletemycommands" => Ok(state.commands.remove(&scope(&parameters)).is_some().into()),
+            "setmycommands" => menu::set(state, &parameters),
+            "getmycommands" => menu::get(state, &parameters),
+            "deletemycommands" => menu::delete(state, &parameters),
             "setwebhook" => set_webhook(state, &parameters),
             "deletewebhook" => Ok(delete_webhook(state, &parameters)),
             "getwebhookinfo" => Ok(webhook_info(state)),
@@ -90,6 +91,7 @@ impl State {
     pub(super) fn writable(&mut self, parameters: &Parameters) -> Result<&mut Chat, Refusal> {
         let id = parameters.integer("chat_id").ok_or(Refusal::bad("chat_id is empty"))?;
         let chat = self.chats.get_mut(&id).ok_or(Refusal::bad("chat not found"))?;
+        chat.refuse_absence()?;
         if chat.blocked {
             return Err(Refusal::new(403, "Forbidden: bot was blocked by the user"));
         }
@@ -138,40 +140,6 @@ fn file(state: &mut State, parameters: &Parameters) -> Answer {
         "file_size": file.bytes.len(),
         "file_path": format!("documents/{}", file.id),
     }))
-}
-
-fn scope(parameters: &Parameters) -> String {
-    match parameters.structure("scope") {
-        Ok(Some(scope)) => scope.to_string(),
-        _ => json!({ "type": "default" }).to_string(),
-    }
-}
-
-fn set_commands(state: &mut State, parameters: &Parameters) -> Answer {
-    let given = parameters.structure("commands")?.unwrap_or_default();
-    let mut commands = Vec::new();
-    for command in given.as_array().ok_or(Refusal::bad("can't parse commands list"))? {
-        let text = |name: &str| command[name].as_str().unwrap_or_default().to_owned();
-        let (name, description) = (text("command"), text("description"));
-        let known = name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
-        if !known || !(1..=32).contains(&name.len()) {
-            return Err(Refusal::bad("BOT_COMMAND_INVALID"));
-        }
-        if !(1..=256).contains(&description.chars().count()) {
-            return Err(Refusal::bad("BOT_COMMAND_DESCRIPTION_INVALID"));
-        }
-        commands.push((name, description));
-    }
-    if commands.len() > 100 {
-        return Err(Refusal::bad("BOT_COMMANDS_TOO_MUCH"));
-    }
-    state.commands.insert(scope(parameters), commands);
-    Ok(true.into())
-}
-
-fn commands(state: &State, parameters: &Parameters) -> Value {
-    let set = state.commands.get(&scope(parameters)).into_iter().flatten();
-    set.map(|(command, description)| json!({ "command": command, "description": description })).collect()
 }
 
 fn set_webhook(state: &mut State, parameters: &Parameters) -> Answer {

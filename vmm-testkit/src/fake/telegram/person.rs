@@ -21,13 +21,6 @@ pub struct Person {
     read: Arc<Mutex<usize>>,
 }
 
-/// A group or channel that the bot is in.
-#[derive(Clone, Debug)]
-pub struct Group {
-    telegram: FakeTelegram,
-    id: i64,
-}
-
 /// Ways for a message not to be what it seems: in none of them has the person just written it to the bot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Disguise {
@@ -103,22 +96,6 @@ impl Press {
     }
 }
 
-impl Group {
-    pub(super) fn new(telegram: FakeTelegram, id: i64) -> Self {
-        Self { telegram, id }
-    }
-
-    /// Its id.
-    pub fn id(&self) -> i64 {
-        self.id
-    }
-
-    /// The person, in this group.
-    pub fn seat(&self, person: &Person) -> Person {
-        Person::new(self.telegram.clone(), person.id, self.id)
-    }
-}
-
 impl Person {
     pub(super) fn new(telegram: FakeTelegram, id: i64, chat: i64) -> Self {
         Self { telegram, id, chat, read: Arc::default() }
@@ -146,6 +123,29 @@ impl Person {
     pub async fn tells(&self, secret: &str) {
         let message = self.says(secret);
         self.sees_deleted(message).await;
+    }
+
+    /// Says something in answer to a message; gives the message's number.
+    pub fn replies(&self, to: &Message, text: &str) -> i32 {
+        self.send(text, None, "message", self.answering(to))
+    }
+
+    /// Uploads a document in answer to a message; gives the message's number.
+    pub fn replies_with(&self, to: &Message, name: &str, bytes: &[u8], caption: &str) -> i32 {
+        let file = self.telegram.shared.change(|state| state.keep(name.to_owned(), bytes.to_vec()));
+        self.send(caption, Some(file), "message", self.answering(to))
+    }
+
+    /// What a message has that answers another one.
+    fn answering(&self, to: &Message) -> Map<String, Value> {
+        let state = self.telegram.shared.lock();
+        let chat = state.chats.get(&self.chat).map(|chat| chat.json.clone()).unwrap_or_default();
+        Map::from_iter([("reply_to_message".to_owned(), to.json(&chat))])
+    }
+
+    /// The menu that the person sees in this chat, as name and description of each command.
+    pub fn menu(&self) -> Vec<(String, String)> {
+        self.telegram.shared.lock().menu(self.chat, self.id)
     }
 
     /// Uploads a document; gives the message's number.

@@ -120,7 +120,7 @@ fn put(state: &mut State, parameters: &Parameters, message: Message) -> Answer {
 }
 
 /// A message of the bot without content.
-fn empty() -> Message {
+pub(super) fn empty() -> Message {
     Message {
         id: 0,
         chat: 0,

@@ -121,10 +121,13 @@ fn cut() -> io::Error {
 fn text(result: Answer) -> (u16, String) {
     match result {
         Ok(value) => (200, json!({ "ok": true, "result": value }).to_string()),
-        Err(Refusal { code, description, retry_after }) => {
+        Err(Refusal { code, description, retry_after, migrated }) => {
             let mut body = json!({ "ok": false, "error_code": code, "description": description });
             if let Some(seconds) = retry_after {
                 body["parameters"] = json!({ "retry_after": seconds });
+            }
+            if let Some(chat) = migrated {
+                body["parameters"] = json!({ "migrate_to_chat_id": chat });
             }
             (code, body.to_string())
         }

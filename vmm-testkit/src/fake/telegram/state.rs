@@ -6,7 +6,9 @@ use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
 use super::fault::Faults;
+use super::menu::{Commands, Scope};
 use super::message::{Event, Message, StoredFile};
+use super::method::Refusal;
 use super::person::CallbackAnswer;
 
 /// A call that a bot made.
@@ -40,15 +42,33 @@ pub(super) struct Chat {
     /// Whether the bot may write here: it may not begin a private chat.
     pub(super) begun: bool,
     pub(super) blocked: bool,
+    /// Whether somebody has removed the bot.
+    pub(super) kicked: bool,
+    /// The supergroup that this has become.
+    pub(super) migrated: Option<i64>,
 }
 
 impl Chat {
     fn new(json: Value, begun: bool) -> Self {
-        Self { json, messages: BTreeMap::new(), events: Vec::new(), last_message: 0, begun, blocked: false }
+        let (messages, events) = (BTreeMap::new(), Vec::new());
+        Self { json, messages, events, last_message: 0, begun, blocked: false, kicked: false, migrated: None }
     }
 
     pub(super) fn is_private(&self) -> bool {
         self.json["type"] == "private"
+    }
+
+    /// Fails unless the bot is here, and the chat is still this one.
+    pub(super) fn refuse_absence(&self) -> Result<(), Refusal> {
+        if let Some(new) = self.migrated {
+            let refusal = Refusal::bad("group chat was upgraded to a supergroup chat");
+            return Err(Refusal { migrated: Some(new), ..refusal });
+        }
+        if self.kicked {
+            let kind = self.json["type"].as_str().unwrap_or_default();
+            return Err(Refusal::new(403, format!("Forbidden: bot was kicked from the {kind} chat")));
+        }
+        Ok(())
     }
 
     /// Puts a message in, whose number is given here; gives its JSON.
@@ -87,7 +107,7 @@ pub(super) struct State {
     pub(super) webhook: String,
     pub(super) presses: HashMap<String, Option<CallbackAnswer>>,
     pub(super) files: HashMap<String, StoredFile>,
-    pub(super) commands: BTreeMap<String, Vec<(String, String)>>,
+    pub(super) commands: BTreeMap<Scope, Commands>,
     pub(super) calls: Vec<Call>,
     pub(super) faults: Faults,
     /// Until when a chat takes no call, or a method of those that name none.

@@ -313,6 +313,24 @@ CREATE TABLE script_version (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX script_version_sha256 ON script_version (sha256);
 
+-- A group in which people may do what they may do in private, since an admin has said so.
+CREATE TABLE bot_group (
+    bot INTEGER NOT NULL,
+    chat INTEGER NOT NULL,
+    title TEXT NOT NULL,
+    allowed_by TEXT NOT NULL,
+    allowed_at INTEGER NOT NULL,
+    PRIMARY KEY (bot, chat)
+) STRICT, WITHOUT ROWID;
+
+-- What the chat service was last told of a chat's own menu, or NULL while that is not known.
+CREATE TABLE bot_menu (
+    bot INTEGER NOT NULL,
+    chat INTEGER NOT NULL,
+    content TEXT,
+    PRIMARY KEY (bot, chat)
+) STRICT, WITHOUT ROWID;
+
 -- `user` is no reference: the record outlives the account. Past `alive_until` nobody is doing the run any more.
 CREATE TABLE run (
     id INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -1,0 +1,34 @@
+//! Which chats of a bot have which menu, and what the chat service was last told of it.
+
+use crate::error::Result;
+use crate::model::{Audience, ToldMenu};
+
+use super::BotMail;
+
+/// Every method fails with [`Unavailable`](crate::Error::Unavailable) alone, if the database does not answer.
+#[expect(clippy::missing_errors_doc, reason = "all have the one error that the impl names")]
+impl BotMail {
+    /// Every chat with rights, and whose they are: private chats of enabled accounts, and allowed groups. Accounts change
+    /// in other processes too, so a bot asks about every two seconds; it costs a read of the accounts and one of the groups.
+    pub async fn audience(&self) -> Result<Vec<(i64, Audience)>> {
+        let people = self.reachable().await?;
+        let people = people.into_iter().filter_map(|user| Some((user.chat_id?, Audience::Account(user.role))));
+        let groups = self.desk.repository().groups().list(Some(self.bot)).await?;
+        Ok(people.chain(groups.into_iter().map(|group| (group.chat, Audience::Group))).collect())
+    }
+
+    /// What the chat service was last told of each chat's own menu.
+    pub async fn menus(&self) -> Result<Vec<ToldMenu>> {
+        self.repository().menus(self.bot).await
+    }
+
+    /// To call before the chat service is told of a chat's menu: what it knows is not known until that is recorded.
+    pub async fn begin_menu(&self, chat: i64) -> Result<()> {
+        self.repository().begin_menu(self.bot, chat).await
+    }
+
+    /// Records what the chat service was told; `None` if the chat has no menu of its own any more.
+    pub async fn end_menu(&self, chat: i64, content: Option<String>) -> Result<()> {
+        self.repository().end_menu(self.bot, chat, content).await
+    }
+}
