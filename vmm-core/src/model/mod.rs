@@ -29,7 +29,9 @@ mod vm;
 
 pub use address::MacAddress;
 pub use audit::{AuditEntry, AuditFilter, AuditId, AuditRecord, Outcome};
-pub use bot::{Attachment, BotId, BotUpdate, Button, NewButton, NewPost, Post, PostId, PostPlace, Question};
+pub use bot::{
+    Arrival, Attachment, BotId, BotUpdate, Button, NewButton, NewPost, Post, PostId, PostPlace, Question, WaitingPost,
+};
 pub use derive::{domain_uuid, mac};
 pub use desk::DeskId;
 pub use disk::{Disk, DiskFilter, DiskId, DiskRole, NewDisk};
