@@ -20,7 +20,7 @@ use vmm_core::BotMail;
 use vmm_core::model::{Arrival, BotUpdate, NewPost, Question};
 
 use self::queue::Queue;
-use crate::{Options, RunError, client, crash_point};
+use crate::{Options, RunError, Webhook, client, crash_point};
 
 /// How many chats are answered at once. More would only wait for each other: what most of them need is the processor.
 const AT_ONCE: usize = 16;
@@ -90,7 +90,7 @@ impl Inbox {
     }
 
     /// Stores what comes, until Telegram does not know the bot any more.
-    pub(crate) async fn poll(&self) -> Result<(), RunError> {
+    pub(crate) async fn poll(&self) -> RunError {
         let mut failures = 0;
         loop {
             let offset = insist(|| self.mail.offset()).await;
@@ -103,12 +103,30 @@ impl Inbox {
                     }
                     insist(|| self.store(updates.clone(), Arrival::Asked)).await;
                 }
-                Err(RequestError::Api(ApiError::InvalidToken)) => return Err(RunError::Token),
+                Err(RequestError::Api(ApiError::InvalidToken)) => return RunError::Token,
                 Err(error) => {
                     tracing::warn!(error = client::hidden(&error), "no updates; they are asked for again");
                     sleep(client::pause(&error, &self.options, failures)).await;
                     failures += 1;
                 }
+            }
+        }
+    }
+
+    /// Stores what Telegram sends to the webhook.
+    pub(crate) async fn take(&self, webhook: &Webhook) -> Infallible {
+        let mut outlet = webhook.open();
+        loop {
+            let (updates, waiting): (Vec<_>, Vec<_>) =
+                outlet.next().await.into_iter().map(|sent| (sent.update, sent.stored)).unzip();
+            match self.store(updates, Arrival::Sent).await {
+                // Who does not wait any more has it sent again.
+                Ok(()) => {
+                    for waiting in waiting {
+                        let _ = waiting.send(());
+                    }
+                }
+                Err(error) => tracing::warn!(%error, "updates cannot be stored; Telegram sends them again"),
             }
         }
     }
@@ -258,7 +276,7 @@ where
 }
 
 /// An update to store, unless it has no number.
-fn update(value: &Value) -> Option<BotUpdate> {
+pub(crate) fn update(value: &Value) -> Option<BotUpdate> {
     let Some(id) = value["update_id"].as_i64() else {
         tracing::warn!("an update without a number was left out");
         return None;

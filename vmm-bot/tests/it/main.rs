@@ -19,3 +19,4 @@ mod scripts;
 mod ssh;
 #[cfg(all(feature = "libvirt", feature = "ssh"))]
 mod story;
+mod webhook;
