@@ -3,7 +3,9 @@
 use std::process::ExitCode;
 
 use teloxide::prelude::Requester;
-use vmm_bot::hidden;
+use teloxide::types::WebhookInfo;
+use url::Url;
+use vmm_bot::{Bot, Webhook, hidden};
 use vmm_core::{Actor, Vmm};
 
 use crate::config::Config;
@@ -33,7 +35,13 @@ pub(crate) async fn run(config: &Config) -> Result<ExitCode, Failed> {
         report.tell("program", Err(format!("was built without {part}; build it with its default features")))?;
     }
     report.tell("token", token(config))?;
-    report.tell("telegram", telegram(config).await)?;
+    match bot(config) {
+        Ok(bot) => {
+            report.tell("telegram", telegram(&bot).await)?;
+            report.tell("updates", updates(config, &bot).await)?;
+        }
+        Err(error) => report.tell("telegram", Err(error))?,
+    }
     match config.open().await {
         Ok(vmm) => {
             report.tell("desk", Ok(format!("{} can be used", config.desk.database.display())))?;
@@ -55,10 +63,36 @@ fn token(config: &Config) -> Result<String, String> {
     }
 }
 
-async fn telegram(config: &Config) -> Result<String, String> {
-    let bot = vmm_bot::client(&config.bot.token()?, config.bot.api_url.as_deref())?;
+fn bot(config: &Config) -> Result<Bot, String> {
+    vmm_bot::client(&config.bot.token()?, config.bot.api_url.as_deref())
+}
+
+async fn telegram(bot: &Bot) -> Result<String, String> {
     let me = bot.get_me().await.map_err(|error| format!("{}; see that api.telegram.org is reached", hidden(&error)))?;
-    let webhook = bot.get_webhook_info().await.map_err(|error| hidden(&error))?;
-    let takes = if webhook.url.is_some() { ", whose webhook vmm-bot run removes" } else { "" };
-    Ok(format!("knows the bot as @{}{takes}", me.username()))
+    Ok(format!("knows the bot as @{}", me.username()))
+}
+
+/// How updates come, and what Telegram knows of that.
+async fn updates(config: &Config, bot: &Bot) -> Result<String, String> {
+    let WebhookInfo { url, pending_update_count: waiting, last_error_date, last_error_message, .. } =
+        bot.get_webhook_info().await.map_err(|error| hidden(&error))?;
+    let set = url.as_ref().map(Url::as_str);
+    let Some(wanted) = &config.bot.webhook_url else {
+        let removed = set.map_or(String::new(), |url| format!("; vmm-bot run removes the webhook {url}"));
+        return Ok(format!("are asked for, {waiting} wait{removed}"));
+    };
+    let webhook = Webhook::new(bot, wanted)?;
+    let listen = config.bot.webhook_listen()?;
+    if set != Some(webhook.url()) {
+        return Ok(format!(
+            "will be sent to {wanted} and taken at {listen}, {waiting} wait; vmm-bot run tells Telegram"
+        ));
+    }
+    match last_error_date.zip(last_error_message) {
+        Some((at, message)) if waiting > 0 => Err(format!(
+            "{waiting} wait, and {wanted} failed at {at}: {message}; see that it leads to {listen}, where vmm-bot runs"
+        )),
+        Some((at, message)) => Ok(format!("are sent to {wanted}, {waiting} wait; failed last at {at}: {message}")),
+        None => Ok(format!("are sent to {wanted}, {waiting} wait")),
+    }
 }

@@ -1,6 +1,7 @@
 //! Settings of the program: the desk's, which vmm-http reads from the same file, and the bot's own in its table `bot`.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -29,14 +30,20 @@ pub(crate) struct Bot {
     token_file: Option<PathBuf>,
     /// Another server than Telegram's.
     pub(crate) api_url: Option<String>,
+    /// The address to which Telegram sends updates; without it, Telegram is asked for them.
+    pub(crate) webhook_url: Option<String>,
+    /// Where requests to it come in.
+    webhook_listen: Option<String>,
     /// The token itself, from the environment alone.
     #[serde(skip)]
     token: Option<SecretString>,
 }
 
 impl Bot {
-    const KEYS: &'static [&'static str] = &["token_file", "api_url"];
+    const KEYS: &'static [&'static str] = &["token_file", "api_url", "webhook_url", "webhook_listen"];
     const TOKEN: &'static str = "VMM_BOT_TOKEN";
+    /// Unless another one is set.
+    const WEBHOOK_LISTEN: &'static str = "127.0.0.1:8082";
 
     /// The token.
     pub(crate) fn token(&self) -> Result<SecretString, String> {
@@ -55,6 +62,14 @@ impl Bot {
         // A token is digits, a colon and letters; anything else is another file.
         let right = token.split_once(':').is_some_and(|(id, secret)| id.parse::<u64>().is_ok() && secret.len() > 20);
         if right { Ok(token.to_owned().into()) } else { Err("the token is not one of @BotFather's".to_owned()) }
+    }
+
+    /// Where requests to the webhook come in, from a proxy in front.
+    pub(crate) fn webhook_listen(&self) -> Result<SocketAddr, String> {
+        let listen = self.webhook_listen.as_deref().unwrap_or(Self::WEBHOOK_LISTEN);
+        listen.parse().map_err(|_| {
+            format!("webhook_listen is {listen:?}, which is not an address and port like {}", Self::WEBHOOK_LISTEN)
+        })
     }
 
     /// Whether others than the owner of the token's file can read it.
@@ -157,6 +172,9 @@ mod tests {
         let error = config("virt_type = \"xen\"", &[]).expect_err("no type");
         assert!(error.contains("xen") && error.contains("kvm"), "{error}");
         assert!(config("bot = 1", &[]).is_err());
+        let error = config("[bot]\nwebhook_listen = \"8082\"", &[]).expect("settings").bot.webhook_listen();
+        let error = error.expect_err("no address");
+        assert!(error.contains("8082") && error.contains("127.0.0.1:8082"), "{error}");
         let error = config("", &[]).expect("defaults").bot.token().expect_err("no token");
         assert!(error.contains("VMM_BOT_TOKEN_FILE"), "{error}");
     }
@@ -167,7 +185,7 @@ mod tests {
         let config = Config::load(None, environment).expect("right settings");
         assert!(config.bot.token().is_ok());
         assert!(!format!("{config:?}").contains("secretsecret"));
-        let wrong = Bot { token: None, token_file: Some("Cargo.toml".into()), api_url: None };
+        let wrong = Bot { token_file: Some("Cargo.toml".into()), ..Bot::default() };
         assert!(!wrong.token().expect_err("no token").contains("package"));
     }
 }

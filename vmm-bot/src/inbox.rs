@@ -1,26 +1,33 @@
-//! What comes in: stored before more is asked for, then answered, chat by chat.
+//! What comes in: stored before Telegram hears that it came, then answered, chat by chat.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+mod queue;
+
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
-use std::time::Duration;
+use std::pin::pin;
+use std::sync::{Arc, Mutex as StdMutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use serde_json::Value;
 use teloxide::{ApiError, Bot, RequestError};
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::{Mutex, Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use vmm_core::BotMail;
-use vmm_core::model::{BotUpdate, NewPost, Question};
+use vmm_core::model::{Arrival, BotUpdate, NewPost, Question};
 
-use crate::{Options, RunError, client, crash_point};
+use self::queue::Queue;
+use crate::{Options, RunError, Webhook, client, crash_point};
 
-/// How many chats are answered at once.
-const AT_ONCE: usize = 64;
+/// How many chats are answered at once. More would only wait for each other: what most of them need is the processor.
+const AT_ONCE: usize = 16;
+/// How many are when some of them wait for somebody else, as for a file from Telegram.
+const AT_MOST: usize = 64;
+/// After which time an answer is one that waits for somebody else.
+const SLOW: Duration = Duration::from_millis(500);
 /// The pause before the database is asked again.
 const DATABASE_PAUSE: Duration = Duration::from_millis(500);
 
@@ -58,7 +65,10 @@ pub(crate) struct Inbox {
     bot: Bot,
     mail: BotMail,
     options: Options,
-    stored: Notify,
+    /// What was stored and not looked at yet, and whether there may be more.
+    new: StdMutex<(Vec<BotUpdate>, bool)>,
+    /// Woken when there may be something to begin.
+    arrived: Arc<Notify>,
     ended: Arc<Notify>,
     /// What is being answered; it ends well after `dispatch` was dropped.
     tasks: Mutex<JoinSet<Task>>,
@@ -67,7 +77,7 @@ pub(crate) struct Inbox {
 /// Something about an update that has come to its end.
 enum Task {
     /// Its chat goes on, and so may work of its.
-    Answered { chat: Option<i64>, update: BotUpdate, work: Option<Work> },
+    Answered { update: BotUpdate, work: Option<Work> },
     /// The work of this update has ended too.
     Worked { update: i64 },
 }
@@ -75,11 +85,12 @@ enum Task {
 impl Inbox {
     /// Wakes `ended` when there may be something to send.
     pub(crate) fn new(bot: Bot, mail: BotMail, options: Options, ended: Arc<Notify>) -> Self {
-        Self { bot, mail, options, stored: Notify::new(), ended, tasks: Mutex::default() }
+        let (new, arrived) = (StdMutex::new((Vec::new(), true)), Arc::default());
+        Self { bot, mail, options, new, arrived, ended, tasks: Mutex::default() }
     }
 
     /// Stores what comes, until Telegram does not know the bot any more.
-    pub(crate) async fn poll(&self) -> Result<(), RunError> {
+    pub(crate) async fn poll(&self) -> RunError {
         let mut failures = 0;
         loop {
             let offset = insist(|| self.mail.offset()).await;
@@ -90,16 +101,32 @@ impl Inbox {
                     if updates.is_empty() {
                         continue;
                     }
-                    insist(|| self.mail.receive(updates.clone())).await;
-                    self.stored.notify_one();
-                    crash_point("update", "stored").await;
+                    insist(|| self.store(updates.clone(), Arrival::Asked)).await;
                 }
-                Err(RequestError::Api(ApiError::InvalidToken)) => return Err(RunError::Token),
+                Err(RequestError::Api(ApiError::InvalidToken)) => return RunError::Token,
                 Err(error) => {
                     tracing::warn!(error = client::hidden(&error), "no updates; they are asked for again");
                     sleep(client::pause(&error, &self.options, failures)).await;
                     failures += 1;
                 }
+            }
+        }
+    }
+
+    /// Stores what Telegram sends to the webhook.
+    pub(crate) async fn take(&self, webhook: &Webhook) -> Infallible {
+        let mut outlet = webhook.open();
+        loop {
+            let (updates, waiting): (Vec<_>, Vec<_>) =
+                outlet.next().await.into_iter().map(|sent| (sent.update, sent.stored)).unzip();
+            match self.store(updates, Arrival::Sent).await {
+                // Who does not wait any more has it sent again.
+                Ok(()) => {
+                    for waiting in waiting {
+                        let _ = waiting.send(());
+                    }
+                }
+                Err(error) => tracing::warn!(%error, "updates cannot be stored; Telegram sends them again"),
             }
         }
     }
@@ -111,65 +138,94 @@ impl Inbox {
 
     /// Answers what is stored: updates of one chat one after the other, those of others beside them.
     pub(crate) async fn dispatch(&self, handler: Arc<dyn Handle>) -> Infallible {
-        let mut queues: HashMap<Option<i64>, VecDeque<BotUpdate>> = HashMap::new();
-        let (mut known, mut busy) = (HashSet::new(), HashSet::new());
+        let mut queue = Queue::default();
         let mut tasks = self.tasks.lock().await;
-        let (mut look, mut works) = (true, 0);
+        let (mut works, room) = (0, Arc::new(Semaphore::new(AT_ONCE)));
         loop {
-            if look {
-                for update in insist(|| self.mail.open_updates()).await {
-                    if known.insert(update.id) {
-                        queues.entry(update.chat).or_default().push_back(update);
-                    }
-                }
+            for update in self.stored().await {
+                queue.add(update);
             }
-            let free: Vec<_> = queues.keys().filter(|chat| !busy.contains(*chat)).copied().collect();
-            for chat in free.into_iter().take((AT_ONCE + works).saturating_sub(tasks.len())) {
-                let Some(queue) = queues.get_mut(&chat) else { continue };
-                let Some(update) = queue.pop_front() else { continue };
-                if queue.is_empty() {
-                    queues.remove(&chat);
-                }
-                busy.insert(chat);
+            while tasks.len() < AT_MOST + works
+                && let Ok(place) = Arc::clone(&room).try_acquire_owned()
+                && let Some(update) = queue.take()
+            {
+                let look = Arc::clone(&self.arrived);
                 let (mail, handler, ended) = (self.mail.clone(), Arc::clone(&handler), Arc::clone(&self.ended));
                 tasks.spawn(async move {
-                    let work = answer(&mail, handler.as_ref(), &update).await;
+                    let began = Instant::now();
+                    let work = give_way(answer(&mail, handler.as_ref(), &update), place, &look).await;
+                    let took_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+                    tracing::debug!(update = update.id, took_us, "an update is answered");
                     ended.notify_one();
                     crash_point("update", "ended").await;
-                    Task::Answered { chat, update, work }
+                    Task::Answered { update, work }
                 });
             }
-            look = tokio::select! {
-                () = self.stored.notified() => true,
-                Some(task) = tasks.join_next() => {
-                    // A task catches its handler's panics, so that it always tells what it was about.
-                    match task {
-                        Ok(Task::Answered { chat, update, work: Some(work) }) => {
-                            busy.remove(&chat);
-                            works += 1;
-                            let (mail, handler, ended) =
-                                (self.mail.clone(), Arc::clone(&handler), Arc::clone(&self.ended));
-                            tasks.spawn(async move {
-                                end_work(&mail, handler.as_ref(), &update, work).await;
-                                ended.notify_one();
-                                Task::Worked { update: update.id }
-                            });
-                        }
-                        Ok(Task::Answered { chat, update, work: None }) => {
-                            busy.remove(&chat);
-                            known.remove(&update.id);
-                        }
-                        Ok(Task::Worked { update }) => {
-                            works -= 1;
-                            known.remove(&update);
-                        }
-                        Err(_) => {}
+            tokio::select! {
+                () = self.arrived.notified() => {}
+                Some(task) = tasks.join_next() => match task {
+                    Ok(Task::Answered { update, work }) => {
+                        queue.answered(update.chat);
+                        let Some(work) = work else {
+                            queue.ended(update.id);
+                            continue;
+                        };
+                        works += 1;
+                        let (mail, handler, ended) = (self.mail.clone(), Arc::clone(&handler), Arc::clone(&self.ended));
+                        tasks.spawn(async move {
+                            end_work(&mail, handler.as_ref(), &update, work).await;
+                            ended.notify_one();
+                            Task::Worked { update: update.id }
+                        });
                     }
-                    false
-                }
-            };
+                    Ok(Task::Worked { update }) => {
+                        works -= 1;
+                        queue.ended(update);
+                    }
+                    // A task catches its handler's panics, so that it always tells what it was about.
+                    Err(error) => tracing::error!(%error, "an update could not be answered"),
+                },
+            }
         }
     }
+
+    /// What was stored since this was asked last. After the start, and where that is in doubt, all that has not ended.
+    async fn stored(&self) -> Vec<BotUpdate> {
+        let (updates, doubt) = std::mem::take(&mut *self.lock());
+        if doubt { insist(|| self.mail.open_updates()).await } else { updates }
+    }
+
+    /// Stores updates, and lets the new ones be answered.
+    async fn store(&self, updates: Vec<BotUpdate>, arrival: Arrival) -> vmm_core::Result<()> {
+        let result = self.mail.receive(updates.clone(), arrival).await;
+        {
+            let mut arrived = self.lock();
+            match &result {
+                Ok(new) => arrived.0.extend(updates.into_iter().filter(|update| new.contains(&update.id))),
+                // It may be stored all the same.
+                Err(_) => arrived.1 = true,
+            }
+        }
+        self.arrived.notify_one();
+        result?;
+        crash_point("update", "stored").await;
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, (Vec<BotUpdate>, bool)> {
+        self.new.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Waits for something, and makes room for others if it takes long.
+async fn give_way<T>(answer: impl Future<Output = T>, place: OwnedSemaphorePermit, room: &Notify) -> T {
+    let mut answer = pin!(answer);
+    if let Ok(value) = timeout(SLOW, &mut answer).await {
+        return value;
+    }
+    drop(place);
+    room.notify_one();
+    answer.await
 }
 
 /// Answers an update; gives the work that goes on for it.
@@ -220,7 +276,7 @@ where
 }
 
 /// An update to store, unless it has no number.
-fn update(value: &Value) -> Option<BotUpdate> {
+pub(crate) fn update(value: &Value) -> Option<BotUpdate> {
     let Some(id) = value["update_id"].as_i64() else {
         tracing::warn!("an update without a number was left out");
         return None;
@@ -234,8 +290,6 @@ fn update(value: &Value) -> Option<BotUpdate> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex as StdMutex;
-
     use vmm_core::SecretString;
     use vmm_core::model::BotId;
     use vmm_testkit::fake::telegram::FakeTelegram;

@@ -16,6 +16,7 @@ mod running;
 mod scope;
 mod secrets;
 mod sender;
+mod webhook;
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -30,11 +31,16 @@ use vmm_core::model::BotId;
 
 pub use client::{client, hidden};
 pub use teloxide::Bot;
+pub use webhook::Webhook;
 
 /// How a bot behaves. `Default` suits Telegram.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Options {
+    /// Where Telegram sends updates. Without it, Telegram is asked for them, and a webhook that is set is removed.
+    pub webhook: Option<Webhook>,
+    /// The pause before it is looked again whether Telegram still has the webhook and gets through to it.
+    pub webhook_pause: Duration,
     /// How long Telegram is asked to wait for an update before it answers that there is none, at most 50 s.
     pub poll_timeout: Duration,
     /// How long one message may take to be sent before it is tried again.
@@ -49,6 +55,8 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
+            webhook: None,
+            webhook_pause: Duration::from_secs(60),
             poll_timeout: Duration::from_secs(30),
             send_deadline: Duration::from_secs(20),
             retry_pause: Duration::from_secs(1),
@@ -78,7 +86,8 @@ pub const CRASH_POINTS: &[&str] = &[
 ];
 
 /// Answers people in Telegram, over one desk, until `stop` is there and what is under way has ended. Updates that were stored are answered, and
-/// messages that were not delivered are sent, by the next one who runs the same bot on the same records.
+/// messages that were not delivered are sent, by the next one who runs the same bot on the same records. Nothing is lost
+/// between one who asks Telegram for updates and one who has them sent to a [`Webhook`].
 ///
 /// While Telegram cannot be reached it tries again. It does none of the desk's background work, for which somebody calls
 /// [`Vmm::work`]. Of one bot, one process runs at a time.
@@ -109,9 +118,18 @@ pub async fn run(bot: Bot, vmm: Vmm, options: Options, stop: impl Future<Output 
     let handler = Arc::new(handler::Handler::new(Arc::clone(&parts)));
     let notices = notices::Notices::new(parts, options.notice_pause);
     let menus = menus::Menus::new(bot.clone(), mail.clone(), options.clone());
-    let inbox = inbox::Inbox::new(bot, mail, options.clone(), outbox.wake());
+    let inbox = inbox::Inbox::new(bot.clone(), mail, options.clone(), outbox.wake());
+    let incoming = async {
+        match &options.webhook {
+            None => inbox.poll().await,
+            Some(webhook) => tokio::select! {
+                never = inbox.take(webhook) => match never {},
+                error = webhook.watch(&bot, &options) => error,
+            },
+        }
+    };
     let result = tokio::select! {
-        result = inbox.poll() => result,
+        error = incoming => Err(error),
         never = inbox.dispatch(handler) => match never {},
         never = outbox.deliver() => match never {},
         never = notices.watch() => match never {},
@@ -132,8 +150,11 @@ async fn introduce(bot: &Bot, options: &Options) -> Result<Me, RunError> {
     loop {
         let greeting = async {
             let me = client::within(options.send_deadline, bot.get_me().send()).await?;
-            // With a webhook set, nobody may poll.
-            client::within(options.send_deadline, bot.delete_webhook().send()).await?;
+            match &options.webhook {
+                Some(webhook) => client::within(options.send_deadline, webhook.set(bot)).await?,
+                // With a webhook set, nobody may poll. What waits to be sent to it is there to be asked for.
+                None => client::within(options.send_deadline, bot.delete_webhook().send()).await.map(drop)?,
+            }
             menus::tell_everybody(bot, options).await?;
             Ok::<_, RequestError>(me)
         };

@@ -9,10 +9,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
-use vmm_bot::Options;
+use vmm_bot::{Options, Webhook};
 use vmm_core::Vmm;
 
 use crate::config::Config;
@@ -71,13 +72,22 @@ async fn run(config: Config) -> Result<ExitCode, Failed> {
         tracing::warn!("this program was built without {part}");
     }
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    let (options, token) = (Options::default(), config.bot.token()?);
+    let (mut options, token) = (Options::default(), config.bot.token()?);
     if let Some(file) = config.bot.exposed() {
         tracing::warn!("others can read the token in {}: chmod 600", file.display());
     }
     let bot = vmm_bot::client(&token, config.bot.api_url.as_deref())?;
     let vmm = config.open().await?;
     let (stop, stopped) = watch::channel(false);
+    if let Some(url) = &config.bot.webhook_url {
+        let (webhook, address) = (Webhook::new(&bot, url)?, config.bot.webhook_listen()?);
+        let listener = TcpListener::bind(address).await;
+        let listener = listener.map_err(|error| format!("webhook_listen {address}: {error}"))?;
+        tracing::info!(path = webhook.path(), "the webhook listens on {address}");
+        options.webhook = Some(webhook.clone());
+        let stopped = stopped.clone();
+        tokio::spawn(async move { webhook.serve(listener, until(stopped)).await });
+    }
     let mut answering = tokio::spawn(vmm_bot::run(bot, vmm, options, until(stopped)));
     say("vmm-bot runs")?;
     tokio::select! {

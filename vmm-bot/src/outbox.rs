@@ -1,11 +1,14 @@
 //! What goes out: kept until it is delivered, in order within a chat.
 
-use std::collections::HashSet;
+mod queue;
+
 use std::convert::Infallible;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::FutureExt;
 use teloxide::payloads::{
     AnswerCallbackQuerySetters, EditMessageTextSetters, SendDocumentSetters, SendMessageSetters, SendPhotoSetters,
 };
@@ -20,6 +23,7 @@ use tokio::time::{sleep, timeout};
 use vmm_core::BotMail;
 use vmm_core::model::{Attachment, Post, PostId};
 
+use self::queue::Queue;
 use crate::post::{Body, Outgoing};
 use crate::{Options, client, crash_point};
 
@@ -37,8 +41,11 @@ pub(crate) struct Outbox {
     sender: Arc<Sender>,
     wake: Arc<Notify>,
     /// What is under way; it ends well after `deliver` was dropped.
-    tasks: Mutex<JoinSet<i64>>,
+    tasks: Mutex<JoinSet<Sent>>,
 }
+
+/// A chat whose post was tried, and when to try it again, if it is to be.
+type Sent = (i64, Option<DateTime<Utc>>);
 
 struct Sender {
     bot: Bot,
@@ -68,21 +75,38 @@ impl Outbox {
 
     /// Sends what is stored, whenever there is something.
     pub(crate) async fn deliver(&self) -> Infallible {
-        let mut sending = HashSet::new();
+        let (mut queue, mut look) = (Queue::default(), true);
         let mut tasks = self.tasks.lock().await;
         loop {
-            let wait = match self.sender.mail.next_posts().await {
-                Ok(posts) => self.start(posts, &mut sending, &mut tasks),
-                Err(error) => {
-                    tracing::warn!(%error, "what is to be sent cannot be read; it is tried again");
-                    DATABASE_PAUSE
+            let mut wait = IDLE;
+            if look {
+                match self.sender.mail.waiting_posts(queue.last()).await {
+                    Ok(posts) => {
+                        queue.add(posts);
+                        look = false;
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, "what is to be sent cannot be read; it is tried again");
+                        wait = DATABASE_PAUSE;
+                    }
                 }
-            };
+            }
+            let now = Utc::now();
+            while tasks.len() < AT_ONCE
+                && let Some((id, chat)) = queue.take(now)
+            {
+                let sender = Arc::clone(&self.sender);
+                tasks.spawn(async move { (chat, sender.send_whatever_happens(id, chat).await) });
+            }
+            // With all under way, only the end of one of them helps.
+            if let Some(due) = queue.due().filter(|_| tasks.len() < AT_ONCE) {
+                wait = wait.min(until(due, now));
+            }
             tokio::select! {
-                () = self.wake.notified() => {}
-                () = sleep(wait) => {}
+                () = self.wake.notified() => look = true,
+                () = sleep(wait) => look = true,
                 Some(task) = tasks.join_next() => match task {
-                    Ok(chat) => drop(sending.remove(&chat)),
+                    Ok((chat, again)) => queue.settle(chat, again),
                     Err(error) => tracing::error!(%error, "a message could not be sent"),
                 },
             }
@@ -93,56 +117,64 @@ impl Outbox {
     pub(crate) async fn drain(&self) {
         while self.tasks.lock().await.join_next().await.is_some() {}
     }
-
-    /// Begins to send what is due; gives how long nothing else is.
-    fn start(&self, posts: Vec<Post>, sending: &mut HashSet<i64>, tasks: &mut JoinSet<i64>) -> Duration {
-        let now = Utc::now();
-        let mut wait = IDLE;
-        for post in posts {
-            if post.due_at > now {
-                wait = wait.min(until(post.due_at, now));
-            } else if tasks.len() < AT_ONCE && sending.insert(post.chat) {
-                let sender = Arc::clone(&self.sender);
-                tasks.spawn(async move { sender.send(post).await });
-            }
-        }
-        wait
-    }
 }
 
 impl Sender {
-    /// Tries to send something once; gives its chat.
-    async fn send(&self, post: Post) -> i64 {
+    /// Tries to send something once; gives when to try it again, if it is to be.
+    async fn send_whatever_happens(&self, id: PostId, chat: i64) -> Option<DateTime<Utc>> {
+        match AssertUnwindSafe(self.send(id)).catch_unwind().await {
+            Ok(again) => again,
+            Err(_) => {
+                tracing::error!(chat, "sending a message panicked; it is tried again");
+                Some(after(IDLE))
+            }
+        }
+    }
+
+    async fn send(&self, id: PostId) -> Option<DateTime<Utc>> {
+        let post = match self.mail.waiting_post(id).await {
+            Ok(Some(post)) => post,
+            // Somebody has removed it.
+            Ok(None) => return None,
+            Err(error) => {
+                tracing::warn!(%error, "a message cannot be read; it is tried again");
+                return Some(after(DATABASE_PAUSE));
+            }
+        };
         let tried = match serde_json::from_str(&post.content) {
             _ if post.superseded => Tried::Delivered(None),
             Ok(content) => self.attempt(&post, content).await,
             Err(error) => Tried::Refused(format!("it cannot be read: {error}")),
         };
-        let (message, id) = match tried {
-            Tried::Delivered(message) => (message, post.id),
+        let message = match tried {
+            Tried::Delivered(message) => message,
             Tried::Refused(reason) => {
                 tracing::warn!(chat = post.chat, reason, "a message is not delivered");
-                (None, post.id)
+                None
             }
             Tried::Later(wait, reason) => {
                 tracing::info!(chat = post.chat, reason, "a message is sent later");
-                self.postpone(post.id, wait).await;
-                return post.chat;
+                let due = after(wait);
+                self.postpone(post.id, due).await;
+                return Some(due);
             }
         };
         crash_point("post", "sent").await;
-        while let Err(error) = self.mail.close_post(id, message).await {
+        while let Err(error) = self.mail.close_post(post.id, message).await {
             tracing::warn!(%error, "that a message was sent cannot be recorded; it is tried again");
             sleep(DATABASE_PAUSE).await;
         }
         crash_point("post", "closed").await;
-        post.chat
+        None
     }
 
     async fn attempt(&self, post: &Post, content: Outgoing) -> Tried {
-        let file = match self.mail.attachment(post.id).await {
-            Ok(file) => file,
-            Err(error) => return Tried::Later(DATABASE_PAUSE, error.to_string()),
+        let file = match content {
+            Outgoing::Document(_) | Outgoing::Photo(_) => match self.mail.attachment(post.id).await {
+                Ok(file) => file,
+                Err(error) => return Tried::Later(DATABASE_PAUSE, error.to_string()),
+            },
+            Outgoing::Text(_) | Outgoing::Delete { .. } | Outgoing::Answer { .. } => None,
         };
         let passing = matches!(content, Outgoing::Answer { .. } | Outgoing::Delete { .. });
         let size = file.as_ref().map_or(0, |file| file.bytes.len() as u64);
@@ -171,8 +203,7 @@ impl Sender {
         Tried::Later(client::pause(error, &self.options, post.attempts), client::hidden(error))
     }
 
-    async fn postpone(&self, id: PostId, wait: Duration) {
-        let due = Utc::now() + TimeDelta::from_std(wait).unwrap_or(TimeDelta::MAX);
+    async fn postpone(&self, id: PostId, due: DateTime<Utc>) {
         while let Err(error) = self.mail.postpone(id, due).await {
             tracing::warn!(%error, "a message cannot be postponed; it is tried again");
             sleep(DATABASE_PAUSE).await;
@@ -251,6 +282,10 @@ fn upload(file: Option<Attachment>) -> InputFile {
 /// Whether a description is one of a call that never will be done.
 fn is_refusal(description: &str) -> bool {
     ["Bad Request", "Forbidden"].iter().any(|refusal| description.starts_with(refusal))
+}
+
+fn after(wait: Duration) -> DateTime<Utc> {
+    Utc::now() + TimeDelta::from_std(wait).unwrap_or(TimeDelta::MAX)
 }
 
 fn until(due: DateTime<Utc>, now: DateTime<Utc>) -> Duration {

@@ -13,3 +13,8 @@ pub(crate) async fn run<T: Send + 'static>(
         Err(error) => Err(Error::internal(context, error)),
     }
 }
+
+/// Starts a whole blocking operation on tokio's blocking threads, for whose end nobody waits.
+pub(crate) fn start(operation: impl FnOnce() + Send + 'static) {
+    drop(tokio::task::spawn_blocking(operation));
+}

@@ -1,10 +1,12 @@
 //! The desk, the bot and people.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
+use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use vmm_bot::{Options, RunError};
+use vmm_bot::{Bot, Options, RunError, Webhook};
 use vmm_core::model::{AuditFilter, AuditRecord, BotId};
 use vmm_core::{Actor, ExposeSecret, SecretString};
 use vmm_testkit::fake::telegram::{FakeTelegram, Message, Person};
@@ -14,7 +16,7 @@ use vmm_testkit::fixture::TestDesk;
 pub(crate) const SPEC: &str = "name,os,memory,disk,count\nweb,debian:12,512,2,11\n";
 
 /// What stops the bot, and how it ends.
-type Running = (oneshot::Sender<()>, JoinHandle<Result<(), RunError>>);
+pub(crate) type Running = (oneshot::Sender<()>, JoinHandle<Result<(), RunError>>);
 
 /// Waits for a new message with the first words, and until it has the last ones: what goes quickly has them at once.
 pub(crate) async fn sees_become(person: &Person, first: &str, last: &str) -> Message {
@@ -38,30 +40,79 @@ pub(crate) async fn gives_login(person: &Person, user: &str, password: &str) {
     person.tells(password).await;
 }
 
+/// How updates come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Poll,
+    Webhook,
+}
+
 pub(crate) struct App {
     pub(crate) desk: TestDesk,
     pub(crate) telegram: FakeTelegram,
+    /// Where the webhook listens, once it has.
+    pub(crate) address: Option<SocketAddr>,
+    listening: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
     running: Option<Running>,
 }
 
 impl App {
     /// A desk without machines, and the bot running.
     pub(crate) async fn new() -> Self {
-        let mut app = Self { desk: TestDesk::new().await, telegram: FakeTelegram::start().await, running: None };
-        app.start();
+        Self::by(Mode::Poll).await
+    }
+
+    /// The same with updates that come in this way.
+    pub(crate) async fn by(mode: Mode) -> Self {
+        let (desk, telegram) = (TestDesk::new().await, FakeTelegram::start().await);
+        let mut app = Self { desk, telegram, address: None, listening: None, running: None };
+        app.start_by(mode).await;
         app
     }
 
-    /// Begins to answer people.
+    /// Begins to answer people, and to ask for updates.
     pub(crate) fn start(&mut self) {
+        self.run(self.options());
+    }
+
+    /// Begins to answer people, with updates that come in this way.
+    pub(crate) async fn start_by(&mut self, mode: Mode) {
+        let mut options = self.options();
+        if mode == Mode::Webhook {
+            options.webhook = Some(self.webhook().await);
+        }
+        self.run(options);
+    }
+
+    /// A webhook that listens until the bot is stopped, then and later at the same address.
+    pub(crate) async fn webhook(&mut self) -> Webhook {
+        let address = self.address.unwrap_or(([127, 0, 0, 1], 0).into());
+        let listener = TcpListener::bind(address).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        self.address = Some(address);
+        let webhook = Webhook::new(&self.client(), &format!("http://{address}/hook")).unwrap();
+        let (listening, (stop, stopped)) = (webhook.clone(), oneshot::channel::<()>());
+        let serve = async move { listening.serve(listener, async { drop(stopped.await) }).await };
+        self.listening = Some((stop, tokio::spawn(serve)));
+        webhook
+    }
+
+    fn client(&self) -> Bot {
+        vmm_bot::client(&SecretString::from(self.telegram.token()), Some(self.telegram.url())).unwrap()
+    }
+
+    fn options(&self) -> Options {
         let mut options = Options::default();
         options.retry_pause = Duration::from_millis(20);
         options.notice_pause = Duration::from_millis(20);
+        options.webhook_pause = Duration::from_millis(20);
         options.send_deadline = Duration::from_secs(1);
-        let token = SecretString::from(self.telegram.token());
-        let bot = vmm_bot::client(&token, Some(self.telegram.url())).unwrap();
+        options
+    }
+
+    fn run(&mut self, options: Options) {
         let (stop, stopped) = oneshot::channel::<()>();
-        let run = vmm_bot::run(bot, self.desk.vmm.clone(), options, async { drop(stopped.await) });
+        let run = vmm_bot::run(self.client(), self.desk.vmm.clone(), options, async { drop(stopped.await) });
         self.running = Some((stop, tokio::spawn(run)));
     }
 
@@ -71,6 +122,21 @@ impl App {
             drop(stop);
             task.await.unwrap().unwrap();
         }
+        if let Some((stop, task)) = self.listening.take() {
+            drop(stop);
+            task.await.unwrap();
+        }
+    }
+
+    /// Leaves the bot that runs to itself, so that another one can be started.
+    pub(crate) fn split(&mut self) -> Running {
+        self.running.take().unwrap()
+    }
+
+    /// Ends a bot that was left to itself.
+    pub(crate) async fn end((stop, task): Running) {
+        drop(stop);
+        task.await.unwrap().unwrap();
     }
 
     /// The bot, as the desk knows it.

@@ -52,7 +52,15 @@ async fn start_code(place: &Place) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn kill_9_at_every_point_loses_nothing_and_does_nothing_twice() {
-    let place = Place::new().await;
+    killed_at_every_point(Place::new().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kill_9_at_every_point_loses_nothing_that_is_sent_and_does_nothing_twice() {
+    killed_at_every_point(Place::with_webhook().await).await;
+}
+
+async fn killed_at_every_point(place: Place) {
     for (number, point) in vmm_bot::CRASH_POINTS.iter().enumerate() {
         let alice = place.telegram.person("Alice");
         let child = halting(&place, point).await;
@@ -157,10 +165,18 @@ async fn a_command_that_kill_9_leaves_behind_is_told_and_its_password_gone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[expect(clippy::print_stderr, reason = "how much was covered is part of the result")]
 async fn kills_and_faults_under_load_lose_no_update() {
+    killed_under_load(Place::new().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kills_and_faults_under_load_lose_no_update_that_is_sent() {
+    killed_under_load(Place::with_webhook().await).await;
+}
+
+#[expect(clippy::print_stderr, reason = "how much was covered is part of the result")]
+async fn killed_under_load(place: Place) {
     let (updates, kills) = (number("VMM_BOT_UPDATES", 500), number("VMM_BOT_KILLS", 20));
-    let place = Place::new().await;
     let mut child = place.run(&[]).await;
     let linking = place.telegram.person("Alice");
     let tally = plan(&place.telegram);

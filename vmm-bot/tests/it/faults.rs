@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use vmm_testkit::fake::telegram::{Event, FakeTelegram, Fault, Person};
 
-use crate::app::App;
+use crate::app::{App, Mode};
 
 /// How many updates come, from how many people, and how often the bot is stopped on the way.
 const UPDATES: usize = 500;
@@ -23,12 +23,14 @@ pub(crate) fn plan(telegram: &FakeTelegram) -> Tally {
         // A multiplicative hash spreads the kinds over the calls.
         let dice = (number as u32).wrapping_mul(2_654_435_769) >> 16 & 0x3ff;
         let fault = match (method, dice) {
-            ("getupdates", 0..60) => Fault::Twice,
+            ("getupdates" | "webhook", 0..60) => Fault::Twice,
             ("getupdates", 60..120) => Fault::Reversed,
             ("getupdates", 120..180) => Fault::Again,
             (_, 180..210) => Fault::CutBefore,
             (_, 210..240) => Fault::CutAfter,
             (_, 240..260) => Fault::CutAnswer,
+            // Telegram floods nobody that it calls.
+            ("webhook", _) => return None,
             (_, 260..264) => Fault::TooManyRequests { retry_after: 1 },
             ("sendmessage", 264..266) => Fault::Hang,
             ("sendmessage", 266..268) => Fault::ServerError(502),
@@ -75,9 +77,18 @@ fn all_answered(people: &[(Person, Vec<String>)]) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[expect(clippy::print_stderr, reason = "how much was covered is part of the result")]
 async fn every_update_is_answered_once_whatever_goes_wrong() {
-    let mut app = App::new().await;
+    answers_each_once(Mode::Poll).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_update_that_is_sent_is_answered_once_whatever_goes_wrong() {
+    answers_each_once(Mode::Webhook).await;
+}
+
+#[expect(clippy::print_stderr, reason = "how much was covered is part of the result")]
+async fn answers_each_once(mode: Mode) {
+    let mut app = App::by(mode).await;
     let mut people = Vec::new();
     for index in 0..PEOPLE {
         people.push((app.telegram.person(&format!("Person {index}")), Vec::new()));
@@ -92,7 +103,7 @@ async fn every_update_is_answered_once_whatever_goes_wrong() {
             let sent = app.telegram.call_count("sendMessage");
             app.telegram.until("something is sent", |telegram| telegram.call_count("sendMessage") > sent + 3).await;
             app.stop().await;
-            app.start();
+            app.start_by(mode).await;
         }
     }
     until_answered(&app.telegram, &people).await;
@@ -101,7 +112,7 @@ async fn every_update_is_answered_once_whatever_goes_wrong() {
     let tally = tally.lock().unwrap().clone();
     let lost: usize =
         ["CutAfter", "CutAnswer"].iter().filter_map(|kind| tally.get(&format!("sendmessage {kind}"))).sum();
-    eprintln!("{UPDATES} updates, {STOPS} stops, faults {tally:?}: {repeated} answers came more than once");
+    eprintln!("{mode:?}: {UPDATES} updates, {STOPS} stops, faults {tally:?}: {repeated} answers came more than once");
     assert!(tally.values().sum::<usize>() >= 50, "{tally:?}");
     // An answer comes again only if that it came was not learnt, because its connection was cut.
     assert!(repeated <= lost, "{repeated} repeated, {lost} lost");

@@ -23,3 +23,4 @@ mod ssh;
 mod story;
 #[cfg(feature = "ssh")]
 mod transfer;
+mod webhook;

@@ -1,5 +1,6 @@
 //! The program itself, started as a process.
 
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -7,6 +8,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 use vmm_testkit::fake::telegram::FakeTelegram;
 use vmm_testkit::fixture::{MASTER_KEY, TestDesk};
@@ -17,6 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) struct Place {
     pub(crate) desk: TestDesk,
     pub(crate) telegram: FakeTelegram,
+    /// Where the program lets updates be sent to, if it does not ask for them.
+    webhook: Option<SocketAddr>,
     folder: TempDir,
 }
 
@@ -26,13 +30,26 @@ impl Place {
         let mut desk = TestDesk::new().await;
         desk.provision("r1", "name,os,memory,disk\nweb-1,debian:12,512,2\n").await;
         desk.stop_worker().await;
-        let place = Self { desk, telegram: FakeTelegram::start().await, folder: tempfile::tempdir().unwrap() };
+        let (telegram, folder) = (FakeTelegram::start().await, tempfile::tempdir().unwrap());
+        let place = Self { desk, telegram, webhook: None, folder };
         let key: String = MASTER_KEY.iter().map(|byte| format!("{byte:02x}")).collect();
         for (name, secret) in [("token", place.telegram.token()), ("master.key", key.as_str())] {
             std::fs::write(place.file(name), secret).unwrap();
             std::fs::set_permissions(place.file(name), std::fs::Permissions::from_mode(0o600)).unwrap();
         }
         place
+    }
+
+    /// The same, where updates are sent to the program.
+    pub(crate) async fn with_webhook() -> Self {
+        // Free until the program takes it.
+        let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        Self { webhook: Some(address), ..Self::new().await }
+    }
+
+    /// The webhook's address.
+    fn webhook_url(&self) -> Option<String> {
+        self.webhook.map(|address| format!("http://{address}/hook"))
     }
 
     pub(crate) fn file(&self, name: &str) -> PathBuf {
@@ -50,6 +67,8 @@ impl Place {
             .env("VMM_LIBVIRT_URI", format!("qemu+unix:///system?socket={}", self.file("none").display()))
             .env("VMM_BOT_TOKEN_FILE", self.file("token"))
             .env("VMM_BOT_API_URL", self.telegram.url())
+            .envs(self.webhook_url().map(|url| ("VMM_BOT_WEBHOOK_URL", url)))
+            .envs(self.webhook.map(|address| ("VMM_BOT_WEBHOOK_LISTEN", address.to_string())))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .kill_on_drop(true);
@@ -87,9 +106,17 @@ pub(crate) async fn terminate(mut child: Child) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_program_answers_until_it_is_told_to_stop_and_logs_no_secret() {
+    answers_and_logs_no_secret(Place::new().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_program_answers_what_is_sent_to_it_and_logs_no_secret() {
+    answers_and_logs_no_secret(Place::with_webhook().await).await;
+}
+
+async fn answers_and_logs_no_secret(place: Place) {
     use vmm_core::ExposeSecret;
 
-    let place = Place::new().await;
     let child = place.run(&[("VMM_LOG", "trace".to_owned())]).await;
     let alice = place.telegram.person("Alice");
     let code = place.desk.vmm.create_link_code(&place.desk.user, None).await.unwrap().code;
@@ -104,7 +131,35 @@ async fn the_program_answers_until_it_is_told_to_stop_and_logs_no_secret() {
     for text in [place.log(), arguments] {
         let secret = place.telegram.token().split(':').nth(1).unwrap();
         assert!(!text.contains(secret) && !text.contains(code.expose_secret()));
+        for call in place.telegram.calls("setWebhook") {
+            let shown = call.parameters["secret_token"].as_str().unwrap();
+            assert!(
+                shown.len() >= 40 && !text.contains(shown) && !call.parameters["url"].as_str().unwrap().contains(shown)
+            );
+        }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_says_how_updates_come() {
+    let place = Place::new().await;
+    let (_, out) = place.output("check", &[]).await;
+    assert!(out.contains("ok      updates: are asked for, 0 wait\n"), "{out}");
+    let place = Place::with_webhook().await;
+    let url = place.webhook_url().unwrap();
+    let (_, out) = place.output("check", &[]).await;
+    assert!(out.contains(&format!("ok      updates: will be sent to {url} and taken at")), "{out}");
+    let child = place.run(&[]).await;
+    place.telegram.until("the webhook is set", |telegram| telegram.call_count("setWebhook") == 1).await;
+    let (_, out) = place.output("check", &[]).await;
+    assert!(out.contains(&format!("ok      updates: are sent to {url}, 0 wait\n")), "{out}");
+    terminate(child).await;
+    place.telegram.person("Alice").says("/help");
+    place.telegram.until("it could not be delivered", |telegram| !telegram.deliveries().is_empty()).await;
+    let (_, out) = place.output("check", &[]).await;
+    assert!(out.contains(&format!("problem updates: 1 wait, and {url} failed at")), "{out}");
+    let (_, out) = place.output("check", &[("VMM_BOT_WEBHOOK_URL", "https://vmm.example.org:99999/")]).await;
+    assert!(out.contains("problem updates"), "{out}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -30,6 +30,15 @@ impl std::fmt::Debug for BotUpdate {
     }
 }
 
+/// How updates have come, which says what the chat service takes for received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arrival {
+    /// They were asked for: all that the service has, from the oldest on.
+    Asked,
+    /// The service has sent them by itself, in any order, and knows of each that it has come. Others may come again.
+    Sent,
+}
+
 /// Something that a bot has to send, in the words of its front end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewPost {
@@ -139,6 +148,17 @@ pub struct Button {
     pub expires_at: Timestamp,
 }
 
+/// Which post waits to be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WaitingPost {
+    /// Its row. Those of later posts are greater.
+    pub id: PostId,
+    /// Where it is sent.
+    pub chat: i64,
+    /// Not before this moment.
+    pub due_at: Timestamp,
+}
+
 /// Something that waits to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Post {
@@ -148,8 +168,6 @@ pub struct Post {
     pub chat: i64,
     /// What.
     pub content: String,
-    /// Not before this moment.
-    pub due_at: Timestamp,
     /// How often it was tried in vain.
     pub attempts: u32,
     /// The message that it changes, if one is known.

@@ -31,7 +31,8 @@ mod vm;
 pub use address::MacAddress;
 pub use audit::{AuditEntry, AuditFilter, AuditId, AuditRecord, Outcome};
 pub use bot::{
-    Attachment, Audience, BotId, BotUpdate, Button, NewButton, NewPost, Post, PostId, PostPlace, Question, ToldMenu,
+    Arrival, Attachment, Audience, BotId, BotUpdate, Button, NewButton, NewPost, Post, PostId, PostPlace, Question,
+    ToldMenu, WaitingPost,
 };
 pub use bot_group::{BotGroup, NewBotGroup};
 pub use derive::{domain_uuid, mac};

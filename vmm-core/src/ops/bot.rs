@@ -1,7 +1,9 @@
 //! The mail of a chat bot: what came and what is to go out. Bookkeeping of a front end, about which no policy decides.
 
 use crate::error::Result;
-use crate::model::{Attachment, BotId, BotUpdate, Button, NewPost, Post, PostId, Question, Timestamp};
+use crate::model::{
+    Arrival, Attachment, BotId, BotUpdate, Button, NewPost, Post, PostId, Question, Timestamp, WaitingPost,
+};
 use crate::repository::BotRepository;
 use crate::vmm::{Desk, Vmm};
 
@@ -41,9 +43,10 @@ impl BotMail {
         self.repository().offset(self.bot).await
     }
 
-    /// Stores updates, each once; gives how many are new. Only then may the chat service be told that they came.
-    pub async fn receive(&self, updates: Vec<BotUpdate>) -> Result<usize> {
-        self.repository().receive(self.bot, updates).await
+    /// Stores updates, each once; gives the numbers of those that are new. Only then may the chat service be told that
+    /// they came.
+    pub async fn receive(&self, updates: Vec<BotUpdate>, arrival: Arrival) -> Result<Vec<i64>> {
+        self.repository().receive(self.bot, updates, arrival).await
     }
 
     /// The updates that are not answered, in order.
@@ -88,9 +91,14 @@ impl BotMail {
         self.repository().post(self.bot, posts, question).await
     }
 
-    /// What is to be sent next in each chat.
-    pub async fn next_posts(&self) -> Result<Vec<Post>> {
-        self.repository().next_posts(self.bot).await
+    /// What waits to be sent, oldest first; only what came after this, if something is given.
+    pub async fn waiting_posts(&self, after: Option<PostId>) -> Result<Vec<WaitingPost>> {
+        self.repository().waiting_posts(self.bot, after).await
+    }
+
+    /// Something that waits to be sent.
+    pub async fn waiting_post(&self, id: PostId) -> Result<Option<Post>> {
+        self.repository().waiting_post(id).await
     }
 
     /// Leaves something, and what comes behind it in its chat, until another moment.

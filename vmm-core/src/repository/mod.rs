@@ -15,16 +15,16 @@ use uuid::Uuid;
 
 use crate::error::Result;
 use crate::model::{
-    Adoption, Attachment, AuditEntry, AuditFilter, AuditId, AuditRecord, BotGroup, BotId, BotUpdate, Button, ClaimId,
-    Claimed, ContentId, DeskId, Disk, DiskFilter, DiskId, FileId, FileName, Firing, Image, Job, JobFilter, JobId,
-    JobState, KeptAnswer, Look, NewBotGroup, NewClaim, NewDisk, NewFile, NewJob, NewLinkCode, NewOs, NewPost,
+    Adoption, Arrival, Attachment, AuditEntry, AuditFilter, AuditId, AuditRecord, BotGroup, BotId, BotUpdate, Button,
+    ClaimId, Claimed, ContentId, DeskId, Disk, DiskFilter, DiskId, FileId, FileName, Firing, Image, Job, JobFilter,
+    JobId, JobState, KeptAnswer, Look, NewBotGroup, NewClaim, NewDisk, NewFile, NewJob, NewLinkCode, NewOs, NewPost,
     NewRequest, NewRun, NewSchedule, NewScript, NewSession, NewToken, NewUser, Os, OsChange, OsFilter, OsId, OsName,
     OsVersion, PasswordHash, Plan, PlanHash, Post, PostId, Question, Request, RequestEvent, RequestEventId,
     RequestFilter, RequestId, RequestState, Resealed, Revision, Run, RunEnd, RunFilter, RunId, RunMachine, Sample,
     Schedule, ScheduleFilter, ScheduleId, Script, ScriptChange, ScriptContent, ScriptFilter, ScriptId, ScriptName,
     ScriptVersion, Sealed, Seen, SeenStates, Session, SessionFilter, SessionId, StepState, StoredFile, StoredLogin,
     Timestamp, Token, TokenHash, TokenId, TokenName, ToldMenu, User, UserChange, UserFilter, UserId, UserName, Vm,
-    VmChange, VmFilter, VmId, VmName, VmStatus,
+    VmChange, VmFilter, VmId, VmName, VmStatus, WaitingPost,
 };
 
 /// The records of one desk.
@@ -184,11 +184,12 @@ pub const KEPT_QUESTIONS: TimeDelta = TimeDelta::hours(24);
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait BotRepository: Send + Sync {
-    /// The number behind the highest update that was received; `None` if none was.
+    /// The number behind the updates that were asked for last; `None` if none were.
     async fn offset(&self, bot: BotId) -> Result<Option<i64>>;
-    /// Stores updates and moves the offset behind them, which never goes back; gives how many are new. One that was
-    /// stored before stays as it is.
-    async fn receive(&self, bot: BotId, updates: Vec<BotUpdate>) -> Result<usize>;
+    /// Stores updates; gives the numbers of those that are new. One that was stored before stays as it is. The offset
+    /// goes behind those that were asked for, also if it was behind others, and is forgotten with those that were sent:
+    /// one before them may not have come yet.
+    async fn receive(&self, bot: BotId, updates: Vec<BotUpdate>, arrival: Arrival) -> Result<Vec<i64>>;
     /// The updates that have not ended, in order of their numbers.
     async fn open_updates(&self, bot: BotId) -> Result<Vec<BotUpdate>>;
     /// An update that has not ended.
@@ -207,8 +208,10 @@ pub trait BotRepository: Send + Sync {
     async fn post(&self, bot: BotId, posts: Vec<NewPost>, question: Option<Question>) -> Result<()>;
     /// What a person in a chat was asked last, unless [`KEPT_QUESTIONS`] have passed at `now` since an answer counted.
     async fn question(&self, bot: BotId, chat: i64, person: i64, now: Timestamp) -> Result<Option<Question>>;
-    /// The oldest post of each chat, in order of their rows.
-    async fn next_posts(&self, bot: BotId) -> Result<Vec<Post>>;
+    /// The posts that wait to be sent, in order of their rows; only those that came after this one, if one is given.
+    async fn waiting_posts(&self, bot: BotId, after: Option<PostId>) -> Result<Vec<WaitingPost>>;
+    /// A post that waits to be sent.
+    async fn waiting_post(&self, id: PostId) -> Result<Option<Post>>;
     /// Makes a post due at another moment, and counts an attempt.
     async fn postpone(&self, id: PostId, until: Timestamp) -> Result<()>;
     /// The file that goes with a post.

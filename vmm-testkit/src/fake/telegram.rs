@@ -2,8 +2,11 @@
 //!
 //! It is as strict as the real one in what a bot meets every day: unknown chats, HTML that does not parse, texts of more
 //! than 4096 and captions of more than 1024 characters, callback data of more than 64 bytes, edits that change nothing,
-//! two pollers at once, a flood limit that somebody does not wait out. What it does not know it refuses. Faults come by
-//! script: [`FakeTelegram::fail_next`] and [`FakeTelegram::plan_faults`].
+//! two pollers at once, polling beside a webhook, a flood limit that somebody does not wait out. What it does not know it
+//! refuses. Faults come by script: [`FakeTelegram::fail_next`] and [`FakeTelegram::plan_faults`].
+//!
+//! To a webhook it posts updates as the real one does, those of one chat in order, until each is answered with 2xx. One on
+//! loopback may be of plain HTTP and on any port, as where a Bot API server of one's own runs.
 //!
 //! ```
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -33,6 +36,7 @@ mod send;
 mod server;
 mod state;
 mod updates;
+mod webhook;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -46,6 +50,7 @@ pub use message::{Button, Entity, Event, Message, StoredFile};
 pub use person::{CallbackAnswer, Disguise, Person, Press};
 pub use state::Call;
 use state::State;
+pub use webhook::Delivery;
 
 /// The bot's id, which is also what its token begins with.
 const BOT_ID: i64 = 7_000_000_001;
@@ -82,12 +87,12 @@ impl Shared {
 
 struct Running {
     url: String,
-    task: JoinHandle<()>,
+    tasks: [JoinHandle<()>; 2],
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.task.abort();
+        self.tasks.iter().for_each(JoinHandle::abort);
     }
 }
 
@@ -98,8 +103,9 @@ impl FakeTelegram {
     /// When there is no free port.
     pub async fn start() -> Self {
         let shared = Arc::new(Shared { state: Mutex::new(State::new()), changed: watch::Sender::new(()) });
-        let (url, task) = server::start(Arc::clone(&shared)).await;
-        Self { shared, running: Arc::new(Running { url, task }) }
+        let (url, server) = server::start(Arc::clone(&shared)).await;
+        let tasks = [server, webhook::start(Arc::clone(&shared))];
+        Self { shared, running: Arc::new(Running { url, tasks }) }
     }
 
     /// What a bot uses in place of `https://api.telegram.org/`.
@@ -151,8 +157,13 @@ impl FakeTelegram {
         self.shared.change(|state| state.faults.next.push((method.to_lowercase(), fault)));
     }
 
+    /// How many of those faults have not come yet.
+    pub fn planned_faults(&self) -> usize {
+        self.shared.lock().faults.next.len()
+    }
+
     /// Asks before every call whether and how it goes wrong: gets the method in lower case and the number of the call,
-    /// from 0.
+    /// from 0. A post of an update is a call of the method `webhook`.
     pub fn plan_faults(&self, plan: impl FnMut(&str, usize) -> Option<Fault> + Send + 'static) {
         self.shared.change(|state| state.faults.plan = Some(Box::new(plan)));
     }
@@ -170,7 +181,12 @@ impl FakeTelegram {
 
     /// How many calls there were so far of this method.
     pub fn call_count(&self, method: &str) -> usize {
-        self.shared.lock().calls.iter().filter(|call| call.method.eq_ignore_ascii_case(method)).count()
+        self.shared.lock().counts.get(&method.to_lowercase()).copied().unwrap_or_default()
+    }
+
+    /// Every try so far to post an update to a webhook.
+    pub fn deliveries(&self) -> Vec<Delivery> {
+        self.shared.lock().deliveries.clone()
     }
 
     /// How many updates wait for the bot, unconfirmed.

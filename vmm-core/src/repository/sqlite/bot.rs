@@ -9,8 +9,8 @@ use super::row::{Columns, all, execute, exists, first, now, stored};
 use super::store::Store;
 use crate::error;
 use crate::model::{
-    Attachment, BotId, BotUpdate, Button, NewPost, Post, PostId, PostPlace, Question, RequestEvent, RequestEventId,
-    Timestamp, ToldMenu, UserId,
+    Arrival, Attachment, BotId, BotUpdate, Button, NewPost, Post, PostId, PostPlace, Question, RequestEvent,
+    RequestEventId, Timestamp, ToldMenu, UserId, WaitingPost,
 };
 use crate::repository::{BotRepository, KEPT_QUESTIONS, MOST_KNOWN_UPDATES};
 
@@ -27,28 +27,27 @@ impl BotRepository for Store {
         .await
     }
 
-    async fn receive(&self, bot: BotId, updates: Vec<BotUpdate>) -> error::Result<usize> {
+    async fn receive(&self, bot: BotId, updates: Vec<BotUpdate>, arrival: Arrival) -> error::Result<Vec<i64>> {
         self.write("storing what a bot was sent", move |tx| {
-            let Some(last) = updates.iter().map(|update| update.id).max() else { return Ok(0) };
+            let Some(last) = updates.iter().map(|update| update.id).max() else { return Ok(Vec::new()) };
+            let offset = match arrival {
+                Arrival::Asked => Some(last.saturating_add(1)),
+                Arrival::Sent => None,
+            };
             execute(
                 tx,
-                "INSERT INTO bot (id, offset) VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE SET offset = max(coalesce(offset, 0), ?2)",
-                [bot.0, last.saturating_add(1)],
+                "INSERT INTO bot (id, offset) VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE SET offset = ?2",
+                params![bot.0, offset],
             )?;
-            let mut new = 0;
+            let mut new = Vec::new();
             for BotUpdate { id, chat, content } in &updates {
-                new += execute(
-                    tx,
-                    "INSERT OR IGNORE INTO bot_update (bot, id, chat, content) VALUES (?1, ?2, ?3, ?4)",
-                    params![bot.0, id, chat, content],
-                )?;
+                let sql = "INSERT OR IGNORE INTO bot_update (bot, id, chat, content) VALUES (?1, ?2, ?3, ?4)";
+                if execute(tx, sql, params![bot.0, id, chat, content])? == 1 {
+                    new.push(*id);
+                }
             }
-            execute(
-                tx,
-                "DELETE FROM bot_update WHERE bot = ?1 AND state = 'done' AND id < (
-                     SELECT id FROM bot_update WHERE bot = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)",
-                params![bot.0, MOST_KNOWN_UPDATES],
-            )?;
+            let sql = "DELETE FROM bot_update WHERE bot = ?1 AND state = 'done' AND id < ?2";
+            execute(tx, sql, [bot.0, last.saturating_sub(MOST_KNOWN_UPDATES.into())])?;
             Ok(new)
         })
         .await
@@ -135,16 +134,26 @@ impl BotRepository for Store {
         .await
     }
 
-    async fn next_posts(&self, bot: BotId) -> error::Result<Vec<Post>> {
+    async fn waiting_posts(&self, bot: BotId, after: Option<PostId>) -> error::Result<Vec<WaitingPost>> {
         self.read("reading what a bot has to send", move |connection| {
+            let sql = "SELECT id, chat, due_at FROM bot_post WHERE bot = ?1 AND id > ?2 ORDER BY id";
+            all(connection, sql, [bot.0, after.map_or(0, |post| post.0)], |row| {
+                Ok(WaitingPost { id: PostId(row.value("id")?), chat: row.value("chat")?, due_at: row.time("due_at")? })
+            })
+        })
+        .await
+    }
+
+    async fn waiting_post(&self, id: PostId) -> error::Result<Option<Post>> {
+        self.read("reading something that a bot has to send", move |connection| {
             let sql = "
-                SELECT p.id, p.chat, p.content, p.due_at, p.attempts, coalesce(p.changes, l.message) AS message,
+                SELECT p.id, p.chat, p.content, p.attempts, coalesce(p.changes, l.message) AS message,
                     p.live IS NOT NULL AND EXISTS (
                         SELECT 1 FROM bot_post q
                         WHERE q.bot = p.bot AND q.chat = p.chat AND q.live = p.live AND q.id > p.id) AS superseded
                 FROM bot_post p LEFT JOIN bot_live l ON l.bot = p.bot AND l.chat = p.chat AND l.name = p.live
-                WHERE p.bot = ?1 AND p.id IN (SELECT min(id) FROM bot_post WHERE bot = ?1 GROUP BY chat) ORDER BY p.id";
-            all(connection, sql, [bot.0], post)
+                WHERE p.id = ?1";
+            first(connection, sql, [id.0], post)
         })
         .await
     }
@@ -370,7 +379,6 @@ fn post(row: &Row<'_>) -> Result<Post> {
         id: PostId(row.value("id")?),
         chat: row.value("chat")?,
         content: row.value("content")?,
-        due_at: row.time("due_at")?,
         attempts,
         message: row.value("message")?,
         superseded: row.value("superseded")?,

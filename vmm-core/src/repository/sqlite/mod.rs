@@ -25,6 +25,7 @@ mod store;
 mod token;
 mod user;
 mod vm;
+mod writer;
 
 use std::path::Path;
 

@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, Transaction};
 use tokio::sync::Semaphore;
 
 use super::error::Result;
+use super::writer::Writer;
 use super::{audit, schema};
 use crate::blocking;
 use crate::error::{self, Error, Part};
@@ -24,7 +25,7 @@ pub(super) struct Store {
     path: PathBuf,
     /// Whether the one connection that writes keeps the file to itself, so that it has to read too.
     alone: bool,
-    writer: Arc<tokio::sync::Mutex<Connection>>,
+    writer: Writer,
     readers: Arc<Readers>,
     permits: Arc<Semaphore>,
 }
@@ -52,8 +53,10 @@ impl Store {
         let desk = schema::migrate(&mut writer)?;
         write_ahead(&writer)?;
         let readers = Arc::new(Readers { path: path.clone(), idle: Mutex::default() });
-        let writer = Arc::new(tokio::sync::Mutex::new(writer));
-        Ok((Self { path, alone, writer, readers, permits: Arc::new(Semaphore::new(READERS)) }, desk))
+        Ok((
+            Self { path, alone, writer: Writer::new(writer), readers, permits: Arc::new(Semaphore::new(READERS)) },
+            desk,
+        ))
     }
 
     /// Runs queries that all see the same moment.
@@ -63,8 +66,9 @@ impl Store {
         operation: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
     ) -> error::Result<T> {
         if self.alone {
-            let writer = Arc::clone(&self.writer).lock_owned().await;
-            return blocking::run(context, move || Ok(one_moment(&writer, operation)?)).await;
+            let writer = self.writer.clone();
+            return blocking::run(context, move || Ok(writer.between(|connection| one_moment(connection, operation))?))
+                .await;
         }
         let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|error| closed(&error))?;
         let readers = Arc::clone(&self.readers);
@@ -80,15 +84,13 @@ impl Store {
         .await
     }
 
-    /// Runs changes that all happen or none.
+    /// Runs changes that all happen or none, and are there when this returns.
     pub(super) async fn write<T: Send + 'static>(
         &self,
         context: &'static str,
         operation: impl FnOnce(&Transaction<'_>) -> Result<T> + Send + 'static,
     ) -> error::Result<T> {
-        // Waiting happens here and not on a blocking thread, so that a queue of writers holds no threads.
-        let mut writer = Arc::clone(&self.writer).lock_owned().await;
-        blocking::run(context, move || Ok(all_or_nothing(&mut writer, operation)?)).await
+        self.writer.write(context, operation).await
     }
 
     /// Runs changes together with their audit row.
@@ -173,15 +175,6 @@ fn one_moment<T>(connection: &Connection, operation: impl FnOnce(&Connection) ->
     let value = operation(connection);
     connection.prepare_cached("COMMIT")?.execute([])?;
     value
-}
-
-fn all_or_nothing<T>(connection: &mut Connection, operation: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
-    // IMMEDIATE takes the write lock before the first read; a deferred one may find it taken after it has read, and
-    // then no waiting helps.
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let value = operation(&transaction)?;
-    transaction.commit()?;
-    Ok(value)
 }
 
 fn closed(error: &tokio::sync::AcquireError) -> Error {

@@ -1,49 +1,64 @@
 //! What a [`BotRepository`](vmm_core::repository::BotRepository) promises.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use chrono::{Duration, SubsecRound, Utc};
-use vmm_core::model::{Attachment, BotId, BotUpdate, NewButton, NewPost, PostPlace, Question, ToldMenu, UserId};
-use vmm_core::repository::{KEPT_QUESTIONS, MOST_KNOWN_UPDATES, Repository};
+use vmm_core::model::{
+    Arrival, Attachment, BotId, BotUpdate, NewButton, NewPost, Post, PostPlace, Question, ToldMenu, UserId,
+};
+use vmm_core::repository::{BotRepository, KEPT_QUESTIONS, MOST_KNOWN_UPDATES, Repository};
 
 use super::{race, unaudited};
 use crate::sample::Desk;
 
 const BOT: BotId = BotId(7);
 
-/// Updates and offset are stored together; what came before comes to nothing, and the offset never goes back.
+/// Updates are stored once, together with the offset, which follows the chat service also to lower numbers.
 pub async fn an_update_is_stored_once(repository: Arc<dyn Repository>) {
     let bots = repository.bots();
     assert_eq!(bots.offset(BOT).await.expect("an answer"), None);
-    let new = unaudited(&repository, bots.receive(BOT, vec![update(11), update(10), update(11)])).await;
-    assert_eq!(new.expect("room"), 2);
+    let new = unaudited(&repository, bots.receive(BOT, vec![update(11), update(10), update(11)], Arrival::Asked)).await;
+    assert_eq!(new.expect("room"), [11, 10]);
     assert_eq!(bots.offset(BOT).await.expect("an answer"), Some(12));
-    assert_eq!(bots.receive(BOT, vec![update(9), update(10)]).await.expect("room"), 1);
-    assert_eq!(bots.receive(BOT, Vec::new()).await.expect("room"), 0);
-    assert_eq!(bots.offset(BOT).await.expect("an answer"), Some(12));
+    assert_eq!(received(bots, vec![update(9), update(10)]).await, [9]);
+    assert!(received(bots, Vec::new()).await.is_empty());
+    assert_eq!(bots.offset(BOT).await.expect("an answer"), Some(11));
     let open = bots.open_updates(BOT).await.expect("an answer");
     assert_eq!(open, [update(9), update(10), update(11)]);
     assert_eq!(bots.offset(BotId(8)).await.expect("an answer"), None, "another bot's is its own");
     assert!(bots.open_updates(BotId(8)).await.expect("an answer").is_empty());
 }
 
+/// What was sent in any order does not move the offset, behind which one that has not come would be lost.
+pub async fn an_update_that_was_sent_leaves_no_offset(repository: Arc<dyn Repository>) {
+    let bots = repository.bots();
+    assert_eq!(bots.receive(BOT, vec![update(12)], Arrival::Sent).await.expect("room"), [12]);
+    assert_eq!(bots.offset(BOT).await.expect("an answer"), None);
+    assert_eq!(received(bots, vec![update(11), update(12)]).await, [11]);
+    assert_eq!(bots.offset(BOT).await.expect("an answer"), Some(13));
+    assert_eq!(bots.receive(BOT, vec![update(14), update(12)], Arrival::Sent).await.expect("room"), [14]);
+    assert_eq!(bots.offset(BOT).await.expect("an answer"), None);
+    assert_eq!(bots.open_updates(BOT).await.expect("an answer"), [update(11), update(12), update(14)]);
+}
+
 /// An update that has ended is not open, has no content and comes to nothing when it comes again.
 pub async fn an_ended_update_stays_ended(repository: Arc<dyn Repository>) {
     let bots = repository.bots();
-    bots.receive(BOT, vec![update(1), update(2)]).await.expect("room");
+    received(bots, vec![update(1), update(2)]).await;
     assert!(bots.finish_update(BOT, 1, vec![post(5, "first")], None).await.expect("room"));
     assert!(!bots.finish_update(BOT, 1, vec![post(5, "again")], None).await.expect("room"));
-    assert_eq!(bots.receive(BOT, vec![update(1)]).await.expect("room"), 0);
+    assert!(received(bots, vec![update(1)]).await.is_empty());
     assert_eq!(bots.open_updates(BOT).await.expect("an answer"), [update(2)]);
     assert!(!bots.begin_update(BOT, 1).await.expect("room"));
-    let posts = bots.next_posts(BOT).await.expect("an answer");
+    let posts = next_posts(bots).await;
     assert_eq!(posts.iter().map(|post| post.content.as_str()).collect::<Vec<_>>(), ["first"]);
 }
 
 /// What was said can be replaced while its update is open, and whether that has begun is known.
 pub async fn an_update_that_has_begun_can_be_rewritten(repository: Arc<dyn Repository>) {
     let bots = repository.bots();
-    bots.receive(BOT, vec![update(1)]).await.expect("room");
+    received(bots, vec![update(1)]).await;
     assert!(!bots.has_begun(BOT, 1).await.expect("an answer"));
     assert!(bots.begin_update(BOT, 1).await.expect("room"));
     assert!(bots.has_begun(BOT, 1).await.expect("an answer"));
@@ -61,7 +76,7 @@ pub async fn an_update_that_has_begun_can_be_rewritten(repository: Arc<dyn Repos
 
 /// Of many who begin or end an update one does.
 pub async fn one_of_32_begins_an_update_and_one_ends_it(repository: Arc<dyn Repository>) {
-    repository.bots().receive(BOT, vec![update(1)]).await.expect("room");
+    received(repository.bots(), vec![update(1)]).await;
     let lost = || vmm_core::Error::conflict(vmm_core::Kind::Job, 1, "another one was first");
     let begun = race(&repository, 32, |repository, _| async move {
         if repository.bots().begin_update(BOT, 1).await? { Ok(()) } else { Err(lost()) }
@@ -71,35 +86,40 @@ pub async fn one_of_32_begins_an_update_and_one_ends_it(repository: Arc<dyn Repo
         if repository.bots().finish_update(BOT, 1, vec![post(5, "x")], None).await? { Ok(()) } else { Err(lost()) }
     });
     assert_eq!(ended.await, 1);
-    let posts = repository.bots().next_posts(BOT).await.expect("an answer");
+    let posts = next_posts(repository.bots()).await;
     repository.bots().close_post(posts[0].id, None).await.expect("room");
-    assert!(repository.bots().next_posts(BOT).await.expect("an answer").is_empty());
+    assert!(next_posts(repository.bots()).await.is_empty());
 }
 
 /// So many updates are known after they have ended, and no open one is ever forgotten.
 pub async fn old_updates_are_forgotten_once_they_have_ended(repository: Arc<dyn Repository>) {
     let bots = repository.bots();
-    bots.receive(BOT, vec![update(1), update(2)]).await.expect("room");
+    received(bots, vec![update(1), update(2)]).await;
     bots.finish_update(BOT, 2, Vec::new(), None).await.expect("room");
     let many = i64::from(MOST_KNOWN_UPDATES);
-    bots.receive(BOT, (3..=many + 2).map(update).collect()).await.expect("room");
-    bots.receive(BOT, vec![update(many + 3)]).await.expect("room");
-    assert_eq!(bots.receive(BOT, vec![update(1)]).await.expect("room"), 0, "still open");
-    assert_eq!(bots.receive(BOT, vec![update(2)]).await.expect("room"), 1, "forgotten");
+    received(bots, (3..=many + 2).map(update).collect()).await;
+    received(bots, vec![update(many + 3)]).await;
+    assert!(received(bots, vec![update(1)]).await.is_empty(), "still open");
+    assert_eq!(received(bots, vec![update(2)]).await, [2], "forgotten");
 }
 
 /// Posts of a chat come one after the other, and those of other chats beside them.
 pub async fn posts_of_a_chat_keep_their_order(repository: Arc<dyn Repository>) {
     let bots = repository.bots();
     unaudited(&repository, bots.post(BOT, vec![post(5, "a"), post(5, "b"), post(6, "c")], None)).await.expect("room");
-    let next = bots.next_posts(BOT).await.expect("an answer");
+    let next = next_posts(bots).await;
     assert_eq!(next.iter().map(|p| (p.chat, p.content.as_str())).collect::<Vec<_>>(), [(5, "a"), (6, "c")]);
     let later = (Utc::now() + Duration::minutes(1)).trunc_subsecs(6);
     bots.postpone(next[0].id, later).await.expect("room");
-    let waiting = bots.next_posts(BOT).await.expect("an answer");
-    assert_eq!((waiting[0].id, waiting[0].due_at, waiting[0].attempts), (next[0].id, later, 1));
+    assert_eq!(next_posts(bots).await[0].attempts, 1);
+    let waiting = bots.waiting_posts(BOT, None).await.expect("an answer");
+    let moments: Vec<_> = waiting.iter().map(|post| (post.chat, post.due_at == later)).collect();
+    assert_eq!(moments, [(5, true), (5, false), (6, false)]);
+    assert_eq!(bots.waiting_posts(BOT, Some(waiting[0].id)).await.expect("an answer"), waiting[1..]);
+    assert_eq!(bots.waiting_posts(BotId(8), None).await.expect("an answer"), []);
     bots.close_post(next[0].id, Some(100)).await.expect("room");
-    assert_eq!(bots.next_posts(BOT).await.expect("an answer")[0].content, "b");
+    assert_eq!(bots.waiting_post(next[0].id).await.expect("an answer"), None);
+    assert_eq!(next_posts(bots).await[0].content, "b");
 }
 
 /// A button is found with the message that it was sent under, until the message is changed.
@@ -109,7 +129,7 @@ pub async fn a_button_belongs_to_its_message(repository: Arc<dyn Repository>) {
     let with = |id: &str, place| NewPost { buttons: vec![button(id, desk.user.id, 1)], place, ..post(5, "x") };
     bots.post(BOT, vec![with("one", PostPlace::New)], None).await.expect("room");
     assert_eq!(bots.button(BOT, "one").await.expect("an answer").expect("it is there").message, None);
-    let sent = bots.next_posts(BOT).await.expect("an answer")[0].id;
+    let sent = next_posts(bots).await[0].id;
     bots.close_post(sent, Some(100)).await.expect("room");
     let found = bots.button(BOT, "one").await.expect("an answer").expect("it is there");
     assert_eq!((found.chat, found.message, found.user, found.content.as_str()), (5, Some(100), desk.user.id, "one!"));
@@ -142,7 +162,7 @@ pub async fn a_live_message_is_made_once_and_changed(repository: Arc<dyn Reposit
         let place = PostPlace::Live { name: "run-1".to_owned(), message };
         NewPost { place, buttons: vec![button(content, desk.user.id, 1)], ..post(5, content) }
     };
-    let next = || async { bots.next_posts(BOT).await.expect("an answer").remove(0) };
+    let next = || async { next_posts(bots).await.remove(0) };
     bots.post(BOT, vec![live("a", None), live("b", None)], None).await.expect("room");
     let first = next().await;
     assert_eq!((first.content.as_str(), first.message, first.superseded), ("a", None, true));
@@ -162,7 +182,7 @@ pub async fn a_live_message_is_made_once_and_changed(repository: Arc<dyn Reposit
     bots.post(BOT, vec![post(6, "elsewhere")], None).await.expect("room");
     let given = NewPost { chat: 7, ..live("d", Some(70)) };
     bots.post(BOT, vec![given], None).await.expect("room");
-    let messages = bots.next_posts(BOT).await.expect("an answer").into_iter().map(|post| post.message);
+    let messages = next_posts(bots).await.into_iter().map(|post| post.message);
     assert_eq!(messages.collect::<Vec<_>>(), [Some(100), None, Some(70)]);
 }
 
@@ -173,7 +193,7 @@ pub async fn a_file_goes_with_its_post(repository: Arc<dyn Repository>) {
     bots.post(BOT, vec![NewPost { attachment: Some(file.clone()), ..post(5, "x") }, post(6, "y")], None)
         .await
         .expect("room");
-    let posts = bots.next_posts(BOT).await.expect("an answer");
+    let posts = next_posts(bots).await;
     assert_eq!(bots.attachment(posts[0].id).await.expect("an answer"), Some(file));
     assert_eq!(bots.attachment(posts[1].id).await.expect("an answer"), None);
     bots.close_post(posts[0].id, Some(1)).await.expect("room");
@@ -184,7 +204,7 @@ pub async fn a_file_goes_with_its_post(repository: Arc<dyn Repository>) {
 /// answer counts.
 pub async fn a_person_is_asked_one_thing_at_a_time(repository: Arc<dyn Repository>) {
     let bots = repository.bots();
-    bots.receive(BOT, (1..=4).map(update).collect()).await.expect("room");
+    received(bots, (1..=4).map(update).collect()).await;
     let asked = |person, content: Option<&str>, time| Question {
         chat: 5,
         person,
@@ -227,6 +247,21 @@ pub async fn what_is_known_of_a_menu_is_kept(repository: Arc<dyn Repository>) {
     bots.end_menu(BOT, 6, None).await.expect("an answer");
     assert_eq!(bots.menus(BOT).await.expect("an answer"), [known(5, Some("five"))]);
     assert_eq!(bots.menus(BotId(8)).await.expect("an answer"), [], "another bot's is its own");
+}
+
+async fn received(bots: &dyn BotRepository, updates: Vec<BotUpdate>) -> Vec<i64> {
+    bots.receive(BOT, updates, Arrival::Asked).await.expect("room")
+}
+
+/// The first post of each chat, in order of their rows.
+pub(super) async fn next_posts(bots: &dyn BotRepository) -> Vec<Post> {
+    let (mut chats, mut posts) = (HashSet::new(), Vec::new());
+    for waiting in bots.waiting_posts(BOT, None).await.expect("an answer") {
+        if chats.insert(waiting.chat) {
+            posts.extend(bots.waiting_post(waiting.id).await.expect("an answer"));
+        }
+    }
+    posts
 }
 
 fn update(id: i64) -> BotUpdate {

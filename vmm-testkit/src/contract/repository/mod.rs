@@ -64,7 +64,7 @@ macro_rules! repository_contract {
                 a_code_ends_with_its_time_and_its_account, a_taken_chat_is_not_bound_again,
             }
             bot {
-                an_update_is_stored_once, an_ended_update_stays_ended, an_update_that_has_begun_can_be_rewritten,
+                an_update_is_stored_once, an_update_that_was_sent_leaves_no_offset, an_ended_update_stays_ended, an_update_that_has_begun_can_be_rewritten,
                 one_of_32_begins_an_update_and_one_ends_it,
                 old_updates_are_forgotten_once_they_have_ended, posts_of_a_chat_keep_their_order,
                 a_button_belongs_to_its_message, an_expired_button_is_forgotten, a_live_message_is_made_once_and_changed,

@@ -8,6 +8,7 @@ use vmm_core::model::{
 };
 use vmm_core::repository::Repository;
 
+use super::bot::next_posts;
 use super::{approve, approved, assert_conflict, cancel, close, pending, race, running, unaudited};
 use crate::sample::{self, Desk};
 
@@ -125,7 +126,7 @@ pub async fn an_event_is_told_once(repository: Arc<dyn Repository>) {
     assert!(!bots.tell(BotId(8), last, vec![post("of nobody")]).await.expect("room"), "it follows none");
     assert_eq!(events(&repository, BOT, 100).await, []);
     let mut sent = Vec::new();
-    while let Some(next) = bots.next_posts(BOT).await.expect("an answer").pop() {
+    while let Some(next) = next_posts(bots).await.pop() {
         bots.close_post(next.id, None).await.expect("room");
         sent.push(next.content);
     }
@@ -139,13 +140,13 @@ pub async fn only_a_known_message_is_changed(repository: Arc<dyn Repository>) {
     let (live, known) =
         (PostPlace::Live { name: "card".to_owned(), message: None }, PostPlace::Known("card".to_owned()));
     bots.post(BOT, vec![at(5, live), at(5, known.clone()), at(6, known.clone())], None).await.expect("room");
-    let first = bots.next_posts(BOT).await.expect("an answer");
+    let first = next_posts(bots).await;
     assert_eq!(first.iter().map(|post| (post.chat, post.superseded)).collect::<Vec<_>>(), [(5, true)]);
     bots.close_post(first[0].id, None).await.expect("room");
-    let second = bots.next_posts(BOT).await.expect("an answer");
+    let second = next_posts(bots).await;
     bots.close_post(second[0].id, Some(100)).await.expect("room");
     bots.post(BOT, vec![at(5, known.clone()), at(6, known)], None).await.expect("room");
-    let third = bots.next_posts(BOT).await.expect("an answer");
+    let third = next_posts(bots).await;
     assert_eq!(third.iter().map(|post| (post.chat, post.message)).collect::<Vec<_>>(), [(5, Some(100))]);
 }
 

@@ -18,7 +18,7 @@ pub enum Fault {
     CutAfter,
     /// It is done, and the connection is closed in the middle of the answer.
     CutAnswer,
-    /// Of `getUpdates`: each update is there twice.
+    /// Of `getUpdates`: each update is there twice. Of `webhook`: it is posted twice.
     Twice,
     /// Of `getUpdates`: the newest comes first.
     Reversed,

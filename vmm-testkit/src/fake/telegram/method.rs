@@ -8,13 +8,12 @@ use tokio::time::Instant;
 use super::parameters::Parameters;
 use super::person::CallbackAnswer;
 use super::state::{Chat, Quiet, State};
-use super::{Shared, menu, message, send, updates};
+use super::{Shared, menu, message, send, updates, webhook};
 
 /// The largest file that `getFile` gives, in bytes.
 const GET_FILE: usize = 20 << 20;
 /// The longest answer to a press, in characters.
 const CALLBACK_TEXT: usize = 200;
-const WEBHOOK_PORTS: &[&str] = &["80", "88", "443", "8443"];
 
 /// Why a call is not done.
 #[derive(Clone, Debug)]
@@ -65,9 +64,9 @@ pub(super) async fn call(shared: &Shared, method: &str, parameters: Parameters) 
             "setmycommands" => menu::set(state, &parameters),
             "getmycommands" => menu::get(state, &parameters),
             "deletemycommands" => menu::delete(state, &parameters),
-            "setwebhook" => set_webhook(state, &parameters),
-            "deletewebhook" => Ok(delete_webhook(state, &parameters)),
-            "getwebhookinfo" => Ok(webhook_info(state)),
+            "setwebhook" => webhook::set(state, &parameters),
+            "deletewebhook" => Ok(webhook::delete(state, &parameters)),
+            "getwebhookinfo" => Ok(webhook::info(state)),
             _ => Err(Refusal::new(404, "Not Found: method not found")),
         }
     })
@@ -140,37 +139,4 @@ fn file(state: &mut State, parameters: &Parameters) -> Answer {
         "file_size": file.bytes.len(),
         "file_path": format!("documents/{}", file.id),
     }))
-}
-
-fn set_webhook(state: &mut State, parameters: &Parameters) -> Answer {
-    let url = parameters.text("url");
-    if url.is_empty() {
-        return Ok(delete_webhook(state, parameters));
-    }
-    let Some(rest) = url.strip_prefix("https://") else {
-        return Err(Refusal::bad("bad webhook: An HTTPS URL must be provided for webhook"));
-    };
-    let host = rest.split('/').next().unwrap_or_default();
-    if host.split_once(':').is_some_and(|(_, port)| !WEBHOOK_PORTS.contains(&port)) {
-        return Err(Refusal::bad("bad webhook: Webhook can be set up only on ports 80, 88, 443 or 8443"));
-    }
-    url.clone_into(&mut state.webhook);
-    drop_pending(state, parameters);
-    Ok(true.into())
-}
-
-fn delete_webhook(state: &mut State, parameters: &Parameters) -> Value {
-    state.webhook.clear();
-    drop_pending(state, parameters);
-    true.into()
-}
-
-fn drop_pending(state: &mut State, parameters: &Parameters) {
-    if parameters.flag("drop_pending_updates") {
-        state.updates.clear();
-    }
-}
-
-fn webhook_info(state: &State) -> Value {
-    json!({ "url": state.webhook, "has_custom_certificate": false, "pending_update_count": state.updates.len() })
 }

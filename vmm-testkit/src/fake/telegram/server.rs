@@ -89,7 +89,9 @@ async fn serve(shared: Arc<Shared>, request: Request<Incoming>) -> Served {
 fn begin(shared: &Shared, method: &str, parameters: &Parameters) -> (usize, Option<Fault>) {
     shared.change(|state| {
         let number = state.calls.len();
-        let fault = state.faults.take(&method.to_lowercase(), number);
+        let name = method.to_lowercase();
+        let fault = state.faults.take(&name, number);
+        *state.counts.entry(name).or_default() += 1;
         state.calls.push(Call { method: method.to_owned(), parameters: parameters.values.clone(), refused: None });
         (number, fault)
     })

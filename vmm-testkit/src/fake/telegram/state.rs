@@ -10,6 +10,7 @@ use super::menu::{Commands, Scope};
 use super::message::{Event, Message, StoredFile};
 use super::method::Refusal;
 use super::person::CallbackAnswer;
+use super::webhook::{Delivery, Webhook};
 
 /// A call that a bot made.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,6 +30,12 @@ pub(super) struct Update {
 }
 
 impl Update {
+    /// The chat that it is about, in which updates keep their order.
+    pub(super) fn chat(&self) -> Option<i64> {
+        let places = ["/chat/id", "/message/chat/id", "/from/id"];
+        places.iter().find_map(|place| self.content.pointer(place)?.as_i64())
+    }
+
     pub(super) fn json(&self) -> Value {
         json!({ "update_id": self.id, &self.kind: self.content })
     }
@@ -104,11 +111,16 @@ pub(super) struct State {
     /// The number of the latest `getUpdates`; an earlier one that still waits is ended.
     pub(super) poll: u64,
     pub(super) allowed: Option<Vec<String>>,
-    pub(super) webhook: String,
+    pub(super) webhook: Option<Webhook>,
+    /// How many were set so far.
+    pub(super) webhooks: usize,
+    pub(super) deliveries: Vec<Delivery>,
     pub(super) presses: HashMap<String, Option<CallbackAnswer>>,
     pub(super) files: HashMap<String, StoredFile>,
     pub(super) commands: BTreeMap<Scope, Commands>,
     pub(super) calls: Vec<Call>,
+    /// How many of them there are of each method, in lower case.
+    pub(super) counts: HashMap<String, usize>,
     pub(super) faults: Faults,
     /// Until when a chat takes no call, or a method of those that name none.
     pub(super) quiet: HashMap<Quiet, Instant>,
@@ -128,11 +140,14 @@ impl State {
             last_update: 500_000_000,
             poll: 0,
             allowed: None,
-            webhook: String::new(),
+            webhook: None,
+            webhooks: 0,
+            deliveries: Vec::new(),
             presses: HashMap::new(),
             files: HashMap::new(),
             commands: BTreeMap::new(),
             calls: Vec::new(),
+            counts: HashMap::new(),
             faults: Faults::default(),
             quiet: HashMap::new(),
             impatient: 0,

@@ -19,16 +19,12 @@ const MOST: i64 = 100;
 pub(super) async fn get(shared: &Shared, parameters: &Parameters) -> Answer {
     let mut changed = shared.changed.subscribe();
     let number = shared.change(|state| {
-        if !state.webhook.is_empty() {
+        if state.webhook.is_some() {
             let reason = "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete \
                           the webhook first";
             return Err(Refusal::new(409, reason));
         }
-        if let Some(allowed) = parameters.structure("allowed_updates")? {
-            let kinds = allowed.as_array().ok_or(Refusal::bad("can't parse allowed_updates"))?;
-            let kinds: Vec<_> = kinds.iter().filter_map(|kind| kind.as_str().map(str::to_owned)).collect();
-            state.allowed = (!kinds.is_empty()).then_some(kinds);
-        }
+        state.allow(parameters)?;
         state.confirm(parameters.integer("offset").unwrap_or(0));
         state.poll += 1;
         Ok(state.poll)
@@ -54,7 +50,7 @@ fn waiting(state: &State, number: u64, limit: usize) -> Result<Option<Value>, Re
             "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running";
         return Err(Refusal::new(409, reason));
     }
-    if !state.webhook.is_empty() {
+    if state.webhook.is_some() {
         return Err(Refusal::new(409, "Conflict: terminated by setWebhook request"));
     }
     if state.updates.is_empty() {
@@ -64,6 +60,16 @@ fn waiting(state: &State, number: u64, limit: usize) -> Result<Option<Value>, Re
 }
 
 impl State {
+    /// Lets the bot have the kinds of updates that it asks for from now on, if it does.
+    pub(super) fn allow(&mut self, parameters: &Parameters) -> Result<(), Refusal> {
+        if let Some(allowed) = parameters.structure("allowed_updates")? {
+            let kinds = allowed.as_array().ok_or(Refusal::bad("can't parse allowed_updates"))?;
+            let kinds: Vec<_> = kinds.iter().filter_map(|kind| kind.as_str().map(str::to_owned)).collect();
+            self.allowed = (!kinds.is_empty()).then_some(kinds);
+        }
+        Ok(())
+    }
+
     /// Forgets the updates before this one; for a negative number all but so many.
     fn confirm(&mut self, offset: i64) {
         let count = if offset < 0 {

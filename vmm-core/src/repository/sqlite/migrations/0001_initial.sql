@@ -468,7 +468,6 @@ CREATE TABLE bot_post (
     due_at INTEGER NOT NULL,
     attempts INTEGER NOT NULL DEFAULT 0
 ) STRICT;
-CREATE INDEX bot_post_chat ON bot_post (bot, chat, id);
 CREATE INDEX bot_post_live ON bot_post (bot, chat, live, id) WHERE live IS NOT NULL;
 
 CREATE TABLE bot_attachment (
