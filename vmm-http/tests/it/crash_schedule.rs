@@ -172,7 +172,7 @@ async fn check(client: &Client, what: &str, outcome: &[String]) {
         }
         // The newest of the moments is within its minute of grace, or was missed too.
         "missed" => {
-            assert_eq!((outcome[0].as_str(), outcome.iter().filter(|o| *o == "fired").count()), ("missed", runs.len()))
+            assert_eq!((outcome[0].as_str(), outcome.iter().filter(|o| *o == "fired").count()), ("missed", runs.len()));
         }
         other => panic!("{other} is not checked"),
     }

@@ -134,7 +134,7 @@ mod tests {
         for text in ["a b", "it's", "''", "$(id)`id`\\0101", "a\nb\n\n", "%s%%", "\"!*", "ü\u{1b}"] {
             let mut shell = std::process::Command::new("sh")
                 .arg("-c")
-                .arg(line(&format!("printf '%s|' {}; cat", quoted(text))))
+                .arg(line(format!("printf '%s|' {}; cat", quoted(text))))
                 .stdin(std::process::Stdio::piped())
                 .stdout(std::process::Stdio::piped())
                 .spawn()

@@ -34,6 +34,7 @@ impl<W: Write> Writer<W> {
     }
 
     /// What is written to.
+    #[cfg(feature = "ssh")]
     pub(crate) fn out(&mut self) -> &mut W {
         &mut self.out
     }

@@ -47,7 +47,7 @@ pub(super) fn through(sshd: &Sshd, proxy: &Proxy) -> Endpoint {
 /// A client that does not wait long for a machine that says nothing.
 pub(super) fn impatient() -> Libssh2Exec {
     let mut config = Libssh2Config::default();
-    config.silence = Duration::from_millis(700);
+    config.silence = Duration::from_millis(1500);
     Libssh2Exec::new(&config)
 }
 
@@ -241,7 +241,7 @@ async fn a_file_that_came_to_its_place_is_reported_also_when_the_machine_is_away
         match sent {
             Ok(_) => assert_eq!(there, b"content", "{number}"),
             Err(error) => {
-                assert!(there == b"before" && matches!(error, Error::Unavailable { .. }), "{number}: {error}")
+                assert!(there == b"before" && matches!(error, Error::Unavailable { .. }), "{number}: {error}");
             }
         }
         placed += u32::from(there == b"content");

@@ -100,6 +100,19 @@ async fn links_on_the_machine_are_not_followed_and_further_names_are_copies() {
     assert_eq!(skipped, [("link", SkippedKind::SymbolicLink), ("to-directory", SkippedKind::SymbolicLink)]);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_a_file_and_a_directory_at_once_is_refused() {
+    const END: usize = 1024;
+    let sshd = Sshd::start().await;
+    let [file, directory] = [(Some(b"content".to_vec()), 0o644), (None, 0o755)]
+        .map(|what| archive(&Tree::from([(b"both".to_vec(), what)])));
+    let both = [&file[..file.len() - END], &directory].concat();
+    let error = send(&sshd, &sshd.endpoint(), upload(&sshd, "tree"), both).await.expect_err("it is refused");
+    let named = matches!(&error, Error::Invalid(problems) if problems[0].field == "file");
+    assert!(named && error.to_string().contains("is a file and a directory"), "{error}");
+    until_names(&sshd, &[]).await;
+}
+
 /// With the `mv` of coreutils 9.5 nobody finds the place empty. Older ones refuse the option, as the other tests' may.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_directory_is_exchanged_for_the_one_it_replaces_where_the_machine_can_do_that() {

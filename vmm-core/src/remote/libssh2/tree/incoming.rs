@@ -97,7 +97,7 @@ impl<'t, 'c> Incoming<'t, 'c> {
         let script = pack_from(&self.place.directory_path(), &self.target, come.blocks);
         let running = Running::start(Rc::clone(&link), &shell::line(script)).and_then(without_input)?;
         // It reads again, and sends nothing meanwhile.
-        let again = || expect_line(running, self.place, |line| shell::said_digest(line));
+        let again = || expect_line(running, self.place, shell::said_digest);
         let (digest, mut running) = link.patiently(again)?;
         let mut rest = vec![0; come.rest.len()];
         if digest != hex(come.digest.clone()) {
