@@ -85,11 +85,11 @@ fn disk(disk: &DiskStatistics) -> String {
         0 => String::new(),
         capacity => format!("{}, {} stored, ", bytes(capacity), bytes(disk.allocation)),
     };
-    format!("{name} {size}{} read, {} written", bytes(disk.read), bytes(disk.written))
+    format!("{name}: {size}{} read, {} written", bytes(disk.read), bytes(disk.written))
 }
 
 fn interface(interface: &InterfaceStatistics) -> String {
-    format!("{} {} in, {} out", device(&interface.name), bytes(interface.received), bytes(interface.sent))
+    format!("{}: {} in, {} out", device(&interface.name), bytes(interface.received), bytes(interface.sent))
 }
 
 fn shown<T>(lines: &mut Vec<String>, devices: &[T], most: usize, kind: &str, line: impl Fn(&T) -> String) {

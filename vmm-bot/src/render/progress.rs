@@ -55,7 +55,7 @@ pub(crate) fn result(request: &Request, vms: &[Vm]) -> (Option<Reply>, Reply) {
 
 /// The machines of a request as a table for programs.
 pub(crate) fn result_csv(request: &Request, csv: String) -> Reply {
-    Reply::default().document(format!("{}-result.csv", request.id), csv)
+    Reply::text("The machines as a table for programs.").document(format!("{}-result.csv", request.id), csv)
 }
 
 /// Which machine failed at which stage, and why, a line each.
@@ -80,7 +80,7 @@ fn stage(job: &Job) -> String {
         JobState::Queued => "waits".to_owned(),
         JobState::Running => {
             let acting = job.steps.iter().find(|step| step.state != StepState::Done);
-            acting.map(|step| step.name.clone()).unwrap_or_default()
+            acting.map(|step| step.name.replace('-', " ")).unwrap_or_default()
         }
         JobState::Undoing | JobState::Failed | JobState::Cancelled | JobState::Stuck => {
             let error = job.error.as_deref().unwrap_or_default();

@@ -179,7 +179,7 @@ fn summary(plan: &Plan, room: Option<&Room>) -> String {
 }
 
 fn plan_rows(plan: &Plan) -> Vec<Vec<String>> {
-    let head = ["row", "name", "vcpu", "memory", "disk", "os", "ip"].map(str::to_owned).to_vec();
+    let head = ["row", "name", "vcpu", "memory", "disk GiB", "os", "ip"].map(str::to_owned).to_vec();
     let rows = plan.vms.iter().map(|vm| {
         let disks: Vec<_> = vm.disks.iter().map(|disk| disk.size.to_string()).collect();
         vec![

@@ -133,7 +133,9 @@ pub(crate) fn ended(run: &Run, machines: &[RunMachine], login: bool) -> Reply {
 
 fn table_of(run: &Run, machines: &[RunMachine]) -> String {
     let rows: Vec<_> = machines.iter().take(SHOWN).map(row).collect();
-    let mut text = format!("{} {}\n<pre>{}</pre>", mark(run.state), headline(run), escape(table(&rows).trim_end()));
+    let ill = run.state == RunState::Done && machines.iter().any(|machine| Again::Nonzero.takes(machine));
+    let mark = mark(if ill { RunState::Failed } else { run.state });
+    let mut text = format!("{mark} {}\n<pre>{}</pre>", headline(run), escape(table(&rows).trim_end()));
     if machines.len() > SHOWN {
         text.push_str(&format!("\n… and {} more", machines.len() - SHOWN));
     }

@@ -2,6 +2,7 @@
 
 use vmm_core::model::{Disk, Page, Vm, VmId, VmStatus};
 
+use super::table::table;
 use super::{code, escape};
 use crate::dialogue::{Intent, Switch};
 use crate::post::{Reply, Wish};
@@ -14,10 +15,14 @@ const DESCRIPTION: usize = 1000;
 /// A page of machines, each with a button for its card. `after` and `trail` say where the page is.
 pub(crate) fn list(page: &Page<Vm, VmId>, after: Option<i64>, trail: Vec<Option<i64>>) -> Reply {
     if page.items.is_empty() {
-        return Reply::text(if after.is_none() { "There are no machines." } else { "There are no more machines." });
+        return Reply::text(if after.is_none() {
+            "There are no machines yet; /request asks for some."
+        } else {
+            "There are no more machines."
+        });
     }
-    let lines = page.items.iter().map(line);
-    let text = format!("<b>Machines</b>, page {}\n\n{}", trail.len() + 1, lines.collect::<Vec<_>>().join("\n"));
+    let rows: Vec<_> = page.items.iter().map(row).collect();
+    let text = format!("<b>Machines</b>, page {}\n<pre>{}</pre>", trail.len() + 1, escape(table(&rows).trim_end()));
     let card = |vm: &Vm| (vm.name.to_string(), Intent::Card { vm: vm.name.to_string() });
     let mut rows: Vec<_> = page.items.chunks(ROW).map(|vms| vms.iter().map(card).collect()).collect();
     rows.push(turning(page.next.map(|id| id.0), after, trail));
@@ -37,9 +42,8 @@ fn turning(next: Option<i64>, after: Option<i64>, trail: Vec<Option<i64>>) -> Ve
     buttons
 }
 
-fn line(vm: &Vm) -> String {
-    let address = vm.ip.map(|ip| format!("  {}", code(ip))).unwrap_or_default();
-    format!("{} {}{address}", mark(vm.status), code(&vm.name))
+fn row(vm: &Vm) -> Vec<String> {
+    vec![format!("{} {}", mark(vm.status), vm.name), vm.ip.map(|ip| ip.to_string()).unwrap_or_default()]
 }
 
 fn mark(status: VmStatus) -> &'static str {

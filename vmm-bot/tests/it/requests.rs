@@ -42,9 +42,11 @@ async fn machines_are_requested_approved_and_made() {
     let (alice, root) = (app.linked("Alice", &app.desk.user).await, app.linked("Root", &app.desk.admin).await);
     alice.uploads("machines.csv", CSV, "for the <shop>");
     let preview = alice.sees("2 rows are good in machines.csv").await;
-    for words in
-        ["for the <shop>", "web-1  2     1 GiB    2+5   debian:12", "3 machines: 5 vCPU, 2560 MiB memory, 16 GiB disk"]
-    {
+    for words in [
+        "for the <shop>",
+        "web-1  2     1 GiB    2+5       debian:12",
+        "3 machines: 5 vCPU, 2560 MiB memory, 16 GiB disk",
+    ] {
         assert!(preview.text.contains(words), "{words:?} is missing in {}", preview.text);
     }
     assert_eq!(preview.labels(), ["Submit", "Discard"]);
@@ -284,8 +286,8 @@ async fn the_manual_shows_a_request() {
         })
         .await;
     app.start();
-    alice.sees_edit(&progress, "wait-for-address").await;
-    root.sees_edit(&of_root, "wait-for-address").await;
+    alice.sees_edit(&progress, "wait for address").await;
+    root.sees_edit(&of_root, "wait for address").await;
     app.stop().await;
     app.desk.let_be_reached(&request);
     app.desk.settled(&request.id).await;

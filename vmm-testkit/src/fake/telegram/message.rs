@@ -159,6 +159,13 @@ pub enum Event {
     Edited(Message),
     /// The bot deleted the message with this number.
     Deleted(i32),
+    /// Somebody pressed a button.
+    Pressed {
+        /// The person's name.
+        person: String,
+        /// What stands on the button.
+        label: String,
+    },
 }
 
 impl Event {
@@ -167,6 +174,7 @@ impl Event {
             Self::Sent(message) => message.line(),
             Self::Edited(message) => format!("(edited) {}", message.line()),
             Self::Deleted(id) => format!("(message {id} deleted)"),
+            Self::Pressed { person, label } => format!("{person} presses [{label}]"),
         }
     }
 }

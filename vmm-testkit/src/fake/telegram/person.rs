@@ -206,7 +206,10 @@ impl Person {
             let mut query = json!({
                 "id": id, "from": state.people[&self.id], "chat_instance": "1", "data": data,
             });
-            if let Some(chat) = state.chats.get(&message.chat) {
+            let person = query["from"]["first_name"].as_str().unwrap_or_default().to_owned();
+            if let Some(chat) = state.chats.get_mut(&message.chat) {
+                let button = message.buttons.iter().flatten().find(|button| button.data == data);
+                chat.events.extend(button.map(|button| Event::Pressed { person, label: button.label.clone() }));
                 query["message"] = chat.messages.get(&message.id).unwrap_or(message).json(&chat.json);
             }
             state.push("callback_query", query);
@@ -288,7 +291,11 @@ impl Person {
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         let new = events[*read..].to_vec();
         *read = events.len();
-        let by_bot = |event: &Event| !matches!(event, Event::Sent(message) if !message.from_bot);
+        let by_bot = |event: &Event| match event {
+            Event::Sent(message) => message.from_bot,
+            Event::Edited(_) | Event::Deleted(_) => true,
+            Event::Pressed { .. } => false,
+        };
         new.into_iter().filter(by_bot).collect()
     }
 
