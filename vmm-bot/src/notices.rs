@@ -58,7 +58,12 @@ impl Notices {
     /// Shows how far machines are, where that has changed.
     async fn progress(&self, shown: &mut Shown) -> Result<()> {
         let (mut posts, mut seen) = (Vec::new(), Shown::new());
-        for news in self.parts.mail.request_progress().await? {
+        let progress = self.parts.mail.request_progress().await?;
+        // It may be that of a request whose approval, or end, is not told yet; that goes first.
+        if !progress.is_empty() && self.parts.mail.request_news().await?.is_some() {
+            return Ok(());
+        }
+        for news in progress {
             let reply = progress::progress(&news.request, &news.jobs);
             for user in &news.watchers {
                 let name = progress_name(&news.request);

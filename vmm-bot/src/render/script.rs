@@ -105,7 +105,7 @@ pub(crate) fn interrupted(what: &str) -> Reply {
 /// The newest runs, each with a button.
 pub(crate) fn runs(page: &Page<Run, RunId>) -> Reply {
     if page.items.is_empty() {
-        return Reply::text("There are no runs.");
+        return Reply::text("There are no runs yet; /scripts shows what can run.");
     }
     let line = |run: &Run| format!("{} {}", mark(run.state), headline(run));
     let text = format!("<b>Runs</b>\n{}", page.items.iter().map(line).collect::<Vec<_>>().join("\n"));
