@@ -37,8 +37,8 @@ async fn figures_are_those_of_this_moment() {
     for line in [
         "\nCPU: 0.0 % of 1 vCPU\n",
         "\nMemory: 256 of 512 MiB used\n",
-        "\nvda 2 GiB, 5 MiB stored, 1 MiB read, 1.5 GiB written\n",
-        "\nvnet0 2 KiB in, 100 B out\n",
+        "\nvda: 2 GiB, 5 MiB stored, 1 MiB read, 1.5 GiB written\n",
+        "\nvnet0: 2 KiB in, 100 B out\n",
         "\nAddress: 192.0.2.100",
     ] {
         assert!(shown.text.contains(line), "{line} {}", shown.text);

@@ -90,8 +90,8 @@ async fn progress_goes_on_in_one_message_after_a_restart() {
     app.desk.hypervisor.set_addresses(request.plan.vms[0].uuid, Vec::new());
     app.desk.approve(&request).await;
     let progress = alice.sees("0 of 1 machine is there").await;
-    let waiting = alice.sees_edit(&progress, "wait-for-address").await;
-    assert!(waiting.part("pre").unwrap().starts_with("web-1  ▓▓▓▓▓░░  wait-for-address"), "{}", waiting.text);
+    let waiting = alice.sees_edit(&progress, "wait for address").await;
+    assert!(waiting.part("pre").unwrap().starts_with("web-1  ▓▓▓▓▓░░  wait for address"), "{}", waiting.text);
     app.stop().await;
     app.start();
     alice.says("/help");
@@ -100,7 +100,7 @@ async fn progress_goes_on_in_one_message_after_a_restart() {
     alice.sees_edit(&progress, "r1 is done").await;
     alice.sees("r1 is done").await;
     assert_eq!(sent(&alice, "machine is there"), 1, "{}", alice.transcript());
-    let edits = alice.transcript().matches("wait-for-address").count();
+    let edits = alice.transcript().matches("wait for address").count();
     assert_eq!(edits, 1, "what is the same is not sent again:\n{}", alice.transcript());
 }
 
