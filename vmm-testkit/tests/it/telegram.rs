@@ -5,6 +5,7 @@
 mod group;
 mod menu;
 mod raw;
+mod webhook;
 
 use std::time::Duration;
 
