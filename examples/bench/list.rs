@@ -24,7 +24,7 @@ const RUN: Duration = Duration::from_secs(4);
 pub(crate) async fn run() {
     let mut desk = TestDesk::new().await;
     desk.stop_worker().await;
-    make_machines(&desk).await;
+    make_machines(&desk, MACHINES).await;
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("a bound port");
     let acceptor = TcpAcceptor::from_tokio(listener).expect("a listener");
@@ -51,17 +51,16 @@ pub(crate) async fn run() {
         let (middle, p99) = (rates[rates.len() / 2], times[times.len() * 99 / 100]);
         println!("{what:<52} {RUNS:>4} {:>10.0}/s {:>12} p99", middle, super::milliseconds(p99));
     }
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let peak = status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or("VmHWM: unknown");
-    println!("  peak memory, clients included: {}", peak.trim_start_matches("VmHWM:").trim());
+    super::show_memory();
     server.abort();
 }
 
-async fn make_machines(desk: &TestDesk) {
+/// Machines on the fake host, a thousand in each request.
+pub(crate) async fn make_machines(desk: &TestDesk, machines: usize) {
     let repository = &desk.repository;
     let os = repository.oses().list(&OsFilter::default()).await.expect("the catalog").remove(0);
     let (user, admin) = (desk.user.user_id().expect("an account"), desk.admin.user_id().expect("an account"));
-    for batch in 0..MACHINES / 1000 {
+    for batch in 0..machines / 1000 {
         let names: Vec<_> = (0..1000).map(|index| format!("web-{}", batch * 1000 + index)).collect();
         let id = request(desk, &os, &format!("bench-{batch}"), &names, user).await;
         let start = sample::job(JobKind::StartRequest(id.clone()), Some(&id));

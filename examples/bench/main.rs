@@ -1,9 +1,10 @@
 //! Figures, as medians of several runs, in turns with a peer where there is one. `make bench` runs it in the lab; with names as
-//! arguments (`plan`, `list`, `boot`, `ssh-one`, `ssh-many`, `ssh-files`) only those are measured.
+//! arguments (`plan`, `list`, `bot`, `boot`, `ssh-one`, `ssh-many`, `ssh-files`) only those are measured.
 
 #![expect(clippy::print_stdout, reason = "it is for people to read")]
 
 mod boot;
+mod bot;
 mod list;
 mod plan;
 mod ssh;
@@ -24,6 +25,9 @@ async fn main() {
     if wanted("list") {
         list::run().await;
     }
+    if wanted("bot") {
+        bot::run().await;
+    }
     if wanted("boot") {
         boot::run().await;
     }
@@ -42,6 +46,13 @@ fn show(what: &str, own: &mut [Duration], peer: Option<&mut [Duration]>) {
         None => (String::new(), String::new()),
     };
     println!("{what:<52} {runs:>4} {:>12} {peer:>12} {ratio:>8}", milliseconds(median_own));
+}
+
+/// The most memory that this process has had so far.
+fn show_memory() {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak = status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or("VmHWM: unknown");
+    println!("  peak memory, clients included: {}", peak.trim_start_matches("VmHWM:").trim());
 }
 
 fn milliseconds(duration: Duration) -> String {
