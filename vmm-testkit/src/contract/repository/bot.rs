@@ -1,4 +1,4 @@
-//! What a [`BotRepository`](vmm_core::repository::BotRepository) promises.
+//! What a [`BotRepository`] promises.
 
 use std::collections::HashSet;
 use std::sync::Arc;
