@@ -143,6 +143,10 @@ pub(super) fn start(shared: Arc<Shared>) -> JoinHandle<()> {
         loop {
             changed.mark_unchanged();
             let (postings, wake) = shared.lock().postings();
+            if !postings.is_empty() {
+                // Somebody may wait until they are under way.
+                shared.changed.send_replace(());
+            }
             for posting in postings {
                 under_way.spawn(post(Arc::clone(&shared), client.clone(), posting));
             }
