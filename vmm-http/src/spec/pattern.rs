@@ -80,6 +80,7 @@ const PATTERNS: [Pattern; 16] = [
             "requester",
             "createLinkCode.user",
             "deleteLink.user",
+            "revokeAccess.user",
             "new_name",
             "group_name",
             "request",
