@@ -50,9 +50,8 @@ fn show(what: &str, own: &mut [Duration], peer: Option<&mut [Duration]>) {
 
 /// The most memory that this process has had so far.
 fn show_memory() {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let peak = status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or("VmHWM: unknown");
-    println!("  peak memory, clients included: {}", peak.trim_start_matches("VmHWM:").trim());
+    let peak = vmm_testkit::load::peak_memory(std::process::id()).expect("Linux tells");
+    println!("  peak memory, clients included: {} MiB", peak >> 20);
 }
 
 fn milliseconds(duration: Duration) -> String {

@@ -33,9 +33,7 @@ pub(super) async fn run(scale: &Scale) {
         began.elapsed()
     };
     let other = Other::connect(&endpoint, &hosts.login, false).await;
-    let [mut warm, mut shell, mut multiplexed, mut cold, mut ssh, mut client, mut login_shell, mut russh]: [Vec<
-        Duration,
-    >; 8] = Default::default();
+    let mut all: [Vec<Duration>; 8] = Default::default();
     // The first round makes the sessions that are kept, and is not counted.
     for run in 0..=scale.short_runs {
         let times = [
@@ -53,23 +51,12 @@ pub(super) async fn run(scale: &Scale) {
             },
         ];
         if run > 0 {
-            for (all, time) in [
-                &mut warm,
-                &mut shell,
-                &mut multiplexed,
-                &mut cold,
-                &mut ssh,
-                &mut client,
-                &mut login_shell,
-                &mut russh,
-            ]
-            .into_iter()
-            .zip(times)
-            {
+            for (all, time) in all.iter_mut().zip(times) {
                 all.push(time);
             }
         }
     }
+    let [mut warm, mut shell, mut multiplexed, mut cold, mut ssh, mut client, mut login_shell, mut russh] = all;
     master.stop().await;
     compare("one command, warm", &mut warm, "fork and exec of `sh -c` on this machine", &mut shell, 1.3);
     compare("one command, warm", &mut warm, "`ssh` through a ControlMaster", &mut multiplexed, 0.35);
