@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use vmm_core::model::{BotGroup, Outcome, RequestState, Role, ScriptContent, ScriptName};
-use vmm_core::remote::{Credential, Login};
 use vmm_core::{Actor, ScriptDraft, UserDraft, UserUpdate};
 use vmm_testkit::fake::remote::Answer;
 use vmm_testkit::fake::telegram::{Disguise, Event, Group, Person};
@@ -13,8 +12,8 @@ use vmm_testkit::sample;
 
 use crate::app::{App, sees_become};
 use crate::requests::newest;
+use crate::ssh::{self, SECRET};
 
-const SECRET: &str = "pass w0rd<&>";
 const CSV: &[u8] = b"name,os,memory,disk\ndb-1,debian:12,512,2\n";
 
 /// A machine of alice's, the people, and a group that root has allowed.
@@ -28,13 +27,8 @@ struct Scene {
 
 impl Scene {
     async fn new() -> Self {
-        let app = App::new().await;
-        let vms = app.desk.provision("r1", "name,os,memory,disk\nweb-1,debian:12,512,2\n").await;
-        let web_1 = SocketAddr::new(vms[0].ip.unwrap(), 22);
-        let credential = Credential::Password(SECRET.into());
-        app.desk.remote.accept_only(web_1, Login { user: "debian".to_owned(), credential });
-        app.desk.remote.answer(web_1, "uptime", Answer::stdout("up 3 days\n"));
-        let (alice, root) = (app.linked("Alice", &app.desk.user).await, app.linked("Root", &app.desk.admin).await);
+        let ssh::Scene { app, alice, web_1 } = ssh::Scene::new().await;
+        let root = app.linked("Root", &app.desk.admin).await;
         let group = app.telegram.group("ops");
         allow(&group, &root).await;
         Self { app, alice, root, group, web_1 }
