@@ -47,8 +47,8 @@ pub use tree::{TreeDownload, TreeTransferred, TreeUpload};
 /// - A file that is received is reported as [`Transferred`] only if it was there whole at one moment.
 /// - A transfer holds a bounded part of the file in memory.
 /// - A transfer whose connection is lost may go on over another one from where it stood, within its deadline.
-/// - [`Upload::progress`] and [`Download::progress`] tell how far it has come; at its end, the file's size.
-///   [`Download::progress`] has that size before as its total.
+/// - [`Upload::progress`] tells what the machine has confirmed and [`Download::progress`] what the sink has taken; at
+///   its end, the file's size. [`Download::progress`] has that size before as its total.
 /// - A directory with all that is below it is sent and received like a file: whole or not at all, and compared. What is
 ///   neither a regular file nor a directory is left out and named; no link is followed. Of an archive's names none leads
 ///   outside, and one that tries to makes it [`Invalid`](crate::Error::Invalid), naming `file`. A directory is put in

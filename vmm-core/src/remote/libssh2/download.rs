@@ -111,7 +111,6 @@ impl Receiving<'_> {
                 Ok(count) => {
                     self.deliver.chunk(buffer[..count].to_vec())?;
                     self.bytes += count as u64;
-                    self.download.progress.set(self.bytes);
                 }
                 Err(_) => return Ok(false),
             }

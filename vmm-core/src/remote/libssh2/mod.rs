@@ -36,7 +36,7 @@ use self::pool::Pool;
 use self::seat::Seat;
 use self::supervise::{SocketSlot, Sockets};
 use super::{
-    Command, Download, Endpoint, Login, Output, Piece, RemoteExec, Sink, Source, Transferred, TreeDownload,
+    Command, Download, Endpoint, Login, Output, Piece, Progress, RemoteExec, Sink, Source, Transferred, TreeDownload,
     TreeTransferred, TreeUpload, Upload,
 };
 use crate::error::{Error, Result};
@@ -179,8 +179,8 @@ impl RemoteExec for Libssh2Exec {
         download: &Download,
         sink: Sink,
     ) -> Result<Transferred> {
-        let (download, deadline) = (download.clone(), download.deadline);
-        transfer::receive(self, endpoint, login, deadline, sink, move |call, seat, limits, sockets, deliver| {
+        let (download, deadline, taken) = (download.clone(), download.deadline, &download.progress);
+        transfer::receive(self, endpoint, login, deadline, sink, taken, move |call, seat, limits, sockets, deliver| {
             download::run(call, seat, &limits, sockets, &download, &deliver)
         })
         .await
@@ -208,7 +208,8 @@ impl RemoteExec for Libssh2Exec {
         sink: Sink,
     ) -> Result<TreeTransferred> {
         let (download, deadline) = (download.clone(), download.deadline);
-        transfer::receive(self, endpoint, login, deadline, sink, move |call, seat, limits, sockets, deliver| {
+        let taken = &Progress::new();
+        transfer::receive(self, endpoint, login, deadline, sink, taken, move |call, seat, limits, sockets, deliver| {
             tree::receive(call, seat, limits, sockets, &download, deliver)
         })
         .await

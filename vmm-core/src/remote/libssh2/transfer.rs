@@ -17,7 +17,7 @@ use super::supervise::{Sockets, TIDYING};
 use super::{Call, Libssh2Exec, ends, upload};
 use crate::error::{Error, Part, Result};
 use crate::remote::tree::{PieceReader, PieceWriter};
-use crate::remote::{Endpoint, Login, Sink, Source};
+use crate::remote::{Endpoint, Login, Progress, Sink, Source};
 
 /// The size of a piece, a multiple of what libssh2 puts into one packet.
 pub(super) const CHUNK: usize = 8 * 30_000;
@@ -78,13 +78,14 @@ async fn pump(mut source: Source, chunks: mpsc::Sender<Option<Vec<u8>>>, all: &O
     }
 }
 
-/// Has a blocking thread give a sink the pieces that `work` delivers.
+/// Has a blocking thread give a sink the pieces that `work` delivers. What the sink has taken is told.
 pub(super) async fn receive<T: Send + 'static>(
     remote: &Libssh2Exec,
     endpoint: &Endpoint,
     login: &Login,
     deadline: Duration,
     sink: Sink,
+    taken: &Progress,
     work: impl FnOnce(&Call, Seat, Limits, &Sockets, Deliver) -> Result<T> + Send + 'static,
 ) -> Result<T> {
     let (deliver, chunks) = mpsc::channel(WAITING);
@@ -94,7 +95,7 @@ pub(super) async fn receive<T: Send + 'static>(
     let work =
         move |call: &Call, seat: Seat, limits: Limits, sockets: &Sockets| work(call, seat, limits, sockets, deliver);
     let call = remote.call(endpoint, login, deadline, work);
-    match tokio::join!(call, timeout_at(until, drain(chunks, sink, tell))) {
+    match tokio::join!(call, timeout_at(until, drain(chunks, sink, taken, tell))) {
         (_, Ok(Err(error))) => {
             Err(Error::unavailable(Part::Desk, format!("what was received cannot be written: {error}")))
         }
@@ -112,15 +113,18 @@ pub(super) async fn receive<T: Send + 'static>(
 async fn drain(
     mut chunks: mpsc::Receiver<Vec<u8>>,
     mut sink: Sink,
+    taken: &Progress,
     tell: std::sync::mpsc::Sender<String>,
 ) -> io::Result<()> {
-    let mut digest = Sha256::new();
+    let (mut digest, mut bytes) = (Sha256::new(), 0);
     while let Some(chunk) = chunks.recv().await {
         if chunk.is_empty() {
             let _ = tell.send(hex(digest.clone()));
         }
         digest.update(&chunk);
         sink.write_all(&chunk).await?;
+        bytes += chunk.len() as u64;
+        taken.set(bytes);
     }
     sink.flush().await
 }

@@ -111,9 +111,10 @@ pub async fn what_is_sent_comes_back(subject: &dyn Subject) {
     until_names(subject, &names.iter().map(String::as_str).collect::<Vec<_>>()).await;
 }
 
-/// Progress is told in bytes, never goes back, and ends at the file's size.
+/// Progress is told in bytes, never runs ahead of what was given or taken, and ends at the file's size.
 pub async fn progress_is_told_in_bytes(subject: &dyn Subject) {
     const SIZE: usize = 5 * MIB + 3;
+    const PIPE: usize = 4096;
     let (up, down) = (Progress::new(), Progress::new());
     let upload = Upload { progress: up.clone(), ..upload(at(subject, "file")) };
     let (here, mut there) = tokio::io::duplex(MIB);
@@ -131,7 +132,18 @@ pub async fn progress_is_told_in_bytes(subject: &dyn Subject) {
     let (sent, ()) = tokio::join!(send, feed);
     assert_eq!((sent.expect("it is sent").bytes, up.bytes()), (SIZE as u64, SIZE as u64));
     let download = Download { progress: down.clone(), ..download(at(subject, "file")) };
-    remote.receive(&endpoint, &login, &download, Box::new(tokio::io::sink())).await.expect("it is received");
+    let (mut here, there) = tokio::io::duplex(PIPE);
+    let receive = remote.receive(&endpoint, &login, &download, Box::new(there));
+    let take = async {
+        let (mut taken, mut piece) = (0, vec![0; PIPE]);
+        while taken < SIZE {
+            taken += here.read(&mut piece).await.expect("a pipe of our own");
+            let bytes = down.bytes();
+            assert!(bytes <= (taken + PIPE) as u64, "{bytes} when {taken} were taken");
+        }
+    };
+    let (received, ()) = tokio::join!(receive, take);
+    assert_eq!(received.expect("it is received").bytes, SIZE as u64);
     assert_eq!((down.bytes(), down.total()), (SIZE as u64, Some(SIZE as u64)));
 }
 

@@ -10,6 +10,9 @@ use vmm_core::{Error, Part, Result};
 
 use super::{FakeRemote, files, too_late};
 
+/// So many bytes move at once.
+const PIECE: usize = 1 << 16;
+
 pub(super) async fn send(
     remote: &FakeRemote,
     endpoint: &Endpoint,
@@ -56,13 +59,17 @@ pub(super) async fn receive(
         progress.expect(content.len() as u64);
         let sent = breaks_after.unwrap_or(usize::MAX).min(content.len());
         let write = async {
-            sink.write_all(&content[..sent]).await?;
+            let mut taken = 0;
+            for piece in content[..sent].chunks(PIECE) {
+                sink.write_all(piece).await?;
+                taken += piece.len();
+                progress.set(taken as u64);
+            }
             sink.flush().await
         };
         write
             .await
             .map_err(|error| Error::unavailable(Part::Desk, format!("what was received cannot be written: {error}")))?;
-        progress.set(sent as u64);
         if stalls && sent < content.len() {
             return std::future::pending().await;
         }
@@ -140,7 +147,7 @@ async fn read_all(
     breaks_after: Option<usize>,
     progress: &Progress,
 ) -> std::io::Result<Option<Vec<u8>>> {
-    let (mut content, mut buffer) = (Vec::new(), vec![0; 1 << 16]);
+    let (mut content, mut buffer) = (Vec::new(), vec![0; PIECE]);
     loop {
         let count = source.read(&mut buffer).await?;
         if count == 0 {
