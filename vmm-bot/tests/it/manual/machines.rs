@@ -9,6 +9,13 @@ async fn the_manual_shows_machines() {
     let spec = "name,os,memory,disk,count,description\nweb,debian:12,2048,20;100,11,the shop\n";
     let vm = app.desk.provision("r1", spec).await.remove(10);
     app.desk.live_an_hour(&vm).await;
+    app.desk.hypervisor.change_statistics(vm.uuid, |figures| {
+        let sizes = [(20 << 30, 3 << 30, 1 << 30, 5 << 28), (100 << 30, 9 << 30, 7 << 30, 11 << 30)];
+        for (disk, (capacity, allocation, read, written)) in figures.disks.iter_mut().zip(sizes) {
+            (disk.capacity, disk.allocation, disk.read, disk.written) = (capacity, allocation, read, written);
+        }
+        (figures.interfaces[0].received, figures.interfaces[0].sent) = (3 << 30, 9 << 30);
+    });
     let alice = app.linked("Alice", &app.desk.user).await;
     let mut chat = Chat::new(&alice);
     alice.says("/vms");
