@@ -1,6 +1,8 @@
-//! What becomes of a request that an admin does not want.
+//! Requests that come to no good end.
 
-use super::{Chat, EDITED, shows};
+use vmm_core::{Error, Kind};
+
+use super::{Chat, EDITED, settled, shows};
 use crate::app::App;
 
 #[tokio::test]
@@ -26,4 +28,22 @@ async fn the_manual_shows_a_rejection() {
     let answer = format!("vmm: {}\n    [Show]\n", root.latest().unwrap().text);
     shows("An admin says why:", &of_root.said().replace(&format!("{EDITED}{answer}"), ""));
     shows("The requester is told:", &of_alice.said());
+}
+
+/// The worker is away until all that an approval leads to is shown.
+#[tokio::test]
+async fn the_manual_shows_a_machine_that_cannot_be_made() {
+    let mut app = App::new().await;
+    let alice = app.linked("Alice", &app.desk.user).await;
+    app.desk.stop_worker().await;
+    let request = app.desk.submit("r-shop-7", "name,os,vcpu,memory,disk\nweb-7,debian:12,2,2GiB,20\n").await;
+    let mut chat = Chat::new(&alice);
+    let taken = Error::conflict(Kind::Domain, "web-7", "is there already, and not of vmm");
+    app.desk.hypervisor.fail_next("define", taken);
+    app.desk.approve(&request).await;
+    let progress = alice.sees("0 of 1 machine is there").await;
+    app.desk.start_worker();
+    alice.sees_edit(&progress, "failed").await;
+    alice.sees("failed").await;
+    shows("### A machine that cannot be made", &settled(&chat.said()));
 }
