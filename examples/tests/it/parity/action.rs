@@ -107,8 +107,6 @@ pub(crate) enum Verdict {
     Refused,
     /// The machine shows another host key than the recorded one.
     OtherKey,
-    /// The machine is off. The bot looks at that before it asks for a password; over HTTP the machine cannot be reached.
-    Unreachable,
 }
 
 impl Verdict {
@@ -122,7 +120,6 @@ impl Verdict {
         Self::Invalid,
         Self::Refused,
         Self::OtherKey,
-        Self::Unreachable,
     ];
 }
 
@@ -146,8 +143,7 @@ const WORDS: &[(&str, Verdict)] = &[
     ("does not exist", Verdict::Invalid),
     ("refused the login", Verdict::Refused),
     ("showed host key", Verdict::OtherKey),
-    ("is off; start it first", Verdict::Unreachable),
-    ("is not available", Verdict::Unreachable),
+    ("is off; start it first", Verdict::Conflict),
     ("it does not run", Verdict::Conflict),
     ("✅", Verdict::Done),
     ("is on", Verdict::Done),

@@ -46,7 +46,6 @@ impl Scene {
             "invalid" => Verdict::Invalid,
             "login-refused" => Verdict::Refused,
             "host-key-changed" => Verdict::OtherKey,
-            "unavailable" => Verdict::Unreachable,
             _ => panic!("{} gets {body}", somebody.name),
         })
     }
