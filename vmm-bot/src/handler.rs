@@ -13,7 +13,7 @@ use crate::dialogue::{Intent, Question};
 use crate::inbox::{Handle, Handled};
 use crate::parts::{Answer, Ask, Asked, Parts, work_name};
 use crate::post::{self, Place, Reply};
-use crate::scope::{ChatKind, Scope};
+use crate::scope::Scope;
 use crate::sender::{self, Document, From, Incoming, Written};
 use crate::{answer, crash_point, render};
 
@@ -57,28 +57,17 @@ impl Handler {
 
     async fn text(&self, update: i64, written: &Written, text: &str) -> Result<Handled> {
         let from = written.from;
-        let question = self.question(from).await?;
         let command = match command::parse(text, &self.parts.name) {
-            Err(Misread::NotForUs) => return self.reply(update, written, text, question).await,
-            Err(misread) if question.as_ref().is_some_and(|question| question.takes(&misread)) => {
-                return self.reply(update, written, text, question).await;
-            }
-            // In a group people talk to each other.
-            Err(Misread::Unknown) if !from.private => return Ok(Handled::default()),
-            Err(Misread::Unknown) => return Ok(say(from, render::help::unknown())),
-            Err(Misread::Wrong(reason)) => return Ok(say(from, Reply::text(render::escape(&reason)))),
             Ok(command) => command,
+            Err(misread) => return self.reply(update, written, text, misread).await,
         };
-        let kind = self.parts.kind(from).await?;
-        match (command.scope(), kind) {
-            (Scope::Private, ChatKind::AllowedGroup | ChatKind::Group) => {
-                return Ok(say(from, render::help::in_private(&self.parts.name)));
-            }
-            (Scope::Trusted, ChatKind::Group) => {
+        match command.scope() {
+            Scope::Private if !from.private => return Ok(say(from, render::help::in_private(&self.parts.name))),
+            Scope::Trusted if !self.parts.kind(from).await?.trusted() => {
                 return Ok(say(from, render::group::only_where_allowed(&self.parts.name)));
             }
             // The answer to what is about a group says where it belongs.
-            (Scope::Everywhere | Scope::Trusted | Scope::Private | Scope::Groups, _) => {}
+            Scope::Everywhere | Scope::Trusted | Scope::Private | Scope::Groups => {}
         }
         match (command, self.actor(from).await?) {
             (Command::Link(code), None) => {
@@ -88,9 +77,9 @@ impl Handler {
             // Whoever is in a group can make a bot talk there; a stranger gets nothing.
             (_, None) => Ok(Handled::default()),
             (command, Some(actor)) => {
-                let asked = asked(actor, update, written, kind);
+                let asked = asked(actor, update, written);
                 let answer = told(answer::command(&self.parts, &asked, command).await)?;
-                Ok(self.handled(&asked, answer, question.is_some()))
+                Ok(self.handled(&asked, answer, true))
             }
         }
     }
@@ -105,13 +94,19 @@ impl Handler {
     }
 
     /// A text that is no command: the answer to a question, or nothing.
-    async fn reply(&self, update: i64, written: &Written, text: &str, question: Option<Pending>) -> Result<Handled> {
+    async fn reply(&self, update: i64, written: &Written, text: &str, misread: Misread) -> Result<Handled> {
         let from = written.from;
-        let Some(Pending { question, late }) = question else {
-            return Ok(if from.private { say(from, render::help::unknown()) } else { Handled::default() });
+        let question = if from.private || self.is_answered(written) { self.question(from).await? } else { None };
+        let Some(Pending { question, late }) = question.filter(|question| question.takes(&misread)) else {
+            return Ok(match misread {
+                Misread::Wrong(reason) => say(from, Reply::text(render::escape(&reason))),
+                Misread::NotForUs | Misread::Unknown if from.private => say(from, render::help::unknown()),
+                // In a group people talk to each other.
+                Misread::NotForUs | Misread::Unknown => Handled::default(),
+            });
         };
         let actor = self.actor(from).await?;
-        if !from.private && (actor.is_none() || !self.is_answered(written)) {
+        if !from.private && actor.is_none() {
             return Ok(Handled::default());
         }
         let Some(actor) = actor else {
@@ -121,11 +116,11 @@ impl Handler {
             }
             return Ok(handled);
         };
-        let asked = asked(actor, update, written, self.parts.kind(from).await?);
+        let asked = asked(actor, update, written);
         if late {
             return Ok(self.handled(&asked, Answer::from(render::late(&question)).deleting(asked.message), true));
         }
-        if !asked.kind.trusted() || (question.is_private() && !from.private) {
+        if (question.is_private() && !from.private) || !self.parts.kind(from).await?.trusted() {
             let refusal = render::group::only_where_allowed(&self.parts.name);
             return Ok(self.handled(&asked, refusal.into(), true));
         }
@@ -139,23 +134,22 @@ impl Handler {
     }
 
     async fn document(&self, update: i64, written: &Written, document: Document, caption: &str) -> Result<Handled> {
-        let (from, kind) = (written.from, self.parts.kind(written.from).await?);
+        let from = written.from;
         if !from.private {
             // Files are people's own affair, unless they are meant for the bot.
             let misread = command::parse(caption, &self.parts.name).err();
             let commands = !matches!(misread, Some(Misread::NotForUs | Misread::Unknown));
             let meant = commands || self.is_answered(written);
-            if !meant || !kind.trusted() {
+            if !meant || !self.parts.kind(from).await?.trusted() {
                 return Ok(Handled::default());
             }
         }
         let Some(actor) = self.actor(from).await? else {
             return Ok(if from.private { say(from, render::help::stranger()) } else { Handled::default() });
         };
-        let asked = asked(actor, update, written, kind);
-        let pending = self.question(from).await?.is_some();
+        let asked = asked(actor, update, written);
         let answer = told(answer::document(&self.parts, &asked, document, caption).await)?;
-        Ok(self.handled(&asked, answer, pending))
+        Ok(self.handled(&asked, answer, true))
     }
 
     async fn press(&self, update: i64, from: From, press: &str, message: i32, data: &str) -> Result<Handled> {
@@ -175,11 +169,10 @@ impl Handler {
         let Ok(intent) = serde_json::from_str::<Intent>(&button.content) else {
             return refuse("This button is from an older vmm; ask again.");
         };
-        let kind = self.parts.kind(from).await?;
-        if intent.is_guarded() && !kind.trusted() {
+        if intent.is_guarded() && !self.parts.kind(from).await?.trusted() {
             return refuse("Only in a private chat, or in a group that an admin has allowed.");
         }
-        let asked = Asked { actor, from, kind, title: String::new(), update, message, pressed: true };
+        let asked = Asked { actor, from, title: String::new(), update, message, pressed: true };
         let answer = told(answer::press(&self.parts, &asked, intent).await)?;
         let (text, alert) = answer.toast.clone().unwrap_or_default();
         let mut handled = self.handled(&asked, answer, false);
@@ -187,8 +180,9 @@ impl Handler {
         Ok(handled)
     }
 
-    /// What is stored for an answer. What the person was asked is answered now, if they were asked something.
-    fn handled(&self, asked: &Asked, answer: Answer, pending: bool) -> Handled {
+    /// What is stored for an answer; `said` tells that the person said something, so that they are asked no more what they
+    /// were asked before.
+    fn handled(&self, asked: &Asked, answer: Answer, said: bool) -> Handled {
         let Answer { replies, deletes, ask, toast: _, work } = self.in_place(asked, answer);
         let (chat, pressed) = (asked.from.chat, asked.pressed.then_some(asked.message));
         let mut posts: Vec<_> = deletes.into_iter().map(|message| post::delete(chat, message)).collect();
@@ -201,7 +195,7 @@ impl Handler {
         };
         let question = match ask {
             Ask::This(asked) => Some(question(Some(post::stored(&asked)), asked.lifetime())),
-            Ask::Unsaid if pending => Some(question(None, std::time::Duration::ZERO)),
+            Ask::Unsaid if said => Some(question(None, std::time::Duration::ZERO)),
             Ask::Unsaid => None,
         };
         let work = work.map(|work| {
@@ -285,9 +279,9 @@ impl Handle for Handler {
 }
 
 /// What somebody who is bound to an account has written.
-fn asked(actor: Actor, update: i64, written: &Written, kind: ChatKind) -> Asked {
+fn asked(actor: Actor, update: i64, written: &Written) -> Asked {
     let Written { from, message, answers: _, ref title } = *written;
-    Asked { actor, from, kind, title: title.clone(), update, message, pressed: false }
+    Asked { actor, from, title: title.clone(), update, message, pressed: false }
 }
 
 /// To somebody who is bound to no account, or about what was not understood.

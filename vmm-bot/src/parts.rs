@@ -42,8 +42,6 @@ pub(crate) struct Asked {
     /// The account of the person.
     pub(crate) actor: Actor,
     pub(crate) from: From,
-    /// What may be done there.
-    pub(crate) kind: ChatKind,
     /// What the group is called, as far as that is known.
     pub(crate) title: String,
     /// The number of the update.

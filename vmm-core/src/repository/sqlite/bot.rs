@@ -358,11 +358,11 @@ fn void(tx: &Transaction<'_>, bot: BotId, chat: i64, message: Option<i64>) -> Re
 
 fn ask(tx: &Transaction<'_>, bot: BotId, question: &Question) -> Result<()> {
     let Question { chat, person, content, expires_at } = question;
-    let old = (now() - KEPT_QUESTIONS).timestamp_micros();
-    execute(tx, "DELETE FROM bot_question WHERE expires_at <= ?1", [old])?;
     let sql = "DELETE FROM bot_question WHERE bot = ?1 AND chat = ?2 AND person = ?3";
     execute(tx, sql, [bot.0, *chat, *person])?;
     if let Some(content) = content {
+        let old = (now() - KEPT_QUESTIONS).timestamp_micros();
+        execute(tx, "DELETE FROM bot_question WHERE expires_at <= ?1", [old])?;
         let sql = "INSERT INTO bot_question (bot, chat, person, content, expires_at) VALUES (?1, ?2, ?3, ?4, ?5)";
         execute(tx, sql, params![bot.0, chat, person, content, stored(*expires_at).timestamp_micros()])?;
     }
