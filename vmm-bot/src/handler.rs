@@ -55,7 +55,7 @@ impl Handler {
         }
     }
 
-    async fn text(&self, update: i64, written: &Written, text: &str) -> Result<Handled> {
+    async fn text(&self, update: &BotUpdate, written: &Written, text: &str) -> Result<Handled> {
         let from = written.from;
         let command = match command::parse(text, &self.parts.name) {
             Ok(command) => command,
@@ -94,7 +94,7 @@ impl Handler {
     }
 
     /// A text that is no command: the answer to a question, or nothing.
-    async fn reply(&self, update: i64, written: &Written, text: &str, misread: Misread) -> Result<Handled> {
+    async fn reply(&self, update: &BotUpdate, written: &Written, text: &str, misread: Misread) -> Result<Handled> {
         let from = written.from;
         let question = if from.private || self.is_answered(written) { self.question(from).await? } else { None };
         let Some(Pending { question, late }) = question.filter(|question| question.takes(&misread)) else {
@@ -133,7 +133,13 @@ impl Handler {
         written.answers == Some(self.parts.id.0)
     }
 
-    async fn document(&self, update: i64, written: &Written, document: Document, caption: &str) -> Result<Handled> {
+    async fn document(
+        &self,
+        update: &BotUpdate,
+        written: &Written,
+        document: Document,
+        caption: &str,
+    ) -> Result<Handled> {
         let from = written.from;
         if !from.private {
             // Files are people's own affair, unless they are meant for the bot.
@@ -152,7 +158,7 @@ impl Handler {
         Ok(self.handled(&asked, answer, true))
     }
 
-    async fn press(&self, update: i64, from: From, press: &str, message: i32, data: &str) -> Result<Handled> {
+    async fn press(&self, update: &BotUpdate, from: From, press: &str, message: i32, data: &str) -> Result<Handled> {
         let refuse = |reason: &str| Ok(vec![post::answer(from.chat, press, reason, true)].into());
         let Some(actor) = self.actor(from).await? else { return refuse("Your Telegram account is bound to nobody.") };
         let Some(button) = self.parts.mail.button(data).await? else {
@@ -172,7 +178,8 @@ impl Handler {
         if intent.is_guarded() && !self.parts.kind(from).await?.trusted() {
             return refuse("Only in a private chat, or in a group that an admin has allowed.");
         }
-        let asked = Asked { actor, from, title: String::new(), update, message, pressed: true };
+        let BotUpdate { id: update, begun, .. } = *update;
+        let asked = Asked { actor, from, title: String::new(), update, begun, message, pressed: true };
         let answer = told(answer::press(&self.parts, &asked, intent).await)?;
         let (text, alert) = answer.toast.clone().unwrap_or_default();
         let mut handled = self.handled(&asked, answer, false);
@@ -248,16 +255,16 @@ impl Handle for Handler {
     async fn handle(&self, update: &BotUpdate) -> Result<Handled> {
         match sender::read(&update.content) {
             Incoming::Text { written, text } => {
-                let handled = self.text(update.id, &written, &text).await;
+                let handled = self.text(update, &written, &text).await;
                 crash_point("update", "acted").await;
                 handled
             }
             Incoming::Document { written, document, caption } => {
-                self.document(update.id, &written, document, &caption).await
+                self.document(update, &written, document, &caption).await
             }
             Incoming::Moved { chat } => self.lost(chat, "the bot has left the group or was added anew", None).await,
             Incoming::Migrated { chat, to } => self.lost(chat, "the group has become another one", Some(to)).await,
-            Incoming::Press { from, press, message, data } => self.press(update.id, from, &press, message, &data).await,
+            Incoming::Press { from, press, message, data } => self.press(update, from, &press, message, &data).await,
             Incoming::StrayPress { person, press } => Ok(vec![post::answer(person, &press, OLD_BUTTON, true)].into()),
             Incoming::NotOwn { chat } => Ok(vec![render::help::not_own().say(chat, None)].into()),
             Incoming::Nothing => Ok(Handled::default()),
@@ -279,9 +286,10 @@ impl Handle for Handler {
 }
 
 /// What somebody who is bound to an account has written.
-fn asked(actor: Actor, update: i64, written: &Written) -> Asked {
+fn asked(actor: Actor, update: &BotUpdate, written: &Written) -> Asked {
     let Written { from, message, answers: _, ref title } = *written;
-    Asked { actor, from, title: title.clone(), update, message, pressed: false }
+    let BotUpdate { id: update, begun, .. } = *update;
+    Asked { actor, from, title: title.clone(), update, begun, message, pressed: false }
 }
 
 /// To somebody who is bound to no account, or about what was not understood.

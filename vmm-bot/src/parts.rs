@@ -46,6 +46,8 @@ pub(crate) struct Asked {
     pub(crate) title: String,
     /// The number of the update.
     pub(crate) update: i64,
+    /// Whether a process that was killed has begun what is asked.
+    pub(crate) begun: bool,
     /// The message that was written, or whose button was pressed.
     pub(crate) message: i32,
     /// Whether a button was pressed.
