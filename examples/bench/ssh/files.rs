@@ -146,9 +146,9 @@ pub(super) async fn big(scale: &Scale) {
     let (mut ours, mut peers, mut others) = (Side::ours(), Side::peers(), Side::others());
     for _ in 0..scale.runs {
         for side in [&mut ours].into_iter().chain(&mut peers).chain(&mut others) {
-            side.took[0].push((side.up)(&setting).run().await);
+            side.took[0].push(alone((side.up)(&setting)).await);
             same_size(&source, &setting.there("sent"));
-            side.took[1].push((side.down)(&setting).run().await);
+            side.took[1].push(alone((side.down)(&setting)).await);
             same_size(&source, &back);
         }
     }
@@ -177,12 +177,18 @@ pub(super) async fn small(scale: &Scale) {
     }
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for _ in 0..scale.runs {
-        ours.push(setting.ours("send-tree", json!({ "local": folder })).run().await);
-        theirs.push(setting.scp(&["-r", &folder, &setting.remote("scp")]).run().await);
+        ours.push(alone(setting.ours("send-tree", json!({ "local": folder }))).await);
+        theirs.push(alone(setting.scp(&["-r", &folder, &setting.remote("scp")])).await);
         std::fs::remove_dir_all(setting.there("scp")).expect("they are there");
     }
     let what = format!("{} files of 10 KiB", scale.small_files);
     compare(&what, &mut walls(&ours), "scp -r", &mut walls(&theirs), 0.5);
+}
+
+/// What was to be written before is on the disk first: who waits for that does not wait for others.
+async fn alone(program: Program) -> Took {
+    Program::new("sync").run().await;
+    program.run().await
 }
 
 /// A file that does not compress.

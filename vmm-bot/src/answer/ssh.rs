@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
-use vmm_core::model::{VmName, VmStatus};
+use vmm_core::model::VmName;
 use vmm_core::remote::{self, Login, Output, Progress};
-use vmm_core::{Error, Kind, Part, Result, SshEvent};
+use vmm_core::{Error, Part, Result, SshEvent};
 
 use super::{login, transfer};
 use crate::dialogue::{Errand, Missing, Question, Task};
@@ -25,7 +25,7 @@ const DEADLINE: Duration = Duration::from_secs(600);
 
 /// Asks what shall run on a machine.
 pub(super) async fn ask(parts: &Parts, asked: &Asked, vm: VmName) -> Result<Answer> {
-    on(parts, asked, &vm).await?;
+    parts.vmm.vm(&asked.actor, &vm).await?.0.check_on()?;
     let question = Question::Login(Missing::Line { vm: vm.to_string() });
     Ok(Answer::asking_anew(render::ssh::which_line(&vm), question))
 }
@@ -43,17 +43,8 @@ pub(super) async fn line(parts: &Arc<Parts>, asked: &Asked, vm: String, text: &s
 pub(super) async fn machine(parts: &Parts, asked: &Asked, vm: &str, errand: &Errand) -> Result<VmName> {
     transfer::place(errand)?;
     let vm = VmName::new(vm)?;
-    on(parts, asked, &vm).await?;
+    parts.vmm.vm(&asked.actor, &vm).await?.0.check_on()?;
     Ok(vm)
-}
-
-/// Fails unless this is a machine that is on.
-async fn on(parts: &Parts, asked: &Asked, vm: &VmName) -> Result<()> {
-    match parts.vmm.vm(&asked.actor, vm).await?.0.status {
-        VmStatus::On => Ok(()),
-        VmStatus::Off => Err(Error::conflict(Kind::Vm, vm, "is off; start it first")),
-        VmStatus::Request => Err(Error::conflict(Kind::Vm, vm, "is not made yet; wait until it is on")),
-    }
 }
 
 /// Does something under this login.

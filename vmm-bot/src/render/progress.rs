@@ -31,13 +31,13 @@ pub(crate) fn progress(request: &Request, jobs: &[Job]) -> Reply {
 
 /// What became of an approved request, in place of its progress.
 pub(crate) fn ended(request: &Request) -> Reply {
-    Reply::text(format!("{}\n{}", headline(request), failures(request)).trim_end())
+    Reply::text(format!("{}{}", headline(request), failures(request)))
 }
 
 /// To the requester at the end: each machine with its address and the user to log in as, and perhaps a file to show
 /// before.
 pub(crate) fn result(request: &Request, vms: &[Vm]) -> (Option<Reply>, Reply) {
-    let mut text = format!("{}\n{}", headline(request), failures(request));
+    let mut text = format!("{}{}", headline(request), failures(request));
     if vms.is_empty() {
         return (None, Reply::text(text));
     }
@@ -47,7 +47,7 @@ pub(crate) fn result(request: &Request, vms: &[Vm]) -> (Option<Reply>, Reply) {
     let rows: Vec<_> = std::iter::once(head).chain(vms.iter().map(row)).collect();
     let (table, file) = shown(&rows, &format!("{}-machines.txt", request.id));
     text.push_str(&format!(
-        "{table}\nFirst passwords are not told in a chat: <code>GET /vm/login?vm={}</code> has them.",
+        "\n{table}\nFirst passwords are not told in a chat: <code>GET /vm/login?vm={}</code> has them.",
         escape(vms[0].name.as_str())
     ));
     (file, Reply::text(text))
@@ -58,10 +58,10 @@ pub(crate) fn result_csv(request: &Request, csv: String) -> Reply {
     Reply::text("The machines as a table for programs.").document(format!("{}-result.csv", request.id), csv)
 }
 
-/// Which machine failed at which stage, and why, a line each.
+/// Which machine failed at which stage, and why, a further line each.
 fn failures(request: &Request) -> String {
     let (RequestState::Failed, Some(reason)) = (request.state, &request.reason) else { return String::new() };
-    let lines: String = reason.lines().map(|line| format!("• {line}\n")).collect();
+    let lines: String = reason.lines().map(|line| format!("\n• {line}")).collect();
     escape(&shortened(&lines, LONGEST_FAILURES))
 }
 

@@ -65,9 +65,13 @@ impl SoFar {
         Self(block(&tail.last(ROOM / 2, LIVE_LINES)))
     }
 
-    /// How much of a file has been carried.
+    /// How much of a file has been carried, once anything is known of it.
     pub(crate) fn carried(done: u64, total: Option<u64>) -> Self {
-        let Some(total) = total.filter(|total| *total > 0) else { return Self(format!("\n{}", bytes(done))) };
+        let total = match (done, total) {
+            (0, None) => return Self::nothing(),
+            (_, None | Some(0)) => return Self(format!("\n{}", bytes(done))),
+            (_, Some(total)) => total,
+        };
         let part = |of: u64| usize::try_from(u128::from(done.min(total)) * u128::from(of) / u128::from(total));
         let (bar, percent) = (bar(part(BAR).unwrap_or_default(), BAR as usize), part(100).unwrap_or_default());
         Self(format!("\n{bar}  {percent} %\n{} of {}", bytes(done), bytes(total)))
@@ -263,6 +267,7 @@ mod tests {
         assert_eq!(shown(2047, Some(2048)), "\n▓▓▓▓▓▓▓▓▓░  99 %\n2 KiB of 2 KiB");
         assert_eq!(shown(9, Some(3)), "\n▓▓▓▓▓▓▓▓▓▓  100 %\n9 B of 3 B", "it grows meanwhile");
         assert_eq!((shown(5, None).as_str(), shown(0, Some(0)).as_str()), ("\n5 B", "\n0 B"));
+        assert_eq!(shown(0, None), "", "nothing is known of it");
         assert!(shown(u64::MAX / 2, Some(u64::MAX)).contains("  49 %"));
     }
 

@@ -5,6 +5,8 @@ use std::net::IpAddr;
 
 use uuid::Uuid;
 
+use crate::error::{Error, Kind, Result};
+
 use super::{
     GroupName, HostKey, Hostname, LoginName, MacAddress, NamePrefix, OsId, RequestId, Revision, Timestamp, UserId,
     UserName, VmName, row_id, words,
@@ -77,6 +79,31 @@ pub struct Vm {
     pub revision: Revision,
     /// When it was asked for.
     pub created_at: Timestamp,
+}
+
+impl Vm {
+    /// Refuses a machine that is only asked for.
+    pub(crate) fn check_exists(&self) -> Result<()> {
+        match self.status {
+            VmStatus::Request => {
+                Err(Error::conflict(Kind::Vm, &self.name, "is not there yet; its request shows how far it is"))
+            }
+            VmStatus::On | VmStatus::Off => Ok(()),
+        }
+    }
+
+    /// Refuses a machine on which nothing can be done, as it was last seen: nobody shall give a password for nothing, or
+    /// wait for its network.
+    ///
+    /// # Errors
+    /// `Conflict` if it does not exist yet, or is off.
+    pub fn check_on(&self) -> Result<()> {
+        self.check_exists()?;
+        match self.status {
+            VmStatus::On => Ok(()),
+            VmStatus::Off | VmStatus::Request => Err(Error::conflict(Kind::Vm, &self.name, "is off; start it first")),
+        }
+    }
 }
 
 /// What was seen of a machine on its host.

@@ -8,8 +8,6 @@ use crate::planning::disk_volume;
 use crate::policy::{Action, Actor, Target};
 use crate::vmm::{Desk, Vmm};
 
-use super::vm::exists;
-
 impl Vmm {
     /// Disks in order of id.
     ///
@@ -113,7 +111,7 @@ async fn has_room(desk: &Desk, size: u32, present: u32) -> Result<()> {
 
 /// Refuses a machine that runs: what it has on its disks must not change under it.
 async fn is_off(desk: &Desk, vm: &Vm) -> Result<()> {
-    exists(vm)?;
+    vm.check_exists()?;
     let reason = match desk.hypervisor().domain(vm.uuid).await?.map(|domain| domain.state) {
         Some(DomainState::Off | DomainState::Crashed) => return Ok(()),
         Some(_) => "it runs, and disks are changed while it is off; shut it down first",

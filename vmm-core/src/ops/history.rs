@@ -11,7 +11,6 @@ use crate::policy::{Action, Actor, Target};
 use crate::vmm::{Desk, Vmm};
 
 use super::monitor::{Monitor, figures};
-use super::vm::exists;
 
 /// The shortest and the longest stretch of history.
 const WINDOW: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(3600)];
@@ -89,7 +88,7 @@ impl Vmm {
     pub(super) async fn monitored(&self, actor: &Actor, name: &VmName) -> Result<(Desk, Vm)> {
         let vm = self.lookup(actor)?.vm(name).await?;
         let desk = self.read(actor, Action::VmMonitor, &Target::from(&vm))?;
-        exists(&vm)?;
+        vm.check_exists()?;
         Ok((desk, vm))
     }
 }

@@ -8,7 +8,7 @@ use crate::policy::{Action, Actor, Target};
 use crate::vmm::Vmm;
 
 use super::ssh::address;
-use super::vm::exists;
+use super::vm::check_on;
 
 /// How long a machine has to show its key.
 const DEADLINE: Duration = Duration::from_secs(15);
@@ -31,7 +31,7 @@ impl Vmm {
     pub async fn vm_host_key(&self, actor: &Actor, name: &VmName) -> Result<VmHostKey> {
         let vm = self.lookup(actor)?.vm(name).await?;
         let desk = self.read(actor, Action::VmRead, &Target::from(&vm))?;
-        let shown = match exists(&vm).and_then(|()| address(&vm)) {
+        let shown = match check_on(&desk, &vm).await.and_then(|()| address(&vm)) {
             Ok(address) => desk.remote().host_key(address, DEADLINE).await,
             Err(error) => Err(error),
         };
@@ -52,7 +52,7 @@ impl Vmm {
     ) -> Result<Vm> {
         let vm = self.sought_vm(actor, Action::VmHostKey, name).await?;
         self.change(actor, Action::VmHostKey, Target::from(&vm), |desk, mut audit| async move {
-            exists(&vm)?;
+            vm.check_exists()?;
             audit.detail = format!("{} in place of {}", host_key.fingerprint(), vm.host_key.fingerprint());
             if host_key == vm.host_key {
                 let reason = "this is the host key that counts already";

@@ -57,7 +57,7 @@ pub use tree::{TreeReport, TreeTransfer};
 pub use user::{UserDraft, UserUpdate};
 pub use vm::{Power, VmLogin, VmUpdate};
 pub(crate) use {
-    file::tidy as tidy_files, history::sample, request::plan, run::forget_runs, ssh::endpoint, vm::exists, vm::seen,
+    file::tidy as tidy_files, history::sample, request::plan, run::forget_runs, ssh::endpoint, vm::check_on, vm::seen,
     vm::status,
 };
 

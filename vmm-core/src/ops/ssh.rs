@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use crate::error::{Error, Kind, Part, Result};
-use crate::model::{Vm, VmName, VmStatus};
+use crate::error::{Error, Part, Result};
+use crate::model::{Vm, VmName};
 use crate::policy::{Action, Actor, Target};
 use crate::remote::{Command, Endpoint, Exit, Login, Output, Piece};
 use crate::vmm::{Desk, Vmm};
 
-use super::vm::exists;
+use super::vm::check_on;
 
 /// The port that machines' SSH servers listen on.
 pub(crate) const SSH_PORT: u16 = 22;
@@ -83,7 +83,7 @@ impl Vmm {
             count => format!("{count} commands"),
         };
         self.effect(actor, Action::VmSsh, Target::from(&vm), detail, |desk| async move {
-            exists(&vm)?;
+            check_on(&desk, &vm).await?;
             let endpoint = endpoint(&vm)?;
             let mut results = Vec::with_capacity(commands.len());
             for (index, (login, command)) in commands.into_iter().enumerate() {
@@ -140,7 +140,6 @@ pub(crate) fn endpoint(vm: &Vm) -> Result<Endpoint> {
 pub(crate) fn address(vm: &Vm) -> Result<SocketAddr> {
     match vm.ip {
         Some(ip) => Ok(SocketAddr::new(ip, SSH_PORT)),
-        None if vm.status == VmStatus::Off => Err(Error::conflict(Kind::Vm, &vm.name, "is off; start it first")),
         None => Err(Error::unavailable(Part::Machine, format!("{} has no known address yet; try again", vm.name))),
     }
 }

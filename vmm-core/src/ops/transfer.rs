@@ -10,7 +10,7 @@ use crate::vmm::{Desk, Vmm};
 
 use super::file;
 use super::ssh::endpoint;
-use super::vm::exists;
+use super::vm::check_on;
 
 /// So many bytes wait between a machine and the file area.
 pub(super) const BETWEEN: usize = 256 * 1024;
@@ -133,7 +133,7 @@ impl Vmm {
         let began = Instant::now();
         let detail = format!("{direction} {:?}", transfer.place.to_string());
         self.effect(actor, Action::VmTransfer, Target::from(&vm), detail, |desk| async move {
-            exists(&vm)?;
+            check_on(&desk, &vm).await?;
             let Transferred { bytes, sha256 } = Box::pin(work(desk, vm, transfer)).await?;
             Ok(TransferReport { bytes, sha256, duration: began.elapsed() })
         })

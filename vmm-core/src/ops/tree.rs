@@ -12,7 +12,7 @@ use crate::vmm::{Desk, Vmm};
 use super::file;
 use super::ssh::endpoint;
 use super::transfer::BETWEEN;
-use super::vm::exists;
+use super::vm::check_on;
 
 /// A directory to carry: its place on a machine, and the login there.
 #[derive(Clone, Debug)]
@@ -174,7 +174,7 @@ impl Vmm {
         let began = Instant::now();
         let detail = format!("{direction} the directory {:?}", transfer.place.to_string());
         self.effect(actor, Action::VmTransfer, Target::from(&vm), detail, |desk| async move {
-            exists(&vm)?;
+            check_on(&desk, &vm).await?;
             let tree = Box::pin(work(desk, vm, transfer)).await?;
             Ok(TreeReport { tree, duration: began.elapsed() })
         })

@@ -12,7 +12,7 @@ use crate::model::{
     VmName, VmStatus, one_more,
 };
 use crate::policy::{Action, Actor, Target};
-use crate::vmm::Vmm;
+use crate::vmm::{Desk, Vmm};
 
 use super::{changed, text};
 
@@ -139,7 +139,7 @@ impl Vmm {
         let vm = self.sought_vm(actor, Action::VmPower, name).await?;
         let detail = format!("{power:?}").to_lowercase();
         self.effect(actor, Action::VmPower, Target::from(&vm), detail, |desk| async move {
-            exists(&vm)?;
+            vm.check_exists()?;
             if let Some(job) = desk.repository().jobs().on_vm(vm.id).await? {
                 let reason = format!("job {} ({}) works on it; wait for it", job.id, job.kind.word());
                 return Err(Error::conflict(Kind::Vm, &vm.name, reason));
@@ -182,14 +182,16 @@ impl Vmm {
     }
 }
 
-/// Refuses a machine that is only asked for.
-pub(crate) fn exists(vm: &Vm) -> Result<()> {
-    match vm.status {
-        VmStatus::Request => {
-            Err(Error::conflict(Kind::Vm, &vm.name, "is not there yet; its request shows how far it is"))
+/// Refuses a machine on which nothing can be done now. The record may be behind: on one that is off by it, the host has
+/// the last word.
+pub(crate) async fn check_on(desk: &Desk, vm: &Vm) -> Result<()> {
+    if vm.status == VmStatus::Off {
+        let domain = desk.hypervisor().domain(vm.uuid).await;
+        if !domain.is_ok_and(|domain| status(domain.map(|domain| domain.state)) == VmStatus::Off) {
+            return Ok(());
         }
-        VmStatus::On | VmStatus::Off => Ok(()),
     }
+    vm.check_on()
 }
 
 /// What a look at a domain says of its machine.

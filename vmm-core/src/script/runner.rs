@@ -16,7 +16,7 @@ use tracing::{info, warn};
 use super::line::Delivery;
 use crate::error::{Error, Kind, Part, Result};
 use crate::model::{Run, RunEnd, RunId, ScriptArguments, ScriptContent, VmId, VmName};
-use crate::ops::{endpoint, exists, forget_runs};
+use crate::ops::{check_on, endpoint, forget_runs};
 use crate::remote::Login;
 use crate::vmm::Desk;
 
@@ -187,7 +187,7 @@ async fn run_one(desk: Desk, task: Arc<Task>, position: usize, mut order: watch:
 async fn attempt(desk: &Desk, task: &Task, position: usize) -> Result<RunEnd> {
     let (id, name) = &task.machines[position];
     let vm = desk.repository().vms().by_id(*id).await?.ok_or_else(|| Error::not_found(Kind::Vm, name))?;
-    exists(&vm)?;
+    check_on(desk, &vm).await?;
     let endpoint = endpoint(&vm)?;
     let Run { command, file, timeout, .. } = &task.run;
     let delivery = Delivery::new(command, file, &task.content, &task.arguments, *timeout, task.output_limit());

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use vmm_core::hypervisor::Hypervisor;
 use vmm_core::remote::Exit;
 use vmm_testkit::fake::remote::Answer;
 
@@ -48,6 +49,23 @@ async fn a_refused_login_is_not_an_unauthenticated_call() {
     answer.assert_problem(422);
     assert_eq!(answer.body["type"], "urn:vmm:problem:login-refused");
     assert!(!answer.text.contains("s3cretP4ss"));
+}
+
+#[tokio::test]
+async fn a_machine_that_is_off_is_to_be_started_first() {
+    let app = App::new().await;
+    let address = app.machine().await;
+    app.desk.remote.answer(address, "true", Answer::code(0));
+    app.post(Who::Alice, "/vm/power?vm=web-1", json!({"action": "stop"})).await.ok();
+    let answer = app.post(Who::Alice, "/vm/ssh?vm=web-1", commands(&["true"])).await;
+    answer.assert_problem(409);
+    assert!(answer.text.contains("is off; start it first"), "{}", answer.text);
+    assert_eq!(app.desk.remote.calls().iter().filter(|call| call.line.as_deref() == Some("true")).count(), 0);
+
+    // Who started it by other means need not wait until vmm has seen that.
+    let vm = app.desk.vmm.vm(&app.desk.admin, &vmm_testkit::sample::vm_name("web-1")).await.unwrap().0;
+    app.desk.hypervisor.start(vm.uuid).await.unwrap();
+    app.post(Who::Alice, "/vm/ssh?vm=web-1", commands(&["true"])).await.ok();
 }
 
 #[tokio::test]

@@ -93,9 +93,6 @@ impl<T: Send + 'static> Drop for Watch<T> {
     fn drop(&mut self) {
         let Some(mut thread) = self.thread.take() else { return };
         let (patience, sockets) = (self.patience, self.sockets.clone());
-        if patience.is_zero() {
-            sockets.work.shut_down();
-        }
         let end = CutOff(Some(sockets.clone()));
         self.runtime.spawn(async move {
             if tokio::time::timeout(patience, &mut thread).await.is_ok() {

@@ -85,14 +85,23 @@ async fn a_session_whose_command_was_killed_is_not_used_again() {
     assert_ne!(server_process(&remote, &sshd).await, before);
 }
 
+/// Whether a client here has a connection that the server has not ended, as proc_pid_net(5) tells it.
+fn has_connections(sshd: &Sshd) -> bool {
+    const ESTABLISHED: &str = "01";
+    let port = format!(":{:04X}", sshd.endpoint().address.port());
+    let table = std::fs::read_to_string("/proc/self/net/tcp").expect("Linux tells");
+    let mut connections = table.lines().map(|line| line.split_whitespace().skip(2).take(2).collect::<Vec<_>>());
+    connections.any(|words| matches!(words[..], [server, state] if server.ends_with(&port) && state == ESTABLISHED))
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_that_died_is_replaced_unnoticed() {
     let (sshd, remote) = (Sshd::start().await, Libssh2Exec::default());
-    let gone = sshd.shared_directory().join("gone");
     let before = server_process(&remote, &sshd).await;
-    let kill = format!("kill -KILL {before}; touch {}", gone.display());
+    assert!(has_connections(&sshd));
+    let kill = format!("kill -KILL {before}");
     run(&Libssh2Exec::default(), &sshd, &sshd.key_login(), &kill).await.expect("it runs");
-    until("the server's process is gone", || gone.exists()).await;
+    until("the connection's end can be seen", || !has_connections(&sshd)).await;
     assert_ne!(server_process(&remote, &sshd).await, before);
 }
 

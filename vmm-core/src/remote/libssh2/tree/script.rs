@@ -146,9 +146,10 @@ const UNPACK: &str = "set -f; set -- $(ls -di .); echo \"vmm: ready $1\"\ntar -x
 /// GNU's can do it, BusyBox's cannot.
 const WHICH_TAR: &str = "case $(tar --version 2>/dev/null) in *GNU*) ;; *) echo 'vmm: plain tar' ;; esac\n";
 
-/// What is left of a tree that nobody comes back to is removed after an hour. Who comes back ends the one who waits.
+/// What is left of a tree that nobody comes back to is removed after an hour. Who comes back ends those who wait, in any
+/// order: a `sleep` that was killed is no hour.
 const LEAVE: &str = "code=$?\n\
-                     (sleep 3600; cd /; chmod -R u+rwx \"$t\"; rm -rf \"$t\") </dev/null >/dev/null 2>&1 &\n\
+                     (sleep 3600 && { cd /; chmod -R u+rwx \"$t\"; rm -rf \"$t\"; }) </dev/null >/dev/null 2>&1 &\n\
                      [ $code = 0 ] && echo 'vmm: done'\nexit $code\n";
 
 const LOOK: &str = "xargs -0 sh -c '\
@@ -233,4 +234,53 @@ pub(super) fn said_there(said: &str) -> (usize, u64) {
         }
     }
     there
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::process::{Command, Stdio};
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    /// The processes that work in a directory, with their names.
+    fn workers(directory: &Path) -> Vec<(String, String)> {
+        let in_it = |process: &Path| std::fs::read_link(process.join("cwd")).is_ok_and(|cwd| cwd == directory);
+        let name = |process: &Path| std::fs::read_to_string(process.join("comm")).ok();
+        let named = |process: &Path| Some((process.file_name()?.to_str()?.to_owned(), name(process)?));
+        let processes = std::fs::read_dir("/proc").expect("Linux").filter_map(Result::ok);
+        processes.map(|process| process.path()).filter(|path| in_it(path)).filter_map(|path| named(&path)).collect()
+    }
+
+    fn until<T>(wanted: impl Fn() -> Option<T>) -> T {
+        let began = Instant::now();
+        loop {
+            if let Some(found) = wanted() {
+                return found;
+            }
+            assert!(began.elapsed() < Duration::from_secs(10), "it does not come about");
+            std::thread::yield_now();
+        }
+    }
+
+    /// Process ids start over, so that whoever comes back may meet the `sleep` before the shell that waits for it.
+    #[test]
+    fn who_waits_with_an_unfinished_tree_leaves_it_alone_when_woken_too_early() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let tree = directory.path().canonicalize().expect("it is there").join("tree");
+        let leave = |waiting: &str| {
+            let script = format!("t={}; mkdir -p \"$t\"; cd \"$t\"\n{waiting}", quoted(&tree.to_string_lossy()));
+            let left = Command::new("sh").args(["-c", &script]).stdout(Stdio::null()).status().expect("a shell");
+            assert!(left.success());
+        };
+        leave(LEAVE);
+        let sleeping = || workers(&tree).into_iter().find(|(_, name)| name.trim() == "sleep");
+        let (process, _) = until(sleeping);
+        assert!(Command::new("kill").args(["-9", &process]).status().expect("kill").success());
+        until(|| workers(&tree).is_empty().then_some(()));
+        assert!(tree.is_dir());
+        leave(&LEAVE.replace("3600", "0"));
+        until(|| (!tree.exists()).then_some(()));
+    }
 }
