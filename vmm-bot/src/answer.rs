@@ -19,7 +19,6 @@ use crate::dialogue::{Errand, Intent, Question, RunWish, Switch, Task};
 use crate::parts::{Answer, Asked, Parts};
 use crate::post::{Place, Reply};
 use crate::render;
-use crate::scope::ChatKind;
 use crate::sender::Document;
 
 /// How many machines a message shows.
@@ -45,14 +44,14 @@ pub(crate) async fn command(parts: &Arc<Parts>, asked: &Asked, command: Command)
     let (vmm, actor) = (&parts.vmm, &asked.actor);
     match command {
         Command::Link(code) => link(parts, Some(actor), &code, asked.from.person).await.map(Answer::from),
-        Command::Start | Command::Help => Ok(render::help::help(actor, asked.kind).into()),
+        Command::Start | Command::Help => Ok(render::help::help(actor, parts.kind(asked.from).await?).into()),
         Command::Unlink => {
             vmm.unlink_chat(actor, None).await?;
             parts.secrets.forget_all(asked.from.person);
             Ok(render::help::unlinked().into())
         }
         Command::Vms => page(vmm, actor, None, Vec::new()).await,
-        Command::Vm(name) => card(vmm, actor, &name, asked.kind).await,
+        Command::Vm(name) => card(parts, asked, &name).await,
         Command::Monitor(name) => monitor(vmm, actor, &name).await,
         Command::Requests => request::open(parts, asked).await,
         Command::Request(None) => request::own(parts, asked).await,
@@ -82,7 +81,7 @@ pub(crate) async fn press(parts: &Arc<Parts>, asked: &Asked, intent: Intent) -> 
     let (vmm, actor) = (&parts.vmm, &asked.actor);
     match intent {
         Intent::Page { after, trail } => page(vmm, actor, after, trail).await,
-        Intent::Card { vm } => card(vmm, actor, &VmName::new(vm)?, asked.kind).await,
+        Intent::Card { vm } => card(parts, asked, &VmName::new(vm)?).await,
         Intent::Monitor { vm } => monitor(vmm, actor, &VmName::new(vm)?).await,
         Intent::Ask { vm, switch } => Ok(render::power::question(&vm, switch).into()),
         Intent::Confirmed { vm, switch } => {
@@ -142,9 +141,9 @@ async fn page(vmm: &Vmm, actor: &Actor, after: Option<i64>, trail: Vec<Option<i6
     Ok(render::vms::list(&page, after, trail).into())
 }
 
-async fn card(vmm: &Vmm, actor: &Actor, name: &VmName, kind: ChatKind) -> Result<Answer> {
-    let (vm, disks) = vmm.vm(actor, name).await?;
-    Ok(render::vms::card(&vm, &disks, kind.trusted()).into())
+async fn card(parts: &Parts, asked: &Asked, name: &VmName) -> Result<Answer> {
+    let (vm, disks) = parts.vmm.vm(&asked.actor, name).await?;
+    Ok(render::vms::card(&vm, &disks, parts.kind(asked.from).await?.trusted()).into())
 }
 
 async fn monitor(vmm: &Vmm, actor: &Actor, name: &VmName) -> Result<Answer> {

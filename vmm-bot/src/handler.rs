@@ -13,7 +13,7 @@ use crate::dialogue::{Intent, Question};
 use crate::inbox::{Handle, Handled};
 use crate::parts::{Answer, Ask, Asked, Parts, work_name};
 use crate::post::{self, Place, Reply};
-use crate::scope::{ChatKind, Scope};
+use crate::scope::Scope;
 use crate::sender::{self, Document, From, Incoming, Written};
 use crate::{answer, crash_point, render};
 
@@ -55,30 +55,19 @@ impl Handler {
         }
     }
 
-    async fn text(&self, update: i64, written: &Written, text: &str) -> Result<Handled> {
+    async fn text(&self, update: &BotUpdate, written: &Written, text: &str) -> Result<Handled> {
         let from = written.from;
-        let question = self.question(from).await?;
         let command = match command::parse(text, &self.parts.name) {
-            Err(Misread::NotForUs) => return self.reply(update, written, text, question).await,
-            Err(misread) if question.as_ref().is_some_and(|question| question.takes(&misread)) => {
-                return self.reply(update, written, text, question).await;
-            }
-            // In a group people talk to each other.
-            Err(Misread::Unknown) if !from.private => return Ok(Handled::default()),
-            Err(Misread::Unknown) => return Ok(say(from, render::help::unknown())),
-            Err(Misread::Wrong(reason)) => return Ok(say(from, Reply::text(render::escape(&reason)))),
             Ok(command) => command,
+            Err(misread) => return self.reply(update, written, text, misread).await,
         };
-        let kind = self.parts.kind(from).await?;
-        match (command.scope(), kind) {
-            (Scope::Private, ChatKind::AllowedGroup | ChatKind::Group) => {
-                return Ok(say(from, render::help::in_private(&self.parts.name)));
-            }
-            (Scope::Trusted, ChatKind::Group) => {
+        match command.scope() {
+            Scope::Private if !from.private => return Ok(say(from, render::help::in_private(&self.parts.name))),
+            Scope::Trusted if !self.parts.kind(from).await?.trusted() => {
                 return Ok(say(from, render::group::only_where_allowed(&self.parts.name)));
             }
             // The answer to what is about a group says where it belongs.
-            (Scope::Everywhere | Scope::Trusted | Scope::Private | Scope::Groups, _) => {}
+            Scope::Everywhere | Scope::Trusted | Scope::Private | Scope::Groups => {}
         }
         match (command, self.actor(from).await?) {
             (Command::Link(code), None) => {
@@ -88,9 +77,9 @@ impl Handler {
             // Whoever is in a group can make a bot talk there; a stranger gets nothing.
             (_, None) => Ok(Handled::default()),
             (command, Some(actor)) => {
-                let asked = asked(actor, update, written, kind);
+                let asked = asked(actor, update, written);
                 let answer = told(answer::command(&self.parts, &asked, command).await)?;
-                Ok(self.handled(&asked, answer, question.is_some()))
+                Ok(self.handled(&asked, answer, true))
             }
         }
     }
@@ -105,13 +94,19 @@ impl Handler {
     }
 
     /// A text that is no command: the answer to a question, or nothing.
-    async fn reply(&self, update: i64, written: &Written, text: &str, question: Option<Pending>) -> Result<Handled> {
+    async fn reply(&self, update: &BotUpdate, written: &Written, text: &str, misread: Misread) -> Result<Handled> {
         let from = written.from;
-        let Some(Pending { question, late }) = question else {
-            return Ok(if from.private { say(from, render::help::unknown()) } else { Handled::default() });
+        let question = if from.private || self.is_answered(written) { self.question(from).await? } else { None };
+        let Some(Pending { question, late }) = question.filter(|question| question.takes(&misread)) else {
+            return Ok(match misread {
+                Misread::Wrong(reason) => say(from, Reply::text(render::escape(&reason))),
+                Misread::NotForUs | Misread::Unknown if from.private => say(from, render::help::unknown()),
+                // In a group people talk to each other.
+                Misread::NotForUs | Misread::Unknown => Handled::default(),
+            });
         };
         let actor = self.actor(from).await?;
-        if !from.private && (actor.is_none() || !self.is_answered(written)) {
+        if !from.private && actor.is_none() {
             return Ok(Handled::default());
         }
         let Some(actor) = actor else {
@@ -121,11 +116,11 @@ impl Handler {
             }
             return Ok(handled);
         };
-        let asked = asked(actor, update, written, self.parts.kind(from).await?);
+        let asked = asked(actor, update, written);
         if late {
             return Ok(self.handled(&asked, Answer::from(render::late(&question)).deleting(asked.message), true));
         }
-        if !asked.kind.trusted() || (question.is_private() && !from.private) {
+        if (question.is_private() && !from.private) || !self.parts.kind(from).await?.trusted() {
             let refusal = render::group::only_where_allowed(&self.parts.name);
             return Ok(self.handled(&asked, refusal.into(), true));
         }
@@ -138,27 +133,32 @@ impl Handler {
         written.answers == Some(self.parts.id.0)
     }
 
-    async fn document(&self, update: i64, written: &Written, document: Document, caption: &str) -> Result<Handled> {
-        let (from, kind) = (written.from, self.parts.kind(written.from).await?);
+    async fn document(
+        &self,
+        update: &BotUpdate,
+        written: &Written,
+        document: Document,
+        caption: &str,
+    ) -> Result<Handled> {
+        let from = written.from;
         if !from.private {
             // Files are people's own affair, unless they are meant for the bot.
             let misread = command::parse(caption, &self.parts.name).err();
             let commands = !matches!(misread, Some(Misread::NotForUs | Misread::Unknown));
             let meant = commands || self.is_answered(written);
-            if !meant || !kind.trusted() {
+            if !meant || !self.parts.kind(from).await?.trusted() {
                 return Ok(Handled::default());
             }
         }
         let Some(actor) = self.actor(from).await? else {
             return Ok(if from.private { say(from, render::help::stranger()) } else { Handled::default() });
         };
-        let asked = asked(actor, update, written, kind);
-        let pending = self.question(from).await?.is_some();
+        let asked = asked(actor, update, written);
         let answer = told(answer::document(&self.parts, &asked, document, caption).await)?;
-        Ok(self.handled(&asked, answer, pending))
+        Ok(self.handled(&asked, answer, true))
     }
 
-    async fn press(&self, update: i64, from: From, press: &str, message: i32, data: &str) -> Result<Handled> {
+    async fn press(&self, update: &BotUpdate, from: From, press: &str, message: i32, data: &str) -> Result<Handled> {
         let refuse = |reason: &str| Ok(vec![post::answer(from.chat, press, reason, true)].into());
         let Some(actor) = self.actor(from).await? else { return refuse("Your Telegram account is bound to nobody.") };
         let Some(button) = self.parts.mail.button(data).await? else {
@@ -175,11 +175,11 @@ impl Handler {
         let Ok(intent) = serde_json::from_str::<Intent>(&button.content) else {
             return refuse("This button is from an older vmm; ask again.");
         };
-        let kind = self.parts.kind(from).await?;
-        if intent.is_guarded() && !kind.trusted() {
+        if intent.is_guarded() && !self.parts.kind(from).await?.trusted() {
             return refuse("Only in a private chat, or in a group that an admin has allowed.");
         }
-        let asked = Asked { actor, from, kind, title: String::new(), update, message, pressed: true };
+        let BotUpdate { id: update, begun, .. } = *update;
+        let asked = Asked { actor, from, title: String::new(), update, begun, message, pressed: true };
         let answer = told(answer::press(&self.parts, &asked, intent).await)?;
         let (text, alert) = answer.toast.clone().unwrap_or_default();
         let mut handled = self.handled(&asked, answer, false);
@@ -187,8 +187,9 @@ impl Handler {
         Ok(handled)
     }
 
-    /// What is stored for an answer. What the person was asked is answered now, if they were asked something.
-    fn handled(&self, asked: &Asked, answer: Answer, pending: bool) -> Handled {
+    /// What is stored for an answer; `said` tells that the person said something, so that they are asked no more what they
+    /// were asked before.
+    fn handled(&self, asked: &Asked, answer: Answer, said: bool) -> Handled {
         let Answer { replies, deletes, ask, toast: _, work } = self.in_place(asked, answer);
         let (chat, pressed) = (asked.from.chat, asked.pressed.then_some(asked.message));
         let mut posts: Vec<_> = deletes.into_iter().map(|message| post::delete(chat, message)).collect();
@@ -201,7 +202,7 @@ impl Handler {
         };
         let question = match ask {
             Ask::This(asked) => Some(question(Some(post::stored(&asked)), asked.lifetime())),
-            Ask::Unsaid if pending => Some(question(None, std::time::Duration::ZERO)),
+            Ask::Unsaid if said => Some(question(None, std::time::Duration::ZERO)),
             Ask::Unsaid => None,
         };
         let work = work.map(|work| {
@@ -254,16 +255,16 @@ impl Handle for Handler {
     async fn handle(&self, update: &BotUpdate) -> Result<Handled> {
         match sender::read(&update.content) {
             Incoming::Text { written, text } => {
-                let handled = self.text(update.id, &written, &text).await;
+                let handled = self.text(update, &written, &text).await;
                 crash_point("update", "acted").await;
                 handled
             }
             Incoming::Document { written, document, caption } => {
-                self.document(update.id, &written, document, &caption).await
+                self.document(update, &written, document, &caption).await
             }
             Incoming::Moved { chat } => self.lost(chat, "the bot has left the group or was added anew", None).await,
             Incoming::Migrated { chat, to } => self.lost(chat, "the group has become another one", Some(to)).await,
-            Incoming::Press { from, press, message, data } => self.press(update.id, from, &press, message, &data).await,
+            Incoming::Press { from, press, message, data } => self.press(update, from, &press, message, &data).await,
             Incoming::StrayPress { person, press } => Ok(vec![post::answer(person, &press, OLD_BUTTON, true)].into()),
             Incoming::NotOwn { chat } => Ok(vec![render::help::not_own().say(chat, None)].into()),
             Incoming::Nothing => Ok(Handled::default()),
@@ -285,9 +286,10 @@ impl Handle for Handler {
 }
 
 /// What somebody who is bound to an account has written.
-fn asked(actor: Actor, update: i64, written: &Written, kind: ChatKind) -> Asked {
+fn asked(actor: Actor, update: &BotUpdate, written: &Written) -> Asked {
     let Written { from, message, answers: _, ref title } = *written;
-    Asked { actor, from, kind, title: title.clone(), update, message, pressed: false }
+    let BotUpdate { id: update, begun, .. } = *update;
+    Asked { actor, from, title: title.clone(), update, begun, message, pressed: false }
 }
 
 /// To somebody who is bound to no account, or about what was not understood.

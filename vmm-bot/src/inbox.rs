@@ -285,7 +285,7 @@ pub(crate) fn update(value: &Value) -> Option<BotUpdate> {
         ["/message/chat/id", "/callback_query/message/chat/id", "/callback_query/from/id", "/my_chat_member/chat/id"]
             .iter()
             .find_map(|path| value.pointer(path)?.as_i64());
-    Some(BotUpdate { id, chat, content: value.to_string() })
+    Some(BotUpdate { id, chat, content: value.to_string(), begun: false })
 }
 
 #[cfg(test)]

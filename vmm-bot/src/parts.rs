@@ -42,12 +42,12 @@ pub(crate) struct Asked {
     /// The account of the person.
     pub(crate) actor: Actor,
     pub(crate) from: From,
-    /// What may be done there.
-    pub(crate) kind: ChatKind,
     /// What the group is called, as far as that is known.
     pub(crate) title: String,
     /// The number of the update.
     pub(crate) update: i64,
+    /// Whether a process that was killed has begun what is asked.
+    pub(crate) begun: bool,
     /// The message that was written, or whose button was pressed.
     pub(crate) message: i32,
     /// Whether a button was pressed.

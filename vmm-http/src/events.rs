@@ -7,17 +7,27 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use poem::{Body, Request};
+use poem_openapi::ApiResponse;
 use poem_openapi::auth::{Bearer, BearerAuthorization};
+use poem_openapi::payload::Binary;
 use poem_openapi::types::ToJSON;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout};
 use vmm_core::{SecretString, Vmm};
 
 use crate::error::Failure;
 use crate::limits::Limits;
 
 /// So long an answer waits for the first thing to tell, so that what goes wrong at once has a status of its own.
-pub(crate) const FIRST: Duration = Duration::from_secs(10);
+const FIRST: Duration = Duration::from_secs(10);
+
+/// An answer that goes on.
+#[derive(ApiResponse)]
+pub(crate) enum Events {
+    /// What happens, as it happens.
+    #[oai(status = 200, content_type = "text/event-stream")]
+    Events(Binary<Body>),
+}
 
 /// The places for streams.
 #[derive(Clone, Debug)]
@@ -28,8 +38,8 @@ pub(crate) struct Streams {
 
 /// What a stream tells of.
 pub(crate) trait Source: Send + 'static {
-    /// The next event, or `None` at the end. Dropping the future loses nothing.
-    fn next(&mut self) -> impl Future<Output = Option<Event>> + Send;
+    /// The next event, or `None` at the end, which an error is too. Dropping the future loses nothing.
+    fn next(&mut self) -> impl Future<Output = vmm_core::Result<Option<Event>>> + Send;
 }
 
 /// One event.
@@ -44,6 +54,13 @@ pub(crate) struct Event {
 /// An event without an id.
 pub(crate) fn told(name: &'static str, data: &impl ToJSON) -> Event {
     Event { name, id: None, data: data.to_json_string() }
+}
+
+/// The first event of a source, if it comes soon.
+pub(crate) async fn first(
+    step: impl Future<Output = Option<Result<Event, Failure>>>,
+) -> Result<Option<Event>, Failure> {
+    timeout(FIRST, step).await.ok().flatten().transpose()
 }
 
 impl fmt::Display for Event {
@@ -73,7 +90,7 @@ impl Streams {
         Self { places: Arc::new(Semaphore::new(places)), heartbeat: limits.heartbeat.max(Duration::from_millis(1)) }
     }
 
-    /// A body with these events and then those of the source. It ends with the source or the login, and the source with
+    /// An answer with these events and then those of the source. It ends with the source or the login, and the source with
     /// it.
     pub(crate) fn open<S: Source>(
         &self,
@@ -81,7 +98,7 @@ impl Streams {
         source: S,
         vmm: Vmm,
         request: &Request,
-    ) -> Result<Body, Failure> {
+    ) -> Result<Events, Failure> {
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| Failure::busy())?;
         let token = Bearer::from_request(request).map_err(|_| Failure::from(vmm_core::Error::Unauthenticated))?.token;
         let mut heartbeat = interval_at(Instant::now() + self.heartbeat, self.heartbeat);
@@ -92,7 +109,7 @@ impl Streams {
             let part = stream.next().await?;
             Some((Ok::<_, io::Error>(part), stream))
         });
-        Ok(Body::from_bytes_stream(parts))
+        Ok(Events::Events(Binary(Body::from_bytes_stream(parts))))
     }
 }
 
@@ -108,7 +125,13 @@ impl<S: Source> Stream<S> {
                 let open = self.vmm.authenticate(&self.token).await;
                 open.is_ok().then(|| ":\n\n".to_owned())
             }
-            event = self.source.next() => event.map(|event| event.to_string()),
+            event = self.source.next() => match event {
+                Ok(event) => event.map(|event| event.to_string()),
+                Err(error) => {
+                    tracing::debug!(%error, "what is watched can be watched no longer");
+                    None
+                }
+            },
         }
     }
 }

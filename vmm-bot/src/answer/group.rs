@@ -4,11 +4,10 @@ use vmm_core::{Error, Result};
 
 use crate::parts::{Answer, Asked, Parts};
 use crate::render::group as render;
-use crate::scope::ChatKind;
 
 /// Allows the group that this is said in.
 pub(super) async fn allow(parts: &Parts, asked: &Asked) -> Result<Answer> {
-    if asked.kind == ChatKind::Private {
+    if asked.from.private {
         return Ok(render::in_a_group().into());
     }
     let group = parts.vmm.allow_group(&asked.actor, parts.id, asked.from.chat, &asked.title).await?;
@@ -17,7 +16,7 @@ pub(super) async fn allow(parts: &Parts, asked: &Asked) -> Result<Answer> {
 
 /// Ends what the group is allowed that this is said in.
 pub(super) async fn disallow(parts: &Parts, asked: &Asked) -> Result<Answer> {
-    if asked.kind == ChatKind::Private {
+    if asked.from.private {
         return Ok(render::in_a_group().into());
     }
     match parts.vmm.disallow_group(&asked.actor, parts.id, asked.from.chat).await {

@@ -22,7 +22,7 @@ const LONGEST_USER: usize = 32;
 /// Does something under the login that is known for all of its machines, or asks for one.
 pub(super) async fn begin(parts: &Arc<Parts>, asked: &Asked, task: Task) -> Result<Answer> {
     // A process that was killed over it took the login with it.
-    if parts.mail.has_begun(asked.update).await? {
+    if asked.begun {
         return Ok(Answer::at(Place::Live(work_name(asked.update)), render::interrupted(&task)));
     }
     let vms = match &task {

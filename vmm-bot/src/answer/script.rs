@@ -33,6 +33,10 @@ pub(crate) async fn list(parts: &Parts, asked: &Asked) -> Result<Answer> {
 
 /// The newest runs.
 pub(crate) async fn runs(parts: &Parts, asked: &Asked) -> Result<Answer> {
+    // To show them begins nothing: the words stand for a repetition that had none of its own.
+    if asked.begun {
+        return Ok(Answer::at(Place::Live(work_name(asked.update)), render::interrupted("repeat a run")));
+    }
     let filter = RunFilter { limit: Some(LISTED), ..RunFilter::default() };
     Ok(render::runs(&parts.vmm.script_runs(&asked.actor, &filter).await?).into())
 }

@@ -56,65 +56,77 @@ pub(super) async fn start(
     given: Given,
 ) -> Result<Answer> {
     let shown = Shown { vm: vm.to_string(), errand };
-    let begun = render::ssh::running(&shown, &SoFar::nothing(), asked.update);
-    let interrupted = || render::ssh::interrupted(&shown);
-    let act = |ticket| {
-        let (parts, asked, shown) = (Arc::clone(parts), asked.clone(), shown.clone());
-        async move { work(&parts, &asked, &vm, &shown, given, ticket).await }
-    };
-    parts.work(asked, begun, interrupted, act).await
+    let work = Work { parts: Arc::clone(parts), asked: asked.clone(), vm, shown };
+    let (begun, interrupted) = (work.running(&SoFar::nothing()), render::ssh::interrupted(&work.shown));
+    parts.work(asked, begun, || interrupted, |ticket| work.done(given, ticket)).await
 }
 
-/// Does something to its end, or until somebody does not want that any more.
-async fn work(parts: &Parts, asked: &Asked, vm: &VmName, shown: &Shown, given: Given, ticket: Ticket) -> Answer {
-    let place = Place::Live(work_name(asked.update));
-    let (login, mut tail, progress) = (Login::from(given.clone()), Tail::default(), Progress::new());
-    let done = async {
-        match &shown.errand {
-            Errand::Run { line } => run(parts, asked, vm, shown, login, line, &mut tail).await,
-            Errand::Get { .. } => transfer::get(parts, asked, vm, shown, login, &progress).await,
-            Errand::Put { document, .. } => transfer::put(parts, asked, vm, shown, login, &progress, document).await,
+/// Something that is done on a machine, who asked for it, and what it is shown as.
+pub(super) struct Work {
+    pub(super) parts: Arc<Parts>,
+    pub(super) asked: Asked,
+    pub(super) vm: VmName,
+    pub(super) shown: Shown,
+}
+
+impl Work {
+    /// Does it to its end, or until somebody does not want that any more.
+    async fn done(self, given: Given, ticket: Ticket) -> Answer {
+        let place = Place::Live(work_name(self.asked.update));
+        let (login, mut tail, progress) = (Login::from(given.clone()), Tail::default(), Progress::new());
+        let done = async {
+            match &self.shown.errand {
+                Errand::Run { line } => run(&self, login, line, &mut tail).await,
+                Errand::Get { .. } => transfer::get(&self, login, &progress).await,
+                Errand::Put { document, .. } => transfer::put(&self, login, &progress, document).await,
+            }
+        };
+        let done = tokio::select! {
+            done = done => Some(done),
+            () = ticket.cancelled() => None,
+        };
+        let shown = &self.shown;
+        let so_far = || match &shown.errand {
+            Errand::Run { .. } => SoFar::written(&tail),
+            Errand::Get { .. } | Errand::Put { .. } => SoFar::carried(progress.bytes(), progress.total()),
+        };
+        match done {
+            None => Answer::at(place, render::ssh::cancelled(shown, &so_far())),
+            Some(Ok((reply, None))) => Answer::at(place, reply),
+            Some(Ok((reply, Some(document)))) => Answer::at(place, reply).and(Place::New, document),
+            Some(Err(Error::LoginRefused { .. })) => {
+                self.parts.secrets.refused(self.asked.from.person, std::slice::from_ref(&self.vm), &given);
+                Answer::at(place, render::ssh::refused(shown, &given.user))
+            }
+            Some(Err(error)) => Answer::at(place, render::ssh::failed(shown, &so_far(), &error)),
         }
-    };
-    let done = tokio::select! {
-        done = done => Some(done),
-        () = ticket.cancelled() => None,
-    };
-    let so_far = || match &shown.errand {
-        Errand::Run { .. } => SoFar::written(&tail),
-        Errand::Get { .. } | Errand::Put { .. } => SoFar::carried(progress.bytes(), progress.total()),
-    };
-    match done {
-        None => Answer::at(place, render::ssh::cancelled(shown, &so_far())),
-        Some(Ok((reply, None))) => Answer::at(place, reply),
-        Some(Ok((reply, Some(document)))) => Answer::at(place, reply).and(Place::New, document),
-        Some(Err(Error::LoginRefused { .. })) => {
-            parts.secrets.refused(asked.from.person, std::slice::from_ref(vm), &given);
-            Answer::at(place, render::ssh::refused(shown, &given.user))
+    }
+
+    /// How it is while it goes on.
+    pub(super) fn running(&self, so_far: &SoFar) -> Reply {
+        render::ssh::running(&self.shown, so_far, self.asked.update)
+    }
+
+    /// Shows how it is.
+    pub(super) async fn show(&self, reply: Reply) {
+        let place = Place::Live(work_name(self.asked.update));
+        if let Err(error) = self.parts.show(&self.asked, place, reply).await {
+            tracing::warn!(%error, "how something is on a machine is not shown for now");
         }
-        Some(Err(error)) => Answer::at(place, render::ssh::failed(shown, &so_far(), &error)),
     }
 }
 
 /// What is told of something in the end: the message, and a file if there is one.
 pub(super) type Told = (Reply, Option<Reply>);
 
-async fn run(
-    parts: &Parts,
-    asked: &Asked,
-    vm: &VmName,
-    shown: &Shown,
-    login: Login,
-    line: &str,
-    tail: &mut Tail,
-) -> Result<Told> {
+async fn run(work: &Work, login: Login, line: &str, tail: &mut Tail) -> Result<Told> {
     let (events, output) = mpsc::channel(16);
-    let command = remote::Command::new(line).within(DEADLINE);
+    let commands = vec![(login, remote::Command::new(line).within(DEADLINE))];
     let results = tokio::select! {
-        results = parts.vmm.follow_ssh(&asked.actor, vm, vec![(login, command)], events) => results?,
-        never = follow(parts, asked, shown, tail, output) => match never {},
+        results = work.parts.vmm.follow_ssh(&work.asked.actor, &work.vm, commands, events) => results?,
+        never = follow(work, tail, output) => match never {},
     };
-    Ok(render::ssh::ended(shown, &only(results)?))
+    Ok(render::ssh::ended(&work.shown, &only(results)?))
 }
 
 /// The result of the only command.
@@ -124,14 +136,8 @@ fn only(results: Vec<Result<Output>>) -> Result<Output> {
 }
 
 /// Shows what a command writes, for as long as somebody waits for it: it does not end.
-async fn follow(
-    parts: &Parts,
-    asked: &Asked,
-    shown: &Shown,
-    tail: &mut Tail,
-    mut events: mpsc::Receiver<SshEvent>,
-) -> Infallible {
-    let mut edits = interval(parts.pause);
+async fn follow(work: &Work, tail: &mut Tail, mut events: mpsc::Receiver<SshEvent>) -> Infallible {
+    let mut edits = interval(work.parts.pause);
     edits.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let (mut news, mut last) = (false, None);
     loop {
@@ -146,19 +152,12 @@ async fn follow(
             },
             _ = edits.tick(), if news => {
                 news = false;
-                let reply = render::ssh::running(shown, &SoFar::written(tail), asked.update);
+                let reply = work.running(&SoFar::written(tail));
                 if last.as_ref() != Some(&reply) {
                     last = Some(reply.clone());
-                    show(parts, asked, reply).await;
+                    work.show(reply).await;
                 }
             }
         }
-    }
-}
-
-/// Shows how something is that goes on.
-pub(super) async fn show(parts: &Parts, asked: &Asked, reply: Reply) {
-    if let Err(error) = parts.show(asked, Place::Live(work_name(asked.update)), reply).await {
-        tracing::warn!(%error, "how something is on a machine is not shown for now");
     }
 }

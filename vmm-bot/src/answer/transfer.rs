@@ -5,14 +5,12 @@ use std::io::Cursor;
 
 use tokio::io::{AsyncReadExt, duplex};
 use tokio::time::{MissedTickBehavior, interval};
-use vmm_core::model::VmName;
 use vmm_core::remote::{self, DEFAULT_TRANSFER_DEADLINE, Login, Progress};
 use vmm_core::{Error, Result, Transfer};
 
-use super::ssh::{self, Told};
+use super::ssh::{Told, Work};
 use crate::dialogue::Errand;
-use crate::parts::{Asked, Parts};
-use crate::render::ssh::{Shown, SoFar};
+use crate::render::ssh::SoFar;
 use crate::sender::Document;
 use crate::{client, render};
 
@@ -37,15 +35,8 @@ pub(super) fn place(errand: &Errand) -> Result<Option<remote::Place>> {
 }
 
 /// Fetches a file.
-pub(super) async fn get(
-    parts: &Parts,
-    asked: &Asked,
-    vm: &VmName,
-    shown: &Shown,
-    login: Login,
-    progress: &Progress,
-) -> Result<Told> {
-    let transfer = transfer(shown, login, progress)?;
+pub(super) async fn get(work: &Work, login: Login, progress: &Progress) -> Result<Told> {
+    let transfer = transfer(work, login, progress)?;
     let name = transfer.place.file().to_owned();
     let (here, there) = duplex(BETWEEN);
     let mut content = Vec::new();
@@ -54,47 +45,42 @@ pub(super) async fn get(
         let mut here = here.take(LARGEST + 1);
         here.read_to_end(&mut content).await
     };
-    let received = parts.vmm.receive_content(&asked.actor, vm, transfer, Box::new(there));
-    let (received, read) = tokio::select! {
-        both = async { tokio::join!(received, read) } => both,
-        never = follow(parts, asked, shown, progress) => match never {},
-    };
+    let received = work.parts.vmm.receive_content(&work.asked.actor, &work.vm, transfer, Box::new(there));
+    let (received, read) = followed(work, progress, async { tokio::join!(received, read) }).await;
     if content.len() as u64 > LARGEST {
         return Err(Error::TooLarge { limit: LARGEST });
     }
     let report = received?;
     read.map_err(|error| Error::internal("keeping a received file", error))?;
     // Telegram takes no empty file.
-    let file = (!content.is_empty()).then(|| render::ssh::file(shown, name, content));
-    Ok((render::ssh::carried(shown, &report), file))
+    let file = (!content.is_empty()).then(|| render::ssh::file(&work.shown, name, content));
+    Ok((render::ssh::carried(&work.shown, &report), file))
 }
 
 /// Sends an uploaded file.
-pub(super) async fn put(
-    parts: &Parts,
-    asked: &Asked,
-    vm: &VmName,
-    shown: &Shown,
-    login: Login,
-    progress: &Progress,
-    document: &Document,
-) -> Result<Told> {
-    let transfer = transfer(shown, login, progress)?;
-    let content = match client::download(&parts.bot, document).await {
+pub(super) async fn put(work: &Work, login: Login, progress: &Progress, document: &Document) -> Result<Told> {
+    let transfer = transfer(work, login, progress)?;
+    let content = match client::download(&work.parts.bot, document).await {
         Ok(content) => content,
-        Err(reason) => return Ok((render::ssh::not_there(shown, &reason), None)),
+        Err(reason) => return Ok((render::ssh::not_there(&work.shown, &reason), None)),
     };
     progress.expect(content.len() as u64);
-    let report = tokio::select! {
-        report = parts.vmm.send_content(&asked.actor, vm, transfer, Box::new(Cursor::new(content))) => report?,
-        never = follow(parts, asked, shown, progress) => match never {},
-    };
-    Ok((render::ssh::carried(shown, &report), None))
+    let sent = work.parts.vmm.send_content(&work.asked.actor, &work.vm, transfer, Box::new(Cursor::new(content)));
+    let report = followed(work, progress, sent).await?;
+    Ok((render::ssh::carried(&work.shown, &report), None))
+}
+
+/// Waits for the end of a transfer, and shows meanwhile how far it is.
+async fn followed<T>(work: &Work, progress: &Progress, transfer: impl Future<Output = T>) -> T {
+    tokio::select! {
+        end = transfer => end,
+        never = follow(work, progress) => match never {},
+    }
 }
 
 /// Shows how far a transfer is, for as long as somebody waits for it: it does not end.
-async fn follow(parts: &Parts, asked: &Asked, shown: &Shown, progress: &Progress) -> Infallible {
-    let (mut carried, mut edits) = (progress.watch(), interval(parts.pause));
+async fn follow(work: &Work, progress: &Progress) -> Infallible {
+    let (mut carried, mut edits) = (progress.watch(), interval(work.parts.pause));
     edits.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         if carried.changed().await.is_err() {
@@ -102,12 +88,12 @@ async fn follow(parts: &Parts, asked: &Asked, shown: &Shown, progress: &Progress
         }
         edits.tick().await;
         let so_far = SoFar::carried(*carried.borrow_and_update(), progress.total());
-        ssh::show(parts, asked, render::ssh::running(shown, &so_far, asked.update)).await;
+        work.show(work.running(&so_far)).await;
     }
 }
 
-fn transfer(shown: &Shown, login: Login, progress: &Progress) -> Result<Transfer> {
+fn transfer(work: &Work, login: Login, progress: &Progress) -> Result<Transfer> {
     let none = || Error::invalid("file", "is named by no path");
-    let place = place(&shown.errand)?.ok_or_else(none)?;
+    let place = place(&work.shown.errand)?.ok_or_else(none)?;
     Ok(Transfer { place, login, deadline: DEFAULT_TRANSFER_DEADLINE, progress: progress.clone() })
 }

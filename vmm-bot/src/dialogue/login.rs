@@ -59,7 +59,7 @@ impl Task {
                 (format!("/put {vm} {directory}"), Some(document))
             }
             Self::Run { wish: RunWish::Script { name, on } } => (format!("/run \"{name}\" {}", on.join(" ")), None),
-            // There are no words for it; these show what there is.
+            // There are no words for it; these show what there is, or that it was stopped if it had begun.
             Self::Run { wish: RunWish::Again { .. } } => ("/runs".to_owned(), None),
         }
     }

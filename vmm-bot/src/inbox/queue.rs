@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     fn update(id: i64, chat: i64) -> BotUpdate {
-        BotUpdate { id, chat: Some(chat), content: String::new() }
+        BotUpdate { id, chat: Some(chat), content: String::new(), begun: false }
     }
 
     fn take(queue: &mut Queue) -> Option<i64> {

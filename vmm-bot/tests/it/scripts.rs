@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use vmm_core::model::{Vm, VmFilter};
+use vmm_core::model::{RunFilter, Vm, VmFilter};
 use vmm_core::remote::{Credential, Login};
 use vmm_testkit::fake::remote::Answer;
 
@@ -124,6 +124,37 @@ async fn a_long_run_is_cancelled_and_the_chat_goes_on_meanwhile() {
     let answer = alice.presses(&live, "Cancel").answer().await;
     assert_eq!(answer.text, "It is being ended.");
     alice.sees_edit(&live, "cancelled").await;
+}
+
+#[tokio::test]
+async fn a_repeated_run_that_a_stopped_bot_leaves_behind_is_told_and_not_run_again() {
+    let mut app = App::new().await;
+    let vms = machines(&app).await;
+    vms.iter().for_each(|vm| answers(&app, vm, Answer::code(3)));
+    let alice = app.linked("Alice", &app.desk.user).await;
+    alice.uploads("backup.sh", b"exit 3\n", "/script backup sh @lab");
+    alice.sees("backup of alice").await;
+    alice.says("/run backup");
+    gives_login(&alice, "debian", PASSWORD).await;
+    sees_become(&alice, "backup", "2 of 2 ended").await;
+    vms.iter().for_each(|vm| answers(&app, vm, Answer::hangs()));
+    for (known, told) in [(true, "repeat run 1"), (false, "repeat a run")] {
+        alice.says("/runs");
+        let runs = alice.sees("Runs").await;
+        alice.presses(&runs, "Run 1").answer().await;
+        let card = alice.sees_edit(&runs, "2 of 2 ended").await;
+        alice.presses(&card, "Rerun failed").answer().await;
+        // It went with the process.
+        if !known {
+            gives_login(&alice, "debian", PASSWORD).await;
+        }
+        let live = sees_become(&alice, "backup", "running").await;
+        app.stop().await;
+        app.start();
+        alice.sees_edit(&live, &format!("vmm was stopped while it should {told}.")).await;
+    }
+    let runs = app.desk.vmm.script_runs(&app.desk.user, &RunFilter::default()).await.unwrap();
+    assert_eq!(runs.items.len(), 3);
 }
 
 #[tokio::test]

@@ -21,6 +21,8 @@ pub struct BotUpdate {
     pub chat: Option<i64>,
     /// It, as the chat service wrote it.
     pub content: String,
+    /// Whether an effect of it may have happened already; `false` for one that just came.
+    pub begun: bool,
 }
 
 /// Its content may be a secret that somebody told the bot.

@@ -65,11 +65,6 @@ impl BotMail {
         self.repository().begin_update(self.bot, id).await
     }
 
-    /// Whether an update has begun and not ended.
-    pub async fn has_begun(&self, id: i64) -> Result<bool> {
-        self.repository().has_begun(self.bot, id).await
-    }
-
     /// Gives an update that has not ended another content, so that a secret in it need not wait for its end.
     pub async fn rewrite_update(&self, id: i64, content: String) -> Result<()> {
         self.repository().rewrite_update(self.bot, id, content).await

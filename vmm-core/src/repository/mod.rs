@@ -186,7 +186,7 @@ pub const KEPT_QUESTIONS: TimeDelta = TimeDelta::hours(24);
 pub trait BotRepository: Send + Sync {
     /// The number behind the updates that were asked for last; `None` if none were.
     async fn offset(&self, bot: BotId) -> Result<Option<i64>>;
-    /// Stores updates; gives the numbers of those that are new. One that was stored before stays as it is. The offset
+    /// Stores updates, which have not begun; gives the numbers of those that are new. One that was stored before stays as it is. The offset
     /// goes behind those that were asked for, also if it was behind others, and is forgotten with those that were sent:
     /// one before them may not have come yet.
     async fn receive(&self, bot: BotId, updates: Vec<BotUpdate>, arrival: Arrival) -> Result<Vec<i64>>;
@@ -196,8 +196,6 @@ pub trait BotRepository: Send + Sync {
     async fn open_update(&self, bot: BotId, id: i64) -> Result<Option<BotUpdate>>;
     /// Records that an update begins; `false` if it has begun or ended before, or is not there.
     async fn begin_update(&self, bot: BotId, id: i64) -> Result<bool>;
-    /// Whether an update has begun and not ended.
-    async fn has_begun(&self, bot: BotId, id: i64) -> Result<bool>;
     /// Gives an update another content, unless it has ended.
     async fn rewrite_update(&self, bot: BotId, id: i64, content: String) -> Result<()>;
     /// Ends an update, forgets its content, and stores these posts and what its person is asked now; `false` and nothing

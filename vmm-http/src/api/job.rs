@@ -4,18 +4,18 @@ use chrono::{DateTime, Utc};
 use poem::Request;
 use poem::web::Data;
 use poem_openapi::param::{Path, Query};
-use poem_openapi::payload::{Binary, Json};
+use poem_openapi::payload::Json;
 use poem_openapi::types::ToJSON;
 use poem_openapi::{Enum, Object, OpenApi};
 use vmm_core::JobWatch;
 use vmm_core::model::{Job, JobFilter, JobId, JobState, JobStep, RequestId, StepState};
 
-use super::{Accepted, Events, Tag};
+use super::{Accepted, Tag};
 use crate::auth::Caller;
 use crate::batch;
 use crate::cursor;
 use crate::error::Failure;
-use crate::events::{Event, Source, Streams};
+use crate::events::{Event, Events, Source, Streams};
 
 pub(crate) struct JobApi;
 
@@ -176,21 +176,12 @@ impl From<JobId> for StartedJob {
     }
 }
 
-/// The changes of a job.
-struct Changes(JobWatch);
-
-impl Source for Changes {
-    async fn next(&mut self) -> Option<Event> {
-        match self.0.next().await {
-            Ok(job) => job.map(|job| {
-                let id = Some(job.changed_at.timestamp_micros());
-                Event { name: "job", id, data: JobBody::from(job).to_json_string() }
-            }),
-            Err(error) => {
-                tracing::debug!(%error, "a job can be watched no longer");
-                None
-            }
-        }
+impl Source for JobWatch {
+    async fn next(&mut self) -> vmm_core::Result<Option<Event>> {
+        Ok(self.next().await?.map(|job| {
+            let id = Some(job.changed_at.timestamp_micros());
+            Event { name: "job", id, data: JobBody::from(job).to_json_string() }
+        }))
     }
 }
 
@@ -239,7 +230,7 @@ impl JobApi {
     ) -> Result<Events, Failure> {
         let login = caller.0;
         let watch = login.vmm.watch_job(&login.actor, JobId(id.0)).await?;
-        Ok(Events::Events(Binary(streams.open(None, Changes(watch), login.vmm, request)?)))
+        streams.open(None, watch, login.vmm, request)
     }
 
     /// Look at a job and its steps.

@@ -34,7 +34,7 @@ mod vm_ssh_stream;
 
 use std::time::Duration;
 
-use poem_openapi::payload::{Binary, Json};
+use poem_openapi::payload::Json;
 use poem_openapi::types::ToJSON;
 use poem_openapi::{ApiResponse, Tags};
 use vmm_core::model::Revision;
@@ -128,14 +128,6 @@ enum Done {
     /// Done.
     #[oai(status = 204)]
     Done,
-}
-
-/// An answer that goes on.
-#[derive(ApiResponse)]
-enum Events {
-    /// What happens, as it happens.
-    #[oai(status = 200, content_type = "text/event-stream")]
-    Events(Binary<poem::Body>),
 }
 
 /// Begun; it goes on in the background.

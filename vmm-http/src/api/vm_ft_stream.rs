@@ -7,20 +7,19 @@ use std::time::Duration;
 use poem::Request;
 use poem::web::Data;
 use poem_openapi::param::Query;
-use poem_openapi::payload::Binary;
 use poem_openapi::{Object, OpenApi};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use vmm_core::model::VmName;
 use vmm_core::remote::Progress;
 
+use super::Tag;
 use super::vm_ft::{Done, carry};
 use super::vm_ft_dto::{Direction, FileTransferResult, FileTransfers, Wanted, read};
-use super::{Events, Tag};
 use crate::auth::{Caller, Login};
 use crate::batch::{self, named};
 use crate::body::Body;
 use crate::error::{Failure, ProblemDetails};
-use crate::events::{Event, FIRST, Source, Streams, told};
+use crate::events::{Event, Events, Source, Streams, first, told};
 
 pub(crate) struct FtStreamApi;
 
@@ -146,9 +145,9 @@ fn problem(item: usize, vm: Option<&VmName>, failure: Failure) -> Event {
 }
 
 impl Source for Transfers {
-    async fn next(&mut self) -> Option<Event> {
+    async fn next(&mut self) -> vmm_core::Result<Option<Event>> {
         let item = |failure: &Failure| failure.item().unwrap_or_default();
-        self.step().await.map(|step| step.unwrap_or_else(|failure| problem(item(&failure), None, failure)))
+        Ok(self.step().await.map(|step| step.unwrap_or_else(|failure| problem(item(&failure), None, failure))))
     }
 }
 
@@ -179,10 +178,7 @@ impl FtStreamApi {
         let items = batch::read("ft", body.0.ft, |item| read(in_query.as_ref(), direction, item))?;
         let vmm = login.vmm.clone();
         let mut source = Transfers::new(login, direction, items);
-        let first = match tokio::time::timeout(FIRST, source.step()).await {
-            Ok(first) => first.transpose()?,
-            Err(_) => None,
-        };
-        Ok(Events::Events(Binary(streams.open(first, source, vmm, request)?)))
+        let first = first(source.step()).await?;
+        streams.open(first, source, vmm, request)
     }
 }

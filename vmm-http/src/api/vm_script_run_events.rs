@@ -4,39 +4,27 @@ use poem::Request;
 use poem::web::Data;
 use poem_openapi::OpenApi;
 use poem_openapi::param::Path;
-use poem_openapi::payload::Binary;
 use poem_openapi::types::ToJSON;
 use vmm_core::model::RunId;
 use vmm_core::{RunChange, RunWatch};
 
+use super::Tag;
 use super::vm_script_run::{RunBody, RunVmBody};
-use super::{Events, Tag};
 use crate::auth::Caller;
 use crate::error::Failure;
-use crate::events::{Event, Source, Streams};
+use crate::events::{Event, Events, Source, Streams, told};
 
 pub(crate) struct RunEventsApi;
 
-/// The changes of a run.
-struct Changes(RunWatch);
-
-impl Source for Changes {
-    async fn next(&mut self) -> Option<Event> {
-        match self.0.next().await {
-            Ok(change) => change.map(|change| match change {
-                RunChange::Run(run) => {
-                    let id = Some(run.changed_at.timestamp_micros());
-                    Event { name: "run", id, data: RunBody::from(run).to_json_string() }
-                }
-                RunChange::Machine(machine) => {
-                    Event { name: "vm", id: None, data: RunVmBody::from(machine).to_json_string() }
-                }
-            }),
-            Err(error) => {
-                tracing::debug!(%error, "a run can be watched no longer");
-                None
+impl Source for RunWatch {
+    async fn next(&mut self) -> vmm_core::Result<Option<Event>> {
+        Ok(self.next().await?.map(|change| match change {
+            RunChange::Run(run) => {
+                let id = Some(run.changed_at.timestamp_micros());
+                Event { name: "run", id, data: RunBody::from(run).to_json_string() }
             }
-        }
+            RunChange::Machine(machine) => told("vm", &RunVmBody::from(machine)),
+        }))
     }
 }
 
@@ -58,6 +46,6 @@ impl RunEventsApi {
     ) -> Result<Events, Failure> {
         let login = caller.0;
         let watch = login.vmm.watch_run(&login.actor, RunId(id.0)).await?;
-        Ok(Events::Events(Binary(streams.open(None, Changes(watch), login.vmm, request)?)))
+        streams.open(None, watch, login.vmm, request)
     }
 }

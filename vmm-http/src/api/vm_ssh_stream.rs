@@ -6,7 +6,6 @@ use std::pin::Pin;
 use poem::Request;
 use poem::web::Data;
 use poem_openapi::param::Query;
-use poem_openapi::payload::Binary;
 use poem_openapi::{Object, OpenApi};
 use tokio::sync::mpsc;
 use vmm_core::SshEvent;
@@ -14,12 +13,12 @@ use vmm_core::model::VmName;
 use vmm_core::remote::{Output, OutputChannel, Text};
 
 use super::vm_ssh::{SshCommands, read};
-use super::{Events, Tag, ending, milliseconds};
+use super::{Tag, ending, milliseconds};
 use crate::auth::Caller;
 use crate::batch::{self, named};
 use crate::body::Body;
 use crate::error::{Failure, ProblemDetails};
-use crate::events::{Event, FIRST, Source, Streams, told};
+use crate::events::{Event, Events, Source, Streams, first, told};
 
 pub(crate) struct SshStreamApi;
 
@@ -135,11 +134,9 @@ impl Commands {
 }
 
 impl Source for Commands {
-    async fn next(&mut self) -> Option<Event> {
-        self.step().await.map(|event_or_problem| {
-            event_or_problem
-                .unwrap_or_else(|failure| told("problem", &SshProblem { command: 0, error: failure.into() }))
-        })
+    async fn next(&mut self) -> vmm_core::Result<Option<Event>> {
+        let problem = |failure: Failure| told("problem", &SshProblem { command: 0, error: failure.into() });
+        Ok(self.step().await.map(|step| step.unwrap_or_else(problem)))
     }
 }
 
@@ -169,10 +166,7 @@ impl SshStreamApi {
         let (vmm, actor) = (login.vmm.clone(), login.actor);
         let running = Box::pin(async move { vmm.follow_ssh(&actor, &name, commands, sender).await });
         let mut source = Commands::new(running, events);
-        let first = match tokio::time::timeout(FIRST, source.step()).await {
-            Ok(first) => first.transpose()?,
-            Err(_) => None,
-        };
-        Ok(Events::Events(Binary(streams.open(first, source, login.vmm, request)?)))
+        let first = first(source.step()).await?;
+        streams.open(first, source, login.vmm, request)
     }
 }

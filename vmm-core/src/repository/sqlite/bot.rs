@@ -40,7 +40,7 @@ impl BotRepository for Store {
                 params![bot.0, offset],
             )?;
             let mut new = Vec::new();
-            for BotUpdate { id, chat, content } in &updates {
+            for BotUpdate { id, chat, content, begun: _ } in &updates {
                 let sql = "INSERT OR IGNORE INTO bot_update (bot, id, chat, content) VALUES (?1, ?2, ?3, ?4)";
                 if execute(tx, sql, params![bot.0, id, chat, content])? == 1 {
                     new.push(*id);
@@ -55,7 +55,8 @@ impl BotRepository for Store {
 
     async fn open_updates(&self, bot: BotId) -> error::Result<Vec<BotUpdate>> {
         self.read("reading what a bot was sent", move |connection| {
-            let sql = "SELECT id, chat, content FROM bot_update WHERE bot = ?1 AND state <> 'done' ORDER BY id";
+            let sql = "SELECT id, chat, content, state = 'begun' AS begun FROM bot_update
+                       WHERE bot = ?1 AND state <> 'done' ORDER BY id";
             all(connection, sql, [bot.0], update)
         })
         .await
@@ -63,7 +64,8 @@ impl BotRepository for Store {
 
     async fn open_update(&self, bot: BotId, id: i64) -> error::Result<Option<BotUpdate>> {
         self.read("reading what a bot was sent", move |connection| {
-            let sql = "SELECT id, chat, content FROM bot_update WHERE bot = ?1 AND id = ?2 AND state <> 'done'";
+            let sql = "SELECT id, chat, content, state = 'begun' AS begun FROM bot_update
+                       WHERE bot = ?1 AND id = ?2 AND state <> 'done'";
             first(connection, sql, [bot.0, id], update)
         })
         .await
@@ -73,14 +75,6 @@ impl BotRepository for Store {
         self.write("beginning what a bot was asked for", move |tx| {
             let sql = "UPDATE bot_update SET state = 'begun' WHERE bot = ?1 AND id = ?2 AND state = 'waiting'";
             Ok(execute(tx, sql, [bot.0, id])? == 1)
-        })
-        .await
-    }
-
-    async fn has_begun(&self, bot: BotId, id: i64) -> error::Result<bool> {
-        self.read("reading how far a bot is", move |connection| {
-            let sql = "SELECT 1 FROM bot_update WHERE bot = ?1 AND id = ?2 AND state = 'begun'";
-            exists(connection, sql, [bot.0, id])
         })
         .await
     }
@@ -358,11 +352,11 @@ fn void(tx: &Transaction<'_>, bot: BotId, chat: i64, message: Option<i64>) -> Re
 
 fn ask(tx: &Transaction<'_>, bot: BotId, question: &Question) -> Result<()> {
     let Question { chat, person, content, expires_at } = question;
-    let old = (now() - KEPT_QUESTIONS).timestamp_micros();
-    execute(tx, "DELETE FROM bot_question WHERE expires_at <= ?1", [old])?;
     let sql = "DELETE FROM bot_question WHERE bot = ?1 AND chat = ?2 AND person = ?3";
     execute(tx, sql, [bot.0, *chat, *person])?;
     if let Some(content) = content {
+        let old = (now() - KEPT_QUESTIONS).timestamp_micros();
+        execute(tx, "DELETE FROM bot_question WHERE expires_at <= ?1", [old])?;
         let sql = "INSERT INTO bot_question (bot, chat, person, content, expires_at) VALUES (?1, ?2, ?3, ?4, ?5)";
         execute(tx, sql, params![bot.0, chat, person, content, stored(*expires_at).timestamp_micros()])?;
     }
@@ -370,7 +364,12 @@ fn ask(tx: &Transaction<'_>, bot: BotId, question: &Question) -> Result<()> {
 }
 
 fn update(row: &Row<'_>) -> Result<BotUpdate> {
-    Ok(BotUpdate { id: row.value("id")?, chat: row.value("chat")?, content: row.value("content")? })
+    Ok(BotUpdate {
+        id: row.value("id")?,
+        chat: row.value("chat")?,
+        content: row.value("content")?,
+        begun: row.value("begun")?,
+    })
 }
 
 fn post(row: &Row<'_>) -> Result<Post> {
