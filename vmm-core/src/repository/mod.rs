@@ -186,9 +186,9 @@ pub const KEPT_QUESTIONS: TimeDelta = TimeDelta::hours(24);
 pub trait BotRepository: Send + Sync {
     /// The number behind the updates that were asked for last; `None` if none were.
     async fn offset(&self, bot: BotId) -> Result<Option<i64>>;
-    /// Stores updates, which have not begun; gives the numbers of those that are new. One that was stored before stays as it is. The offset
-    /// goes behind those that were asked for, also if it was behind others, and is forgotten with those that were sent:
-    /// one before them may not have come yet.
+    /// Stores updates, which have not begun; gives the numbers of those that are new. One that was stored before stays as
+    /// it is. The offset goes behind those that were asked for, also if it was behind others, and is forgotten with those
+    /// that were sent: one before them may not have come yet.
     async fn receive(&self, bot: BotId, updates: Vec<BotUpdate>, arrival: Arrival) -> Result<Vec<i64>>;
     /// The updates that have not ended, in order of their numbers.
     async fn open_updates(&self, bot: BotId) -> Result<Vec<BotUpdate>>;
