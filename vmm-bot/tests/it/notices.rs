@@ -15,13 +15,16 @@ fn sent(person: &Person, words: &str) -> usize {
 
 #[tokio::test]
 async fn what_others_did_elsewhere_is_told() {
-    let app = App::new().await;
+    let mut app = App::new().await;
     let (alice, root) = (app.linked("Alice", &app.desk.user).await, app.linked("Root", &app.desk.admin).await);
+    // What is done at once has no progress.
+    app.desk.stop_worker().await;
     let request = app.desk.submit("r1", CSV).await;
     root.sees("r1 waits for an admin").await;
     app.desk.approve(&request).await;
     root.sees("machine is there").await;
     let progress = alice.sees("machine is there").await;
+    app.desk.start_worker();
     alice.sees_edit(&progress, "r1 is done").await;
     alice.sees("r1 is done").await;
     assert_eq!(sent(&alice, "waits for an admin"), 0, "her own deed:\n{}", alice.transcript());

@@ -38,8 +38,10 @@ async fn admin(app: &App, name: &str) -> Person {
 
 #[tokio::test]
 async fn machines_are_requested_approved_and_made() {
-    let app = App::new().await;
+    let mut app = App::new().await;
     let (alice, root) = (app.linked("Alice", &app.desk.user).await, app.linked("Root", &app.desk.admin).await);
+    // What is done at once has no progress.
+    app.desk.stop_worker().await;
     alice.uploads("machines.csv", CSV, "for the <shop>");
     let preview = alice.sees("2 rows are good in machines.csv").await;
     for words in [
@@ -68,6 +70,8 @@ async fn machines_are_requested_approved_and_made() {
 
     alice.sees_edit(&card, "was approved by root").await;
     let progress = alice.sees("machines are there").await;
+    let of_root = root.sees("machines are there").await;
+    app.desk.start_worker();
     alice.sees_edit(&progress, "is done").await;
     let result = alice.sees("is done").await;
     for words in ["web-1  192.0.2.100  vmm", "db-1   192.0.2.102  vmm", "GET /vm/login?vm=web-1"] {
@@ -77,7 +81,6 @@ async fn machines_are_requested_approved_and_made() {
     assert_eq!(file.name, format!("{}-result.csv", request.id));
     let csv = app.desk.vmm.request_result(&app.desk.user, &request.id).await.unwrap();
     assert_eq!(String::from_utf8(file.bytes).unwrap(), csv);
-    let of_root = root.sees("machines are there").await;
     root.sees_edit(&of_root, "is done").await;
     assert_eq!(app.audit("request.submit").await.len(), 1);
 }
