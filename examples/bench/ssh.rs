@@ -48,6 +48,8 @@ pub(crate) async fn run(wanted: impl Fn(&str) -> bool) {
     }
     if wanted("ssh-files") {
         files::big(&scale).await;
+    }
+    if wanted("ssh-small") {
         files::small(&scale).await;
     }
 }
