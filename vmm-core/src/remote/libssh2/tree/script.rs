@@ -133,11 +133,12 @@ const MAKE: &str = "mkdir -m 700 \"$t\" || exit 94\ncd \"$t\" || exit 99\n";
 /// Everybody who works on the tree is in it, so that others can find them.
 const ENTER: &str = "cd \"$t\" 2>/dev/null || exit 99\n";
 
-/// Ends those who work on the tree for a connection that was lost. What they have begun they leave as it is.
-const ALONE: &str = "for try in 1 2 3 4 5 6 7 8 9 10; do\n\
+/// Ends those who work on the tree for a connection that was lost. What they have begun they leave as it is. Somebody
+/// always waits there, who is gone within milliseconds.
+const ALONE: &str = "for pause in 0 0 .01 .01 .01 .01 .01 .01 .01 .01 .1 .1 .1 .1 .1 .1 .1; do\n\
                      n=; for w in /proc/[0-9]*; do [ \"$w/cwd\" -ef \"$t\" ] && n=1 && kill -9 ${w#/proc/}; done 2>/dev/null\n\
                      [ \"$n\" ] || break\n\
-                     [ $try -lt 4 ] || sleep 0.1 2>/dev/null || sleep 1\n\
+                     [ $pause = 0 ] || sleep $pause 2>/dev/null || sleep 1\n\
                      done\n";
 
 /// Nothing comes before it is said that the directory is there.
