@@ -98,10 +98,9 @@ impl Vm {
     /// # Errors
     /// `Conflict` if it does not exist yet, or is off.
     pub fn check_on(&self) -> Result<()> {
-        self.check_exists()?;
         match self.status {
-            VmStatus::On => Ok(()),
-            VmStatus::Off | VmStatus::Request => Err(Error::conflict(Kind::Vm, &self.name, "is off; start it first")),
+            VmStatus::Off => Err(Error::conflict(Kind::Vm, &self.name, "is off; start it first")),
+            VmStatus::On | VmStatus::Request => self.check_exists(),
         }
     }
 }
