@@ -131,8 +131,8 @@ async fn errand(parts: &Arc<Parts>, asked: &Asked, vm: &VmName, errand: Errand) 
 }
 
 async fn switch(vmm: &Vmm, actor: &Actor, vm: &str, switch: Switch) -> Result<Answer> {
-    vmm.power(actor, &VmName::new(vm)?, switch.into()).await?;
-    Ok(render::power::done(vm, switch).into())
+    let switched = vmm.power(actor, &VmName::new(vm)?, switch.into()).await?;
+    Ok(render::power::done(vm, switch, &switched).into())
 }
 
 async fn page(vmm: &Vmm, actor: &Actor, after: Option<i64>, trail: Vec<Option<i64>>) -> Result<Answer> {

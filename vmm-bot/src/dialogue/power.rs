@@ -12,14 +12,18 @@ pub(crate) enum Switch {
     Shutdown,
     Reboot,
     Stop,
+    Resume,
+    DiscardSaved,
 }
 
 impl Switch {
     /// What makes sense for a machine of this status.
     pub(crate) fn offered(status: VmStatus) -> &'static [Self] {
         match status {
-            VmStatus::Request => &[],
+            VmStatus::Request | VmStatus::Unknown => &[],
             VmStatus::Off => &[Self::Start],
+            VmStatus::Saved => &[Self::Start, Self::DiscardSaved],
+            VmStatus::Paused => &[Self::Resume, Self::Stop],
             VmStatus::On => &[Self::Shutdown, Self::Reboot, Self::Stop],
         }
     }
@@ -30,26 +34,44 @@ impl Switch {
             Self::Shutdown => "Shut down",
             Self::Reboot => "Reboot",
             Self::Stop => "Power off",
+            Self::Resume => "Resume",
+            Self::DiscardSaved => "Discard the saved state of",
+        }
+    }
+
+    /// What its button says.
+    pub(crate) fn button(self) -> &'static str {
+        match self {
+            Self::DiscardSaved => "Discard saved state",
+            other => other.label(),
         }
     }
 
     /// What will happen, for the question.
     pub(crate) fn consequence(self) -> &'static str {
         match self {
-            Self::Start => "It is switched on.",
+            Self::Start => "It is switched on. If it is saved, it goes on where it was saved.",
             Self::Shutdown => "Its system is asked to shut down.",
             Self::Reboot => "Its system is asked to reboot.",
             Self::Stop => "Its power is cut at once; what is not on disk is lost.",
+            Self::Resume => "It goes on where it was paused.",
+            Self::DiscardSaved => "What was in its memory is lost for good, and it is off.",
         }
     }
 
-    /// What was done.
-    pub(crate) fn done(self) -> &'static str {
+    /// What was done; `restored` says whether a saved machine went on where it was saved.
+    pub(crate) fn done(self, restored: Option<bool>) -> &'static str {
         match self {
-            Self::Start => "was switched on",
+            Self::Start => match restored {
+                None => "was switched on",
+                Some(true) => "goes on where it was saved",
+                Some(false) => "was booted, since its host could not use the saved state",
+            },
             Self::Shutdown => "was asked to shut down",
             Self::Reboot => "was asked to reboot",
             Self::Stop => "was powered off",
+            Self::Resume => "was resumed",
+            Self::DiscardSaved => "is off, and its saved state is gone",
         }
     }
 }
@@ -61,6 +83,8 @@ impl From<Switch> for Power {
             Switch::Shutdown => Self::Shutdown,
             Switch::Reboot => Self::Reboot,
             Switch::Stop => Self::Stop,
+            Switch::Resume => Self::Resume,
+            Switch::DiscardSaved => Self::DiscardSaved,
         }
     }
 }

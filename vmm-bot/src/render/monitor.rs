@@ -48,13 +48,15 @@ fn caption(monitor: &Monitor) -> String {
 
 fn state(monitor: &Monitor) -> String {
     let (mark, state) = match monitor.state {
-        Some(DomainState::Running) => ("🟢", "is running"),
-        Some(DomainState::Paused) => ("⏸", "is paused"),
-        Some(DomainState::Stopping) => ("🟡", "is shutting down"),
-        Some(DomainState::Off) => ("⚪", "is off"),
-        Some(DomainState::Crashed) => ("🔴", "has crashed"),
-        None => ("⚠️", "is not on its host any more"),
+        Some(DomainState::Running) => ("🟢", "is running".to_owned()),
+        Some(DomainState::Paused(_)) => ("⏸", format!("is {}", monitor.vm.state())),
+        Some(DomainState::Stopping) => ("🟡", "is shutting down".to_owned()),
+        Some(DomainState::Off) => ("⚪", "is off".to_owned()),
+        Some(DomainState::Saved) => ("💾", "is saved".to_owned()),
+        Some(DomainState::Crashed) => ("🔴", "has crashed".to_owned()),
+        Some(DomainState::Unknown) | None => ("❔", format!("is {}", monitor.vm.state())),
     };
+    let state = escape(&state);
     let mut line = format!("{mark} <b>{}</b> {state}", escape(monitor.vm.name.as_str()));
     if let Some(uptime) = monitor.uptime {
         // Writing to a text does not fail.

@@ -50,14 +50,28 @@ fn mark(status: VmStatus) -> &'static str {
     match status {
         VmStatus::On => "🟢",
         VmStatus::Off => "⚪",
+        VmStatus::Saved => "💾",
+        VmStatus::Paused => "⏸",
+        VmStatus::Unknown => "❔",
         VmStatus::Request => "🕓",
+    }
+}
+
+/// The machine's state, with what happened and what to do where that is not plain.
+fn state(vm: &Vm) -> String {
+    match vm.status {
+        VmStatus::On | VmStatus::Off | VmStatus::Request => vm.status.to_string(),
+        VmStatus::Saved | VmStatus::Paused | VmStatus::Unknown => {
+            let advice = vm.state().advice();
+            advice.strip_prefix("is ").unwrap_or(&advice).to_owned()
+        }
     }
 }
 
 /// One machine, with buttons to switch it where that may be done.
 pub(crate) fn card(vm: &Vm, disks: &[Disk], trusted: bool) -> Reply {
     let mut lines = vec![
-        format!("{} <b>{}</b> is {}", mark(vm.status), escape(vm.name.as_str()), vm.status),
+        format!("{} <b>{}</b> is {}", mark(vm.status), escape(vm.name.as_str()), escape(&state(vm))),
         format!("{} vCPU, {} MiB memory", vm.vcpu, vm.memory),
     ];
     let sizes: Vec<_> = disks.iter().map(|disk| format!("{} GiB", disk.disk_size)).collect();
@@ -71,7 +85,7 @@ pub(crate) fn card(vm: &Vm, disks: &[Disk], trusted: bool) -> Reply {
         lines.push(format!("<i>{}</i>", escape(&shown)));
     }
     let switch =
-        |switch: &Switch| (switch.label().to_owned(), Intent::Ask { vm: vm.name.to_string(), switch: *switch });
+        |switch: &Switch| (switch.button().to_owned(), Intent::Ask { vm: vm.name.to_string(), switch: *switch });
     let offered = if trusted { Switch::offered(vm.status) } else { &[] };
     let monitor = ("Monitor".to_owned(), Intent::Monitor { vm: vm.name.to_string() });
     let refresh = ("Refresh".to_owned(), Intent::Card { vm: vm.name.to_string() });

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::path::Path;
 
-use super::{Domain, DomainSpec, ForeignDomain, Host, Hypervisor, NewVolume, Reservation, Volume};
+use super::{Domain, DomainSpec, ForeignDomain, Host, Hypervisor, NewVolume, Reservation, Start, Volume};
 use crate::error::{Error, Part, Result};
 use crate::model::{MacAddress, VolumeName};
 use async_trait::async_trait;
@@ -40,9 +40,11 @@ absent! {
     adoptable() -> Vec<ForeignDomain>;
     adopt(Uuid) -> ();
     release(Uuid) -> ();
-    start(Uuid) -> ();
+    start(Uuid) -> Start;
     shutdown(Uuid) -> ();
     stop(Uuid) -> ();
+    resume(Uuid) -> ();
+    discard_saved(Uuid) -> ();
     reboot(Uuid) -> ();
     domain(Uuid) -> Option<Domain>;
     domains() -> Vec<Domain>;

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use crate::error::Result;
-use crate::model::{DeskId, MacAddress, VmName, VolumeName};
+use crate::model::{DeskId, MacAddress, PauseReason, VmName, VolumeName};
 
 pub use absent::AbsentHypervisor;
 
@@ -26,7 +26,11 @@ pub use absent::AbsentHypervisor;
 /// - A domain that was adopted is one of the desk, but its definition is not: [`define`](Self::define) and
 ///   [`undefine`](Self::undefine) of it are `Conflict`.
 /// - A domain's state follows [`DomainState`]; a call that does not fit it is `Conflict`
-///   (start of a running domain and stop of a stopped one are `Ok`, since they are repeats).
+///   (start or resume of a running domain, stop of a stopped one, and discarding what is not there are `Ok`, since they
+///   are repeats).
+/// - A state that the host does not tell is [`Unknown`](DomainState::Unknown), never another one.
+/// - A [`Saved`](DomainState::Saved) domain keeps its saved state until it is started, discarded or undefined. Until then
+///   it is not described anew: its memory would not fit another definition.
 /// - A host that cannot be reached is [`Unavailable`](crate::Error::Unavailable), within 15 s; the next call tries again.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
@@ -66,7 +70,7 @@ pub trait Hypervisor: Send + Sync {
     /// Defines a domain, with the desk's tag in its metadata. It is not started.
     async fn define(&self, domain: &DomainSpec) -> Result<()>;
 
-    /// Removes the definition of a stopped domain; its volumes stay.
+    /// Removes the definition of a stopped domain, and its saved state if it has one; its volumes stay.
     async fn undefine(&self, uuid: Uuid) -> Result<()>;
 
     /// The domains that the desk can adopt, or has adopted, in order of name: those without any desk's tag, and those
@@ -81,14 +85,22 @@ pub trait Hypervisor: Send + Sync {
     /// one that this desk defined itself is a conflict.
     async fn release(&self, uuid: Uuid) -> Result<()>;
 
-    /// Starts a domain.
-    async fn start(&self, uuid: Uuid) -> Result<()>;
+    /// Starts a domain. One that is saved goes on where it was saved, and has no saved state any more. The answer says
+    /// how it began; that of a domain that runs already is [`Booted`](Start::Booted).
+    async fn start(&self, uuid: Uuid) -> Result<Start>;
 
     /// Asks the guest to shut down; returns at once.
     async fn shutdown(&self, uuid: Uuid) -> Result<()>;
 
-    /// Cuts the power.
+    /// Cuts the power. A saved domain has none, and stays saved.
     async fn stop(&self, uuid: Uuid) -> Result<()>;
+
+    /// Lets a paused domain go on, and wakes one that sleeps. Whether it goes on for long is for a look to tell: what
+    /// paused it may do so again.
+    async fn resume(&self, uuid: Uuid) -> Result<()>;
+
+    /// Removes the saved state of a domain, which is off then: what was in its memory is lost.
+    async fn discard_saved(&self, uuid: Uuid) -> Result<()>;
 
     /// Asks the guest to reboot; returns at once.
     async fn reboot(&self, uuid: Uuid) -> Result<()>;
@@ -273,19 +285,44 @@ pub struct ForeignDisk {
     pub capacity: u64,
 }
 
+/// How a domain began its run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// Its system booted, or ran already.
+    Booted,
+    /// It went on where it was saved.
+    Restored,
+}
+
 /// A domain's life as the hypervisor sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DomainState {
     /// Runs, or is idle while running.
     Running,
-    /// Suspended.
-    Paused,
+    /// Held with what is in its memory, for this reason.
+    Paused(PauseReason),
     /// Was asked to stop and has not yet.
     Stopping,
     /// Shut off.
     Off,
+    /// Does not run; its memory is in a file, from which it goes on when it is started.
+    Saved,
     /// Its process ended by itself without a shutdown.
     Crashed,
+    /// The host does not say.
+    Unknown,
+}
+
+impl DomainState {
+    /// Whether nothing of it runs or is kept to run on: it is off or has crashed.
+    pub fn is_off(self) -> bool {
+        matches!(self, Self::Off | Self::Crashed)
+    }
+
+    /// Whether it has a run at present: one that can be looked at, and that a pause does not end.
+    pub fn has_run(self) -> bool {
+        matches!(self, Self::Running | Self::Paused(_) | Self::Stopping)
+    }
 }
 
 /// A domain of this desk, as it is now.

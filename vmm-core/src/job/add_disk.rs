@@ -3,8 +3,8 @@
 use super::create_vm::CreateVm;
 use super::step::{OnFailure, Planned, Step, step};
 use crate::error::{Error, Kind, Result};
-use crate::hypervisor::DomainState;
 use crate::model::{Disk, DiskId};
+use crate::ops::check_off;
 use crate::vmm::Desk;
 
 pub(super) const STEPS: &[Step<DiskWork>] = &[
@@ -49,13 +49,8 @@ impl DiskWork {
         self.machine.define_with(self.machine.disks.iter().filter(|disk| disk.id != self.disk.id)).await
     }
 
-    /// Refuses a machine that runs, or that the host does not have any more.
+    /// Refuses a machine that is not off any more.
     pub(super) async fn off(&self) -> Result<()> {
-        let vm = &self.machine.vm;
-        match self.machine.desk.hypervisor().domain(vm.uuid).await?.map(|domain| domain.state) {
-            Some(DomainState::Off | DomainState::Crashed) => Ok(()),
-            Some(_) => Err(Error::conflict(Kind::Vm, &vm.name, "it was started meanwhile; switch it off first")),
-            None => Err(Error::conflict(Kind::Vm, &vm.name, "the host does not have it any more")),
-        }
+        check_off(&self.machine.desk, &self.machine.vm).await
     }
 }

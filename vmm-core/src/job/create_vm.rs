@@ -130,7 +130,7 @@ impl CreateVm {
     }
 
     async fn start(&self) -> Result<()> {
-        self.desk.hypervisor().start(self.vm.uuid).await?;
+        self.desk.hypervisor().start(self.vm.uuid).await.map(drop)?;
         self.observe(None).await
     }
 

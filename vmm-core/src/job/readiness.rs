@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::error::{Error, Result};
 use crate::hypervisor::DomainState;
-use crate::model::Vm;
+use crate::model::{PauseReason, Vm, VmState};
 use crate::ops::endpoint;
 use crate::remote::{Command, Credential, Login, Output};
 use crate::seed::READINESS_COMMAND;
@@ -112,7 +112,13 @@ impl<'a> Waiting<'a> {
         match self.desk.hypervisor().domain(self.vm.uuid).await?.map(|domain| domain.state) {
             Some(DomainState::Off | DomainState::Crashed) => Err(self.failed("the machine went off").await),
             None => Err(self.failed("the machine was removed from the host").await),
-            Some(DomainState::Running | DomainState::Paused | DomainState::Stopping) => Ok(()),
+            Some(DomainState::Saved) => Err(self.failed("the machine was saved").await),
+            Some(DomainState::Paused(reason @ (PauseReason::IoError | PauseReason::Crashed))) => {
+                Err(self.failed(&format!("the machine {}", VmState::paused(reason).advice())).await)
+            }
+            Some(DomainState::Running | DomainState::Paused(_) | DomainState::Stopping | DomainState::Unknown) => {
+                Ok(())
+            }
         }
     }
 

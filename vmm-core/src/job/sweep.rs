@@ -12,8 +12,8 @@ use uuid::Uuid;
 
 use crate::error::Result;
 use crate::hypervisor::Domain;
-use crate::model::{Look, Seen, Vm, VmFilter, VmStatus};
-use crate::ops::{sample, status};
+use crate::model::{Look, Seen, Vm, VmFilter, VmState, VmStatus};
+use crate::ops::{sample, state_of};
 use crate::vmm::Desk;
 
 /// Looks whenever something is due, never twice at once. One look serves all that is due then.
@@ -99,23 +99,25 @@ async fn compare(desk: &Desk, vms: &[Vm], domains: &Domains) -> Result<()> {
     let mut seen = Vec::new();
     for vm in vms.iter().filter(|vm| vm.status != VmStatus::Request) {
         let domain = domains.get(&vm.uuid);
-        let now = status(domain.map(|domain| domain.state));
-        if now != vm.status {
-            info!(vm = %vm.name, was = %vm.status, %now, "a machine changed behind our back");
+        let now = state_of(domain.map(|domain| domain.state));
+        if now != vm.state() {
+            info!(vm = %vm.name, was = %vm.state(), %now, "a machine changed behind our back");
         }
         let address = address_if_unknown(desk, vm, now).await?;
         let run = domain.and_then(|domain| domain.run);
-        if now != vm.status || address.is_some() || run != vm.run {
-            seen.push(Seen { uuid: vm.uuid, status: now, ip: address, run });
+        // The run of a machine that is unknown is kept for when it is found again.
+        let another_run = run != vm.run && now.status != VmStatus::Unknown;
+        if now != vm.state() || address.is_some() || another_run {
+            seen.push(Seen { uuid: vm.uuid, state: now, ip: address, run });
         }
     }
     desk.repository().vms().observe(seen).await
 }
 
 /// Asks only for machines that have just come up, or were never seen with an address: it is a call for each of them.
-async fn address_if_unknown(desk: &Desk, vm: &Vm, now: VmStatus) -> Result<Option<IpAddr>> {
-    let came_up = now == VmStatus::On && vm.status == VmStatus::Off;
-    let unknown = now == VmStatus::On && vm.ip.is_none();
+async fn address_if_unknown(desk: &Desk, vm: &Vm, now: VmState) -> Result<Option<IpAddr>> {
+    let came_up = now.status == VmStatus::On && vm.status != VmStatus::On;
+    let unknown = now.status == VmStatus::On && vm.ip.is_none();
     if vm.ip_fixed || !(came_up || unknown) {
         return Ok(None);
     }

@@ -27,6 +27,7 @@ mod session;
 mod token;
 mod user;
 mod vm;
+mod vm_state;
 
 pub use address::MacAddress;
 pub use audit::{AuditEntry, AuditFilter, AuditId, AuditRecord, Outcome};
@@ -69,7 +70,8 @@ pub use script::{
 pub use session::{NewSession, Session, SessionFilter, SessionId, TokenHash};
 pub use token::{Credential, NewToken, Token, TokenId};
 pub use user::{NewUser, PasswordHash, Role, User, UserChange, UserFilter, UserId};
-pub use vm::{Adoption, Seen, SeenStates, Vm, VmChange, VmFilter, VmId, VmStatus};
+pub use vm::{Adoption, Seen, Vm, VmChange, VmFilter, VmId};
+pub use vm_state::{PauseReason, SeenStates, StatusReason, VmState, VmStatus};
 
 /// A moment in UTC.
 pub type Timestamp = chrono::DateTime<chrono::Utc>;

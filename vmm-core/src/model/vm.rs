@@ -1,6 +1,5 @@
 //! Machines.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 
 use uuid::Uuid;
@@ -8,25 +7,13 @@ use uuid::Uuid;
 use crate::error::{Error, Kind, Result};
 
 use super::{
-    GroupName, HostKey, Hostname, LoginName, MacAddress, NamePrefix, OsId, RequestId, Revision, Timestamp, UserId,
-    UserName, VmName, row_id, words,
+    GroupName, HostKey, Hostname, LoginName, MacAddress, NamePrefix, OsId, RequestId, Revision, StatusReason,
+    Timestamp, UserId, UserName, VmName, VmState, VmStatus, row_id,
 };
 
 row_id!(
     /// Names a machine.
     VmId
-);
-
-words!(
-    /// A machine's place in its life, as last seen.
-    VmStatus, "status" {
-        /// Asked for; it does not exist yet.
-        Request = "request",
-        /// It runs.
-        On = "on",
-        /// It is shut off.
-        Off = "off",
-    }
 );
 
 /// A machine.
@@ -56,6 +43,8 @@ pub struct Vm {
     pub os: Option<OsId>,
     /// Its status as last seen.
     pub status: VmStatus,
+    /// Why it is paused or unknown.
+    pub status_reason: Option<StatusReason>,
     /// Since when it has been seen running: the moment vmm started it, or found it on after it was off. `None` if it
     /// does not run, or was running already when vmm first saw it.
     pub on_since: Option<Timestamp>,
@@ -82,26 +71,43 @@ pub struct Vm {
 }
 
 impl Vm {
+    /// Its state as last seen.
+    pub fn state(&self) -> VmState {
+        VmState { status: self.status, reason: self.status_reason }
+    }
+
+    /// The machine in another state. One that is only asked for stays so.
+    #[must_use]
+    pub(crate) fn with_state(mut self, state: VmState) -> Self {
+        if self.status != VmStatus::Request {
+            (self.status, self.status_reason) = (state.status, state.reason);
+        }
+        self
+    }
+
     /// Refuses a machine that is only asked for.
     pub(crate) fn check_exists(&self) -> Result<()> {
         match self.status {
-            VmStatus::Request => {
-                Err(Error::conflict(Kind::Vm, &self.name, "is not there yet; its request shows how far it is"))
-            }
-            VmStatus::On | VmStatus::Off => Ok(()),
+            VmStatus::Request => Err(self.refusal(VmStatus::Request.into())),
+            VmStatus::On | VmStatus::Off | VmStatus::Saved | VmStatus::Paused | VmStatus::Unknown => Ok(()),
         }
     }
 
     /// Refuses a machine on which nothing can be done, as it was last seen: nobody shall give a password for nothing, or
-    /// wait for its network.
+    /// wait for its network. One whose host does not answer is let through, since it may well run.
     ///
     /// # Errors
-    /// `Conflict` if it does not exist yet, or is off.
+    /// `Conflict` if it does not exist yet, or is off, saved, paused or not on its host.
     pub fn check_on(&self) -> Result<()> {
-        match self.status {
-            VmStatus::Off => Err(Error::conflict(Kind::Vm, &self.name, "is off; start it first")),
-            VmStatus::On | VmStatus::Request => self.check_exists(),
+        match (self.status, self.status_reason) {
+            (VmStatus::On, _) | (VmStatus::Unknown, Some(StatusReason::Unreachable)) => Ok(()),
+            _ => Err(self.refusal(self.state())),
         }
+    }
+
+    /// The error of what cannot be done with this machine in this state, with what to do first.
+    pub(crate) fn refusal(&self, state: VmState) -> Error {
+        Error::conflict(Kind::Vm, &self.name, state.advice())
     }
 }
 
@@ -110,8 +116,8 @@ impl Vm {
 pub struct Seen {
     /// The hypervisor's id of it.
     pub uuid: Uuid,
-    /// Its status.
-    pub status: VmStatus,
+    /// Its state.
+    pub state: VmState,
     /// Its address, where it was looked for and found.
     pub ip: Option<IpAddr>,
     /// The number of its domain's run, where the host counts them.
@@ -163,9 +169,6 @@ pub struct VmChange {
     /// Another host key.
     pub host_key: Option<HostKey>,
 }
-
-/// What was seen of the machines on the host at one moment, by the hypervisor's id. What is not in it is off.
-pub type SeenStates = HashMap<Uuid, VmStatus>;
 
 /// Which machines to list, in order of id. `Default` lists all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

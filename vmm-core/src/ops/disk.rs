@@ -1,12 +1,13 @@
 //! Disks of machines.
 
-use crate::error::{Error, Kind, Result};
-use crate::hypervisor::DomainState;
+use crate::error::{Error, Result};
 use crate::job;
 use crate::model::{Disk, DiskFilter, DiskId, JobId, JobKind, MAX_DISK_SIZE, NewDisk, Page, Vm, VmName, one_more};
 use crate::planning::disk_volume;
 use crate::policy::{Action, Actor, Target};
 use crate::vmm::{Desk, Vmm};
+
+use super::vm_state::check_off;
 
 impl Vmm {
     /// Disks in order of id.
@@ -33,7 +34,7 @@ impl Vmm {
     /// Adds an empty data disk of so many GiB to a machine that is off; a job does it.
     ///
     /// # Errors
-    /// `Conflict` for a machine that runs, that does not exist yet or that a job works on; `Invalid` for a size that the
+    /// `Conflict` for a machine that is not off, that does not exist yet or that a job works on; `Invalid` for a size that the
     /// pool has no room for.
     pub async fn add_disk(&self, actor: &Actor, vm: &VmName, size: u32) -> Result<(Disk, JobId)> {
         let vm = self.sought_vm(actor, Action::DiskCreate, vm).await?;
@@ -43,7 +44,7 @@ impl Vmm {
                 return Err(Error::invalid("disk_size", format!("is 0; name 1 to {MAX_DISK_SIZE} GiB")));
             }
             has_room(&desk, size, 0).await?;
-            is_off(&desk, &vm).await?;
+            check_off(&desk, &vm).await?;
             let disks = desk.repository().disks();
             let disk = NewDisk { vm: vm.id, volume: free_volume(&vm, &disks.of_vm(vm.id).await?)?, disk_size: size };
             let added = disks.add(disk, job::step_names(&JobKind::AddDisk(DiskId(0))), audit).await?;
@@ -57,7 +58,7 @@ impl Vmm {
     /// is in it has to be told, which most systems do by themselves when they boot from it.
     ///
     /// # Errors
-    /// `Conflict` for a machine that runs or that a job works on; `Invalid` for a size that is not larger, or that the
+    /// `Conflict` for a machine that is not off or that a job works on; `Invalid` for a size that is not larger, or that the
     /// pool has no room for.
     pub async fn grow_disk(&self, actor: &Actor, id: DiskId, size: u32) -> Result<(Disk, JobId)> {
         let lookup = self.lookup(actor)?;
@@ -65,7 +66,7 @@ impl Vmm {
         self.change(actor, Action::DiskGrow, target(&disk, &vm), |desk, mut audit| async move {
             audit.detail = format!("from {} to {size} GiB", disk.disk_size);
             has_room(&desk, size, disk.disk_size).await?;
-            is_off(&desk, &vm).await?;
+            check_off(&desk, &vm).await?;
             let steps = job::step_names(&JobKind::GrowDisk(id));
             let grown = desk.repository().disks().grow(id, size, steps, audit).await?;
             desk.work().notify_one();
@@ -77,12 +78,12 @@ impl Vmm {
     /// Removes a data disk of a machine that is off, with all that is on it; a job does it.
     ///
     /// # Errors
-    /// `Conflict` for a system disk, and for a machine that runs or that a job works on.
+    /// `Conflict` for a system disk, and for a machine that is not off or that a job works on.
     pub async fn delete_disk(&self, actor: &Actor, id: DiskId) -> Result<JobId> {
         let lookup = self.lookup(actor)?;
         let (disk, vm) = self.seek(actor, Action::DiskDelete, format!("disk {id}"), lookup.disk(id)).await?;
         self.change(actor, Action::DiskDelete, target(&disk, &vm), |desk, audit| async move {
-            is_off(&desk, &vm).await?;
+            check_off(&desk, &vm).await?;
             let steps = job::step_names(&JobKind::DeleteDisk(id));
             let job = desk.repository().disks().start_delete(id, steps, audit).await?;
             desk.work().notify_one();
@@ -107,17 +108,6 @@ async fn has_room(desk: &Desk, size: u32, present: u32) -> Result<()> {
         return Err(Error::invalid("disk_size", reason));
     }
     Ok(())
-}
-
-/// Refuses a machine that runs: what it has on its disks must not change under it.
-async fn is_off(desk: &Desk, vm: &Vm) -> Result<()> {
-    vm.check_exists()?;
-    let reason = match desk.hypervisor().domain(vm.uuid).await?.map(|domain| domain.state) {
-        Some(DomainState::Off | DomainState::Crashed) => return Ok(()),
-        Some(_) => "it runs, and disks are changed while it is off; shut it down first",
-        None => "the host does not have it any more",
-    };
-    Err(Error::conflict(Kind::Vm, &vm.name, reason))
 }
 
 /// The first name for a data disk that none of the machine's disks has.

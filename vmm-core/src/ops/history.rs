@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{TimeDelta, Utc};
 
 use crate::error::{Error, Result};
-use crate::hypervisor::{Domain, DomainState, Statistics};
+use crate::hypervisor::{Domain, Statistics};
 use crate::model::{Sample, Timestamp, Vm, VmId, VmName};
 use crate::policy::{Action, Actor, Target};
 use crate::vmm::{Desk, Vmm};
@@ -116,7 +116,7 @@ fn delta(duration: Duration) -> TimeDelta {
 
 /// What a domain of the desk shows of itself, if it runs and was not busy just then.
 pub(crate) fn sample(vm: VmId, domain: &Domain) -> Option<Sample> {
-    if matches!(domain.state, DomainState::Off | DomainState::Crashed) || domain.statistics.cpu_time == 0 {
+    if !domain.state.has_run() || domain.statistics.cpu_time == 0 {
         return None;
     }
     let Statistics { cpu_time, vcpu, memory_current, memory_unused, memory_resident, disks, interfaces } =
@@ -191,6 +191,7 @@ impl HistoryPoint {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hypervisor::DomainState;
 
     const GIGA: u64 = 1_000_000_000;
 

@@ -8,7 +8,7 @@ use crate::policy::{Action, Actor, Target};
 use crate::vmm::Vmm;
 
 use super::ssh::address;
-use super::vm::check_on;
+use super::vm_state::check_on;
 
 /// How long a machine has to show its key.
 const DEADLINE: Duration = Duration::from_secs(15);

@@ -17,6 +17,7 @@ mod menu;
 mod monitor;
 mod notice;
 mod os;
+mod power;
 mod request;
 mod request_csv;
 mod run;
@@ -33,6 +34,7 @@ mod transfer_many;
 mod tree;
 mod user;
 mod vm;
+mod vm_state;
 
 pub use adoption::AdoptionDraft;
 pub use bot::BotMail;
@@ -43,6 +45,7 @@ pub use job::JobWatch;
 pub use link::MadeLinkCode;
 pub use monitor::Monitor;
 pub use notice::{RequestNews, RequestProgress};
+pub use power::{Power, Switched};
 pub use request::{RequestDraft, RequestPreview, Submission};
 pub use run::{RunDraft, RunTerms};
 pub use run_watch::{RunChange, RunWatch};
@@ -55,10 +58,10 @@ pub use token::{MadeToken, TokenDraft};
 pub use transfer::{Transfer, TransferReport};
 pub use tree::{TreeReport, TreeTransfer};
 pub use user::{UserDraft, UserUpdate};
-pub use vm::{Power, VmLogin, VmUpdate};
+pub use vm::{VmLogin, VmUpdate};
 pub(crate) use {
-    file::tidy as tidy_files, history::sample, request::plan, run::forget_runs, ssh::endpoint, vm::check_on, vm::seen,
-    vm::status,
+    file::tidy as tidy_files, history::sample, request::plan, run::forget_runs, ssh::endpoint, vm_state::check_off,
+    vm_state::check_on, vm_state::seen, vm_state::state_of,
 };
 
 use crate::error::{Error, Result};

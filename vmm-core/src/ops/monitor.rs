@@ -11,7 +11,7 @@ use crate::model::{Vm, VmName, VmStatus};
 use crate::policy::Actor;
 use crate::vmm::{Desk, Vmm};
 
-use super::vm::status;
+use super::vm_state::state_of;
 
 /// How far apart the two looks are that a processor load is worked out from.
 const LOAD_INTERVAL: Duration = Duration::from_millis(500);
@@ -20,9 +20,9 @@ const LOAD_INTERVAL: Duration = Duration::from_millis(500);
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Monitor {
-    /// Its record.
+    /// Its record, with its state of this moment.
     pub vm: Vm,
-    /// Its state; `None` if the host does not have it any more.
+    /// The state of its domain; `None` if the host does not have it.
     pub state: Option<DomainState>,
     /// For how long it has been seen running: since vmm started it, or found it on after it was off, which is up to the
     /// sweep's interval later than it came on. A reboot by the guest does not end it. `None` if it does not run, or was
@@ -52,7 +52,7 @@ pub(super) async fn figures(desk: &Desk, vm: Vm) -> Result<Monitor> {
     let hypervisor = desk.hypervisor();
     let (Some(before), since) = (hypervisor.domain(vm.uuid).await?, tokio::time::Instant::now()) else {
         return Ok(Monitor {
-            vm,
+            vm: vm.with_state(state_of(None)),
             state: None,
             uptime: None,
             cpu_percent: None,
@@ -63,7 +63,7 @@ pub(super) async fn figures(desk: &Desk, vm: Vm) -> Result<Monitor> {
     if before.state != DomainState::Running {
         return Ok(Monitor {
             uptime: uptime(&vm, &before),
-            vm,
+            vm: vm.with_state(state_of(Some(before.state))),
             state: Some(before.state),
             cpu_percent: None,
             statistics: before.statistics,
@@ -77,7 +77,7 @@ pub(super) async fn figures(desk: &Desk, vm: Vm) -> Result<Monitor> {
     Ok(Monitor {
         uptime: uptime(&vm, &after),
         cpu_percent: Some((100.0 * busy / wall).clamp(0.0, 100.0)),
-        vm,
+        vm: vm.with_state(state_of(Some(after.state))),
         state: Some(after.state),
         statistics: after.statistics,
         addresses: addresses.unwrap_or_default(),
@@ -87,6 +87,6 @@ pub(super) async fn figures(desk: &Desk, vm: Vm) -> Result<Monitor> {
 /// For how long the recorded run goes on. A run that the sweep has not seen yet began at a moment that nobody knows.
 fn uptime(vm: &Vm, domain: &Domain) -> Option<Duration> {
     let same = domain.run.is_none() || domain.run == vm.run;
-    let since = vm.on_since.filter(|_| same && status(Some(domain.state)) == VmStatus::On)?;
+    let since = vm.on_since.filter(|_| same && state_of(Some(domain.state)).status == VmStatus::On)?;
     Some(Utc::now().signed_duration_since(since).to_std().unwrap_or_default())
 }

@@ -11,7 +11,7 @@ use crate::policy::{Action, Actor, Target};
 use crate::remote::{Command, Endpoint, Exit, Login, Output, Piece};
 use crate::vmm::{Desk, Vmm};
 
-use super::vm::check_on;
+use super::vm_state::check_on;
 
 /// The port that machines' SSH servers listen on.
 pub(crate) const SSH_PORT: u16 = 22;

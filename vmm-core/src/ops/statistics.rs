@@ -28,9 +28,17 @@ impl Vmm {
         let desk = self.read(actor, Action::StatisticsRead, &Target::none())?;
         let (jobs, vms) = (desk.repository().jobs().count().await?, desk.repository().vms().count().await?);
         let jobs = every(JobState::ALL, &jobs);
-        let vms = every(VmStatus::ALL, &vms);
-        Ok(Statistics { jobs, vms, health: self.health().await })
+        let health = self.health().await;
+        let vms = every(VmStatus::ALL, &if desk.seen().await.answered() { vms } else { unknown(&vms) });
+        Ok(Statistics { jobs, vms, health })
     }
+}
+
+/// What is known of these machines while their host does not answer: that they were asked for, or nothing.
+fn unknown(vms: &[(VmStatus, u64)]) -> Vec<(VmStatus, u64)> {
+    let of =
+        |wanted: bool| vms.iter().filter(|(status, _)| (*status == VmStatus::Request) == wanted).map(|(_, n)| n).sum();
+    vec![(VmStatus::Request, of(true)), (VmStatus::Unknown, of(false))]
 }
 
 /// The same with zero for what is missing.

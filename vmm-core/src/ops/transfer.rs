@@ -10,7 +10,7 @@ use crate::vmm::{Desk, Vmm};
 
 use super::file;
 use super::ssh::endpoint;
-use super::vm::check_on;
+use super::vm_state::check_on;
 
 /// So many bytes wait between a machine and the file area.
 pub(super) const BETWEEN: usize = 256 * 1024;

@@ -12,7 +12,7 @@ use crate::vmm::{Desk, Vmm};
 use super::file;
 use super::ssh::endpoint;
 use super::transfer::BETWEEN;
-use super::vm::check_on;
+use super::vm_state::check_on;
 
 /// A directory to carry: its place on a machine, and the login there.
 #[derive(Clone, Debug)]

@@ -1,33 +1,17 @@
 //! Machines.
 
-use std::net::IpAddr;
-
 use secrecy::SecretString;
 
 use crate::error::{Error, Kind, Result};
-use crate::hypervisor::{Domain, DomainState};
 use crate::job;
 use crate::model::{
-    Disk, GroupName, JobId, JobKind, LoginName, NewJob, Page, Revision, Seen, UserName, Vm, VmChange, VmFilter, VmId,
-    VmName, VmStatus, one_more,
+    Disk, GroupName, JobId, JobKind, LoginName, NewJob, Page, Revision, UserName, Vm, VmChange, VmFilter, VmId, VmName,
+    one_more,
 };
 use crate::policy::{Action, Actor, Target};
-use crate::vmm::{Desk, Vmm};
+use crate::vmm::Vmm;
 
 use super::{changed, text};
-
-/// What to do with a machine's power.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Power {
-    /// Switch it on.
-    Start,
-    /// Ask its system to shut down.
-    Shutdown,
-    /// Cut the power.
-    Stop,
-    /// Ask its system to reboot.
-    Reboot,
-}
 
 /// The login that a machine was made with.
 #[derive(Debug)]
@@ -51,17 +35,14 @@ pub struct VmUpdate {
 
 impl Vmm {
     /// Machines in order of id, with their state of this second: one call to the host serves all who ask, however many
-    /// machines there are. If the host does not answer, the status is as last seen.
+    /// machines there are. If the host does not answer, they are unknown.
     ///
     /// # Errors
     /// `Unauthenticated` for nobody.
     pub async fn vms(&self, actor: &Actor, filter: &VmFilter) -> Result<Page<Vm, VmId>> {
         let desk = self.read(actor, Action::VmRead, &Target::none())?;
         let asked = VmFilter { limit: one_more(filter.limit), ..filter.clone() };
-        let vms = match desk.seen().await {
-            Some(seen) => desk.repository().vms().list_seen(&asked, seen).await?,
-            None => desk.repository().vms().list(&asked).await?,
-        };
+        let vms = desk.repository().vms().list_seen(&asked, desk.seen().await).await?;
         Ok(Page::cut(vms, filter.limit, |vm| vm.id))
     }
 
@@ -70,13 +51,11 @@ impl Vmm {
     /// # Errors
     /// `NotFound` if there is none of this name.
     pub async fn vm(&self, actor: &Actor, name: &VmName) -> Result<(Vm, Vec<Disk>)> {
-        let mut vm = self.lookup(actor)?.vm(name).await?;
+        let vm = self.lookup(actor)?.vm(name).await?;
         let desk = self.read(actor, Action::VmRead, &Target::from(&vm))?;
-        if let (Some(seen), VmStatus::On | VmStatus::Off) = (desk.seen().await, vm.status) {
-            vm.status = seen.get(&vm.uuid).copied().unwrap_or(VmStatus::Off);
-        }
+        let state = desk.seen().await.of(&vm.uuid);
         let disks = desk.repository().disks().of_vm(vm.id).await?;
-        Ok((vm, disks))
+        Ok((vm.with_state(state), disks))
     }
 
     /// Changes a machine's record; the machine itself stays as it is.
@@ -131,34 +110,6 @@ impl Vmm {
         .await
     }
 
-    /// Switches a machine. Answers when the host has taken the order; a guest may need time to follow.
-    ///
-    /// # Errors
-    /// `Conflict` for a machine that does not exist yet, or that a job works on.
-    pub async fn power(&self, actor: &Actor, name: &VmName, power: Power) -> Result<()> {
-        let vm = self.sought_vm(actor, Action::VmPower, name).await?;
-        let detail = format!("{power:?}").to_lowercase();
-        self.effect(actor, Action::VmPower, Target::from(&vm), detail, |desk| async move {
-            vm.check_exists()?;
-            if let Some(job) = desk.repository().jobs().on_vm(vm.id).await? {
-                let reason = format!("job {} ({}) works on it; wait for it", job.id, job.kind.word());
-                return Err(Error::conflict(Kind::Vm, &vm.name, reason));
-            }
-            match power {
-                Power::Start => desk.hypervisor().start(vm.uuid).await?,
-                Power::Shutdown => desk.hypervisor().shutdown(vm.uuid).await?,
-                Power::Stop => desk.hypervisor().stop(vm.uuid).await?,
-                Power::Reboot => desk.hypervisor().reboot(vm.uuid).await?,
-            }
-            desk.forget_seen();
-            if let Some(domain) = desk.hypervisor().domain(vm.uuid).await? {
-                desk.repository().vms().observe(vec![seen(&domain, None)]).await?;
-            }
-            Ok(())
-        })
-        .await
-    }
-
     /// Removes a machine and its disks. One that was adopted is let go instead: its domain and disks stay.
     ///
     /// # Errors
@@ -179,30 +130,5 @@ impl Vmm {
     pub(super) async fn sought_vm(&self, actor: &Actor, action: Action, name: &VmName) -> Result<Vm> {
         let lookup = self.lookup(actor)?;
         self.seek(actor, action, format!("vm {name}"), lookup.vm(name)).await
-    }
-}
-
-/// Refuses a machine on which nothing can be done now. The record may be behind: on one that is off by it, the host has
-/// the last word.
-pub(crate) async fn check_on(desk: &Desk, vm: &Vm) -> Result<()> {
-    if vm.status == VmStatus::Off {
-        let domain = desk.hypervisor().domain(vm.uuid).await;
-        if !domain.is_ok_and(|domain| status(domain.map(|domain| domain.state)) == VmStatus::Off) {
-            return Ok(());
-        }
-    }
-    vm.check_on()
-}
-
-/// What a look at a domain says of its machine.
-pub(crate) fn seen(domain: &Domain, ip: Option<IpAddr>) -> Seen {
-    Seen { uuid: domain.uuid, status: status(Some(domain.state)), ip, run: domain.run }
-}
-
-/// A domain's state as a machine's status. A machine without a domain is off.
-pub(crate) fn status(state: Option<DomainState>) -> VmStatus {
-    match state {
-        Some(DomainState::Running | DomainState::Paused | DomainState::Stopping) => VmStatus::On,
-        Some(DomainState::Off | DomainState::Crashed) | None => VmStatus::Off,
     }
 }

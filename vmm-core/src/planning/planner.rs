@@ -334,6 +334,7 @@ mod tests {
             memory: planned.memory,
             os: Some(planned.os),
             status: VmStatus::Request,
+            status_reason: None,
             on_since: None,
             run: None,
             uuid: planned.uuid,

@@ -71,8 +71,8 @@ impl Desk {
         &self.parts.runs
     }
 
-    /// How the machines are on the host, at most about a second ago; `None` if the host does not say.
-    pub(crate) async fn seen(&self) -> Option<Arc<SeenStates>> {
+    /// How the machines are on the host, at most about a second ago; all unknown if the host does not answer.
+    pub(crate) async fn seen(&self) -> Arc<SeenStates> {
         self.parts.seen.states(self.hypervisor()).await
     }
 

@@ -1,6 +1,5 @@
 //! What was last seen of the machines on the host, shared by everybody who asks.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use tracing::debug;
 
 use crate::hypervisor::Hypervisor;
 use crate::model::SeenStates;
-use crate::ops::status;
+use crate::ops::state_of;
 
 /// How old an answer may be.
 const AGE: Duration = Duration::from_secs(1);
@@ -26,7 +25,7 @@ pub(super) struct Seen {
 #[derive(Debug)]
 struct Look {
     since: Instant,
-    states: OnceCell<Option<Arc<SeenStates>>>,
+    states: OnceCell<Arc<SeenStates>>,
 }
 
 impl Default for Look {
@@ -36,8 +35,8 @@ impl Default for Look {
 }
 
 impl Seen {
-    /// The states of this second; `None` if the host did not say.
-    pub(super) async fn states(&self, hypervisor: &dyn Hypervisor) -> Option<Arc<SeenStates>> {
+    /// The states of this second; all unknown if the host did not answer.
+    pub(super) async fn states(&self, hypervisor: &dyn Hypervisor) -> Arc<SeenStates> {
         let look = self.latest();
         look.states.get_or_init(|| see(hypervisor)).await.clone()
     }
@@ -60,22 +59,21 @@ impl Seen {
     }
 }
 
-async fn see(hypervisor: &dyn Hypervisor) -> Option<Arc<SeenStates>> {
-    match tokio::time::timeout(PATIENCE, hypervisor.domains()).await {
+async fn see(hypervisor: &dyn Hypervisor) -> Arc<SeenStates> {
+    let states = match tokio::time::timeout(PATIENCE, hypervisor.domains()).await {
         Ok(Ok(domains)) => {
-            let states: HashMap<_, _> =
-                domains.into_iter().map(|domain| (domain.uuid, status(Some(domain.state)))).collect();
-            Some(Arc::new(states))
+            SeenStates::new(domains.into_iter().map(|domain| (domain.uuid, state_of(Some(domain.state)))))
         }
         Ok(Err(error)) => {
-            debug!(%error, "the host does not say how its machines are; they are listed as last seen");
-            None
+            debug!(%error, "the host does not say how its machines are; their state is unknown");
+            SeenStates::unreachable()
         }
         Err(_) => {
-            debug!("the host takes too long to say how its machines are; they are listed as last seen");
-            None
+            debug!("the host takes too long to say how its machines are; their state is unknown");
+            SeenStates::unreachable()
         }
-    }
+    };
+    Arc::new(states)
 }
 
 #[cfg(test)]
@@ -97,7 +95,7 @@ mod tests {
             let asking: Vec<_> = (0..64)
                 .map(|_| {
                     let (seen, host) = (Arc::clone(&seen), Arc::clone(&host));
-                    tokio::spawn(async move { seen.states(host.as_ref()).await.is_some() })
+                    tokio::spawn(async move { seen.states(host.as_ref()).await.answered() })
                 })
                 .collect();
             for asked in asking {
@@ -110,16 +108,16 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn after_something_was_done_somebody_looks_again() {
         let (seen, host) = (Seen::default(), host(2));
-        seen.states(&host).await.expect("an answer");
+        assert!(seen.states(&host).await.answered());
         seen.forget();
-        seen.states(&host).await.expect("an answer");
+        assert!(seen.states(&host).await.answered());
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_host_that_does_not_answer_is_asked_once_a_second() {
         let (seen, mut host) = (Seen::default(), MockHypervisor::new());
         host.expect_domains().times(1).returning(|| Err(Error::unavailable(Part::Hypervisor, "away")));
-        assert_eq!(seen.states(&host).await, None);
-        assert_eq!(seen.states(&host).await, None);
+        assert!(!seen.states(&host).await.answered());
+        assert!(!seen.states(&host).await.answered());
     }
 }

@@ -4,13 +4,13 @@ use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{Enum, Object, OpenApi};
 use vmm_core::model::{GroupName, NamePrefix, OsId, RequestId, UserName, VmFilter, VmId, VmName};
-use vmm_core::{AdoptionDraft, Power, VmUpdate};
+use vmm_core::{AdoptionDraft, Power, Switched, VmUpdate};
 
 use super::disk::DiskBody;
 use super::job::StartedJob;
 use super::vm_adoption::{AdoptableDomainsBody, AdoptedVmsBody, VmAdoptionsBody};
-use super::vm_dto::{VmBody, VmStatusWord, VmsBody};
-use super::{Accepted, Done, Tag, Tagged};
+use super::vm_dto::{StatusReasonWord, VmBody, VmStatusWord, VmsBody};
+use super::{Accepted, Tag, Tagged};
 use crate::auth::Caller;
 use crate::batch::{self, named};
 use crate::body::Body;
@@ -75,9 +75,9 @@ struct VmLoginBody {
 
 /// What to do with a machine's power.
 #[derive(Clone, Copy, Debug, Enum)]
-#[oai(rename = "PowerAction", rename_all = "lowercase")]
+#[oai(rename = "PowerAction", rename_all = "kebab-case")]
 enum PowerAction {
-    /// Switch it on.
+    /// Switch it on. One that is saved goes on where it was saved.
     Start,
     /// Ask its system to shut down.
     Shutdown,
@@ -85,6 +85,10 @@ enum PowerAction {
     Stop,
     /// Ask its system to reboot.
     Reboot,
+    /// Let it go on after a pause.
+    Resume,
+    /// Remove its saved state: what was in its memory is lost, and it is off.
+    DiscardSaved,
 }
 
 impl From<PowerAction> for Power {
@@ -94,6 +98,8 @@ impl From<PowerAction> for Power {
             PowerAction::Shutdown => Self::Shutdown,
             PowerAction::Stop => Self::Stop,
             PowerAction::Reboot => Self::Reboot,
+            PowerAction::Resume => Self::Resume,
+            PowerAction::DiscardSaved => Self::DiscardSaved,
         }
     }
 }
@@ -103,6 +109,25 @@ impl From<PowerAction> for Power {
 #[oai(rename = "PowerOrder", deny_unknown_fields)]
 struct PowerBody {
     action: PowerAction,
+}
+
+/// A machine right after it was switched.
+#[derive(Debug, Object)]
+#[oai(rename = "SwitchedVm", skip_serializing_if_is_none)]
+struct SwitchedBody {
+    status: VmStatusWord,
+    /// Why it is paused or unknown; absent otherwise.
+    status_reason: Option<StatusReasonWord>,
+    /// Whether a machine that was saved went on where it was saved; `false` if its host could not use the saved state and
+    /// booted it. Absent for one that was not saved.
+    restored: Option<bool>,
+}
+
+impl From<Switched> for SwitchedBody {
+    fn from(switched: Switched) -> Self {
+        let (state, restored) = (switched.state, switched.restored);
+        Self { status: state.status.into(), status_reason: state.reason.map(Into::into), restored }
+    }
 }
 
 #[OpenApi(tag = "Tag::Vm")]
@@ -225,13 +250,20 @@ impl VmApi {
         Ok(Json(VmLoginBody { user: made_with.user.to_string(), password: Secret(made_with.password) }))
     }
 
-    /// Start, shut down, stop or reboot a machine. Its responsible person and admins only.
+    /// Start, shut down, stop, reboot or resume a machine, or discard its saved state. Its responsible person and admins
+    /// only.
     ///
-    /// The answer comes when the host has taken the order; a guest may need time to follow.
+    /// The answer comes when the host has taken the order; a guest may need time to follow. Starting a saved machine lets
+    /// it go on where it was saved. A machine that pauses again as soon as it is resumed is a conflict.
     #[oai(path = "/vm/power", method = "post", operation_id = "powerVm")]
-    async fn power(&self, caller: Caller, vm: Query<String>, body: Body<PowerBody>) -> Result<Done, Failure> {
+    async fn power(
+        &self,
+        caller: Caller,
+        vm: Query<String>,
+        body: Body<PowerBody>,
+    ) -> Result<Json<SwitchedBody>, Failure> {
         let login = caller.0;
-        login.vmm.power(&login.actor, &named("vm", VmName::new(vm.0))?, body.0.action.into()).await?;
-        Ok(Done::Done)
+        let switched = login.vmm.power(&login.actor, &named("vm", VmName::new(vm.0))?, body.0.action.into()).await?;
+        Ok(Json(switched.into()))
     }
 }

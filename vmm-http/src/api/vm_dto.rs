@@ -5,9 +5,11 @@ use std::net::IpAddr;
 use chrono::{DateTime, Utc};
 use poem_openapi::{Enum, Object};
 use serde::{Serialize, Serializer};
-use vmm_core::model::{Vm, VmStatus};
+use vmm_core::model::{PauseReason, StatusReason, Vm, VmStatus};
 
-/// A machine's place in its life: `request` is one that does not exist yet.
+/// A machine's place in its life. One that is `request` does not exist yet. One that is `saved` does not run, and goes on
+/// where it was saved when it is started. One that is `paused` is held with what is in its memory. Of one that is
+/// `unknown` the host says nothing, or does not have it; it is never taken to be off.
 #[derive(Clone, Copy, Debug, Enum, Serialize)]
 #[oai(rename = "VmStatus", rename_all = "lowercase")]
 #[serde(rename_all = "lowercase")]
@@ -15,6 +17,9 @@ pub(super) enum VmStatusWord {
     Request,
     On,
     Off,
+    Saved,
+    Paused,
+    Unknown,
 }
 
 impl From<VmStatus> for VmStatusWord {
@@ -23,6 +28,9 @@ impl From<VmStatus> for VmStatusWord {
             VmStatus::Request => Self::Request,
             VmStatus::On => Self::On,
             VmStatus::Off => Self::Off,
+            VmStatus::Saved => Self::Saved,
+            VmStatus::Paused => Self::Paused,
+            VmStatus::Unknown => Self::Unknown,
         }
     }
 }
@@ -33,6 +41,52 @@ impl From<VmStatusWord> for VmStatus {
             VmStatusWord::Request => Self::Request,
             VmStatusWord::On => Self::On,
             VmStatusWord::Off => Self::Off,
+            VmStatusWord::Saved => Self::Saved,
+            VmStatusWord::Paused => Self::Paused,
+            VmStatusWord::Unknown => Self::Unknown,
+        }
+    }
+}
+
+/// Why a machine is `paused` or `unknown`.
+///
+/// Paused: `user` by somebody; `io-error` since a disk of it could not be read or written, as when the host's pool is
+/// full; `migration`, `saving` and `snapshot` while that is done; `crashed` when its system crashed; `watchdog`;
+/// `sleeping` when its system sleeps; `other`. Unknown: `missing` when its host has no domain of it that has vmm's tag;
+/// `unreachable` while its host does not answer; `unreadable` when its host does not say how it is.
+#[derive(Clone, Copy, Debug, Enum, Serialize)]
+#[oai(rename = "VmStatusReason", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum StatusReasonWord {
+    User,
+    IoError,
+    Migration,
+    Saving,
+    Snapshot,
+    Crashed,
+    Watchdog,
+    Sleeping,
+    Other,
+    Missing,
+    Unreachable,
+    Unreadable,
+}
+
+impl From<StatusReason> for StatusReasonWord {
+    fn from(reason: StatusReason) -> Self {
+        match reason {
+            StatusReason::Paused(PauseReason::User) => Self::User,
+            StatusReason::Paused(PauseReason::IoError) => Self::IoError,
+            StatusReason::Paused(PauseReason::Migration) => Self::Migration,
+            StatusReason::Paused(PauseReason::Saving) => Self::Saving,
+            StatusReason::Paused(PauseReason::Snapshot) => Self::Snapshot,
+            StatusReason::Paused(PauseReason::Crashed) => Self::Crashed,
+            StatusReason::Paused(PauseReason::Watchdog) => Self::Watchdog,
+            StatusReason::Paused(PauseReason::Sleeping) => Self::Sleeping,
+            StatusReason::Paused(PauseReason::Other) => Self::Other,
+            StatusReason::Missing => Self::Missing,
+            StatusReason::Unreachable => Self::Unreachable,
+            StatusReason::Unreadable => Self::Unreadable,
         }
     }
 }
@@ -57,6 +111,9 @@ pub(super) struct VmBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     os: Option<i64>,
     status: VmStatusWord,
+    /// Why it is paused or unknown; absent otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status_reason: Option<StatusReasonWord>,
     uuid: String,
     mac: String,
     /// SHA-256 fingerprint of its SSH host key.
@@ -88,6 +145,7 @@ impl From<Vm> for VmBody {
             memory: vm.memory,
             os: vm.os.map(|id| id.0),
             status: vm.status.into(),
+            status_reason: vm.status_reason.map(Into::into),
             uuid: vm.uuid.to_string(),
             mac: vm.mac.to_string(),
             host_key: vm.host_key.fingerprint(),
@@ -134,7 +192,8 @@ mod tests {
             vcpu: 2,
             memory: 1024,
             os: given.then_some(1),
-            status: VmStatusWord::On,
+            status: VmStatusWord::Paused,
+            status_reason: given.then_some(StatusReasonWord::IoError),
             uuid: "0".to_owned(),
             mac: "1".to_owned(),
             host_key: "SHA256:x".to_owned(),
@@ -144,6 +203,15 @@ mod tests {
             description: "\"quoted\"\n".to_owned(),
             revision: 3,
             created_at: DateTime::from_timestamp_micros(1_700_000_000_123_000).expect("a moment"),
+        }
+    }
+
+    #[test]
+    fn a_reason_has_the_word_that_the_records_have() {
+        for reason in StatusReason::all() {
+            let word = StatusReasonWord::from(reason);
+            assert_eq!(serde_json::to_value(word).ok(), Some(reason.as_str().into()));
+            assert_eq!(word.to_json(), Some(reason.as_str().into()));
         }
     }
 

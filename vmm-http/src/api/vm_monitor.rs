@@ -18,7 +18,8 @@ use crate::error::Failure;
 
 pub(crate) struct MonitorApi;
 
-/// A machine's state as its host sees it; `missing` if the host does not have it any more.
+/// The state of a machine's domain as its host sees it; `unknown` if the host does not say, or does not have it. Why it is
+/// paused or unknown stands in the machine's `status_reason`.
 #[derive(Clone, Copy, Debug, Enum)]
 #[oai(rename = "VmState", rename_all = "lowercase")]
 pub(super) enum StateWord {
@@ -26,19 +27,21 @@ pub(super) enum StateWord {
     Paused,
     Stopping,
     Off,
+    Saved,
     Crashed,
-    Missing,
+    Unknown,
 }
 
 impl From<Option<DomainState>> for StateWord {
     fn from(state: Option<DomainState>) -> Self {
         match state {
             Some(DomainState::Running) => Self::Running,
-            Some(DomainState::Paused) => Self::Paused,
+            Some(DomainState::Paused(_)) => Self::Paused,
             Some(DomainState::Stopping) => Self::Stopping,
             Some(DomainState::Off) => Self::Off,
+            Some(DomainState::Saved) => Self::Saved,
             Some(DomainState::Crashed) => Self::Crashed,
-            None => Self::Missing,
+            Some(DomainState::Unknown) | None => Self::Unknown,
         }
     }
 }

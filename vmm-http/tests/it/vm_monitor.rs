@@ -38,7 +38,9 @@ async fn what_happened_behind_our_back_is_seen() {
     app.desk.hypervisor.set_state(vms[0].uuid, DomainState::Crashed);
     app.desk.hypervisor.remove_behind_back(vms[1].uuid);
     assert_eq!(app.get(Who::Bob, "/vm/monitor?vm=web-1").await.ok()["state"], "crashed");
-    assert_eq!(app.get(Who::Bob, "/vm/monitor?vm=web-2").await.ok()["state"], "missing");
+    let gone = app.get(Who::Bob, "/vm/monitor?vm=web-2").await.ok();
+    assert_eq!((&gone["state"], &gone["vm"]["status"]), (&"unknown".into(), &"unknown".into()));
+    assert_eq!(gone["vm"]["status_reason"], "missing");
 }
 
 #[tokio::test]

@@ -6,13 +6,15 @@
 mod adoption;
 mod domains;
 mod hosts;
+mod states;
 mod subject;
 mod volumes;
 
 pub use self::adoption::*;
 pub use self::domains::*;
 pub use self::hosts::*;
-pub use self::subject::{Subject, hold};
+pub use self::states::*;
+pub use self::subject::{Outside, Subject, hold};
 pub use self::volumes::*;
 
 /// Makes a test of each promise. The factory is an `async fn(&str) -> Option<Subject>`; it gets the promise's name,
@@ -39,6 +41,12 @@ macro_rules! hypervisor_contract {
             what_is_a_desks_is_not_adopted
             figures_are_those_of_a_running_domain
             a_run_has_a_number_of_its_own
+            a_paused_domain_is_told_with_its_reason_and_resumed
+            a_saved_domain_goes_on_where_it_was_saved
+            a_saved_state_is_discarded
+            a_saved_domain_is_not_described_anew
+            a_saved_domain_is_removed_with_its_state
+            what_does_not_fit_a_pause_or_a_saved_state_is_a_conflict
             a_stopped_domain_has_no_address
             a_console_is_empty_until_the_domain_starts
             creating_a_volume_is_safe_to_repeat

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use uuid::Uuid;
 use vmm_core::hypervisor::{
-    Domain, DomainSpec, DomainState, ForeignDomain, Host, Hypervisor, NewVolume, Reservation, Statistics, Volume,
+    Domain, DomainSpec, DomainState, ForeignDomain, Host, Hypervisor, NewVolume, Reservation, Start, Statistics, Volume,
 };
 use vmm_core::model::{DeskId, MacAddress, VolumeName};
 use vmm_core::{Error, Result, image};
@@ -120,6 +120,11 @@ impl FakeHypervisor {
         self.lock().guests_obey = obey;
     }
 
+    /// Whether a domain that an I/O error paused pauses again as soon as it is resumed. It does not unless told so.
+    pub fn disk_is_full(&self, full: bool) {
+        self.lock().disk_is_full = full;
+    }
+
     /// Adds to what a guest wrote to its console.
     pub fn print_to_console(&self, uuid: Uuid, text: &str) {
         if let Some(domain) = self.lock().domains.get_mut(&uuid) {
@@ -223,8 +228,16 @@ impl Hypervisor for FakeHypervisor {
         self.enter("release")?.release(uuid)
     }
 
-    async fn start(&self, uuid: Uuid) -> Result<()> {
+    async fn start(&self, uuid: Uuid) -> Result<Start> {
         self.enter("start")?.start(uuid)
+    }
+
+    async fn resume(&self, uuid: Uuid) -> Result<()> {
+        self.enter("resume")?.resume(uuid)
+    }
+
+    async fn discard_saved(&self, uuid: Uuid) -> Result<()> {
+        self.enter("discard_saved")?.discard_saved(uuid)
     }
 
     async fn shutdown(&self, uuid: Uuid) -> Result<()> {

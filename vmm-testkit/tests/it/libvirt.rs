@@ -6,18 +6,25 @@ mod outage;
 
 mod fake {
     use uuid::Uuid;
-    use vmm_core::model::DeskId;
-    use vmm_testkit::contract::hypervisor::Subject;
+    use vmm_core::hypervisor::DomainState;
+    use vmm_core::model::{DeskId, PauseReason};
+    use vmm_testkit::contract::hypervisor::{Outside, Subject};
     use vmm_testkit::fake::hypervisor::FakeHypervisor;
 
     async fn subject(_promise: &str) -> Option<Subject> {
         let (desk, other) = (DeskId(Uuid::new_v4()), DeskId(Uuid::new_v4()));
         let hypervisor = FakeHypervisor::new(desk);
         let (elsewhere, host) = (hypervisor.for_desk(other), hypervisor.clone());
-        Some(
-            Subject::new(hypervisor, desk, move || host.add_foreign("A foreign machine"), ())
-                .with_other(elsewhere, other),
-        )
+        let hands = hypervisor.clone();
+        let outside = move |what, uuid| {
+            let state = match what {
+                Outside::Pause => DomainState::Paused(PauseReason::User),
+                Outside::Save => DomainState::Saved,
+            };
+            hands.set_state(uuid, state);
+        };
+        let subject = Subject::new(hypervisor, desk, move || host.add_foreign("A foreign machine"), ());
+        Some(subject.with_other(elsewhere, other).with_outside(outside))
     }
 
     vmm_testkit::hypervisor_contract!(subject);
@@ -26,10 +33,11 @@ mod fake {
 mod test_driver {
     use uuid::Uuid;
     use vmm_core::hypervisor::libvirt::{LibvirtConfig, LibvirtHypervisor};
-    use vmm_core::model::DeskId;
+    use vmm_core::hypervisor::{DomainState, Start};
+    use vmm_core::model::{DeskId, PauseReason};
     use vmm_testkit::contract::hypervisor::Subject;
 
-    const NODE: &str = "<node>
+    const NODE: &str = "<node xmlns:test='http://libvirt.org/schemas/domain/test/1.0'>
       <cpu><mhz>3000</mhz><model>i686</model><active>8</active><nodes>1</nodes><sockets>1</sockets>
         <cores>8</cores><threads>1</threads></cpu>
       <memory>8388608</memory>
@@ -43,6 +51,16 @@ mod test_driver {
         <name>A foreign machine</name><uuid>11111111-2222-3333-4444-555555555555</uuid>
         <memory>65536</memory><vcpu>1</vcpu><os><type>hvm</type></os>
         <devices><interface type='network'><mac address='52:54:00:00:00:09'/><source network='default'/></interface></devices>
+      </domain>
+      <domain type='test'>
+        <name>paused</name><uuid>11111111-2222-3333-4444-000000000001</uuid>
+        <memory>65536</memory><vcpu>1</vcpu><os><type>hvm</type></os>
+        <test:runstate>3</test:runstate>
+      </domain>
+      <domain type='test'>
+        <name>saved</name><uuid>11111111-2222-3333-4444-000000000002</uuid>
+        <memory>65536</memory><vcpu>1</vcpu><os><type>hvm</type></os>
+        <test:runstate>5</test:runstate><test:hasmanagedsave/>
       </domain>
       <pool type='dir'><name>vmm</name><target><path>/vmm-test-pool</path></target></pool>
     </node>";
@@ -59,6 +77,36 @@ mod test_driver {
         Some(Subject::new(LibvirtHypervisor::new(config), desk, foreign, directory))
     }
 
+    /// Nobody can pause or save a domain of the test driver from outside; two of its node are so from the beginning.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_paused_and_a_saved_domain_are_told_and_switched() {
+        let subject = subject("paused and saved").await.expect("it needs nothing");
+        let hypervisor = &subject.hypervisor;
+        let [paused, saved] = [1, 2].map(|number| Uuid::from_u128(0x11111111_2222_3333_4444_000000000000 + number));
+        for uuid in [paused, saved] {
+            hypervisor.adopt(uuid).await.expect("it is nobody's");
+        }
+        let states = async || {
+            let listed = hypervisor.domains().await.expect("it answers");
+            for domain in &listed {
+                let one = hypervisor.domain(domain.uuid).await.expect("it answers").expect("it is there");
+                assert_eq!(one.state, domain.state);
+            }
+            listed.into_iter().map(|domain| domain.state).collect::<Vec<_>>()
+        };
+        let held = DomainState::Paused(PauseReason::Other);
+        assert_eq!(states().await, [held, DomainState::Saved]);
+        hypervisor.stop(saved).await.expect("it has no power");
+        hypervisor.resume(paused).await.expect("it is paused");
+        assert_eq!(states().await, [DomainState::Running, DomainState::Saved]);
+        assert!(hypervisor.discard_saved(paused).await.is_err() && hypervisor.resume(saved).await.is_err());
+        for _ in 0..2 {
+            hypervisor.discard_saved(saved).await.expect("it is saved");
+            assert_eq!(states().await, [DomainState::Running, DomainState::Off]);
+        }
+        assert_eq!(hypervisor.start(saved).await.expect("it is off"), Start::Booted);
+    }
+
     vmm_testkit::hypervisor_contract!(subject);
 }
 
@@ -68,10 +116,11 @@ mod real {
     use uuid::Uuid;
     use vmm_core::hypervisor::libvirt::{LibvirtConfig, LibvirtHypervisor, VirtType};
     use vmm_core::model::DeskId;
-    use vmm_testkit::contract::hypervisor::Subject;
+    use vmm_testkit::contract::hypervisor::{Outside, Subject};
     use vmm_testkit::lab::Lab;
 
     use super::foreign::Foreign;
+    use super::lab::virsh;
 
     pub(crate) fn config(lab: &Lab, desk: DeskId) -> LibvirtConfig {
         let mut config = LibvirtConfig::new(desk);
@@ -95,7 +144,14 @@ mod real {
             uuid
         };
         let hypervisor = LibvirtHypervisor::new(config(&lab, desk));
-        Some(Subject::new(hypervisor, desk, foreign, keep).with_other(elsewhere, other))
+        let outside = move |what, uuid: Uuid| {
+            let command = match what {
+                Outside::Pause => "suspend",
+                Outside::Save => "managedsave",
+            };
+            virsh(&lab, &[command, &uuid.to_string()]);
+        };
+        Some(Subject::new(hypervisor, desk, foreign, keep).with_other(elsewhere, other).with_outside(outside))
     }
 
     vmm_testkit::hypervisor_contract!(subject);

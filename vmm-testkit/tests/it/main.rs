@@ -13,4 +13,5 @@ mod request;
 mod script;
 mod sqlite;
 mod ssh;
+mod state;
 mod telegram;

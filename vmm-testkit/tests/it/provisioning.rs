@@ -3,6 +3,7 @@
 use vmm_core::hypervisor::{DomainState, Hypervisor};
 use vmm_core::model::{JobState, RequestId, RequestState, StepState, VmFilter, VmStatus};
 use vmm_core::remote::{Command, Credential, Login};
+use vmm_core::repository::Repository;
 use vmm_core::{Error, ExposeSecret, Part, Power, SecretString};
 use vmm_testkit::fake::remote::Answer;
 use vmm_testkit::fixture::TestDesk;
@@ -216,11 +217,13 @@ async fn what_happens_behind_our_back_is_seen() {
     let vms = desk.provision("r1", "name,os,count\nweb,debian,2\n").await;
     desk.hypervisor.set_state(vms[0].uuid, DomainState::Crashed);
     desk.hypervisor.remove_behind_back(vms[1].uuid);
-    desk.until("both are recorded as off", async || {
-        let filter = VmFilter { status: Some(VmStatus::Off), ..VmFilter::default() };
-        desk.vmm.vms(&desk.admin, &filter).await.is_ok_and(|vms| vms.len() == 2)
-    })
-    .await;
+    for (index, status) in [(0, VmStatus::Off), (1, VmStatus::Unknown)] {
+        desk.until("both are recorded as they are", async || {
+            let vm = desk.repository.vms().by_id(vms[index].id).await.expect("an answer");
+            vm.is_some_and(|vm| vm.status == status)
+        })
+        .await;
+    }
 }
 
 #[tokio::test]

@@ -13,7 +13,8 @@ use super::owner::{self, Tag};
 use super::stats;
 use super::storage;
 use crate::error::{Error, Kind};
-use crate::hypervisor::{DomainSpec, DomainState};
+use crate::hypervisor::{DomainSpec, DomainState, Start};
+use crate::model::PauseReason;
 
 const EVERYTHING: sys::virDomainUndefineFlagsValues = sys::VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
     | sys::VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA
@@ -70,9 +71,16 @@ fn is_defined(session: &Session, spec: &DomainSpec, tag: &Tag) -> Result<bool> {
             None => taken("its id belongs to a domain that is not of this desk"),
             Some(_) if domain.name()? != spec.name.as_str() => taken("its id belongs to a domain of another name"),
             Some(known) if known == *tag => Ok(true),
-            Some(_) if state(&domain)? == DomainState::Off => Ok(false),
-            Some(_) if state(&domain)? == DomainState::Crashed => Ok(false),
-            Some(_) => taken("it runs and is described otherwise; stop it first"),
+            Some(_) => match state(&domain)? {
+                DomainState::Off | DomainState::Crashed => Ok(false),
+                DomainState::Saved => {
+                    taken("it is saved and described otherwise; start it, or discard its saved state first")
+                }
+                DomainState::Unknown => taken("the host does not say how it is, and it is described otherwise"),
+                DomainState::Running | DomainState::Paused(_) | DomainState::Stopping => {
+                    taken("it runs and is described otherwise; stop it first")
+                }
+            },
         };
     }
     let namesake = session.connect.lookup_domain_by_name(spec.name.as_str());
@@ -88,7 +96,7 @@ pub(super) fn undefine(session: &Session, config: &LibvirtConfig, uuid: Uuid) ->
         if Tag::read(&domain)?.is_some_and(|tag| tag.is_adopted()) {
             return Err(conflict(&domain, "it was adopted and not made; release it instead"));
         }
-        if !matches!(state(&any)?, DomainState::Off | DomainState::Crashed) {
+        if !matches!(state(&any)?, DomainState::Off | DomainState::Crashed | DomainState::Saved) {
             return Err(conflict(&domain, "it is not off; stop it first"));
         }
         match remove(&domain) {
@@ -111,15 +119,54 @@ fn remove(domain: &Domain) -> Result<()> {
 }
 
 /// Tried first and judged then, since libvirt waits for another start that is under way.
-pub(super) fn start(domain: &Domain) -> Result<()> {
+pub(super) fn start(domain: &Domain) -> Result<Start> {
+    let saved = stats::is_saved(domain)?;
     let Err(failure) = domain.create().map_err(Failure::from) else {
+        return Ok(if saved && !booted(domain)? { Start::Restored } else { Start::Booted });
+    };
+    match state(domain)? {
+        DomainState::Running => Ok(Start::Booted),
+        DomainState::Paused(_) => Err(conflict(domain, "it is paused; resume or stop it first")),
+        DomainState::Stopping => Err(conflict(domain, "it is shutting down; wait until it is off")),
+        DomainState::Off | DomainState::Crashed | DomainState::Saved | DomainState::Unknown => Err(failure),
+    }
+}
+
+/// Whether libvirt says that a domain booted: it throws a saved state away that is not whole.
+fn booted(domain: &Domain) -> Result<bool> {
+    let reason = super::ffi::domain_stats(domain, sys::VIR_DOMAIN_STATS_STATE, 0)?;
+    Ok(reason.is_some_and(|record| stats::runs_since_boot(&record)))
+}
+
+/// Lets a domain that is paused go on.
+pub(super) fn resume(domain: &Domain) -> Result<()> {
+    let asleep = state(domain)? == DomainState::Paused(PauseReason::Sleeping);
+    let resumed = if asleep { domain.pm_wakeup(0) } else { domain.resume() };
+    let Err(failure) = resumed.map_err(Failure::from) else {
         return Ok(());
     };
     match state(domain)? {
         DomainState::Running => Ok(()),
-        DomainState::Paused => Err(conflict(domain, "it is paused; resume or stop it first")),
-        DomainState::Stopping => Err(conflict(domain, "it is shutting down; wait until it is off")),
-        DomainState::Off | DomainState::Crashed => Err(failure),
+        DomainState::Saved => Err(conflict(domain, "it is saved; start it, and it goes on where it was saved")),
+        DomainState::Off | DomainState::Crashed => Err(conflict(domain, "it does not run")),
+        DomainState::Stopping => Err(conflict(domain, "it is shutting down")),
+        DomainState::Paused(_) | DomainState::Unknown => Err(failure),
+    }
+}
+
+/// Removes the saved state of a domain that has one.
+pub(super) fn discard_saved(domain: &Domain) -> Result<()> {
+    match state(domain)? {
+        DomainState::Saved => {}
+        DomainState::Off | DomainState::Crashed => return Ok(()),
+        DomainState::Running | DomainState::Paused(_) | DomainState::Stopping | DomainState::Unknown => {
+            return Err(conflict(domain, "it is not saved"));
+        }
+    }
+    match domain.managed_save_remove(0).map_err(Failure::from) {
+        Err(failure) if stats::is_saved(domain)? => Err(failure),
+        // Somebody else removed it at the same moment.
+        _ => Ok(()),
     }
 }
 
@@ -136,7 +183,7 @@ pub(super) fn stop(domain: &Domain) -> Result<()> {
         return Ok(());
     };
     match state(domain)? {
-        DomainState::Off | DomainState::Crashed => Ok(()),
+        DomainState::Off | DomainState::Crashed | DomainState::Saved => Ok(()),
         _ => Err(failure),
     }
 }
@@ -150,13 +197,8 @@ pub(super) fn reboot(domain: &Domain) -> Result<()> {
 
 /// The `virt` crate's own reading of a state answers for a domain that is gone, too.
 pub(super) fn state(domain: &Domain) -> Result<DomainState> {
-    let record = super::ffi::domain_stats(domain, sys::VIR_DOMAIN_STATS_STATE, 0).map_err(Failure::from);
-    let record = match record {
-        Err(failure) if failure.is(sys::VIR_ERR_NO_DOMAIN) => None,
-        record => record?,
-    };
     let gone = || Failure::from(Error::not_found(Kind::Domain, domain.name().unwrap_or_default()));
-    Ok(stats::domain(record.ok_or_else(gone)?).state)
+    Ok(stats::look(domain, sys::VIR_DOMAIN_STATS_STATE)?.ok_or_else(gone)?.state)
 }
 
 fn conflict(domain: &Domain, reason: &str) -> Failure {

@@ -32,7 +32,7 @@ use self::connection::{Connector, Session};
 use self::content::Progress;
 use self::error::Failure;
 use self::stats::Ownership;
-use super::{Domain, DomainSpec, ForeignDomain, Host, Hypervisor, NewVolume, Reservation, Volume};
+use super::{Domain, DomainSpec, ForeignDomain, Host, Hypervisor, NewVolume, Reservation, Start, Volume};
 use crate::blocking;
 use crate::error::{Error, Result};
 use crate::image;
@@ -233,7 +233,7 @@ impl Hypervisor for LibvirtHypervisor {
         .await
     }
 
-    async fn start(&self, uuid: Uuid) -> Result<()> {
+    async fn start(&self, uuid: Uuid) -> Result<Start> {
         self.domain_of_desk("starting a domain", uuid, |_, domain| domain::start(domain)).await
     }
 
@@ -243,6 +243,14 @@ impl Hypervisor for LibvirtHypervisor {
 
     async fn stop(&self, uuid: Uuid) -> Result<()> {
         self.domain_of_desk("stopping a domain", uuid, |_, domain| domain::stop(domain)).await
+    }
+
+    async fn resume(&self, uuid: Uuid) -> Result<()> {
+        self.domain_of_desk("resuming a domain", uuid, |_, domain| domain::resume(domain)).await
+    }
+
+    async fn discard_saved(&self, uuid: Uuid) -> Result<()> {
+        self.domain_of_desk("discarding a saved state", uuid, |_, domain| domain::discard_saved(domain)).await
     }
 
     async fn reboot(&self, uuid: Uuid) -> Result<()> {

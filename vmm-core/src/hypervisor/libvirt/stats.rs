@@ -13,7 +13,7 @@ use super::error::{Failure, Result};
 use super::ffi::{self, Record, Value};
 use super::owner;
 use crate::hypervisor::{DiskStatistics, Domain, DomainState, InterfaceStatistics, Statistics};
-use crate::model::DeskId;
+use crate::model::{DeskId, PauseReason};
 
 const GROUPS: u32 = sys::VIR_DOMAIN_STATS_STATE
     | sys::VIR_DOMAIN_STATS_CPU_TOTAL
@@ -65,13 +65,37 @@ impl Ownership {
     }
 }
 
-/// Every domain of the desk, from one call to the host.
+/// Every domain of the desk. However many there are, it takes one call for their statistics, and two short ones for which
+/// of them are saved: one before and one after, since a domain may be saved or restored in between.
 pub(super) fn domains(session: &Session, desk: DeskId, ownership: &Ownership) -> Result<Vec<Domain>> {
+    let mut saved = saved(session)?;
     let mut records = ffi::all_domain_stats(&session.connect, GROUPS, flags(session.driver))?;
     ownership.select(session, desk, &mut records)?;
     let mut domains: Vec<_> = records.into_iter().map(domain).collect();
+    if domains.iter().any(|domain| domain.state.is_off() && !saved.contains(&domain.uuid)) {
+        saved.extend(self::saved(session)?);
+    }
+    for domain in &mut domains {
+        if domain.state.is_off() && saved.contains(&domain.uuid) {
+            domain.state = DomainState::Saved;
+        }
+    }
     domains.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(domains)
+}
+
+/// The ids of the domains of the host that have a saved state.
+fn saved(session: &Session) -> Result<HashSet<Uuid>> {
+    let domains = session.connect.list_all_domains(sys::VIR_CONNECT_LIST_DOMAINS_MANAGEDSAVE)?;
+    Ok(domains.iter().map(virt::domain::Domain::uuid).collect::<Result<_, _>>()?)
+}
+
+/// Whether a domain has a saved state.
+pub(super) fn is_saved(domain: &virt::domain::Domain) -> Result<bool> {
+    match domain.has_managed_save(0).map_err(Failure::from) {
+        Err(failure) if failure.is(sys::VIR_ERR_NO_SUPPORT) || failure.is(sys::VIR_ERR_NO_DOMAIN) => Ok(false),
+        saved => saved,
+    }
 }
 
 /// One domain of the desk.
@@ -79,11 +103,21 @@ pub(super) fn one(session: &Session, desk: DeskId, uuid: Uuid) -> Result<Option<
     let Some((found, _)) = owner::owned(session, desk, uuid)? else {
         return Ok(None);
     };
+    look(&found, GROUPS)
+}
+
+/// A domain's state, and its figures of these groups. `None` if it is gone.
+pub(super) fn look(found: &virt::domain::Domain, groups: u32) -> Result<Option<Domain>> {
     // Waits where the list does not: while it answers somebody else, which takes milliseconds, a domain gives no figures.
-    match ffi::domain_stats(&found, GROUPS, 0).map_err(Failure::from) {
-        Err(failure) if failure.is(sys::VIR_ERR_NO_DOMAIN) => Ok(None),
-        record => Ok(record?.map(domain)),
+    let record = match ffi::domain_stats(found, groups, 0).map_err(Failure::from) {
+        Err(failure) if failure.is(sys::VIR_ERR_NO_DOMAIN) => return Ok(None),
+        record => record?,
+    };
+    let Some(mut domain) = record.map(domain) else { return Ok(None) };
+    if domain.state.is_off() && is_saved(found)? {
+        domain.state = DomainState::Saved;
     }
+    Ok(Some(domain))
 }
 
 /// A domain that is busy with something else must not hold up the list.
@@ -94,19 +128,45 @@ fn flags(driver: Driver) -> u32 {
     }
 }
 
-/// The state of a domain by libvirt's numbers of state and reason.
+/// The state of a domain by libvirt's numbers of state and reason. What libvirt does not tell, or vmm does not know, is
+/// unknown.
 fn state(state: u64, reason: u64) -> DomainState {
     match (u32::try_from(state).unwrap_or(u32::MAX), u32::try_from(reason).unwrap_or(u32::MAX)) {
+        (sys::VIR_DOMAIN_RUNNING | sys::VIR_DOMAIN_BLOCKED, _) => DomainState::Running,
         // It is held for as long as its devices are being set up.
         (sys::VIR_DOMAIN_PAUSED, sys::VIR_DOMAIN_PAUSED_STARTING_UP) => DomainState::Running,
-        (sys::VIR_DOMAIN_PAUSED | sys::VIR_DOMAIN_PMSUSPENDED, _) => DomainState::Paused,
+        (sys::VIR_DOMAIN_PAUSED, sys::VIR_DOMAIN_PAUSED_SHUTTING_DOWN) => DomainState::Stopping,
+        (sys::VIR_DOMAIN_PAUSED, reason) => DomainState::Paused(pause_reason(reason)),
+        (sys::VIR_DOMAIN_PMSUSPENDED, _) => DomainState::Paused(PauseReason::Sleeping),
         (sys::VIR_DOMAIN_SHUTDOWN, _) => DomainState::Stopping,
         (sys::VIR_DOMAIN_CRASHED, _) | (sys::VIR_DOMAIN_SHUTOFF, sys::VIR_DOMAIN_SHUTOFF_CRASHED) => {
             DomainState::Crashed
         }
         (sys::VIR_DOMAIN_SHUTOFF, _) => DomainState::Off,
-        _ => DomainState::Running,
+        _ => DomainState::Unknown,
     }
+}
+
+fn pause_reason(reason: u32) -> PauseReason {
+    match reason {
+        sys::VIR_DOMAIN_PAUSED_USER => PauseReason::User,
+        sys::VIR_DOMAIN_PAUSED_IOERROR => PauseReason::IoError,
+        sys::VIR_DOMAIN_PAUSED_MIGRATION | sys::VIR_DOMAIN_PAUSED_POSTCOPY => PauseReason::Migration,
+        sys::VIR_DOMAIN_PAUSED_SAVE | sys::VIR_DOMAIN_PAUSED_DUMP => PauseReason::Saving,
+        sys::VIR_DOMAIN_PAUSED_SNAPSHOT => PauseReason::Snapshot,
+        sys::VIR_DOMAIN_PAUSED_CRASHED => PauseReason::Crashed,
+        sys::VIR_DOMAIN_PAUSED_WATCHDOG => PauseReason::Watchdog,
+        _ => PauseReason::Other,
+    }
+}
+
+/// Whether the present run of a domain began by booting.
+pub(super) fn runs_since_boot(record: &Record) -> bool {
+    let mut reading = Reading::default();
+    for (key, value) in &record.fields {
+        reading.take(key, value);
+    }
+    (reading.state, reading.reason) == (sys::VIR_DOMAIN_RUNNING.into(), sys::VIR_DOMAIN_RUNNING_BOOTED.into())
 }
 
 pub(super) fn domain(record: Record) -> Domain {
@@ -116,8 +176,7 @@ pub(super) fn domain(record: Record) -> Domain {
         reading.take(key, value);
     }
     let state = state(reading.state, reading.reason);
-    let runs = !matches!(state, DomainState::Off | DomainState::Crashed);
-    let statistics = if runs { reading.finish() } else { Statistics::default() };
+    let statistics = if state.has_run() { reading.finish() } else { Statistics::default() };
     Domain { uuid, name, state, run, statistics }
 }
 
@@ -199,12 +258,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_state_of_libvirt_has_one_of_ours() {
-        use DomainState::{Crashed, Off, Paused, Running, Stopping};
-        let seen: Vec<_> = [(1, 1), (2, 0), (3, 1), (3, 11), (4, 1), (5, 1), (5, 3), (6, 0), (7, 0), (99, 0)]
-            .map(|(code, reason)| state(code, reason))
-            .into();
-        assert_eq!(seen, [Running, Running, Paused, Running, Stopping, Off, Crashed, Crashed, Paused, Running]);
+    fn every_state_of_libvirt_has_one_of_ours_and_what_it_does_not_tell_is_unknown() {
+        use DomainState::{Crashed, Off, Paused, Running, Stopping, Unknown};
+        let seen = [(1, 1), (2, 0), (3, 11), (3, 8), (4, 1), (5, 1), (5, 3), (6, 0), (0, 0), (99, 0), (u64::MAX, 0)]
+            .map(|(code, reason)| state(code, reason));
+        let expected =
+            [Running, Running, Running, Stopping, Stopping, Off, Crashed, Crashed, Unknown, Unknown, Unknown];
+        assert_eq!(seen, expected);
+        assert_eq!(state(7, 0), Paused(PauseReason::Sleeping));
+        let silent = domain(Record { uuid: Uuid::nil(), name: "web".to_owned(), run: None, fields: Vec::new() });
+        assert_eq!(silent.state, Unknown);
+    }
+
+    #[test]
+    fn every_reason_for_a_pause_is_told() {
+        use PauseReason::{Crashed, IoError, Migration, Other, Saving, Snapshot, User, Watchdog};
+        let seen = [0, 1, 2, 3, 4, 5, 6, 7, 9, 10, 12, 13, 99].map(|reason| state(3, reason));
+        let expected = [
+            Other, User, Migration, Saving, Saving, IoError, Watchdog, Other, Snapshot, Crashed, Migration, Other,
+            Other,
+        ];
+        assert_eq!(seen, expected.map(DomainState::Paused));
     }
 
     #[test]

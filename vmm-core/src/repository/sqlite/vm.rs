@@ -15,15 +15,15 @@ use super::{disk, history, job, user};
 use crate::error::{self, Kind};
 use crate::model::{
     Adoption, AuditEntry, DiskRole, GroupName, HostKey, JobId, JobKind, MacAddress, NewJob, OsId, PlannedVm, RequestId,
-    Revision, Seen, SeenStates, Timestamp, UserId, Vm, VmChange, VmFilter, VmId, VmName, VmStatus,
+    Revision, Seen, SeenStates, StatusReason, Timestamp, UserId, Vm, VmChange, VmFilter, VmId, VmName, VmStatus,
 };
 use crate::repository::VmRepository;
 
 /// The columns in the order in which [`vm`] reads them. The cross join keeps the machines in the outer loop, whose order
 /// a page needs.
 const SELECT: &str = "SELECT vm.id, vm.user, user.name AS user_name, vm.group_name, vm.name, vm.hostname, vm.ip,
-        vm.ip_fixed, vm.vcpu, vm.memory, vm.os, vm.status, vm.on_since, vm.run, vm.uuid, vm.mac, vm.host_key, vm.login,
-        vm.adopted, vm.request, vm.description, vm.revision, vm.created_at
+        vm.ip_fixed, vm.vcpu, vm.memory, vm.os, vm.status, vm.status_reason, vm.on_since, vm.run, vm.uuid, vm.mac,
+        vm.host_key, vm.login, vm.adopted, vm.request, vm.description, vm.revision, vm.created_at
     FROM vm CROSS JOIN user ON user.id = vm.user";
 
 #[async_trait]
@@ -61,7 +61,7 @@ impl VmRepository for Store {
 
     async fn observe(&self, seen: Vec<Seen>) -> error::Result<()> {
         self.write("recording what was seen", move |tx| {
-            seen.iter().filter(|seen| seen.status != VmStatus::Request).try_for_each(|seen| observe(tx, seen))
+            seen.iter().filter(|seen| seen.state.status != VmStatus::Request).try_for_each(|seen| observe(tx, seen))
         })
         .await
     }
@@ -209,7 +209,7 @@ pub(super) fn remove_requested(tx: &Transaction<'_>, request: &RequestId) -> Res
 
 /// Records that a machine was made.
 pub(super) fn set_on(tx: &Transaction<'_>, id: VmId) -> Result<()> {
-    execute(tx, "UPDATE vm SET status = 'on' WHERE id = ?1", [id.0]).map(drop)
+    execute(tx, "UPDATE vm SET status = 'on', status_reason = NULL WHERE id = ?1", [id.0]).map(drop)
 }
 
 /// Removes a machine's rows.
@@ -256,7 +256,6 @@ fn list(connection: &Connection, filter: &VmFilter) -> Result<Vec<Vm>> {
 }
 
 fn list_seen(connection: &Connection, filter: &VmFilter, seen: &SeenStates) -> Result<Vec<Vm>> {
-    let now = |uuid: &Uuid| seen.get(uuid).copied().unwrap_or(VmStatus::Off);
     if filter.status == Some(VmStatus::Request) {
         return list(connection, filter);
     }
@@ -264,14 +263,12 @@ fn list_seen(connection: &Connection, filter: &VmFilter, seen: &SeenStates) -> R
     // Which machines have the status is not in the database, so the page's end is not either.
     let scanned = if filter.status.is_some() { None } else { filter.limit };
     list.pick(connection, "vm.id", scanned, filter.limit, |row| {
-        if filter.status.is_some() && filter.status != Some(now(&row.parsed("uuid")?)) {
+        if filter.status.is_some() && filter.status != Some(seen.of(&row.parsed("uuid")?).status) {
             return Ok(None);
         }
-        let mut vm = vm(row)?;
-        if vm.status != VmStatus::Request {
-            vm.status = now(&vm.uuid);
-        }
-        Ok(Some(vm))
+        let vm = vm(row)?;
+        let state = seen.of(&vm.uuid);
+        Ok(Some(vm.with_state(state)))
     })
 }
 
@@ -288,21 +285,34 @@ fn filtered(filter: &VmFilter) -> List {
 }
 
 /// Writes nothing when nothing changed: a sweep that sees a thousand machines as they were costs no disk write.
+///
+/// A pause does not end a run. While the state is unknown, the run that was seen last is kept, in case it is found again.
 fn observe(tx: &Transaction<'_>, seen: &Seen) -> Result<()> {
-    let Seen { uuid, status, ip, run } = seen;
+    let Seen { uuid, state, ip, run } = seen;
     execute(
         tx,
         "UPDATE vm SET status = CASE status WHEN 'request' THEN status ELSE ?2 END,
+                       status_reason = CASE status WHEN 'request' THEN NULL ELSE ?6 END,
                        ip = CASE WHEN ip_fixed THEN ip ELSE coalesce(?3, ip) END,
-                       on_since = CASE WHEN ?2 = 'off' THEN NULL
-                                       WHEN status = 'off' OR run <> ?4 THEN ?5
+                       on_since = CASE WHEN ?2 IN ('off', 'saved') THEN NULL
+                                       WHEN ?2 = 'unknown' THEN on_since
+                                       WHEN status IN ('off', 'saved') OR run <> ?4 THEN ?5
                                        WHEN status = 'request' THEN coalesce(on_since, ?5)
                                        ELSE on_since END,
-                       run = CASE ?2 WHEN 'off' THEN NULL ELSE coalesce(?4, run) END
+                       run = CASE WHEN ?2 IN ('off', 'saved') THEN NULL ELSE coalesce(?4, run) END
          WHERE uuid = ?1
-           AND (status NOT IN ('request', ?2) OR (NOT ip_fixed AND ?3 IS NOT NULL AND ip IS NOT ?3)
-                OR (?2 = 'on' AND ((?4 IS NOT NULL AND run IS NOT ?4) OR (status = 'request' AND on_since IS NULL))))",
-        params![uuid.to_string(), status.as_str(), ip.map(|ip| ip.to_string()), run, now().timestamp_micros()],
+           AND (status NOT IN ('request', ?2) OR (status = ?2 AND status_reason IS NOT ?6)
+                OR (NOT ip_fixed AND ?3 IS NOT NULL AND ip IS NOT ?3)
+                OR (?2 IN ('on', 'paused')
+                    AND ((?4 IS NOT NULL AND run IS NOT ?4) OR (status = 'request' AND on_since IS NULL))))",
+        params![
+            uuid.to_string(),
+            state.status.as_str(),
+            ip.map(|ip| ip.to_string()),
+            run,
+            now().timestamp_micros(),
+            state.reason.map(StatusReason::as_str),
+        ],
     )?;
     Ok(())
 }
@@ -357,6 +367,7 @@ fn vm(row: &Row<'_>) -> Result<Vm> {
         memory: row.value("memory")?,
         os: row.value::<Option<_>>("os")?.map(OsId),
         status: row.parsed("status")?,
+        status_reason: row.parsed_opt("status_reason")?,
         on_since: row.time_opt("on_since")?,
         run: row.value("run")?,
         uuid: row.parsed("uuid")?,

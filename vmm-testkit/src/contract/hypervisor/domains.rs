@@ -103,6 +103,8 @@ pub async fn what_is_missing_is_not_found_and_removing_it_is_fine(subject: &Subj
 
 async fn assert_all_not_found(subject: &Subject, uuid: Uuid) {
     assert_not_found(&subject.hypervisor.start(uuid).await);
+    assert_not_found(&subject.hypervisor.resume(uuid).await);
+    assert_not_found(&subject.hypervisor.discard_saved(uuid).await);
     assert_not_found(&subject.hypervisor.shutdown(uuid).await);
     assert_not_found(&subject.hypervisor.stop(uuid).await);
     assert_not_found(&subject.hypervisor.reboot(uuid).await);

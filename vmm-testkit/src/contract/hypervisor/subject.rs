@@ -17,6 +17,15 @@ const ADDRESSES: u32 = 200;
 /// The MAC address that addresses are tried with, which no test uses for itself.
 const PROBE: u8 = 250;
 
+/// What somebody does to a domain without vmm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outside {
+    /// Pauses it.
+    Pause,
+    /// Saves its memory to a file and ends it.
+    Save,
+}
+
 /// A hypervisor that a promise is held against.
 #[derive(Clone)]
 pub struct Subject {
@@ -27,6 +36,7 @@ pub struct Subject {
     /// The same host as another desk sees it, with that desk; `None` where no host has two.
     pub other: Option<(Arc<dyn Hypervisor>, DeskId)>,
     pub(super) foreign: Arc<dyn Fn() -> Uuid + Send + Sync>,
+    pub(super) outside: Option<Arc<dyn Fn(Outside, Uuid) + Send + Sync>>,
     /// Keeps alive what the hypervisor needs, like a temporary directory.
     pub(super) _keep: Arc<dyn Send + Sync>,
 }
@@ -41,7 +51,7 @@ impl Subject {
         keep: impl Send + Sync + 'static,
     ) -> Self {
         let hypervisor = Arc::new(hypervisor);
-        Self { hypervisor, desk, other: None, foreign: Arc::new(foreign), _keep: Arc::new(keep) }
+        Self { hypervisor, desk, other: None, foreign: Arc::new(foreign), outside: None, _keep: Arc::new(keep) }
     }
 
     /// A running domain that no desk made.
@@ -54,6 +64,18 @@ impl Subject {
     pub fn with_other(mut self, hypervisor: impl Hypervisor + 'static, desk: DeskId) -> Self {
         self.other = Some((Arc::new(hypervisor), desk));
         self
+    }
+
+    /// Adds how somebody does things to domains without vmm.
+    #[must_use]
+    pub fn with_outside(mut self, outside: impl Fn(Outside, Uuid) + Send + Sync + 'static) -> Self {
+        self.outside = Some(Arc::new(outside));
+        self
+    }
+
+    /// Does something to a domain without vmm. `false` where that cannot be done on this host.
+    pub fn outside(&self, what: Outside, uuid: Uuid) -> bool {
+        self.outside.as_ref().map(|outside| outside(what, uuid)).is_some()
     }
 
     /// A name that only this test uses.

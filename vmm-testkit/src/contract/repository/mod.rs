@@ -86,6 +86,7 @@ macro_rules! repository_contract {
             }
             vm {
                 a_machine_reads_as_it_was_planned, machines_are_listed_by_what_they_are, machines_are_listed_as_they_are_seen,
+                every_state_is_recorded_with_its_reason,
                 what_is_seen_is_recorded, since_when_it_is_on_is_recorded, a_machine_is_on_since_it_was_first_started,
                 what_was_fixed_is_left_alone, a_removal_is_enqueued_once, a_removal_that_failed_can_be_repeated,
                 a_machine_that_was_never_made_is_not_removed, one_removal_wins, a_machine_is_adopted_and_let_go,

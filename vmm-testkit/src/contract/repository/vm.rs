@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 use vmm_core::model::{
-    Adoption, GroupName, JobId, JobKind, JobState, NamePrefix, OsId, Revision, Seen, SeenStates, UserId, Vm, VmChange,
-    VmFilter, VmId, VmStatus,
+    Adoption, GroupName, JobId, JobKind, JobState, NamePrefix, OsId, PauseReason, Revision, Seen, SeenStates,
+    StatusReason, UserId, Vm, VmChange, VmFilter, VmId, VmState, VmStatus,
 };
 use vmm_core::repository::Repository;
 
@@ -68,27 +68,67 @@ pub async fn machines_are_listed_as_they_are_seen(repository: Arc<dyn Repository
     }
     super::pending(&repository, &desk, "req-1", &["e"]).await;
     let uuid = async |name| vm(&repository, name).await.uuid;
-    let mut seen = SeenStates::from([(uuid("b").await, VmStatus::On), (uuid("d").await, VmStatus::On)]);
-    seen.insert(uuid("c").await, VmStatus::Off);
-    seen.insert(uuid("e").await, VmStatus::On);
-    seen.insert(Uuid::from_u128(1), VmStatus::On);
-    let seen = Arc::new(seen);
+    let states = [
+        (uuid("b").await, VmStatus::On.into()),
+        (uuid("c").await, VmState::paused(PauseReason::User)),
+        (uuid("d").await, VmStatus::Off.into()),
+        (uuid("e").await, VmStatus::On.into()),
+        (Uuid::from_u128(1), VmStatus::On.into()),
+    ];
+    let seen = Arc::new(SeenStates::new(states));
     let first = vm(&repository, "a").await.id;
     let (all, of) = (VmFilter::default(), |status| VmFilter { status: Some(status), ..VmFilter::default() });
     for (filter, expected) in [
-        (all.clone(), "a off b on c off d on e request"),
-        (of(VmStatus::On), "b on d on"),
-        (of(VmStatus::Off), "a off c off"),
+        (all.clone(), "a unknown missing b on c paused user d off e request"),
+        (of(VmStatus::On), "b on"),
+        (of(VmStatus::Off), "d off"),
+        (of(VmStatus::Paused), "c paused user"),
+        (of(VmStatus::Saved), ""),
+        (of(VmStatus::Unknown), "a unknown missing"),
         (of(VmStatus::Request), "e request"),
-        (VmFilter { limit: Some(1), ..of(VmStatus::Off) }, "a off"),
-        (VmFilter { after: Some(first), limit: Some(1), ..of(VmStatus::Off) }, "c off"),
-        (VmFilter { limit: Some(2), ..all }, "a off b on"),
+        (VmFilter { after: Some(first), limit: Some(1), ..of(VmStatus::Off) }, "d off"),
+        (VmFilter { limit: Some(2), ..all.clone() }, "a unknown missing b on"),
     ] {
-        let vms = repository.vms().list_seen(&filter, Arc::clone(&seen)).await.expect("an answer");
-        let shown: Vec<_> = vms.iter().map(|vm| format!("{} {}", vm.name, vm.status)).collect();
-        assert_eq!(shown.join(" "), expected, "{filter:?}");
+        assert_eq!(shown(&repository, &filter, &seen).await, expected, "{filter:?}");
     }
+    let silent = Arc::new(SeenStates::unreachable());
+    let expected = ["a", "b", "c", "d"].map(|name| format!("{name} unknown unreachable"));
+    assert_eq!(shown(&repository, &all, &silent).await, format!("{} e request", expected.join(" ")));
     assert_eq!(vm(&repository, "a").await.status, VmStatus::On);
+}
+
+/// The names, states and reasons of machines as they are listed with what was seen.
+async fn shown(repository: &Arc<dyn Repository>, filter: &VmFilter, seen: &Arc<SeenStates>) -> String {
+    let vms = repository.vms().list_seen(filter, Arc::clone(seen)).await.expect("an answer");
+    let reason = |vm: &Vm| vm.status_reason.map(|reason| format!(" {reason}")).unwrap_or_default();
+    vms.iter().map(|vm| format!("{} {}{}", vm.name, vm.status, reason(vm))).collect::<Vec<_>>().join(" ")
+}
+
+/// Every state is recorded with its reason. A pause does not end a run, a saved machine has none, and that of a machine
+/// whose state is unknown is kept until it is found again.
+pub async fn every_state_is_recorded_with_its_reason(repository: Arc<dyn Repository>) {
+    let desk = Desk::make(&repository).await;
+    let uuid = made(&repository, &desk, "req-1", "web-1").await.uuid;
+    let see = async |state: VmState, run| {
+        repository.vms().observe(vec![Seen { uuid, state, ip: None, run }]).await.expect("an answer");
+        let vm = vm(&repository, "web-1").await;
+        assert_eq!(vm.state(), state);
+        (vm.on_since, vm.run)
+    };
+    see(VmStatus::Off.into(), None).await;
+    let begun = see(VmStatus::On.into(), Some(1)).await;
+    assert!(begun.0.is_some() && begun.1 == Some(1));
+    for reason in PauseReason::ALL {
+        assert_eq!(see(VmState::paused(*reason), Some(1)).await, begun, "{reason}");
+    }
+    for reason in [StatusReason::Missing, StatusReason::Unreachable, StatusReason::Unreadable] {
+        assert_eq!(see(VmState::unknown(reason), None).await, begun, "{reason}");
+    }
+    assert_eq!(see(VmStatus::On.into(), Some(1)).await, begun, "it was found again");
+    assert_eq!(see(VmStatus::Saved.into(), None).await, (None, None));
+    assert!(see(VmStatus::On.into(), Some(2)).await.0 > begun.0);
+    see(VmState::unknown(StatusReason::Missing), None).await;
+    assert_eq!(see(VmStatus::Off.into(), None).await, (None, None));
 }
 
 /// What is seen of a machine is recorded; an address that is not seen any more stays.
@@ -106,8 +146,8 @@ pub async fn what_is_seen_is_recorded(repository: Arc<dyn Repository>) {
 pub async fn since_when_it_is_on_is_recorded(repository: Arc<dyn Repository>) {
     let desk = Desk::make(&repository).await;
     let uuid = made(&repository, &desk, "req-1", "web-1").await.uuid;
-    let see = async |status, run| {
-        repository.vms().observe(vec![Seen { uuid, status, ip: None, run }]).await.expect("an answer");
+    let see = async |status: VmStatus, run| {
+        repository.vms().observe(vec![Seen { uuid, state: status.into(), ip: None, run }]).await.expect("an answer");
         let vm = vm(&repository, "web-1").await;
         (vm.on_since, vm.run)
     };
@@ -130,7 +170,7 @@ pub async fn a_machine_is_on_since_it_was_first_started(repository: Arc<dyn Repo
     let job = running(&repository, "req-1").await.remove(0);
     let uuid = vm(&repository, "web-1").await.uuid;
     for _ in 0..2 {
-        let seen = Seen { uuid, status: VmStatus::On, ip: None, run: Some(1) };
+        let seen = Seen { uuid, state: VmStatus::On.into(), ip: None, run: Some(1) };
         repository.vms().observe(vec![seen]).await.expect("an answer");
     }
     let begun = vm(&repository, "web-1").await;
@@ -297,7 +337,7 @@ pub async fn of_a_machine_the_revision_is_compared(repository: Arc<dyn Repositor
 }
 
 async fn observe(repository: &Arc<dyn Repository>, uuid: Uuid, status: VmStatus, ip: Option<IpAddr>) {
-    repository.vms().observe(vec![Seen { uuid, status, ip, run: None }]).await.expect("an answer");
+    repository.vms().observe(vec![Seen { uuid, state: status.into(), ip, run: None }]).await.expect("an answer");
 }
 
 async fn start_delete(repository: &Arc<dyn Repository>, id: VmId) -> vmm_core::Result<JobId> {

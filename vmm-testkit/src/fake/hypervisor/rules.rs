@@ -4,10 +4,10 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use uuid::Uuid;
 use vmm_core::hypervisor::{
-    DiskStatistics, Domain, DomainSpec, DomainState, ForeignDomain, InterfaceStatistics, NewVolume, Reservation,
+    DiskStatistics, Domain, DomainSpec, DomainState, ForeignDomain, InterfaceStatistics, NewVolume, Reservation, Start,
     Statistics, Volume,
 };
-use vmm_core::model::{MacAddress, VolumeName};
+use vmm_core::model::{MacAddress, PauseReason, VolumeName};
 use vmm_core::{Error, Kind, Part, Result};
 
 use super::state::{Content, FakeDomain, FakeVolume, Turn};
@@ -39,7 +39,10 @@ impl Turn<'_> {
             if known.spec.name != spec.name {
                 return taken("its id belongs to a domain of another name");
             }
-            if known.spec != *spec && !is_off(known.state) {
+            if known.spec != *spec && known.state == DomainState::Saved {
+                return taken("it is saved and described otherwise; start it, or discard its saved state first");
+            }
+            if known.spec != *spec && !known.state.is_off() {
                 return taken("it runs and is described otherwise; stop it first");
             }
             if known.spec != *spec {
@@ -73,7 +76,7 @@ impl Turn<'_> {
         if domain.adopted {
             return Err(conflict(domain, "it was adopted and not made; release it instead"));
         }
-        if !is_off(domain.state) {
+        if !domain.state.is_off() && domain.state != DomainState::Saved {
             return Err(conflict(domain, "it is not off; stop it first"));
         }
         self.state.domains.remove(&uuid);
@@ -113,14 +116,16 @@ impl Turn<'_> {
         }
     }
 
-    pub(super) fn start(&mut self, uuid: Uuid) -> Result<()> {
+    pub(super) fn start(&mut self, uuid: Uuid) -> Result<Start> {
         let boot_text = self.state.boot_text.clone();
         let domain = self.domain_of_desk(uuid)?;
+        let saved = domain.state == DomainState::Saved;
         match domain.state {
-            DomainState::Running => return Ok(()),
-            DomainState::Paused => return Err(conflict(domain, "it is paused; resume or stop it first")),
+            DomainState::Running => return Ok(Start::Booted),
+            DomainState::Paused(_) => return Err(conflict(domain, "it is paused; resume or stop it first")),
             DomainState::Stopping => return Err(conflict(domain, "it is shutting down; wait until it is off")),
-            DomainState::Off | DomainState::Crashed => {}
+            DomainState::Unknown => return Err(unreadable()),
+            DomainState::Off | DomainState::Crashed | DomainState::Saved => {}
         }
         let files: Vec<_> = domain.spec.disks.iter().chain(&domain.spec.seed).cloned().collect();
         if let Some(missing) = files.iter().find(|name| !self.is_whole(name)) {
@@ -130,7 +135,37 @@ impl Turn<'_> {
         let domain = self.domain_of_desk(uuid)?;
         domain.state = DomainState::Running;
         domain.run = run;
+        if saved {
+            return Ok(Start::Restored);
+        }
         domain.console.extend_from_slice(boot_text.as_bytes());
+        Ok(Start::Booted)
+    }
+
+    pub(super) fn resume(&mut self, uuid: Uuid) -> Result<()> {
+        let disk_is_full = self.state.disk_is_full;
+        let domain = self.domain_of_desk(uuid)?;
+        match domain.state {
+            DomainState::Running => {}
+            DomainState::Paused(PauseReason::IoError) if disk_is_full => {}
+            DomainState::Paused(_) => domain.state = DomainState::Running,
+            DomainState::Saved => {
+                return Err(conflict(domain, "it is saved; start it, and it goes on where it was saved"));
+            }
+            DomainState::Off | DomainState::Crashed => return Err(conflict(domain, "it does not run")),
+            DomainState::Stopping => return Err(conflict(domain, "it is shutting down")),
+            DomainState::Unknown => return Err(unreadable()),
+        }
+        Ok(())
+    }
+
+    pub(super) fn discard_saved(&mut self, uuid: Uuid) -> Result<()> {
+        let domain = self.domain_of_desk(uuid)?;
+        match domain.state {
+            DomainState::Saved => domain.state = DomainState::Off,
+            DomainState::Off | DomainState::Crashed => {}
+            _ => return Err(conflict(domain, "it is not saved")),
+        }
         Ok(())
     }
 
@@ -156,7 +191,7 @@ impl Turn<'_> {
 
     pub(super) fn stop(&mut self, uuid: Uuid) -> Result<()> {
         let domain = self.domain_of_desk(uuid)?;
-        if !is_off(domain.state) {
+        if domain.state != DomainState::Saved {
             domain.state = DomainState::Off;
         }
         Ok(())
@@ -186,7 +221,7 @@ impl Turn<'_> {
     pub(super) fn addresses(&mut self, uuid: Uuid) -> Result<Vec<IpAddr>> {
         let domain = self.domain_of_desk(uuid)?;
         let (state, mac) = (domain.state, domain.spec.mac);
-        if is_off(state) {
+        if !state.has_run() {
             return Ok(Vec::new());
         }
         match self.state.addresses.get(&uuid) {
@@ -290,12 +325,12 @@ impl Turn<'_> {
     }
 }
 
-fn is_off(state: DomainState) -> bool {
-    matches!(state, DomainState::Off | DomainState::Crashed)
+fn unreadable() -> Error {
+    Error::unavailable(Part::Hypervisor, "the host does not say how the domain is")
 }
 
 fn shown(domain: &FakeDomain) -> Domain {
-    let off = is_off(domain.state);
+    let off = !domain.state.has_run();
     Domain {
         uuid: domain.spec.uuid,
         name: domain.name.clone(),

@@ -49,7 +49,9 @@ async fn a_domain_that_nobody_tagged_is_never_touched() {
         assert_eq!(hypervisor.domains().await.expect("it answers"), []);
         assert_eq!(hypervisor.domain(uuid).await.expect("it answers"), None);
         for result in [
-            hypervisor.start(uuid).await,
+            hypervisor.start(uuid).await.map(drop),
+            hypervisor.resume(uuid).await,
+            hypervisor.discard_saved(uuid).await,
             hypervisor.stop(uuid).await,
             hypervisor.shutdown(uuid).await,
             hypervisor.reboot(uuid).await,

@@ -46,7 +46,7 @@ async fn a_thousand_machines_are_requested_made_and_seen() {
         repository.jobs().finish(job.id, vmm_core::model::JobState::Done, None).await.expect("it is open");
     }
     for status in [VmStatus::On, VmStatus::Off] {
-        let seen = vms.iter().map(|vm| Seen { uuid: vm.uuid, status, ip: None, run: None }).collect();
+        let seen = vms.iter().map(|vm| Seen { uuid: vm.uuid, state: status.into(), ip: None, run: None }).collect();
         repository.vms().observe(seen).await.expect("an answer");
     }
     let off = VmFilter { status: Some(VmStatus::Off), ..filter };

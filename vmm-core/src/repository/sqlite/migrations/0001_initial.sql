@@ -182,7 +182,8 @@ CREATE TABLE vm (
     vcpu INTEGER NOT NULL CHECK (vcpu > 0),
     memory INTEGER NOT NULL CHECK (memory > 0),
     os INTEGER REFERENCES os (id),
-    status TEXT NOT NULL CHECK (status IN ('request', 'on', 'off')),
+    status TEXT NOT NULL CHECK (status IN ('request', 'on', 'off', 'saved', 'paused', 'unknown')),
+    status_reason TEXT,
     on_since INTEGER,
     run INTEGER,
     uuid TEXT NOT NULL CHECK (length(uuid) = 36),
@@ -195,7 +196,8 @@ CREATE TABLE vm (
     revision INTEGER NOT NULL DEFAULT 1,
     created_at INTEGER NOT NULL,
     CHECK (ip_fixed = 0 OR ip IS NOT NULL),
-    CHECK (adopted = 1 OR os IS NOT NULL)
+    CHECK (adopted = 1 OR os IS NOT NULL),
+    CHECK ((status_reason IS NOT NULL) = (status IN ('paused', 'unknown')))
 ) STRICT;
 CREATE UNIQUE INDEX vm_name ON vm (name);
 CREATE UNIQUE INDEX vm_uuid ON vm (uuid);

@@ -1,0 +1,153 @@
+//! Switching machines.
+
+use std::time::Duration;
+
+use crate::error::{Error, Kind, Result};
+use crate::hypervisor::Start;
+use crate::model::{PauseReason, StatusReason, Vm, VmName, VmState, VmStatus};
+use crate::policy::{Action, Actor, Target};
+use crate::vmm::{Desk, Vmm};
+
+use super::vm_state::{seen, state_now, state_of};
+
+/// How often a machine that an I/O error had paused is looked at after it was resumed, and how long apart.
+const LOOKS: u32 = 3;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
+
+/// What to do with a machine's power.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Power {
+    /// Switch it on. One that is saved goes on where it was saved.
+    Start,
+    /// Ask its system to shut down.
+    Shutdown,
+    /// Cut the power.
+    Stop,
+    /// Ask its system to reboot.
+    Reboot,
+    /// Let it go on after a pause.
+    Resume,
+    /// Remove its saved state, with what was in its memory: it is off then.
+    DiscardSaved,
+}
+
+impl Power {
+    /// Its word, in the audit log.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Shutdown => "shutdown",
+            Self::Stop => "stop",
+            Self::Reboot => "reboot",
+            Self::Resume => "resume",
+            Self::DiscardSaved => "discard-saved",
+        }
+    }
+
+    /// Why a machine in this state cannot be switched so; `None` if it can.
+    fn refusal(self, vm: &Vm, state: VmState) -> Option<Error> {
+        let conflict = |reason: &str| Some(Error::conflict(Kind::Vm, &vm.name, reason));
+        match (self, state.status) {
+            (_, VmStatus::Request | VmStatus::Unknown) => Some(vm.refusal(state)),
+            (Self::Start, VmStatus::Paused)
+            | (Self::Shutdown | Self::Reboot, VmStatus::Off | VmStatus::Saved | VmStatus::Paused)
+            | (Self::Resume, VmStatus::Off | VmStatus::Saved) => Some(vm.refusal(state)),
+            (Self::Stop, VmStatus::Saved) => {
+                conflict("is saved, so that no power can be cut; discard the saved state, or start it")
+            }
+            (Self::DiscardSaved, VmStatus::On) => conflict("is on, and has no saved state"),
+            (Self::DiscardSaved, VmStatus::Paused) => {
+                conflict("is paused, and has no saved state; resume it, or stop it")
+            }
+            (Self::Start, VmStatus::On | VmStatus::Off | VmStatus::Saved)
+            | (Self::Stop, VmStatus::On | VmStatus::Off | VmStatus::Paused)
+            | (Self::Shutdown | Self::Reboot, VmStatus::On)
+            | (Self::Resume, VmStatus::On | VmStatus::Paused)
+            | (Self::DiscardSaved, VmStatus::Off | VmStatus::Saved) => None,
+        }
+    }
+}
+
+/// What became of a machine that was switched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Switched {
+    /// Its state right after.
+    pub state: VmState,
+    /// Where it was saved before it was started: whether it went on from there. `false` says that the host could not use
+    /// the saved state and booted it.
+    pub restored: Option<bool>,
+}
+
+impl Vmm {
+    /// Switches a machine. Answers when the host has taken the order; a guest may need time to follow.
+    ///
+    /// # Errors
+    /// `Conflict` for a machine that does not exist yet, that a job works on, whose state does not allow it, or that
+    /// paused again as soon as it was resumed.
+    pub async fn power(&self, actor: &Actor, name: &VmName, power: Power) -> Result<Switched> {
+        let vm = self.sought_vm(actor, Action::VmPower, name).await?;
+        let detail = power.as_str().to_owned();
+        self.effect(actor, Action::VmPower, Target::from(&vm), detail, |desk| async move {
+            vm.check_exists()?;
+            if let Some(job) = desk.repository().jobs().on_vm(vm.id).await? {
+                let reason = format!("job {} ({}) works on it; wait for it", job.id, job.kind.word());
+                return Err(Error::conflict(Kind::Vm, &vm.name, reason));
+            }
+            let before = state_now(&desk, &vm).await?;
+            if let Some(refusal) = power.refusal(&vm, before) {
+                return Err(refusal);
+            }
+            let switched = switch(&desk, &vm, power, before).await;
+            desk.forget_seen();
+            let (state, restored) = (look(&desk, &vm).await, switched?);
+            let state = state?;
+            if let (Power::Resume, Some(reason)) = (power, before.reason) {
+                stays_resumed(&desk, &vm, reason, state).await?;
+            }
+            Ok(Switched { state, restored })
+        })
+        .await
+    }
+}
+
+async fn switch(desk: &Desk, vm: &Vm, power: Power, before: VmState) -> Result<Option<bool>> {
+    let hypervisor = desk.hypervisor();
+    match power {
+        Power::Start => {
+            let start = hypervisor.start(vm.uuid).await?;
+            return Ok((before.status == VmStatus::Saved).then_some(start == Start::Restored));
+        }
+        Power::Shutdown => hypervisor.shutdown(vm.uuid).await?,
+        Power::Stop => hypervisor.stop(vm.uuid).await?,
+        Power::Reboot => hypervisor.reboot(vm.uuid).await?,
+        Power::Resume => hypervisor.resume(vm.uuid).await?,
+        Power::DiscardSaved => hypervisor.discard_saved(vm.uuid).await?,
+    }
+    Ok(None)
+}
+
+/// The machine's state now, which is recorded too.
+async fn look(desk: &Desk, vm: &Vm) -> Result<VmState> {
+    let Some(domain) = desk.hypervisor().domain(vm.uuid).await? else { return Ok(state_of(None)) };
+    desk.repository().vms().observe(vec![seen(&domain, None)]).await?;
+    Ok(state_of(Some(domain.state)))
+}
+
+/// Refuses to call a machine resumed that pauses again at once: what was the matter with its disk may still be.
+async fn stays_resumed(desk: &Desk, vm: &Vm, paused: StatusReason, mut state: VmState) -> Result<()> {
+    let looks = if paused == StatusReason::Paused(PauseReason::IoError) { LOOKS } else { 0 };
+    for _ in 0..looks {
+        if state.status != VmStatus::On {
+            break;
+        }
+        tokio::time::sleep(BETWEEN_LOOKS).await;
+        state = look(desk, vm).await?;
+    }
+    if state.status == VmStatus::Paused {
+        desk.forget_seen();
+        let reason = format!("was resumed and paused again at once: it {}", state.advice());
+        return Err(Error::conflict(Kind::Vm, &vm.name, reason));
+    }
+    Ok(())
+}
