@@ -1,6 +1,7 @@
 //! What is answered: an arm for each command, button and question, and one call to the desk in each.
 
 mod group;
+mod job;
 mod login;
 mod password;
 mod request;
@@ -56,6 +57,7 @@ pub(crate) async fn command(parts: &Arc<Parts>, asked: &Asked, command: Command)
         Command::Requests => request::open(parts, asked).await,
         Command::Request(None) => request::own(parts, asked).await,
         Command::Request(Some(id)) => request::card(parts, asked, &id).await,
+        Command::Jobs => job::list(parts, asked).await,
         Command::Password => Ok(password::ask()),
         Command::Scripts => script::list(parts, asked).await,
         Command::Runs => script::runs(parts, asked).await,
@@ -88,6 +90,7 @@ pub(crate) async fn press(parts: &Arc<Parts>, asked: &Asked, intent: Intent) -> 
             let interrupted = || render::power::interrupted(&vm, switch);
             parts.once(asked, interrupted, self::switch(vmm, actor, &vm, switch)).await
         }
+        Intent::Job(step) => job::step(parts, asked, step).await,
         Intent::Request(step) => request::step(parts, asked, step).await,
         Intent::Script(step) => script::step(parts, asked, step).await,
         Intent::Cancel { update } => Ok(match parts.running.cancel(asked.from.person, update) {

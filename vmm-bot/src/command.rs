@@ -26,6 +26,8 @@ pub(crate) enum Command {
     Requests,
     /// Show a request, or the own ones and how to make one.
     Request(Option<RequestId>),
+    /// List stuck jobs.
+    Jobs,
     /// Change the own password.
     Password,
     /// List scripts.
@@ -59,7 +61,7 @@ impl Command {
     pub(crate) fn scope(&self) -> Scope {
         match self {
             Self::Link(_) | Self::Unlink | Self::Password | Self::Forget | Self::Groups => Scope::Private,
-            Self::Requests | Self::Request(_) | Self::Run { .. } | Self::Keep { .. } => Scope::Trusted,
+            Self::Requests | Self::Request(_) | Self::Jobs | Self::Run { .. } | Self::Keep { .. } => Scope::Trusted,
             Self::Ssh(..) | Self::Get(..) | Self::Put(..) => Scope::Trusted,
             Self::Start | Self::Help | Self::Vms | Self::Vm(_) | Self::Monitor(_) | Self::Cancel => Scope::Everywhere,
             Self::Scripts | Self::Runs => Scope::Everywhere,
@@ -103,6 +105,7 @@ pub(crate) fn parse(text: &str, bot: &str) -> Result<Command, Misread> {
             Ok(id) => Ok(Command::Request(Some(id))),
             Err(error) => Err(Misread::Wrong(error.to_string())),
         },
+        "jobs" => words.none(Command::Jobs),
         "password" => words.none(Command::Password),
         "scripts" => words.none(Command::Scripts),
         "runs" => words.none(Command::Runs),

@@ -199,6 +199,10 @@ actions! {
     JobRead = "job.read", "see another person's jobs";
     /// Cancel a job.
     JobCancel = "job.cancel", "cancel another person's job";
+    /// Try a stuck job again.
+    JobRetry = "job.retry", "try stuck jobs again";
+    /// Close a stuck job.
+    JobClose = "job.close", "close stuck jobs";
     /// Change the master key.
     KeyRotate = "key.rotate", "change the master key";
     /// See the audit log.
@@ -321,6 +325,8 @@ impl Policy for RolePolicy {
             | Action::ScriptDelete
             | Action::RequestApprove
             | Action::RequestReject
+            | Action::JobRetry
+            | Action::JobClose
             | Action::KeyRotate
             | Action::AuditRead
             | Action::StatisticsRead

@@ -1,5 +1,6 @@
 //! Conversations of more than one step. What a button does is stored, and Telegram gets an id that means nothing.
 
+mod job;
 mod login;
 mod power;
 mod request;
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use job::JobStep;
 pub(crate) use login::{Errand, HOURS, Machines, Missing, Task};
 pub(crate) use power::Switch;
 pub(crate) use request::RequestStep;
@@ -33,6 +35,8 @@ pub(crate) enum Intent {
     Confirmed { vm: String, switch: Switch },
     /// Ends what this update has begun.
     Cancel { update: i64 },
+    /// Does something about a stuck job.
+    Job(JobStep),
     /// Does something about a request.
     Request(RequestStep),
     /// Does something about scripts and their runs.
@@ -65,6 +69,7 @@ impl Intent {
             | Self::Disallow { .. } => Duration::from_secs(24 * 3600),
             // Who comes back later does not remember what the question was.
             Self::Confirmed { .. } => Duration::from_secs(2 * 60),
+            Self::Job(step) => step.lifetime(),
             Self::Request(step) => step.lifetime(),
             Self::Script(step) => step.lifetime(),
         }
@@ -75,6 +80,7 @@ impl Intent {
         match self {
             Self::Ask { .. }
             | Self::Confirmed { .. }
+            | Self::Job(_)
             | Self::Request(_)
             | Self::Command { .. }
             | Self::Errand { .. }

@@ -45,6 +45,7 @@ pub(crate) const COMMANDS: &[Entry] = &[
         "your requests for machines, and a CSV to fill in and send; /request ID shows one",
     ),
     admins("requests", "", Scope::Trusted, "open requests, to approve or reject"),
+    admins("jobs", "", Scope::Trusted, "stuck jobs, to try again or close"),
     all("scripts", "", Scope::Everywhere, "scripts, to run them"),
     all("script", "NAME sh", Scope::Trusted, "as the caption of a script: keep it under that name"),
     all("run", "NAME web-1 @group", Scope::Trusted, "run a script; a NAME of several words stands in quotes"),

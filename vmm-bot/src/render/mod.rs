@@ -2,6 +2,7 @@
 
 pub(crate) mod group;
 pub(crate) mod help;
+pub(crate) mod job;
 pub(crate) mod login;
 pub(crate) mod monitor;
 pub(crate) mod output;

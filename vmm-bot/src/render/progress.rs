@@ -82,7 +82,7 @@ fn stage(job: &Job) -> String {
             let acting = job.steps.iter().find(|step| step.state != StepState::Done);
             acting.map(|step| step.name.replace('-', " ")).unwrap_or_default()
         }
-        JobState::Undoing | JobState::Failed | JobState::Cancelled | JobState::Stuck => {
+        JobState::Undoing | JobState::Failed | JobState::Cancelled | JobState::Stuck | JobState::Closed => {
             let error = job.error.as_deref().unwrap_or_default();
             shortened(&format!("{}: {}", job.state, error.lines().next().unwrap_or_default()), 60)
         }

@@ -18,6 +18,7 @@ const PRIVATE: &str = "Not here";
 const ON: &str = "web-1 is on";
 const RUNNING: &str = "web-1 is running";
 const OWN: &str = "Your open requests";
+const NO_JOBS: &str = "No job is stuck";
 const AS_WHOM: &str = "As which user";
 const NO_LOGIN: &str = "I ask for logins in private alone";
 const ABOUT: &str = "in the group that it is about";
@@ -38,6 +39,7 @@ const ROWS: &[(&str, [&str; 7])] = &[
     ("/request", [STRANGER, OWN, OWN, PRIVATE, PRIVATE, OWN, OWN]),
     ("/request r1", [STRANGER, "r1 is done", "r1 is done", PRIVATE, PRIVATE, "r1 is done", "r1 is done"]),
     ("/requests", [STRANGER, OWN, "Open requests", PRIVATE, PRIVATE, OWN, "Open requests"]),
+    ("/jobs", [STRANGER, NO_JOBS, NO_JOBS, PRIVATE, PRIVATE, NO_JOBS, NO_JOBS]),
     ("/scripts", [STRANGER, "no scripts", "no scripts", SILENCE, "no scripts", "no scripts", "no scripts"]),
     ("/runs", [STRANGER, "no runs", "no runs", SILENCE, "no runs", "no runs", "no runs"]),
     ("/run backup", [STRANGER, "backup", "backup", PRIVATE, PRIVATE, "backup", "backup"]),

@@ -9,6 +9,7 @@ mod crash;
 mod faults;
 mod groups;
 mod identity;
+mod jobs;
 mod machines;
 mod manual;
 mod menus;

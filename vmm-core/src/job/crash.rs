@@ -14,7 +14,7 @@ pub struct Plan {
     pub halt_at: Option<String>,
     /// The file that is made when it is reached.
     pub reached: Option<PathBuf>,
-    /// The step that fails, as `kind.step`.
+    /// The steps that fail, as `kind.step`, or `kind.undo-step` for one whose undoing fails, with commas between.
     pub fail_at: Option<String>,
 }
 
@@ -64,6 +64,12 @@ pub fn firing_points() -> [String; 5] {
     ["due", "missed", "recorded", "begun", "refused"].map(|moment| name("schedule", "fire", moment))
 }
 
+/// Every point of trying a stuck job again and of closing one, in order.
+pub fn stuck_points() -> [String; 4] {
+    [("retry", "begun"), ("retry", "recorded"), ("close", "begun"), ("close", "recorded")]
+        .map(|(step, moment)| name("stuck", step, moment))
+}
+
 /// Halts for ever if this is the point; the test kills the process then.
 pub async fn point(kind: &str, step: &str, moment: &str) {
     let Some(plan) = PLAN.get() else { return };
@@ -78,8 +84,8 @@ pub async fn point(kind: &str, step: &str, moment: &str) {
 
 /// Fails if this is the step to fail.
 pub(super) fn fault(kind: &str, step: &str) -> Result<()> {
-    let wanted = PLAN.get().and_then(|plan| plan.fail_at.as_deref());
-    if wanted == Some(format!("{kind}.{step}").as_str()) {
+    let wanted = PLAN.get().and_then(|plan| plan.fail_at.as_deref()).unwrap_or_default();
+    if wanted.split(',').any(|wanted| wanted == format!("{kind}.{step}")) {
         return Err(Error::internal("a step that a test wants to fail", "asked for by the test"));
     }
     Ok(())

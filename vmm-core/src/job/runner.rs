@@ -15,6 +15,9 @@ use crate::vmm::Desk;
 /// How long to wait before a part that did not answer is asked again.
 const RETRY: Duration = Duration::from_secs(1);
 
+/// Stands in a job's error between why it failed and what could not be undone.
+const UNDOING: &str = "; undoing ";
+
 /// What the worker wants of a running job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Order {
@@ -37,19 +40,30 @@ enum End {
 /// # Errors
 /// When the log cannot be written. The job is then as the log says, and can be run again.
 pub(super) async fn run(desk: Desk, job: Job, mut orders: watch::Receiver<Order>) -> Result<()> {
-    let work: Box<dyn Work> = match &job.kind {
-        JobKind::StartRequest(id) => Box::new(start_request::load(&desk, id)),
-        JobKind::CreateVm(id) => Box::new(create_vm::load(&desk, *id).await?),
-        JobKind::DeleteVm(id) => Box::new(delete_vm::load(&desk, *id).await?),
-        JobKind::AdoptVm(id) => Box::new(adopt_vm::load(&desk, *id).await?),
-        JobKind::ReleaseVm(id) => Box::new(release_vm::load(&desk, *id).await?),
-        JobKind::ImportOs(id) => Box::new(import_os::load(&desk, *id).await?),
-        JobKind::AddDisk(id) => Box::new(add_disk::load(&desk, *id).await?),
-        JobKind::GrowDisk(id) => Box::new(grow_disk::load(&desk, *id).await?),
-        JobKind::DeleteDisk(id) => Box::new(delete_disk::load(&desk, *id).await?),
+    let work = match load(&desk, &job.kind).await {
+        Ok(work) => work,
+        // What it works on does not come back, however often it is tried.
+        Err(error @ Error::NotFound { .. }) => {
+            return desk.repository().jobs().finish(job.id, JobState::Stuck, Some(described(&error))).await;
+        }
+        Err(error) => return Err(error),
     };
     let runner = Runner { desk, job, work };
     runner.run(&mut orders).await
+}
+
+async fn load(desk: &Desk, kind: &JobKind) -> Result<Box<dyn Work>> {
+    Ok(match kind {
+        JobKind::StartRequest(id) => Box::new(start_request::load(desk, id)),
+        JobKind::CreateVm(id) => Box::new(create_vm::load(desk, *id).await?),
+        JobKind::DeleteVm(id) => Box::new(delete_vm::load(desk, *id).await?),
+        JobKind::AdoptVm(id) => Box::new(adopt_vm::load(desk, *id).await?),
+        JobKind::ReleaseVm(id) => Box::new(release_vm::load(desk, *id).await?),
+        JobKind::ImportOs(id) => Box::new(import_os::load(desk, *id).await?),
+        JobKind::AddDisk(id) => Box::new(add_disk::load(desk, *id).await?),
+        JobKind::GrowDisk(id) => Box::new(grow_disk::load(desk, *id).await?),
+        JobKind::DeleteDisk(id) => Box::new(delete_disk::load(desk, *id).await?),
+    })
 }
 
 struct Runner {
@@ -62,7 +76,10 @@ impl Runner {
     async fn run(&self, orders: &mut watch::Receiver<Order>) -> Result<()> {
         if self.job.state == JobState::Undoing {
             let end = if self.job.cancel { JobState::Cancelled } else { JobState::Failed };
-            return self.backward(end, self.job.error.clone().unwrap_or_default()).await;
+            let error = self.job.error.as_deref().unwrap_or_default();
+            // A job that is tried again tells anew what cannot be undone.
+            let reason = error.split_once(UNDOING).map_or(error, |(reason, _)| reason);
+            return self.backward(end, reason.to_owned()).await;
         }
         match self.forward(orders).await? {
             End::Left => Ok(()),
@@ -147,7 +164,7 @@ impl Runner {
             self.record(index, StepState::Undoing).await?;
             self.point(&step.name, "undo-begun").await;
             if let Err(error) = self.undo(index).await {
-                let reason = format!("{reason}; undoing {} failed: {}", step.name, described(&error));
+                let reason = format!("{reason}{UNDOING}{} failed: {}", step.name, described(&error));
                 return self.finish(JobState::Stuck, Some(reason)).await;
             }
             self.point(&step.name, "undone").await;
@@ -160,6 +177,8 @@ impl Runner {
     async fn undo(&self, index: usize) -> Result<()> {
         let since = Instant::now();
         loop {
+            #[cfg(feature = "crash-points")]
+            super::crash::fault(self.job.kind.word(), &format!("undo-{}", self.job.steps[index].name))?;
             match self.work.undo(index).await {
                 Err(Error::Unavailable { .. }) if since.elapsed() <= self.desk.settings().outage_deadline => {
                     tokio::time::sleep(RETRY).await;

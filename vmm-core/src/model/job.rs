@@ -1,6 +1,6 @@
 //! Long operations.
 
-use super::{DiskId, OsId, RequestId, Timestamp, UserId, VmId, row_id, words};
+use super::{DiskId, OsId, RequestId, Timestamp, UserId, VmId, VmState, row_id, words};
 
 row_id!(
     /// Names a job.
@@ -75,13 +75,15 @@ words!(
         Cancelled = "cancelled",
         /// It failed, and undoing failed too: somebody must look.
         Stuck = "stuck",
+        /// It was stuck, and an admin closed it; what it may have left on the host stands with its error.
+        Closed = "closed",
     }
 );
 
 impl JobState {
     /// Whether nothing more will happen by itself.
     pub fn is_final(self) -> bool {
-        matches!(self, Self::Done | Self::Failed | Self::Cancelled | Self::Stuck)
+        matches!(self, Self::Done | Self::Failed | Self::Cancelled | Self::Stuck | Self::Closed)
     }
 }
 
@@ -126,6 +128,42 @@ pub struct Job {
     pub created_at: Timestamp,
     /// When its state or a step last changed.
     pub changed_at: Timestamp,
+}
+
+impl Job {
+    /// The step that it came to: one that is begun or being undone.
+    pub fn step(&self) -> Option<&JobStep> {
+        self.steps.iter().find(|step| matches!(step.state, StepState::Acting | StepState::Undoing))
+    }
+
+    /// Whether it goes backward: what it did is being undone, or was.
+    pub fn goes_backward(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step.state, StepState::Undoing | StepState::Undone))
+    }
+}
+
+/// How a stuck job is closed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Closing {
+    /// What is left on the host, for people.
+    pub note: String,
+    /// What becomes of the records.
+    pub records: ClosedRecords,
+}
+
+/// What becomes of the records that a closed job worked on: what the host says, and nothing by assumption.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClosedRecords {
+    /// They stay as they are.
+    Stay,
+    /// The job's machine is in this state.
+    Machine(VmState),
+    /// The job's machine is gone.
+    NoMachine,
+    /// The job's disk has this size in GiB.
+    Disk(u32),
+    /// The job's disk is gone.
+    NoDisk,
 }
 
 /// One step of a job.

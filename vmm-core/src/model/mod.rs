@@ -44,7 +44,7 @@ pub use file::{ContentId, FileId, NewFile, StoredFile};
 pub use history::{Look, Sample};
 pub use host_key::HostKey;
 pub use idempotency::{ClaimId, Claimed, Fingerprint, IdempotencyKey, KeptAnswer, NewClaim};
-pub use job::{Job, JobFilter, JobId, JobKind, JobState, JobStep, NewJob, StepState};
+pub use job::{ClosedRecords, Closing, Job, JobFilter, JobId, JobKind, JobState, JobStep, NewJob, StepState};
 pub use key::Resealed;
 pub use link::NewLinkCode;
 pub(crate) use name::shortened;

@@ -61,7 +61,11 @@ impl PauseReason {
                 "a disk of it could not be read or written",
                 "see whether the host's pool is full, mend that, then resume it",
             ),
-            Self::Migration => ("it is being moved to another host", "wait until that is done"),
+            // libvirt tells so, too, of one that was saved while it was paused.
+            Self::Migration => (
+                "it is being moved to another host, or was saved while it was paused",
+                "wait until that is done, or resume it",
+            ),
             Self::Saving => ("its memory is being written to a file", "wait until that is done"),
             Self::Snapshot => ("a snapshot of it is being taken", "wait until that is done"),
             Self::Crashed => ("its system crashed", "look at its console, then power it off"),

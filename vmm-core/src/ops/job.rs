@@ -109,7 +109,7 @@ impl Vmm {
         .await
     }
 
-    async fn visible_job(&self, actor: &Actor, id: JobId) -> Result<(Job, Target)> {
+    pub(super) async fn visible_job(&self, actor: &Actor, id: JobId) -> Result<(Job, Target)> {
         let lookup = self.lookup(actor)?;
         let job = lookup.job(id).await?;
         let owner = match (&job.request, job.vm) {

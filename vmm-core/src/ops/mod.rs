@@ -11,6 +11,7 @@ mod history;
 mod host_key;
 mod idempotency;
 mod job;
+mod job_stuck;
 mod link;
 mod many;
 mod menu;

@@ -16,10 +16,10 @@ use uuid::Uuid;
 use crate::error::Result;
 use crate::model::{
     Adoption, Arrival, Attachment, AuditEntry, AuditFilter, AuditId, AuditRecord, BotGroup, BotId, BotUpdate, Button,
-    ClaimId, Claimed, ContentId, DeskId, Disk, DiskFilter, DiskId, FileId, FileName, Firing, Image, Job, JobFilter,
-    JobId, JobState, KeptAnswer, Look, NewBotGroup, NewClaim, NewDisk, NewFile, NewJob, NewLinkCode, NewOs, NewPost,
-    NewRequest, NewRun, NewSchedule, NewScript, NewSession, NewToken, NewUser, Os, OsChange, OsFilter, OsId, OsName,
-    OsVersion, PasswordHash, Plan, PlanHash, Post, PostId, Question, Request, RequestEvent, RequestEventId,
+    ClaimId, Claimed, Closing, ContentId, DeskId, Disk, DiskFilter, DiskId, FileId, FileName, Firing, Image, Job,
+    JobFilter, JobId, JobState, KeptAnswer, Look, NewBotGroup, NewClaim, NewDisk, NewFile, NewJob, NewLinkCode, NewOs,
+    NewPost, NewRequest, NewRun, NewSchedule, NewScript, NewSession, NewToken, NewUser, Os, OsChange, OsFilter, OsId,
+    OsName, OsVersion, PasswordHash, Plan, PlanHash, Post, PostId, Question, Request, RequestEvent, RequestEventId,
     RequestFilter, RequestId, RequestState, Resealed, Revision, Run, RunEnd, RunFilter, RunId, RunMachine, Sample,
     Schedule, ScheduleFilter, ScheduleId, Script, ScriptChange, ScriptContent, ScriptFilter, ScriptId, ScriptName,
     ScriptVersion, Sealed, Seen, SeenStates, Session, SessionFilter, SessionId, StepState, StoredFile, StoredLogin,
@@ -435,6 +435,15 @@ pub trait JobRepository: Send + Sync {
     async fn finish(&self, id: JobId, state: JobState, error: Option<String>) -> Result<()>;
     /// Asks for a job to be cancelled. One that is final is a conflict.
     async fn cancel(&self, id: JobId, audit: AuditEntry) -> Result<()>;
+    /// Opens a stuck job again. It goes on from its log: backward if anything was being undone, which keeps why it failed,
+    /// and forward otherwise. A request that failed with the making of this machine runs again if the job goes forward.
+    ///
+    /// A job that is not stuck is a conflict, and so is one whose machine another open job works on, one whose machine,
+    /// disk or catalog entry is gone from the records, and a `start-request`: the machines of its request are gone.
+    async fn retry(&self, id: JobId, audit: AuditEntry) -> Result<Job>;
+    /// Closes a stuck job: it is `closed`, its error says what is left, and the records become what the closing says. A
+    /// job that is not stuck is a conflict, and so is one whose machine another open job works on.
+    async fn close(&self, id: JobId, closing: Closing, audit: AuditEntry) -> Result<Job>;
 }
 
 /// Named scripts.

@@ -19,7 +19,8 @@ use crate::events::{Event, Events, Source, Streams};
 
 pub(crate) struct JobApi;
 
-/// A job's place in its life. After `done`, `failed`, `cancelled` and `stuck` nothing more happens by itself.
+/// A job's place in its life. After `done`, `failed`, `cancelled`, `stuck` and `closed` nothing more
+/// happens by itself. One that is `stuck` can be tried again, or closed.
 #[derive(Clone, Copy, Debug, Enum)]
 #[oai(rename = "JobState", rename_all = "lowercase")]
 enum JobStateWord {
@@ -30,6 +31,7 @@ enum JobStateWord {
     Failed,
     Cancelled,
     Stuck,
+    Closed,
 }
 
 impl From<JobStateWord> for JobState {
@@ -42,6 +44,7 @@ impl From<JobStateWord> for JobState {
             JobStateWord::Failed => Self::Failed,
             JobStateWord::Cancelled => Self::Cancelled,
             JobStateWord::Stuck => Self::Stuck,
+            JobStateWord::Closed => Self::Closed,
         }
     }
 }
@@ -56,6 +59,7 @@ impl From<JobState> for JobStateWord {
             JobState::Failed => Self::Failed,
             JobState::Cancelled => Self::Cancelled,
             JobState::Stuck => Self::Stuck,
+            JobState::Closed => Self::Closed,
         }
     }
 }
@@ -115,7 +119,7 @@ pub(super) struct JobBody {
     steps: Vec<StepBody>,
     /// Whether somebody asked to cancel it.
     cancel: bool,
-    /// Why it failed.
+    /// Why it failed; of one that was closed also what it may have left on the host.
     error: Option<String>,
     created_at: DateTime<Utc>,
     changed_at: DateTime<Utc>,
@@ -246,5 +250,25 @@ impl JobApi {
         let login = caller.0;
         login.vmm.cancel_job(&login.actor, JobId(id.0)).await?;
         Ok(Accepted::Accepted(Json(JobId(id.0).into())))
+    }
+
+    /// Try a stuck job again. Admins only.
+    ///
+    /// It goes on where it stopped: what was being undone is undone, and what was being done is done.
+    #[oai(path = "/job/:id/retry", method = "post", operation_id = "retryJob")]
+    async fn retry(&self, caller: Caller, id: Path<i64>) -> Result<Accepted<StartedJob>, Failure> {
+        let login = caller.0;
+        let job = login.vmm.retry_job(&login.actor, JobId(id.0)).await?;
+        Ok(Accepted::Accepted(Json(job.id.into())))
+    }
+
+    /// Close a stuck job. Admins only.
+    ///
+    /// Nothing is removed from the host. The host is asked what is left there, which the job's `error` then says, and the
+    /// job's machine or disk gets the state that the host tells; `unknown` while the host does not answer.
+    #[oai(path = "/job/:id/close", method = "post", operation_id = "closeJob")]
+    async fn close(&self, caller: Caller, id: Path<i64>) -> Result<Json<JobBody>, Failure> {
+        let login = caller.0;
+        Ok(Json(login.vmm.close_job(&login.actor, JobId(id.0)).await?.into()))
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 use vmm_core::hypervisor::DomainState;
-use vmm_core::model::{AuditFilter, AuditId, AuditRecord, BotId, Outcome, RunId, Vm};
+use vmm_core::model::{AuditFilter, AuditId, AuditRecord, BotId, JobId, JobState, Outcome, RunId, Vm};
 use vmm_core::repository::Repository;
 use vmm_testkit::fake::remote::Answer;
 use vmm_testkit::fixture::{FILE_LIMIT, PASSWORD};
@@ -88,6 +88,8 @@ fn rows() -> Vec<(&'static str, &'static str, Option<Value>, Expected)> {
         ("watchJob", "2", None, SEEN_BY_OWNERS),
         ("getJob", "2", None, SEEN_BY_OWNERS),
         ("cancelJob", "2", None, SEEN_BY_OWNERS),
+        ("retryJob", "2", None, DECIDED_BY_ADMINS),
+        ("closeJob", "2", None, DECIDED_BY_ADMINS),
         ("listVms", "", None, USERS),
         ("getVm", "web-1", None, USERS),
         ("updateVms", "", Some(json!({"vm": [{"name": "web-1", "description": "the shop"}]})), ADMINS),
@@ -249,6 +251,8 @@ async fn further_calls(app: &App) -> Vec<(&'static str, String, Option<Value>)> 
         ("rejectRequest", "p2".to_owned(), Some(json!({"reason": "no room"}))),
         ("cancelRequest", "p3".to_owned(), None),
         ("cancelJob", import, None),
+        ("retryJob", stuck_import(app, "plan10").await, None),
+        ("closeJob", stuck_import(app, "plan11").await, None),
         ("streamSshCommands", "?vm=web-1".to_owned(), Some(ssh.clone())),
         ("runSshCommandsOnMany", none(), Some(json!({"vms": ["web-1"], "ssh": ssh["ssh"]}))),
         ("runSshCommands", "?vm=web-1".to_owned(), Some(ssh)),
@@ -258,6 +262,17 @@ async fn further_calls(app: &App) -> Vec<(&'static str, String, Option<Value>)> 
         ("deleteOs", format!("?id={unused}"), None),
         ("updatePassword", none(), Some(json!({"update-password": [{"user": "bob", "new-password": PASSWORD}]}))),
     ]
+}
+
+/// The import of an image that is stuck.
+async fn stuck_import(app: &App, name: &str) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let image = folder.path().join("image.qcow2");
+    std::fs::write(&image, vmm_testkit::image::empty_qcow2(1 << 30)).unwrap();
+    let import = json!({"os": [{"name": name, "version": "4", "qcow2": image}]});
+    let job = app.post(Who::Root, "/db/os", import).await.ok()["os"][0]["job"].as_i64().unwrap();
+    app.desk.repository.jobs().finish(JobId(job), JobState::Stuck, Some("no room".to_owned())).await.unwrap();
+    job.to_string()
 }
 
 /// The same for disks, each on a machine of its own, since jobs stay open here.

@@ -26,7 +26,7 @@ type Work = Arc<Mutex<VecDeque<(usize, String)>>>;
 async fn kill_9_at_every_crash_point_leaves_no_orphan_loses_nothing_and_makes_nothing_twice() {
     let Some(lab) = Lab::or_skip("the crash test") else { return };
     let Some(image) = lab.image("tiny") else { return };
-    let mut points = crash::points();
+    let mut points: Vec<_> = crash::points().into_iter().chain(crash::stuck_points()).collect();
     assert!(points.len() >= 40, "{} points", points.len());
     // Names of kinds of jobs, with commas between, for a run that need not be whole.
     if let Ok(kinds) = std::env::var("VMM_CRASH_KINDS") {
@@ -93,6 +93,7 @@ impl Lane {
                 assert_eq!(ended["state"], if undoes { "failed" } else { "done" }, "{point}: {ended}");
             }
             "add-disk" | "grow-disk" | "delete-disk" => self.crash_at_disk(number, point).await,
+            "stuck" => self.crash_at_stuck(number, point).await,
             "adopt-vm" | "release-vm" => self.crash_at_adoption(number, point).await,
             "delete-vm" => {
                 self.desk.stop().await;
@@ -186,7 +187,7 @@ impl Lane {
         assert_eq!(rows, machines, "{point}: rows");
     }
 
-    fn reached(&self) -> PathBuf {
+    pub(crate) fn reached(&self) -> PathBuf {
         self.desk.folder().join("reached")
     }
 }

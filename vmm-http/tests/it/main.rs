@@ -17,6 +17,8 @@ mod crash_adoption;
 mod crash_disk;
 #[cfg(feature = "crash-points")]
 mod crash_schedule;
+#[cfg(all(feature = "crash-points", feature = "libvirt", feature = "ssh"))]
+mod crash_stuck;
 mod disk;
 mod docs_page;
 mod documented_form;
@@ -26,6 +28,8 @@ mod health;
 mod idempotency;
 mod if_match;
 mod job;
+#[cfg(all(feature = "libvirt", feature = "ssh"))]
+mod lab_state;
 mod limits;
 mod link;
 mod load;

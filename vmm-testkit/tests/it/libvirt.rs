@@ -1,6 +1,7 @@
 //! The promises of a hypervisor, held by the fake, by libvirt's test driver, and by real libvirt.
 
 mod foreign;
+mod full_pool;
 mod lab;
 mod outage;
 

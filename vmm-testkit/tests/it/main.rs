@@ -14,4 +14,5 @@ mod script;
 mod sqlite;
 mod ssh;
 mod state;
+mod stuck;
 mod telegram;

@@ -95,9 +95,7 @@ impl DiskRepository for Store {
 
     async fn set_size(&self, id: DiskId, size: u32) -> error::Result<()> {
         self.write("recording a disk's size", move |tx| {
-            let sql = "UPDATE disk SET disk_size = ?1, grow_to = NULL WHERE id = ?2";
-            let changed = execute(tx, sql, params![size, id.0])?;
-            if changed == 0 { Err(error::Error::not_found(Kind::Disk, id).into()) } else { Ok(()) }
+            if set_size(tx, id, size)? { Ok(()) } else { Err(error::Error::not_found(Kind::Disk, id).into()) }
         })
         .await
     }
@@ -131,6 +129,12 @@ pub(super) fn insert_foreign(
         params![vm.0, role.as_str(), size, path],
     )
     .map(drop)
+}
+
+/// Records the size of a disk that grows no more. `false` if there is no such disk.
+pub(super) fn set_size(tx: &Transaction<'_>, id: DiskId, size: u32) -> Result<bool> {
+    let changed = execute(tx, "UPDATE disk SET disk_size = ?1, grow_to = NULL WHERE id = ?2", params![size, id.0])?;
+    Ok(changed > 0)
 }
 
 /// Removes a disk's row.

@@ -13,8 +13,8 @@ use super::store::Store;
 use super::{disk, request, vm};
 use crate::error::{self, Kind};
 use crate::model::{
-    AuditEntry, DiskId, Job, JobFilter, JobId, JobKind, JobState, JobStep, NewJob, OsId, RequestId, StepState,
-    Timestamp, VmId,
+    AuditEntry, ClosedRecords, Closing, DiskId, Job, JobFilter, JobId, JobKind, JobState, JobStep, NewJob, OsId,
+    RequestId, StepState, Timestamp, VmId,
 };
 use crate::repository::JobRepository;
 
@@ -141,6 +141,86 @@ impl JobRepository for Store {
         })
         .await
     }
+
+    async fn retry(&self, id: JobId, audit: AuditEntry) -> error::Result<Job> {
+        let actor = audit.user;
+        self.change("trying a job again", audit, move |tx| {
+            let job = stuck(tx, id)?;
+            refuse_without_subject(tx, &job)?;
+            let (state, error) = match job.goes_backward() {
+                true => (JobState::Undoing, job.error),
+                false => (JobState::Queued, None),
+            };
+            execute(
+                tx,
+                "UPDATE job SET state = ?2, error = ?3, changed_at = ?4 WHERE id = ?1",
+                params![id.0, state.as_str(), error, now().timestamp_micros()],
+            )?;
+            if let (JobKind::CreateVm(_), JobState::Queued, Some(request)) = (&job.kind, state, &job.request) {
+                request::run_again(tx, request, actor)?;
+            }
+            required(tx, id)
+        })
+        .await
+    }
+
+    async fn close(&self, id: JobId, closing: Closing, audit: AuditEntry) -> error::Result<Job> {
+        self.change("closing a job", audit, move |tx| {
+            let job = stuck(tx, id)?;
+            let Closing { note, records } = closing;
+            let error = job.error.map(|error| format!("{error}; ")).unwrap_or_default();
+            set_state(tx, id, JobState::Closed, Some(&format!("{error}closed: {note}")))?;
+            match (records, job.vm, &job.kind) {
+                (ClosedRecords::Machine(state), Some(vm), _) => vm::set_state(tx, vm, state)?,
+                (ClosedRecords::NoMachine, Some(vm), _) => vm::remove(tx, vm)?,
+                (
+                    ClosedRecords::Disk(size),
+                    _,
+                    JobKind::AddDisk(disk) | JobKind::GrowDisk(disk) | JobKind::DeleteDisk(disk),
+                ) => {
+                    disk::set_size(tx, *disk, size)?;
+                }
+                (ClosedRecords::NoDisk, _, JobKind::AddDisk(disk) | JobKind::DeleteDisk(disk)) => {
+                    disk::remove(tx, *disk)?;
+                }
+                _ => {}
+            }
+            required(tx, id)
+        })
+        .await
+    }
+}
+
+/// A job that is stuck, on whose machine no other job works.
+fn stuck(tx: &Transaction<'_>, id: JobId) -> Result<Job> {
+    let job = required(tx, id)?;
+    if job.state != JobState::Stuck {
+        return Err(error::Error::conflict(Kind::Job, id, format!("it is {}, not stuck", job.state)).into());
+    }
+    if let Some(other) = job.vm.map(|vm| open_on_vm(tx, vm)).transpose()?.flatten() {
+        let reason = format!("job {} ({}) works on its machine; wait for it", other.id, other.kind.word());
+        return Err(error::Error::conflict(Kind::Job, id, reason).into());
+    }
+    Ok(job)
+}
+
+/// Refuses a job that has nothing to work on any more.
+fn refuse_without_subject(tx: &Transaction<'_>, job: &Job) -> Result<()> {
+    let table = match &job.kind {
+        JobKind::StartRequest(_) => {
+            let reason = "its request has failed with it; close the job and submit the request again";
+            return Err(error::Error::conflict(Kind::Job, job.id, reason).into());
+        }
+        JobKind::CreateVm(_) | JobKind::DeleteVm(_) | JobKind::AdoptVm(_) | JobKind::ReleaseVm(_) => "vm",
+        JobKind::ImportOs(_) => "os",
+        JobKind::AddDisk(_) | JobKind::GrowDisk(_) | JobKind::DeleteDisk(_) => "disk",
+    };
+    let sql = format!("SELECT 1 FROM {table} WHERE id = CAST(?1 AS INTEGER)");
+    if exists(tx, &sql, [job.kind.subject()])? {
+        return Ok(());
+    }
+    let reason = "what it works on is gone from the records; close the job";
+    Err(error::Error::conflict(Kind::Job, job.id, reason).into())
 }
 
 /// Enqueues a job.

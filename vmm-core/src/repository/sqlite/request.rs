@@ -158,6 +158,11 @@ pub(super) fn settle(tx: &Transaction<'_>, id: &RequestId, error: Option<&str>) 
     }
 }
 
+/// Lets a request that failed run again, since one of its machines is made after all.
+pub(super) fn run_again(tx: &Transaction<'_>, id: &RequestId, actor: Option<UserId>) -> Result<()> {
+    if state(tx, id)? == RequestState::Failed { set_state(tx, id, RequestState::Running, None, actor) } else { Ok(()) }
+}
+
 fn insert(tx: &Transaction<'_>, new: &NewRequest, actor: Option<UserId>) -> Result<()> {
     let NewRequest { id, requester, description, spec, plan } = new;
     user::required(tx, *requester)?;

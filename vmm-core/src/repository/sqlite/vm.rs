@@ -15,7 +15,8 @@ use super::{disk, history, job, user};
 use crate::error::{self, Kind};
 use crate::model::{
     Adoption, AuditEntry, DiskRole, GroupName, HostKey, JobId, JobKind, MacAddress, NewJob, OsId, PlannedVm, RequestId,
-    Revision, Seen, SeenStates, StatusReason, Timestamp, UserId, Vm, VmChange, VmFilter, VmId, VmName, VmStatus,
+    Revision, Seen, SeenStates, StatusReason, Timestamp, UserId, Vm, VmChange, VmFilter, VmId, VmName, VmState,
+    VmStatus,
 };
 use crate::repository::VmRepository;
 
@@ -210,6 +211,12 @@ pub(super) fn remove_requested(tx: &Transaction<'_>, request: &RequestId) -> Res
 /// Records that a machine was made.
 pub(super) fn set_on(tx: &Transaction<'_>, id: VmId) -> Result<()> {
     execute(tx, "UPDATE vm SET status = 'on', status_reason = NULL WHERE id = ?1", [id.0]).map(drop)
+}
+
+/// Records the state that a machine was found in, also of one that was only asked for.
+pub(super) fn set_state(tx: &Transaction<'_>, id: VmId, state: VmState) -> Result<()> {
+    let sql = "UPDATE vm SET status = ?2, status_reason = ?3 WHERE id = ?1";
+    execute(tx, sql, params![id.0, state.status.as_str(), state.reason.map(StatusReason::as_str)]).map(drop)
 }
 
 /// Removes a machine's rows.

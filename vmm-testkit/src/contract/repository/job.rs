@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use chrono::Utc;
 use uuid::Uuid;
-use vmm_core::model::{JobFilter, JobId, JobKind, JobState, RequestState, StepState, VmFilter, VmStatus};
+use vmm_core::model::{
+    ClosedRecords, Closing, JobFilter, JobId, JobKind, JobState, NewDisk, PauseReason, RequestState, StatusReason,
+    StepState, VmFilter, VmState, VmStatus, VolumeName,
+};
 use vmm_core::repository::Repository;
 
 use super::{
@@ -221,6 +224,148 @@ pub async fn a_returned_request_begins_anew(repository: Arc<dyn Repository>) {
     let jobs = running(&repository, "req-1").await;
     repository.jobs().finish(jobs[0], JobState::Done, None).await.expect("it is open");
     assert_eq!(request(&repository, "req-1").await.state, RequestState::Done);
+}
+
+/// A job of a machine that is stuck, with its first step in this state.
+async fn stuck(repository: &Arc<dyn Repository>, desk: &Desk, id: &str, name: &str, step: StepState) -> JobId {
+    approved(repository, desk, id, &[name]).await;
+    let job = running(repository, id).await.remove(0);
+    repository.jobs().step(job, 0, step).await.expect("it is open");
+    let error = Some("the pool is away".to_owned());
+    repository.jobs().finish(job, JobState::Stuck, error).await.expect("it is open");
+    job
+}
+
+/// Backward if anything was being undone, with why it failed, and forward otherwise. It is done by the worker like any
+/// other, and recorded.
+pub async fn a_stuck_job_goes_on_the_way_it_went(repository: Arc<dyn Repository>) {
+    let desk = Desk::make(&repository).await;
+    for (id, step, state, error) in [
+        ("req-1", StepState::Acting, JobState::Queued, None),
+        ("req-2", StepState::Undoing, JobState::Undoing, Some("the pool is away")),
+        ("req-3", StepState::Undone, JobState::Undoing, Some("the pool is away")),
+    ] {
+        let id = stuck(&repository, &desk, id, &format!("vm-{id}"), step).await;
+        audited(&repository, 1, async {
+            let again = repository.jobs().retry(id, sample::audit("job.retry")).await.expect("it is stuck");
+            assert_eq!((again.state, again.error.as_deref()), (state, error));
+            assert_eq!(again, job(&repository, id).await);
+        })
+        .await;
+        assert!(repository.jobs().open().await.expect("an answer").iter().any(|job| job.id == id));
+        unaudited(&repository, async {
+            assert_conflict(repository.jobs().retry(id, sample::audit("job.retry")).await, &["not stuck"]);
+        })
+        .await;
+        let end = if state == JobState::Queued { JobState::Done } else { JobState::Failed };
+        repository.jobs().finish(id, end, None).await.expect("it is open");
+    }
+}
+
+/// Only one that is made: what is undone after all leaves the request as it is.
+pub async fn a_machine_made_after_all_lets_its_request_run_again(repository: Arc<dyn Repository>) {
+    let desk = Desk::make(&repository).await;
+    let forward = stuck(&repository, &desk, "req-1", "web-1", StepState::Acting).await;
+    let backward = stuck(&repository, &desk, "req-2", "web-2", StepState::Undoing).await;
+    for id in ["req-1", "req-2"] {
+        assert_eq!(request(&repository, id).await.state, RequestState::Failed);
+    }
+    for id in [forward, backward] {
+        repository.jobs().retry(id, sample::audit("job.retry")).await.expect("it is stuck");
+    }
+    assert_eq!(request(&repository, "req-1").await.state, RequestState::Running);
+    assert_eq!(request(&repository, "req-2").await.state, RequestState::Failed);
+    repository.jobs().finish(forward, JobState::Done, None).await.expect("it is open");
+    repository.jobs().finish(backward, JobState::Failed, None).await.expect("it is open");
+    assert_eq!(request(&repository, "req-1").await.state, RequestState::Done);
+    assert_eq!(request(&repository, "req-2").await.state, RequestState::Failed);
+    assert_eq!(vm_names(&repository, &VmFilter::default()).await, ["web-1"]);
+}
+
+/// What is not stuck, what has nothing to work on, and what another job works on.
+pub async fn what_cannot_be_tried_again_is_refused(repository: Arc<dyn Repository>) {
+    let desk = Desk::make(&repository).await;
+    let audit = || sample::audit("job.retry");
+    assert_not_found(repository.jobs().retry(JobId(4711), audit()).await);
+    let id = stuck(&repository, &desk, "req-1", "web-1", StepState::Undoing).await;
+    let machine = vm(&repository, "web-1").await.id;
+    let removal = sample::job(JobKind::DeleteVm(machine), None);
+    let removal = repository.vms().start_delete(machine, removal, None, sample::audit("vm.delete")).await;
+    let removal = removal.expect("its job is stuck");
+    let closing = Closing { note: "nothing".to_owned(), records: ClosedRecords::Stay };
+    assert_conflict(repository.jobs().retry(id, audit()).await, &["works on its machine"]);
+    assert_conflict(repository.jobs().close(id, closing.clone(), audit()).await, &["works on its machine"]);
+    repository.jobs().finish(removal, JobState::Done, None).await.expect("it is open");
+    assert_conflict(repository.jobs().retry(id, audit()).await, &["gone from the records", "close"]);
+    assert_eq!(repository.jobs().close(id, closing, audit()).await.expect("it is stuck").state, JobState::Closed);
+
+    approved(&repository, &desk, "req-2", &["web-2"]).await;
+    let start = repository.jobs().open().await.expect("an answer").remove(0).id;
+    repository.jobs().finish(start, JobState::Stuck, Some("a panic".to_owned())).await.expect("it is open");
+    assert_conflict(repository.jobs().retry(start, audit()).await, &["submit the request again"]);
+}
+
+/// The machine is as the host says, also one that was only asked for, or gone; the job says what is left, and is over.
+pub async fn a_closed_job_leaves_what_the_host_says(repository: Arc<dyn Repository>) {
+    let desk = Desk::make(&repository).await;
+    let unknown = VmState::unknown(StatusReason::Unreachable);
+    let states = [VmStatus::Off.into(), VmState::paused(PauseReason::User), unknown];
+    for (index, state) in states.into_iter().enumerate() {
+        let name = format!("web-{index}");
+        let id = stuck(&repository, &desk, &format!("req-{index}"), &name, StepState::Undoing).await;
+        let closing = Closing { note: "left: a volume".to_owned(), records: ClosedRecords::Machine(state) };
+        audited(&repository, 1, async {
+            let closed = repository.jobs().close(id, closing.clone(), sample::audit("job.close")).await;
+            let closed = closed.expect("it is stuck");
+            assert_eq!(closed.error.as_deref(), Some("the pool is away; closed: left: a volume"));
+            assert!(closed.state == JobState::Closed && closed.state.is_final());
+        })
+        .await;
+        assert_eq!(vm(&repository, &name).await.state(), state);
+        assert_conflict(repository.jobs().close(id, closing, sample::audit("job.close")).await, &["not stuck"]);
+        assert_conflict(repository.jobs().retry(id, sample::audit("job.retry")).await, &["not stuck"]);
+    }
+    let id = stuck(&repository, &desk, "req-9", "web-9", StepState::Undoing).await;
+    let closing = Closing { note: "nothing is left".to_owned(), records: ClosedRecords::NoMachine };
+    repository.jobs().close(id, closing, sample::audit("job.close")).await.expect("it is stuck");
+    assert_eq!(vm_names(&repository, &VmFilter::default()).await.len(), 3);
+    assert_eq!(request(&repository, "req-9").await.state, RequestState::Failed);
+    assert!(repository.jobs().open().await.expect("an answer").is_empty());
+}
+
+/// The disk has the size of its volume, or is gone.
+pub async fn a_closed_disk_job_leaves_what_the_host_says(repository: Arc<dyn Repository>) {
+    let desk = Desk::make(&repository).await;
+    let machine = super::made(&repository, &desk, "req-1", "web-1").await.id;
+    let volume = VolumeName::new("web-1-1.qcow2").expect("valid");
+    let new = NewDisk { vm: machine, volume, disk_size: 2 };
+    let (disk, id) = repository.disks().add(new, vec!["a"], sample::audit("disk.create")).await.expect("there is room");
+    repository.jobs().finish(id, JobState::Done, None).await.expect("it is open");
+    let (_, id) = repository.disks().grow(disk.id, 9, vec!["a"], sample::audit("disk.grow")).await.expect("it grows");
+    repository.jobs().finish(id, JobState::Stuck, None).await.expect("it is open");
+    let close = async |id, records| {
+        let closing = Closing { note: "as it is".to_owned(), records };
+        repository.jobs().close(id, closing, sample::audit("job.close")).await.expect("it is stuck")
+    };
+    assert_eq!(close(id, ClosedRecords::Disk(9)).await.error.as_deref(), Some("closed: as it is"));
+    let grown = repository.disks().by_id(disk.id).await.expect("an answer").expect("it is there");
+    assert_eq!((grown.disk_size, grown.grow_to), (9, None));
+    let id =
+        repository.disks().start_delete(disk.id, vec!["a"], sample::audit("disk.delete")).await.expect("it is data");
+    repository.jobs().finish(id, JobState::Stuck, None).await.expect("it is open");
+    close(id, ClosedRecords::NoDisk).await;
+    assert_eq!(repository.disks().by_id(disk.id).await.expect("an answer"), None);
+    assert_eq!(vm(&repository, "web-1").await.status, VmStatus::On);
+}
+
+/// Of 16 who try it at once exactly one does.
+pub async fn one_of_16_tries_a_stuck_job_again(repository: Arc<dyn Repository>) {
+    let desk = Desk::make(&repository).await;
+    let id = stuck(&repository, &desk, "req-1", "web-1", StepState::Undoing).await;
+    let won = race(&repository, 16, move |repository, _| async move {
+        repository.jobs().retry(id, sample::audit("job.retry")).await.map(drop)
+    });
+    assert_eq!(won.await, 1);
 }
 
 async fn one_job(repository: &Arc<dyn Repository>) -> JobId {

@@ -118,6 +118,9 @@ macro_rules! repository_contract {
                 jobs_are_listed_in_order, jobs_are_listed_by_what_they_are, the_last_machine_makes_the_request_done,
                 one_machine_that_fails_fails_the_request, a_stuck_job_keeps_the_rows,
                 a_start_that_fails_fails_the_request, a_returned_request_begins_anew,
+                a_stuck_job_goes_on_the_way_it_went, a_machine_made_after_all_lets_its_request_run_again,
+                what_cannot_be_tried_again_is_refused, a_closed_job_leaves_what_the_host_says,
+                a_closed_disk_job_leaves_what_the_host_says, one_of_16_tries_a_stuck_job_again,
             }
             idempotency {
                 a_repeat_gets_the_first_answer, a_key_stands_for_one_call, an_answer_can_be_withheld,

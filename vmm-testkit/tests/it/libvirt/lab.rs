@@ -27,7 +27,11 @@ pub(crate) fn virsh(lab: &Lab, arguments: &[&str]) -> String {
 }
 
 /// Waits until `look` sees something.
-async fn eventually<T, F: Future<Output = Option<T>>>(limit: Duration, what: &str, mut look: impl FnMut() -> F) -> T {
+pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(
+    limit: Duration,
+    what: &str,
+    mut look: impl FnMut() -> F,
+) -> T {
     let begin = Instant::now();
     loop {
         if let Some(seen) = look().await {

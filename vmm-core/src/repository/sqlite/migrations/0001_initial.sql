@@ -255,7 +255,7 @@ CREATE TABLE job (
     title TEXT NOT NULL,
     request TEXT REFERENCES request (id),
     state TEXT NOT NULL
-        CHECK (state IN ('queued', 'running', 'undoing', 'done', 'failed', 'cancelled', 'stuck')),
+        CHECK (state IN ('queued', 'running', 'undoing', 'done', 'failed', 'cancelled', 'stuck', 'closed')),
     cancel INTEGER NOT NULL DEFAULT 0 CHECK (cancel IN (0, 1)),
     error TEXT,
     created_at INTEGER NOT NULL,
