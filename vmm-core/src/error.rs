@@ -267,6 +267,8 @@ pub enum Part {
     Hypervisor,
     /// A machine's SSH server.
     Machine,
+    /// The connection to a machine's SSH server, which did not come about. Nothing has begun on the machine.
+    Connection,
     /// The file area.
     Files,
     /// vmm itself, when it is too busy or stopping.
@@ -278,7 +280,7 @@ impl fmt::Display for Part {
         f.write_str(match self {
             Self::Database => "the database",
             Self::Hypervisor => "the hypervisor",
-            Self::Machine => "the machine",
+            Self::Machine | Self::Connection => "the machine",
             Self::Files => "the file area",
             Self::Desk => "vmm",
         })

@@ -1,6 +1,8 @@
 //! The one door: everything that can be done with a desk is a method of [`Vmm`].
 
+mod content;
 mod gate;
+mod machine;
 #[cfg(feature = "sqlite")]
 mod open;
 mod seen;
@@ -22,6 +24,7 @@ use crate::script::Runs;
 use crate::secrets::{MasterKey, Secrets};
 
 pub(crate) use gate::{Desk, entry as audit_entry};
+pub(crate) use machine::Machine;
 use seen::Seen;
 
 /// A desk. Cheap to clone; all clones are the same desk.

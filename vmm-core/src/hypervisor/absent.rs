@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::path::Path;
 
-use super::{Domain, DomainSpec, ForeignDomain, Host, Hypervisor, NewVolume, Reservation, Start, Volume};
+use super::{Domain, DomainSpec, ForeignDomain, Host, Hypervisor, Lease, NewVolume, Reservation, Start, Volume};
 use crate::error::{Error, Part, Result};
 use crate::model::{MacAddress, VolumeName};
 use async_trait::async_trait;
@@ -49,5 +49,6 @@ absent! {
     domain(Uuid) -> Option<Domain>;
     domains() -> Vec<Domain>;
     addresses(Uuid) -> Vec<IpAddr>;
+    leases() -> Vec<Lease>;
     console_tail(Uuid, usize) -> Vec<u8>;
 }

@@ -114,6 +114,10 @@ pub trait Hypervisor: Send + Sync {
     /// The addresses of a domain that are known from its lease, its agent or the host's ARP table, in that order.
     async fn addresses(&self, uuid: Uuid) -> Result<Vec<IpAddr>>;
 
+    /// The addresses that the network's DHCP server has given out and that have not expired, in one call to the host; of
+    /// one hardware address the newest first. Empty where the host gives out none.
+    async fn leases(&self) -> Result<Vec<Lease>>;
+
     /// The last `limit` bytes that the guest wrote to its console; empty if there are none.
     async fn console_tail(&self, uuid: Uuid, limit: usize) -> Result<Vec<u8>>;
 }
@@ -230,6 +234,15 @@ pub struct Reservation {
     pub address: Ipv4Addr,
     /// The name handed out with it.
     pub name: VmName,
+}
+
+/// An address that the network's DHCP server has given to a machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// Whose.
+    pub mac: MacAddress,
+    /// Which address.
+    pub address: IpAddr,
 }
 
 /// A domain to define.

@@ -10,7 +10,6 @@ use tokio::time::Instant;
 use crate::error::{Error, Result};
 use crate::hypervisor::DomainState;
 use crate::model::{PauseReason, Vm, VmState};
-use crate::ops::endpoint;
 use crate::remote::{Command, Credential, Login, Output};
 use crate::seed::READINESS_COMMAND;
 use crate::vmm::Desk;
@@ -43,7 +42,7 @@ pub(super) async fn wait_for_address(desk: &Desk, vm: &Vm) -> Result<IpAddr> {
 /// Waits for the login and for cloud-init.
 pub(super) async fn wait_for_login(desk: &Desk, vm: &Vm) -> Result<()> {
     let waiting = Waiting::new(desk, vm, "waiting for SSH and cloud-init");
-    let endpoint = endpoint(vm)?;
+    let mut machine = desk.machine(vm);
     let login = Login {
         user: vm.login.to_string(),
         credential: Credential::PrivateKey(desk.secrets().readiness_key(vm.uuid)?.private_openssh_pem),
@@ -52,7 +51,7 @@ pub(super) async fn wait_for_login(desk: &Desk, vm: &Vm) -> Result<()> {
     loop {
         waiting.still_runs().await?;
         let asked = Instant::now();
-        let seen = match desk.remote().run(&endpoint, &login, &question).await {
+        let seen = match machine.run(&login, &question).await {
             Ok(output) => match Progress::of(&output) {
                 Progress::Done => return Ok(()),
                 Progress::Failed(detail) => return Err(waiting.failed(&format!("cloud-init failed: {detail}")).await),

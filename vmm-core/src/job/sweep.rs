@@ -3,6 +3,8 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
@@ -12,7 +14,7 @@ use uuid::Uuid;
 
 use crate::error::Result;
 use crate::hypervisor::Domain;
-use crate::model::{Look, Seen, Vm, VmFilter, VmState, VmStatus};
+use crate::model::{Look, MacAddress, Seen, Vm, VmFilter, VmStatus};
 use crate::ops::{sample, state_of};
 use crate::vmm::Desk;
 
@@ -22,7 +24,14 @@ pub(super) struct Sweep {
     comparison: Due,
     samples: Due,
     running: Option<JoinHandle<()>>,
+    asked: Asked,
 }
+
+/// The machine that the host was asked about last, of those whose addresses are in no list of leases.
+type Asked = Arc<AtomicI64>;
+
+/// So many of them are asked about in one look, since each costs calls of its own.
+const ASKED_AT_ONCE: usize = 4;
 
 /// When something was due last.
 #[derive(Default)]
@@ -43,7 +52,7 @@ impl Due {
 
 impl Sweep {
     pub(super) fn new(desk: Desk) -> Self {
-        Self { desk, comparison: Due::default(), samples: Due::default(), running: None }
+        Self { desk, comparison: Due::default(), samples: Due::default(), running: None, asked: Asked::default() }
     }
 
     pub(super) fn start_if_due(&mut self, now: Instant) {
@@ -54,9 +63,9 @@ impl Sweep {
         let compare = self.comparison.take(now, settings.sweep_interval);
         let sample = self.samples.take(now, settings.sample_interval);
         if compare || sample {
-            let desk = self.desk.clone();
+            let (desk, asked) = (self.desk.clone(), Arc::clone(&self.asked));
             self.running = Some(tokio::spawn(async move {
-                if let Err(error) = look(&desk, compare, sample).await {
+                if let Err(error) = look(&desk, compare.then_some(&*asked), sample).await {
                     warn!(%error, "the host could not be compared with the records");
                 }
             }));
@@ -74,7 +83,7 @@ impl Drop for Sweep {
 
 type Domains = HashMap<Uuid, Domain>;
 
-async fn look(desk: &Desk, compare: bool, sample: bool) -> Result<()> {
+async fn look(desk: &Desk, compare: Option<&AtomicI64>, sample: bool) -> Result<()> {
     let vms = desk.repository().vms().list(&VmFilter::default()).await?;
     if vms.is_empty() {
         return Ok(());
@@ -84,7 +93,10 @@ async fn look(desk: &Desk, compare: bool, sample: bool) -> Result<()> {
     if sample && let Err(error) = record(desk, &vms, &domains).await {
         warn!(%error, "the figures of the machines could not be recorded");
     }
-    if compare { self::compare(desk, &vms, &domains).await } else { Ok(()) }
+    match compare {
+        Some(asked) => self::compare(desk, &vms, &domains, asked).await,
+        None => Ok(()),
+    }
 }
 
 /// Also of machines that are being made: their first boot is the load that people ask about first.
@@ -95,7 +107,8 @@ async fn record(desk: &Desk, vms: &[Vm], domains: &Domains) -> Result<()> {
     if samples.is_empty() { Ok(()) } else { desk.repository().history().record(Look { at, samples }).await }
 }
 
-async fn compare(desk: &Desk, vms: &[Vm], domains: &Domains) -> Result<()> {
+async fn compare(desk: &Desk, vms: &[Vm], domains: &Domains, asked: &AtomicI64) -> Result<()> {
+    let addresses = addresses(desk, vms, domains, asked).await;
     let mut seen = Vec::new();
     for vm in vms.iter().filter(|vm| vm.status != VmStatus::Request) {
         let domain = domains.get(&vm.uuid);
@@ -103,7 +116,10 @@ async fn compare(desk: &Desk, vms: &[Vm], domains: &Domains) -> Result<()> {
         if now != vm.state() {
             info!(vm = %vm.name, was = %vm.state(), %now, "a machine changed behind our back");
         }
-        let address = address_if_unknown(desk, vm, now).await?;
+        let address = addresses.get(&vm.uuid).copied().filter(|address| vm.ip != Some(*address));
+        if let Some(address) = address {
+            info!(vm = %vm.name, was = ?vm.ip, now = %address, "a machine has another address");
+        }
         let run = domain.and_then(|domain| domain.run);
         // The run of a machine that is unknown is kept for when it is found again.
         let another_run = run != vm.run && now.status != VmStatus::Unknown;
@@ -114,14 +130,61 @@ async fn compare(desk: &Desk, vms: &[Vm], domains: &Domains) -> Result<()> {
     desk.repository().vms().observe(seen).await
 }
 
-/// Asks only for machines that have just come up, or were never seen with an address: it is a call for each of them.
-async fn address_if_unknown(desk: &Desk, vm: &Vm, now: VmState) -> Result<Option<IpAddr>> {
-    let came_up = now.status == VmStatus::On && vm.status != VmStatus::On;
-    let unknown = now.status == VmStatus::On && vm.ip.is_none();
-    if vm.ip_fixed || !(came_up || unknown) {
-        return Ok(None);
+/// The addresses of the machines that run and whose addresses nobody fixed. One call tells the leases of all. Machines
+/// that have none are asked about one by one: at once those that have come up or have no known address, the others in
+/// turn.
+async fn addresses(desk: &Desk, vms: &[Vm], domains: &Domains, asked: &AtomicI64) -> HashMap<Uuid, IpAddr> {
+    let runs = |vm: &&Vm| {
+        let now = state_of(domains.get(&vm.uuid).map(|domain| domain.state));
+        now.status == VmStatus::On && vm.status != VmStatus::Request && !vm.ip_fixed
+    };
+    let running: Vec<_> = vms.iter().filter(runs).collect();
+    if running.is_empty() {
+        return HashMap::new();
     }
-    Ok(desk.hypervisor().addresses(vm.uuid).await?.into_iter().next())
+    let leases = leases(desk).await;
+    let (leased, others): (Vec<_>, Vec<_>) = running.into_iter().partition(|vm| leases.contains_key(&vm.mac));
+    let mut found: HashMap<_, _> = leased.iter().map(|vm| (vm.uuid, leases[&vm.mac])).collect();
+    let is_new = |vm: &&Vm| {
+        let run = domains.get(&vm.uuid).and_then(|domain| domain.run);
+        vm.ip.is_none() || vm.status != VmStatus::On || run != vm.run
+    };
+    let (new, known): (Vec<_>, Vec<_>) = others.into_iter().partition(is_new);
+    for vm in new.into_iter().chain(in_turn(known, asked)) {
+        match desk.hypervisor().addresses(vm.uuid).await {
+            Ok(addresses) if vm.ip.is_some_and(|ip| addresses.contains(&ip)) => {}
+            Ok(addresses) => found.extend(addresses.first().map(|address| (vm.uuid, *address))),
+            Err(error) => warn!(vm = %vm.name, %error, "the host does not say which address a machine has"),
+        }
+    }
+    found
+}
+
+/// The newest lease of each hardware address; an IPv4 address before any other.
+async fn leases(desk: &Desk) -> HashMap<MacAddress, IpAddr> {
+    let leases = desk.hypervisor().leases().await.unwrap_or_else(|error| {
+        warn!(%error, "the host does not say which addresses it has given out");
+        Vec::new()
+    });
+    let mut newest = HashMap::new();
+    for lease in leases {
+        let known = newest.entry(lease.mac).or_insert(lease.address);
+        if known.is_ipv6() && lease.address.is_ipv4() {
+            *known = lease.address;
+        }
+    }
+    newest
+}
+
+/// The next few machines behind the one that was asked about last.
+fn in_turn<'a>(mut vms: Vec<&'a Vm>, asked: &AtomicI64) -> Vec<&'a Vm> {
+    let last = asked.load(Ordering::Relaxed);
+    vms.sort_by_key(|vm| (vm.id.0 <= last, vm.id.0));
+    vms.truncate(ASKED_AT_ONCE);
+    if let Some(vm) = vms.last() {
+        asked.store(vm.id.0, Ordering::Relaxed);
+    }
+    vms
 }
 
 #[cfg(test)]

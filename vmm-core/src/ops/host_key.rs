@@ -7,7 +7,6 @@ use crate::model::{HostKey, Revision, Vm, VmChange, VmName};
 use crate::policy::{Action, Actor, Target};
 use crate::vmm::Vmm;
 
-use super::ssh::address;
 use super::vm_state::check_on;
 
 /// How long a machine has to show its key.
@@ -31,8 +30,8 @@ impl Vmm {
     pub async fn vm_host_key(&self, actor: &Actor, name: &VmName) -> Result<VmHostKey> {
         let vm = self.lookup(actor)?.vm(name).await?;
         let desk = self.read(actor, Action::VmRead, &Target::from(&vm))?;
-        let shown = match check_on(&desk, &vm).await.and_then(|()| address(&vm)) {
-            Ok(address) => desk.remote().host_key(address, DEADLINE).await,
+        let shown = match check_on(&desk, &vm).await {
+            Ok(()) => desk.machine(&vm).host_key(DEADLINE).await,
             Err(error) => Err(error),
         };
         Ok(VmHostKey { recorded: vm.host_key, shown })

@@ -61,7 +61,7 @@ pub use tree::{TreeReport, TreeTransfer};
 pub use user::{UserDraft, UserUpdate};
 pub use vm::{VmLogin, VmUpdate};
 pub(crate) use {
-    file::tidy as tidy_files, history::sample, request::plan, run::forget_runs, ssh::endpoint, vm_state::check_off,
+    file::tidy as tidy_files, history::sample, request::plan, run::forget_runs, vm_state::check_off,
     vm_state::check_on, vm_state::seen, vm_state::state_of,
 };
 

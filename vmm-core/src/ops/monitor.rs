@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use chrono::Utc;
+use tracing::warn;
 
 use crate::error::{Error, Kind, Result};
 use crate::hypervisor::{Domain, DomainState, Statistics};
@@ -11,7 +12,7 @@ use crate::model::{Vm, VmName, VmStatus};
 use crate::policy::Actor;
 use crate::vmm::{Desk, Vmm};
 
-use super::vm_state::state_of;
+use super::vm_state::{seen, state_of};
 
 /// How far apart the two looks are that a processor load is worked out from.
 const LOAD_INTERVAL: Duration = Duration::from_millis(500);
@@ -73,6 +74,8 @@ pub(super) async fn figures(desk: &Desk, vm: Vm) -> Result<Monitor> {
     let (addresses, ()) = tokio::join!(hypervisor.addresses(vm.uuid), tokio::time::sleep(LOAD_INTERVAL));
     let after = hypervisor.domain(vm.uuid).await?.ok_or_else(|| Error::not_found(Kind::Domain, &vm.name))?;
     let wall = since.elapsed().as_nanos() as f64 * f64::from(after.statistics.vcpu.max(1));
+    let addresses = addresses.unwrap_or_default();
+    follow(desk, &vm, &after, &addresses).await;
     let busy = after.statistics.cpu_time.saturating_sub(before.statistics.cpu_time) as f64;
     Ok(Monitor {
         uptime: uptime(&vm, &after),
@@ -80,8 +83,17 @@ pub(super) async fn figures(desk: &Desk, vm: Vm) -> Result<Monitor> {
         vm: vm.with_state(state_of(Some(after.state))),
         state: Some(after.state),
         statistics: after.statistics,
-        addresses: addresses.unwrap_or_default(),
+        addresses,
     })
+}
+
+/// Records the address of a machine that was found to have another one.
+async fn follow(desk: &Desk, vm: &Vm, domain: &Domain, addresses: &[IpAddr]) {
+    let moved = !vm.ip_fixed && vm.ip.is_none_or(|ip| !addresses.contains(&ip));
+    let Some(address) = addresses.first().filter(|_| moved) else { return };
+    if let Err(error) = desk.repository().vms().observe(vec![seen(domain, Some(*address))]).await {
+        warn!(vm = %vm.name, %error, "a machine's address could not be recorded; the sweep looks again");
+    }
 }
 
 /// For how long the recorded run goes on. A run that the sweep has not seen yet began at a moment that nobody knows.

@@ -1,20 +1,16 @@
 //! Commands on machines.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use crate::error::{Error, Part, Result};
-use crate::model::{Vm, VmName};
+use crate::error::Result;
+use crate::model::VmName;
 use crate::policy::{Action, Actor, Target};
-use crate::remote::{Command, Endpoint, Exit, Login, Output, Piece};
-use crate::vmm::{Desk, Vmm};
+use crate::remote::{Command, Exit, Login, Output, Piece};
+use crate::vmm::{Machine, Vmm};
 
 use super::vm_state::check_on;
-
-/// The port that machines' SSH servers listen on.
-pub(crate) const SSH_PORT: u16 = 22;
 
 /// What happens while commands run one after the other. Commands are counted from 0.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,12 +80,12 @@ impl Vmm {
         };
         self.effect(actor, Action::VmSsh, Target::from(&vm), detail, |desk| async move {
             check_on(&desk, &vm).await?;
-            let endpoint = endpoint(&vm)?;
+            let mut machine = desk.machine(&vm);
             let mut results = Vec::with_capacity(commands.len());
             for (index, (login, command)) in commands.into_iter().enumerate() {
                 let result = match &events {
-                    Some(events) => follow(&desk, &endpoint, &login, &command, index, events).await,
-                    None => desk.remote().run(&endpoint, &login, &command).await,
+                    Some(events) => follow(&mut machine, &login, &command, index, events).await,
+                    None => machine.run(&login, &command).await,
                 };
                 match result {
                     Ok(output) => results.push(Ok(output)),
@@ -107,8 +103,7 @@ impl Vmm {
 }
 
 async fn follow(
-    desk: &Desk,
-    endpoint: &Endpoint,
+    machine: &mut Machine,
     login: &Login,
     line: &Command,
     command: usize,
@@ -122,24 +117,11 @@ async fn follow(
             }
         }
     };
-    let output = tokio::join!(desk.remote().follow(endpoint, login, line, sender), forwarded).0?;
+    let output = tokio::join!(machine.follow(login, line, sender), forwarded).0?;
     let Output { exit, stdout, stderr, duration } = &output;
     let (stdout_truncated, stderr_truncated) = (stdout.truncated(), stderr.truncated());
     let (exit, duration) = (exit.clone(), *duration);
     // One who does not listen any more needs no last word.
     let _ = events.send(SshEvent::Ended { command, exit, stdout_truncated, stderr_truncated, duration }).await;
     Ok(output)
-}
-
-/// Where a machine's SSH server is, and its key. Targets are made of our records alone, never of what a caller names.
-pub(crate) fn endpoint(vm: &Vm) -> Result<Endpoint> {
-    Ok(Endpoint { address: address(vm)?, host_key: vm.host_key.clone() })
-}
-
-/// Where a machine's SSH server is.
-pub(crate) fn address(vm: &Vm) -> Result<SocketAddr> {
-    match vm.ip {
-        Some(ip) => Ok(SocketAddr::new(ip, SSH_PORT)),
-        None => Err(Error::unavailable(Part::Machine, format!("{} has no known address yet; try again", vm.name))),
-    }
 }

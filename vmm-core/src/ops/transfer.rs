@@ -9,7 +9,6 @@ use crate::remote::{Download, Login, Place, Progress, Sink, Source, Transferred,
 use crate::vmm::{Desk, Vmm};
 
 use super::file;
-use super::ssh::endpoint;
 use super::vm_state::check_on;
 
 /// So many bytes wait between a machine and the file area.
@@ -143,10 +142,10 @@ impl Vmm {
 
 async fn send(desk: &Desk, vm: &Vm, transfer: Transfer, content: Source) -> Result<Transferred> {
     let Transfer { place, login, deadline, progress } = transfer;
-    desk.remote().send(&endpoint(vm)?, &login, &Upload { place, mode: None, deadline, progress }, content).await
+    desk.machine(vm).send(&login, &Upload { place, mode: None, deadline, progress }, content).await
 }
 
 async fn receive(desk: &Desk, vm: &Vm, transfer: Transfer, sink: Sink) -> Result<Transferred> {
     let Transfer { place, login, deadline, progress } = transfer;
-    desk.remote().receive(&endpoint(vm)?, &login, &Download { place, deadline, progress }, sink).await
+    desk.machine(vm).receive(&login, &Download { place, deadline, progress }, sink).await
 }

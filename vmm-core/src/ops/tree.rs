@@ -10,7 +10,6 @@ use crate::remote::{Login, Place, Progress, Sink, Source, TreeDownload, TreeTran
 use crate::vmm::{Desk, Vmm};
 
 use super::file;
-use super::ssh::endpoint;
 use super::transfer::BETWEEN;
 use super::vm_state::check_on;
 
@@ -190,11 +189,11 @@ pub(super) fn archive_name(place: &Place) -> Result<FileName> {
 async fn send(desk: &Desk, vm: &Vm, transfer: TreeTransfer, archive: Source) -> Result<TreeTransferred> {
     let TreeTransfer { place, login, replace, deadline, progress } = transfer;
     let upload = TreeUpload { place, replace, deadline, progress };
-    desk.remote().send_tree(&endpoint(vm)?, &login, &upload, archive).await
+    desk.machine(vm).send_tree(&login, &upload, archive).await
 }
 
 async fn receive(desk: &Desk, vm: &Vm, transfer: TreeTransfer, limit: u64, sink: Sink) -> Result<TreeTransferred> {
     let TreeTransfer { place, login, replace: _, deadline, progress } = transfer;
     let download = TreeDownload { place, limit, deadline, progress };
-    desk.remote().receive_tree(&endpoint(vm)?, &login, &download, sink).await
+    desk.machine(vm).receive_tree(&login, &download, sink).await
 }

@@ -59,7 +59,10 @@ pub use tree::{TreeDownload, TreeTransferred, TreeUpload};
 /// - A directory that is not there, or is closed to the user, is [`Invalid`](crate::Error::Invalid) and names
 ///   `directory`; a file that is not there, or is no regular file, names `file`. A full disk is a
 ///   [`Conflict`](crate::Error::Conflict).
-/// - A machine that cannot be reached, or that breaks the protocol, is [`Unavailable`](crate::Error::Unavailable).
+/// - A machine that cannot be reached, or that breaks the protocol, is [`Unavailable`](crate::Error::Unavailable). The part
+///   is [`Connection`](crate::Part::Connection) as long as no login was tried, and then nothing has begun on the machine
+///   and nothing was written to the sink of a transfer; later it is [`Machine`](crate::Part::Machine).
+///   [`HostKeyChanged`](crate::Error::HostKeyChanged), too, is told only if nothing has begun.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait RemoteExec: Send + Sync {

@@ -16,7 +16,7 @@ use tracing::{info, warn};
 use super::line::Delivery;
 use crate::error::{Error, Kind, Part, Result};
 use crate::model::{Run, RunEnd, RunId, ScriptArguments, ScriptContent, VmId, VmName};
-use crate::ops::{check_on, endpoint, forget_runs};
+use crate::ops::{check_on, forget_runs};
 use crate::remote::Login;
 use crate::vmm::Desk;
 
@@ -188,10 +188,9 @@ async fn attempt(desk: &Desk, task: &Task, position: usize) -> Result<RunEnd> {
     let (id, name) = &task.machines[position];
     let vm = desk.repository().vms().by_id(*id).await?.ok_or_else(|| Error::not_found(Kind::Vm, name))?;
     check_on(desk, &vm).await?;
-    let endpoint = endpoint(&vm)?;
     let Run { command, file, timeout, .. } = &task.run;
     let delivery = Delivery::new(command, file, &task.content, &task.arguments, *timeout, task.output_limit());
-    let output = desk.remote().run(&endpoint, &task.login, &delivery.command).await?;
+    let output = desk.machine(&vm).run(&task.login, &delivery.command).await?;
     Ok(delivery.end(output))
 }
 

@@ -41,7 +41,8 @@ impl Desk {
         self.parts.hypervisor.as_ref()
     }
 
-    pub(crate) fn remote(&self) -> &dyn RemoteExec {
+    /// For [`Machine`](super::machine::Machine) alone, which knows where a machine is.
+    pub(super) fn remote(&self) -> &dyn RemoteExec {
         self.parts.remote.as_ref()
     }
 

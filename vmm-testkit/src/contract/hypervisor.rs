@@ -48,6 +48,7 @@ macro_rules! hypervisor_contract {
             a_saved_domain_is_removed_with_its_state
             what_does_not_fit_a_pause_or_a_saved_state_is_a_conflict
             a_stopped_domain_has_no_address
+            leases_are_told_of_all_machines_at_once
             a_console_is_empty_until_the_domain_starts
             creating_a_volume_is_safe_to_repeat
             a_volume_of_another_description_is_a_conflict

@@ -208,7 +208,7 @@ pub async fn the_host_key_is_shown_without_a_login(subject: &dyn Subject) {
     assert_eq!(seen, endpoint.host_key);
     assert_eq!(subject.login_attempts().await, 0);
     let error = remote.host_key(free_address(), Duration::from_secs(10)).await.expect_err("nothing listens");
-    assert!(matches!(error, Error::Unavailable { part: Part::Machine, .. }), "{error}");
+    assert!(matches!(error, Error::Unavailable { part: Part::Connection, .. }), "{error}");
 }
 
 /// Silent, dripping and endless commands all end at the deadline, within a second.
@@ -247,7 +247,7 @@ pub async fn a_wrong_login_is_refused_and_not_retried(subject: &dyn Subject) {
 pub async fn an_unreachable_machine_is_unavailable(subject: &dyn Subject) {
     let endpoint = Endpoint { address: free_address(), ..subject.endpoint() };
     let error = subject.remote().run(&endpoint, &subject.login(), &Command::new(SILENT)).await.expect_err("refused");
-    assert!(matches!(error, Error::Unavailable { part: Part::Machine, .. }), "{error}");
+    assert!(matches!(error, Error::Unavailable { part: Part::Connection, .. }), "{error}");
 }
 
 /// Many calls at once all get their own answer.

@@ -10,7 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use uuid::Uuid;
 use vmm_core::hypervisor::{
-    Domain, DomainSpec, DomainState, ForeignDomain, Host, Hypervisor, NewVolume, Reservation, Start, Statistics, Volume,
+    Domain, DomainSpec, DomainState, ForeignDomain, Host, Hypervisor, Lease, NewVolume, Reservation, Start, Statistics,
+    Volume,
 };
 use vmm_core::model::{DeskId, MacAddress, VolumeName};
 use vmm_core::{Error, Result, image};
@@ -108,6 +109,12 @@ impl FakeHypervisor {
     /// Sets the addresses that a domain has while it runs, in place of the one it would get.
     pub fn set_addresses(&self, uuid: Uuid, addresses: Vec<IpAddr>) {
         self.lock().addresses.insert(uuid, addresses);
+    }
+
+    /// Whether the addresses of domains come from the network's DHCP server. They do unless told otherwise; else only the
+    /// domains themselves tell them.
+    pub fn lease_addresses(&self, lease: bool) {
+        self.lock().leases = lease;
     }
 
     /// Whether a started domain gets an address. It does unless told otherwise.
@@ -262,6 +269,10 @@ impl Hypervisor for FakeHypervisor {
 
     async fn addresses(&self, uuid: Uuid) -> Result<Vec<IpAddr>> {
         self.enter("addresses")?.addresses(uuid)
+    }
+
+    async fn leases(&self) -> Result<Vec<Lease>> {
+        Ok(self.enter("leases")?.leases())
     }
 
     async fn console_tail(&self, uuid: Uuid, limit: usize) -> Result<Vec<u8>> {

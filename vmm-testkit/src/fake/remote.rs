@@ -231,6 +231,16 @@ impl FakeRemote {
         self.change(address, |machine| (machine.breaks_after, machine.stalls) = (Some(bytes), true));
     }
 
+    /// Gives the machine another address, at which it is what it was; nobody answers at the old one.
+    ///
+    /// # Panics
+    /// If the machine was not added.
+    pub fn move_machine(&self, from: SocketAddr, to: SocketAddr) {
+        let mut state = self.state();
+        let machine = state.machines.remove(&from).expect("the machine was added before it moves");
+        state.machines.insert(to, machine);
+    }
+
     /// Takes the machine off the network.
     pub fn unreachable(&self, address: SocketAddr) {
         self.state().machines.remove(&address);
@@ -266,7 +276,7 @@ impl FakeRemote {
         }
         let address = endpoint.address;
         let mut state = self.state();
-        let refused = || Error::unavailable(Part::Machine, format!("connecting to {address} failed: refused"));
+        let refused = || Error::unavailable(Part::Connection, format!("connecting to {address} failed: refused"));
         let machine = state.machines.get_mut(&address).ok_or_else(refused)?;
         if machine.unready > 0 {
             machine.unready -= 1;
@@ -374,7 +384,7 @@ impl RemoteExec for FakeRemote {
                 let stage = format!("the SSH handshake with {address}");
                 Err(Error::Timeout { stage, after: deadline, detail: "no answer".into() })
             }
-            None => Err(Error::unavailable(Part::Machine, format!("connecting to {address} failed: refused"))),
+            None => Err(Error::unavailable(Part::Connection, format!("connecting to {address} failed: refused"))),
         }
     }
 

@@ -1,6 +1,7 @@
 //! The promises of vmm-core, held against fakes and against the real thing.
 
 mod account;
+mod address;
 mod architecture;
 mod files;
 mod history;

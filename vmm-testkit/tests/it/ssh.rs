@@ -437,7 +437,7 @@ mod hostile {
     }
 
     fn unavailable(error: &Error) -> bool {
-        matches!(error, Error::Unavailable { part: Part::Machine, .. })
+        matches!(error, Error::Unavailable { part: Part::Machine | Part::Connection, .. })
     }
 
     /// A packet before encryption (RFC 4253 §6): length, padding length, type and payload, padding.

@@ -29,7 +29,16 @@ pub(super) struct Record {
     pub fields: Vec<(String, Value)>,
 }
 
-/// An interface of a guest with its addresses, or a lease.
+/// An address that a network has given out.
+#[derive(Debug)]
+pub(super) struct Given {
+    pub mac: String,
+    pub address: String,
+    /// When it ends, in seconds since 1970.
+    pub expires: i64,
+}
+
+/// An interface of a guest with its addresses.
 #[derive(Debug)]
 pub(super) struct Binding {
     pub mac: String,
@@ -137,7 +146,7 @@ pub(super) fn interface_addresses(domain: &Domain, source: u32) -> Result<Vec<Bi
 }
 
 /// The leases of a network that have not expired.
-pub(super) fn dhcp_leases(network: &Network) -> Result<Vec<Binding>, Error> {
+pub(super) fn dhcp_leases(network: &Network) -> Result<Vec<Given>, Error> {
     let mut list: *mut sys::virNetworkDHCPLeasePtr = ptr::null_mut();
     // SAFETY: `network` is alive for the call; on success libvirt gives us `list` with `count` leases, each to be
     // freed by its function and the list by `free`.
@@ -149,9 +158,9 @@ pub(super) fn dhcp_leases(network: &Network) -> Result<Vec<Binding>, Error> {
         let leases = (0..count)
             .map(|index| {
                 let lease = *list.add(index);
-                let binding = Binding { mac: text((*lease).mac), addresses: vec![text((*lease).ipaddr)] };
+                let given = Given { mac: text((*lease).mac), address: text((*lease).ipaddr), expires: (*lease).expirytime };
                 sys::virNetworkDHCPLeaseFree(lease);
-                binding
+                given
             })
             .collect();
         libc::free(list.cast());

@@ -32,7 +32,7 @@ use self::connection::{Connector, Session};
 use self::content::Progress;
 use self::error::Failure;
 use self::stats::Ownership;
-use super::{Domain, DomainSpec, ForeignDomain, Host, Hypervisor, NewVolume, Reservation, Start, Volume};
+use super::{Domain, DomainSpec, ForeignDomain, Host, Hypervisor, Lease, NewVolume, Reservation, Start, Volume};
 use crate::blocking;
 use crate::error::{Error, Result};
 use crate::image;
@@ -267,6 +267,13 @@ impl Hypervisor for LibvirtHypervisor {
 
     async fn addresses(&self, uuid: Uuid) -> Result<Vec<IpAddr>> {
         self.domain_of_desk("reading addresses", uuid, addresses::addresses).await
+    }
+
+    async fn leases(&self) -> Result<Vec<Lease>> {
+        self.call("reading leases", |session, desk| {
+            network::leases(&network::network(session, &desk.config.network)?)
+        })
+        .await
     }
 
     async fn console_tail(&self, uuid: Uuid, limit: usize) -> Result<Vec<u8>> {

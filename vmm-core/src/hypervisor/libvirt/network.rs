@@ -11,7 +11,7 @@ use super::error::{Failure, Result, optional};
 use super::ffi;
 use super::xml::{element, find};
 use crate::error::{Error, Kind, Part};
-use crate::hypervisor::{Reservation, Subnet};
+use crate::hypervisor::{Lease, Reservation, Subnet};
 use crate::model::{MacAddress, VmName};
 
 /// Seconds that a reserved address is leased for: the least that dnsmasq knows. It does not give an address to a new
@@ -111,18 +111,31 @@ fn clashes(known: &Reservation, wanted: &Reservation) -> bool {
 
 /// The DHCP server keeps an address with who holds its lease, whatever is reserved.
 fn check_lease(network: &Network, wanted: &Reservation) -> Result<()> {
-    let leases = match ffi::dhcp_leases(network).map_err(Failure::from) {
-        Err(failure) if failure.is(sys::VIR_ERR_NO_SUPPORT) => return Ok(()),
-        leases => leases?,
-    };
     let address = wanted.address.to_string();
-    let holder = leases.iter().find(|lease| lease.addresses.contains(&address)).map(|lease| lease.mac.as_str());
+    let leases = given(network)?;
+    let holder = leases.iter().find(|lease| lease.address == address).map(|lease| lease.mac.as_str());
     match holder {
         Some(mac) if mac.parse().ok() != Some(wanted.mac) => {
             Err(taken(wanted, format!("{address} is leased to {mac}; wait until that lease ends or take another")))
         }
         _ => Ok(()),
     }
+}
+
+/// A driver that runs nothing gives out nothing.
+fn given(network: &Network) -> Result<Vec<ffi::Given>> {
+    match ffi::dhcp_leases(network).map_err(Failure::from) {
+        Err(failure) if failure.is(sys::VIR_ERR_NO_SUPPORT) => Ok(Vec::new()),
+        leases => leases,
+    }
+}
+
+/// The addresses that the network has given out, the newest first.
+pub(super) fn leases(network: &Network) -> Result<Vec<Lease>> {
+    let mut given = given(network)?;
+    given.sort_by_key(|lease| std::cmp::Reverse(lease.expires));
+    let read = |lease: ffi::Given| Some(Lease { mac: lease.mac.parse().ok()?, address: lease.address.parse().ok()? });
+    Ok(given.into_iter().filter_map(read).collect())
 }
 
 fn taken(wanted: &Reservation, reason: String) -> Failure {

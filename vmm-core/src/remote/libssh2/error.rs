@@ -87,8 +87,12 @@ pub(super) struct CallError {
 impl From<CallError> for Error {
     fn from(error: CallError) -> Self {
         let CallError { machine, user, limit, stage, cause } = error;
+        let part = match stage {
+            Stage::Queue | Stage::Connect | Stage::Handshake => Part::Connection,
+            Stage::Login | Stage::Command | Stage::Transfer | Stage::Session => Part::Machine,
+        };
         let unavailable =
-            |reason: &dyn fmt::Display| Self::unavailable(Part::Machine, format!("{stage} {machine} failed: {reason}"));
+            |reason: &dyn fmt::Display| Self::unavailable(part, format!("{stage} {machine} failed: {reason}"));
         match cause {
             Cause::Deadline(detail) => Self::Timeout { stage: format!("{stage} {machine}"), after: limit, detail },
             Cause::Silence(silence) => Self::Timeout {

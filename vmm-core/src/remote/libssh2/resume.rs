@@ -97,7 +97,8 @@ impl<'a> Route<'a> {
                     self.taken.renew();
                     return Ok(link);
                 }
-                Err(Error::Unavailable { .. }) => {}
+                // Another machine may have taken the address meanwhile; what is told is that the connection was lost.
+                Err(Error::Unavailable { .. } | Error::HostKeyChanged { .. }) => {}
                 Err(error) => return Err(Cause::Told(error)),
             }
         }

@@ -201,6 +201,13 @@ pub async fn a_stopped_domain_has_no_address(subject: &Subject) {
     assert_eq!(subject.hypervisor.addresses(uuid).await.expect("it answers"), Vec::<std::net::IpAddr>::new());
 }
 
+/// Where the host gives out addresses; a machine that asked for none has none.
+pub async fn leases_are_told_of_all_machines_at_once(subject: &Subject) {
+    let spec = subject.define("web").await;
+    let leases = subject.hypervisor.leases().await.expect("it answers");
+    assert!(leases.iter().all(|lease| lease.mac != spec.mac), "{leases:?}");
+}
+
 /// And it is there again under the same name for the next domain, empty.
 pub async fn a_console_is_empty_until_the_domain_starts(subject: &Subject) {
     let spec = subject.define("web").await;

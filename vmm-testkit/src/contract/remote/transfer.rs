@@ -280,7 +280,7 @@ pub async fn transfers_are_refused_like_commands(subject: &dyn Subject) {
     assert_eq!(subject.login_attempts().await, 2);
     let nowhere = Endpoint { address: free_address(), ..subject.endpoint() };
     for error in both(subject, &nowhere, &subject.login()).await {
-        assert!(matches!(error, Error::Unavailable { part: Part::Machine, .. }), "{error}");
+        assert!(matches!(error, Error::Unavailable { part: Part::Connection, .. }), "{error}");
     }
     until_names(subject, &[]).await;
 }

@@ -4,7 +4,8 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use uuid::Uuid;
 use vmm_core::hypervisor::{
-    DiskStatistics, Domain, DomainSpec, DomainState, ForeignDomain, InterfaceStatistics, NewVolume, Reservation, Start,
+    DiskStatistics, Domain, DomainSpec, DomainState, ForeignDomain, InterfaceStatistics, Lease, NewVolume, Reservation,
+    Start,
     Statistics, Volume,
 };
 use vmm_core::model::{MacAddress, PauseReason, VolumeName};
@@ -229,6 +230,15 @@ impl Turn<'_> {
             None if self.state.gives_addresses => Ok(self.lease(uuid, mac).into_iter().collect()),
             None => Ok(Vec::new()),
         }
+    }
+
+    pub(super) fn leases(&self) -> Vec<Lease> {
+        let state = &self.state;
+        let known = state.addresses.iter().filter(|_| state.leases).filter_map(|(uuid, addresses)| {
+            let domain = state.domains.get(uuid).filter(|domain| !domain.state.is_off())?;
+            Some(addresses.iter().map(|address| Lease { mac: domain.spec.mac, address: *address }))
+        });
+        known.flatten().collect()
     }
 
     /// The reserved address, otherwise the first that nobody has; as with a lease it stays the same from then on.

@@ -39,7 +39,7 @@ impl End {
         match answer {
             Ok(_) => Self::Done,
             Err(Error::Timeout { after: LIMIT, .. }) => Self::TimedOut,
-            Err(Error::Unavailable { part: Part::Machine, .. }) => Self::Unavailable,
+            Err(Error::Unavailable { part: Part::Machine | Part::Connection, .. }) => Self::Unavailable,
             Err(Error::HostKeyChanged { .. }) => Self::HostKeyChanged,
             Err(error) => panic!("not an error that a machine can cause: {error}"),
         }
