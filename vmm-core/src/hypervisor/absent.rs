@@ -3,7 +3,9 @@
 use std::net::IpAddr;
 use std::path::Path;
 
-use super::{Domain, DomainSpec, ForeignDomain, Host, Hypervisor, Lease, NewVolume, Reservation, Start, Volume};
+use super::{
+    Domain, DomainSpec, ForeignDomain, Host, Hypervisor, Lease, NewVolume, Reservation, Start, Volume, VolumeDetail,
+};
 use crate::error::{Error, Part, Result};
 use crate::model::{MacAddress, VolumeName};
 use async_trait::async_trait;
@@ -32,6 +34,8 @@ absent! {
     write_volume(&VolumeName, &[u8]) -> Volume;
     delete_volume(&VolumeName) -> ();
     volumes() -> Vec<Volume>;
+    inspect_volumes(&[VolumeName]) -> Vec<VolumeDetail>;
+    checksum_volume(&VolumeName) -> String;
     reserve_address(&Reservation) -> ();
     release_address(MacAddress) -> ();
     reservations() -> Vec<Reservation>;

@@ -52,11 +52,19 @@ pub trait Hypervisor: Send + Sync {
     /// Writes a small raw volume with these bytes, replacing what has that name.
     async fn write_volume(&self, name: &VolumeName, bytes: &[u8]) -> Result<Volume>;
 
-    /// Removes a volume.
+    /// Removes a volume. One that another volume of the pool stands on, or that a domain on the host uses, whosever it is,
+    /// is a conflict that names the user.
     async fn delete_volume(&self, name: &VolumeName) -> Result<()>;
 
     /// The volumes of the pool, in order of name.
     async fn volumes(&self) -> Result<Vec<Volume>>;
+
+    /// Those of these volumes that are there, also if they came by other hands, as they are at this moment. Cheap: their
+    /// content is not read.
+    async fn inspect_volumes(&self, names: &[VolumeName]) -> Result<Vec<VolumeDetail>>;
+
+    /// SHA-256 of a volume's whole file, in lower-case hexadecimal digits. Takes as long as reading it.
+    async fn checksum_volume(&self, name: &VolumeName) -> Result<String>;
 
     /// Binds an address to a MAC address in the network's DHCP server.
     async fn reserve_address(&self, reservation: &Reservation) -> Result<()>;
@@ -212,6 +220,20 @@ pub struct Volume {
     pub path: String,
     /// What the guest sees, in bytes.
     pub capacity: u64,
+}
+
+/// A volume that was looked at closely.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VolumeDetail {
+    /// The volume.
+    pub volume: Volume,
+    /// Whether it is qcow2.
+    pub qcow2: bool,
+    /// The path of the file that it is an overlay on.
+    pub backing: Option<String>,
+    /// What the host says of the file that is another after each change of its content: its size and the moment of the
+    /// last change. To be compared, not to be read.
+    pub stamp: String,
 }
 
 /// A volume to create.

@@ -224,7 +224,8 @@ impl Machine {
 
     /// The address of a machine that was never seen with one.
     async fn first_address(&mut self) -> Result<IpAddr> {
-        let unknown = || Error::unavailable(Part::Machine, format!("{} has no known address yet; try again", self.vm.name));
+        let unknown =
+            || Error::unavailable(Part::Machine, format!("{} has no known address yet; try again", self.vm.name));
         let found = timeout(PATIENCE, self.desk.hypervisor().addresses(self.vm.uuid)).await;
         let ip = found.ok().and_then(Result::ok).and_then(|found| found.into_iter().next()).ok_or_else(unknown)?;
         self.record(ip).await;

@@ -55,6 +55,10 @@ macro_rules! hypervisor_contract {
             an_overlay_is_at_least_as_large_as_what_it_stands_on
             a_volume_grows_and_never_shrinks
             deleting_a_volume_is_safe_to_repeat
+            what_stands_below_another_volume_is_not_deleted
+            what_a_domain_of_any_owner_uses_is_not_deleted
+            volumes_are_inspected_as_they_are
+            the_checksum_of_a_volume_is_that_of_its_file
             volumes_are_listed_in_order_of_name
             importing_is_safe_to_repeat
             an_image_that_does_not_stand_alone_is_refused

@@ -11,12 +11,12 @@ use async_trait::async_trait;
 use uuid::Uuid;
 use vmm_core::hypervisor::{
     Domain, DomainSpec, DomainState, ForeignDomain, Host, Hypervisor, Lease, NewVolume, Reservation, Start, Statistics,
-    Volume,
+    Volume, VolumeDetail,
 };
 use vmm_core::model::{DeskId, MacAddress, VolumeName};
 use vmm_core::{Error, Result, image};
 
-use self::state::{State, Turn};
+use self::state::{Content, State, Turn};
 
 /// A hypervisor in memory. Clones are the same host.
 #[derive(Clone)]
@@ -149,6 +149,21 @@ impl FakeHypervisor {
         self.lock().add_unfinished(name);
     }
 
+    /// Removes a volume behind the desk's back, whatever uses it.
+    pub fn remove_volume_behind_back(&self, name: &VolumeName) {
+        self.lock().volumes.remove(name);
+    }
+
+    /// Changes what a volume holds behind the desk's back, or only the moment of its last change.
+    pub fn touch_volume_behind_back(&self, name: &VolumeName, content_too: bool) {
+        self.lock().touch(name, content_too);
+    }
+
+    /// Makes an empty volume behind the desk's back.
+    pub fn add_volume_behind_back(&self, name: &VolumeName, capacity: u64) {
+        self.lock().put(name, capacity, Content::Disk(None), "somebody else's");
+    }
+
     /// The content of a volume that was written.
     pub fn content(&self, name: &VolumeName) -> Option<Vec<u8>> {
         self.lock().content(name)
@@ -176,7 +191,8 @@ impl Hypervisor for FakeHypervisor {
 
     async fn import_volume(&self, name: &VolumeName, source: &Path) -> Result<Volume> {
         let info = image::inspect(source)?;
-        self.enter("import_volume")?.import(name, info.virtual_size)
+        let sha256 = image::checksum(source)?;
+        self.enter("import_volume")?.import(name, info.virtual_size, sha256)
     }
 
     async fn create_volume(&self, volume: &NewVolume) -> Result<Volume> {
@@ -192,12 +208,19 @@ impl Hypervisor for FakeHypervisor {
     }
 
     async fn delete_volume(&self, name: &VolumeName) -> Result<()> {
-        self.enter("delete_volume")?.state.volumes.remove(name);
-        Ok(())
+        self.enter("delete_volume")?.delete(name)
     }
 
     async fn volumes(&self) -> Result<Vec<Volume>> {
         Ok(self.enter("volumes")?.volumes())
+    }
+
+    async fn inspect_volumes(&self, names: &[VolumeName]) -> Result<Vec<VolumeDetail>> {
+        Ok(self.enter("inspect_volumes")?.inspect(names))
+    }
+
+    async fn checksum_volume(&self, name: &VolumeName) -> Result<String> {
+        self.enter("checksum_volume")?.checksum(name)
     }
 
     async fn reserve_address(&self, reservation: &Reservation) -> Result<()> {

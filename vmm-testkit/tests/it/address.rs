@@ -84,8 +84,7 @@ async fn start_script(desk: &TestDesk, name: &VmName) -> RunId {
     };
     let script = desk.vmm.create_script(&desk.user, draft).await.expect("a script");
     let arguments = ScriptArguments::default();
-    let draft =
-        RunDraft { script: script.name, version: None, targets: None, arguments, terms: RunTerms::default() };
+    let draft = RunDraft { script: script.name, version: None, targets: None, arguments, terms: RunTerms::default() };
     desk.vmm.run_script(&desk.user, draft).await.expect("a run").id
 }
 
@@ -131,9 +130,9 @@ async fn after_a_reboot_with_another_address_commands_files_directories_and_scri
     start_script(&desk, name).await;
     desk.until("the script came to the machine", async || {
         let calls = desk.remote.calls();
-        calls.iter().any(|call| {
-            call.address == endpoint(now) && call.line.as_ref().is_some_and(|line| line.contains("job.sh"))
-        })
+        calls
+            .iter()
+            .any(|call| call.address == endpoint(now) && call.line.as_ref().is_some_and(|line| line.contains("job.sh")))
     })
     .await;
 }

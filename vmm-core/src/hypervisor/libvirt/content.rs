@@ -5,6 +5,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use sha2::{Digest, Sha256};
 use virt::storage_pool::StoragePool;
 use virt::storage_vol::StorageVol;
 use virt::stream::Stream;
@@ -128,6 +129,39 @@ fn receive(stream: Stream, limit: usize) -> Result<Vec<u8>> {
     }
     stream.finish()?;
     Ok(bytes)
+}
+
+/// SHA-256 of a volume's file, in lower-case hexadecimal.
+pub(super) fn checksum(session: &Session, volume: &StorageVol, progress: &Progress) -> Result<String> {
+    let stream = Stream::new(&session.connect, 0)?;
+    volume.download(&stream, 0, 0, 0)?;
+    match digest(&stream, progress) {
+        Ok(digest) => {
+            stream.finish()?;
+            Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+        }
+        Err(failure) => {
+            abort(stream);
+            Err(failure)
+        }
+    }
+}
+
+fn digest(stream: &Stream, progress: &Progress) -> Result<Sha256> {
+    let (mut digest, mut buffer) = (Sha256::new(), vec![0; CHUNK]);
+    loop {
+        if progress.cancelled.load(Ordering::Relaxed) {
+            return Err(Error::unavailable(Part::Hypervisor, "the reading was given up").into());
+        }
+        let read = usize::try_from(stream.recv(&mut buffer)?);
+        match read.map_err(|_| Failure::Answer("a stream that would block".to_owned()))? {
+            0 => return Ok(digest),
+            read => {
+                digest.update(&buffer[..read]);
+                progress.sent.fetch_add(read as u64, Ordering::Relaxed);
+            }
+        }
+    }
 }
 
 fn send(

@@ -158,7 +158,8 @@ pub(super) fn dhcp_leases(network: &Network) -> Result<Vec<Given>, Error> {
         let leases = (0..count)
             .map(|index| {
                 let lease = *list.add(index);
-                let given = Given { mac: text((*lease).mac), address: text((*lease).ipaddr), expires: (*lease).expirytime };
+                let given =
+                    Given { mac: text((*lease).mac), address: text((*lease).ipaddr), expires: (*lease).expirytime };
                 sys::virNetworkDHCPLeaseFree(lease);
                 given
             })

@@ -16,6 +16,7 @@ mod owner;
 mod probe;
 mod stats;
 mod storage;
+mod usage;
 mod xml;
 
 use std::net::IpAddr;
@@ -32,9 +33,11 @@ use self::connection::{Connector, Session};
 use self::content::Progress;
 use self::error::Failure;
 use self::stats::Ownership;
-use super::{Domain, DomainSpec, ForeignDomain, Host, Hypervisor, Lease, NewVolume, Reservation, Start, Volume};
+use super::{
+    Domain, DomainSpec, ForeignDomain, Host, Hypervisor, Lease, NewVolume, Reservation, Start, Volume, VolumeDetail,
+};
 use crate::blocking;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::image;
 use crate::model::{MacAddress, VolumeName};
 
@@ -159,11 +162,30 @@ impl Hypervisor for LibvirtHypervisor {
 
     async fn delete_volume(&self, name: &VolumeName) -> Result<()> {
         let name = name.clone();
-        self.pool("deleting a volume", move |_, pool| storage::delete(pool, name.as_str())).await
+        self.pool("deleting a volume", move |session, pool| usage::delete(session, pool, name.as_str())).await
     }
 
     async fn volumes(&self) -> Result<Vec<Volume>> {
         self.pool("listing volumes", |_, pool| storage::list(pool, console::is_log)).await
+    }
+
+    async fn inspect_volumes(&self, names: &[VolumeName]) -> Result<Vec<VolumeDetail>> {
+        let names = names.to_vec();
+        self.pool("inspecting volumes", move |session, pool| storage::inspect(session, pool, &names)).await
+    }
+
+    async fn checksum_volume(&self, name: &VolumeName) -> Result<String> {
+        let (name, progress, desk) = (name.clone(), Progress::default(), Arc::clone(&self.desk));
+        let seen = progress.clone();
+        self.connector
+            .call_watched("reading a volume", progress, move |session| {
+                content::supported(session)?;
+                let pool = storage::pool(session, &desk.config.pool)?;
+                let volume = storage::lookup(&pool, name.as_str())?;
+                let volume = volume.ok_or_else(|| Error::not_found(Kind::Volume, &name))?;
+                content::checksum(session, &volume, &seen)
+            })
+            .await
     }
 
     async fn reserve_address(&self, reservation: &Reservation) -> Result<()> {
@@ -270,10 +292,8 @@ impl Hypervisor for LibvirtHypervisor {
     }
 
     async fn leases(&self) -> Result<Vec<Lease>> {
-        self.call("reading leases", |session, desk| {
-            network::leases(&network::network(session, &desk.config.network)?)
-        })
-        .await
+        self.call("reading leases", |session, desk| network::leases(&network::network(session, &desk.config.network)?))
+            .await
     }
 
     async fn console_tail(&self, uuid: Uuid, limit: usize) -> Result<Vec<u8>> {

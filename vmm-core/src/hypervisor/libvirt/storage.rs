@@ -1,5 +1,6 @@
 //! Volumes of the pool, all through libvirt, so that the host can be another machine.
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use roxmltree::Document;
@@ -12,7 +13,7 @@ use super::domain_xml::DiskFile;
 use super::error::{Failure, Result, optional};
 use super::xml::{Element, element, find, text_at};
 use crate::error::{Error, Kind, Part};
-use crate::hypervisor::{NewVolume, Volume};
+use crate::hypervisor::{NewVolume, Volume, VolumeDetail};
 use crate::model::VolumeName;
 
 /// How long a pool may be busy creating other volumes.
@@ -28,6 +29,8 @@ pub(super) struct Described {
     pub capacity: u64,
     pub format: String,
     pub backing: Option<String>,
+    /// The file's size and when it was written last, as the host says it.
+    pub stamp: String,
 }
 
 impl Described {
@@ -44,6 +47,11 @@ impl Described {
                 .unwrap_or_default()
                 .to_owned(),
             backing: text_at(root, &["backingStore", "path"]).map(ToOwned::to_owned),
+            stamp: format!(
+                "{} {}",
+                text_at(root, &["physical"]).unwrap_or_default(),
+                text_at(root, &["target", "timestamps", "mtime"]).unwrap_or_default()
+            ),
         })
     }
 
@@ -109,6 +117,27 @@ pub(super) fn list(pool: &StoragePool, hidden: impl Fn(&str) -> bool) -> Result<
     }
     volumes.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(volumes)
+}
+
+/// Those of these volumes that are there, also if they came by other hands.
+pub(super) fn inspect(session: &Session, pool: &StoragePool, names: &[VolumeName]) -> Result<Vec<VolumeDetail>> {
+    let mut known = known(pool)?;
+    if session.driver == Driver::Qemu && names.iter().any(|name| !known.contains(name.as_str())) {
+        refresh(pool)?;
+        known = self::known(pool)?;
+    }
+    let mut found = Vec::new();
+    for name in names.iter().filter(|name| known.contains(name.as_str())) {
+        let Some(described) = describe(pool, name)? else { continue };
+        let (qcow2, stamp, backing) = (described.format == "qcow2", described.stamp.clone(), described.backing.clone());
+        found.push(VolumeDetail { volume: described.named(name), qcow2, backing, stamp });
+    }
+    Ok(found)
+}
+
+/// The names of all volumes, in one call.
+fn known(pool: &StoragePool) -> Result<HashSet<String>> {
+    pool.list_all_volumes(0)?.iter().map(|volume| Ok(volume.name()?)).collect()
 }
 
 pub(super) fn create(pool: &StoragePool, new: &NewVolume) -> Result<Volume> {

@@ -168,9 +168,15 @@ impl Subject {
         if let Some((other, _)) = &self.other {
             clean_domains(other).await;
         }
-        for volume in self.hypervisor.volumes().await.unwrap_or_default() {
-            if volume.name.as_str().starts_with(&self.prefix()) {
-                complain(self.hypervisor.delete_volume(&volume.name).await);
+        let mut left = self.hypervisor.volumes().await.unwrap_or_default();
+        left.retain(|volume| volume.name.as_str().starts_with(&self.prefix()));
+        // What others stand on goes after them.
+        for last in [false, false, true] {
+            for volume in std::mem::take(&mut left) {
+                match self.hypervisor.delete_volume(&volume.name).await {
+                    Err(Error::Conflict { .. }) if !last => left.push(volume),
+                    result => complain(result),
+                }
             }
         }
         for reservation in self.hypervisor.reservations().await.unwrap_or_default() {

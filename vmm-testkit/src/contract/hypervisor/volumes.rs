@@ -79,6 +79,88 @@ pub async fn deleting_a_volume_is_safe_to_repeat(subject: &Subject) {
     assert!(volumes.iter().all(|volume| volume.name != name));
 }
 
+/// And it is as soon as nothing stands on it any more; what it stands on itself does not matter.
+pub async fn what_stands_below_another_volume_is_not_deleted(subject: &Subject) {
+    let base = subject.create("base.qcow2", GIB).await;
+    let middle = new(subject.volume("middle.qcow2"), GIB, Some(&base));
+    let top = new(subject.volume("top.qcow2"), GIB, Some(&middle.name));
+    for overlay in [&middle, &top] {
+        subject.hypervisor.create_volume(overlay).await.expect("it is created");
+    }
+    for (below, above) in [(&base, &middle.name), (&middle.name, &top.name)] {
+        let refused = subject.hypervisor.delete_volume(below).await;
+        assert_conflict(&refused);
+        let reason = refused.expect_err("it is refused").to_string();
+        assert!(reason.contains(above.as_str()), "{reason}");
+    }
+    for name in [&top.name, &middle.name, &base] {
+        subject.hypervisor.delete_volume(name).await.expect("nothing stands on it");
+    }
+}
+
+/// Whether it runs or not.
+pub async fn what_a_domain_of_any_owner_uses_is_not_deleted(subject: &Subject) {
+    let mut desks = vec![(subject.hypervisor.clone(), subject.desk)];
+    desks.extend(subject.other.clone());
+    for (index, (hypervisor, desk)) in desks.into_iter().enumerate() {
+        let volume = subject.create(&format!("disk-{index}.qcow2"), GIB).await;
+        let spec = subject.spec(&format!("user-{index}"));
+        let spec = vmm_core::hypervisor::DomainSpec { desk, disks: vec![volume.clone()], ..spec };
+        hypervisor.define(&spec).await.expect("it is defined");
+        for start in [false, true] {
+            if start {
+                hypervisor.start(spec.uuid).await.expect("it starts");
+            }
+            let refused = subject.hypervisor.delete_volume(&volume).await;
+            assert_conflict(&refused);
+            let reason = refused.expect_err("it is refused").to_string();
+            assert!(reason.contains(spec.name.as_str()), "{reason}");
+        }
+        hypervisor.stop(spec.uuid).await.expect("it stops");
+        hypervisor.undefine(spec.uuid).await.expect("it is gone");
+        subject.hypervisor.delete_volume(&volume).await.expect("nothing uses it");
+    }
+}
+
+/// Those that are missing are left out; what changes a volume changes its stamp.
+pub async fn volumes_are_inspected_as_they_are(subject: &Subject) {
+    let base = subject.create("base.qcow2", GIB).await;
+    let overlay = new(subject.volume("overlay.qcow2"), GIB, Some(&base));
+    subject.hypervisor.create_volume(&overlay).await.expect("it is created");
+    let names = [overlay.name.clone(), subject.volume("missing.qcow2"), base.clone()];
+    let found = subject.hypervisor.inspect_volumes(&names).await.expect("it answers");
+    assert_eq!(found.iter().map(|found| &found.volume.name).collect::<Vec<_>>(), [&overlay.name, &base]);
+    assert_eq!((found[0].backing.as_ref(), found[1].backing.as_ref()), (Some(&found[1].volume.path), None));
+    assert_eq!(subject.hypervisor.inspect_volumes(&names).await.expect("it answers"), found);
+    if !subject.capabilities().await.volume_content {
+        return;
+    }
+    assert!(found.iter().all(|found| found.qcow2), "{found:?}");
+    let seed = subject.volume("seed.iso");
+    let mut stamps = Vec::new();
+    for bytes in [b"one", b"two"] {
+        subject.hypervisor.write_volume(&seed, bytes).await.expect("it is written");
+        let found = subject.hypervisor.inspect_volumes(std::slice::from_ref(&seed)).await.expect("it answers");
+        assert!(!found[0].qcow2);
+        stamps.push(found[0].stamp.clone());
+    }
+    assert_ne!(stamps[0], stamps[1]);
+}
+
+/// Whoever wrote it.
+pub async fn the_checksum_of_a_volume_is_that_of_its_file(subject: &Subject) {
+    if !subject.capabilities().await.volume_content {
+        return;
+    }
+    let directory = tempfile::tempdir().expect("a directory");
+    let image = write(&directory, "image.qcow2", &empty_qcow2(GIB));
+    let name = subject.volume("image.qcow2");
+    subject.hypervisor.import_volume(&name, &image).await.expect("it is imported");
+    let expected = vmm_core::image::checksum(&image).expect("it is read");
+    assert_eq!(subject.hypervisor.checksum_volume(&name).await.expect("it is read"), expected);
+    assert_not_found(&subject.hypervisor.checksum_volume(&subject.volume("missing")).await);
+}
+
 /// Each with its size.
 pub async fn volumes_are_listed_in_order_of_name(subject: &Subject) {
     for (name, size) in [("c", 3 * GIB), ("a", GIB), ("b", 2 * GIB)] {

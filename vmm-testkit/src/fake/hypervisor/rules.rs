@@ -5,8 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use uuid::Uuid;
 use vmm_core::hypervisor::{
     DiskStatistics, Domain, DomainSpec, DomainState, ForeignDomain, InterfaceStatistics, Lease, NewVolume, Reservation,
-    Start,
-    Statistics, Volume,
+    Start, Statistics, Volume, VolumeDetail,
 };
 use vmm_core::model::{MacAddress, PauseReason, VolumeName};
 use vmm_core::{Error, Kind, Part, Result};
@@ -263,11 +262,11 @@ impl Turn<'_> {
         Ok(console[console.len().saturating_sub(limit)..].to_vec())
     }
 
-    pub(super) fn import(&mut self, name: &VolumeName, virtual_size: u64) -> Result<Volume> {
+    pub(super) fn import(&mut self, name: &VolumeName, virtual_size: u64, sha256: String) -> Result<Volume> {
         match self.state.volumes.get(name) {
-            Some(FakeVolume { capacity, content: Content::Disk(None) }) if *capacity == virtual_size => {}
+            Some(FakeVolume { capacity, content: Content::Disk(None), .. }) if *capacity == virtual_size => {}
             Some(FakeVolume { content: Content::Disk(_), .. }) => return Err(other_volume(name)),
-            _ => self.put(name, virtual_size, Content::Disk(None)),
+            _ => self.state.put(name, virtual_size, Content::Disk(None), &sha256),
         }
         Ok(volume(name, virtual_size))
     }
@@ -281,10 +280,10 @@ impl Turn<'_> {
             }
         }
         match self.state.volumes.get(&new.name) {
-            Some(FakeVolume { capacity, content: Content::Disk(backing) })
+            Some(FakeVolume { capacity, content: Content::Disk(backing), .. })
                 if (*capacity, backing) == (new.capacity, &new.backing) => {}
             Some(_) => return Err(other_volume(&new.name)),
-            None => self.put(&new.name, new.capacity, Content::Disk(new.backing.clone())),
+            None => self.state.put(&new.name, new.capacity, Content::Disk(new.backing.clone()), ""),
         }
         Ok(volume(&new.name, new.capacity))
     }
@@ -301,12 +300,51 @@ impl Turn<'_> {
 
     pub(super) fn write(&mut self, name: &VolumeName, bytes: &[u8]) -> Result<Volume> {
         let capacity = bytes.len() as u64;
-        self.put(name, capacity, Content::Raw(bytes.to_vec()));
+        self.state.put(name, capacity, Content::Raw(bytes.to_vec()), "");
         Ok(volume(name, capacity))
     }
 
-    fn put(&mut self, name: &VolumeName, capacity: u64, content: Content) {
-        self.state.volumes.insert(name.clone(), FakeVolume { capacity, content });
+    pub(super) fn delete(&mut self, name: &VolumeName) -> Result<()> {
+        let stands_on_it = |content: &Content| matches!(content, Content::Disk(Some(below)) if below == name);
+        let overlay = self.state.volumes.iter().find(|(_, volume)| stands_on_it(&volume.content));
+        let path = volume(name, 0).path;
+        let uses_it = |domain: &&FakeDomain| {
+            domain.spec.disks.iter().chain(&domain.spec.seed).any(|disk| disk == name)
+                || domain.disks.iter().any(|disk| disk.path.as_ref() == Some(&path))
+        };
+        let user = match (overlay, self.state.domains.values().find(uses_it)) {
+            (Some((overlay, _)), _) => format!("volume {overlay:?} stands on it"),
+            (None, Some(domain)) => format!("domain {:?} uses it", domain.name),
+            (None, None) => {
+                self.state.volumes.remove(name);
+                return Ok(());
+            }
+        };
+        if !self.state.volumes.contains_key(name) {
+            return Ok(());
+        }
+        Err(Error::conflict(Kind::Volume, name, format!("{user}, so it stays; remove that first")))
+    }
+
+    pub(super) fn inspect(&self, names: &[VolumeName]) -> Vec<VolumeDetail> {
+        let detail = |name: &VolumeName| {
+            let known = self.state.volumes.get(name)?;
+            Some(VolumeDetail {
+                volume: volume(name, known.capacity),
+                qcow2: matches!(known.content, Content::Disk(_)),
+                backing: match &known.content {
+                    Content::Disk(Some(below)) => Some(volume(below, 0).path),
+                    Content::Disk(None) | Content::Raw(_) | Content::Unfinished => None,
+                },
+                stamp: known.changed.to_string(),
+            })
+        };
+        names.iter().filter_map(detail).collect()
+    }
+
+    pub(super) fn checksum(&self, name: &VolumeName) -> Result<String> {
+        let known = self.state.volumes.get(name).ok_or_else(|| Error::not_found(Kind::Volume, name))?;
+        Ok(known.sha256.clone())
     }
 
     pub(super) fn volumes(&self) -> Vec<Volume> {

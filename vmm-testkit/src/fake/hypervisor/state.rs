@@ -34,6 +34,9 @@ pub(super) enum Content {
 pub(super) struct FakeVolume {
     pub(super) capacity: u64,
     pub(super) content: Content,
+    pub(super) sha256: String,
+    /// The number of the last change of it.
+    pub(super) changed: u64,
 }
 
 pub(super) struct State {
@@ -48,6 +51,7 @@ pub(super) struct State {
     pub(super) disk_is_full: bool,
     pub(super) boot_text: String,
     runs: u32,
+    changes: u64,
     failures: Vec<Failure>,
     counts: HashMap<String, usize>,
 }
@@ -88,6 +92,7 @@ impl State {
             disk_is_full: false,
             boot_text: "fake guest booted\n".to_owned(),
             runs: 0,
+            changes: 0,
             failures: Vec::new(),
             counts: HashMap::new(),
         }
@@ -155,7 +160,23 @@ impl State {
     }
 
     pub(super) fn add_unfinished(&mut self, name: &VolumeName) {
-        self.volumes.insert(name.clone(), FakeVolume { capacity: 0, content: Content::Unfinished });
+        self.put(name, 0, Content::Unfinished, "");
+    }
+
+    pub(super) fn put(&mut self, name: &VolumeName, capacity: u64, content: Content, sha256: &str) {
+        self.changes += 1;
+        let volume = FakeVolume { capacity, content, sha256: sha256.to_owned(), changed: self.changes };
+        self.volumes.insert(name.clone(), volume);
+    }
+
+    pub(super) fn touch(&mut self, name: &VolumeName, content_too: bool) {
+        self.changes += 1;
+        if let Some(volume) = self.volumes.get_mut(name) {
+            volume.changed = self.changes;
+            if content_too {
+                volume.sha256 = format!("changed {}", self.changes);
+            }
+        }
     }
 
     pub(super) fn content(&self, name: &VolumeName) -> Option<Vec<u8>> {
