@@ -125,6 +125,8 @@ actions! {
     OsRead = "os.read", "see the catalog";
     /// Change a catalog entry.
     OsUpdate = "os.update", "change the catalog";
+    /// Import the image of a catalog entry again.
+    OsImport = "os.import", "import an image again";
     /// Remove from the catalog.
     OsDelete = "os.delete", "delete from the catalog";
     /// See machines.
@@ -316,6 +318,7 @@ impl Policy for RolePolicy {
             | Action::UserDelete
             | Action::OsCreate
             | Action::OsUpdate
+            | Action::OsImport
             | Action::OsDelete
             | Action::VmUpdate
             | Action::VmAdopt

@@ -128,7 +128,8 @@ async fn desk(vmm: &Vmm, config: &Config, report: &mut Report) -> Result<(), Fai
             report.tell("hypervisor", Problem(format!("{error}; {advice}")))?;
         }
     }
-    report.tell("catalog", catalog(vmm).await)
+    report.tell("catalog", catalog(vmm).await)?;
+    images(vmm, report).await
 }
 
 async fn admin(vmm: &Vmm) -> Finding {
@@ -166,6 +167,20 @@ fn acceleration(host: &Host) -> Finding {
             "guests are emulated, which is slow: see that /dev/kvm works here, and virt_type is auto or kvm".to_owned(),
         )
     }
+}
+
+/// One line for each imported image.
+async fn images(vmm: &Vmm, report: &mut Report) -> Result<(), Failed> {
+    let Ok(oses) = vmm.oses(&Actor::System, &OsFilter::default()).await else { return Ok(()) };
+    for os in oses.iter() {
+        let Some(image) = &os.image else { continue };
+        let finding = match &os.problem {
+            Some(problem) => Problem(format!("{problem}: POST /db/os/import?id={}", os.id)),
+            None => Fine(format!("volume {} is as it was imported, by its size, format and last change", image.volume)),
+        };
+        report.tell(&format!("image {}:{}", os.name, os.version), finding)?;
+    }
+    Ok(())
 }
 
 async fn catalog(vmm: &Vmm) -> Finding {

@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use vmm_core::files::directory::DirectoryFiles;
 use vmm_core::hypervisor::Hypervisor;
-use vmm_core::model::{Job, Look, NewOs, Os, Request, RequestId, RequestState, Role, Sample, Vm, VmFilter};
+use vmm_core::model::{Job, JobId, Look, NewOs, Os, Request, RequestId, RequestState, Role, Sample, Vm, VmFilter};
 use vmm_core::repository::Repository;
 use vmm_core::repository::sqlite::SqliteRepository;
 use vmm_core::{Actor, MasterKey, RequestDraft, SecretString, Settings, UserDraft, Vmm};
@@ -71,10 +71,25 @@ impl TestDesk {
     /// # Panics
     /// When it cannot be set up.
     pub async fn without_image() -> Self {
+        Self::on(None).await
+    }
+
+    /// A second desk on the host of another one, with an empty catalog, whose worker does not run yet.
+    ///
+    /// # Panics
+    /// When it cannot be set up.
+    pub async fn beside(other: &Self) -> Self {
+        Self::on(Some(&other.hypervisor)).await
+    }
+
+    async fn on(host: Option<&FakeHypervisor>) -> Self {
         let folder = tempfile::tempdir().expect("a temporary directory");
         let repository = SqliteRepository::open(folder.path().join("vmm.db")).await.expect("a new database");
         let repository = Arc::new(repository);
-        let hypervisor = FakeHypervisor::new(repository.desk());
+        let hypervisor = match host {
+            Some(host) => host.for_desk(repository.desk()),
+            None => FakeHypervisor::new(repository.desk()),
+        };
         let remote = FakeRemote::new();
         let files = DirectoryFiles::open(folder.path().join("files")).await.expect("a file area");
         let vmm = Self::open(&repository, &hypervisor, &remote, &files).await;
@@ -145,16 +160,31 @@ impl TestDesk {
     /// # Panics
     /// When it is not imported in time.
     pub async fn import(&self, name: &str, version: &str) -> Os {
+        let (os, job) = self.start_import(name, version).await;
+        self.ended(job).await;
+        os
+    }
+
+    /// Waits until a job has ended, and gives it.
+    ///
+    /// # Panics
+    /// When it has not in time.
+    pub async fn ended(&self, job: JobId) -> Job {
+        self.until("the job ends", async || self.vmm.job(&self.admin, job).await.is_ok_and(|job| job.state.is_final()))
+            .await;
+        self.vmm.job(&self.admin, job).await.expect("the job")
+    }
+
+    /// Adds a small image to the catalog, and gives the job that imports it.
+    ///
+    /// # Panics
+    /// When it is refused.
+    pub async fn start_import(&self, name: &str, version: &str) -> (Os, JobId) {
         let path = self.folder.path().join(format!("{name}-{version}.qcow2"));
         std::fs::write(&path, image::empty_qcow2(1 << 30)).expect("room for an image");
         let os = NewOs { qcow2: Some(path.display().to_string()), ..sample::os(name, version) };
         let (os, job) = self.vmm.create_os(&self.admin, os).await.expect("a new catalog entry");
-        let job = job.expect("an image is imported by a job");
-        self.until("the image is imported", async || {
-            self.vmm.job(&self.admin, job).await.is_ok_and(|job| job.state.is_final())
-        })
-        .await;
-        os
+        (os, job.expect("an image is imported by a job"))
     }
 
     /// Submits a request in the user's name, and lets its machines be reachable once they are started.

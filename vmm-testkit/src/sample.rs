@@ -49,7 +49,12 @@ pub fn os(name: &str, version: &str) -> NewOs {
 /// The imported image of a catalog entry.
 pub fn image(os: &Os) -> Image {
     let sha256 = format!("{:064x}", u128::from_be_bytes(*id(&format!("{}-{}", os.name, os.version)).as_bytes()));
-    Image { volume: volume(&format!("os-{sha256}.qcow2")), sha256, virtual_size: 2 << 30 }
+    Image {
+        volume: volume(&format!("os-{sha256}.qcow2")),
+        sha256,
+        virtual_size: 2 << 30,
+        stamp: Some("2 GiB at noon".to_owned()),
+    }
 }
 
 /// A plan with one machine of this catalog entry for each name, each with one system disk and no fixed address.

@@ -8,7 +8,7 @@ use crate::ops::check_off;
 use crate::vmm::Desk;
 
 pub(super) const STEPS: &[Step<DiskWork>] = &[
-    step!("create-volume", DiskWork::create_volume, DiskWork::delete_volume),
+    step!("create-volume", DiskWork::create_volume, DiskWork::undo_volume),
     step!("attach-disk", DiskWork::attach, DiskWork::detach),
 ];
 
@@ -30,6 +30,10 @@ impl DiskWork {
 
     async fn create_volume(&self) -> Result<()> {
         self.machine.create_disk(&self.disk, None).await
+    }
+
+    async fn undo_volume(&self) -> Result<()> {
+        self.machine.undo_disk(&self.disk, None).await
     }
 
     pub(super) async fn delete_volume(&self) -> Result<()> {

@@ -1,11 +1,12 @@
 //! Makes one machine of a request.
 
 use std::net::IpAddr;
+use std::path::Path;
 
 use super::readiness;
 use super::step::{OnFailure, Planned, Step, step};
 use crate::error::{Error, Kind, Result};
-use crate::hypervisor::{DomainSpec, NewVolume, Reservation};
+use crate::hypervisor::{DomainSpec, NewVolume, Reservation, VolumeDetail};
 use crate::model::{Disk, DiskRole, Image, Vm, VmId, VolumeName};
 use crate::ops::seen;
 use crate::planning::seed_volume;
@@ -14,7 +15,7 @@ use crate::vmm::Desk;
 
 pub(super) const STEPS: &[Step<CreateVm>] = &[
     step!("reserve-address", CreateVm::reserve_address, CreateVm::release_address),
-    step!("create-disks", CreateVm::create_disks, CreateVm::delete_disks),
+    step!("create-disks", CreateVm::create_disks, CreateVm::undo_disks),
     step!("write-seed", CreateVm::write_seed, CreateVm::delete_seed),
     step!("define-domain", CreateVm::define, CreateVm::undefine),
     step!("start-domain", CreateVm::start, CreateVm::stop),
@@ -67,6 +68,34 @@ impl CreateVm {
         let volume = NewVolume { name, capacity: u64::from(disk.disk_size) << 30, backing };
         let volume = self.desk.hypervisor().create_volume(&volume).await?;
         self.desk.repository().disks().set_path(disk.id, Some(volume.path)).await
+    }
+
+    /// Removes the disks that this job made.
+    async fn undo_disks(&self) -> Result<()> {
+        let image = self.image().await.ok().map(|image| image.volume);
+        for disk in &self.disks {
+            let backing = image.as_ref().filter(|_| disk.role == DiskRole::System);
+            self.undo_disk(disk, backing).await?;
+        }
+        Ok(())
+    }
+
+    /// Removes a disk that this job made. Its name was free when the job was asked for. If it is not recorded that the job
+    /// made it, a volume that is not as the job makes it came by other hands since, and stays.
+    pub(super) async fn undo_disk(&self, disk: &Disk, backing: Option<&VolumeName>) -> Result<()> {
+        let Some(name) = &disk.volume else { return Ok(()) };
+        let recorded = self.desk.repository().disks().by_id(disk.id).await?;
+        if recorded.is_some_and(|disk| disk.disk_path.is_none()) {
+            let found = self.desk.hypervisor().inspect_volumes(std::slice::from_ref(name)).await?;
+            let as_made = |found: &VolumeDetail| {
+                let below = found.backing.as_deref().and_then(|path| Path::new(path).file_name()?.to_str());
+                found.volume.capacity == u64::from(disk.disk_size) << 30 && below == backing.map(VolumeName::as_str)
+            };
+            if !found.iter().all(as_made) {
+                return Ok(());
+            }
+        }
+        self.delete_disk(disk).await
     }
 
     pub(super) async fn delete_disks(&self) -> Result<()> {

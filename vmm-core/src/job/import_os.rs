@@ -1,4 +1,8 @@
-//! Imports a catalog entry's image into the pool.
+//! Imports a catalog entry's image into the pool, or mends the one that was imported before.
+//!
+//! Each entry has a volume of its own, whose name follows from the desk, the entry and the moment at which the entry was
+//! made. So no other job, and no other desk on the pool, makes a volume of that name, and undoing an import removes
+//! nothing that somebody else stands on.
 
 use std::path::{Path, PathBuf};
 
@@ -7,8 +11,10 @@ use tokio::sync::OnceCell;
 use super::step::{OnFailure, Planned, Step, step};
 use crate::blocking;
 use crate::error::{Error, Kind, Result};
+use crate::hypervisor::VolumeDetail;
 use crate::image::{self, ImageInfo};
-use crate::model::{Image, Os, OsFilter, OsId, VolumeName};
+use crate::model::{Image, Os, OsId, VolumeName, image_volume};
+use crate::ops::{could_be, is_as_imported};
 use crate::vmm::Desk;
 
 pub(super) const STEPS: &[Step<ImportOs>] =
@@ -39,34 +45,89 @@ pub(crate) async fn inspect(path: PathBuf) -> Result<ImageInfo> {
 impl ImportOs {
     async fn upload(&self) -> Result<()> {
         let image = self.image().await?;
-        self.desk.hypervisor().import_volume(&image.volume, &self.path).await.map(|_| ())
+        if let Some(known) = &self.os.image
+            && self.is_mended(known, image).await?
+        {
+            return Ok(());
+        }
+        self.desk.hypervisor().import_volume(&image.volume, &self.path).await.map(drop)
     }
 
-    /// The volume's name is its content's, so another entry may stand on it.
+    /// Whether the volume of an image that was imported before is as it was. One that is not is removed, unless something
+    /// uses it.
+    async fn is_mended(&self, known: &Image, file: &Image) -> Result<bool> {
+        if known.sha256 != file.sha256 {
+            let reason = format!(
+                "{} is not the file that was imported; put that one back, or add this one as another version",
+                self.path.display()
+            );
+            return Err(Error::conflict(Kind::Os, self.label(), reason));
+        }
+        // One that is not qcow2 is what an interrupted import has left, which the next one replaces.
+        let Some(found) = self.found(&known.volume).await?.filter(|found| found.qcow2) else { return Ok(false) };
+        let hypervisor = self.desk.hypervisor();
+        if is_as_imported(known, &found)
+            || (could_be(known, &found) && hypervisor.checksum_volume(&known.volume).await? == known.sha256)
+        {
+            return Ok(true);
+        }
+        match hypervisor.delete_volume(&known.volume).await {
+            Err(Error::Conflict { reason, .. }) => {
+                let reason = format!(
+                    "its volume {} does not hold what was imported any more, and cannot be replaced: {reason}. Restore \
+                     that volume from a backup",
+                    known.volume
+                );
+                Err(Error::conflict(Kind::Os, self.label(), reason))
+            }
+            deleted => deleted.map(|()| false),
+        }
+    }
+
+    /// An image that is recorded is the entry's, and stays.
     async fn remove(&self) -> Result<()> {
-        let Ok(image) = self.image().await else { return Ok(()) };
-        let oses = self.desk.repository().oses().list(&OsFilter::default()).await?;
-        let shared = oses.iter().any(|os| os.image.as_ref().is_some_and(|other| other.volume == image.volume));
-        if shared { Ok(()) } else { self.desk.hypervisor().delete_volume(&image.volume).await }
+        match self.desk.repository().oses().by_id(self.os.id).await? {
+            Some(Os { image: Some(_), .. }) => Ok(()),
+            _ => self.desk.hypervisor().delete_volume(&self.volume()?).await,
+        }
     }
 
     async fn record(&self) -> Result<()> {
         let image = self.image().await?.clone();
-        self.desk.repository().oses().set_image(self.os.id, image).await
+        let found = self.found(&image.volume).await?;
+        let found = found.ok_or_else(|| Error::not_found(Kind::Volume, &image.volume))?;
+        self.desk.repository().oses().set_image(self.os.id, Image { stamp: Some(found.stamp), ..image }).await
     }
 
+    async fn found(&self, volume: &VolumeName) -> Result<Option<VolumeDetail>> {
+        Ok(self.desk.hypervisor().inspect_volumes(std::slice::from_ref(volume)).await?.pop())
+    }
+
+    /// The image in the file, with the volume that it is to be in.
     async fn image(&self) -> Result<&Image> {
-        self.image.get_or_try_init(|| image_of(&self.path)).await
+        let volume = self.volume()?;
+        self.image.get_or_try_init(|| image_of(&self.path, volume)).await
+    }
+
+    /// The volume that the entry has, or is to have.
+    fn volume(&self) -> Result<VolumeName> {
+        match &self.os.image {
+            Some(image) => Ok(image.volume.clone()),
+            None => image_volume(self.desk.repository().desk(), self.os.id, self.os.created_at),
+        }
+    }
+
+    fn label(&self) -> String {
+        format!("{}:{}", self.os.name, self.os.version)
     }
 }
 
-async fn image_of(path: &Path) -> Result<Image> {
+async fn image_of(path: &Path, volume: VolumeName) -> Result<Image> {
     let path = path.to_owned();
     blocking::run("reading an image", move || {
         let info = image::inspect(&path)?;
         let sha256 = image::checksum(&path)?;
-        let volume = VolumeName::new(format!("vmm-image-{}.qcow2", &sha256[..32]))?;
-        Ok(Image { volume, sha256, virtual_size: info.virtual_size })
+        Ok(Image { volume, sha256, virtual_size: info.virtual_size, stamp: None })
     })
     .await
 }

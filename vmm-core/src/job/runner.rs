@@ -8,7 +8,7 @@ use tracing::{info, warn};
 
 use super::step::{OnFailure, Work};
 use super::{add_disk, adopt_vm, create_vm, delete_disk, delete_vm, grow_disk, import_os, release_vm, start_request};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::model::{Job, JobKind, JobState, StepState};
 use crate::vmm::Desk;
 
@@ -157,13 +157,19 @@ impl Runner {
     }
 
     async fn backward(&self, end: JobState, reason: String) -> Result<()> {
-        for (index, step) in self.job.steps.iter().enumerate().rev() {
+        let jobs = self.desk.repository().jobs();
+        let job = jobs.by_id(self.job.id).await?.ok_or_else(|| Error::not_found(Kind::Job, self.job.id))?;
+        for (index, step) in job.steps.iter().enumerate().rev() {
             if step.state == StepState::Undone {
                 continue;
             }
-            self.record(index, StepState::Undoing).await?;
+            // A step that has not begun has made nothing: what is where it would have made something is not its own.
+            let begun = step.state != StepState::Waiting;
+            if begun {
+                self.record(index, StepState::Undoing).await?;
+            }
             self.point(&step.name, "undo-begun").await;
-            if let Err(error) = self.undo(index).await {
+            if begun && let Err(error) = self.undo(index).await {
                 let reason = format!("{reason}{UNDOING}{} failed: {}", step.name, described(&error));
                 return self.finish(JobState::Stuck, Some(reason)).await;
             }

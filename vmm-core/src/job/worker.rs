@@ -50,6 +50,9 @@ async fn tidy(desk: &Desk) {
     if let Err(error) = crate::ops::tidy_files(desk).await {
         warn!(%error, "the file area could not be tidied up; it is tried again");
     }
+    if let Err(error) = crate::ops::tidy_images(desk).await {
+        warn!(%error, "images of removed catalog entries are still in the pool; it is tried again");
+    }
     if let Err(error) = crate::ops::forget_runs(desk).await {
         warn!(%error, "old runs could not be forgotten; it is tried again");
     }

@@ -3,12 +3,23 @@
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::{DeskId, MacAddress, RequestId, VmName};
+use super::{DeskId, MacAddress, OsId, RequestId, Timestamp, VmName, VolumeName};
+use crate::error::Result;
 
 /// The id of the domain that a request's machine becomes.
 pub fn domain_uuid(desk: DeskId, request: &RequestId, name: &VmName) -> Uuid {
     // Neither name can hold a slash.
     Uuid::new_v5(&desk.0, format!("domain/{request}/{name}").as_bytes())
+}
+
+/// The volume of a catalog entry's image. The moment at which the entry was made keeps it from being that of another
+/// entry in a database that was restored from a backup.
+///
+/// # Errors
+/// None: what it gives is a name.
+pub fn image_volume(desk: DeskId, os: OsId, made: Timestamp) -> Result<VolumeName> {
+    let id = Uuid::new_v5(&desk.0, format!("image/{os}/{}", made.timestamp_micros()).as_bytes());
+    VolumeName::new(format!("vmm-image-{}.qcow2", id.simple()))
 }
 
 /// The hardware address of a domain's network interface: 40 bits of a hash of its id.

@@ -36,7 +36,7 @@ pub use bot::{
     ToldMenu, WaitingPost,
 };
 pub use bot_group::{BotGroup, NewBotGroup};
-pub use derive::{domain_uuid, mac};
+pub use derive::{domain_uuid, image_volume, mac};
 pub use desk::DeskId;
 pub use disk::{Disk, DiskFilter, DiskId, DiskRole, NewDisk};
 pub(crate) use disk::{MAX_DISK_SIZE, MAX_DISKS};

@@ -26,6 +26,8 @@ pub struct Os {
     pub login: LoginName,
     /// The imported image; `None` until the import is done.
     pub image: Option<Image>,
+    /// What is wrong with the image in the pool, as was just seen: it is missing, or was changed. `None` in a record.
+    pub problem: Option<String>,
     /// How often people changed it.
     pub revision: Revision,
     /// When it was made.
@@ -55,12 +57,14 @@ pub struct OsFilter {
 /// An image in the pool, read-only, below the system disks of machines.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Image {
-    /// The volume. Its name contains the checksum, so it is never another image.
+    /// The volume, which belongs to this entry alone.
     pub volume: VolumeName,
     /// SHA-256 of the file that was imported, in lower-case hexadecimal.
     pub sha256: String,
     /// What a guest sees, in bytes.
     pub virtual_size: u64,
+    /// What the host said of the volume's last change when it was imported, to be compared.
+    pub stamp: Option<String>,
 }
 
 /// A catalog entry to make.

@@ -2,7 +2,9 @@
 
 use crate::error::{Error, Result};
 use crate::job;
-use crate::model::{Disk, DiskFilter, DiskId, JobId, JobKind, MAX_DISK_SIZE, NewDisk, Page, Vm, VmName, one_more};
+use crate::model::{
+    Disk, DiskFilter, DiskId, JobId, JobKind, MAX_DISK_SIZE, NewDisk, Page, Vm, VmName, VolumeName, one_more,
+};
 use crate::planning::disk_volume;
 use crate::policy::{Action, Actor, Target};
 use crate::vmm::{Desk, Vmm};
@@ -46,7 +48,11 @@ impl Vmm {
             has_room(&desk, size, 0).await?;
             check_off(&desk, &vm).await?;
             let disks = desk.repository().disks();
-            let disk = NewDisk { vm: vm.id, volume: free_volume(&vm, &disks.of_vm(vm.id).await?)?, disk_size: size };
+            let disk = NewDisk {
+                vm: vm.id,
+                volume: free_volume(&desk, &vm, &disks.of_vm(vm.id).await?).await?,
+                disk_size: size,
+            };
             let added = disks.add(disk, job::step_names(&JobKind::AddDisk(DiskId(0))), audit).await?;
             desk.work().notify_one();
             Ok(added)
@@ -110,12 +116,15 @@ async fn has_room(desk: &Desk, size: u32, present: u32) -> Result<()> {
     Ok(())
 }
 
-/// The first name for a data disk that none of the machine's disks has.
-fn free_volume(vm: &Vm, disks: &[Disk]) -> Result<crate::model::VolumeName> {
+/// The first name for a data disk that none of the machine's disks and no volume of the pool has: one that is there was not
+/// made for this disk.
+async fn free_volume(desk: &Desk, vm: &Vm, disks: &[Disk]) -> Result<VolumeName> {
     let mut index = 1;
     loop {
         let volume = disk_volume(&vm.name, vm.uuid, index)?;
-        if disks.iter().all(|disk| disk.volume.as_ref() != Some(&volume)) {
+        if disks.iter().all(|disk| disk.volume.as_ref() != Some(&volume))
+            && desk.hypervisor().inspect_volumes(std::slice::from_ref(&volume)).await?.is_empty()
+        {
             return Ok(volume);
         }
         index += 1;

@@ -2,12 +2,15 @@
 
 use std::path::Path;
 
+use tracing::warn;
+
 use crate::error::{Error, Kind, Result};
 use crate::job;
 use crate::model::{JobId, JobKind, NewOs, Os, OsChange, OsFilter, OsId, OsName, OsVersion, Page, Revision, one_more};
 use crate::policy::{Action, Actor, Target};
-use crate::vmm::Vmm;
+use crate::vmm::{Desk, Vmm};
 
+use super::image::inspected_if_possible;
 use super::{changed, text};
 
 impl Vmm {
@@ -40,6 +43,7 @@ impl Vmm {
         let desk = self.read(actor, Action::OsRead, &Target::none())?;
         let asked = OsFilter { limit: one_more(filter.limit), ..filter.clone() };
         let oses = desk.repository().oses().list(&asked).await?;
+        let oses = inspected_if_possible(&desk, oses).await;
         Ok(Page::cut(oses, filter.limit, |os| (os.name.clone(), os.version.clone())))
     }
 
@@ -49,7 +53,29 @@ impl Vmm {
     /// `NotFound` if there is none of this id.
     pub async fn os(&self, actor: &Actor, id: OsId) -> Result<Os> {
         let desk = self.read(actor, Action::OsRead, &Target::none())?;
-        desk.repository().oses().by_id(id).await?.ok_or_else(|| Error::not_found(Kind::Os, id))
+        let os = desk.repository().oses().by_id(id).await?.ok_or_else(|| Error::not_found(Kind::Os, id))?;
+        Ok(inspected_if_possible(&desk, vec![os.clone()]).await.pop().unwrap_or(os))
+    }
+
+    /// Imports the image of an entry again: one that is missing from the pool, was changed there, or whose import failed. A
+    /// volume that holds what was imported stays as it is; another one is replaced, unless something uses it.
+    ///
+    /// # Errors
+    /// `Conflict` while it is being imported, and for an entry that has no image to import.
+    pub async fn import_os(&self, actor: &Actor, id: OsId) -> Result<(Os, JobId)> {
+        let os = self.seek(actor, Action::OsImport, format!("os {id}"), self.os(actor, id)).await?;
+        self.change(actor, Action::OsImport, target(&os), |desk, audit| async move {
+            let Some(path) = &os.qcow2 else {
+                let reason = "it has only an installer; there is no image to import";
+                return Err(Error::conflict(Kind::Os, format!("{}:{}", os.name, os.version), reason));
+            };
+            job::inspect(Path::new(path).to_owned()).await?;
+            let steps = job::step_names(&JobKind::ImportOs(OsId(0)));
+            let started = desk.repository().oses().start_import(id, steps, audit).await?;
+            desk.work().notify_one();
+            Ok(started)
+        })
+        .await
     }
 
     /// Changes a catalog entry. Machines that are made already stay as they are.
@@ -69,17 +95,37 @@ impl Vmm {
         .await
     }
 
-    /// Removes a catalog entry. The image that was imported for it stays in the pool.
+    /// Removes a catalog entry, and its image from the pool, unless something else stands on that. If the host does not
+    /// answer, the image is removed later.
     ///
     /// # Errors
     /// `Stale` if its revision is not the one to `expect`; `Conflict` while a machine is made from it or it is being imported.
     pub async fn delete_os(&self, actor: &Actor, id: OsId, expect: Option<Revision>) -> Result<()> {
         let os = self.seek(actor, Action::OsDelete, format!("os {id}"), self.os(actor, id)).await?;
         self.change(actor, Action::OsDelete, target(&os), |desk, audit| async move {
-            desk.repository().oses().delete(id, expect, audit).await
+            desk.repository().oses().delete(id, expect, audit).await?;
+            if let Err(error) = tidy_images(&desk).await {
+                warn!(%error, "the image of a removed catalog entry is still in the pool; it is tried again");
+            }
+            Ok(())
         })
         .await
     }
+}
+
+/// Removes the images of catalog entries that are gone. One that something else uses stays, and is not vmm's any more.
+///
+/// # Errors
+/// `Unavailable` if the host does not answer.
+pub(crate) async fn tidy_images(desk: &Desk) -> Result<()> {
+    for volume in desk.repository().oses().removed_images().await? {
+        match desk.hypervisor().delete_volume(&volume).await {
+            Err(Error::Conflict { reason, .. }) => warn!(%volume, reason, "the image of a removed entry stays"),
+            deleted => deleted?,
+        }
+        desk.repository().oses().forget_removed_image(&volume).await?;
+    }
+    Ok(())
 }
 
 fn target(os: &Os) -> Target {

@@ -11,7 +11,7 @@ use crate::policy::{Action, Actor, Target};
 use crate::repository::Submitted;
 use crate::vmm::{Desk, Vmm};
 
-use super::text;
+use super::{image, text};
 
 /// A request as somebody submits it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -208,7 +208,9 @@ impl Vmm {
 
 /// Works out what a CSV means at this moment.
 pub(crate) async fn plan(desk: &Desk, id: &RequestId, spec: &str) -> Result<Plan> {
-    survey(desk, id, |planner| planner.plan(id, spec)).await?
+    let plan = survey(desk, id, |planner| planner.plan(id, spec)).await??;
+    image::check_volumes_are_free(desk, &plan).await?;
+    Ok(plan)
 }
 
 /// What there is for a request at this moment.
@@ -223,6 +225,7 @@ async fn survey<T>(desk: &Desk, id: &RequestId, with: impl FnOnce(&Planner<'_>) 
         if host.capabilities.reservations { desk.hypervisor().reservations().await? } else { Vec::new() };
     let (oses, vms) =
         (repository.oses().list(&OsFilter::default()).await?, repository.vms().list(&VmFilter::default()).await?);
+    let oses = image::inspected(desk, oses).await?;
     Ok(with(&Planner::new(repository.desk(), desk.secrets(), id, &host, &reservations, &oses, &vms)))
 }
 

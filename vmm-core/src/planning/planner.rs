@@ -141,7 +141,7 @@ impl<'a> Planner<'a> {
             return Err(format!("{name}{version} is not in the catalog, which has {known}"));
         };
         match &os.image {
-            Some(image) => Ok((os, image)),
+            Some(image) => os.problem.clone().map_or(Ok((os, image)), Err),
             None if os.qcow2.is_some() => Err(format!("{}:{} is not imported yet; see its job", os.name, os.version)),
             None => {
                 Err(format!("{}:{} has only an installer; machines are made from a qcow2 image", os.name, os.version))
@@ -292,7 +292,9 @@ mod tests {
                 volume: VolumeName::new("image.qcow2").expect("a volume"),
                 sha256: "00".repeat(32),
                 virtual_size: 3 << 30,
+                stamp: None,
             }),
+            problem: None,
             revision: Revision(1),
             created_at: Timestamp::UNIX_EPOCH,
         }

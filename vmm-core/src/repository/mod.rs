@@ -24,7 +24,7 @@ use crate::model::{
     Schedule, ScheduleFilter, ScheduleId, Script, ScriptChange, ScriptContent, ScriptFilter, ScriptId, ScriptName,
     ScriptVersion, Sealed, Seen, SeenStates, Session, SessionFilter, SessionId, StepState, StoredFile, StoredLogin,
     Timestamp, Token, TokenHash, TokenId, TokenName, ToldMenu, User, UserChange, UserFilter, UserId, UserName, Vm,
-    VmChange, VmFilter, VmId, VmName, VmStatus, WaitingPost,
+    VmChange, VmFilter, VmId, VmName, VmStatus, VolumeName, WaitingPost,
 };
 
 /// The records of one desk.
@@ -271,10 +271,17 @@ pub trait OsRepository: Send + Sync {
     async fn list(&self, filter: &OsFilter) -> Result<Vec<Os>>;
     /// Records the imported image.
     async fn set_image(&self, id: OsId, image: Image) -> Result<()>;
+    /// Enqueues the job `import-os` with these steps for an entry that is there. One that is being imported is a conflict.
+    async fn start_import(&self, id: OsId, steps: Vec<&'static str>, audit: AuditEntry) -> Result<(Os, JobId)>;
     /// Changes an entry.
     async fn update(&self, id: OsId, change: OsChange, expect: Option<Revision>, audit: AuditEntry) -> Result<Os>;
-    /// Removes an entry. One that a machine is made from is a conflict, and so is one that is being imported.
+    /// Removes an entry. One that a machine is made from is a conflict, and so is one that is being imported. Its image's
+    /// volume is one of [`removed_images`](Self::removed_images) from then on.
     async fn delete(&self, id: OsId, expect: Option<Revision>, audit: AuditEntry) -> Result<()>;
+    /// The volumes of entries that were removed, until they are forgotten.
+    async fn removed_images(&self) -> Result<Vec<VolumeName>>;
+    /// Forgets the volume of an entry that was removed; one that is not known is forgotten already.
+    async fn forget_removed_image(&self, volume: &VolumeName) -> Result<()>;
 }
 
 /// Machines.

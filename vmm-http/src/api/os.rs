@@ -104,8 +104,10 @@ struct OsBody {
     qcow2: Option<String>,
     description: String,
     login: String,
-    /// Whether its image is imported, so that machines can be made from it.
+    /// Whether its image is imported and as it was, so that machines can be made from it.
     ready: bool,
+    /// What is wrong with its image in the pool: it is missing, or was changed. `POST /db/os/import` mends it.
+    problem: Option<String>,
     /// SHA-256 of the imported image.
     sha256: Option<String>,
     /// Size of the disk that a machine sees, in bytes.
@@ -127,7 +129,8 @@ impl OsBody {
             qcow2: os.qcow2,
             description: os.description,
             login: os.login.to_string(),
-            ready: os.image.is_some(),
+            ready: os.image.is_some() && os.problem.is_none(),
+            problem: os.problem,
             virtual_size: os.image.as_ref().map(|image| image.virtual_size),
             sha256: os.image.map(|image| image.sha256),
             revision: os.revision.0,
@@ -212,6 +215,15 @@ impl OsApi {
             login.vmm.update_os(&login.actor, id, change, expect).await
         });
         Ok(Json(OsesBody { os: oses.await?.into_iter().map(|os| OsBody::new(os, None)).collect(), next: None }))
+    }
+
+    /// Import the image of a catalog entry again: one that is missing from the pool or was changed there, or whose import
+    /// failed. Admins only.
+    #[oai(path = "/db/os/import", method = "post", operation_id = "importOs")]
+    async fn import(&self, caller: Caller, id: Query<i64>) -> Result<Json<OsBody>, Failure> {
+        let login = caller.0;
+        let (os, job) = login.vmm.import_os(&login.actor, OsId(id.0)).await?;
+        Ok(Json(OsBody::new(os, Some(job))))
     }
 
     /// Delete a catalog entry that no machine is made from. Admins only.

@@ -73,6 +73,7 @@ fn rows() -> Vec<(&'static str, &'static str, Option<Value>, Expected)> {
         ("listOses", "", None, USERS),
         ("getOs", "1", None, USERS),
         ("updateOses", "", Some(json!({"os": [{"id": 1, "description": "stable"}]})), ADMINS),
+        ("importOs", "?id=1", None, ADMINS),
         ("deleteOs", "?id=1", None, ADMINS),
         ("submitRequests", "", Some(request), OWNERS),
         ("listRequests", "", None, USERS),
@@ -259,6 +260,7 @@ async fn further_calls(app: &App) -> Vec<(&'static str, String, Option<Value>)> 
         ("deleteFile", "missing".to_owned(), None),
         ("transferFiles", "?direction=send&vm=web-1".to_owned(), Some(missing.clone())),
         ("streamFileTransfers", "?direction=send&vm=web-1".to_owned(), Some(missing)),
+        ("importOs", "?id=4711".to_owned(), None),
         ("deleteOs", format!("?id={unused}"), None),
         ("updatePassword", none(), Some(json!({"update-password": [{"user": "bob", "new-password": PASSWORD}]}))),
     ]

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use vmm_core::crash;
 use vmm_core::hypervisor::Hypervisor;
 use vmm_core::hypervisor::libvirt::{LibvirtConfig, LibvirtHypervisor, VirtType};
+use vmm_core::model::{DeskId, OsId, VolumeName, image_volume};
 use vmm_testkit::lab::Lab;
 use vmm_testkit::served::Served;
 
@@ -87,10 +88,17 @@ impl Lane {
             "import-os" => {
                 self.halt(point, undoes.then_some("import-os.record-image")).await;
                 let os = json!({ "os": [{ "name": name, "version": "1", "qcow2": self.image }] });
-                let job = self.desk.post("/db/os", &os).await.expect_ok()["os"][0]["job"].as_i64().expect("a job");
+                let made = self.desk.post("/db/os", &os).await.expect_ok()["os"][0].take();
                 self.kill_and_restart().await;
-                let ended = self.desk.job(job, PATIENCE).await;
+                let ended = self.desk.job(made["job"].as_i64().expect("a job"), PATIENCE).await;
                 assert_eq!(ended["state"], if undoes { "failed" } else { "done" }, "{point}: {ended}");
+                // The desks of all lanes have the same image in one pool, and each keeps what is its own.
+                let volume = image_of(self.desk.desk().await, &made);
+                assert_eq!(self.images(&volume).await, usize::from(!undoes), "{point}");
+                self.desk.delete(&format!("/db/os?id={}", made["id"])).await.expect_ok();
+                assert_eq!(self.images(&volume).await, 0, "{point}: the image of a removed entry");
+                let catalog = self.desk.get("/db/os").await.expect_ok();
+                assert_eq!(catalog["os"][0]["problem"], Value::Null, "{point}: {catalog}");
             }
             "add-disk" | "grow-disk" | "delete-disk" => self.crash_at_disk(number, point).await,
             "stuck" => self.crash_at_stuck(number, point).await,
@@ -170,6 +178,12 @@ impl Lane {
         assert_eq!(settled["state"], state, "{point}: {}", settled["reason"]);
     }
 
+    /// How many volumes of this name there are.
+    async fn images(&self, volume: &VolumeName) -> usize {
+        let volumes = self.hypervisor.volumes().await.expect("volumes");
+        volumes.iter().filter(|known| known.name == *volume).count()
+    }
+
     /// Everything that can belong to the machine is there as many times as it should.
     pub(crate) async fn assert_counts(&self, name: &str, machines: usize, point: &str) {
         let domains = self.hypervisor.domains().await.expect("domains");
@@ -190,4 +204,10 @@ impl Lane {
     pub(crate) fn reached(&self) -> PathBuf {
         self.desk.folder().join("reached")
     }
+}
+
+/// The volume that a catalog entry's image has, or would have.
+pub(crate) fn image_of(desk: DeskId, entry: &Value) -> VolumeName {
+    let made = entry["created_at"].as_str().expect("a moment").parse().expect("a moment");
+    image_volume(desk, OsId(entry["id"].as_i64().expect("an id")), made).expect("a name")
 }

@@ -41,6 +41,8 @@ mod program;
 mod request_vm;
 mod secrets;
 mod session;
+#[cfg(all(feature = "crash-points", feature = "libvirt", feature = "ssh"))]
+mod shared_host;
 mod spec;
 mod specified;
 mod stream;

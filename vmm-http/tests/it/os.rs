@@ -1,4 +1,6 @@
 use serde_json::json;
+use vmm_core::hypervisor::Hypervisor;
+use vmm_core::{Error, Part};
 
 use crate::app::{App, Who};
 
@@ -18,6 +20,37 @@ async fn an_entry_is_added_with_the_job_that_imports_its_image() {
     assert_eq!((&listed["os"][0]["name"], &listed["os"][0]["ready"]), (&json!("alpine"), &json!(true)));
     let delete = format!("/db/os?id={}", made["id"]);
     assert_eq!(app.call(Who::Root, "DELETE", &delete, None).await.status, 204);
+}
+
+#[tokio::test]
+async fn an_image_that_is_missing_is_shown_imported_again_and_removed_with_its_entry() {
+    let app = App::new().await;
+    let volume = app.desk.hypervisor.volumes().await.unwrap().remove(0).name;
+    app.desk.hypervisor.remove_volume_behind_back(&volume);
+    let shown = app.get(Who::Alice, "/db/os/1").await.ok();
+    assert_eq!(shown["ready"], false);
+    assert!(shown["problem"].as_str().unwrap().contains("missing from the pool"), "{shown}");
+    app.post(Who::Alice, "/db/os/import?id=1", json!({})).await.assert_problem(403);
+
+    let started = app.call(Who::Root, "POST", "/db/os/import?id=1", None).await.ok();
+    let job = format!("/job/{}", started["job"]);
+    app.desk.until("the import ends", async || app.get(Who::Root, &job).await.body["state"] == "done").await;
+    let shown = app.get(Who::Alice, "/db/os/1").await.ok();
+    assert_eq!((&shown["ready"], &shown["problem"]), (&json!(true), &json!(null)));
+
+    assert_eq!(app.call(Who::Root, "DELETE", "/db/os?id=1", None).await.status, 204);
+    assert!(app.desk.hypervisor.volumes().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn an_image_whose_entry_is_removed_while_the_host_is_away_goes_with_the_next_start() {
+    let mut app = App::new().await;
+    app.desk.hypervisor.fail_next("delete_volume", Error::unavailable(Part::Hypervisor, "away"));
+    assert_eq!(app.call(Who::Root, "DELETE", "/db/os?id=1", None).await.status, 204);
+    assert_eq!(app.desk.hypervisor.volumes().await.unwrap().len(), 1);
+    app.desk.stop_worker().await;
+    app.desk.start_worker();
+    app.desk.until("the image is gone", async || app.desk.hypervisor.volumes().await.unwrap().is_empty()).await;
 }
 
 #[tokio::test]

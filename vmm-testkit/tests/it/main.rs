@@ -9,6 +9,7 @@ mod image;
 mod key;
 mod libvirt;
 mod notice;
+mod pool;
 mod provisioning;
 mod request;
 mod script;

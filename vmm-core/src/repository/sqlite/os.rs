@@ -11,7 +11,7 @@ use super::store::Store;
 use crate::error::{self, Kind};
 use crate::model::{
     AuditEntry, Image, JobId, JobKind, LoginName, NewJob, NewOs, Os, OsChange, OsFilter, OsId, OsName, OsVersion,
-    Revision,
+    Revision, VolumeName,
 };
 use crate::repository::OsRepository;
 
@@ -64,13 +64,27 @@ impl OsRepository for Store {
 
     async fn set_image(&self, id: OsId, image: Image) -> error::Result<()> {
         self.write("recording an image", move |tx| {
-            let Image { volume, sha256, virtual_size } = image;
+            let Image { volume, sha256, virtual_size, stamp } = image;
             let changed = execute(
                 tx,
-                "UPDATE os SET image_volume = ?1, image_sha256 = ?2, image_virtual_size = ?3 WHERE id = ?4",
-                params![volume.as_str(), sha256, integer("virtual_size", virtual_size)?, id.0],
+                "UPDATE os SET image_volume = ?1, image_sha256 = ?2, image_virtual_size = ?3, image_stamp = ?4 WHERE id = ?5",
+                params![volume.as_str(), sha256, integer("virtual_size", virtual_size)?, stamp, id.0],
             )?;
             if changed == 0 { Err(error::Error::not_found(Kind::Os, id).into()) } else { Ok(()) }
+        })
+        .await
+    }
+
+    async fn start_import(&self, id: OsId, steps: Vec<&'static str>, audit: AuditEntry) -> error::Result<(Os, JobId)> {
+        self.change("starting an import", audit, move |tx| {
+            let os = required(tx, id)?;
+            if let Some(job) = job::open_on(tx, "import-os", &id.to_string())? {
+                let reason = format!("job {job} is importing it already");
+                return Err(error::Error::conflict(Kind::Os, label(&os.name, &os.version), reason).into());
+            }
+            let title = label(&os.name, &os.version);
+            let job = job::insert(tx, &NewJob { kind: JobKind::ImportOs(id), title, request: None, steps })?;
+            Ok((os, job))
         })
         .await
     }
@@ -102,8 +116,29 @@ impl OsRepository for Store {
             let os = required(tx, id)?;
             expected(Kind::Os, label(&os.name, &os.version), os.revision, expect)?;
             refuse_while_used(tx, &os)?;
+            execute(
+                tx,
+                "INSERT OR IGNORE INTO removed_image (volume)
+                 SELECT image_volume FROM os WHERE id = ?1 AND image_volume IS NOT NULL",
+                [id.0],
+            )?;
             execute(tx, "DELETE FROM os WHERE id = ?1", [id.0])?;
             Ok(())
+        })
+        .await
+    }
+
+    async fn removed_images(&self) -> error::Result<Vec<VolumeName>> {
+        self.read("listing removed images", |connection| {
+            all(connection, "SELECT volume FROM removed_image ORDER BY volume", [], |row| row.parsed("volume"))
+        })
+        .await
+    }
+
+    async fn forget_removed_image(&self, volume: &VolumeName) -> error::Result<()> {
+        let volume = volume.to_string();
+        self.write("forgetting a removed image", move |tx| {
+            execute(tx, "DELETE FROM removed_image WHERE volume = ?1", [volume]).map(drop)
         })
         .await
     }
@@ -165,6 +200,7 @@ fn os(row: &Row<'_>) -> Result<Os> {
         description: row.value("description")?,
         login: row.parsed("login")?,
         image: image(row)?,
+        problem: None,
         revision: Revision(row.value("revision")?),
         created_at: row.time("created_at")?,
     })
@@ -172,5 +208,6 @@ fn os(row: &Row<'_>) -> Result<Os> {
 
 fn image(row: &Row<'_>) -> Result<Option<Image>> {
     let Some(volume) = row.parsed_opt("image_volume")? else { return Ok(None) };
-    Ok(Some(Image { volume, sha256: row.value("image_sha256")?, virtual_size: row.size("image_virtual_size")? }))
+    let (sha256, virtual_size) = (row.value("image_sha256")?, row.size("image_virtual_size")?);
+    Ok(Some(Image { volume, sha256, virtual_size, stamp: row.value("image_stamp")? }))
 }

@@ -79,7 +79,8 @@ macro_rules! repository_contract {
                 an_event_is_told_once, only_a_known_message_is_changed,
             }
             os {
-                a_cloud_image_is_imported, an_image_reads_as_it_was_recorded, a_name_and_version_is_taken_once,
+                a_cloud_image_is_imported, an_image_is_imported_again, a_removed_image_is_known_until_it_is_forgotten,
+                an_image_reads_as_it_was_recorded, a_name_and_version_is_taken_once,
                 entries_are_found_by_name_and_version, an_entry_that_is_being_imported_stays,
                 an_entry_that_a_machine_needs_stays, a_changed_entry_leaves_the_rest,
                 of_an_entry_the_revision_is_compared,

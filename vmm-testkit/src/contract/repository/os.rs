@@ -23,6 +23,37 @@ pub async fn a_cloud_image_is_imported(repository: Arc<dyn Repository>) {
     assert_eq!((os.iso.as_deref(), os.qcow2, import), (Some("/images/x.iso"), None, None));
 }
 
+/// One import of an entry at a time; its image stays until another one is recorded.
+pub async fn an_image_is_imported_again(repository: Arc<dyn Repository>) {
+    let desk = Desk::make(&repository).await;
+    let start = || repository.oses().start_import(desk.os.id, vec!["upload"], sample::audit("os.import"));
+    let (os, first) = audited(&repository, 1, start()).await.expect("nothing imports it");
+    assert_eq!(os, desk.os);
+    let started = job(&repository, first).await;
+    assert_eq!((started.kind, started.title.as_str()), (JobKind::ImportOs(os.id), "debian:12"));
+    unaudited(&repository, async { assert_conflict(start().await, &["importing"]) }).await;
+    repository.jobs().finish(first, JobState::Done, None).await.expect("the job is open");
+    start().await.expect("nothing imports it any more");
+    let unknown = repository.oses().start_import(OsId(4711), vec!["upload"], sample::audit("os.import")).await;
+    assert_not_found(unknown);
+}
+
+/// The volume of a removed entry is known until it is forgotten; one that never had an image leaves none.
+pub async fn a_removed_image_is_known_until_it_is_forgotten(repository: Arc<dyn Repository>) {
+    let desk = Desk::make(&repository).await;
+    let (oses, volume) = (repository.oses(), sample::image(&desk.os).volume);
+    let installer = NewOs { qcow2: None, iso: Some("/images/x.iso".to_owned()), ..sample::os("debian", "13") };
+    let (other, _) = oses.create(installer, vec![], sample::audit("os.create")).await.expect("free");
+    for (id, expected) in [(other.id, vec![]), (desk.os.id, vec![volume.clone()])] {
+        oses.delete(id, None, sample::audit("os.delete")).await.expect("nothing uses it");
+        assert_eq!(oses.removed_images().await.expect("an answer"), expected);
+    }
+    for _ in 0..2 {
+        oses.forget_removed_image(&volume).await.expect("it is forgotten");
+        assert_eq!(oses.removed_images().await.expect("an answer"), []);
+    }
+}
+
 /// An imported image reads as it was recorded.
 pub async fn an_image_reads_as_it_was_recorded(repository: Arc<dyn Repository>) {
     let desk = Desk::make(&repository).await;

@@ -74,12 +74,19 @@ CREATE TABLE os (
     image_volume TEXT,
     image_sha256 TEXT CHECK (length(image_sha256) = 64),
     image_virtual_size INTEGER CHECK (image_virtual_size >= 0),
+    -- What the host said of the volume's last change when it was imported.
+    image_stamp TEXT,
     revision INTEGER NOT NULL DEFAULT 1,
     created_at INTEGER NOT NULL,
     CHECK ((image_volume IS NULL) = (image_sha256 IS NULL)),
     CHECK ((image_volume IS NULL) = (image_virtual_size IS NULL))
 ) STRICT;
 CREATE UNIQUE INDEX os_name_version ON os (name, version);
+
+-- Volumes of entries that were removed, until the pool does not have them any more.
+CREATE TABLE removed_image (
+    volume TEXT NOT NULL PRIMARY KEY
+) STRICT;
 
 -- `number` gives the order; `id` is the client's; `changed_by` made the last change of state, NULL is vmm itself. That one is
 -- no reference: it is known while the account is there.

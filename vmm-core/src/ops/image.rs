@@ -1,0 +1,89 @@
+//! What the pool has of the catalog's images, and of the volumes that a plan wants to make.
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use crate::error::{Error, Problem, Result};
+use crate::hypervisor::VolumeDetail;
+use crate::model::{Image, Os, Plan, VolumeName};
+use crate::planning::seed_volume;
+use crate::vmm::Desk;
+
+/// How long somebody who lists the catalog waits for the host.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Catalog entries with what is wrong with their images. Their content is not read: size, format and the moment of the
+/// last change are compared.
+///
+/// # Errors
+/// `Unavailable` if the host does not answer.
+pub(crate) async fn inspected(desk: &Desk, mut oses: Vec<Os>) -> Result<Vec<Os>> {
+    let volumes: Vec<_> = oses.iter().filter_map(|os| os.image.as_ref()).map(|image| image.volume.clone()).collect();
+    if volumes.is_empty() {
+        return Ok(oses);
+    }
+    let found = desk.hypervisor().inspect_volumes(&volumes).await?;
+    for os in &mut oses {
+        os.problem = os.image.as_ref().and_then(|image| {
+            let found = found.iter().find(|found| found.volume.name == image.volume);
+            problem(image, found).map(|problem| format!("the image of {}:{} {problem}", os.name, os.version))
+        });
+    }
+    Ok(oses)
+}
+
+/// The same for somebody who looks: if the host does not say in time, nothing is said of the images.
+pub(super) async fn inspected_if_possible(desk: &Desk, oses: Vec<Os>) -> Vec<Os> {
+    match timeout(PATIENCE, inspected(desk, oses.clone())).await {
+        Ok(Ok(inspected)) => inspected,
+        Ok(Err(_)) | Err(_) => oses,
+    }
+}
+
+fn problem(image: &Image, found: Option<&VolumeDetail>) -> Option<String> {
+    let Image { volume, .. } = image;
+    match found {
+        None => Some(format!("(volume {volume}) is missing from the pool; have an admin import it again")),
+        Some(found) if is_as_imported(image, found) => None,
+        Some(_) => Some(format!(
+            "(volume {volume}) was changed since it was imported, and machines made from it may be damaged; have an \
+             admin import it again, which compares it with what was imported"
+        )),
+    }
+}
+
+/// Whether a volume is, as far as that can be seen without reading it, the one that was imported.
+pub(crate) fn is_as_imported(image: &Image, found: &VolumeDetail) -> bool {
+    could_be(image, found) && image.stamp.as_ref().is_none_or(|stamp| *stamp == found.stamp)
+}
+
+/// Whether a volume is of the imported image's kind and size.
+pub(crate) fn could_be(image: &Image, found: &VolumeDetail) -> bool {
+    found.qcow2 && found.backing.is_none() && found.volume.capacity == image.virtual_size
+}
+
+/// Refuses a plan one of whose volumes is there already: it is not the plan's, and neither may be used for it nor be
+/// removed if the plan is undone.
+///
+/// # Errors
+/// `Invalid` that names the row of each.
+pub(crate) async fn check_volumes_are_free(desk: &Desk, plan: &Plan) -> Result<()> {
+    let mut planned = Vec::new();
+    for vm in &plan.vms {
+        planned.extend(vm.disks.iter().map(|disk| (vm.row, disk.volume.clone())));
+        planned.push((vm.row, seed_volume(&vm.name, vm.uuid)?));
+    }
+    let names: Vec<VolumeName> = planned.iter().map(|(_, volume)| volume.clone()).collect();
+    let found = desk.hypervisor().inspect_volumes(&names).await?;
+    let problems: Vec<_> = planned
+        .iter()
+        .filter(|(_, volume)| found.iter().any(|found| found.volume.name == *volume))
+        .map(|(row, volume)| {
+            let reason =
+                format!("the pool has a volume {volume} that vmm did not make; move it away or choose another name");
+            Problem::at(*row, "name", reason)
+        })
+        .collect();
+    if problems.is_empty() { Ok(()) } else { Err(Error::Invalid(problems)) }
+}
