@@ -250,8 +250,7 @@ impl VmApi {
         Ok(Json(VmLoginBody { user: made_with.user.to_string(), password: Secret(made_with.password) }))
     }
 
-    /// Start, shut down, stop, reboot or resume a machine, or discard its saved state. Its responsible person and admins
-    /// only.
+    /// Switch or resume a machine, or discard its saved state. Its responsible person and admins only.
     ///
     /// The answer comes when the host has taken the order; a guest may need time to follow. Starting a saved machine lets
     /// it go on where it was saved. A machine that pauses again as soon as it is resumed is a conflict.
