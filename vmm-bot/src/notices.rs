@@ -101,7 +101,7 @@ impl Notices {
                     };
                     let (file, card) = render::card(request, room.as_ref(), rights);
                     posts.extend(file.and_then(|file| post(user, Place::New, file)));
-                    posts.extend(post(user, Place::Live(card_name(&request.id, request.plan_hash)), card));
+                    posts.extend(post(user, Place::Live(card_name(request)), card));
                 }
             }
             RequestEventKind::Approved => {
@@ -145,9 +145,17 @@ impl Notices {
     }
 }
 
-/// The name of the message on which it can be decided about a plan of a request.
-pub(crate) fn card_name(id: &RequestId, plan: PlanHash) -> String {
-    format!("request-{id}-{:.8}", plan.to_string())
+/// The name of the message on which it can be decided about a request as it is. One that came back is decided on in a
+/// message of its own, which is seen as a new one, also if its plan binds what the former one did.
+pub(crate) fn card_name(request: &Request) -> String {
+    let [first, again] = card_names(&request.id, request.plan_hash);
+    if request.reason.is_some() { again } else { first }
+}
+
+/// The names of the messages on which it can be decided about a plan: before it was approved, and after it came back.
+fn card_names(id: &RequestId, plan: PlanHash) -> [String; 2] {
+    let name = format!("request-{id}-{:.8}", plan.to_string());
+    [name.clone(), format!("{name}-again")]
 }
 
 /// The name of the message with the progress of a request's present plan.
@@ -157,8 +165,9 @@ fn progress_name(request: &Request) -> String {
 
 /// The cards on which it could be decided, as they are after that.
 fn closed(users: &[&User], RequestNews { event, request, .. }: &RequestNews) -> Vec<NewPost> {
-    let place = Place::Known(card_name(&request.id, event.plan_hash));
-    to_each(users, &place, &render::closed(event, request))
+    let reply = render::closed(event, request);
+    let places = card_names(&request.id, event.plan_hash).map(Place::Known);
+    places.iter().flat_map(|place| to_each(users, place, &reply)).collect()
 }
 
 fn to_each<'a>(users: impl IntoIterator<Item = &'a &'a User>, place: &Place, reply: &Reply) -> Vec<NewPost> {

@@ -71,7 +71,7 @@ impl TestDesk {
     /// # Panics
     /// When it cannot be set up.
     pub async fn without_image() -> Self {
-        Self::on(None).await
+        Self::on(None, |hypervisor| Arc::new(hypervisor)).await
     }
 
     /// A second desk on the host of another one, with an empty catalog, whose worker does not run yet.
@@ -79,10 +79,21 @@ impl TestDesk {
     /// # Panics
     /// When it cannot be set up.
     pub async fn beside(other: &Self) -> Self {
-        Self::on(Some(&other.hypervisor)).await
+        Self::on(Some(&other.hypervisor), |hypervisor| Arc::new(hypervisor)).await
     }
 
-    async fn on(host: Option<&FakeHypervisor>) -> Self {
+    /// A desk as [`without_image`](Self::without_image), which sees the fake host through what `wrap` makes of it.
+    ///
+    /// # Panics
+    /// When it cannot be set up.
+    pub async fn over(wrap: impl FnOnce(FakeHypervisor) -> Arc<dyn Hypervisor> + Send) -> Self {
+        Self::on(None, wrap).await
+    }
+
+    async fn on(
+        host: Option<&FakeHypervisor>,
+        wrap: impl FnOnce(FakeHypervisor) -> Arc<dyn Hypervisor> + Send,
+    ) -> Self {
         let folder = tempfile::tempdir().expect("a temporary directory");
         let repository = SqliteRepository::open(folder.path().join("vmm.db")).await.expect("a new database");
         let repository = Arc::new(repository);
@@ -92,7 +103,7 @@ impl TestDesk {
         };
         let remote = FakeRemote::new();
         let files = DirectoryFiles::open(folder.path().join("files")).await.expect("a file area");
-        let vmm = Self::open(&repository, &hypervisor, &remote, &files).await;
+        let vmm = Self::open(&repository, wrap(hypervisor.clone()), &remote, &files).await;
         let mut actors = Vec::new();
         for (name, role) in [("root", Role::Admin), ("alice", Role::User)] {
             let name = sample::user_name(name);
@@ -106,7 +117,7 @@ impl TestDesk {
 
     async fn open(
         repository: &Arc<SqliteRepository>,
-        hypervisor: &FakeHypervisor,
+        hypervisor: Arc<dyn Hypervisor>,
         remote: &FakeRemote,
         files: &DirectoryFiles,
     ) -> Vmm {
@@ -118,7 +129,7 @@ impl TestDesk {
         settings.file_limit = FILE_LIMIT;
         settings.file_quota = FILE_QUOTA;
         let key = MasterKey::from_bytes(MASTER_KEY);
-        let (hypervisor, remote) = (Arc::new(hypervisor.clone()), Arc::new(remote.clone()));
+        let remote = Arc::new(remote.clone());
         Vmm::builder(Arc::clone(repository) as Arc<dyn Repository>, hypervisor, remote, key)
             .files(Arc::new(files.clone()))
             .settings(settings)

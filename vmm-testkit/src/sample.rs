@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use uuid::Uuid;
 use vmm_core::model::{
-    Adoption, AuditEntry, DeskId, DiskRole, HostKey, Hostname, Image, JobKind, LoginName, MacAddress, NewJob, NewOs,
-    NewRequest, NewRun, NewScript, NewUser, Os, OsName, OsVersion, Outcome, PasswordHash, Plan, PlannedDisk, PlannedVm,
-    RequestId, Role, Script, ScriptArguments, ScriptContent, ScriptFile, ScriptId, ScriptName, User, UserId, UserName,
-    VmId, VmName, VolumeName,
+    Adoption, AuditEntry, DeskId, DiskRole, HostFigures, HostKey, Hostname, Image, JobKind, LoginName, MacAddress,
+    NewJob, NewOs, NewRequest, NewRun, NewScript, NewUser, Os, OsName, OsVersion, Outcome, PasswordHash, Plan,
+    PlannedDisk, PlannedVm, RequestId, Role, Script, ScriptArguments, ScriptContent, ScriptFile, ScriptId, ScriptName,
+    User, UserId, UserName, VmId, VmName, VolumeName,
 };
 use vmm_core::repository::sqlite::SqliteRepository;
 use vmm_core::repository::{
@@ -60,7 +60,8 @@ pub fn image(os: &Os) -> Image {
 /// A plan with one machine of this catalog entry for each name, each with one system disk and no fixed address.
 pub fn plan(os: &Os, names: &[&str]) -> Plan {
     let vms = (1..).zip(names).map(|(row, name)| planned_vm(os, row, name)).collect();
-    Plan { host: "host-1".to_owned(), host_vcpus: 16, host_memory: 65_536, vms }
+    let seen = HostFigures { vcpus: 16, memory: 65_536, disk_free: 1000 };
+    Plan { host: "host-1".to_owned(), pool: "pool-1".to_owned(), seen, vms }
 }
 
 /// One machine of a plan. Domain id, hardware address and host key follow from its name.

@@ -108,7 +108,7 @@ async fn submit(parts: &Parts, asked: &Asked, id: String, description: &str, doc
         Ok(submission) => {
             let request = submission.request;
             let (_, card) = render::card(&request, None, Rights::of(&asked.actor, &request));
-            Ok(Answer::at(Place::LiveHere(notices::card_name(&request.id, request.plan_hash)), card))
+            Ok(Answer::at(Place::LiveHere(notices::card_name(&request)), card))
         }
         Err(Error::Invalid(problems)) => Ok(with_file(Place::Here, render::problems(&document, &problems))),
         Err(error) => Err(error),

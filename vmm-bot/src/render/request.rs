@@ -171,7 +171,7 @@ fn summary(plan: &Plan, room: Option<&Room>) -> String {
             memory(room.memory_taken),
             room.disk_free,
         ),
-        None => format!("{} has {} vCPU, {} memory", code(&plan.host), plan.host_vcpus, memory(plan.host_memory)),
+        None => format!("{} has {} vCPU, {} memory", code(&plan.host), plan.seen.vcpus, memory(plan.seen.memory)),
     });
     let warnings = plan.vms.iter().flat_map(|vm| vm.warnings.iter().map(move |text| (vm, text)));
     lines.extend(warnings.take(WARNINGS).map(|(vm, text)| format!("⚠️ {}: {}", code(&vm.name), escape(text))));

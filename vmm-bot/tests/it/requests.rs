@@ -198,12 +198,31 @@ async fn a_changed_plan_comes_back_with_new_buttons() {
     let notice = root.sees("waits for an admin").await;
     root.presses(&notice, "Approve").answer().await;
     root.sees_edit(&notice, "was approved by root").await;
-    app.desk.hypervisor.change_host(|host| host.vcpus = 32);
+    app.desk.hypervisor.change_host(|host| host.pool = "pool-2".to_owned());
     app.desk.start_worker();
     let again = root.sees("waits for an admin").await;
     assert!(again.text.contains("the plan changed after it was approved"), "{}", again.text);
     alice.sees("the plan changed after it was approved").await;
     app.desk.let_be_reached(&newest(&app).await);
+    root.presses(&again, "Approve").answer().await;
+    alice.sees("is done").await;
+}
+
+#[tokio::test]
+async fn a_plan_that_does_not_fit_any_longer_comes_back_with_the_figures_in_a_message_of_its_own() {
+    let mut app = App::new().await;
+    let (alice, root) = (app.linked("Alice", &app.desk.user).await, app.linked("Root", &app.desk.admin).await);
+    app.desk.stop_worker().await;
+    submits(&app, &alice, b"name,os,vcpu\nweb-1,debian,8\n", "").await;
+    let notice = root.sees("waits for an admin").await;
+    root.presses(&notice, "Approve").answer().await;
+    root.sees_edit(&notice, "was approved by root").await;
+    app.desk.hypervisor.change_host(|host| host.vcpus = 4);
+    app.desk.start_worker();
+    let again = root.sees("waits for an admin").await;
+    assert!(again.text.contains("needs 8 processors; the host had 64 when it was planned and has 4"), "{}", again.text);
+    alice.sees("does not fit any longer").await;
+    app.desk.hypervisor.change_host(|host| host.vcpus = 8);
     root.presses(&again, "Approve").answer().await;
     alice.sees("is done").await;
 }

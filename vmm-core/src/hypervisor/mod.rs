@@ -35,7 +35,7 @@ pub use absent::AbsentHypervisor;
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait Hypervisor: Send + Sync {
-    /// What this host is and has.
+    /// What this host is and has at this moment.
     async fn host(&self) -> Result<Host>;
 
     /// Copies the qcow2 file at `source` (on this machine) into the pool as `name`.
@@ -131,11 +131,17 @@ pub trait Hypervisor: Send + Sync {
 }
 
 /// What a host is and has.
+///
+/// Everything but `pool`, `capabilities` and the network's own address may change by itself between two calls: memory
+/// that a host reports grows with its use on some kernels, and its name depends on the answers of a DNS server. So it is
+/// read again where it matters, and never compared with what it was.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Host {
-    /// The host's own name.
+    /// The host's own name, for people.
     pub name: String,
+    /// The storage pool, by what stays for as long as it exists and what no other host's pool has.
+    pub pool: String,
     /// The hypervisor and its version, for people.
     pub hypervisor: String,
     /// Logical processors.
@@ -161,6 +167,7 @@ impl Host {
     pub fn new(name: impl Into<String>, vcpus: u32, memory: u64) -> Self {
         Self {
             name: name.into(),
+            pool: String::new(),
             hypervisor: String::new(),
             vcpus,
             memory,

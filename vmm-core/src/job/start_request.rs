@@ -1,10 +1,10 @@
-//! Starts an approved request, if its plan still holds.
+//! Starts an approved request, if its plan still holds and still fits.
 
 use super::step::{OnFailure, Planned, Step, step};
 use super::step_names;
 use crate::error::{Error, Kind, Result};
-use crate::model::{JobKind, NewJob, Plan, RequestId, RequestState, VmFilter};
-use crate::ops::plan;
+use crate::model::{JobKind, NewJob, RequestId, RequestState, VmFilter};
+use crate::ops::plan_again;
 use crate::vmm::Desk;
 
 pub(super) const STEPS: &[Step<StartRequest>] = &[step!("plan-again", StartRequest::plan_again)];
@@ -26,14 +26,18 @@ impl StartRequest {
         if request.state != RequestState::Approved {
             return Ok(());
         }
-        match plan(&self.desk, &self.id, &request.spec).await {
-            Ok(plan) if plan.hash() == request.plan_hash => requests.start(&self.id, self.jobs().await?).await,
-            Ok(plan) => {
-                let reason = changes(&request.plan, &plan);
+        match plan_again(&self.desk, &request).await {
+            // What is bound is compared, and not the hash of the record: a plan that was hashed in an earlier format holds
+            // as it is.
+            Ok((plan, misfits)) if plan == request.plan && misfits.is_empty() => {
+                requests.start(&self.id, self.jobs().await?).await
+            }
+            Ok((plan, misfits)) => {
+                let reason = returned(&request.plan.differences(&plan), &misfits);
                 requests.return_for_approval(&self.id, plan, &reason).await
             }
             Err(error @ Error::Invalid(_)) => {
-                requests.fail(&self.id, &format!("the plan does not hold any more: {error}")).await
+                requests.fail(&self.id, &format!("the plan does not hold any longer: {error}")).await
             }
             Err(error) => Err(error),
         }
@@ -52,13 +56,23 @@ impl StartRequest {
     }
 }
 
-/// Says for people what is different about a plan.
-fn changes(old: &Plan, new: &Plan) -> String {
-    let mut changed = Vec::new();
-    if (&old.host, old.host_vcpus, old.host_memory) != (&new.host, new.host_vcpus, new.host_memory) {
-        changed.push("the host".to_owned());
+/// The most machines that a reason names.
+const NAMED: usize = 10;
+
+/// Says for people why a request waits for another approval.
+fn returned(differences: &[String], misfits: &[String]) -> String {
+    let mut reasons = Vec::new();
+    if !differences.is_empty() {
+        let changed = differences.join(", ");
+        reasons.push(format!("the plan changed after it was approved: {changed}; approve it as it is now"));
     }
-    let names = old.vms.iter().zip(&new.vms).filter(|(old, new)| old != new).map(|(_, new)| new.name.to_string());
-    changed.extend(names.take(10));
-    format!("the plan changed after it was approved ({}); approve it as it is now", changed.join(", "))
+    if !misfits.is_empty() {
+        let named = misfits.iter().take(NAMED).cloned().collect::<Vec<_>>().join("; ");
+        let others = misfits.len().saturating_sub(NAMED);
+        let others = if others > 0 { format!("; so do {others} others") } else { String::new() };
+        reasons.push(format!(
+            "the plan does not fit any longer: {named}{others}. Approve it when there is room again, or ask for less"
+        ));
+    }
+    reasons.join(". ")
 }

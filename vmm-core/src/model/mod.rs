@@ -55,7 +55,7 @@ pub use name::{
 pub use os::{Image, NewOs, Os, OsChange, OsFilter, OsId};
 pub use page::Page;
 pub(crate) use page::one_more;
-pub use plan::{Plan, PlanHash, PlannedDisk, PlannedVm, Room};
+pub use plan::{HostFigures, Plan, PlanHash, PlannedDisk, PlannedVm, Room};
 pub use request::{NewRequest, Request, RequestEvent, RequestEventId, RequestEventKind, RequestFilter, RequestState};
 pub use revision::Revision;
 pub use run::{Again, NewRun, Run, RunEnd, RunFilter, RunId, RunMachine, RunOutput, RunState};

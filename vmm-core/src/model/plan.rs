@@ -12,21 +12,35 @@ use super::{
 };
 use crate::error::{Error, Result};
 
-/// Everything that a request will make, and on what.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Everything that a request will make, and where.
+///
+/// Two plans are equal if they bind the same things, as their [`hash`](Self::hash) does. What varies by itself (the host's
+/// name and figures, and the warnings that follow from them) is kept for people to read, and is never compared.
+#[derive(Clone, Debug)]
 pub struct Plan {
-    /// The host's name.
+    /// The host's name, for people. It may change by itself, for instance with the answers of a DNS server.
     pub host: String,
-    /// Logical processors of the host.
-    pub host_vcpus: u32,
-    /// Memory of the host in MiB.
-    pub host_memory: u64,
+    /// The storage pool of the disks, by what does not change by itself.
+    pub pool: String,
+    /// What the host had when the plan was made.
+    pub seen: HostFigures,
     /// The machines, in order of the CSV's rows.
     pub vms: Vec<PlannedVm>,
 }
 
-/// One machine of a plan.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What a host had for machines at one moment. All of it may change by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HostFigures {
+    /// Logical processors.
+    pub vcpus: u32,
+    /// Memory in MiB.
+    pub memory: u64,
+    /// Free space of the storage pool in GiB.
+    pub disk_free: u64,
+}
+
+/// One machine of a plan. Two are equal if they bind the same things; warnings are not compared.
+#[derive(Clone, Debug)]
 pub struct PlannedVm {
     /// The row of the CSV that it comes from, counted from 1 below the header.
     pub row: u32,
@@ -95,19 +109,35 @@ pub struct Room {
 impl Plan {
     /// The hash that an approval names.
     ///
-    /// SHA-256 over every field but the warnings, each with its length before it, so that two different plans never
-    /// give the same bytes.
+    /// SHA-256 over the pool and the machines without their warnings, each field with its length before it, so that two
+    /// different plans never give the same bytes. Nothing that varies by itself is in it.
     pub fn hash(&self) -> PlanHash {
         let mut bytes = Canonical(Sha256::new());
-        bytes.text("vmm plan 1");
-        bytes.text(&self.host);
-        bytes.number(self.host_vcpus.into());
-        bytes.number(self.host_memory);
+        bytes.text("vmm plan 2");
+        bytes.text(&self.pool);
         bytes.number(self.vms.len() as u64);
         for vm in &self.vms {
             vm.write(&mut bytes);
         }
         PlanHash(bytes.0.finalize().into())
+    }
+
+    /// Says for people what `new` binds otherwise than this plan: at most ten things.
+    pub fn differences(&self, new: &Self) -> Vec<String> {
+        let mut found = Vec::new();
+        if self.pool != new.pool {
+            found.push(format!(
+                "the storage pool, which was {} on {} and is {} on {}",
+                self.pool, self.host, new.pool, new.host
+            ));
+        }
+        if self.vms.len() != new.vms.len() {
+            found.push(format!("the number of machines, which was {} and is {}", self.vms.len(), new.vms.len()));
+        }
+        let pairs = self.vms.iter().zip(&new.vms).filter(|(old, new)| old != new);
+        found.extend(pairs.map(|(old, new)| format!("{} ({})", new.name, old.differences(new))));
+        found.truncate(10);
+        found
     }
 
     /// Sum of the machines' virtual processors.
@@ -126,7 +156,53 @@ impl Plan {
     }
 }
 
+impl PartialEq for Plan {
+    fn eq(&self, other: &Self) -> bool {
+        self.pool == other.pool && self.vms == other.vms
+    }
+}
+
+impl Eq for Plan {}
+
+impl PartialEq for PlannedVm {
+    fn eq(&self, other: &Self) -> bool {
+        self.bound() == other.bound()
+    }
+}
+
+impl Eq for PlannedVm {}
+
 impl PlannedVm {
+    /// SHA-256 over what an approval binds of it.
+    fn bound(&self) -> [u8; 32] {
+        let mut bytes = Canonical(Sha256::new());
+        self.write(&mut bytes);
+        bytes.0.finalize().into()
+    }
+
+    /// Says for people what `new` binds otherwise. The CSV of a request never changes, so only what it is read against
+    /// can.
+    fn differences(&self, new: &Self) -> String {
+        let os = |vm: &Self| format!("{}:{}", vm.os_name, vm.os_version);
+        let mut found = Vec::new();
+        if self.os != new.os || os(self) != os(new) {
+            found.push(format!("{} instead of {}", os(new), os(self)));
+        } else if self.image_sha256 != new.image_sha256 {
+            found.push(format!("another image of {}", os(new)));
+        }
+        if self.login != new.login {
+            found.push(format!("the login {} instead of {}", new.login, self.login));
+        }
+        if self.disks != new.disks {
+            let sizes = |vm: &Self| vm.disks.iter().map(|disk| disk.size.to_string()).collect::<Vec<_>>().join("+");
+            found.push(format!("disks of {} GiB instead of {}", sizes(new), sizes(self)));
+        }
+        if self.host_key != new.host_key {
+            found.push("another host key".to_owned());
+        }
+        if found.is_empty() { "its identity".to_owned() } else { found.join(", ") }
+    }
+
     fn write(&self, bytes: &mut Canonical) {
         let Self {
             row,

@@ -86,7 +86,7 @@ impl Vmm {
         let target = Target::of(requester, format!("request {}", draft.id));
         let desk = self.read(actor, Action::RequestSubmit, &target)?;
         check(draft)?;
-        let preview = |planner: &Planner<'_>| {
+        let preview = |planner: Planner<'_>| {
             let plan = planner.plan(&draft.id, &draft.spec)?;
             Ok(RequestPreview { plan, room: planner.room() })
         };
@@ -121,8 +121,8 @@ impl Vmm {
         self.visible_request(actor, id).await
     }
 
-    /// Approves exactly the plan with this hash, and starts it. It is planned again first; if that gives another plan,
-    /// the request goes back to `pending` with it.
+    /// Approves exactly the plan with this hash, and starts it. It is planned again first; if that gives another plan, or
+    /// the plan does not fit on the host any longer, the request goes back to `pending` with the reason.
     ///
     /// # Errors
     /// `Conflict` if the request is decided already, or its plan is another one by now.
@@ -207,10 +207,19 @@ impl Vmm {
 }
 
 /// Works out what a CSV means at this moment.
-pub(crate) async fn plan(desk: &Desk, id: &RequestId, spec: &str) -> Result<Plan> {
+async fn plan(desk: &Desk, id: &RequestId, spec: &str) -> Result<Plan> {
     let plan = survey(desk, id, |planner| planner.plan(id, spec)).await??;
     image::check_volumes_are_free(desk, &plan).await?;
     Ok(plan)
+}
+
+/// Works out what the CSV of a request means at this moment, and says why that does not fit any longer on a host that had
+/// enough when the request was planned first: nothing if it fits.
+pub(crate) async fn plan_again(desk: &Desk, request: &Request) -> Result<(Plan, Vec<String>)> {
+    let again = |planner: Planner<'_>| planner.plan_again(&request.id, &request.spec, &request.plan.seen);
+    let (plan, misfits) = survey(desk, &request.id, again).await??;
+    image::check_volumes_are_free(desk, &plan).await?;
+    Ok((plan, misfits))
 }
 
 /// What there is for a request at this moment.
@@ -218,7 +227,7 @@ pub(super) async fn room(desk: &Desk, id: &RequestId) -> Result<Room> {
     survey(desk, id, |planner| planner.room()).await
 }
 
-async fn survey<T>(desk: &Desk, id: &RequestId, with: impl FnOnce(&Planner<'_>) -> T + Send) -> Result<T> {
+async fn survey<T>(desk: &Desk, id: &RequestId, with: impl FnOnce(Planner<'_>) -> T + Send) -> Result<T> {
     let repository = desk.repository();
     let host = desk.hypervisor().host().await?;
     let reservations =
@@ -226,7 +235,7 @@ async fn survey<T>(desk: &Desk, id: &RequestId, with: impl FnOnce(&Planner<'_>) 
     let (oses, vms) =
         (repository.oses().list(&OsFilter::default()).await?, repository.vms().list(&VmFilter::default()).await?);
     let oses = image::inspected(desk, oses).await?;
-    Ok(with(&Planner::new(repository.desk(), desk.secrets(), id, &host, &reservations, &oses, &vms)))
+    Ok(with(Planner::new(repository.desk(), desk.secrets(), id, &host, &reservations, &oses, &vms)))
 }
 
 fn check(draft: &RequestDraft) -> Result<()> {

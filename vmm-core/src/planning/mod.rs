@@ -1,5 +1,6 @@
 //! From the CSV of a request to the plan that is approved.
 
+mod fit;
 mod planner;
 pub(crate) mod sheet;
 mod spec;

@@ -3,19 +3,20 @@
 use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr};
 
+use super::fit;
 use super::spec::{self, SpecRow, Surroundings};
 use crate::error::{Error, Problem, Result};
 use crate::hypervisor::{Host, Reservation};
 use crate::model::{
-    DeskId, DiskRole, Image, Os, OsName, OsVersion, Plan, PlannedDisk, PlannedVm, RequestId, Room, Vm, VmName,
-    VolumeName, domain_uuid, mac,
+    DeskId, DiskRole, HostFigures, Image, Os, OsName, OsVersion, Plan, PlannedDisk, PlannedVm, RequestId, Room, Vm,
+    VmName, VolumeName, domain_uuid, mac,
 };
 use crate::secrets::Secrets;
 
 /// The smallest system disk if the request names none, in GiB.
 pub(super) const DEFAULT_DISK: u32 = 10;
 
-/// What a request is planned against. The same state gives the same plan, and so the same hash.
+/// What a request is planned against. The same records give the same hash, whatever the host has at that moment.
 pub(crate) struct Planner<'a> {
     desk: DeskId,
     secrets: &'a Secrets,
@@ -26,6 +27,8 @@ pub(crate) struct Planner<'a> {
     domains: HashSet<&'a str>,
     vcpus: u64,
     memory: u64,
+    /// Whether a machine that does not fit on the host is a problem of its row.
+    must_fit: bool,
 }
 
 impl<'a> Planner<'a> {
@@ -61,7 +64,25 @@ impl<'a> Planner<'a> {
             domains: host.domain_names.iter().map(String::as_str).collect(),
             vcpus: others.iter().map(|vm| u64::from(vm.vcpu)).sum(),
             memory: others.iter().map(|vm| u64::from(vm.memory)).sum(),
+            must_fit: true,
         }
+    }
+
+    /// Makes the plan of this CSV once more, and says why it does not fit any longer on a host that had these figures
+    /// when it was made first: nothing if it fits.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with every problem of every row that has another reason.
+    pub(crate) fn plan_again(
+        mut self,
+        request: &RequestId,
+        spec: &str,
+        then: &HostFigures,
+    ) -> Result<(Plan, Vec<String>)> {
+        self.must_fit = false;
+        let plan = self.plan(request, spec)?;
+        let misfits = fit::misfits(&plan, then, self.memory);
+        Ok((plan, misfits))
     }
 
     /// The plan of this CSV.
@@ -72,12 +93,7 @@ impl<'a> Planner<'a> {
         let rows = spec::parse(spec, self)?;
         let mut totals = Totals { vcpus: self.vcpus, memory: self.memory, disk: 0 };
         let vms: Result<Vec<_>> = rows.into_iter().map(|row| self.vm(request, row, &mut totals)).collect();
-        let plan = Plan {
-            host: self.host.name.clone(),
-            host_vcpus: self.host.vcpus,
-            host_memory: self.host.memory,
-            vms: vms?,
-        };
+        let plan = Plan { host: self.host.name.clone(), pool: self.host.pool.clone(), seen: self.seen(), vms: vms? };
         let mut macs = HashSet::new();
         match plan.vms.iter().find(|vm| !macs.insert(vm.mac)) {
             Some(vm) => {
@@ -85,6 +101,11 @@ impl<'a> Planner<'a> {
             }
             None => Ok(plan),
         }
+    }
+
+    fn seen(&self) -> HostFigures {
+        let Host { vcpus, memory, pool_available, .. } = self.host;
+        HostFigures { vcpus: *vcpus, memory: *memory, disk_free: pool_available >> 30 }
     }
 
     /// What there is to plan with.
@@ -179,14 +200,14 @@ impl Surroundings for Planner<'_> {
     }
 
     fn vcpu(&self, vcpu: u32) -> Result<(), String> {
-        if vcpu > self.host.vcpus {
+        if self.must_fit && vcpu > self.host.vcpus {
             return Err(format!("{vcpu} is more than the host's {} processors", self.host.vcpus));
         }
         Ok(())
     }
 
     fn memory(&self, memory: u32) -> Result<(), String> {
-        if u64::from(memory) > self.host.memory {
+        if self.must_fit && u64::from(memory) > self.host.memory {
             return Err(format!("{memory} MiB is more than the host's {} MiB", self.host.memory));
         }
         Ok(())
@@ -222,6 +243,12 @@ impl Totals {
         self.memory += u64::from(vm.memory);
         self.disk += vm.disks.iter().map(|disk| u64::from(disk.size) << 30).sum::<u64>();
         let mut warnings = Vec::new();
+        if vm.vcpu > host.vcpus {
+            warnings.push(format!("needs {} processors, and the host has {}", vm.vcpu, host.vcpus));
+        }
+        if u64::from(vm.memory) > host.memory {
+            warnings.push(format!("needs {} MiB of memory, and the host has {}", vm.memory, host.memory));
+        }
         if before.0 <= host.memory && self.memory > host.memory {
             warnings.push(format!(
                 "from this machine on all together ask for more memory than the host has: {} of {} MiB",

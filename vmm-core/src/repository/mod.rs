@@ -399,8 +399,8 @@ pub trait RequestRepository: Send + Sync {
         reason: Option<&'a str>,
         audit: AuditEntry,
     ) -> Result<Request>;
-    /// `approved` → `pending` with another plan, whose machines and disks replace the former rows.
-    /// A repeat changes nothing.
+    /// `approved` → `pending` with a plan whose machines, disks and figures of the host replace the former rows. It may
+    /// bind what the former one does. A repeat changes nothing.
     async fn return_for_approval(&self, id: &RequestId, plan: Plan, reason: &str) -> Result<()>;
     /// `approved` → `running`, and enqueues these jobs, one for each machine. A repeat changes nothing.
     async fn start(&self, id: &RequestId, jobs: Vec<NewJob>) -> Result<()>;

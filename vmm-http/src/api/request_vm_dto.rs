@@ -2,7 +2,9 @@
 
 use chrono::{DateTime, Utc};
 use poem_openapi::{Enum, Object};
-use vmm_core::model::{DiskRole, Plan, PlannedDisk, PlannedVm, Request, RequestId, RequestState, UserName};
+use vmm_core::model::{
+    DiskRole, HostFigures, Plan, PlannedDisk, PlannedVm, Request, RequestId, RequestState, UserName,
+};
 use vmm_core::{RequestDraft, Submission};
 
 use crate::batch;
@@ -149,11 +151,12 @@ pub(super) struct RequestBody {
 impl From<Request> for RequestBody {
     fn from(request: Request) -> Self {
         let summary = RequestSummary::from(&request);
-        let Plan { host, host_vcpus, host_memory, vms } = request.plan;
+        let Plan { host, pool, seen, vms } = request.plan;
+        let HostFigures { vcpus, memory, disk_free } = seen;
         Self {
             summary,
             spec: request.spec,
-            host: HostBody { name: host, vcpu: host_vcpus, memory: host_memory },
+            host: HostBody { name: host, pool, vcpu: vcpus, memory, disk_free },
             rows: vms.into_iter().map(RowBody::from).collect(),
         }
     }
@@ -203,15 +206,20 @@ impl From<&Plan> for Totals {
     }
 }
 
-/// The host that a plan was made for.
+/// The host that a plan was made for, as it was then. An approval binds the pool; all else may change by itself, and is
+/// checked again before anything is made.
 #[derive(Debug, Object)]
 #[oai(rename = "PlanHost")]
 struct HostBody {
     name: String,
+    /// The storage pool that the disks will be in.
+    pool: String,
     /// Logical processors.
     vcpu: u32,
     /// Memory in MiB.
     memory: u64,
+    /// What was free for disks, in GiB.
+    disk_free: u64,
 }
 
 /// What was found of a row. A row that is wrong never becomes part of a plan.

@@ -2,5 +2,6 @@
 
 pub mod hypervisor;
 pub mod remote;
+pub mod restless;
 pub mod ssh_guest;
 pub mod telegram;

@@ -31,6 +31,26 @@ mod fake {
     vmm_testkit::hypervisor_contract!(subject);
 }
 
+mod restless {
+    use uuid::Uuid;
+    use vmm_core::model::DeskId;
+    use vmm_testkit::contract::hypervisor::Subject;
+    use vmm_testkit::fake::hypervisor::FakeHypervisor;
+    use vmm_testkit::fake::restless::Restless;
+
+    async fn subject(_promise: &str) -> Option<Subject> {
+        let (desk, other) = (DeskId(Uuid::new_v4()), DeskId(Uuid::new_v4()));
+        let hypervisor = FakeHypervisor::new(desk);
+        let (elsewhere, host) = (Restless::new(hypervisor.for_desk(other)), hypervisor.clone());
+        Some(
+            Subject::new(Restless::new(hypervisor), desk, move || host.add_foreign("A foreign machine"), ())
+                .with_other(elsewhere, other),
+        )
+    }
+
+    vmm_testkit::hypervisor_contract!(subject);
+}
+
 mod test_driver {
     use uuid::Uuid;
     use vmm_core::hypervisor::libvirt::{LibvirtConfig, LibvirtHypervisor};

@@ -2,6 +2,7 @@
 
 mod account;
 mod address;
+mod approval;
 mod architecture;
 mod files;
 mod history;

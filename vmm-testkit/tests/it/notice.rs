@@ -55,7 +55,7 @@ async fn who_is_concerned_and_can_be_reached_hears_of_a_request() {
     assert_eq!(names(&submitted.deciders), ["carol", "root"]);
     assert_eq!(submitted.event.actor, desk.user.user_id());
     let room = submitted.room.expect("the host answers");
-    assert_eq!((room.vcpus, room.vcpus_taken, room.memory_taken), (request.plan.host_vcpus, 0, 0));
+    assert_eq!((room.vcpus, room.vcpus_taken, room.memory_taken), (request.plan.seen.vcpus, 0, 0));
     desk.approve(&request).await;
     assert_eq!(desk.settled(&request.id).await.state, RequestState::Done);
     let after = news(&mail).await;

@@ -93,25 +93,6 @@ async fn what_is_rejected_or_cancelled_never_runs_and_gives_its_names_back() {
 }
 
 #[tokio::test]
-async fn a_plan_that_changed_after_its_approval_comes_back_for_another_one() {
-    let mut desk = TestDesk::new().await;
-    let request = desk.submit("r1", "name,os\nweb-1,debian\n").await;
-    desk.stop_worker().await;
-    desk.approve(&request).await;
-    desk.hypervisor.change_host(|host| host.memory *= 2);
-    desk.start_worker();
-
-    let returned = desk.settled(&request.id).await;
-    assert_eq!(returned.state, RequestState::Pending);
-    assert_ne!(returned.plan_hash, request.plan_hash);
-    assert!(returned.reason.as_deref().unwrap_or_default().contains("the host"), "{:?}", returned.reason);
-    let stale = desk.vmm.approve_request(&desk.admin, &request.id, request.plan_hash).await;
-    assert!(matches!(stale, Err(Error::Conflict { .. })), "{stale:?}");
-    desk.approve(&returned).await;
-    assert_eq!(desk.settled(&request.id).await.state, RequestState::Done);
-}
-
-#[tokio::test]
 async fn a_plan_that_cannot_be_made_any_more_fails_with_the_reason() {
     let mut desk = TestDesk::new().await;
     let request = desk.submit("r1", "name,os\nweb-1,debian\n").await;

@@ -20,7 +20,7 @@ async fn open(path: &Path) -> Arc<dyn Repository> {
 }
 
 /// A connection behind the repository's back.
-fn raw(path: &Path) -> rusqlite::Connection {
+pub(crate) fn raw(path: &Path) -> rusqlite::Connection {
     rusqlite::Connection::open(path).expect("a file that is there")
 }
 

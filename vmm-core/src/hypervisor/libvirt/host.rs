@@ -8,11 +8,13 @@ use crate::hypervisor::{Capabilities, Host};
 
 pub(super) fn host(session: &Session, config: &LibvirtConfig, accelerated: bool) -> Result<Host> {
     let node = session.connect.node_info()?;
-    let pool = storage::pool(session, &config.pool)?.info()?;
+    let storage_pool = storage::pool(session, &config.pool)?;
+    let pool = storage_pool.info()?;
     let network = network::network(session, &config.network)?;
     let domains = session.connect.list_all_domains(0)?;
     let real = session.driver == Driver::Qemu;
     Ok(Host {
+        pool: format!("{} ({})", config.pool, storage_pool.uuid_string()?),
         hypervisor: format!("{} {}", session.connect.driver_type()?, version(session.connect.hyp_version()?)),
         accelerated,
         pool_capacity: pool.capacity,

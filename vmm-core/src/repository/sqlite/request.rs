@@ -10,7 +10,8 @@ use super::store::Store;
 use super::{audit, job, plan, user, vm};
 use crate::error::{self, Kind};
 use crate::model::{
-    AuditEntry, NewJob, NewRequest, Plan, PlanHash, Request, RequestFilter, RequestId, RequestState, Timestamp, UserId,
+    AuditEntry, HostFigures, NewJob, NewRequest, Plan, PlanHash, Request, RequestFilter, RequestId, RequestState,
+    Timestamp, UserId,
 };
 use crate::repository::{RequestRepository, Submitted};
 
@@ -169,17 +170,19 @@ fn insert(tx: &Transaction<'_>, new: &NewRequest, actor: Option<UserId>) -> Resu
     let at = now();
     execute(
         tx,
-        "INSERT INTO request (id, requester, description, spec, host, host_vcpus, host_memory, plan_hash, state,
-                              changed_by, created_at, changed_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'pending', ?9, ?10, ?10)",
+        "INSERT INTO request (id, requester, description, spec, pool, host, host_vcpus, host_memory, host_disk_free,
+                              plan_hash, state, changed_by, created_at, changed_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'pending', ?11, ?12, ?12)",
         params![
             id.as_str(),
             requester.0,
             description,
             spec,
+            plan.pool,
             plan.host,
-            plan.host_vcpus,
-            integer("host_memory", plan.host_memory)?,
+            plan.seen.vcpus,
+            integer("host_memory", plan.seen.memory)?,
+            integer("host_disk_free", plan.seen.disk_free)?,
             plan.hash().to_string(),
             actor.map(|actor| actor.0),
             at.timestamp_micros(),
@@ -204,9 +207,18 @@ fn replace_plan(tx: &Transaction<'_>, request: &Request, plan: &Plan) -> Result<
         tx.query_row("SELECT number FROM request WHERE id = ?1", [request.id.as_str()], |row| row.get(0))?;
     execute(
         tx,
-        "UPDATE request SET host = ?2, host_vcpus = ?3, host_memory = ?4, plan_hash = ?5, decided_by = NULL
+        "UPDATE request SET pool = ?2, host = ?3, host_vcpus = ?4, host_memory = ?5, host_disk_free = ?6, plan_hash = ?7,
+                            decided_by = NULL
          WHERE number = ?1",
-        params![number, plan.host, plan.host_vcpus, integer("host_memory", plan.host_memory)?, plan.hash().to_string()],
+        params![
+            number,
+            plan.pool,
+            plan.host,
+            plan.seen.vcpus,
+            integer("host_memory", plan.seen.memory)?,
+            integer("host_disk_free", plan.seen.disk_free)?,
+            plan.hash().to_string(),
+        ],
     )?;
     plan::replace(tx, number, plan)?;
     insert_vms(tx, &request.id, request.requester, plan, request.created_at)
@@ -280,8 +292,12 @@ fn request(connection: &Connection, row: &Row<'_>) -> Result<Request> {
         spec: row.value("spec")?,
         plan: Plan {
             host: row.value("host")?,
-            host_vcpus: row.value("host_vcpus")?,
-            host_memory: row.size("host_memory")?,
+            pool: row.value("pool")?,
+            seen: HostFigures {
+                vcpus: row.value("host_vcpus")?,
+                memory: row.size("host_memory")?,
+                disk_free: row.size("host_disk_free")?,
+            },
             vms: plan::vms(connection, row.value("number")?)?,
         },
         plan_hash: row.parsed("plan_hash")?,

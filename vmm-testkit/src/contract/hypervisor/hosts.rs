@@ -5,11 +5,21 @@ use super::subject::{Subject, assert_conflict, assert_invalid, assert_unsupporte
 /// Resources, network and pool are known.
 pub async fn a_host_says_what_it_is_and_has(subject: &Subject) {
     let host = subject.hypervisor.host().await.expect("the host answers");
-    assert!(!host.name.is_empty() && !host.hypervisor.is_empty());
+    assert!(!host.name.is_empty() && !host.hypervisor.is_empty() && !host.pool.is_empty());
     assert!(host.vcpus > 0 && host.memory > 0);
     assert!(host.pool_available <= host.pool_capacity && host.pool_capacity > 0);
     let subnet = host.subnet.expect("it hands out addresses");
     assert!(!subnet.can_assign(subnet.gateway));
+}
+
+/// What names the pool is in every answer; it stands in the hash that an approval names.
+pub async fn a_pool_keeps_its_name(subject: &Subject) {
+    let pools = [subject.hypervisor.host().await, subject.hypervisor.host().await];
+    let [first, second] = pools.map(|host| host.expect("the host answers").pool);
+    assert_eq!(first, second);
+    if let Some((other, _)) = &subject.other {
+        assert_eq!(other.host().await.expect("the host answers").pool, first);
+    }
 }
 
 /// No domain, no volume, no reservation by the desk's names.

@@ -111,6 +111,7 @@ macro_rules! repository_contract {
                 what_is_taken_is_named, a_request_needs_its_person_and_its_catalog, requests_are_listed_newest_first,
                 an_approval_names_the_plan, one_of_64_approvers_wins, approval_or_rejection_wins,
                 a_closed_request_is_over, only_a_pending_request_is_closed, a_changed_plan_returns_for_approval,
+                an_unchanged_plan_returns_for_approval,
                 a_start_enqueues_once, a_failed_request_frees_its_names,
             }
             job {

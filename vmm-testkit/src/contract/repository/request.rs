@@ -4,8 +4,8 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use vmm_core::model::{
-    JobFilter, JobKind, JobState, NewRequest, OsId, PlanHash, PlannedVm, RequestFilter, RequestId, RequestState,
-    UserId, VmFilter,
+    HostFigures, JobFilter, JobKind, JobState, NewRequest, OsId, Plan, PlanHash, PlannedVm, RequestFilter, RequestId,
+    RequestState, UserId, VmFilter,
 };
 use vmm_core::repository::{Repository, Submitted};
 
@@ -26,6 +26,9 @@ pub async fn a_request_reads_as_it_was_submitted(repository: Arc<dyn Repository>
     assert_eq!((&request.id, request.requester, &request.requester_name), (&new.id, desk.user.id, &desk.user.name));
     assert_eq!((&request.description, &request.spec), (&new.description, &new.spec));
     assert_eq!((&request.plan, request.plan_hash), (&new.plan, new.plan.hash()));
+    assert_eq!((&request.plan.host, request.plan.seen), (&new.plan.host, new.plan.seen));
+    let warnings = |plan: &Plan| plan.vms.iter().map(|vm| vm.warnings.clone()).collect::<Vec<_>>();
+    assert_eq!(warnings(&request.plan), warnings(&new.plan));
     assert_eq!((request.state, request.decided_by.clone()), (RequestState::Pending, None));
     assert_eq!(repository.requests().by_id(&new.id).await.expect("an answer"), Some(request));
 }
@@ -37,7 +40,7 @@ pub async fn the_same_submission_again_makes_nothing(repository: Arc<dyn Reposit
     let send = |new| repository.requests().submit(new, sample::audit("request.submit"));
     audited(&repository, 1, async { assert!(matches!(send(new.clone()).await, Ok(Submitted::Created(_)))) }).await;
     let mut replanned = new.clone();
-    replanned.plan.host_memory += 1;
+    replanned.plan.seen.memory += 1;
     for again in [new.clone(), replanned] {
         unaudited(&repository, async {
             let Ok(Submitted::Existing(request)) = send(again).await else { panic!("it is a repeat") };
@@ -246,17 +249,38 @@ pub async fn a_changed_plan_returns_for_approval(repository: Arc<dyn Repository>
     let id = sample::request_id("req-1");
     let mut plan = sample::plan(&desk.os, &["web-1", "web-3"]);
     plan.vms[0].memory = 1024;
+    plan.seen = HostFigures { vcpus: 1, memory: 2, disk_free: 3 };
     for _ in 0..2 {
         repository.requests().return_for_approval(&id, plan.clone(), "the host shrank").await.expect("it is approved");
     }
     let returned = request(&repository, "req-1").await;
     assert_eq!((returned.state, returned.reason.as_deref()), (RequestState::Pending, Some("the host shrank")));
     assert_eq!((&returned.plan, returned.plan_hash, returned.decided_by), (&plan, plan.hash(), None));
+    assert_eq!(returned.plan.seen, plan.seen);
     assert_eq!(vm_names(&repository, &VmFilter::default()).await, ["web-1", "web-3"]);
     assert_eq!(vm(&repository, "web-1").await.memory, 1024);
     assert_conflict(approve(&repository, &desk, "req-1", old.plan_hash).await, &["plan"]);
     let again = approve(&repository, &desk, "req-1", plan.hash()).await.expect("the other plan");
     assert_eq!((again.state, again.reason), (RequestState::Approved, None));
+}
+
+/// A request whose plan does not fit any longer returns with the same plan and the figures of that moment, and can be
+/// approved again.
+pub async fn an_unchanged_plan_returns_for_approval(repository: Arc<dyn Repository>) {
+    let desk = Desk::make(&repository).await;
+    let mut plan = approved(&repository, &desk, "req-1", &["web-1"]).await.plan;
+    plan.seen = HostFigures { vcpus: 1, memory: 2, disk_free: 3 };
+    plan.vms[0].warnings = vec!["too large".to_owned()];
+    let id = sample::request_id("req-1");
+    for _ in 0..2 {
+        repository.requests().return_for_approval(&id, plan.clone(), "too large").await.expect("it is approved");
+    }
+    let returned = request(&repository, "req-1").await;
+    assert_eq!((returned.state, returned.reason.as_deref()), (RequestState::Pending, Some("too large")));
+    assert_eq!((returned.plan_hash, returned.plan.seen), (plan.hash(), plan.seen));
+    assert_eq!(returned.plan.vms[0].warnings, plan.vms[0].warnings);
+    vm(&repository, "web-1").await;
+    approve(&repository, &desk, "req-1", plan.hash()).await.expect("the same plan");
 }
 
 /// A start enqueues the machines' jobs once.

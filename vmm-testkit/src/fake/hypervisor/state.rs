@@ -71,6 +71,7 @@ pub(super) struct Turn<'a> {
 impl State {
     pub(super) fn new() -> Self {
         let mut host = Host::new("fake-host", 64, 256 * 1024);
+        "fake-pool".clone_into(&mut host.pool);
         "fake 1.0.0".clone_into(&mut host.hypervisor);
         host.pool_capacity = 4 << 40;
         host.pool_available = 4 << 40;

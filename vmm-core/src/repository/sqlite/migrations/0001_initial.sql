@@ -96,9 +96,12 @@ CREATE TABLE request (
     requester INTEGER NOT NULL REFERENCES user (id),
     description TEXT NOT NULL,
     spec TEXT NOT NULL,
+    pool TEXT NOT NULL,
+    -- What the host was and had when the plan was made, for people. It varies by itself and is never compared.
     host TEXT NOT NULL,
     host_vcpus INTEGER NOT NULL,
     host_memory INTEGER NOT NULL,
+    host_disk_free INTEGER NOT NULL,
     plan_hash TEXT NOT NULL CHECK (length(plan_hash) = 64),
     state TEXT NOT NULL
         CHECK (state IN ('pending', 'approved', 'running', 'done', 'failed', 'rejected', 'cancelled')),
