@@ -51,8 +51,10 @@ fuzz-api: clients ## the API against its specification, with VMM_FUZZ_EXAMPLES (
 	VMM_FUZZ_EXAMPLES=$${VMM_FUZZ_EXAMPLES:-1000} cargo test -p vmm-http --all-features --test it fuzz::
 
 demo: images ## the main job, for real: from a CSV to two running machines and a command on each
-	cargo build -p vmm-http -p vmm-examples --examples --bins
-	vmm-testkit/lab/with target/debug/examples/demo
+	@echo "==> Building vmm-http and the demo (the first build takes about five minutes on two cores)"
+	cargo build -p vmm-http -p vmm-examples --bin vmm-http --example demo
+	@echo "==> Starting a libvirt of our own in the network namespace $${VMM_LAB_NAME:-vmm-lab}"
+	@vmm-testkit/lab/with $${CARGO_TARGET_DIR:-target}/debug/examples/demo
 
 bench: images bench-packages ## figures, in turns with peers where there are any
 	cargo build --release -p vmm-http -p vmm-examples --examples --bins

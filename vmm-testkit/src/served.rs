@@ -1,6 +1,8 @@
 //! The program `vmm-http` as a process of its own on a real libvirt, and a client to ask it.
+//!
+//! Tests call the methods that panic. A program for people calls their namesakes that begin with `try_`.
 
-use std::io;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -44,25 +46,58 @@ pub struct Answer {
     pub body: Value,
 }
 
+/// Why a desk did not do what it was asked to, in words for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble(String);
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Trouble {}
+
+/// Makes trouble of an error, with what was being done.
+fn trouble<E: fmt::Display>(what: impl fmt::Display) -> impl FnOnce(E) -> Trouble {
+    move |error| Trouble(format!("{what}: {error}"))
+}
+
 impl Served {
     /// Sets a desk up with `init`, starts the program and logs in.
     ///
     /// # Panics
     /// When the program does not do what it should.
     pub async fn new(program: impl Into<PathBuf>, lab: &Lab) -> Self {
-        let mut served = Self {
+        let mut served = Self::try_new(program, lab).unwrap_or_else(|trouble| panic!("{trouble}"));
+        served.try_set_up().await.unwrap_or_else(|trouble| panic!("{trouble}\n{}", served.log()));
+        served
+    }
+
+    /// Makes the place for a desk, which nothing is in before [`try_set_up`](Self::try_set_up).
+    ///
+    /// # Errors
+    /// When there is no room for it.
+    pub fn try_new(program: impl Into<PathBuf>, lab: &Lab) -> Result<Self, Trouble> {
+        Ok(Self {
             program: program.into(),
             lab: lab.clone(),
-            folder: tempfile::tempdir().expect("a temporary directory"),
+            folder: tempfile::tempdir().map_err(trouble("a temporary directory cannot be made"))?,
             variables: Vec::new(),
             process: None,
             address: String::new(),
             token: String::new(),
             client: reqwest::Client::new(),
-        };
-        served.initialise().await.expect("vmm-http init");
-        served.start(&[]).await;
-        served
+        })
+    }
+
+    /// Sets the desk up with `init`, starts the program and logs in.
+    ///
+    /// # Errors
+    /// When the program does not do what it should.
+    pub async fn try_set_up(&mut self) -> Result<(), Trouble> {
+        self.initialise().await?;
+        self.try_start().await
     }
 
     /// A directory for a test's own files.
@@ -81,22 +116,34 @@ impl Served {
     /// When it does not start.
     pub async fn start(&mut self, variables: &[(&str, &str)]) {
         self.variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        self.try_start().await.unwrap_or_else(|trouble| panic!("{trouble}\n{}", self.log()));
+    }
+
+    async fn try_start(&mut self) -> Result<(), Trouble> {
+        let starts = || format!("{} cannot be started", self.program.display());
         let log = std::fs::OpenOptions::new().create(true).append(true).open(self.folder.path().join("log"));
         let mut process = self
             .command("serve")
             .stdout(Stdio::piped())
-            .stderr(log.expect("a log file"))
+            .stderr(log.map_err(trouble("a log file cannot be made"))?)
             .kill_on_drop(true)
             .spawn()
-            .expect("the program starts");
-        let out = process.stdout.take().expect("a pipe");
+            .map_err(trouble(starts()))?;
+        let out = process.stdout.take().ok_or_else(|| Trouble(starts()))?;
         let line = timeout(PATIENCE, BufReader::new(out).lines().next_line()).await;
-        let Ok(Ok(Some(line))) = line else { panic!("the program did not come up:\n{}", self.log()) };
-        self.address = line.rsplit(' ').next().unwrap_or_default().to_owned();
+        let Ok(Ok(Some(line))) = line else {
+            return Err(Trouble(format!("{} serve did not come up", self.program.display())));
+        };
+        line.rsplit(' ').next().unwrap_or_default().clone_into(&mut self.address);
         self.process = Some(process);
-        let credentials = json!({ "name": "admin", "password": PASSWORD });
-        let session = self.post("/session", &credentials).await.expect_ok();
-        self.token = session["token"].as_str().expect("a token").to_owned();
+        let session = self.try_post("/session", &json!({ "name": "admin", "password": PASSWORD })).await?;
+        session["token"].as_str().unwrap_or_default().clone_into(&mut self.token);
+        Ok(())
+    }
+
+    /// Whether the program was started and signed in to.
+    pub fn is_up(&self) -> bool {
+        self.process.is_some() && !self.token.is_empty()
     }
 
     /// Kills the program with SIGKILL and waits until it is gone.
@@ -113,12 +160,22 @@ impl Served {
     /// # Panics
     /// When it does not end in time, or with another code than 0.
     pub async fn stop(&mut self) {
-        let mut process = self.process.take().expect("the program runs");
-        let pid = process.id().expect("it runs").to_string();
-        let sent = Command::new("kill").args(["-TERM", &pid]).status().await.expect("kill is there");
-        assert!(sent.success());
-        let status = timeout(PATIENCE, process.wait()).await.expect("it stops in time").expect("a status");
-        assert!(status.success(), "it ended with {status}:\n{}", self.log());
+        assert!(self.process.is_some(), "the program runs");
+        self.try_stop().await.unwrap_or_else(|trouble| panic!("{trouble}\n{}", self.log()));
+    }
+
+    /// Stops the program as a service manager does, if it runs.
+    ///
+    /// # Errors
+    /// When it does not end in time, or with another code than 0.
+    pub async fn try_stop(&mut self) -> Result<(), Trouble> {
+        let Some(mut process) = self.process.take() else { return Ok(()) };
+        let pid = process.id().ok_or_else(|| Trouble("the server ended by itself".to_owned()))?.to_string();
+        let sent = Command::new("kill").args(["-TERM", &pid]).status().await;
+        sent.map_err(trouble("the server cannot be told to stop"))?;
+        let status = timeout(PATIENCE, process.wait()).await.map_err(trouble("the server did not stop in time"))?;
+        let status = status.map_err(trouble("the server's end cannot be seen"))?;
+        if status.success() { Ok(()) } else { Err(Trouble(format!("the server ended with {status}"))) }
     }
 
     /// The desk's id.
@@ -161,16 +218,38 @@ impl Served {
         self.send(self.client.delete(format!("{}{path}", self.address))).await
     }
 
+    /// Asks for something that should be there.
+    ///
+    /// # Errors
+    /// When no answer comes, or one that is an error.
+    pub async fn try_get(&self, path: &str) -> Result<Value, Trouble> {
+        self.try_send(self.client.get(format!("{}{path}", self.address))).await?.ok(path)
+    }
+
+    /// Sends what should be taken.
+    ///
+    /// # Errors
+    /// When no answer comes, or one that is an error.
+    pub async fn try_post(&self, path: &str, body: &Value) -> Result<Value, Trouble> {
+        self.try_send(self.client.post(format!("{}{path}", self.address)).json(body)).await?.ok(path)
+    }
+
     /// Adds an image to the catalog and waits until machines can be made from it.
     ///
     /// # Panics
     /// When it is not imported in time.
     pub async fn import(&self, name: &str, image: &Path) {
+        self.try_import(name, image).await.unwrap_or_else(|trouble| panic!("{trouble}\n{}", self.log()));
+    }
+
+    /// Adds an image to the catalog and waits until machines can be made from it.
+    ///
+    /// # Errors
+    /// When it is not imported in time.
+    pub async fn try_import(&self, name: &str, image: &Path) -> Result<(), Trouble> {
         let os = json!({ "os": [{ "name": name, "version": "12", "qcow2": image }] });
-        let created = self.post("/db/os", &os).await.expect_ok();
-        let job = created["os"][0]["job"].as_i64().expect("an import job");
-        let ended = self.job(job, PATIENCE * 5).await;
-        assert_eq!(ended["state"], "done", "{ended}");
+        let created = self.try_post("/db/os", &os).await?;
+        self.done(&created["os"][0]["job"], PATIENCE * 5).await
     }
 
     /// Waits until a job has ended, and gives it.
@@ -178,10 +257,17 @@ impl Served {
     /// # Panics
     /// When that takes too long.
     pub async fn job(&self, id: i64, patience: Duration) -> Value {
-        self.until(&format!("/job/{id}"), patience, |job| {
-            ["done", "failed", "cancelled", "stuck"].contains(&job["state"].as_str().unwrap_or_default())
-        })
-        .await
+        self.until(&format!("/job/{id}"), patience, ended).await
+    }
+
+    /// Waits until a job is done.
+    async fn done(&self, job: &Value, patience: Duration) -> Result<(), Trouble> {
+        let job = self.try_until(&format!("/job/{job}"), patience, ended).await?;
+        if job["state"] == "done" {
+            return Ok(());
+        }
+        let [title, state, error] = ["title", "state", "error"].map(|key| job[key].as_str().unwrap_or_default());
+        Err(Trouble(format!("the job for {title} is {state}: {error}")))
     }
 
     /// Waits until what a path shows is as wanted, and gives it.
@@ -189,13 +275,24 @@ impl Served {
     /// # Panics
     /// When that takes too long, with what was seen last.
     pub async fn until(&self, path: &str, patience: Duration, wanted: impl Fn(&Value) -> bool) -> Value {
+        self.try_until(path, patience, wanted).await.unwrap_or_else(|trouble| panic!("{trouble}\n{}", self.log()))
+    }
+
+    async fn try_until(
+        &self,
+        path: &str,
+        patience: Duration,
+        wanted: impl Fn(&Value) -> bool,
+    ) -> Result<Value, Trouble> {
         let end = Instant::now() + patience;
         loop {
-            let body = self.get(path).await.expect_ok();
+            let body = self.try_get(path).await?;
             if wanted(&body) {
-                return body;
+                return Ok(body);
             }
-            assert!(Instant::now() < end, "timed out at {path}: {body}\n{}", self.log());
+            if Instant::now() > end {
+                return Err(Trouble(format!("timed out after {} s at {path}: {body}", patience.as_secs())));
+            }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
@@ -205,25 +302,45 @@ impl Served {
     /// # Panics
     /// When one cannot be removed.
     pub async fn delete_all(&self) {
-        let vms = self.get("/db/vm").await.expect_ok();
-        let mut jobs = Vec::new();
-        for vm in vms["vm"].as_array().into_iter().flatten() {
-            let name = vm["name"].as_str().expect("a name");
-            let started = self.delete(&format!("/db/vm?name={name}")).await.expect_ok();
-            jobs.push(started["job"].as_i64().expect("a job"));
-        }
-        for job in jobs {
-            let ended = self.job(job, PATIENCE).await;
-            assert_eq!(ended["state"], "done", "{ended}");
-        }
+        self.try_delete_all().await.unwrap_or_else(|trouble| panic!("{trouble}\n{}", self.log()));
     }
 
-    async fn initialise(&self) -> io::Result<()> {
-        let mut init =
-            self.command("init").arg("--password-stdin").stdin(Stdio::piped()).stdout(Stdio::null()).spawn()?;
-        init.stdin.take().expect("a pipe").write_all(format!("{PASSWORD}\n").as_bytes()).await?;
-        let status = init.wait().await?;
-        if status.success() { Ok(()) } else { Err(io::Error::other(format!("it ended with {status}"))) }
+    /// Removes every machine of the desk and waits until they are gone.
+    ///
+    /// # Errors
+    /// When one cannot be removed.
+    pub async fn try_delete_all(&self) -> Result<(), Trouble> {
+        let vms = self.try_get("/db/vm").await?;
+        let mut jobs = Vec::new();
+        for vm in vms["vm"].as_array().into_iter().flatten() {
+            let path = format!("/db/vm?name={}", vm["name"].as_str().unwrap_or_default());
+            let started = self.try_send(self.client.delete(format!("{}{path}", self.address))).await?.ok(&path)?;
+            jobs.push(started["job"].clone());
+        }
+        for job in jobs {
+            self.done(&job, PATIENCE).await?;
+        }
+        Ok(())
+    }
+
+    async fn initialise(&self) -> Result<(), Trouble> {
+        let runs = || format!("{} init cannot be run", self.program.display());
+        let mut init = self
+            .command("init")
+            .arg("--password-stdin")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .map_err(trouble(runs()))?;
+        let mut input = init.stdin.take().ok_or_else(|| Trouble(runs()))?;
+        input.write_all(format!("{PASSWORD}\n").as_bytes()).await.map_err(trouble(runs()))?;
+        drop(input);
+        let status = init.wait().await.map_err(trouble(runs()))?;
+        if status.success() {
+            Ok(())
+        } else {
+            Err(Trouble(format!("{} init ended with {status}", self.program.display())))
+        }
     }
 
     fn command(&self, subcommand: &str) -> Command {
@@ -244,15 +361,33 @@ impl Served {
     }
 
     async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
-        let answer = request.bearer_auth(&self.token).send().await;
-        let answer = answer.unwrap_or_else(|error| panic!("no answer: {error}\n{}", self.log()));
+        self.try_send(request).await.unwrap_or_else(|trouble| panic!("{trouble}\n{}", self.log()))
+    }
+
+    async fn try_send(&self, request: reqwest::RequestBuilder) -> Result<Answer, Trouble> {
+        let silent = || "the server does not answer";
+        let answer = request.bearer_auth(&self.token).send().await.map_err(trouble(silent()))?;
         let status = answer.status().as_u16();
-        let text = answer.text().await.expect("a body");
-        Answer { status, body: serde_json::from_str(&text).unwrap_or(Value::String(text)) }
+        let text = answer.text().await.map_err(trouble(silent()))?;
+        Ok(Answer { status, body: serde_json::from_str(&text).unwrap_or(Value::String(text)) })
     }
 }
 
+/// Whether a job has come to an end.
+fn ended(job: &Value) -> bool {
+    ["done", "failed", "cancelled", "stuck"].contains(&job["state"].as_str().unwrap_or_default())
+}
+
 impl Answer {
+    /// The body of an answer that is no error.
+    fn ok(self, path: &str) -> Result<Value, Trouble> {
+        if (200..300).contains(&self.status) {
+            return Ok(self.body);
+        }
+        let detail = self.body["detail"].as_str().map_or_else(|| self.body.to_string(), str::to_owned);
+        Err(Trouble(format!("{path} answers {}: {detail}", self.status)))
+    }
+
     /// The body of an answer that is no error.
     ///
     /// # Panics

@@ -42,13 +42,18 @@ impl Lab {
     /// # Panics
     /// When the image cannot be had and `VMM_LAB_REQUIRED` is `1`.
     pub fn image(&self, name: &str) -> Option<PathBuf> {
-        let path = variable(&format!("VMM_IMAGE_{}", name.to_ascii_uppercase()))
-            .map(PathBuf::from)
-            .or_else(|| build(name).filter(|path| path.is_file()));
+        let path = self.find_image(name);
         if path.is_none() {
             skip(&format!("guest image {name}"), "neither the environment nor the lab has it");
         }
         path
+    }
+
+    /// The guest image of this name, as [`image`](Self::image) finds it; `None` when it cannot be had.
+    pub fn find_image(&self, name: &str) -> Option<PathBuf> {
+        variable(&format!("VMM_IMAGE_{}", name.to_ascii_uppercase()))
+            .map(PathBuf::from)
+            .or_else(|| build(name).filter(|path| path.is_file()))
     }
 
     /// Runs a command of the lab's script and gives what it printed; `None` if it failed.
