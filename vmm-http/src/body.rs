@@ -8,6 +8,7 @@ use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use serde_json::Value;
 
 use crate::error::{Failure, FieldProblem};
+use crate::json;
 
 /// So many problems of one body are told at most.
 const MOST_PROBLEMS: usize = 100;
@@ -34,8 +35,8 @@ impl<'a, T: ParseFromJSON> ApiExtractor<'a> for Body<T> {
     }
 
     async fn from_request(request: &'a Request, body: &mut RequestBody, _: ExtractParamOptions<()>) -> Result<Self> {
-        let json = |kind: &str| poem_openapi::payload::Json::<Value>::check_content_type(kind);
-        if request.content_type().is_some_and(|kind| !json(kind)) {
+        let is_json = |kind: &str| poem_openapi::payload::Json::<Value>::check_content_type(kind);
+        if request.content_type().is_some_and(|kind| !is_json(kind)) {
             return Err(Failure::not_json().into());
         }
         let bytes = <Vec<u8> as FromRequest>::from_request(request, body).await?;
@@ -45,10 +46,7 @@ impl<'a, T: ParseFromJSON> ApiExtractor<'a> for Body<T> {
 
 /// Reads JSON, or tells what is wrong with every field.
 pub(crate) fn parse<T: ParseFromJSON>(bytes: &[u8]) -> Result<T, Failure> {
-    let value = serde_json::from_slice(bytes).map_err(|error| {
-        let (line, column) = (error.line(), error.column());
-        Failure::malformed(format!("the body is not JSON: see line {line}, column {column}"))
-    })?;
+    let value = json::read(bytes)?;
     // Checked first, because poem-openapi takes a number or a boolean for a string.
     let problems = problems::<T>(&value);
     if !problems.is_empty() {

@@ -9,6 +9,7 @@ use poem::{Body, Request, Result};
 use serde_json::{Map, Value};
 
 use crate::error::Failure;
+use crate::json;
 
 /// Paths that take a bare query key, and the parameter it stands for.
 const BARE_KEYS: [(&str, &str); 9] = [
@@ -46,10 +47,11 @@ pub(crate) async fn normalize(mut request: Request) -> Result<Request> {
     }
     if request.uri().path() == UPDATE_PASSWORD {
         let bytes = request.take_body().into_bytes().await.map_err(|_| Failure::malformed("the body broke off"))?;
-        request.set_body(match serde_json::from_slice(&bytes) {
-            Ok(value) => Body::from_bytes(canonical_keys(value).to_string().into()),
-            Err(_) => Body::from_bytes(bytes),
-        });
+        request.set_body(Body::from_bytes(match json::read(&bytes) {
+            Ok(value) => canonical_keys(value)?.to_string().into(),
+            // Refused where every body is read.
+            Err(_) => bytes,
+        }));
     }
     Ok(request)
 }
@@ -77,29 +79,33 @@ fn with_query(uri: &Uri, query: &str) -> Result<Uri, Failure> {
     Uri::from_parts(parts).map_err(|_| wrong())
 }
 
-fn canonical_keys(mut body: Value) -> Value {
+fn canonical_keys(mut body: Value) -> Result<Value, Failure> {
     if let Value::Object(body) = &mut body {
-        rename(body, OUTER.0, &OUTER.1);
+        rename(body, "", OUTER.0, &OUTER.1)?;
         if let Some(Value::Array(items)) = body.get_mut(OUTER.0) {
-            for item in items.iter_mut().filter_map(Value::as_object_mut) {
-                for (name, others) in INNER {
-                    rename(item, name, &others);
-                }
+            for (index, item) in items.iter_mut().enumerate() {
+                let Value::Object(item) = item else { continue };
+                let path = format!("{}[{index}]", OUTER.0);
+                INNER.iter().try_for_each(|(name, others)| rename(item, &path, name, others))?;
             }
         }
     }
-    body
+    Ok(body)
 }
 
-/// A key that is there in two spellings stays so, and is refused as unknown.
-fn rename(object: &mut Map<String, Value>, name: &str, others: &[&str]) {
-    for other in others {
-        if !object.contains_key(name)
-            && let Some(value) = object.remove(*other)
-        {
-            object.insert(name.to_owned(), value);
-        }
+/// Gives a key its one name. One that is there in two spellings is given twice, and is refused.
+fn rename(object: &mut Map<String, Value>, path: &str, name: &str, others: &[&str]) -> Result<(), Failure> {
+    let mut spellings: Vec<_> =
+        std::iter::once(name).chain(others.iter().copied()).filter(|key| object.contains_key(*key)).collect();
+    if spellings.len() > 1 {
+        let reason = format!("is given twice, as {}; give it once", spellings.join(" and "));
+        return Err(json::given_twice(&json::key_path(path, name), &reason));
     }
+    let given = spellings.pop().filter(|given| *given != name);
+    if let Some(value) = given.and_then(|given| object.remove(given)) {
+        object.insert(name.to_owned(), value);
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -129,11 +135,14 @@ mod tests {
         for outer in ["update password", "update-password"] {
             for old in ["old=pass", "old-pass", "old-password"] {
                 let documented = serde_json::json!({outer: [{"user": "u", old: "a", "new-password": "b"}]});
-                assert_eq!(canonical_keys(documented), specified, "{outer} {old}");
+                assert_eq!(canonical_keys(documented).expect("one spelling"), specified, "{outer} {old}");
             }
         }
+        let twice = serde_json::json!({"update-password": [{"old-pass": "s3cret", "old_password": "s3cret"}]});
+        let told = format!("{:?}", canonical_keys(twice).expect_err("two spellings"));
+        assert!(told.contains("update-password[0].old-password") && !told.contains("s3cret"), "{told}");
         for odd in [serde_json::json!(1), serde_json::json!({"update password": 3}), serde_json::json!({"x": [1]})] {
-            canonical_keys(odd);
+            canonical_keys(odd).expect("it is left as it is");
         }
     }
 }

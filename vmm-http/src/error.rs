@@ -175,6 +175,12 @@ impl Failure {
         Self::new(MALFORMED, detail)
     }
 
+    /// A body that cannot be read because of one of its fields.
+    pub(crate) fn malformed_in(problem: FieldProblem) -> Self {
+        let detail = problem.text();
+        Self { problems: vec![problem], ..Self::new(MALFORMED, detail) }
+    }
+
     /// A body over the limit.
     pub(crate) fn too_large(limit: impl std::fmt::Display) -> Self {
         Self::new(TOO_LARGE, format!("a body may have at most {limit} bytes"))

@@ -16,6 +16,7 @@ mod error;
 mod events;
 mod idempotency;
 mod if_match;
+mod json;
 mod limits;
 mod log;
 mod metrics;

@@ -34,9 +34,15 @@ async fn update_and_the_spellings_of_a_password_change_are_accepted() {
 #[tokio::test]
 async fn two_spellings_of_one_key_are_refused() {
     let app = App::new().await;
-    let body = json!({"update-password": [{
-        "user": "alice", "old-pass": PASSWORD, "old-password": PASSWORD, "new-password": PASSWORD,
-    }]});
+    for (one, other) in [("old-pass", "old-password"), ("old=pass", "old-pass"), ("old-password", "old_password")] {
+        let item = json!({"user": "alice", one: PASSWORD, other: PASSWORD, "new-password": PASSWORD});
+        let body = json!({ "update-password": [item] });
+        let answer = app.call(Who::Alice, "PUT", "/config/update-password", Some(body)).await;
+        answer.assert_problem(400);
+        assert_eq!(answer.problem_fields(), ["update-password[0].old-password"], "{}", answer.text);
+        assert!(answer.text.contains(one) && !answer.text.contains(PASSWORD), "{}", answer.text);
+    }
+    let body = json!({"update password": [], "update-password": []});
     let answer = app.call(Who::Alice, "PUT", "/config/update-password", Some(body)).await;
-    assert_eq!(answer.problem_fields(), ["update-password[0].old-pass"]);
+    assert_eq!(answer.problem_fields(), ["update-password"], "{}", answer.text);
 }
