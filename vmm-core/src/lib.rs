@@ -28,10 +28,12 @@ pub use job::crash;
 pub use ops::{
     AdoptionDraft, BotMail, Health, History, HistoryPoint, JobWatch, MadeLinkCode, MadeToken, Monitor, NewLogin,
     PartHealth, Power, RequestDraft, RequestNews, RequestPreview, RequestProgress, RunChange, RunDraft, RunTerms,
-    RunWatch, ScheduleDraft, ScriptDraft, ScriptUpdate, SshEvent, Statistics, Submission, Switched, TokenDraft,
+    RunWatch, SavedScript, ScheduleDraft, ScriptDraft, ScriptUpdate, SshEvent, Statistics, Submission, Switched, TokenDraft,
     Transfer, TransferReport, TreeReport, TreeTransfer, UserDraft, UserUpdate, VmHostKey, VmLogin, VmUpdate,
 };
 pub use policy::{Action, Actor, Policy, RolePolicy, Target};
 pub use secrecy::{ExposeSecret, SecretString};
 pub use secrets::MasterKey;
+#[cfg(feature = "sqlite")]
+pub use vmm::NotReady;
 pub use vmm::{Vmm, VmmBuilder};

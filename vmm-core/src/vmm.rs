@@ -25,6 +25,8 @@ use crate::secrets::{MasterKey, Secrets};
 
 pub(crate) use gate::{Desk, entry as audit_entry};
 pub(crate) use machine::Machine;
+#[cfg(feature = "sqlite")]
+pub use open::NotReady;
 use seen::Seen;
 
 /// A desk. Cheap to clone; all clones are the same desk.

@@ -58,22 +58,19 @@ pub(crate) async fn keep(
         Ok(bytes) => bytes,
         Err(reason) => return Ok(Reply::text(escape(&reason)).into()),
     };
-    let Ok(text) = String::from_utf8(bytes) else {
-        return Ok(Reply::text("The file is not text in UTF-8, which a script has to be.").into());
-    };
     let (command, targets) = words.split_first().map_or((INTERPRETER, &[][..]), |(first, rest)| (first, rest));
     let draft = ScriptDraft {
         name: name.clone(),
         file: document.name.parse()?,
         command: command.parse::<Interpreter>()?,
-        content: Some(ScriptContent::new(text)?),
+        content: Some(ScriptContent::from_bytes(bytes)?),
         targets: read(targets)?,
         user: None,
         password: None,
     };
     let create = async {
-        let script = parts.vmm.create_script(&asked.actor, draft).await?;
-        Ok(render::card(&script, &asked.actor).into())
+        let saved = parts.vmm.create_script(&asked.actor, draft).await?;
+        Ok(render::saved(&saved, &asked.actor).into())
     };
     parts.once(asked, || render::interrupted(&format!("keep the script {name}")), create).await
 }

@@ -1,8 +1,8 @@
 //! Scripts and their runs.
 
-use vmm_core::Actor;
 use vmm_core::model::{Again, Page, Role, Run, RunId, RunMachine, RunState, Script, ScriptName};
 use vmm_core::remote::Exit;
+use vmm_core::{Actor, SavedScript};
 
 use super::login::logins;
 use super::output::plain;
@@ -42,10 +42,19 @@ const HOW: &str = "To keep one, send its file with the words <code>/script NAME 
 
 /// One script, with buttons to run it and, for admins, to delete it.
 pub(crate) fn card(script: &Script, actor: &Actor) -> Reply {
+    card_with(script, &[], actor)
+}
+
+/// A script that was just kept, and what was changed of its text.
+pub(crate) fn saved(saved: &SavedScript, actor: &Actor) -> Reply {
+    card_with(&saved.script, &saved.mended, actor)
+}
+
+fn card_with(script: &Script, mended: &[String], actor: &Actor) -> Reply {
     let targets: Vec<_> = script.targets.iter().map(ToString::to_string).collect();
     let on = if targets.is_empty() { "asked for each run".to_owned() } else { targets.join(" ") };
     let text = format!(
-        "<b>{}</b> of {}\n{} {}, version {}, {} bytes\nOn: {}",
+        "<b>{}</b> of {}\n{} {}, version {}, {} bytes\nOn: {}{}",
         escape(script.name.as_str()),
         code(&script.owner_name),
         code(&script.command),
@@ -53,6 +62,7 @@ pub(crate) fn card(script: &Script, actor: &Actor) -> Reply {
         script.version,
         script.size,
         escape(&shortened(&on, 500)),
+        mended.iter().map(|change| format!("\n{}", escape(change))).collect::<String>(),
     );
     let name = || script.name.to_string();
     let mut row = vec![button("Run", ScriptStep::Run { wish: RunWish::Script { name: name(), on: Vec::new() } })];

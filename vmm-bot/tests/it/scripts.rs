@@ -158,12 +158,27 @@ async fn a_repeated_run_that_a_stopped_bot_leaves_behind_is_told_and_not_run_aga
 }
 
 #[tokio::test]
+async fn a_script_from_another_editor_is_mended_or_refused_and_that_is_said() {
+    let app = App::new().await;
+    let alice = app.linked("Alice", &app.desk.user).await;
+    alice.uploads("backup.sh", b"\xef\xbb\xbf#!/bin/sh\r\ncd /tmp\r\n", "/script backup");
+    let card = alice.sees("backup of alice").await;
+    assert!(card.text.contains("2 line ends were changed from CRLF to LF."), "{}", card.text);
+    assert!(card.text.contains("The byte order mark at its beginning was removed."), "{}", card.text);
+    let name = vmm_core::model::ScriptName::new("backup").unwrap();
+    let (_, content) = app.desk.vmm.script(&app.desk.user, &name, None).await.unwrap();
+    assert_eq!(content.as_str(), "#!/bin/sh\ncd /tmp\n");
+    alice.uploads("latin.sh", b"printf \"caf\xe9\"\n", "/script latin");
+    alice.sees("perhaps Latin-1; save it as UTF-8").await;
+}
+
+#[tokio::test]
 async fn an_admin_deletes_a_script_and_what_is_wrong_is_said() {
     let app = App::new().await;
     machines(&app).await;
     let root = app.linked("Root", &app.desk.admin).await;
     root.uploads("backup.sh", &[0xff, 0xfe], "/script backup");
-    root.sees("not text in UTF-8").await;
+    root.sees("is UTF-16").await;
     root.uploads("backup.sh", b"true\n", "/script backup sh;reboot");
     root.sees("command").await;
     root.uploads("backup.sh", b"true\n", "what is this?");

@@ -150,45 +150,123 @@ impl fmt::Debug for Sealed {
     }
 }
 
-/// A script's text: 1 byte to 256 KiB without a NUL character. `Debug` shows its length alone.
-#[derive(Clone, PartialEq, Eq)]
-pub struct ScriptContent(String);
+/// A script's text: 1 byte to 256 KiB of UTF-8 without a NUL character, as a shell reads it. Two are equal if their texts
+/// are. `Debug` shows its length alone.
+#[derive(Clone)]
+pub struct ScriptContent {
+    text: String,
+    mended: Vec<String>,
+}
+
+/// What some editors put before a text.
+const BYTE_ORDER_MARK: char = '\u{feff}';
 
 impl ScriptContent {
     /// The longest text, in bytes.
     pub const LONGEST: usize = 256 << 10;
 
-    /// Checks and wraps a text.
+    /// Checks and wraps a text that somebody gives, after what a shell stumbles over was [`mended`](Self::mended).
     ///
     /// # Errors
     /// [`Error::Invalid`] with what is wrong and what would be right.
     pub fn new(text: impl Into<String>) -> Result<Self> {
-        let text = text.into();
+        let mut content = Self { text: text.into(), mended: Vec::new() };
+        content.mend();
+        let text = &content.text;
         let problem = match text.len() {
             0 => "is empty; give the script's text".to_owned(),
             length if length > Self::LONGEST => {
                 format!("is {length} bytes long; at most {}; fetch more from within the script", Self::LONGEST)
             }
-            _ if text.contains('\0') => "holds a NUL character; a script is text".to_owned(),
-            _ => return Ok(Self(text)),
+            _ if text.contains('\0') => {
+                format!("holds a NUL character in line {}; a script is text", line_of(text.as_bytes(), 0))
+            }
+            _ if text.contains('\r') && !text.contains('\n') => {
+                "ends its lines with carriage returns alone, which no shell reads as lines; save it with LF".to_owned()
+            }
+            _ => return Ok(content),
         };
         Err(Error::invalid("content", problem))
     }
 
+    /// Reads the bytes of a file as [`new`](Self::new) reads a text.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with what is wrong and what would be right.
+    pub fn from_bytes(bytes: Vec<u8>) -> Result<Self> {
+        let problem = match String::from_utf8(bytes) {
+            Ok(text) => return Self::new(text),
+            Err(error) if matches!(error.as_bytes(), [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) => {
+                "is UTF-16, which no shell reads; save it as UTF-8".to_owned()
+            }
+            Err(error) => {
+                let (bytes, at) = (error.as_bytes(), error.utf8_error().valid_up_to());
+                let line = 1 + bytes[..at].iter().filter(|byte| **byte == b'\n').count();
+                let byte = bytes.get(at).copied().unwrap_or_default();
+                format!("is not UTF-8 (byte {byte:02x} in line {line}), perhaps Latin-1; save it as UTF-8")
+            }
+        };
+        Err(Error::invalid("content", problem))
+    }
+
+    /// Wraps a text that was stored, as it is.
+    pub fn stored(text: impl Into<String>) -> Self {
+        Self { text: text.into(), mended: Vec::new() }
+    }
+
     /// The text.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
+    }
+
+    /// What was changed of the text that was given, a sentence for each change.
+    pub fn mended(&self) -> &[String] {
+        &self.mended
     }
 
     /// Its SHA-256 in hexadecimal digits.
     pub fn sha256(&self) -> String {
-        Sha256::digest(self.0.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+        Sha256::digest(self.text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Takes off what comes with editors of other systems: a byte order mark makes the first line a command that is not
+    /// found, and a carriage return is part of each line's last word.
+    fn mend(&mut self) {
+        if let Some(text) = self.text.strip_prefix(BYTE_ORDER_MARK) {
+            self.text = text.to_owned();
+            self.mended.push("The byte order mark at its beginning was removed.".to_owned());
+        }
+        let changed = self.text.matches("\r\n").count();
+        if changed == 0 {
+            return;
+        }
+        let ends = self.text.ends_with('\n');
+        let mut text = self.text.lines().map(|line| line.trim_end_matches('\r')).collect::<Vec<_>>().join("\n");
+        if ends {
+            text.push('\n');
+        }
+        self.text = text;
+        let lines = if changed == 1 { "1 line end was".to_owned() } else { format!("{changed} line ends were") };
+        self.mended.push(format!("{lines} changed from CRLF to LF."));
     }
 }
 
+/// The line in which a byte is first, counted from 1.
+fn line_of(text: &[u8], wanted: u8) -> usize {
+    1 + text.iter().take_while(|byte| **byte != wanted).filter(|byte| **byte == b'\n').count()
+}
+
+impl PartialEq for ScriptContent {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for ScriptContent {}
+
 impl fmt::Debug for ScriptContent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ScriptContent({} bytes)", self.0.len())
+        write!(f, "ScriptContent({} bytes)", self.text.len())
     }
 }
 
@@ -361,5 +439,40 @@ mod tests {
         let content = ScriptContent::new("echo secret\n").expect("a text");
         assert_eq!(format!("{content:?}"), "ScriptContent(12 bytes)");
         assert_eq!(content.sha256(), "8b9ce28b1ab9a7aac581ba9c39f8be0ea2cea5b16cf65e50c0bb1ebd9ccef416");
+    }
+
+    /// The files that people send: what is mended, what is refused, and what is left alone.
+    #[test]
+    fn a_text_that_a_shell_stumbles_over_is_mended_or_refused() {
+        let mended: [(&[u8], &str, &[&str]); 9] = [
+            (b"echo x\n", "echo x\n", &[]),
+            (b"echo no end", "echo no end", &[]),
+            (b"#!/bin/sh\r\nset -e\r\ncd /tmp\r\n", "#!/bin/sh\nset -e\ncd /tmp\n", &["3 line ends were"]),
+            (b"#!/bin/sh\r\ncd /tmp\r", "#!/bin/sh\ncd /tmp", &["1 line end was"]),
+            (b"one\r\ntwo\nthree\r\r\n\r\n", "one\ntwo\nthree\n\n", &["3 line ends were"]),
+            (b"\xef\xbb\xbf#!/bin/bash\necho hi\n", "#!/bin/bash\necho hi\n", &["byte order mark"]),
+            (b"\xef\xbb\xbfa\r\n", "a\n", &["byte order mark", "1 line end was"]),
+            (b"printf 'caf\xc3\xa9 a\rb'\n", "printf 'caf\u{e9} a\rb'\n", &[]),
+            (b"trap \"\" TERM HUP; sleep 91\n", "trap \"\" TERM HUP; sleep 91\n", &[]),
+        ];
+        for (given, kept, said) in mended {
+            let content = ScriptContent::from_bytes(given.to_vec()).expect("a text");
+            assert_eq!(content.as_str(), kept);
+            assert_eq!(content.mended().len(), said.len(), "{:?}", content.mended());
+            assert!(content.mended().iter().zip(said).all(|(is, said)| is.contains(said)), "{:?}", content.mended());
+            assert_eq!(ScriptContent::new(kept).expect("a text").mended(), [""; 0], "what was mended needs no more");
+        }
+        let refused: [(&[u8], &str); 6] = [
+            (b"printf \"caf\xe9 \xff\\n\"\n", "byte e9 in line 1), perhaps Latin-1; save it as UTF-8"),
+            (b"echo\n\necho \xff\n", "byte ff in line 3"),
+            (b"\xff\xfee\0c\0h\0o\0", "UTF-16"),
+            (b"one\ntwo\0\n", "NUL character in line 2"),
+            (b"one\rtwo\r", "carriage returns alone"),
+            (b"\xef\xbb\xbf", "is empty"),
+        ];
+        for (given, said) in refused {
+            let error = ScriptContent::from_bytes(given.to_vec()).expect_err(said).to_string();
+            assert!(error.contains(said), "{error}");
+        }
     }
 }

@@ -52,7 +52,7 @@ pub use request::{RequestDraft, RequestPreview, Submission};
 pub use run::{RunDraft, RunTerms};
 pub use run_watch::{RunChange, RunWatch};
 pub use schedule::ScheduleDraft;
-pub use script::{ScriptDraft, ScriptUpdate};
+pub use script::{SavedScript, ScriptDraft, ScriptUpdate};
 pub use session::NewLogin;
 pub use ssh::SshEvent;
 pub use statistics::Statistics;

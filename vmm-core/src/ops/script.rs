@@ -52,12 +52,21 @@ pub struct ScriptUpdate {
     pub password: Option<SecretString>,
 }
 
+/// A script as it was stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SavedScript {
+    /// The script.
+    pub script: Script,
+    /// What was changed of the text that was given, as [`ScriptContent::mended`] says it.
+    pub mended: Vec<String>,
+}
+
 impl Vmm {
     /// Registers a script; who does is its owner.
     ///
     /// # Errors
     /// `Conflict` if the name is taken; `Invalid` without a text here or in the file area, or with half a login.
-    pub async fn create_script(&self, actor: &Actor, draft: ScriptDraft) -> Result<Script> {
+    pub async fn create_script(&self, actor: &Actor, draft: ScriptDraft) -> Result<SavedScript> {
         let target = Target::new(format!("script {}", draft.name));
         let owner = actor.user_id();
         self.change(actor, Action::ScriptCreate, target, |desk, audit| async move {
@@ -67,10 +76,11 @@ impl Vmm {
                 Some(content) => content,
                 None => from_area(&desk, owner, &file).await?,
             };
+            let mended = content.mended().to_vec();
             let id = ScriptId(Uuid::new_v4());
             let login = login(user, password)?.map(|(user, password)| seal(&desk, id, user, &password)).transpose()?;
             let script = NewScript { id, name, owner, file, command, content, targets, login };
-            desk.repository().scripts().create(script, audit).await
+            Ok(SavedScript { script: desk.repository().scripts().create(script, audit).await?, mended })
         })
         .await
     }
@@ -119,7 +129,7 @@ impl Vmm {
     /// # Errors
     /// `Forbidden` for anyone but its owner and admins; `Invalid` for half a login; `NotFound` for an earlier version
     /// that is not kept.
-    pub async fn change_script(&self, actor: &Actor, name: &ScriptName, update: ScriptUpdate) -> Result<Script> {
+    pub async fn change_script(&self, actor: &Actor, name: &ScriptName, update: ScriptUpdate) -> Result<SavedScript> {
         let script = self.sought_script(actor, Action::ScriptChange, name).await?;
         self.change(actor, Action::ScriptChange, Target::from(&script), |desk, audit| async move {
             let ScriptUpdate { version, file, command, content, targets, user, password } = update;
@@ -134,8 +144,9 @@ impl Vmm {
                     Some(StoredLogin { user, ..stored.ok_or_else(|| half("password"))? })
                 }
             };
+            let mended = content.as_ref().map(|content| content.mended().to_vec()).unwrap_or_default();
             let change = ScriptChange { version, file, command, content, targets, login };
-            desk.repository().scripts().change(script.id, change, audit).await
+            Ok(SavedScript { script: desk.repository().scripts().change(script.id, change, audit).await?, mended })
         })
         .await
     }
@@ -171,10 +182,18 @@ async fn from_area(desk: &Desk, owner: UserId, file: &ScriptFile) -> Result<Scri
     let longest = ScriptContent::LONGEST as u64;
     let read = source.take(longest + 1).read_to_end(&mut text).await;
     read.map_err(|error| Error::internal("reading a file of an area", error))?;
-    let text = String::from_utf8(text).map_err(|_| Error::invalid("file", "is no UTF-8 text; a script is text"))?;
-    ScriptContent::new(text).map_err(|_| {
-        let reason = format!("has {} bytes in your file area; a script has 1 to {longest}, and no NUL", stored.bytes);
-        Error::invalid("file", reason)
+    if text.len() as u64 > longest {
+        let reason = format!("has {} bytes in your file area; a script has at most {longest}", stored.bytes);
+        return Err(Error::invalid("file", reason));
+    }
+    ScriptContent::from_bytes(text).map_err(|error| match error {
+        Error::Invalid(problems) => Error::Invalid(
+            problems
+                .into_iter()
+                .map(|problem| Problem::new("file", format!("in your file area {}", problem.reason)))
+                .collect(),
+        ),
+        error => error,
     })
 }
 

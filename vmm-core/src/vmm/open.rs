@@ -1,13 +1,17 @@
 //! A desk from plain data, with the backends that this crate was built with.
 
+use std::path::PathBuf;
 use std::sync::Arc;
+
+use uuid::Uuid;
 
 use super::Vmm;
 use crate::config::DeskConfig;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::files::directory::DirectoryFiles;
-use crate::hypervisor::Hypervisor;
-use crate::model::DeskId;
+use crate::hypervisor::{Host, Hypervisor};
+use crate::model::{DeskId, Role, UserFilter};
+use crate::policy::Actor;
 use crate::remote::RemoteExec;
 use crate::repository::Repository;
 use crate::repository::sqlite::SqliteRepository;
@@ -35,6 +39,57 @@ impl Vmm {
         let hypervisor = hypervisor(config, repository.desk());
         let builder = Self::builder(Arc::new(repository), hypervisor, remote(), key);
         builder.files(Arc::new(files)).settings(config.settings.clone()).build().await
+    }
+}
+
+/// Why a desk cannot be opened for its users.
+#[derive(Debug, thiserror::Error)]
+pub enum NotReady {
+    /// A file that a desk begins with does not exist: the desk was never set up.
+    #[error("{} is not there", .0.display())]
+    Missing(PathBuf),
+    /// Nobody could decide on a request or make an account.
+    #[error("there is no admin in {}", .0.display())]
+    NoAdmin(PathBuf),
+    /// It cannot be opened.
+    #[error(transparent)]
+    Error(#[from] Error),
+}
+
+impl NotReady {
+    /// Whether setting the desk up, as a program's `init` does, is what is missing.
+    pub fn needs_set_up(&self) -> bool {
+        matches!(self, Self::Missing(_) | Self::NoAdmin(_))
+    }
+}
+
+impl Vmm {
+    /// Opens a desk that was set up: its database and master key exist, and it has an admin. Makes nothing that would
+    /// hide that it was not.
+    ///
+    /// # Errors
+    /// With what is missing, or as [`open`](Self::open).
+    pub async fn open_ready(config: &DeskConfig) -> Result<Self, NotReady> {
+        for path in [&config.database, &config.master_key] {
+            if !path.exists() {
+                return Err(NotReady::Missing(path.clone()));
+            }
+        }
+        let vmm = Self::open(config).await?;
+        let users = vmm.users(&Actor::System, &UserFilter::default()).await?;
+        if users.iter().any(|user| user.role == Role::Admin) {
+            Ok(vmm)
+        } else {
+            Err(NotReady::NoAdmin(config.database.clone()))
+        }
+    }
+
+    /// Looks at the host of a configuration without a desk, for programs that check one before it is set up.
+    ///
+    /// # Errors
+    /// If the host cannot be reached, or has no such pool or network.
+    pub async fn look_at_host(config: &DeskConfig) -> Result<Host> {
+        hypervisor(config, DeskId(Uuid::new_v4())).host().await
     }
 }
 

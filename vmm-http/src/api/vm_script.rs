@@ -5,7 +5,7 @@ use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi};
 use vmm_core::model::{Script, ScriptContent, ScriptFile, ScriptFilter, ScriptName, ScriptTarget, ScriptVersion};
-use vmm_core::{ScriptDraft, ScriptUpdate};
+use vmm_core::{SavedScript, ScriptDraft, ScriptUpdate};
 
 use super::{Done, Tag};
 use crate::auth::Caller;
@@ -144,6 +144,16 @@ struct ScriptBody {
     user: Option<String>,
     created_at: DateTime<Utc>,
     changed_at: DateTime<Utc>,
+    /// What was changed of the text that this call gave, so that a shell can read it: a sentence for each change. Absent
+    /// if it was kept as it came.
+    mended: Option<Vec<String>>,
+}
+
+impl From<SavedScript> for ScriptBody {
+    fn from(saved: SavedScript) -> Self {
+        let mended = Some(saved.mended).filter(|mended| !mended.is_empty());
+        Self { mended, ..Self::from(saved.script) }
+    }
 }
 
 impl From<Script> for ScriptBody {
@@ -160,6 +170,7 @@ impl From<Script> for ScriptBody {
             user: script.user,
             created_at: script.created_at,
             changed_at: script.changed_at,
+            mended: None,
         }
     }
 }
@@ -220,8 +231,8 @@ struct ScriptsBody {
     next: Option<String>,
 }
 
-impl From<Vec<Script>> for ScriptsBody {
-    fn from(scripts: Vec<Script>) -> Self {
+impl From<Vec<SavedScript>> for ScriptsBody {
+    fn from(scripts: Vec<SavedScript>) -> Self {
         Self { script: scripts.into_iter().map(ScriptBody::from).collect(), next: None }
     }
 }
@@ -267,7 +278,7 @@ impl ScriptApi {
         };
         let page = login.vmm.scripts(&login.actor, &filter).await?;
         let next = page.next.as_ref().map(|key| cursor::write("script", key));
-        Ok(Json(ScriptsBody { next, ..page.items.into() }))
+        Ok(Json(ScriptsBody { script: page.items.into_iter().map(ScriptBody::from).collect(), next }))
     }
 
     /// Look at a script and its text.

@@ -37,6 +37,34 @@ async fn a_script_reads_as_it_was_registered_and_its_password_never() {
 }
 
 #[tokio::test]
+async fn a_script_from_another_editor_is_mended_or_refused_and_that_is_said() {
+    let app = App::new().await;
+    let register = async |name: &str, content: Option<&str>| {
+        let script = json!({"name": name, "file": format!("{name}.sh"), "command": "sh", "content": content});
+        app.post(Who::Alice, "/vm/script", json!({"script": [script]})).await
+    };
+    let said =
+        json!(["The byte order mark at its beginning was removed.", "2 line ends were changed from CRLF to LF."]);
+    let windows = "\u{feff}#!/bin/sh\r\ncd /tmp\r\n";
+    assert_eq!(register("mended", Some(windows)).await.ok()["script"][0]["mended"], said);
+    let kept = app.get(Who::Alice, "/vm/script/mended").await.ok();
+    assert_eq!((&kept["content"], &kept["mended"]), (&json!("#!/bin/sh\ncd /tmp\n"), &json!(null)));
+    let change = json!({"script": [{"name": "mended", "content": "one\r\n"}]});
+    let changed = app.call(Who::Alice, "PUT", "/vm/script", Some(change)).await.ok();
+    assert_eq!(changed["script"][0]["mended"], json!(["1 line end was changed from CRLF to LF."]));
+    assert_eq!(register("plain", Some("echo\n")).await.ok()["script"][0]["mended"], json!(null));
+    let refused = register("mac", Some("one\rtwo\r")).await;
+    assert_eq!(refused.problem_fields(), ["script[0].content"], "{}", refused.text);
+
+    put(&app, Who::Alice, "area.sh", windows.as_bytes()).await;
+    assert_eq!(register("area", None).await.ok()["script"][0]["mended"], said);
+    put(&app, Who::Alice, "latin.sh", b"printf \"caf\xe9\"\n").await;
+    let refused = register("latin", None).await;
+    assert_eq!(refused.problem_fields(), ["script[0].file"], "{}", refused.text);
+    assert!(refused.text.contains("byte e9 in line 1"), "{}", refused.text);
+}
+
+#[tokio::test]
 async fn a_change_leaves_what_it_does_not_name() {
     let app = App::new().await;
     app.post(Who::Alice, "/vm/script", json!({"script": [script("deploy")]})).await.ok();

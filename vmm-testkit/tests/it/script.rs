@@ -70,7 +70,7 @@ async fn hanging(machines: usize) -> (TestDesk, Script) {
         desk.remote.answer(address, "job.sh", Answer::hangs());
     }
     let script = desk.vmm.create_script(&desk.user, draft("job", "sh", "true\n", &["@web"])).await;
-    (desk, script.expect("a script"))
+    (desk, script.expect("a script").script)
 }
 
 fn scripts_begun(desk: &TestDesk) -> usize {
@@ -198,7 +198,7 @@ async fn a_stored_login_is_sealed_and_good_for_its_script_alone() {
     assert!(!format!("{stored:?} {script:?}").contains(Sshd::PASSWORD));
     // A password copied to another script's row does not open there.
     let thief = ScriptDraft { password: Some(SecretString::from("x")), ..draft("thief", "sh", "true\n", &["@web"]) };
-    let thief = desk.vmm.create_script(&desk.user, thief).await.expect("a script");
+    let thief = desk.vmm.create_script(&desk.user, thief).await.expect("a script").script;
     let change = vmm_core::model::ScriptChange { login: Some(stored), ..Default::default() };
     desk.repository.scripts().change(thief.id, change, sample::audit("script.change")).await.expect("it is there");
     let refused = desk.vmm.run_script(&desk.user, run_of(&thief)).await;

@@ -53,7 +53,7 @@ impl ScriptRepository for Store {
         let sha256 = sha256.to_owned();
         self.read("reading a script's text", move |connection| {
             first(connection, "SELECT content FROM script_content WHERE sha256 = ?1", [sha256], |row| {
-                Ok(ScriptContent::new(row.value::<String>("content")?)?)
+                Ok(ScriptContent::stored(row.value::<String>("content")?))
             })
         })
         .await

@@ -63,7 +63,7 @@ impl Machine {
 
     async fn start(&self, command: &str, content: &str, timeout: u64) -> RunId {
         let script = self.vmm.create_script(&self.desk.user, draft("job", command, content, &["web-1"])).await;
-        let script = script.expect("a script");
+        let script = script.expect("a script").script;
         let terms = RunTerms { timeout: Some(Duration::from_secs(timeout)), ..RunTerms::default() };
         self.vmm.run_script(&self.desk.user, RunDraft { terms, ..run_of(&script) }).await.expect("a run").id
     }
@@ -189,7 +189,7 @@ fn hostile(count: usize) -> Vec<String> {
 async fn five_hundred_hostile_arguments_arrive_byte_for_byte() {
     let machine = Machine::new().await;
     let script = draft("job", "sh", "printf '%s\\0' \"$@\"\n", &["web-1"]);
-    let script = machine.vmm.create_script(&machine.desk.user, script).await.expect("a script");
+    let script = machine.vmm.create_script(&machine.desk.user, script).await.expect("a script").script;
     for sent in hostile(500).chunks(ScriptArguments::MOST) {
         let arguments = ScriptArguments::new(sent.to_vec()).expect("good ones");
         let run = RunDraft { arguments: arguments.clone(), ..run_of(&script) };
