@@ -86,12 +86,10 @@ impl Config {
 
     /// Opens the desk, which `vmm-http init` has made.
     pub(crate) async fn open(&self) -> Result<Vmm, Failed> {
-        for path in [&self.desk.database, &self.desk.master_key] {
-            if !path.exists() {
-                return Err(format!("{} is not there; run vmm-http init", path.display()).into());
-            }
-        }
-        Ok(Vmm::open(&self.desk).await?)
+        Vmm::open_ready(&self.desk).await.map_err(|error| match error.needs_set_up() {
+            true => format!("this desk is not set up: {error}; run vmm-http init").into(),
+            false => error.into(),
+        })
     }
 
     /// Reads the file, which must exist if it is named, and puts the environment over it.

@@ -28,6 +28,8 @@ use Finding::{Ok as Fine, Problem, Warning};
 
 struct Report {
     healthy: bool,
+    /// The one thing to do first.
+    next: Option<String>,
 }
 
 impl Report {
@@ -42,28 +44,62 @@ impl Report {
         };
         Ok(say(&format!("{word} {subject}: {text}"))?)
     }
+
+    /// Tells of a problem, and what to do about it if nothing else comes first.
+    fn then(&mut self, subject: &str, finding: Finding, next: &str) -> Result<(), Failed> {
+        if matches!(finding, Problem(_)) {
+            self.next.get_or_insert_with(|| next.to_owned());
+        }
+        self.tell(subject, finding)
+    }
+
+    /// Ends with one thing to do.
+    fn end(self) -> Result<ExitCode, Failed> {
+        if self.healthy {
+            return Ok(ExitCode::SUCCESS);
+        }
+        let next = self.next.unwrap_or_else(|| "mend the problems above, then run vmm-http doctor".to_owned());
+        say(&format!("next    {next}"))?;
+        Ok(ExitCode::FAILURE)
+    }
 }
 
-/// Tries everything. The exit code is 1 if there is a problem.
+/// Tries everything that can be tried. The exit code is 1 if there is a problem, and the last line says what to do next.
 pub(crate) async fn run(config: &Config) -> Result<ExitCode, Failed> {
-    let mut report = Report { healthy: true };
+    let mut report = Report { healthy: true, next: None };
     for part in Vmm::MISSING {
-        report.tell("program", Problem(format!("was built without {part}; build it with its default features")))?;
+        let finding = Problem(format!("was built without {part}; build it with its default features"));
+        report.then(
+            "program",
+            finding,
+            "build vmm-http with its default features: cargo build --release -p vmm-http",
+        )?;
     }
     report.tell("listen", port(config).await)?;
+    // What is not there yet is made by init, and is nothing to mend before.
+    let set_up = config.desk.database.exists();
+    let init = if set_up { "mend the files above, then run vmm-http doctor" } else { "vmm-http init" };
     let (database, key, files) =
         (file(&config.desk.database), file(&config.desk.master_key), file_area(&config.desk.files));
     let made = matches!((&database, &key, &files), (Fine(_), Fine(_), Fine(_)));
-    report.tell("database", database)?;
-    report.tell("master key", key)?;
-    report.tell("file area", files)?;
-    if made {
-        match Vmm::open(&config.desk).await {
-            Ok(vmm) => desk(&vmm, config, &mut report).await?,
-            Err(error) => report.tell("desk", Problem(format!("{error}; mend it, then run vmm-http doctor again")))?,
+    report.then("database", database, init)?;
+    report.then("master key", key, init)?;
+    report.then("file area", files, init)?;
+    let opened = if made { Some(Vmm::open(&config.desk).await) } else { None };
+    match opened {
+        Some(Ok(vmm)) => {
+            report.then("admin", admin(&vmm).await, "vmm-http init")?;
+            host(vmm.host(&Actor::System).await, config, &mut report)?;
+            report.tell("catalog", catalog(&vmm).await)?;
+            images(&vmm, &mut report).await?;
         }
+        Some(Err(error)) => {
+            report.then("desk", Problem(error.to_string()), "mend the desk as said above, then run vmm-http doctor")?;
+            host(Vmm::look_at_host(&config.desk).await, config, &mut report)?;
+        }
+        None => host(Vmm::look_at_host(&config.desk).await, config, &mut report)?,
     }
-    Ok(if report.healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    report.end()
 }
 
 /// Whether a file is there and it and its directory can be written. Doctor makes none.
@@ -110,26 +146,25 @@ async fn port(config: &Config) -> Finding {
     }
 }
 
-async fn desk(vmm: &Vmm, config: &Config, report: &mut Report) -> Result<(), Failed> {
-    report.tell("admin", admin(vmm).await)?;
-    match vmm.host(&Actor::System).await {
-        Ok(host) => {
-            report.tell("hypervisor", Fine(format!("{} on {}", host.hypervisor, host.name)))?;
-            report.tell("pool", pool(&host, config))?;
-            report.tell("network", network(&host, config))?;
-            report.tell("kvm", acceleration(&host))?;
-        }
+/// Tells what was found of the host, its pool, its network and its acceleration.
+fn host(host: vmm_core::Result<Host>, config: &Config, report: &mut Report) -> Result<(), Failed> {
+    let host = match host {
+        Ok(host) => host,
         Err(error) => {
+            let Config { desk, .. } = config;
             let advice = format!(
                 "check that libvirtd runs, that this user may reach {}, and that pool {} and network {} exist and are \
                  active (virsh pool-start, virsh net-start)",
-                config.desk.libvirt_uri, config.desk.pool, config.desk.network
+                desk.libvirt_uri, desk.pool, desk.network
             );
-            report.tell("hypervisor", Problem(format!("{error}; {advice}")))?;
+            let next = format!("virsh -c '{}' pool-info {}", desk.libvirt_uri, desk.pool);
+            return report.then("hypervisor", Problem(format!("{error}; {advice}")), &next);
         }
-    }
-    report.tell("catalog", catalog(vmm).await)?;
-    images(vmm, report).await
+    };
+    report.tell("hypervisor", Fine(format!("{} on {}", host.hypervisor, host.name)))?;
+    report.tell("pool", pool(&host, config))?;
+    report.tell("network", network(&host, config))?;
+    report.tell("kvm", acceleration(&host))
 }
 
 async fn admin(vmm: &Vmm) -> Finding {

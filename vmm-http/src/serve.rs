@@ -21,7 +21,13 @@ pub(crate) async fn run(config: Config) -> Result<ExitCode, Failed> {
         tracing::warn!("this program was built without {part}");
     }
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    let vmm = Vmm::open(&config.desk).await?;
+    let vmm = Vmm::open_ready(&config.desk).await.map_err(|error| -> Failed {
+        match error.needs_set_up() {
+            true => format!("this desk is not set up: {error}; run vmm-http init, which makes it and its first admin")
+                .into(),
+            false => error.into(),
+        }
+    })?;
     let listener = TcpListener::bind(config.listen).await.map_err(|error| format!("{}: {error}", config.listen))?;
     let address = listener.local_addr()?;
     let tls = config.tls_files()?.map(|(certificate, key)| Tls::from_files(certificate, key)).transpose()?;

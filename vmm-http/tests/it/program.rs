@@ -134,11 +134,45 @@ async fn a_request_that_runs_is_answered_before_the_end() {
 }
 
 #[tokio::test]
+async fn serve_before_init_says_to_run_init_and_makes_nothing() {
+    let place = Place::new();
+    for with_directory in [false, true] {
+        if with_directory {
+            std::fs::create_dir(place.file("data")).unwrap();
+        }
+        let (code, _, error) = place.run(&["serve"], "").await;
+        assert_eq!(code, 1);
+        assert!(error.contains("vmm.db is not there; run vmm-http init"), "{error}");
+        assert!(!place.file("data/vmm.db").exists() && !place.file("data/master.key").exists());
+    }
+}
+
+#[tokio::test]
+async fn serve_without_an_admin_says_to_run_init() {
+    let place = Place::new();
+    // An `init` that ended before it could read a password leaves a desk without an account.
+    let (code, _, _) = place.run(&["init", "--password-stdin"], "").await;
+    assert_eq!(code, 1);
+    assert!(place.file("data/vmm.db").exists());
+    let (code, _, error) = place.run(&["serve"], "").await;
+    assert_eq!(code, 1);
+    assert!(error.contains("there is no admin") && error.contains("run vmm-http init"), "{error}");
+    place.run(&["init", "--password-stdin"], "a good long password\n").await;
+    let (child, _) = place.serve().await;
+    terminate(&child).await;
+}
+
+#[tokio::test]
 async fn doctor_says_what_is_wrong_and_what_to_do() {
     let place = Place::new();
     let (code, out, _) = place.run(&["doctor"], "").await;
     assert_eq!(code, 1);
-    assert!(out.contains("problem database") && out.contains("run vmm-http init"), "{out}");
+    for line in ["ok      listen", "problem database", "problem master key", "problem file area", "problem hypervisor"]
+    {
+        assert!(out.lines().any(|found| found.starts_with(line)), "{line} is missing in {out}");
+    }
+    assert_eq!(out.lines().last(), Some("next    vmm-http init"), "{out}");
+    assert_eq!(out.matches("next ").count(), 1, "{out}");
     place.run(&["init"], "").await;
     let (code, out, _) = place.run(&["doctor"], "").await;
     assert_eq!(code, 1);
