@@ -1,6 +1,7 @@
 //! The interactive page of the API at `/docs`, for admins. Everything on it is served from here.
 //!
-//! A login form makes a cookie that is good for this page alone: the operations take bearer tokens only.
+//! A login form makes a cookie that is good for this page alone: the operations take bearer tokens only. The page's script
+//! gets one of its own for the cookie, and keeps it in its memory.
 
 use std::sync::LazyLock;
 
@@ -13,6 +14,7 @@ use vmm_core::model::Credential;
 use vmm_core::{Actor, Error, ExposeSecret, SecretString, Vmm};
 
 use crate::error::Failure;
+use crate::page_token::{self, PageTokens};
 use crate::{peer, spec};
 
 const COOKIE: &str = "vmm_docs";
@@ -51,6 +53,7 @@ pub(crate) fn routes() -> impl IntoEndpoint {
     Route::new()
         .at("/", get(page).post(log_in))
         .at("/logout", post(log_out))
+        .at("/token", post(give_token))
         .at("/start.js", get(start))
         .at("/swagger-ui.js", get(script))
         .at("/swagger-ui.css", get(swagger_style))
@@ -110,6 +113,20 @@ async fn log_out(request: &Request, vmm: Data<&Vmm>) -> Result<Response> {
     Ok(to_page(&cookie(request, "", 0)))
 }
 
+/// Gives the page's script a token that stands for the cookie's login.
+#[handler]
+async fn give_token(request: &Request, vmm: Data<&Vmm>, tokens: Data<&PageTokens>) -> Result<Response> {
+    if request.headers().get(header::ORIGIN).is_none() {
+        return Err(Failure::malformed("the request does not say from which page it comes").into());
+    }
+    of_this_page(request.headers())?;
+    admin(request, &vmm).await.map_err(Failure::from)?;
+    let login = cookie_token(request).ok_or(Error::Unauthenticated).map_err(Failure::from)?;
+    let token = tokens.make(login)?;
+    let body = serde_json::json!({ "token": token.expose_secret(), "seconds": page_token::LIFE.as_secs() });
+    Ok(Response::builder().content_type("application/json").body(body.to_string()))
+}
+
 #[handler]
 async fn start(request: &Request, vmm: Data<&Vmm>) -> Result<Response> {
     part(request, &vmm, "text/javascript", START).await
@@ -137,12 +154,16 @@ async fn part(request: &Request, vmm: &Vmm, kind: &str, text: &'static str) -> R
     Ok(Response::builder().content_type(kind).body(text))
 }
 
-/// The admin whose cookie it is.
-async fn admin(request: &Request, vmm: &Vmm) -> vmm_core::Result<(Actor, Credential)> {
+/// The token of the login that the cookie has.
+fn cookie_token(request: &Request) -> Option<SecretString> {
     let cookies = request.headers().get_all(header::COOKIE).into_iter().filter_map(|value| value.to_str().ok());
     let mut cookies = cookies.flat_map(|cookies| cookies.split(';'));
-    let token = cookies.find_map(|cookie| cookie.trim().strip_prefix(COOKIE)?.strip_prefix('='));
-    let token = SecretString::from(token.ok_or(Error::Unauthenticated)?);
+    cookies.find_map(|cookie| cookie.trim().strip_prefix(COOKIE)?.strip_prefix('=')).map(SecretString::from)
+}
+
+/// The admin whose cookie it is.
+async fn admin(request: &Request, vmm: &Vmm) -> vmm_core::Result<(Actor, Credential)> {
+    let token = cookie_token(request).ok_or(Error::Unauthenticated)?;
     let (actor, login) = vmm.authenticate(&token).await?;
     // Whoever is no admin any more sees the form again.
     vmm.may_use_web(&actor).map_err(|_| Error::Unauthenticated)?;
@@ -179,7 +200,8 @@ fn to_page(cookie: &str) -> Response {
         .finish()
 }
 
-fn protected(mut response: Response) -> Response {
+/// Adds the headers of a page that stands alone.
+pub(crate) fn protected(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

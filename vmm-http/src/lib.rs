@@ -14,6 +14,7 @@ mod docs_page;
 mod documented_form;
 mod error;
 mod events;
+mod front_page;
 mod idempotency;
 mod if_match;
 mod json;
@@ -21,6 +22,7 @@ mod limits;
 mod log;
 mod metrics;
 mod operations;
+mod page_token;
 mod peer;
 mod secret;
 mod spec;
@@ -43,17 +45,21 @@ pub fn routes(vmm: Vmm, limits: Limits) -> impl Endpoint<Output = Response> + 's
     let spec = poem::endpoint::make_sync(serve(openapi()));
     let metrics = metrics::Metrics::default();
     let operations = operations::Operations::of::<api::Apis>();
+    let tokens = page_token::PageTokens::default();
     Route::new()
         .at("/openapi.json", poem::get(spec))
         .nest("/docs", docs_page::routes())
         .nest_no_strip("/", spec::service())
+        .around(front_page::or_front_page)
         .data(vmm.clone())
+        .data(tokens.clone())
         .data(metrics.clone())
         .data(events::Streams::new(&limits))
         .data(peer::TrustedProxies::from(&limits))
         .with(operations.clone())
         .with(idempotency::Idempotency { vmm, operations: operations.clone() })
         .before(documented_form::normalize)
+        .before(move |request| std::future::ready(Ok(tokens.with_login(request))))
         .with(limits)
         .with(CatchPanic::new().with_handler(|_| error::Failure::internal()))
         .catch_all_error(error::answer)

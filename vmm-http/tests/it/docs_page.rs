@@ -84,6 +84,62 @@ async fn an_admin_logs_in_sees_the_page_and_logs_out() {
     app.send(Some(token), "GET", "/db/os", None).await.assert_problem(401);
 }
 
+/// The token that the page's script gets for a cookie.
+async fn page_token(app: &App, browser: &Browser, cookie: &str) -> String {
+    let answer = browser.post("/token", cookie, Some(&format!("http://{}", app.address)), "").await;
+    assert_eq!(answer.status(), 200);
+    assert_eq!(header(&answer, "cache-control"), "no-store");
+    answer.json::<serde_json::Value>().await.unwrap()["token"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn who_is_signed_in_at_the_page_tries_operations_without_signing_in_once_more() {
+    let app = App::new().await;
+    let browser = Browser::new(&app);
+    let set = header(&browser.log_in("root", PASSWORD).await, "set-cookie");
+    let cookie = set.split(';').next().unwrap();
+    let (first, second) = (page_token(&app, &browser, cookie).await, page_token(&app, &browser, cookie).await);
+    assert_ne!(first, second, "each page has its own");
+    assert!(!first.contains(cookie.split_once('=').unwrap().1), "it is not the cookie's");
+    for token in [&first, &second] {
+        assert_eq!(app.send(Some(token), "GET", "/db/user", None).await.ok()["user"][0]["name"], "alice");
+    }
+    let key = [("Idempotency-Key", "once")];
+    let zoe = serde_json::json!({"user": [{"name": "zoe", "password": PASSWORD}]});
+    for _ in 0..2 {
+        app.send_with(&key, Some(&first), "POST", "/db/user", Some(zoe.clone())).await.ok();
+    }
+    let start = browser.get("/start.js", cookie).await.text().await.unwrap();
+    assert!(start.contains("/docs/token") && !start.contains("localStorage"), "{start}");
+    assert!(!browser.get("", cookie).await.text().await.unwrap().contains("POST /session"));
+
+    browser.post("/logout", cookie, None, "").await;
+    for token in [&first, &second] {
+        app.send(Some(token), "GET", "/db/os", None).await.assert_problem(401);
+    }
+    assert_eq!(browser.post("/token", cookie, Some(&format!("http://{}", app.address)), "").await.status(), 401);
+}
+
+#[tokio::test]
+async fn the_pages_token_is_given_to_the_page_alone() {
+    let app = App::new().await;
+    let browser = Browser::new(&app);
+    let own = format!("http://{}", app.address);
+    let set = header(&browser.log_in("root", PASSWORD).await, "set-cookie");
+    let cookie = set.split(';').next().unwrap();
+    for origin in [None, Some("https://evil.example"), Some("null")] {
+        assert_eq!(browser.post("/token", cookie, origin, "").await.status(), 400, "{origin:?}");
+    }
+    assert_eq!(browser.get("/token", cookie).await.status(), 405);
+    let user = app.token(Who::Alice).await.unwrap();
+    for cookie in ["", "vmm_docs=nonsense", &format!("vmm_docs={user}")] {
+        assert_eq!(browser.post("/token", cookie, Some(&own), "").await.status(), 401, "{cookie}");
+    }
+    for forged in ["vmm-page.", "vmm-page.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"] {
+        app.send(Some(forged), "GET", "/db/os", None).await.assert_problem(401);
+    }
+}
+
 #[tokio::test]
 async fn nobody_but_an_admin_sees_it() {
     let app = App::new().await;

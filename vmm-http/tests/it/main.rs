@@ -23,6 +23,7 @@ mod disk;
 mod docs_page;
 mod documented_form;
 mod file;
+mod front_page;
 mod fuzz;
 mod health;
 mod idempotency;
