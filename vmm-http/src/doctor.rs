@@ -15,6 +15,9 @@ use crate::{Failed, say};
 /// Less free space in the pool than this is worth a warning, in bytes.
 const LITTLE_SPACE: u64 = 10 << 30;
 
+/// Fewer free addresses of the network than this are worth a warning.
+const FEW_ADDRESSES: u32 = 5;
+
 /// What was found about one thing.
 enum Finding {
     Ok(String),
@@ -185,12 +188,23 @@ fn pool(host: &Host, config: &Config) -> Finding {
 
 fn network(host: &Host, config: &Config) -> Finding {
     let name = &config.desk.network;
-    match host.subnet {
-        Some(subnet) => Fine(format!("{name} hands out addresses of {}/{}", subnet.gateway, subnet.prefix)),
-        None => Warning(format!(
+    let Some(subnet) = host.subnet else {
+        return Warning(format!(
             "{name} hands out no IPv4 addresses: machines find one only if another DHCP server does, and no request \
              can fix an address"
+        ));
+    };
+    let text = format!("{name} hands out addresses of {}/{}", subnet.gateway, subnet.prefix);
+    match host.address_pool.as_ref().map(|pool| (pool.free(), pool.size())) {
+        Some((0, size)) => Problem(format!(
+            "{text}, and none of its {size} is free: no machine without a fixed address can be made; remove machines, or \
+             widen its range (virsh net-edit {name})"
         )),
+        Some((free, size)) if free < FEW_ADDRESSES => {
+            Warning(format!("{text}, of which {free} of {size} are free; widen its range soon (virsh net-edit {name})"))
+        }
+        Some((free, size)) => Fine(format!("{text}, of which {free} of {size} are free")),
+        None => Fine(text),
     }
 }
 

@@ -60,7 +60,7 @@ pub fn image(os: &Os) -> Image {
 /// A plan with one machine of this catalog entry for each name, each with one system disk and no fixed address.
 pub fn plan(os: &Os, names: &[&str]) -> Plan {
     let vms = (1..).zip(names).map(|(row, name)| planned_vm(os, row, name)).collect();
-    let seen = HostFigures { vcpus: 16, memory: 65_536, disk_free: 1000 };
+    let seen = HostFigures { vcpus: 16, memory: 65_536, disk_free: 1000, addresses_free: Some(200) };
     Plan { host: "host-1".to_owned(), pool: "pool-1".to_owned(), seen, vms }
 }
 

@@ -4,6 +4,7 @@ mod absent;
 #[cfg(feature = "libvirt")]
 pub mod libvirt;
 
+use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
@@ -156,6 +157,8 @@ pub struct Host {
     pub pool_available: u64,
     /// The IPv4 network that machines get their addresses from, if the host hands them out.
     pub subnet: Option<Subnet>,
+    /// The addresses that its DHCP server hands out without a reservation, if it says.
+    pub address_pool: Option<AddressPool>,
     /// The names of all its domains, also of foreign ones, so that a plan can avoid them.
     pub domain_names: Vec<String>,
     /// Parts of the contract that this backend has.
@@ -175,6 +178,7 @@ impl Host {
             pool_capacity: 0,
             pool_available: 0,
             subnet: None,
+            address_pool: None,
             domain_names: Vec::new(),
             capabilities: Capabilities::default(),
         }
@@ -215,6 +219,39 @@ impl Subnet {
             && address != network
             && address != network | !mask
             && address != u32::from(self.gateway)
+    }
+}
+
+/// The addresses that a DHCP server hands out to machines without a reservation.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AddressPool {
+    /// The first and the last address of each range.
+    pub ranges: Vec<(Ipv4Addr, Ipv4Addr)>,
+    /// The addresses that are leased or reserved, inside the ranges and outside, with the hardware address that has each.
+    pub taken: Vec<(MacAddress, Ipv4Addr)>,
+}
+
+impl AddressPool {
+    /// Whether an address is in one of the ranges.
+    pub fn contains(&self, address: Ipv4Addr) -> bool {
+        self.ranges.iter().any(|(first, last)| (first..=last).contains(&&address))
+    }
+
+    /// How many addresses the ranges have.
+    pub fn size(&self) -> u32 {
+        let sizes = self.ranges.iter().map(|(first, last)| (u32::from(*last) + 1).saturating_sub(u32::from(*first)));
+        sizes.fold(0, u32::saturating_add)
+    }
+
+    /// How many addresses of the ranges nobody has.
+    pub fn free(&self) -> u32 {
+        self.free_beside(&self.taken.iter().map(|(_, address)| *address).collect())
+    }
+
+    /// How many addresses of the ranges are free if these are taken.
+    pub(crate) fn free_beside(&self, taken: &HashSet<Ipv4Addr>) -> u32 {
+        let taken = taken.iter().filter(|address| self.contains(**address)).count();
+        self.size().saturating_sub(u32::try_from(taken).unwrap_or(u32::MAX))
     }
 }
 

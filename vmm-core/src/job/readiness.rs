@@ -33,8 +33,11 @@ pub(super) async fn wait_for_address(desk: &Desk, vm: &Vm) -> Result<IpAddr> {
         }
         let seen = match addresses.first() {
             Some(other) => format!("it has {other} instead of the reserved address"),
-            None => "it asked for none; look at the network and at the guest's DHCP client".to_owned(),
+            None => "it has none; look at the network and at the guest's DHCP client".to_owned(),
         };
+        if addresses.is_empty() && fixed.is_none() && waiting.is_over() {
+            waiting.fail_if_none_is_free().await?;
+        }
         waiting.pause(POLL, &seen).await?;
     }
 }
@@ -122,11 +125,29 @@ impl<'a> Waiting<'a> {
     }
 
     async fn pause(&self, pause: Duration, seen: &str) -> Result<()> {
-        if self.since.elapsed() >= self.desk.settings().boot_deadline {
+        if self.is_over() {
             return Err(self.failed(seen).await);
         }
         tokio::time::sleep(pause).await;
         Ok(())
+    }
+
+    fn is_over(&self) -> bool {
+        self.since.elapsed() >= self.desk.settings().boot_deadline
+    }
+
+    /// Says that no address is free, if so: the guest's console would show only that it asks for one again and again.
+    async fn fail_if_none_is_free(&self) -> Result<()> {
+        let Some(pool) = self.desk.hypervisor().host().await?.address_pool.filter(|pool| pool.free() == 0) else {
+            return Ok(());
+        };
+        let detail = format!(
+            "{}: none of the {} addresses that the network hands out is free; remove a machine, wait until a lease ends, or \
+             widen the network's range",
+            self.vm.name,
+            pool.size()
+        );
+        Err(Error::Timeout { stage: self.stage.to_owned(), after: self.since.elapsed(), detail })
     }
 
     async fn failed(&self, seen: &str) -> Error {

@@ -37,6 +37,8 @@ pub struct HostFigures {
     pub memory: u64,
     /// Free space of the storage pool in GiB.
     pub disk_free: u64,
+    /// How many addresses were free for machines without a fixed one, if the host says.
+    pub addresses_free: Option<u32>,
 }
 
 /// One machine of a plan. Two are equal if they bind the same things; warnings are not compared.
@@ -148,6 +150,11 @@ impl Plan {
     /// Sum of the machines' memory in MiB.
     pub fn memory(&self) -> u64 {
         self.vms.iter().map(|vm| u64::from(vm.memory)).sum()
+    }
+
+    /// How many machines have no fixed address, and get one from the host's DHCP server.
+    pub fn dynamic_addresses(&self) -> u64 {
+        self.vms.iter().filter(|vm| vm.ip.is_none()).count() as u64
     }
 
     /// Sum of the machines' disks in GiB.

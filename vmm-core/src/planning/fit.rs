@@ -12,6 +12,7 @@ pub(super) fn misfits(plan: &Plan, then: &HostFigures, memory_taken: u64) -> Vec
     if found.is_empty() {
         found.extend(together(plan, then, memory_taken));
         found.extend(disks(plan, then));
+        found.extend(addresses(plan, then));
     }
     found
 }
@@ -57,6 +58,19 @@ fn disks(plan: &Plan, then: &HostFigures) -> Option<String> {
     Some(format!(
         "from {} on the disks need up to {needed} GiB; the pool had {} GiB free when it was planned and has {} GiB now",
         first.name, then.disk_free, plan.seen.disk_free
+    ))
+}
+
+fn addresses(plan: &Plan, then: &HostFigures) -> Option<String> {
+    let now = u64::from(plan.seen.addresses_free?);
+    if plan.dynamic_addresses() <= now {
+        return None;
+    }
+    let first = first_beyond(plan, now, |vm| u64::from(vm.ip.is_none()))?;
+    let had = then.addresses_free.map_or_else(|| "an unknown number".to_owned(), |free| free.to_string());
+    Some(format!(
+        "from {} on no address is free; the network had {had} free when it was planned and has {now} now",
+        first.name
     ))
 }
 

@@ -8,8 +8,8 @@ use super::spec::{self, SpecRow, Surroundings};
 use crate::error::{Error, Problem, Result};
 use crate::hypervisor::{Host, Reservation};
 use crate::model::{
-    DeskId, DiskRole, HostFigures, Image, Os, OsName, OsVersion, Plan, PlannedDisk, PlannedVm, RequestId, Room, Vm,
-    VmName, VolumeName, domain_uuid, mac,
+    DeskId, DiskRole, HostFigures, Image, MacAddress, Os, OsName, OsVersion, Plan, PlannedDisk, PlannedVm, RequestId,
+    Room, Vm, VmName, VmStatus, VolumeName, domain_uuid, mac,
 };
 use crate::secrets::Secrets;
 
@@ -27,6 +27,10 @@ pub(crate) struct Planner<'a> {
     domains: HashSet<&'a str>,
     vcpus: u64,
     memory: u64,
+    /// How many addresses are free for machines of the request, if the host says.
+    addresses_free: Option<u32>,
+    /// How many machines of other requests wait to be made, and will ask for an address.
+    waiting: u32,
     /// Whether a machine that does not fit on the host is a problem of its row.
     must_fit: bool,
 }
@@ -49,6 +53,9 @@ impl<'a> Planner<'a> {
         let reserved = reservations.iter().filter(|reservation| !own_macs.contains(&reservation.mac));
         let mut addresses: HashMap<_, _> =
             reserved.map(|reservation| (reservation.address, reservation.name.to_string())).collect();
+        let addresses_free = free_addresses(host, &others, addresses.keys(), &own_macs);
+        let waits = |vm: &&&Vm| vm.status == VmStatus::Request && !vm.ip_fixed;
+        let waiting = u32::try_from(others.iter().filter(waits).count()).unwrap_or(u32::MAX);
         for vm in &others {
             if let Some(IpAddr::V4(ip)) = vm.ip {
                 addresses.insert(ip, vm.name.to_string());
@@ -64,6 +71,8 @@ impl<'a> Planner<'a> {
             domains: host.domain_names.iter().map(String::as_str).collect(),
             vcpus: others.iter().map(|vm| u64::from(vm.vcpu)).sum(),
             memory: others.iter().map(|vm| u64::from(vm.memory)).sum(),
+            addresses_free,
+            waiting,
             must_fit: true,
         }
     }
@@ -105,7 +114,35 @@ impl<'a> Planner<'a> {
 
     fn seen(&self) -> HostFigures {
         let Host { vcpus, memory, pool_available, .. } = self.host;
-        HostFigures { vcpus: *vcpus, memory: *memory, disk_free: pool_available >> 30 }
+        HostFigures { vcpus: *vcpus, memory: *memory, disk_free: pool_available >> 30, addresses_free: None }
+    }
+
+    /// Counts the addresses that are free for the machines without a fixed one, and says from which row on there are none.
+    fn find_addresses(&self, plan: &mut Plan) -> Result<()> {
+        let (Some(free), Some(pool)) = (self.addresses_free, &self.host.address_pool) else { return Ok(()) };
+        let fixed = plan.vms.iter().filter(|vm| vm.ip.is_some_and(|ip| pool.contains(ip))).count();
+        let free = free.saturating_sub(u32::try_from(fixed).unwrap_or(u32::MAX));
+        plan.seen.addresses_free = Some(free);
+        let without = plan.dynamic_addresses();
+        let mut dynamic = plan.vms.iter_mut().filter(|vm| vm.ip.is_none());
+        if self.must_fit && without > u64::from(free) {
+            let row = dynamic.nth(free as usize).map_or(1, |vm| vm.row);
+            let reason = format!(
+                "from here on no address is free: the network hands out {}, of which {free} are free, and {without} machines \
+                 ask for one; ask for fewer, remove machines, or widen the network's range",
+                pool.size()
+            );
+            return Err(Error::Invalid(vec![Problem::at(row, "ip", reason)]));
+        }
+        let left = free.saturating_sub(self.waiting);
+        if let Some(vm) = dynamic.nth(left as usize) {
+            vm.warnings.push(format!(
+                "from this machine on there may be no address: {free} are free, and {} machines of other requests wait for \
+                 one too",
+                self.waiting
+            ));
+        }
+        Ok(())
     }
 
     /// What there is to plan with.
@@ -169,6 +206,25 @@ impl<'a> Planner<'a> {
             }
         }
     }
+}
+
+/// How many addresses are free for machines of a request, if the host says. Every machine that was made without a fixed
+/// address has one or will ask for one; a lease of something that is not a machine of the desk takes one too.
+fn free_addresses<'r>(
+    host: &Host,
+    others: &[&Vm],
+    reserved: impl Iterator<Item = &'r Ipv4Addr>,
+    own: &HashSet<MacAddress>,
+) -> Option<u32> {
+    let pool = host.address_pool.as_ref()?;
+    let made = others.iter().filter(|vm| !vm.ip_fixed && !vm.adopted && vm.status != VmStatus::Request);
+    let made: HashSet<_> = made.map(|vm| vm.mac).collect();
+    let strangers = pool.taken.iter().filter(|(mac, _)| !own.contains(mac) && !made.contains(mac));
+    let mut taken: HashSet<_> = strangers.map(|(_, address)| *address).chain(reserved.copied()).collect();
+    let fixed = others.iter().filter(|vm| vm.ip_fixed).filter_map(|vm| vm.ip);
+    taken.extend(fixed.filter_map(|ip| if let IpAddr::V4(ip) = ip { Some(ip) } else { None }));
+    taken.extend(host.subnet.map(|subnet| subnet.gateway));
+    Some(pool.free_beside(&taken).saturating_sub(u32::try_from(made.len()).unwrap_or(u32::MAX)))
 }
 
 impl Surroundings for Planner<'_> {

@@ -152,11 +152,11 @@ impl From<Request> for RequestBody {
     fn from(request: Request) -> Self {
         let summary = RequestSummary::from(&request);
         let Plan { host, pool, seen, vms } = request.plan;
-        let HostFigures { vcpus, memory, disk_free } = seen;
+        let HostFigures { vcpus, memory, disk_free, addresses_free } = seen;
         Self {
             summary,
             spec: request.spec,
-            host: HostBody { name: host, pool, vcpu: vcpus, memory, disk_free },
+            host: HostBody { name: host, pool, vcpu: vcpus, memory, disk_free, addresses_free },
             rows: vms.into_iter().map(RowBody::from).collect(),
         }
     }
@@ -209,7 +209,7 @@ impl From<&Plan> for Totals {
 /// The host that a plan was made for, as it was then. An approval binds the pool; all else may change by itself, and is
 /// checked again before anything is made.
 #[derive(Debug, Object)]
-#[oai(rename = "PlanHost")]
+#[oai(rename = "PlanHost", skip_serializing_if_is_none)]
 struct HostBody {
     name: String,
     /// The storage pool that the disks will be in.
@@ -220,6 +220,8 @@ struct HostBody {
     memory: u64,
     /// What was free for disks, in GiB.
     disk_free: u64,
+    /// How many addresses were free for machines without a fixed one; absent if the host does not say.
+    addresses_free: Option<u32>,
 }
 
 /// What was found of a row. A row that is wrong never becomes part of a plan.

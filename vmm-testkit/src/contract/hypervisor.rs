@@ -25,6 +25,7 @@ macro_rules! hypervisor_contract {
         $crate::hypervisor_contract! { @ $factory:
             a_host_says_what_it_is_and_has
             a_pool_keeps_its_name
+            a_reserved_address_is_taken
             a_new_desk_has_nothing
             defining_is_safe_to_repeat_and_starts_nothing
             a_taken_name_is_a_conflict

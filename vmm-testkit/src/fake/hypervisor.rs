@@ -183,10 +183,7 @@ impl FakeHypervisor {
 #[async_trait]
 impl Hypervisor for FakeHypervisor {
     async fn host(&self) -> Result<Host> {
-        let turn = self.enter("host")?;
-        let mut host = turn.state.host.clone();
-        host.domain_names = turn.state.domains.values().map(|domain| domain.name.clone()).collect();
-        Ok(host)
+        Ok(self.enter("host")?.host())
     }
 
     async fn import_volume(&self, name: &VolumeName, source: &Path) -> Result<Volume> {

@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_trait::async_trait;
 use uuid::Uuid;
 use vmm_core::Result;
-use vmm_core::hypervisor::{Domain, DomainSpec, ForeignDomain, Host, Hypervisor, NewVolume, Reservation, Volume};
+use vmm_core::hypervisor::{
+    Domain, DomainSpec, ForeignDomain, Host, Hypervisor, Lease, NewVolume, Reservation, Start, Volume, VolumeDetail,
+};
 use vmm_core::model::{MacAddress, VolumeName};
 
 /// Wraps a hypervisor and changes all that a host may change by itself in each answer of [`host`](Hypervisor::host): its
@@ -76,6 +78,14 @@ impl Hypervisor for Restless {
         self.host.volumes().await
     }
 
+    async fn inspect_volumes(&self, names: &[VolumeName]) -> Result<Vec<VolumeDetail>> {
+        self.host.inspect_volumes(names).await
+    }
+
+    async fn checksum_volume(&self, name: &VolumeName) -> Result<String> {
+        self.host.checksum_volume(name).await
+    }
+
     async fn reserve_address(&self, reservation: &Reservation) -> Result<()> {
         self.host.reserve_address(reservation).await
     }
@@ -134,6 +144,10 @@ impl Hypervisor for Restless {
 
     async fn addresses(&self, uuid: Uuid) -> Result<Vec<IpAddr>> {
         self.host.addresses(uuid).await
+    }
+
+    async fn leases(&self) -> Result<Vec<Lease>> {
+        self.host.leases().await
     }
 
     async fn console_tail(&self, uuid: Uuid, limit: usize) -> Result<Vec<u8>> {

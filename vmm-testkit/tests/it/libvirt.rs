@@ -7,7 +7,7 @@ mod outage;
 
 mod fake {
     use uuid::Uuid;
-    use vmm_core::hypervisor::DomainState;
+    use vmm_core::hypervisor::{AddressPool, DomainState};
     use vmm_core::model::{DeskId, PauseReason};
     use vmm_testkit::contract::hypervisor::{Outside, Subject};
     use vmm_testkit::fake::hypervisor::FakeHypervisor;
@@ -15,6 +15,8 @@ mod fake {
     async fn subject(_promise: &str) -> Option<Subject> {
         let (desk, other) = (DeskId(Uuid::new_v4()), DeskId(Uuid::new_v4()));
         let hypervisor = FakeHypervisor::new(desk);
+        let range = ([192, 0, 2, 2].into(), [192, 0, 2, 254].into());
+        hypervisor.change_host(|host| host.address_pool = Some(AddressPool { ranges: vec![range], taken: Vec::new() }));
         let (elsewhere, host) = (hypervisor.for_desk(other), hypervisor.clone());
         let hands = hypervisor.clone();
         let outside = move |what, uuid| {

@@ -20,6 +20,7 @@ pub(super) fn host(session: &Session, config: &LibvirtConfig, accelerated: bool)
         pool_capacity: pool.capacity,
         pool_available: pool.available,
         subnet: network::subnet(&network)?,
+        address_pool: network::address_pool(&network)?,
         domain_names: domains.iter().map(virt::domain::Domain::name).collect::<Result<_, _>>()?,
         capabilities: Capabilities {
             volume_content: real,

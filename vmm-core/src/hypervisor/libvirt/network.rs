@@ -11,7 +11,7 @@ use super::error::{Failure, Result, optional};
 use super::ffi;
 use super::xml::{element, find};
 use crate::error::{Error, Kind, Part};
-use crate::hypervisor::{Lease, Reservation, Subnet};
+use crate::hypervisor::{AddressPool, Lease, Reservation, Subnet};
 use crate::model::{MacAddress, VmName};
 
 /// Seconds that a reserved address is leased for: the least that dnsmasq knows. It does not give an address to a new
@@ -61,6 +61,26 @@ fn parse_subnet(ip: Node<'_, '_>) -> Option<Subnet> {
         (None, None) => return None,
     };
     Some(Subnet { gateway, prefix })
+}
+
+/// The ranges of that network, and who has which address.
+pub(super) fn address_pool(network: &Network) -> Result<Option<AddressPool>> {
+    let xml = network.xml_desc(0)?;
+    let document = Document::parse(&xml)?;
+    let Some(dhcp) = document.root_element().children().find_map(|ip| parse_subnet(ip).and(find(ip, &["dhcp"]))) else {
+        return Ok(None);
+    };
+    let address = |node: Node<'_, '_>, name| node.attribute(name).and_then(|text| text.parse::<Ipv4Addr>().ok());
+    let ranges = dhcp.children().filter(|node| node.has_tag_name("range"));
+    let ranges = ranges.filter_map(|range| address(range, "start").zip(address(range, "end"))).collect();
+    let hosts = dhcp.children().filter(|node| node.has_tag_name("host"));
+    let mac = |host: Node<'_, '_>| host.attribute("mac").and_then(|mac| mac.parse::<MacAddress>().ok());
+    let mut taken: Vec<_> = hosts.filter_map(|host| mac(host).zip(address(host, "ip"))).collect();
+    taken.extend(leases(network)?.into_iter().filter_map(|lease| match lease.address {
+        IpAddr::V4(address) => Some((lease.mac, address)),
+        IpAddr::V6(_) => None,
+    }));
+    Ok(Some(AddressPool { ranges, taken }))
 }
 
 pub(super) fn reservations(network: &Network) -> Result<Vec<Reservation>> {

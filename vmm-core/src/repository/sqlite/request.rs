@@ -171,8 +171,8 @@ fn insert(tx: &Transaction<'_>, new: &NewRequest, actor: Option<UserId>) -> Resu
     execute(
         tx,
         "INSERT INTO request (id, requester, description, spec, pool, host, host_vcpus, host_memory, host_disk_free,
-                              plan_hash, state, changed_by, created_at, changed_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'pending', ?11, ?12, ?12)",
+                              host_addresses_free, plan_hash, state, changed_by, created_at, changed_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 'pending', ?12, ?13, ?13)",
         params![
             id.as_str(),
             requester.0,
@@ -183,6 +183,7 @@ fn insert(tx: &Transaction<'_>, new: &NewRequest, actor: Option<UserId>) -> Resu
             plan.seen.vcpus,
             integer("host_memory", plan.seen.memory)?,
             integer("host_disk_free", plan.seen.disk_free)?,
+            plan.seen.addresses_free,
             plan.hash().to_string(),
             actor.map(|actor| actor.0),
             at.timestamp_micros(),
@@ -207,8 +208,8 @@ fn replace_plan(tx: &Transaction<'_>, request: &Request, plan: &Plan) -> Result<
         tx.query_row("SELECT number FROM request WHERE id = ?1", [request.id.as_str()], |row| row.get(0))?;
     execute(
         tx,
-        "UPDATE request SET pool = ?2, host = ?3, host_vcpus = ?4, host_memory = ?5, host_disk_free = ?6, plan_hash = ?7,
-                            decided_by = NULL
+        "UPDATE request SET pool = ?2, host = ?3, host_vcpus = ?4, host_memory = ?5, host_disk_free = ?6,
+                            host_addresses_free = ?7, plan_hash = ?8, decided_by = NULL
          WHERE number = ?1",
         params![
             number,
@@ -217,6 +218,7 @@ fn replace_plan(tx: &Transaction<'_>, request: &Request, plan: &Plan) -> Result<
             plan.seen.vcpus,
             integer("host_memory", plan.seen.memory)?,
             integer("host_disk_free", plan.seen.disk_free)?,
+            plan.seen.addresses_free,
             plan.hash().to_string(),
         ],
     )?;
@@ -297,6 +299,7 @@ fn request(connection: &Connection, row: &Row<'_>) -> Result<Request> {
                 vcpus: row.value("host_vcpus")?,
                 memory: row.size("host_memory")?,
                 disk_free: row.size("host_disk_free")?,
+                addresses_free: row.value("host_addresses_free")?,
             },
             vms: plan::vms(connection, row.value("number")?)?,
         },

@@ -50,6 +50,22 @@ pub async fn reserving_and_releasing_are_safe_to_repeat(subject: &Subject) {
     }
 }
 
+/// An address that is reserved is taken, by whom it is reserved for.
+pub async fn a_reserved_address_is_taken(subject: &Subject) {
+    let host = async || subject.hypervisor.host().await.expect("the host answers");
+    let Some(before) = host().await.address_pool else { return };
+    assert!(before.size() > 0 && before.free() <= before.size());
+    let reservation = subject.reservation("web", 1, subject.address().await);
+    let is_taken = async || {
+        let pool = host().await.address_pool.expect("it says so each time");
+        pool.taken.contains(&(reservation.mac, reservation.address))
+    };
+    subject.hypervisor.reserve_address(&reservation).await.expect("it is reserved");
+    assert!(is_taken().await);
+    subject.hypervisor.release_address(reservation.mac).await.expect("it is released");
+    assert!(!is_taken().await);
+}
+
 /// Neither address, nor hardware address, nor name can be in two reservations.
 pub async fn a_reservation_that_clashes_is_a_conflict(subject: &Subject) {
     if !subject.capabilities().await.reservations {

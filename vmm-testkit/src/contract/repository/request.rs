@@ -249,7 +249,7 @@ pub async fn a_changed_plan_returns_for_approval(repository: Arc<dyn Repository>
     let id = sample::request_id("req-1");
     let mut plan = sample::plan(&desk.os, &["web-1", "web-3"]);
     plan.vms[0].memory = 1024;
-    plan.seen = HostFigures { vcpus: 1, memory: 2, disk_free: 3 };
+    plan.seen = HostFigures { vcpus: 1, memory: 2, disk_free: 3, addresses_free: None };
     for _ in 0..2 {
         repository.requests().return_for_approval(&id, plan.clone(), "the host shrank").await.expect("it is approved");
     }
@@ -269,7 +269,7 @@ pub async fn a_changed_plan_returns_for_approval(repository: Arc<dyn Repository>
 pub async fn an_unchanged_plan_returns_for_approval(repository: Arc<dyn Repository>) {
     let desk = Desk::make(&repository).await;
     let mut plan = approved(&repository, &desk, "req-1", &["web-1"]).await.plan;
-    plan.seen = HostFigures { vcpus: 1, memory: 2, disk_free: 3 };
+    plan.seen = HostFigures { vcpus: 1, memory: 2, disk_free: 3, addresses_free: Some(4) };
     plan.vms[0].warnings = vec!["too large".to_owned()];
     let id = sample::request_id("req-1");
     for _ in 0..2 {

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use uuid::Uuid;
 use vmm_core::hypervisor::{
-    DiskStatistics, Domain, DomainSpec, DomainState, ForeignDomain, InterfaceStatistics, Lease, NewVolume, Reservation,
+    DiskStatistics, Domain, DomainSpec, DomainState, ForeignDomain, Host, InterfaceStatistics, Lease, NewVolume, Reservation,
     Start, Statistics, Volume, VolumeDetail,
 };
 use vmm_core::model::{MacAddress, PauseReason, VolumeName};
@@ -247,14 +247,33 @@ impl Turn<'_> {
         }
         let subnet = self.state.host.subnet?;
         let gateway = u32::from(subnet.gateway);
+        let ranges = &self.state.host.address_pool;
         let is_free = |address: &Ipv4Addr| {
             subnet.can_assign(*address)
+                && ranges.as_ref().is_none_or(|pool| pool.contains(*address))
                 && self.state.reservations.iter().all(|known| known.address != *address)
                 && self.state.addresses.values().flatten().all(|known| *known != IpAddr::V4(*address))
         };
         let address = (gateway..=u32::MAX).take(1 << 16).map(Ipv4Addr::from).find(is_free).map(IpAddr::V4)?;
         self.state.addresses.insert(uuid, vec![address]);
         Some(address)
+    }
+
+    /// What the host is at this moment. Its addresses are counted if it was given ranges.
+    pub(super) fn host(&self) -> Host {
+        let mut host = self.state.host.clone();
+        host.domain_names = self.state.domains.values().map(|domain| domain.name.clone()).collect();
+        if let Some(pool) = &mut host.address_pool {
+            pool.taken.extend(self.state.reservations.iter().map(|known| (known.mac, known.address)));
+            for (uuid, addresses) in &self.state.addresses {
+                let Some(domain) = self.state.domains.get(uuid).filter(|domain| !is_off(domain.state)) else {
+                    continue;
+                };
+                let leased = addresses.iter().filter_map(|ip| if let IpAddr::V4(ip) = ip { Some(*ip) } else { None });
+                pool.taken.extend(leased.map(|address| (domain.spec.mac, address)));
+            }
+        }
+        host
     }
 
     pub(super) fn console_tail(&mut self, uuid: Uuid, limit: usize) -> Result<Vec<u8>> {

@@ -102,6 +102,7 @@ CREATE TABLE request (
     host_vcpus INTEGER NOT NULL,
     host_memory INTEGER NOT NULL,
     host_disk_free INTEGER NOT NULL,
+    host_addresses_free INTEGER,
     plan_hash TEXT NOT NULL CHECK (length(plan_hash) = 64),
     state TEXT NOT NULL
         CHECK (state IN ('pending', 'approved', 'running', 'done', 'failed', 'rejected', 'cancelled')),
