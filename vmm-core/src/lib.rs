@@ -28,8 +28,9 @@ pub use job::crash;
 pub use ops::{
     AdoptionDraft, BotMail, Health, History, HistoryPoint, JobWatch, MadeLinkCode, MadeToken, Monitor, NewLogin,
     PartHealth, Power, RequestDraft, RequestNews, RequestPreview, RequestProgress, RunChange, RunDraft, RunTerms,
-    RunWatch, SavedScript, ScheduleDraft, ScriptDraft, ScriptUpdate, SshEvent, Statistics, Submission, Switched, TokenDraft,
-    Transfer, TransferReport, TreeReport, TreeTransfer, UserDraft, UserUpdate, VmHostKey, VmLogin, VmUpdate,
+    RunWatch, SavedScript, ScheduleDraft, ScriptDraft, ScriptUpdate, SshEvent, Statistics, Submission, Switched,
+    TokenDraft, Transfer, TransferReport, TreeReport, TreeTransfer, UserDraft, UserUpdate, VmHostKey, VmLogin,
+    VmUpdate,
 };
 pub use policy::{Action, Actor, Policy, RolePolicy, Target};
 pub use secrecy::{ExposeSecret, SecretString};

@@ -56,6 +56,8 @@ pub fn routes(vmm: Vmm, limits: Limits) -> impl Endpoint<Output = Response> + 's
         .data(metrics.clone())
         .data(events::Streams::new(&limits))
         .data(peer::TrustedProxies::from(&limits))
+        // Otherwise the type of all the layers together is deeper than the compiler follows.
+        .boxed()
         .with(operations.clone())
         .with(idempotency::Idempotency { vmm, operations: operations.clone() })
         .before(documented_form::normalize)

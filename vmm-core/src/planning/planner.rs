@@ -102,7 +102,9 @@ impl<'a> Planner<'a> {
         let rows = spec::parse(spec, self)?;
         let mut totals = Totals { vcpus: self.vcpus, memory: self.memory, disk: 0 };
         let vms: Result<Vec<_>> = rows.into_iter().map(|row| self.vm(request, row, &mut totals)).collect();
-        let plan = Plan { host: self.host.name.clone(), pool: self.host.pool.clone(), seen: self.seen(), vms: vms? };
+        let mut plan =
+            Plan { host: self.host.name.clone(), pool: self.host.pool.clone(), seen: self.seen(), vms: vms? };
+        self.find_addresses(&mut plan)?;
         let mut macs = HashSet::new();
         match plan.vms.iter().find(|vm| !macs.insert(vm.mac)) {
             Some(vm) => {

@@ -118,7 +118,7 @@ impl Hypervisor for Restless {
         self.host.release(uuid).await
     }
 
-    async fn start(&self, uuid: Uuid) -> Result<()> {
+    async fn start(&self, uuid: Uuid) -> Result<Start> {
         self.host.start(uuid).await
     }
 
@@ -128,6 +128,14 @@ impl Hypervisor for Restless {
 
     async fn stop(&self, uuid: Uuid) -> Result<()> {
         self.host.stop(uuid).await
+    }
+
+    async fn resume(&self, uuid: Uuid) -> Result<()> {
+        self.host.resume(uuid).await
+    }
+
+    async fn discard_saved(&self, uuid: Uuid) -> Result<()> {
+        self.host.discard_saved(uuid).await
     }
 
     async fn reboot(&self, uuid: Uuid) -> Result<()> {

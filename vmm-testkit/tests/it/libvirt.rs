@@ -4,6 +4,7 @@ mod foreign;
 mod full_pool;
 mod lab;
 mod outage;
+mod restless_host;
 
 mod fake {
     use uuid::Uuid;

@@ -2,6 +2,7 @@
 
 mod account;
 mod address;
+mod addresses;
 mod approval;
 mod architecture;
 mod files;

@@ -1,6 +1,6 @@
 //! The network and its DHCP reservations.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use roxmltree::{Document, Node};
 use virt::network::Network;

@@ -4,8 +4,8 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use uuid::Uuid;
 use vmm_core::hypervisor::{
-    DiskStatistics, Domain, DomainSpec, DomainState, ForeignDomain, Host, InterfaceStatistics, Lease, NewVolume, Reservation,
-    Start, Statistics, Volume, VolumeDetail,
+    DiskStatistics, Domain, DomainSpec, DomainState, ForeignDomain, Host, InterfaceStatistics, Lease, NewVolume,
+    Reservation, Start, Statistics, Volume, VolumeDetail,
 };
 use vmm_core::model::{MacAddress, PauseReason, VolumeName};
 use vmm_core::{Error, Kind, Part, Result};
@@ -266,7 +266,7 @@ impl Turn<'_> {
         if let Some(pool) = &mut host.address_pool {
             pool.taken.extend(self.state.reservations.iter().map(|known| (known.mac, known.address)));
             for (uuid, addresses) in &self.state.addresses {
-                let Some(domain) = self.state.domains.get(uuid).filter(|domain| !is_off(domain.state)) else {
+                let Some(domain) = self.state.domains.get(uuid).filter(|domain| !domain.state.is_off()) else {
                     continue;
                 };
                 let leased = addresses.iter().filter_map(|ip| if let IpAddr::V4(ip) = ip { Some(*ip) } else { None });
