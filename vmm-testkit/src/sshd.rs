@@ -1,11 +1,11 @@
-//! Real OpenSSH servers on loopback, each with users, keys and processes of its own.
+//! Real SSH servers on loopback, each with users, keys and processes of its own.
+
+mod log;
+mod setup;
 
 use std::fs;
-use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
-use std::process::Stdio;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -19,37 +19,14 @@ use tokio::sync::watch;
 use vmm_core::model::HostKey;
 use vmm_core::remote::{Credential, Endpoint, Login};
 
-/// How a server takes passwords.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum PasswordMethod {
-    /// As the method `password`.
-    #[default]
-    Password,
-    /// Only as `keyboard-interactive`, asked for by PAM.
-    KeyboardInteractive,
-}
-
-/// Where a server is reached.
-#[derive(Clone, Copy)]
-enum Reach {
-    OneAddress,
-    Everywhere,
-}
-
-impl Reach {
-    fn settings(self, address: SocketAddr) -> String {
-        match self {
-            Self::OneAddress => format!("ListenAddress {address}\nLogLevel DEBUG1\n"),
-            // A server listens at 16 addresses at the most, or at all of them; logins come from loopback alone.
-            Self::Everywhere => format!("ListenAddress 0.0.0.0:{}\nLogLevel INFO\n", address.port()),
-        }
-    }
-}
+use self::log::Dialect;
+use self::setup::write;
+pub use self::setup::{PasswordMethod, Program, Setup};
 
 /// A server with one user, who logs in with a password or a key. Dropping it ends it and everything it started.
 ///
 /// It lives in a mount and a process namespace of its own, with its own `/etc/passwd`, `/etc/shadow` and `/run`, so
-/// that the machine's users are neither changed nor reachable. That needs root, and OpenSSH's server installed.
+/// that the machine's users are neither changed nor reachable. That needs root, and the server's program installed.
 #[derive(Debug)]
 pub struct Sshd {
     process: Child,
@@ -57,6 +34,7 @@ pub struct Sshd {
     address: SocketAddr,
     host_key: HostKey,
     user_key: SecretString,
+    dialect: Dialect,
     log: watch::Receiver<String>,
     /// Connections that were made to see whether those before are told of.
     probes: AtomicUsize,
@@ -68,63 +46,66 @@ impl Sshd {
     /// The one user's password.
     pub const PASSWORD: &str = "open sesame 7 ü";
 
-    /// A server that takes passwords as such.
+    /// Starts an OpenSSH server that takes passwords as such.
     ///
     /// # Panics
     /// If it cannot be started; the message says what is missing.
     pub async fn start() -> Self {
-        Self::start_with(PasswordMethod::Password).await
+        Self::start_as(Setup::default()).await
     }
 
-    /// A server that takes passwords as told.
+    /// Starts an OpenSSH server that takes passwords as told.
     ///
     /// # Panics
     /// If it cannot be started; the message says what is missing.
     pub async fn start_with(method: PasswordMethod) -> Self {
-        Self::configured(method, "", Reach::OneAddress).await
+        Self::start_as(Setup { method, ..Setup::default() }).await
     }
 
-    /// A server that is reached at each of the [`loopback_addresses`], and logs little.
+    /// Starts an OpenSSH server that is reached at each of the [`loopback_addresses`], and logs little.
     ///
     /// # Panics
     /// If it cannot be started; the message says what is missing.
     pub async fn start_everywhere() -> Self {
-        Self::configured(PasswordMethod::Password, "", Reach::Everywhere).await
+        Self::start_as(Setup { everywhere: true, ..Setup::default() }).await
     }
 
-    /// A server that gives files over SFTP and no shell.
+    /// Starts an OpenSSH server that gives files over SFTP and no shell.
     ///
     /// # Panics
     /// If it cannot be started; the message says what is missing.
     pub async fn start_without_shell() -> Self {
-        Self::configured(PasswordMethod::Password, "ForceCommand internal-sftp\n", Reach::OneAddress).await
+        Self::start_set("ForceCommand internal-sftp").await
     }
 
-    /// A server with more settings, in lines of `sshd_config`.
+    /// Starts an OpenSSH server with more settings, in lines of `sshd_config`.
     ///
     /// # Panics
     /// If it cannot be started; the message says what is missing.
     pub async fn start_set(settings: &str) -> Self {
-        Self::configured(PasswordMethod::Password, &format!("{settings}\n"), Reach::OneAddress).await
+        Self::start_as(Setup::set(settings)).await
     }
 
-    async fn configured(method: PasswordMethod, settings: &str, reach: Reach) -> Self {
+    /// Starts a server that is set up like this.
+    ///
+    /// # Panics
+    /// If it cannot be started; the message says what is missing.
+    pub async fn start_as(setup: Setup) -> Self {
         let files = tempfile::Builder::new().prefix("vmm-sshd-").tempdir().expect("a temporary directory");
         fs::set_permissions(files.path(), fs::Permissions::from_mode(0o755)).expect("a directory of our own");
-        let host_key = key();
-        let user_key = key();
+        let (host_key, user_key, dialect) = (key(), key(), setup.dialect());
         for attempt in 0.. {
             let address = free_address();
-            let settings = format!("{settings}{}", reach.settings(address));
-            write_files(files.path(), method, &settings, &host_key, &user_key);
-            let mut process = spawn(files.path());
+            setup.write(files.path(), address, &host_key, &user_key);
+            let mut process = setup.spawn(files.path(), address);
             let log = follow(process.stderr.take().expect("a piped standard error"));
-            if listening(&log).await {
+            if listening(&log, dialect).await {
                 return Self {
                     process,
                     address,
                     host_key: public(&host_key),
                     user_key: pem(&user_key).into(),
+                    dialect,
                     log,
                     probes: AtomicUsize::new(0),
                     files,
@@ -133,8 +114,8 @@ impl Sshd {
             let said = log.borrow().clone();
             assert!(
                 attempt < 3,
-                "a test SSH server did not start; it needs root, `unshare` and openssh-server \
-                 (apt-get install openssh-server). It said:\n{said}"
+                "a test SSH server did not start; it needs root, `unshare` and openssh-server or dropbear-bin \
+                 (apt-get install openssh-server dropbear-bin). It said:\n{said}"
             );
         }
         unreachable!("the loop returns or panics")
@@ -180,11 +161,22 @@ impl Sshd {
     /// # Panics
     /// If it cannot be mounted.
     pub async fn mount_small_disk(&self, bytes: u64) {
+        self.mount(&format!("mode=777,size={bytes}")).await;
+    }
+
+    /// Puts a disk that nobody can write to, seen by the server only, over the
+    /// [`shared_directory`](Self::shared_directory).
+    ///
+    /// # Panics
+    /// If it cannot be mounted.
+    pub async fn mount_read_only(&self) {
+        self.mount("mode=777,ro").await;
+    }
+
+    async fn mount(&self, options: &str) {
         let process = self.process.id().expect("the server runs").to_string();
         let mounted = Command::new("nsenter")
-            .args(["--mount", "--target", &process, "mount", "-t", "tmpfs", "-o"])
-            .arg(format!("mode=777,size={bytes}"))
-            .arg("tmpfs")
+            .args(["--mount", "--target", &process, "mount", "-t", "tmpfs", "-o", options, "tmpfs"])
             .arg(self.shared_directory())
             .status()
             .await;
@@ -199,12 +191,12 @@ impl Sshd {
         // A connection is told of before it is served: when this last one is, those before it are too.
         let last = tokio::net::TcpStream::connect(self.address).await.expect("the server listens");
         let probes = self.probes.fetch_add(1, Ordering::Relaxed) + 1;
-        let last = format!(" port {} ", last.local_addr().expect("a connected socket").port());
-        let told = |log: &String| log.lines().any(|line| is_connection(line) && line.contains(&last));
+        let (dialect, port) = (self.dialect, last.local_addr().expect("a connected socket").port());
+        let told = |log: &String| log.lines().any(|line| dialect.is_connection_from(line, port));
         let mut log = self.log.clone();
         let log = tokio::time::timeout(Duration::from_secs(10), log.wait_for(told)).await;
         let log = log.expect("a connection is told of within 10 s").expect("the server runs");
-        log.lines().filter(|line| is_connection(line)).count().saturating_sub(probes)
+        log.lines().filter(|line| dialect.is_connection(line)).count().saturating_sub(probes)
     }
 
     /// How many proofs of identity were sent, once every connection so far has ended.
@@ -212,15 +204,17 @@ impl Sshd {
     /// # Panics
     /// If connections stay open for 10 s.
     pub async fn login_attempts(&self) -> usize {
+        // The log is read behind the server's back: now it has told of all connections so far.
+        self.connections().await;
+        let dialect = self.dialect;
         let ended = |log: &String| {
-            let count =
-                |words: &[&str]| log.lines().filter(|line| words.iter().any(|word| line.starts_with(word))).count();
-            count(&["Connection from "]) <= count(&["Connection closed by", "Connection reset by", "Disconnected from"])
+            let count = |is: fn(Dialect, &str) -> bool| log.lines().filter(|line| is(dialect, line)).count();
+            count(Dialect::is_connection) <= count(Dialect::is_end)
         };
         let mut log = self.log.clone();
         let log = tokio::time::timeout(Duration::from_secs(10), log.wait_for(ended)).await;
         let log = log.expect("connections end within 10 s").expect("the server runs");
-        log.lines().filter(|line| line.starts_with("userauth-request for") && !line.contains(" method none")).count()
+        log.lines().filter(|line| dialect.is_attempt(line)).count()
     }
 
     /// The processor time that it has taken, with every connection that has ended.
@@ -270,72 +264,6 @@ pub fn free_address() -> SocketAddr {
     listener.local_addr().expect("a bound address")
 }
 
-fn is_connection(line: &str) -> bool {
-    line.starts_with("Connection from ")
-}
-
-fn write(path: &Path, mode: u32, bytes: &[u8]) {
-    let mut file = fs::File::create(path).expect("a file in our directory");
-    file.set_permissions(fs::Permissions::from_mode(mode)).expect("a file of our own");
-    file.write_all(bytes).expect("room for a small file");
-}
-
-fn write_files(files: &Path, method: PasswordMethod, settings: &str, host_key: &PrivateKey, user_key: &PrivateKey) {
-    let at = |name| files.join(name);
-    write(&at("host_key"), 0o600, pem(host_key).as_bytes());
-    write(&at("authorized_keys"), 0o644, format!("{}\n", public(user_key)).as_bytes());
-    let (user, home) = (Sshd::USER, files.display());
-    let system = |path| fs::read_to_string(path).unwrap_or_default();
-    let passwd = format!("{}{user}:x:61999:65534::{home}:/bin/bash\n", system("/etc/passwd"));
-    write(&at("passwd"), 0o644, passwd.as_bytes());
-    let shadow = format!("{}{user}:{}:19000:0:99999:7:::\n", system("/etc/shadow"), crypt(Sshd::PASSWORD));
-    write(&at("shadow"), 0o600, shadow.as_bytes());
-    let asked = match method {
-        PasswordMethod::Password => "PasswordAuthentication yes\nKbdInteractiveAuthentication no\nUsePAM no",
-        PasswordMethod::KeyboardInteractive => {
-            "PasswordAuthentication no\nKbdInteractiveAuthentication yes\nUsePAM yes"
-        }
-    };
-    let config = format!(
-        "HostKey {home}/host_key\nAuthorizedKeysFile {home}/authorized_keys\n{asked}\n\
-         StrictModes no\nPidFile none\nMaxStartups 1000\nUseDNS no\nPrintMotd no\n\
-         PermitRootLogin no\nAllowUsers {user}@127.0.0.0/8\nSubsystem sftp internal-sftp\n{settings}{}",
-        if knows_penalties() { "PerSourcePenalties no\n" } else { "" }
-    );
-    write(&at("sshd_config"), 0o644, config.as_bytes());
-}
-
-/// Since OpenSSH 9.8 a server shuts out addresses whose logins fail, which tests must be free to do.
-fn knows_penalties() -> bool {
-    let output = std::process::Command::new("ssh").arg("-V").output().map(|output| output.stderr).unwrap_or_default();
-    let text = String::from_utf8_lossy(&output).into_owned();
-    let version = text.strip_prefix("OpenSSH_").and_then(|rest| rest.split(['p', ' ', ',']).next()).unwrap_or("0.0");
-    let mut numbers = version.split('.').map(|number| number.parse::<u32>().unwrap_or(0));
-    (numbers.next(), numbers.next()) >= (Some(9), Some(8))
-}
-
-fn crypt(password: &str) -> String {
-    use sha_crypt::{PasswordHasher, ShaCrypt};
-    let hash = ShaCrypt::SHA512.hash_password_with_salt(password.as_bytes(), b"test salt");
-    hash.expect("a password that can be hashed").as_str().to_owned()
-}
-
-fn spawn(files: &Path) -> Child {
-    const SCRIPT: &str = "mount --bind \"$1/passwd\" /etc/passwd && mount --bind \"$1/shadow\" /etc/shadow && \
-                          mount -t tmpfs -o mode=755 tmpfs /run && mkdir -m 755 /run/sshd && \
-                          exec \"$(command -v sshd || echo /usr/sbin/sshd)\" -D -e -f \"$1/sshd_config\"";
-    // As the first process of its namespace it takes every other one along when it ends.
-    Command::new("unshare")
-        .args(["--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", SCRIPT, "sshd"])
-        .arg(files)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .expect("`unshare` (package util-linux) is installed")
-}
-
 fn follow(stderr: ChildStderr) -> watch::Receiver<String> {
     let (sender, receiver) = watch::channel(String::new());
     tokio::spawn(async move {
@@ -350,8 +278,8 @@ fn follow(stderr: ChildStderr) -> watch::Receiver<String> {
     receiver
 }
 
-async fn listening(log: &watch::Receiver<String>) -> bool {
+async fn listening(log: &watch::Receiver<String>, dialect: Dialect) -> bool {
     let mut log = log.clone();
-    let ready = log.wait_for(|log| log.contains("Server listening on"));
+    let ready = log.wait_for(|log| dialect.listens(log));
     matches!(tokio::time::timeout(Duration::from_secs(10), ready).await, Ok(Ok(_)))
 }

@@ -59,6 +59,11 @@ pub use tree::{TreeDownload, TreeTransferred, TreeUpload};
 /// - A directory that is not there, or is closed to the user, is [`Invalid`](crate::Error::Invalid) and names
 ///   `directory`; a file that is not there, or is no regular file, names `file`. A full disk is a
 ///   [`Conflict`](crate::Error::Conflict).
+/// - Where a machine gives no SFTP, its shell carries a file, with the promises that hold over SFTP. What the account's
+///   start-up files print harms neither files nor directories.
+/// - What a machine will never do for an account is a [`Conflict`](crate::Error::Conflict) that names the cause: a file
+///   without SFTP and without a shell, a directory without a shell, a place on a read-only disk.
+/// - A command whose channel the server closes before it was started goes to another channel, and is run once.
 /// - A machine that cannot be reached, or that breaks the protocol, is [`Unavailable`](crate::Error::Unavailable). The part
 ///   is [`Connection`](crate::Part::Connection) as long as no login was tried, and then nothing has begun on the machine
 ///   and nothing was written to the sink of a transfer; later it is [`Machine`](crate::Part::Machine).

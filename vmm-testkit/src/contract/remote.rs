@@ -3,6 +3,8 @@
 //! [`remote_contract!`](crate::remote_contract) makes a test of each promise.
 
 mod names;
+mod refused;
+mod together;
 mod transfer;
 mod tree;
 
@@ -11,13 +13,15 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use tokio::sync::mpsc;
-use vmm_core::remote::{Command, Endpoint, Exit, Login, Output, OutputChannel, Piece, RemoteExec};
+use vmm_core::remote::{Command, Endpoint, Exit, Login, Output, OutputChannel, Piece, RemoteExec, Stream};
 use vmm_core::{Error, Part};
 
 use crate::fake::remote::Answer;
 use crate::sshd::{free_address, other_host_key};
 
 pub use names::hostile_names;
+pub use refused::*;
+pub use together::{Promise, all_kept};
 pub use transfer::*;
 pub use tree::*;
 
@@ -64,8 +68,16 @@ pub fn answers(line: &str) -> Option<Answer> {
 pub trait Subject: Send + Sync {
     /// The implementation.
     fn remote(&self) -> Arc<dyn RemoteExec>;
-    /// The machine, whose shell is `sh` or knows [`answers`].
+    /// The machine. Its shell is `sh`, knows [`answers`], or is spoken to by [`line`](Self::line).
     fn endpoint(&self) -> Endpoint;
+    /// Returns a line of `sh` as the machine's login shell takes it.
+    fn line(&self, line: &str) -> String {
+        line.to_owned()
+    }
+    /// What the machine's login shell writes to standard output by itself before each command.
+    fn greeting(&self) -> &str {
+        ""
+    }
     /// A login that the machine takes.
     fn login(&self) -> Login;
     /// A login of the same kind that it refuses.
@@ -84,8 +96,25 @@ pub trait Subject: Send + Sync {
     async fn close_directory(&self);
 }
 
+/// The command as the machine's login shell takes it. What that shell writes by itself comes on top of the limit.
+fn spoken(subject: &dyn Subject, command: &Command) -> Command {
+    let output_limit = command.output_limit + subject.greeting().len();
+    Command { line: subject.line(&command.line), output_limit, ..command.clone() }
+}
+
+/// The output without what the login shell wrote by itself.
+fn without_greeting(subject: &dyn Subject, mut output: Output) -> Output {
+    let greeting = subject.greeting().as_bytes();
+    let Stream { bytes, total } = &mut output.stdout;
+    assert!(bytes.starts_with(greeting), "{:?} is not in front of the output", subject.greeting());
+    bytes.drain(..greeting.len());
+    *total -= greeting.len() as u64;
+    output
+}
+
 async fn run(subject: &dyn Subject, command: &Command) -> vmm_core::Result<Output> {
-    subject.remote().run(&subject.endpoint(), &subject.login(), command).await
+    let output = subject.remote().run(&subject.endpoint(), &subject.login(), &spoken(subject, command)).await?;
+    Ok(without_greeting(subject, output))
 }
 
 async fn output(subject: &dyn Subject, line: &str) -> Output {
@@ -161,10 +190,11 @@ pub async fn bytes_survive(subject: &dyn Subject) {
 pub async fn a_follower_gets_the_output_as_it_comes(subject: &dyn Subject) {
     let (pieces, mut follower) = mpsc::channel::<Piece>(1);
     let (remote, endpoint, login) = (subject.remote(), subject.endpoint(), subject.login());
-    let command = Command::new(SPEAKS_THEN_WAITS);
+    let command = spoken(subject, &Command::new(SPEAKS_THEN_WAITS));
+    let wanted = [format!("{}first\n", subject.greeting()), "second\n".to_owned()];
     let heard = async {
         let mut heard = [String::new(), String::new()];
-        while heard.iter().any(String::is_empty) {
+        while heard != wanted {
             let piece = follower.recv().await.expect("the command runs");
             heard[usize::from(piece.channel == OutputChannel::Stderr)] += &String::from_utf8_lossy(&piece.bytes);
         }
@@ -172,7 +202,7 @@ pub async fn a_follower_gets_the_output_as_it_comes(subject: &dyn Subject) {
     };
     tokio::select! {
         output = remote.follow(&endpoint, &login, &command, pieces) => panic!("it ended: {output:?}"),
-        heard = heard => assert_eq!(heard, ["first\n", "second\n"]),
+        heard = heard => assert_eq!(heard, wanted),
     }
 }
 
@@ -181,7 +211,8 @@ pub async fn a_follower_gets_what_is_kept(subject: &dyn Subject) {
     for (line, limit) in [(BOTH_BIG, MIB), (ONE_BIG, 1000)] {
         let (pieces, mut follower) = mpsc::channel::<Piece>(1);
         let (remote, endpoint, login) = (subject.remote(), subject.endpoint(), subject.login());
-        let command = Command { output_limit: limit, ..Command::new(line) };
+        let command = spoken(subject, &Command { output_limit: limit, ..Command::new(line) });
+        let limit = command.output_limit;
         let followed = async {
             let mut followed = [Vec::new(), Vec::new()];
             while let Some(piece) = follower.recv().await {
@@ -252,29 +283,27 @@ pub async fn an_unreachable_machine_is_unavailable(subject: &dyn Subject) {
 
 /// Many calls at once all get their own answer.
 pub async fn many_calls_at_once_get_their_own_answers(subject: &dyn Subject) {
-    let (endpoint, login) = (subject.endpoint(), subject.login());
+    let (all, endpoint, login) = (subject.remote(), subject.endpoint(), subject.login());
     let mut calls = tokio::task::JoinSet::new();
     for number in 0..64 {
-        let (remote, endpoint, login) = (subject.remote(), endpoint.clone(), login.clone());
-        calls.spawn(async move {
-            let command = Command::new(format!("{ECHO}{number}"));
-            (number, remote.run(&endpoint, &login, &command).await)
-        });
+        let (remote, endpoint, login) = (Arc::clone(&all), endpoint.clone(), login.clone());
+        let command = spoken(subject, &Command::new(format!("{ECHO}{number}")));
+        calls.spawn(async move { (number, remote.run(&endpoint, &login, &command).await) });
     }
     let answers = calls.join_all().await;
     assert_eq!(answers.len(), 64);
     for (number, answer) in answers {
-        assert_eq!(answer.expect("the command runs").stdout.text(), format!("{number}\n"));
+        let output = without_greeting(subject, answer.expect("the command runs"));
+        assert_eq!(output.stdout.text(), format!("{number}\n"));
     }
 }
 
-/// Makes one test of each promise. The argument is an async function without arguments that gives a [`Subject`].
-///
-/// [`Subject`]: crate::contract::remote::Subject
+/// Gives the names of all promises to another macro of this crate, behind its own arguments.
+#[doc(hidden)]
 #[macro_export]
-macro_rules! remote_contract {
-    ($subject:path) => {
-        $crate::remote_contract!($subject:
+macro_rules! with_remote_promises {
+    ($makes:ident: $($argument:tt)+) => {
+        $crate::$makes!($($argument)+:
             an_exit_code_is_a_result,
             an_end_by_signal_is_a_result,
             both_streams_are_drained_together,
@@ -310,6 +339,16 @@ macro_rules! remote_contract {
             a_directory_of_which_a_part_came_leaves_nothing,
         );
     };
+}
+
+/// Makes one test of each promise. The argument is an async function without arguments that gives a [`Subject`].
+///
+/// [`Subject`]: crate::contract::remote::Subject
+#[macro_export]
+macro_rules! remote_contract {
+    ($subject:path) => {
+        $crate::with_remote_promises!(remote_contract: $subject);
+    };
     ($subject:path: $($promise:ident,)+) => {
         $(
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -317,5 +356,27 @@ macro_rules! remote_contract {
                 $crate::contract::remote::$promise(&$subject().await).await;
             }
         )+
+    };
+}
+
+/// Makes one test of all promises, or of those that are listed. Several of them are tried at once, each with a subject of
+/// its own: most of their time is waiting.
+///
+/// The arguments are the test's name and an async function without arguments that gives a [`Subject`].
+///
+/// [`Subject`]: crate::contract::remote::Subject
+#[macro_export]
+macro_rules! remote_contract_at_once {
+    ($name:ident, $subject:path) => {
+        $crate::with_remote_promises!(remote_contract_at_once: $name, $subject);
+    };
+    ($name:ident, $subject:path: $($promise:ident,)+) => {
+        #[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+        async fn $name() {
+            let promises: &[(&str, $crate::contract::remote::Promise)] = &[
+                $((stringify!($promise), |subject| Box::pin($crate::contract::remote::$promise(subject)))),+
+            ];
+            $crate::contract::remote::all_kept($subject, promises).await;
+        }
     };
 }

@@ -9,7 +9,7 @@ use vmm_core::remote::libssh2::{Libssh2Config, Libssh2Exec};
 use vmm_core::remote::{Credential, Endpoint, Login, Place, RemoteExec};
 use vmm_testkit::contract::remote::{Subject, answers};
 use vmm_testkit::fake::remote::FakeRemote;
-use vmm_testkit::sshd::{PasswordMethod, Sshd, free_address, other_host_key};
+use vmm_testkit::sshd::{PasswordMethod, Setup, Sshd, free_address, other_host_key};
 
 mod fake {
     use super::*;
@@ -66,19 +66,43 @@ fn password_login(password: &str) -> Login {
     Login { user: Sshd::USER.into(), credential: Credential::Password(SecretString::from(password)) }
 }
 
-struct OpenSsh {
+struct Server {
     sshd: Sshd,
     login: Login,
     wrong_login: Login,
+    /// Whether the login shell is not one that takes lines of `sh`.
+    is_foreign: bool,
+    greeting: &'static str,
+    /// The shared directory as the user sees it, if that is elsewhere.
+    directory: Option<&'static str>,
+}
+
+impl Server {
+    fn new(sshd: Sshd, login: Login, wrong_login: Login) -> Self {
+        Self { sshd, login, wrong_login, is_foreign: false, greeting: "", directory: None }
+    }
+
+    /// A server of which the tests know the password.
+    async fn start(setup: Setup) -> Self {
+        let sshd = Sshd::start_as(setup).await;
+        let login = sshd.password_login();
+        Self::new(sshd, login, password_login("wrong"))
+    }
 }
 
 #[async_trait]
-impl Subject for OpenSsh {
+impl Subject for Server {
     fn remote(&self) -> Arc<dyn RemoteExec> {
         Arc::new(Libssh2Exec::default())
     }
     fn endpoint(&self) -> Endpoint {
         self.sshd.endpoint()
+    }
+    fn line(&self, line: &str) -> String {
+        if self.is_foreign { format!("exec sh -c '{}'", line.replace('\'', r"'\''")) } else { line.to_owned() }
+    }
+    fn greeting(&self) -> &str {
+        self.greeting
     }
     fn login(&self) -> Login {
         self.login.clone()
@@ -90,7 +114,8 @@ impl Subject for OpenSsh {
         self.sshd.login_attempts().await
     }
     fn directory(&self) -> String {
-        self.sshd.shared_directory().display().to_string()
+        let here = self.sshd.shared_directory().display().to_string();
+        self.directory.map_or(here, str::to_owned)
     }
     async fn names(&self) -> Vec<String> {
         let entries = std::fs::read_dir(self.sshd.shared_directory()).expect("a directory of our own");
@@ -114,9 +139,8 @@ impl Subject for OpenSsh {
 mod password {
     use super::*;
 
-    async fn subject() -> OpenSsh {
-        let sshd = Sshd::start().await;
-        OpenSsh { login: sshd.password_login(), wrong_login: password_login("wrong"), sshd }
+    async fn subject() -> Server {
+        Server::start(Setup::default()).await
     }
 
     vmm_testkit::remote_contract!(subject);
@@ -125,9 +149,8 @@ mod password {
 mod keyboard_interactive {
     use super::*;
 
-    async fn subject() -> OpenSsh {
-        let sshd = Sshd::start_with(PasswordMethod::KeyboardInteractive).await;
-        OpenSsh { login: sshd.password_login(), wrong_login: password_login("wrong"), sshd }
+    async fn subject() -> Server {
+        Server::start(Setup { method: PasswordMethod::KeyboardInteractive, ..Setup::default() }).await
     }
 
     vmm_testkit::remote_contract!(subject);
@@ -136,9 +159,10 @@ mod keyboard_interactive {
 mod private_key {
     use super::*;
 
-    async fn subject() -> OpenSsh {
+    async fn subject() -> Server {
         let (sshd, stranger) = (Sshd::start().await, Sshd::start().await);
-        OpenSsh { login: sshd.key_login(), wrong_login: stranger.key_login(), sshd }
+        let (login, wrong_login) = (sshd.key_login(), stranger.key_login());
+        Server::new(sshd, login, wrong_login)
     }
 
     vmm_testkit::remote_contract!(subject);
@@ -154,33 +178,12 @@ async fn a_command_that_closed_its_output_gets_its_input_to_the_end() {
     assert_eq!(std::fs::metadata(file).expect("the file").len(), 4 << 20);
 }
 
-mod without_a_shell {
-    //! Files where the machine gives SFTP and nothing else.
-
-    use super::*;
-
-    async fn subject() -> OpenSsh {
-        let sshd = Sshd::start_without_shell().await;
-        OpenSsh { login: sshd.password_login(), wrong_login: password_login("wrong"), sshd }
-    }
-
-    vmm_testkit::remote_contract!(subject:
-        what_is_sent_comes_back,
-        progress_is_told_in_bytes,
-        a_file_that_is_there_is_replaced,
-        hostile_names_arrive_byte_for_byte,
-        a_wrong_place_is_refused_and_named,
-        content_that_breaks_off_leaves_nothing,
-        a_caller_who_stops_waiting_leaves_nothing,
-        transfers_end_at_their_deadline,
-    );
-}
-
 mod cancel;
 mod evil;
 mod guest;
 mod pool;
 mod resume;
+mod servers;
 mod transfer;
 mod tree;
 mod tree_resume;

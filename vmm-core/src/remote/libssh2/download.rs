@@ -3,11 +3,12 @@
 use ssh2::FileStat;
 
 use super::Call;
+use super::by_shell;
 use super::error::{Cause, Stage};
 use super::link::Limits;
 use super::resume::{self, Resumable};
 use super::seat::Seat;
-use super::sftp::{Files, No, OpenFile, in_the_way, wrong_file};
+use super::sftp::{Files, No, OpenFile, Way, in_the_way, wrong_file};
 use super::shell::Digesting;
 use super::supervise::Sockets;
 use super::transfer::{CHUNK, Deliver};
@@ -27,9 +28,14 @@ pub(super) fn run(
     download: &Download,
     deliver: &Deliver,
 ) -> Result<Transferred> {
+    let failed = |cause| call.failed(Stage::Transfer, cause);
+    let begun = resume::begin(call, seat, limits, sockets).map_err(failed)?;
+    if begun.way == Way::Shell {
+        return begun.run(&mut by_shell::Receiving::new(download, deliver)).map_err(failed);
+    }
     let path = format!("{}/{}", download.place.directory_path(), download.place.file());
     let mut receiving = Receiving { download, path, deliver, before: None, bytes: 0 };
-    resume::run(call, seat, limits, sockets, &mut receiving).map_err(|cause| call.failed(Stage::Transfer, cause))
+    begun.run(&mut receiving).map_err(failed)
 }
 
 struct Receiving<'a> {
@@ -55,7 +61,7 @@ impl Resumable for Receiving<'_> {
         let mut file = files.read(&path)?.map_err(|no| match no {
             No::Missing => wrong_file(place, "does not exist on the machine"),
             No::Denied => wrong_file(place, "is closed to this user"),
-            No::Unsupported | No::Other => Cause::Protocol("the machine does not open the file"),
+            No::Unsupported | No::Other => in_the_way(place, "the machine does not open it"),
         })?;
         let changed = || in_the_way(place, "changed while it was read; try again");
         let now = file.stat()?.map_err(|_| changed())?;

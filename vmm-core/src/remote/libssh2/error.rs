@@ -50,6 +50,8 @@ pub(super) enum Cause {
     },
     Io(io::Error),
     Ssh(ssh2::Error),
+    /// The server answers, and gives no files over SFTP.
+    NoSftp,
     /// The server does something that no server may.
     Protocol(&'static str),
     /// What the caller is to be told stands already.
@@ -110,6 +112,7 @@ impl From<CallError> for Error {
             Cause::Cancelled => unavailable(&"the caller stopped waiting"),
             Cause::Io(error) => unavailable(&error),
             Cause::Ssh(error) => unavailable(&error.message()),
+            Cause::NoSftp => unavailable(&"it gives no files over SFTP"),
             Cause::Protocol(reason) => unavailable(&reason),
             Cause::Told(error) => error,
         }

@@ -45,8 +45,8 @@ impl Running {
 
     /// Starts the command, gives it its standard input, and waits for its end. The channel is gone then, and the
     /// session as good as before.
-    pub(super) fn run_on(&mut self, mut channel: Channel, link: &Link, command: &Command) -> Result<Exit, Cause> {
-        link.drive(|| channel.exec(&command.line))?;
+    pub(super) fn run_on(&mut self, channel: Channel, link: &Link, command: &Command) -> Result<Exit, Cause> {
+        let mut channel = link.start(channel, &command.line)?;
         self.exchange(link, &mut channel, command)?;
         link.drive(|| channel.wait_close())?;
         let exit = exit(&channel)?;

@@ -18,6 +18,12 @@ const NO_CHANNEL: ErrorCode = ErrorCode::Session(-21);
 
 /// libssh2 sends no sign of life if it sent one within this time, in seconds.
 const KEEPALIVE: u32 = 2;
+/// So long a server may refuse a channel while it ends the one before.
+const REOPENING: Duration = Duration::from_secs(2);
+/// Between two tries to open a channel.
+const BETWEEN_CHANNELS: Duration = Duration::from_millis(10);
+/// So many channels are tried for a command whose channel is closed before it is started.
+const CHANNELS: usize = 4;
 /// So long it is at least between two questions whether a server is there.
 const BETWEEN_QUESTIONS: Duration = Duration::from_secs(KEEPALIVE as u64 + 1);
 
@@ -67,6 +73,10 @@ pub(super) struct Link {
     ahead: Cell<Option<Instant>>,
     /// A channel that is open and not yet used.
     spare: Cell<Option<Channel>>,
+    /// Whether the server has given a channel.
+    given: Cell<bool>,
+    /// Whether the server may have closed the channel that was given out last before anything was asked of it.
+    stale: Cell<bool>,
     socket: Arc<TcpStream>,
     limits: Limits,
     /// How long the machine has to begin giving its files.
@@ -81,8 +91,8 @@ impl Link {
     pub(super) fn new(session: Session, socket: Arc<TcpStream>, limits: Limits, beginning: Duration) -> Self {
         session.set_blocking(false);
         let (sftp, ahead, spare) = (OnceCell::new(), Cell::new(None), Cell::new(None));
-        let (silence, busy) = (Cell::new(None), Cell::new(false));
-        Self { session, sftp, ahead, spare, socket, limits, beginning, silence, busy }
+        let (given, stale, silence, busy) = (Cell::new(false), Cell::new(false), Cell::new(None), Cell::new(false));
+        Self { session, sftp, ahead, spare, given, stale, socket, limits, beginning, silence, busy }
     }
 
     pub(super) fn session(&self) -> &Session {
@@ -119,7 +129,12 @@ impl Link {
 
     /// Asks for the next command's channel and does not wait for the answer. A command that comes within `trusted` then
     /// takes one round trip less. Whether the session still works.
+    ///
+    /// Dropbear is not asked: it closes a channel on which nothing was begun as soon as any of its children ends.
     pub(super) fn open_ahead(&self, trusted: Duration) -> bool {
+        if self.closes_unused_channels() {
+            return !self.is_gone();
+        }
         let opened = match self.spare.take() {
             Some(channel) => Ok(channel),
             None => self.session.channel_session(),
@@ -133,10 +148,15 @@ impl Link {
         true
     }
 
+    fn closes_unused_channels(&self) -> bool {
+        self.session.banner().is_some_and(|banner| banner.to_ascii_lowercase().contains("dropbear"))
+    }
+
     /// A channel for one command. The server has answered for it just now, or within the time that it is trusted for.
     pub(super) fn channel(&self) -> Result<Channel, Cause> {
+        self.stale.set(self.ahead.get().is_some() || self.closes_unused_channels());
         let Some(until) = self.ahead.take() else { return self.open() };
-        let ahead = match self.open() {
+        let ahead = match self.open_at_once() {
             Ok(mut channel) => is_open(&mut channel).then_some(channel),
             // A server that gives one channel at a time may not have seen the end of the one before.
             Err(cause) if is_refusal(&cause) => None,
@@ -146,7 +166,7 @@ impl Link {
         if Instant::now() < until {
             return Ok(channel);
         }
-        match self.open() {
+        match self.open_at_once() {
             Ok(further) => self.spare.set(Some(further)),
             // A server that refuses is there, too.
             Err(cause) if is_refusal(&cause) && !self.is_gone() => {}
@@ -155,12 +175,49 @@ impl Link {
         Ok(channel)
     }
 
+    /// Starts a command on a [`channel`](Self::channel), and returns the channel that it runs on.
+    ///
+    /// A server that closes the channel instead of answering will never answer. If it may have closed the channel before
+    /// the command came, the command was not started, and goes to another channel.
+    pub(super) fn start(&self, mut channel: Channel, line: &str) -> Result<Channel, Cause> {
+        for _ in 0..CHANNELS {
+            let started = self.drive(|| match channel.exec(line) {
+                Err(error) if would_block(&error) && channel.eof() => Ok(false),
+                started => started.map(|()| true),
+            })?;
+            if started {
+                return Ok(channel);
+            }
+            if !self.stale.get() {
+                break;
+            }
+            channel = self.open()?;
+        }
+        Err(Cause::Protocol(
+            "its SSH server closed the command's channel and did not say whether the command was started",
+        ))
+    }
+
     /// The spare channel, the one that was asked for ahead, or a new one.
     fn open(&self) -> Result<Channel, Cause> {
-        match self.spare.take() {
-            Some(channel) => Ok(channel),
-            None => self.drive(|| self.session.channel_session()),
+        let began = Instant::now();
+        loop {
+            // A server that gives one channel at a time may not have seen the end of the one before.
+            let soon = self.given.get() && self.sftp.get().is_none() && began.elapsed() < REOPENING;
+            match self.open_at_once() {
+                Err(cause) if soon && is_refusal(&cause) && !self.is_gone() => self.pause(BETWEEN_CHANNELS)?,
+                opened => return opened,
+            }
         }
+    }
+
+    fn open_at_once(&self) -> Result<Channel, Cause> {
+        let channel = match self.spare.take() {
+            Some(channel) => channel,
+            None => self.drive(|| self.session.channel_session())?,
+        };
+        self.given.set(true);
+        Ok(channel)
     }
 
     /// Gives it to another call.
@@ -279,19 +336,24 @@ impl Link {
         self.limits.pause(time)
     }
 
-    /// The channel to the machine's files; the same one for all who ask.
+    /// The channel to the machine's files; the same one for all who ask. A server that refuses it, or on which something
+    /// else answers than SFTP, is [`NoSftp`](Cause::NoSftp).
     pub(super) fn sftp(&self) -> Result<&Sftp, Cause> {
         if self.sftp.get().is_none() {
-            let sftp = match (self.ahead.take(), self.start_files()) {
-                (_, Ok(sftp)) => sftp,
-                // libssh2 has one code for this and for a server that gives no SFTP.
-                (_, Err(Cause::Ssh(_))) if self.is_gone() => {
-                    return Err(Cause::Io(ErrorKind::ConnectionAborted.into()));
-                }
+            let started = match (self.ahead.take(), self.start_files()) {
                 // It takes the channel that was asked for ahead, which may have been too early.
-                (Some(_), Err(Cause::Ssh(_))) => self.start_files()?,
-                (_, Err(cause)) => return Err(cause),
+                (Some(_), Err(Cause::Ssh(_))) if !self.is_gone() => self.start_files(),
+                (_, started) => started,
             };
+            let sftp = started.map_err(|cause| match cause {
+                // libssh2 has one code for this and for a server that gives no SFTP.
+                Cause::Ssh(_) if self.is_gone() => Cause::Io(ErrorKind::ConnectionAborted.into()),
+                Cause::Ssh(error) => {
+                    tracing::debug!(%error, "a server gives no SFTP");
+                    Cause::NoSftp
+                }
+                cause => cause,
+            })?;
             let _ = self.sftp.set(sftp);
         }
         self.sftp.get().ok_or(Cause::Protocol("there is no channel to the files"))

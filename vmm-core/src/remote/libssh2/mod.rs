@@ -4,6 +4,7 @@
 //! the session is non-blocking and every wait is one `poll` with the time that is left. A server that keeps libssh2
 //! busy without a pause is cut off by a supervisor, which shuts the socket down.
 
+mod by_shell;
 mod connect;
 mod content;
 mod download;
@@ -91,12 +92,15 @@ impl Default for Libssh2Config {
 /// Runs commands through libssh2. Cheap to clone; clones share their sessions, which end with the last of them.
 ///
 /// Needs a tokio runtime with time enabled. A session that has ended a command is kept for the next call with the same
-/// machine, host key, user and credential, whose channel is asked for ahead; one that is found dead then is replaced
-/// unnoticed, which is safe since no command was sent yet. When a deadline passes, or the caller stops waiting, the command's
+/// machine, host key, user and credential, whose channel is asked for ahead (but not of Dropbear, which closes a channel
+/// that waits); one that is found dead then is replaced unnoticed, which is safe since no command was sent yet. At most four
+/// connections at once log in at one machine. When a deadline passes, or the caller stops waiting, the command's
 /// processes are killed over a second channel if the machine answers in time, and the connection is dropped.
 ///
 /// Files go over SFTP. Where the machine's shell has `sha256sum` and `mv`, they check the copy and put it in place;
-/// elsewhere it is read back and renamed. A transfer whose connection is lost, or says nothing for
+/// elsewhere it is read back and renamed. Where the server gives no SFTP, or something else answers on it, the shell carries
+/// the file; that needs `sh`, `cat`, `dd` with `iflag=fullblock`, `head`, `tail`, `wc`, `mv` and `openssl` or `sha256sum`,
+/// as coreutils and BusyBox have them, and `/proc` to go on after a cut on the way up. A transfer whose connection is lost, or says nothing for
 /// [`Libssh2Config::silence`], goes on over another one from where it stood, within its deadline; at most 1 MiB is moved
 /// again, and of a directory on its way up as much as the machine takes ahead (2 MiB with OpenSSH). It is given up when
 /// five connections in a row brought nothing, some 8 s after the first was lost. What is left of a transfer that failed
@@ -248,7 +252,8 @@ impl Libssh2Exec {
         if !seat.has_session() {
             login::check(login)?;
         }
-        let call = Call { frame: frame.clone(), host_key: endpoint.host_key.clone(), login: login.clone() };
+        let (pool, host_key, login) = (self.pool.clone(), endpoint.host_key.clone(), login.clone());
+        let call = Call { frame: frame.clone(), host_key, login, pool };
         supervise::run(frame, move |limits, sockets| work(&call, seat, limits, sockets)).await
     }
 }
@@ -296,6 +301,7 @@ struct Call {
     frame: Frame,
     host_key: HostKey,
     login: Login,
+    pool: Pool,
 }
 
 impl Call {
@@ -306,6 +312,7 @@ impl Call {
     /// A session that is logged in.
     fn connect(&self, limits: Limits, socket: &SocketSlot) -> Result<Link> {
         let at = |stage| move |cause| self.failed(stage, cause);
+        let _turn = self.pool.turn(self.frame.address, &limits).map_err(at(Stage::Connect))?;
         let mut link = self.frame.reach(limits.clone(), socket, Some(&self.host_key))?;
         host_key::compare(link.session(), &self.host_key).map_err(at(Stage::Handshake))?;
         login::login(&link, &self.login).map_err(at(Stage::Login))?;

@@ -14,12 +14,18 @@ use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
 
 use super::Libssh2Config;
-use super::link::Link;
+use super::error::Cause;
+use super::link::{Limits, Link};
 use super::seat::Seat;
 use crate::remote::{Credential, Endpoint, Login};
 
 /// How often an idle session shows the server, and what lies between, that it is still wanted.
 const KEEPALIVE: Duration = Duration::from_secs(15);
+/// So many connections at once log in at a machine. Dropbear drops those beyond the fifth from one address, and OpenSSH
+/// some of those beyond the tenth.
+const LOGINS_AT_ONCE: usize = 4;
+/// Between two looks whether a connection may log in.
+const BETWEEN_TURNS: Duration = Duration::from_millis(5);
 
 /// What two calls must have in common to use the same session. It holds no secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +56,8 @@ struct State {
     taken: HashMap<SocketAddr, usize>,
     total: usize,
     tended: bool,
+    /// How many connections to each machine have not yet logged in.
+    logging_in: HashMap<SocketAddr, usize>,
     /// Those who found no place, in the order in which they came.
     waiting: VecDeque<Waiting>,
 }
@@ -139,6 +147,14 @@ impl Pool {
         // It says goodbye to its server, which must not happen under the lock.
         drop(evicted);
         Seat::new(Slot { pool: Some(self.clone()), key }, session)
+    }
+
+    /// Waits until so few others log in at a machine that it hears one more.
+    pub(super) fn turn(&self, address: SocketAddr, limits: &Limits) -> Result<Turn, Cause> {
+        while !self.shared.state().begin_login(address) {
+            limits.pause(BETWEEN_TURNS)?;
+        }
+        Ok(Turn { shared: Arc::clone(&self.shared), address })
     }
 
     /// Looks after idle sessions on a thread of its own while there are any.
@@ -238,12 +254,36 @@ impl State {
 
     fn leave(&mut self, address: SocketAddr) {
         self.total -= 1;
-        if let Some(taken) = self.taken.get_mut(&address) {
-            *taken -= 1;
-            if *taken == 0 {
-                self.taken.remove(&address);
-            }
+        count_down(&mut self.taken, address);
+    }
+
+    /// Whether somebody may log in at a machine now.
+    fn begin_login(&mut self, address: SocketAddr) -> bool {
+        let count = self.logging_in.entry(address).or_default();
+        let free = *count < LOGINS_AT_ONCE;
+        *count += usize::from(free);
+        free
+    }
+}
+
+fn count_down(counts: &mut HashMap<SocketAddr, usize>, address: SocketAddr) {
+    if let Some(count) = counts.get_mut(&address) {
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(&address);
         }
+    }
+}
+
+/// A connection's turn to log in. Dropping it makes room for another one.
+pub(super) struct Turn {
+    shared: Arc<Shared>,
+    address: SocketAddr,
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        count_down(&mut self.shared.state().logging_in, self.address);
     }
 }
 

@@ -8,7 +8,7 @@ use super::Call;
 use super::error::{Cause, Stage};
 use super::link::{Limits, Link};
 use super::seat::{Seat, Taken};
-use super::sftp::Files;
+use super::sftp::{Files, Way};
 use super::supervise::Sockets;
 use crate::error::Error;
 
@@ -32,28 +32,36 @@ pub(super) trait Resumable {
     fn reached(&self) -> u64;
 }
 
-/// Connects and does the transfer. The first connection must come about; one that is lost later is replaced within
-/// the call's limits.
-pub(super) fn run<R: Resumable>(
-    call: &Call,
-    seat: Seat,
-    limits: &Limits,
-    sockets: &Sockets,
-    transfer: &mut R,
-) -> Result<R::Done, Cause> {
-    let (mut link, (), taken) =
-        seat.begin(call, limits.clone(), &sockets.work, Stage::Transfer, Files::answer).map_err(Cause::Told)?;
-    let mut route = Route::new(call, limits.clone(), sockets, taken, &link);
-    loop {
-        let files = Files::new(link);
-        match transfer.go_on(&files) {
-            Ok(done) => {
-                route.keep(files.into_link());
-                return Ok(done);
-            }
-            Err(lost) => {
-                drop(files);
-                link = route.again(lost, transfer.reached())?;
+/// A transfer's first connection, and the way to the machine's files over it.
+pub(super) struct Begun<'a> {
+    pub(super) way: Way,
+    link: Link,
+    route: Route<'a>,
+}
+
+/// Connects for a transfer.
+pub(super) fn begin<'a>(call: &'a Call, seat: Seat, limits: &Limits, sockets: &'a Sockets) -> Result<Begun<'a>, Cause> {
+    let (link, way, taken) =
+        seat.begin(call, limits.clone(), &sockets.work, Stage::Transfer, Files::way).map_err(Cause::Told)?;
+    let route = Route::new(call, limits.clone(), sockets, taken, &link);
+    Ok(Begun { way, link, route })
+}
+
+impl Begun<'_> {
+    /// Does the transfer. A connection that is lost is replaced within the call's limits.
+    pub(super) fn run<R: Resumable>(self, transfer: &mut R) -> Result<R::Done, Cause> {
+        let Self { mut link, mut route, .. } = self;
+        loop {
+            let files = Files::new(link);
+            match transfer.go_on(&files) {
+                Ok(done) => {
+                    route.keep(files.into_link());
+                    return Ok(done);
+                }
+                Err(lost) => {
+                    drop(files);
+                    link = route.again(lost, transfer.reached())?;
+                }
             }
         }
     }

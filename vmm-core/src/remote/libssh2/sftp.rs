@@ -29,6 +29,14 @@ pub(super) enum No {
     Other,
 }
 
+/// How a machine gives its files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    Sftp,
+    /// The server gives no SFTP. The login shell may do.
+    Shell,
+}
+
 /// The file system. Its connection ends with it, unless that is taken out.
 pub(super) struct Files {
     link: Link,
@@ -39,10 +47,13 @@ impl Files {
         Self { link }
     }
 
-    /// Whether the machine gives its files over this session; may be asked for twice.
-    pub(super) fn answer(link: &Link) -> Result<(), Cause> {
-        let sftp = link.sftp()?;
-        link.drive(|| sftp.realpath(Path::new("."))).map(drop)
+    /// Returns the way to the machine's files over a session; may be asked for twice.
+    pub(super) fn way(link: &Link) -> Result<Way, Cause> {
+        match link.sftp() {
+            Ok(sftp) => link.drive(|| sftp.realpath(Path::new("."))).map(|_| Way::Sftp),
+            Err(Cause::NoSftp) => Ok(Way::Shell),
+            Err(cause) => Err(cause),
+        }
     }
 
     /// The session, on which every file is closed.

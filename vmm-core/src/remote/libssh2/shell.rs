@@ -1,6 +1,8 @@
 //! What a machine's own shell does for a file. A machine without one, or without the tools, answers nothing.
 
 use std::fmt::Write;
+use std::io::{self, ErrorKind, Read};
+use std::ops::Deref;
 
 use ssh2::ErrorCode;
 
@@ -8,19 +10,29 @@ use super::error::Cause;
 use super::exec::Running;
 use super::link::Link;
 use super::stream;
-use crate::remote::Command;
+use crate::remote::{Command, Stream};
 
 /// The script comes on standard input, so that only `sh` reads it, whatever the login shell is.
 const SHELL: &str = "exec sh -s";
 /// More is not looked at.
 const OUTPUT_LIMIT: usize = 64 * 1024;
-/// libssh2's codes for a server that gives no second channel, or no shell.
-const NO_SHELL: [i32; 2] = [-21, -22];
+/// libssh2's code for a server that gives no further channel.
+const NO_CHANNEL: i32 = -21;
+/// libssh2's code for a server that runs no command.
+const DENIED: i32 = -22;
 /// OpenSSL's is several times as fast, and rarely missing.
 pub(super) const DIGEST: &str = "digest() { if command -v openssl >/dev/null 2>&1; then openssl dgst -sha256 -r; else sha256sum; \
                       fi; }\n";
 /// What the script that puts a file in place says when it is done.
 const PLACED: &str = "vmm: placed";
+/// What a script in a [`line`] says when it begins. What a start-up file prints stands in front of it, in lines of its
+/// own.
+pub(super) const BEGUN: &str = "vmm: begun";
+/// What is said of a login shell whose output cannot be told from a script's.
+pub(super) const TOO_TALKATIVE: &str =
+    "this account's start-up files print too much; have them print nothing where there is no terminal";
+/// So long a line of a script's output is at the most.
+const LONGEST_LINE: usize = 1024;
 
 /// SHA-256 of a file, worked out while something else is done with the connection.
 pub(super) struct Digesting<'a>(Option<stream::Running<&'a Link>>);
@@ -65,7 +77,7 @@ pub(super) fn said_digest(output: &str) -> Option<String> {
 pub(super) fn place(link: &Link, from: &str, to: &str) -> Result<bool, Cause> {
     let (from, to) = (quoted(from), quoted(to));
     // Without -T a file moves into a directory of its new name.
-    let output = script(link, &format!("mv -fT -- {from} {to} </dev/null && echo '{PLACED}'\n"))?;
+    let output = script(link, &format!("echo; mv -fT -- {from} {to} </dev/null && echo '{PLACED}'\n"))?;
     Ok(output.lines().any(|line| line == PLACED))
 }
 
@@ -79,15 +91,73 @@ fn script(link: &Link, script: &str) -> Result<String, Cause> {
     }
 }
 
+/// Has the shell try to make a file, and returns what it says to that; nothing if it can, or if there is no shell.
+pub(super) fn why_not_made(link: &Link, path: &str) -> Result<Option<String>, Cause> {
+    const SAID: &str = "vmm: said ";
+    let made = format!("LC_ALL=C; export LC_ALL\nt={}\n{MAKE}", quoted(path));
+    let output = script(link, &made)?;
+    Ok(output.lines().find_map(|line| line.strip_prefix(SAID)).map(reason))
+}
+
+const MAKE: &str = "if e=$( { set -C; : >\"$t\"; } 2>&1); then rm -f \"$t\"; else echo; echo \"vmm: said $e\"; fi\n";
+
+/// Why a script failed, by its error output.
+pub(super) fn why(errors: &Stream) -> String {
+    let text = errors.text();
+    let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or("it did not say why");
+    let telling = ["No space left", "uota exceeded", "Read-only file system"];
+    reason(text.lines().find(|line| telling.iter().any(|words| line.contains(words))).unwrap_or(first))
+}
+
+/// What an error message means.
+fn reason(message: &str) -> String {
+    if message.contains("No space left") || message.contains("uota exceeded") {
+        "the machine's disk is full; make room".to_owned()
+    } else if message.contains("Read-only file system") {
+        "the machine's disk is read-only there; choose another directory, or have it mounted for writing".to_owned()
+    } else {
+        let message: String = message.chars().filter(|c| !c.is_control()).take(300).collect();
+        format!("the machine could not do it: {message}")
+    }
+}
+
+/// Reads lines until one is what is looked for; what a login shell says by itself comes before.
+pub(super) fn find_line<T, L: Deref<Target = Link>>(
+    running: &mut stream::Running<L>,
+    mut wanted: impl FnMut(&str) -> Option<T>,
+) -> io::Result<T> {
+    let (mut line, mut left) = (Vec::new(), OUTPUT_LIMIT);
+    loop {
+        let mut byte = [0];
+        running.read_exact(&mut byte)?;
+        left = left.checked_sub(1).ok_or(ErrorKind::InvalidData)?;
+        if byte[0] != b'\n' {
+            line.push(byte[0]);
+            line.truncate(LONGEST_LINE);
+            continue;
+        }
+        if let Some(found) = wanted(&String::from_utf8_lossy(&line)) {
+            return Ok(found);
+        }
+        line.clear();
+    }
+}
+
 fn is_no_shell(error: &ssh2::Error) -> bool {
-    NO_SHELL.iter().any(|code| error.code() == ErrorCode::Session(*code))
+    is_denied(error) || error.code() == ErrorCode::Session(NO_CHANNEL)
+}
+
+/// Whether a server runs no commands.
+pub(super) fn is_denied(error: &ssh2::Error) -> bool {
+    error.code() == ErrorCode::Session(DENIED)
 }
 
 /// A line with which any login shell has `sh` run a script and leaves it the standard input: where [`SHELL`] cannot be
-/// used. Nothing in it means anything to any shell but the last.
+/// used. Nothing in it means anything to any shell but the last. The script says first that it has [`BEGUN`].
 pub(super) fn line(script: impl AsRef<[u8]>) -> String {
     let mut line = "exec sh -c 'eval \"$(printf %b \"".to_owned();
-    for &byte in script.as_ref() {
+    let begin = format!("printf '\\n{BEGUN}\\n'\n");
+    for &byte in begin.as_bytes().iter().chain(script.as_ref()) {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b' ' | b'/' | b'.' | b'-' | b'_' | b'=' | b':' | b',' => {
                 line.push(char::from(byte));
@@ -139,9 +209,9 @@ mod tests {
                 .stdout(std::process::Stdio::piped())
                 .spawn()
                 .expect("a shell");
-            std::io::Write::write_all(&mut shell.stdin.take().expect("piped"), b"input").expect("it reads");
+            io::Write::write_all(&mut shell.stdin.take().expect("piped"), b"input").expect("it reads");
             let output = shell.wait_with_output().expect("it ends");
-            assert_eq!(String::from_utf8_lossy(&output.stdout), format!("{text}|input"));
+            assert_eq!(String::from_utf8_lossy(&output.stdout), format!("\n{BEGUN}\n{text}|input"));
         }
     }
 }

@@ -27,8 +27,8 @@ impl<L: Deref<Target = Link>> Running<L> {
         Self::start_on(link.channel()?, link, line)
     }
 
-    pub(super) fn start_on(mut channel: Channel, link: L, line: &str) -> Result<Self, Cause> {
-        link.drive(|| channel.exec(line))?;
+    pub(super) fn start_on(channel: Channel, link: L, line: &str) -> Result<Self, Cause> {
+        let channel = link.start(channel, line)?;
         Ok(Self { link, channel, stderr: Stream::default(), failed: None })
     }
 

@@ -24,7 +24,7 @@ pub(super) const CHUNK: usize = 8 * 30_000;
 /// So many pieces wait between the two sides.
 const WAITING: usize = 4;
 /// Between two tries to tidy up.
-pub(super) const PAUSE: Duration = Duration::from_millis(500);
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// Has a blocking thread do with a source what `work` does with its pieces.
 pub(super) async fn send<T: Send + 'static>(
@@ -215,23 +215,33 @@ pub(super) struct Found {
     pub(super) placed: bool,
 }
 
-/// Removes what is left of a transfer, over a connection of its own: the first one may be stuck in the middle of a
-/// packet, or broken.
+/// Removes what is left of a transfer over SFTP.
 pub(super) fn tidy(call: &Call, sockets: &Sockets, left: &Left<'_>) -> Found {
     if left.temporary.is_empty() {
         return Found::default();
     }
+    tidying(call, sockets, left.temporary, |link| remove(link, left)).unwrap_or_default()
+}
+
+/// Removes what is left of a transfer, over a connection of its own: the first one may be stuck in the middle of a
+/// packet, or broken.
+pub(super) fn tidying<T>(
+    call: &Call,
+    sockets: &Sockets,
+    temporary: &str,
+    remove: impl Fn(super::Link) -> Result<T, Cause>,
+) -> Option<T> {
     let until = Instant::now() + TIDYING;
     loop {
         let removed = call
             .connect(Limits { until, cancelled: None }, &sockets.tidying)
-            .and_then(|link| remove(link, left).map_err(|cause| call.failed(super::Stage::Transfer, cause)));
+            .and_then(|link| remove(link).map_err(|cause| call.failed(super::Stage::Transfer, cause)));
         match removed {
-            Ok(found) => return found,
+            Ok(found) => return Some(found),
             Err(Error::Unavailable { .. }) if Instant::now() + PAUSE < until => std::thread::sleep(PAUSE),
             Err(error) => {
-                tracing::warn!(%error, path = left.temporary, "an unfinished file is left on a machine");
-                return Found::default();
+                tracing::warn!(%error, path = temporary, "something unfinished may be left on a machine");
+                return None;
             }
         }
     }

@@ -4,12 +4,13 @@ use sha2::{Digest, Sha256};
 use ssh2::FileStat;
 
 use super::Call;
+use super::by_shell;
 use super::content::{Content, WINDOW};
 use super::error::{Cause, Stage};
 use super::link::Limits;
 use super::resume::{self, Resumable};
 use super::seat::Seat;
-use super::sftp::{Files, No, OpenFile, in_the_way, nothing, wrong_directory, wrong_file};
+use super::sftp::{Files, No, OpenFile, Way, in_the_way, nothing, wrong_directory, wrong_file};
 use super::shell::{self, Digesting};
 use super::supervise::Sockets;
 use super::transfer::{self, Chunks, Left, hex};
@@ -20,6 +21,8 @@ use crate::remote::{Transferred, Upload};
 const PERMISSIONS: u32 = 0o777;
 /// What a machine gives new files, before the user's mask.
 const NEW_FILE: u32 = 0o644;
+/// So many times a file is put in place where others come in between.
+const PLACING_TRIES: usize = 20;
 /// With less space than this left a disk counts as full, in bytes.
 const FULL: u64 = 2 * WINDOW as u64;
 
@@ -32,11 +35,19 @@ pub(super) fn run(
     upload: &Upload,
     chunks: Chunks,
 ) -> Result<Transferred> {
+    let failed = |cause| call.failed(Stage::Transfer, cause);
+    let begun = resume::begin(call, seat, limits, sockets).map_err(failed)?;
+    if begun.way == Way::Shell {
+        let mut sending = by_shell::Sending::new(upload, chunks).map_err(failed)?;
+        let sent = begun.run(&mut sending);
+        // The last word of the machine was lost, or came too late.
+        return sent.or_else(|cause| sending.tidy(call, sockets).ok_or_else(|| failed(cause)));
+    }
     let path = path(upload, upload.place.file());
     let content = Content::new(chunks, upload.progress.clone());
     let stands = Stands::Writing;
     let mut sending = Sending { upload, path, before: None, temporary: String::new(), aside: None, content, stands };
-    resume::run(call, seat, limits, sockets, &mut sending).or_else(|cause| {
+    begun.run(&mut sending).or_else(|cause| {
         let Sending { path, temporary, aside, content, stands, .. } = &sending;
         let transferred = content.transferred();
         let left = Left {
@@ -49,17 +60,20 @@ pub(super) fn run(
             // The last word of the machine was lost, or came too late.
             _ if found.placed => Ok(transferred),
             (Cause::Told(error), _) => Err(error),
-            (Cause::Protocol(reason), Some(free)) if reason == REFUSED && free < FULL => {
+            (Cause::Protocol(REFUSED), Some(free)) if free < FULL => {
                 let reason = format!("the machine's disk is full ({free} bytes are free); make room");
-                Err(call.failed(Stage::Transfer, in_the_way(&upload.place, reason)))
+                Err(failed(in_the_way(&upload.place, reason)))
             }
-            (cause, _) => Err(call.failed(Stage::Transfer, cause)),
+            (Cause::Protocol(REFUSED), _) => Err(failed(in_the_way(&upload.place, REFUSED_WRITING))),
+            (cause, _) => Err(failed(cause)),
         }
     })
 }
 
 /// Why a step on the temporary file failed, as far as SFTP tells it.
 pub(super) const REFUSED: &str = "the machine did not take the file";
+/// What that means to whoever sent it, if nothing more is known.
+const REFUSED_WRITING: &str = "the machine did not take all of it; its disk may be full, read-only or over a quota";
 /// Why a transfer cannot go on.
 const GONE: &str = "what had arrived is no longer there";
 
@@ -164,7 +178,13 @@ impl Sending<'_> {
                 self.temporary.clear();
                 Err(wrong_directory(&self.upload.place, "is closed to this user for writing"))
             }
-            Err(No::Missing | No::Unsupported | No::Other) => Err(Cause::Protocol(REFUSED)),
+            // SFTP has no word for it.
+            Err(No::Missing | No::Unsupported | No::Other) => {
+                Err(match shell::why_not_made(files.link(), &self.temporary)? {
+                    Some(reason) => in_the_way(&self.upload.place, reason),
+                    None => Cause::Protocol(REFUSED),
+                })
+            }
         }
     }
 
@@ -193,17 +213,25 @@ impl Sending<'_> {
     }
 
     fn put_in_place(&mut self, files: &Files) -> Result<(), Cause> {
-        let (from, to) = (self.temporary.as_str(), self.path.as_str());
+        let (from, to) = (&self.temporary.clone(), &self.path.clone());
         if shell::place(files.link(), from, to)? || files.rename(from, to)?.is_ok() {
             return Ok(());
         }
         // SFTP renames nothing over a file that is there. It steps aside, and comes back if the new one does not come.
-        self.look(files)?;
-        let name = transfer::temporary_name()?;
-        let aside = self.aside.insert(path(self.upload, &name));
-        let stuck = || in_the_way(&self.upload.place, "the machine does not let it be replaced");
-        files.rename(to, aside)?.map_err(|_| stuck())?;
-        files.rename(from, to)?.map_err(|_| stuck())
+        // Somebody else may put a file there in between.
+        for _ in 0..PLACING_TRIES {
+            self.look(files)?;
+            let aside = self.aside.insert(path(self.upload, &transfer::temporary_name()?)).clone();
+            let stepped = files.rename(to, &aside)?.is_ok();
+            if files.rename(from, to)?.is_ok() {
+                return Ok(());
+            }
+            if stepped && files.rename(&aside, to)?.is_err() {
+                let _ = files.remove(&aside)?;
+            }
+            self.aside = None;
+        }
+        Err(in_the_way(&self.upload.place, "the machine does not let it be replaced"))
     }
 }
 

@@ -31,6 +31,8 @@ enum End {
     Done,
     TimedOut,
     Unavailable,
+    /// For good.
+    Refused,
     HostKeyChanged,
 }
 
@@ -40,6 +42,7 @@ impl End {
             Ok(_) => Self::Done,
             Err(Error::Timeout { after: LIMIT, .. }) => Self::TimedOut,
             Err(Error::Unavailable { part: Part::Machine | Part::Connection, .. }) => Self::Unavailable,
+            Err(Error::Conflict { .. }) => Self::Refused,
             Err(Error::HostKeyChanged { .. }) => Self::HostKeyChanged,
             Err(error) => panic!("not an error that a machine can cause: {error}"),
         }
@@ -57,11 +60,12 @@ impl End {
         }
     }
 
-    /// Those that a transfer may have, which takes what commands write for an answer of the server of files.
+    /// Those that a transfer may have, which takes what commands write for an answer of the server of files. Where nothing
+    /// answers as SFTP or as a shell, the account has neither.
     fn of_a_transfer(evil: Evil) -> &'static [Self] {
         match evil {
-            Evil::EndlessStdout | Evil::StderrFlood | Evil::Drip => &[Self::TimedOut, Self::Unavailable],
-            Evil::NoExitStatus => &[Self::Unavailable],
+            Evil::EndlessStdout | Evil::StderrFlood | Evil::Drip => &[Self::TimedOut, Self::Unavailable, Self::Refused],
+            Evil::NoExitStatus => &[Self::Refused],
             // It is tried again for as long as it brings something.
             Evil::DisconnectInTransfer => &[Self::TimedOut, Self::Unavailable],
             _ => Self::of_a_command(evil),

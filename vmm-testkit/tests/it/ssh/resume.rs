@@ -9,7 +9,7 @@ use vmm_core::remote::libssh2::{Libssh2Config, Libssh2Exec};
 use vmm_core::remote::{Download, Endpoint, Place, Progress, RemoteExec, Source, Transferred, Upload};
 use vmm_testkit::proxy::{Cut, Proxy, Side};
 use vmm_testkit::sample::sha256;
-use vmm_testkit::sshd::Sshd;
+use vmm_testkit::sshd::{Setup, Sshd};
 
 use super::transfer::until_names;
 
@@ -69,9 +69,19 @@ async fn receive(sshd: &Sshd, endpoint: &Endpoint) -> vmm_core::Result<(Transfer
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_that_is_cut_on_its_way_up_goes_on_and_arrives_whole() {
-    let sshd = Sshd::start().await;
+    is_cut_on_its_way_up(Setup::default(), 1).await;
+}
+
+/// Every third place.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_sftp_a_file_that_is_cut_on_its_way_up_goes_on_and_arrives_whole() {
+    is_cut_on_its_way_up(Setup::without_sftp(), 3).await;
+}
+
+async fn is_cut_on_its_way_up(setup: Setup, step: usize) {
+    let sshd = Sshd::start_as(setup).await;
     let file = sshd.shared_directory().join("file");
-    for after in places(SIZE) {
+    for after in places(SIZE).step_by(step) {
         std::fs::write(&file, "before").expect("ours");
         let proxy = Proxy::cutting(sshd.endpoint().address, vec![Cut { side: Side::Client, after }]).await;
         let content = content(after);
@@ -95,10 +105,20 @@ async fn a_file_that_is_cut_on_its_way_up_goes_on_and_arrives_whole() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_that_is_cut_on_its_way_down_goes_on_and_arrives_whole() {
-    let sshd = Sshd::start().await;
+    is_cut_on_its_way_down(Setup::default(), 1).await;
+}
+
+/// Every third place.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_sftp_a_file_that_is_cut_on_its_way_down_goes_on_and_arrives_whole() {
+    is_cut_on_its_way_down(Setup::without_sftp(), 3).await;
+}
+
+async fn is_cut_on_its_way_down(setup: Setup, step: usize) {
+    let sshd = Sshd::start_as(setup).await;
     let content = content(7);
     std::fs::write(sshd.shared_directory().join("file"), &content).expect("ours");
-    for after in places(SIZE) {
+    for after in places(SIZE).step_by(step) {
         let proxy = Proxy::cutting(sshd.endpoint().address, vec![Cut { side: Side::Server, after }]).await;
         match receive(&sshd, &through(&sshd, &proxy)).await {
             Ok((received, bytes)) => {

@@ -6,8 +6,8 @@ use std::rc::Rc;
 use sha2::{Digest, Sha256};
 use ssh2::Channel;
 
-use super::script::{BLOCK, pack, pack_from};
-use super::{Ended, Trip, expect_line};
+use super::script::{BLOCK, SENDS, pack, pack_from};
+use super::{Ended, Trip, expect_line, without_shell};
 use crate::remote::Place;
 use crate::remote::libssh2::error::Cause;
 use crate::remote::libssh2::link::Link;
@@ -47,10 +47,11 @@ impl<'t, 'c> Incoming<'t, 'c> {
         let (running, come, ended, failed) = (None, Come::default(), None, None);
         let mut incoming = Self { trip, place, target, running, come, ended, failed };
         let link = Rc::clone(&incoming.trip.link);
-        match Running::start_on(channel, link, &shell::line(pack(&place.directory_path(), &incoming.target)))
-            .and_then(without_input)
-        {
-            Ok(running) => incoming.running = Some(running),
+        let script = shell::line(pack(&place.directory_path(), &incoming.target));
+        let started = Running::start_on(channel, link, &script).map_err(|cause| without_shell(place, cause));
+        let sends = |line: &str| (line == SENDS).then_some(());
+        match started.and_then(without_input).and_then(|running| expect_line(running, place, sends)) {
+            Ok(((), running)) => incoming.running = Some(running),
             Err(cause) => incoming.go_on(cause)?,
         }
         Ok(incoming)

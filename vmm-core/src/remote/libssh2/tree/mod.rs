@@ -7,7 +7,7 @@ mod receive;
 mod script;
 mod send;
 
-use std::io::{self, ErrorKind, Read};
+use std::io::ErrorKind;
 use std::rc::Rc;
 
 use super::error::Cause;
@@ -15,7 +15,7 @@ use super::exec;
 use super::link::Link;
 use super::resume::Route;
 use super::sftp::{in_the_way, wrong_directory, wrong_file};
-use super::shell;
+use super::shell::{self, BEGUN, find_line};
 use super::stream::Running;
 use crate::error::Error;
 use crate::remote::tree::Tally;
@@ -28,8 +28,6 @@ use self::script::{DONE, digest, exit};
 
 /// More of what a script says is not looked at.
 const OUTPUT_LIMIT: usize = 64 * 1024;
-/// So long a line of it is at the most.
-const LONGEST_LINE: usize = 1024;
 
 /// How a command ended, what it wrote, and what to its standard error.
 type Ended = (Exit, Vec<u8>, Stream);
@@ -66,41 +64,41 @@ impl Trip<'_> {
     }
 }
 
-/// Reads lines until one is what is looked for; what a login shell says by itself comes before.
-fn find_line<T>(running: &mut Running<Rc<Link>>, wanted: impl Fn(&str) -> Option<T>) -> io::Result<T> {
-    let (mut line, mut left) = (Vec::new(), OUTPUT_LIMIT);
-    loop {
-        let mut byte = [0];
-        running.read_exact(&mut byte)?;
-        left = left.checked_sub(1).ok_or(ErrorKind::InvalidData)?;
-        if byte[0] != b'\n' {
-            line.push(byte[0]);
-            line.truncate(LONGEST_LINE);
-            continue;
-        }
-        if let Some(found) = wanted(&String::from_utf8_lossy(&line)) {
-            return Ok(found);
-        }
-        line.clear();
-    }
-}
-
-/// The same, with what it means if there is no such line.
+/// Reads until a line is what is looked for, or says what it means that there is no such line.
 fn expect_line<T>(
     mut running: Running<Rc<Link>>,
     place: &Place,
     wanted: impl Fn(&str) -> Option<T>,
 ) -> Result<(T, Running<Rc<Link>>), Cause> {
-    match find_line(&mut running, wanted) {
+    let mut begun = false;
+    let found = find_line(&mut running, |line| {
+        begun |= line == BEGUN;
+        wanted(line)
+    });
+    match found {
         Ok(found) => Ok((found, running)),
         Err(error) => Err(match (running.failure(), error.kind()) {
             (Some(cause), _) => cause,
-            (None, ErrorKind::UnexpectedEof) => {
+            (None, ErrorKind::UnexpectedEof) if begun => {
                 let (ended, _, errors) = running.finish(0)?;
                 refusal(place, &ended, &errors)
             }
-            (None, _) => Cause::Protocol("its shell writes what nobody has asked for"),
+            (None, ErrorKind::InvalidData) => in_the_way(place, shell::TOO_TALKATIVE),
+            (None, _) => no_shell(place),
         }),
+    }
+}
+
+/// What it means that a machine runs nothing of what it is told.
+fn no_shell(place: &Place) -> Cause {
+    in_the_way(place, "this account has no shell on the machine, which a directory needs; send or receive single files")
+}
+
+/// A command that the server refuses to run.
+fn without_shell(place: &Place, cause: Cause) -> Cause {
+    match cause {
+        Cause::Ssh(error) if shell::is_denied(&error) => no_shell(place),
+        cause => cause,
     }
 }
 
@@ -140,15 +138,10 @@ fn refusal(place: &Place, ended: &Exit, errors: &Stream) -> Cause {
         exit::GONE => Cause::Protocol("what had arrived is no longer there"),
         _ => {
             let text = errors.text();
-            if text.contains("No space left") || text.contains("quota exceeded") {
-                return in_the_way(place, "the machine's disk is full; make room");
-            }
             if text.contains("changed as we read it") || text.contains("removed before we read it") {
                 return in_the_way(place, "changed while it was read; try again");
             }
-            let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or("it did not say why");
-            let first: String = first.chars().filter(|c| !c.is_control()).take(300).collect();
-            in_the_way(place, format!("the machine could not carry all of it: {first}"))
+            in_the_way(place, shell::why(errors))
         }
     }
 }

@@ -7,7 +7,7 @@ use ssh2::Channel;
 
 use super::kept::{File, Kept, Resume};
 use super::script::{Paths, exit, said_inode, said_there};
-use super::{Ended, OUTPUT_LIMIT, Trip, done, expect_line, refusal, run};
+use super::{Ended, OUTPUT_LIMIT, Trip, done, expect_line, refusal, run, without_shell};
 use crate::remote::libssh2::error::Cause;
 use crate::remote::libssh2::link::Link;
 use crate::remote::libssh2::shell;
@@ -52,7 +52,9 @@ impl<'t, 'c> Outgoing<'t, 'c> {
         let mut outgoing = Self { trip, paths, upload, kept, sent: 0, reached: 0, taker, ended, failed };
         let link = Rc::clone(&outgoing.trip.link);
         let script = outgoing.paths.unpack(outgoing.upload.replace);
-        let begun = Running::start_on(channel, link, &shell::line(script)).and_then(|running| outgoing.take(running));
+        let begun = Running::start_on(channel, link, &shell::line(script))
+            .map_err(|cause| without_shell(&upload.place, cause))
+            .and_then(|running| outgoing.take(running));
         if let Err(cause) = begun {
             outgoing.go_on(cause)?;
         }

@@ -14,6 +14,8 @@ pub(super) const PLACED: &str = "vmm: placed";
 pub(super) const PLAIN_TAR: &str = "vmm: plain tar";
 /// What it says when it takes an archive, before the directory's inode.
 const READY: &str = "vmm: ready ";
+/// What it says before the archive that it sends.
+pub(super) const SENDS: &str = "vmm: sends";
 /// What it says before how many files are there, and how long the last of them is.
 const THERE: &str = "vmm: there ";
 /// A machine's archive is gone on with at a multiple of so many bytes.
@@ -123,12 +125,14 @@ const ABSOLUTE: &str = "p=$(pwd)\nfor v in d g t a; do eval \"case \\$$v in /*) 
 const TOOLS: &str = "for tool in tar xargs; do command -v $tool >/dev/null 2>&1 || exit 96; done\n";
 
 const PLACE: &str = "[ -d \"$d\" ] || { [ -e \"$d\" ] && exit 92; exit 91; }\n\
-                     [ -w \"$d\" ] && [ -x \"$d\" ] || exit 93\n\
+                     [ -x \"$d\" ] || exit 93\n\
                      if [ -L \"$g\" ] || { [ -e \"$g\" ] && ! [ -d \"$g\" ]; }; then exit 94; fi\n";
 
 const EMPTY: &str = "[ -d \"$g\" ] && [ -n \"$(ls -A \"$g\")\" ] && exit 95\n";
 
-const MAKE: &str = "mkdir -m 700 \"$t\" || exit 94\ncd \"$t\" || exit 99\n";
+/// The directory above may be closed, or its disk full or read-only.
+const MAKE: &str = "e=$(mkdir -m 700 \"$t\" 2>&1) || { case $e in *denied*|*permitted*) exit 93;; esac; \
+                    echo \"$e\" >&2; exit 90; }\ncd \"$t\" || exit 99\n";
 
 /// Everybody who works on the tree is in it, so that others can find them.
 const ENTER: &str = "cd \"$t\" 2>/dev/null || exit 99\n";
@@ -189,7 +193,7 @@ const TIDY: &str = "here \"$g\" && echo 'vmm: placed'\n\
 
 /// Writes an archive of a directory to standard output. Further names of a file are copies, where `tar` can do that.
 pub(super) fn pack(directory: &str, target: &str) -> String {
-    format!("{}exec tar $h -cf - .\n", packing(directory, target))
+    format!("{}echo '{SENDS}'\nexec tar $h -cf - .\n", packing(directory, target))
 }
 
 /// Writes the digest of so many blocks of it, and then what follows them.

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, HashSet};
 use std::io::{self, BufWriter, ErrorKind, Read};
 use std::rc::Rc;
-use std::time::Instant;
 
 use super::kept::File;
 use super::outgoing::Outgoing;
@@ -15,8 +14,8 @@ use crate::remote::libssh2::link::{Limits, Link};
 use crate::remote::libssh2::resume::Route;
 use crate::remote::libssh2::seat::Seat;
 use crate::remote::libssh2::stream::Running;
-use crate::remote::libssh2::supervise::{Sockets, TIDYING};
-use crate::remote::libssh2::transfer::{CHUNK, Chunks, PAUSE};
+use crate::remote::libssh2::supervise::Sockets;
+use crate::remote::libssh2::transfer::{self, CHUNK, Chunks};
 use crate::remote::libssh2::{Call, shell};
 use crate::remote::tree::{Tally, Target, Writer, carry, wrong};
 use crate::remote::{Stream, TreeTransferred, TreeUpload};
@@ -46,6 +45,8 @@ pub(in crate::remote::libssh2) fn send(
             trip.keep();
             Ok(transferred)
         }
+        // Nothing was made.
+        Err(cause @ Cause::Told(_)) if paths.inode.is_none() => Err(failed(cause)),
         Err(cause) => {
             drop(trip);
             match (tidy(call, sockets, &paths), whole) {
@@ -191,22 +192,18 @@ fn set_mode(link: &Link, upload: &TreeUpload, script: &str, names: &[u8]) -> Res
     done(&upload.place, &(ended, said.into_bytes(), Stream::default()))
 }
 
-/// Removes what is left on the machine, over a connection of its own. Whether the directory is in its place.
+/// Removes what is left on the machine. Whether the directory is in its place.
 fn tidy(call: &Call, sockets: &Sockets, paths: &Paths) -> bool {
-    let until = Instant::now() + TIDYING;
-    loop {
-        let tidied = call.connect(Limits { until, cancelled: None }, &sockets.tidying).and_then(|link| {
-            let script = shell::line(paths.tidy());
-            let ran = Running::start(&link, &script).and_then(|running| running.finish(OUTPUT_LIMIT));
-            ran.map_err(|cause| call.failed(Stage::Transfer, cause))
-        });
-        match tidied.map(|(_, output, _)| String::from_utf8_lossy(&output).into_owned()) {
-            Ok(said) if said.lines().any(|line| line == DONE) => return said.lines().any(|line| line == PLACED),
-            Err(Error::Unavailable { .. }) if Instant::now() + PAUSE < until => std::thread::sleep(PAUSE),
-            Ok(_) | Err(_) => {
-                tracing::warn!(path = paths.temporary(), "an unfinished directory may be left on a machine");
-                return false;
-            }
-        }
-    }
+    let script = shell::line(paths.tidy());
+    let tidied = transfer::tidying(call, sockets, paths.temporary(), |link| {
+        let (_, said, _) = Running::start(&link, &script)?.finish(OUTPUT_LIMIT)?;
+        let said = String::from_utf8_lossy(&said).into_owned();
+        if said.lines().any(|line| line == DONE) { Ok(said) } else { Err(Cause::Told(not_removed())) }
+    });
+    tidied.is_some_and(|said| said.lines().any(|line| line == PLACED))
+}
+
+/// That it was tried for long, and is not tried again.
+fn not_removed() -> Error {
+    Error::internal("removing an unfinished directory", io::Error::other("the machine does not remove it"))
 }
