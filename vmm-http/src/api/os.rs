@@ -217,8 +217,9 @@ impl OsApi {
         Ok(Json(OsesBody { os: oses.await?.into_iter().map(|os| OsBody::new(os, None)).collect(), next: None }))
     }
 
-    /// Import the image of a catalog entry again: one that is missing from the pool or was changed there, or whose import
-    /// failed. Admins only.
+    /// Import the image of a catalog entry again. Admins only.
+    ///
+    /// For one that is missing from the pool or was changed there, or whose import failed.
     #[oai(path = "/db/os/import", method = "post", operation_id = "importOs")]
     async fn import(&self, caller: Caller, id: Query<i64>) -> Result<Json<OsBody>, Failure> {
         let login = caller.0;

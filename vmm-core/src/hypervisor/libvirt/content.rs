@@ -25,7 +25,7 @@ const CHUNK: usize = 255 << 10;
 /// is not qcow2 for anybody; and they fit in one message, so that they are written in one go.
 const HEAD: u64 = 4096;
 
-/// How far a copy is, and whether it is still wanted.
+/// How far a long call is, and whether it is still wanted.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Progress {
     sent: Arc<AtomicU64>,
@@ -35,6 +35,11 @@ pub(super) struct Progress {
 impl Progress {
     pub(super) fn sent(&self) -> u64 {
         self.sent.load(Ordering::Relaxed)
+    }
+
+    /// Notes that something moved on.
+    pub(super) fn tick(&self) {
+        self.sent.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn cancel(&self) {

@@ -161,8 +161,14 @@ impl Hypervisor for LibvirtHypervisor {
     }
 
     async fn delete_volume(&self, name: &VolumeName) -> Result<()> {
-        let name = name.clone();
-        self.pool("deleting a volume", move |session, pool| usage::delete(session, pool, name.as_str())).await
+        let (name, progress, desk) = (name.clone(), Progress::default(), Arc::clone(&self.desk));
+        let seen = progress.clone();
+        self.connector
+            .call_watched("deleting a volume", progress, move |session| {
+                let pool = storage::pool(session, &desk.config.pool)?;
+                usage::delete(session, &pool, name.as_str(), &seen)
+            })
+            .await
     }
 
     async fn volumes(&self) -> Result<Vec<Volume>> {

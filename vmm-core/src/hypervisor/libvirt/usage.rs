@@ -8,13 +8,14 @@ use virt::storage_pool::StoragePool;
 use virt::sys;
 
 use super::connection::{Driver, Session};
+use super::content::Progress;
 use super::error::{Failure, Result, optional};
 use super::storage::{self, Described};
 use super::xml::find;
 use crate::error::{Error, Kind};
 
 /// Removes a volume, unless something uses it.
-pub(super) fn delete(session: &Session, pool: &StoragePool, name: &str) -> Result<()> {
+pub(super) fn delete(session: &Session, pool: &StoragePool, name: &str, progress: &Progress) -> Result<()> {
     let Some(volume) = storage::lookup(pool, name)? else {
         return Ok(());
     };
@@ -23,7 +24,7 @@ pub(super) fn delete(session: &Session, pool: &StoragePool, name: &str) -> Resul
         storage::refresh(pool)?;
     }
     let path = volume.path()?;
-    match user(session, pool, name, &path)? {
+    match user(session, pool, name, &path, progress)? {
         Some(user) => {
             Err(Error::conflict(Kind::Volume, name, format!("{user}, so it stays; remove that first")).into())
         }
@@ -31,10 +32,11 @@ pub(super) fn delete(session: &Session, pool: &StoragePool, name: &str) -> Resul
     }
 }
 
-/// Says what uses a volume, if anything does.
-fn user(session: &Session, pool: &StoragePool, name: &str, path: &str) -> Result<Option<String>> {
+/// Says what uses a volume, if anything does. That is a call for each volume of the pool and each domain of the host.
+fn user(session: &Session, pool: &StoragePool, name: &str, path: &str, progress: &Progress) -> Result<Option<String>> {
     let mut own = HashSet::new();
     for other in pool.list_all_volumes(0)? {
+        progress.tick();
         let described = match Described::read(&other) {
             Err(failure) if failure.is(sys::VIR_ERR_NO_STORAGE_VOL) => continue,
             described => described?,
@@ -46,6 +48,7 @@ fn user(session: &Session, pool: &StoragePool, name: &str, path: &str) -> Result
     }
     let sought = Sought { pool: pool.name()?, name, path };
     for domain in session.connect.list_all_domains(0)? {
+        progress.tick();
         match sought.is_used_by(session, &domain, &own) {
             Ok(true) => return Ok(Some(format!("domain {:?} uses it", domain.name()?))),
             Ok(false) => {}
