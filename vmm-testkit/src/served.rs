@@ -375,7 +375,7 @@ impl Served {
 
 /// Whether a job has come to an end.
 fn ended(job: &Value) -> bool {
-    ["done", "failed", "cancelled", "stuck"].contains(&job["state"].as_str().unwrap_or_default())
+    ["done", "failed", "cancelled", "stuck", "closed"].contains(&job["state"].as_str().unwrap_or_default())
 }
 
 impl Answer {

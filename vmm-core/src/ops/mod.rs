@@ -63,7 +63,8 @@ pub use user::{UserDraft, UserUpdate};
 pub use vm::{VmLogin, VmUpdate};
 pub(crate) use {
     file::tidy as tidy_files, history::sample, image::could_be, image::is_as_imported, os::tidy_images,
-    request::plan_again, run::forget_runs, vm_state::check_off, vm_state::check_on, vm_state::seen, vm_state::state_of,
+    request::plan_again, run::forget_runs, vm_state::check_off, vm_state::check_on, vm_state::seen,
+    vm_state::state_now, vm_state::state_of,
 };
 
 use crate::error::{Error, Result};

@@ -17,8 +17,8 @@ use tracing::{info, warn};
 use super::content::{Counted, Rewind};
 use super::gate::Desk;
 use crate::error::{Error, Part, Result};
-use crate::model::{HostKey, Vm, VmFilter, VmName, VmStatus};
-use crate::ops::seen;
+use crate::model::{HostKey, Vm, VmFilter, VmName, VmState, VmStatus};
+use crate::ops::{seen, state_now};
 use crate::remote::{
     Command, Download, Endpoint, Login, Output, Piece, Sink, Source, Transferred, TreeDownload, TreeTransferred,
     TreeUpload, Upload,
@@ -270,6 +270,10 @@ impl Machine {
         if let Error::HostKeyChanged { seen, .. } = &error {
             return self.stranger(seen, tried, location).await.unwrap_or(error);
         }
+        let silent = matches!(error, Error::Unavailable { part: Part::Connection, .. });
+        if silent && let Some(state) = self.not_on().await {
+            return self.vm.refusal(state);
+        }
         match error {
             Error::Unavailable { part: Part::Connection, reason } if matches!(location, Location::Unknown) => {
                 let reason = format!(
@@ -280,6 +284,13 @@ impl Machine {
             }
             error => error,
         }
+    }
+
+    /// The state of the machine if the host says that it is not on, which explains why nothing answers. The record may be
+    /// behind.
+    async fn not_on(&self) -> Option<VmState> {
+        let state = timeout(PATIENCE, state_now(&self.desk, &self.vm)).await.ok()?.ok()?;
+        (state.status != VmStatus::On).then_some(state)
     }
 
     /// Why a key that is not the machine's proves nothing about the machine; `None` if it was shown at its own address

@@ -84,7 +84,8 @@ async fn start_script(desk: &TestDesk, name: &VmName) -> RunId {
     };
     let script = desk.vmm.create_script(&desk.user, draft).await.expect("a script");
     let arguments = ScriptArguments::default();
-    let draft = RunDraft { script: script.script.name, version: None, targets: None, arguments, terms: RunTerms::default() };
+    let draft =
+        RunDraft { script: script.script.name, version: None, targets: None, arguments, terms: RunTerms::default() };
     desk.vmm.run_script(&desk.user, draft).await.expect("a run").id
 }
 

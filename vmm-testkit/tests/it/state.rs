@@ -73,6 +73,20 @@ async fn a_machine_has_one_state_whoever_asks() {
     }
 }
 
+#[tokio::test]
+async fn a_call_that_nothing_answers_tells_the_state_that_explains_it() {
+    let mut desk = TestDesk::new().await;
+    let vm = machine(&desk).await;
+    desk.stop_worker().await;
+    desk.hypervisor.set_state(vm.uuid, DomainState::Paused(PauseReason::IoError));
+    desk.remote.unreachable((vm.ip.expect("it has an address"), 22).into());
+    assert_eq!(desk.repository.vms().by_id(vm.id).await.expect("an answer").expect("it is there").status, VmStatus::On);
+    refused(ssh(&desk, &vm.name).await, "is paused (a disk of it could not be read or written)");
+    desk.hypervisor.set_state(vm.uuid, DomainState::Running);
+    let error = ssh(&desk, &vm.name).await.expect_err("nobody answers");
+    assert!(matches!(error, Error::Unavailable { .. }), "{error}");
+}
+
 /// What was seen of the host is told for a second.
 async fn wait_a_second() {
     tokio::time::sleep(std::time::Duration::from_millis(1_050)).await;
