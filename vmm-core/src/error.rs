@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::remote::Unfinished;
+
 /// The result of every operation of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -85,6 +87,10 @@ pub enum Error {
         detail: String,
     },
 
+    /// A command was sent to a machine, and its end was not seen: look at the machine before the command is repeated.
+    #[error("{0}")]
+    Unfinished(Box<Unfinished>),
+
     /// The machine refused the login that the caller gave for it.
     #[error("{machine} refused the login of user {user:?}")]
     LoginRefused {
@@ -125,6 +131,12 @@ pub enum Error {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+}
+
+impl From<Unfinished> for Error {
+    fn from(unfinished: Unfinished) -> Self {
+        Self::Unfinished(Box::new(unfinished))
+    }
 }
 
 impl Error {

@@ -60,10 +60,12 @@ const TOO_MANY: Sort = Sort(StatusCode::TOO_MANY_REQUESTS, "too-many", "It was t
 const INTERNAL: Sort = Sort(StatusCode::INTERNAL_SERVER_ERROR, "internal", "A fault of the server");
 const UNSUPPORTED: Sort = Sort(StatusCode::NOT_IMPLEMENTED, "unsupported", "This desk cannot do it");
 const HOST_KEY: Sort = Sort(StatusCode::BAD_GATEWAY, "host-key-changed", "The machine is not the one that is known");
+const END_UNKNOWN: Sort = Sort(StatusCode::BAD_GATEWAY, "end-unknown", "It may have run; look before you repeat it");
 const UNAVAILABLE: Sort = Sort(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Try again later");
 const TIMEOUT: Sort = Sort(StatusCode::GATEWAY_TIMEOUT, "timeout", "It did not finish in time");
 
-/// The sorts that operations document; `LOGIN_REFUSED` shares its status with `INVALID`.
+/// The sorts that operations document; `LOGIN_REFUSED` shares its status with `INVALID`, and `END_UNKNOWN` with
+/// `HOST_KEY`.
 const DOCUMENTED: [Sort; 16] = [
     MALFORMED,
     UNAUTHENTICATED,
@@ -276,6 +278,9 @@ impl Failure {
             Error::Stale { .. } => Self::new(STALE, detail),
             Error::Unavailable { .. } => Self::new(UNAVAILABLE, detail),
             Error::Timeout { .. } => Self::new(TIMEOUT, detail),
+            Error::Unfinished(unfinished) => {
+                Self::new(if unfinished.after.is_some() { TIMEOUT } else { END_UNKNOWN }, detail)
+            }
             Error::LoginRefused { .. } => Self::new(LOGIN_REFUSED, detail),
             Error::HostKeyChanged { .. } => Self::new(
                 HOST_KEY,

@@ -126,7 +126,13 @@ async fn run(work: &Work, login: Login, line: &str, tail: &mut Tail) -> Result<T
         results = work.parts.vmm.follow_ssh(&work.asked.actor, &work.vm, commands, events) => results?,
         never = follow(work, tail, output) => match never {},
     };
-    Ok(render::ssh::ended(&work.shown, &only(results)?))
+    match only(results) {
+        Ok(output) => Ok(render::ssh::ended(&work.shown, &output)),
+        Err(error) => match &error {
+            Error::Unfinished(unfinished) => Ok(render::ssh::unfinished(&work.shown, &error, unfinished)),
+            _ => Err(error),
+        },
+    }
 }
 
 /// The result of the only command.

@@ -203,6 +203,7 @@ fn mark(state: RunState) -> &'static str {
         RunState::Queued | RunState::Running => "🕓",
         RunState::Done => "✅",
         RunState::Failed | RunState::Interrupted => "⚠️",
+        RunState::Unknown => "❓",
         RunState::Cancelled => "⚪",
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use vmm_core::model::VmName;
-use vmm_core::remote::{Exit, Output, Stream};
+use vmm_core::remote::{Exit, Output, Stream, Unfinished};
 use vmm_core::{Error, TransferReport};
 
 use super::monitor::bytes;
@@ -114,7 +114,15 @@ pub(crate) fn failed(shown: &Shown, so_far: &SoFar, error: &Error) -> Reply {
 
 /// After its end; with what it wrote as a document if that is not in the message.
 pub(crate) fn ended(shown: &Shown, output: &Output) -> (Reply, Option<Reply>) {
-    let Output { exit, stdout, stderr, duration } = output;
+    with_output(shown, &verdict(&output.exit, output.duration), &output.stdout, &output.stderr)
+}
+
+/// After it was given up though it may have run; with what had come of it.
+pub(crate) fn unfinished(shown: &Shown, error: &Error, unfinished: &Unfinished) -> (Reply, Option<Reply>) {
+    with_output(shown, &format!("⚠️ {}.", super::told(error)), &unfinished.stdout, &unfinished.stderr)
+}
+
+fn with_output(shown: &Shown, verdict: &str, stdout: &Stream, stderr: &Stream) -> (Reply, Option<Reply>) {
     let (out, err) = (plain(&stdout.text()), plain(&stderr.text()));
     let (out, err) = (out.trim_end(), err.trim_end());
     let fits = units(out) + units(err) <= ROOM;
@@ -123,7 +131,7 @@ pub(crate) fn ended(shown: &Shown, output: &Output) -> (Reply, Option<Reply>) {
     let out = end(out, ROOM - units(err));
     let whole = fits && [stdout, stderr].into_iter().all(is_text);
 
-    let mut text = head(shown, &verdict(exit, *duration));
+    let mut text = head(shown, verdict);
     if stdout.bytes.is_empty() && stderr.bytes.is_empty() {
         text.push_str("\nIt wrote nothing.");
     }
@@ -137,7 +145,7 @@ pub(crate) fn ended(shown: &Shown, output: &Output) -> (Reply, Option<Reply>) {
     }
     let name = format!("{}-output.txt", shown.vm);
     text.push_str(&format!("\nThis is its end; all is in {} below.", code(&name)));
-    let (content, cut) = content(output);
+    let (content, cut) = content(stdout, stderr);
     let mut caption = format!("What {} wrote.", code(shown.line()));
     if cut {
         caption.push_str(" It wrote more than is kept: the file says where it was cut.");
@@ -211,9 +219,9 @@ fn is_text(stream: &Stream) -> bool {
 }
 
 /// All that was kept of what a command wrote, and whether that is not all.
-fn content(output: &Output) -> (Vec<u8>, bool) {
+fn content(stdout: &Stream, stderr: &Stream) -> (Vec<u8>, bool) {
     let mut content = Vec::new();
-    for (name, stream) in [("standard output", &output.stdout), ("standard error", &output.stderr)] {
+    for (name, stream) in [("standard output", stdout), ("standard error", stderr)] {
         if stream.bytes.is_empty() {
             continue;
         }
@@ -225,7 +233,7 @@ fn content(output: &Output) -> (Vec<u8>, bool) {
             mark(&mut content, &format!("{name} was cut after {} of {} bytes", stream.bytes.len(), stream.total));
         }
     }
-    (content, output.stdout.truncated() || output.stderr.truncated())
+    (content, stdout.truncated() || stderr.truncated())
 }
 
 /// Writes a line that is none of the command's.
@@ -247,7 +255,7 @@ mod tests {
     }
 
     fn content_of(output: &Output) -> String {
-        String::from_utf8(content(output).0).unwrap_or_default()
+        String::from_utf8(content(&output.stdout, &output.stderr).0).unwrap_or_default()
     }
 
     #[test]
@@ -257,7 +265,7 @@ mod tests {
         let mut cut = output("abc\n", "");
         cut.stdout.total = 9;
         assert_eq!(content_of(&cut), "abc\n--- standard output was cut after 4 of 9 bytes ---\n");
-        assert!(content(&cut).1);
+        assert!(content(&cut.stdout, &cut.stderr).1);
     }
 
     #[test]

@@ -177,6 +177,17 @@ async fn what_does_not_fit_into_a_message_comes_as_a_document() {
 }
 
 #[tokio::test]
+async fn a_command_that_may_have_run_is_told_with_what_it_wrote() {
+    let scene = Scene::new().await;
+    let answer = Answer::stdout("going down <1>\n").losing_the_connection();
+    scene.app.desk.remote.answer(scene.web_1, "reboot", answer);
+    scene.says_with_login("/ssh web-1 reboot").await;
+    let done = scene.ended("may have run").await;
+    assert_eq!(done.part("pre"), Some("going down <1>"));
+    assert!(done.text.contains("Look at the machine before you run it again"), "{}", done.text);
+}
+
+#[tokio::test]
 async fn a_login_that_is_refused_is_forgotten_and_asked_for_anew() {
     let scene = Scene::new().await;
     scene.alice.says("/ssh web-1 uptime");

@@ -65,6 +65,7 @@ pub(super) async fn wait_for_login(desk: &Desk, vm: &Vm) -> Result<()> {
             Err(
                 error @ (Error::Unavailable { .. }
                 | Error::Timeout { .. }
+                | Error::Unfinished(_)
                 | Error::LoginRefused { .. }
                 | Error::HostKeyChanged { .. }),
             ) => error.to_string(),

@@ -58,7 +58,7 @@ pub(crate) use page::one_more;
 pub use plan::{HostFigures, Plan, PlanHash, PlannedDisk, PlannedVm, Room};
 pub use request::{NewRequest, Request, RequestEvent, RequestEventId, RequestEventKind, RequestFilter, RequestState};
 pub use revision::Revision;
-pub use run::{Again, NewRun, Run, RunEnd, RunFilter, RunId, RunMachine, RunOutput, RunState};
+pub use run::{Again, NewRun, Run, RunEnd, RunFailure, RunFilter, RunId, RunMachine, RunOutput, RunState};
 pub(crate) use schedule::Due;
 pub use schedule::{
     CronExpression, Firing, FiringOf, FiringState, Missed, NewSchedule, Schedule, ScheduleFilter, ScheduleId, When,

@@ -24,6 +24,8 @@ words!(
         Done = "done",
         /// It could not be run, or did not end in time.
         Failed = "failed",
+        /// It began, or may have, and its end is not known: it may have come to its end, or still run.
+        Unknown = "unknown",
         /// vmm stopped meanwhile: a machine that had begun may have come to its end, one that had not never began.
         Interrupted = "interrupted",
         /// Somebody cancelled it.
@@ -45,7 +47,7 @@ impl RunState {
         } else if any(Self::Queued) || any(Self::Running) {
             Self::Running
         } else {
-            [Self::Interrupted, Self::Cancelled, Self::Failed]
+            [Self::Unknown, Self::Interrupted, Self::Cancelled, Self::Failed]
                 .into_iter()
                 .find(|state| any(*state))
                 .unwrap_or(Self::Done)
@@ -60,6 +62,8 @@ words!(
         Failed = "failed",
         /// The same and those on which it ended with another exit code than 0, or by a signal.
         Nonzero = "nonzero",
+        /// Those whose end is not known. It may have run there to its end, or still run.
+        Unknown = "unknown",
     }
 );
 
@@ -67,8 +71,9 @@ impl Again {
     /// Whether this machine is one of them.
     pub fn takes(self, machine: &RunMachine) -> bool {
         match machine.state {
-            RunState::Failed | RunState::Interrupted => true,
+            RunState::Failed | RunState::Interrupted => self != Self::Unknown,
             RunState::Done => self == Self::Nonzero && machine.exit != Some(Exit::Code(0)),
+            RunState::Unknown => self == Self::Unknown,
             RunState::Queued | RunState::Running | RunState::Cancelled => false,
         }
     }
@@ -128,13 +133,13 @@ pub struct RunMachine {
     pub name: VmName,
     /// Its place in its life.
     pub state: RunState,
-    /// How the script ended.
+    /// How the script ended, if that is known; beside an `error` too, where a process that it left behind held its output.
     pub exit: Option<Exit>,
     /// How long it took, connecting included.
     pub duration: Option<Duration>,
     /// Why it could not be run, or what became of it otherwise.
     pub error: Option<String>,
-    /// What it wrote; `None` before its end, and for those who may not see it.
+    /// What came of what it wrote; `None` before its end, if it never began, and for those who may not see it.
     pub output: Option<RunOutput>,
 }
 
@@ -182,13 +187,34 @@ pub struct NewRun {
     pub machines: Vec<(VmId, VmName)>,
 }
 
+/// What is known of a script that did not come to its end on one machine.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RunFailure {
+    /// Why, and what to do.
+    pub error: String,
+    /// How the script itself ended, if that is known.
+    pub exit: Option<Exit>,
+    /// What had come of its output; `None` if it did not begin.
+    pub output: Option<RunOutput>,
+    /// From connecting to when it was given up; `None` if it did not begin.
+    pub duration: Option<Duration>,
+}
+
+impl From<String> for RunFailure {
+    fn from(error: String) -> Self {
+        Self { error, ..Self::default() }
+    }
+}
+
 /// How one machine of a run ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RunEnd {
     /// The script ended by itself.
     Done(Output),
     /// It could not be run, or did not end in time.
-    Failed(String),
+    Failed(RunFailure),
+    /// It began, or may have, and its end is not known.
+    Unknown(RunFailure),
     /// It was cancelled while it ran.
     Cancelled,
     /// vmm stopped while it ran.
@@ -201,6 +227,7 @@ impl RunEnd {
         match self {
             Self::Done(_) => RunState::Done,
             Self::Failed(_) => RunState::Failed,
+            Self::Unknown(_) => RunState::Unknown,
             Self::Cancelled => RunState::Cancelled,
             Self::Interrupted => RunState::Interrupted,
         }
@@ -222,7 +249,7 @@ pub struct RunFilter {
 
 #[cfg(test)]
 mod tests {
-    use super::RunState::{self, Cancelled, Done, Failed, Interrupted, Queued, Running};
+    use super::RunState::{self, Cancelled, Done, Failed, Interrupted, Queued, Running, Unknown};
 
     #[test]
     fn a_run_is_what_its_machines_are() {
@@ -234,6 +261,7 @@ mod tests {
             (&[Done, Failed], Failed),
             (&[Failed, Cancelled, Done], Cancelled),
             (&[Cancelled, Interrupted], Interrupted),
+            (&[Done, Unknown, Failed], Unknown),
         ] {
             assert_eq!(RunState::of(machines), run, "{machines:?}");
         }

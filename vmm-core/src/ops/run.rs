@@ -136,6 +136,7 @@ impl Vmm {
                     Again::Nonzero => {
                         "has no machine that failed, was interrupted or ended with another exit code than 0"
                     }
+                    Again::Unknown => "has no machine where its end is not known",
                 };
                 return Err(Error::conflict(Kind::Run, id, reason));
             }

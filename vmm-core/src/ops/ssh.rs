@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::VmName;
 use crate::policy::{Action, Actor, Target};
 use crate::remote::{Command, Exit, Login, Output, Piece};
@@ -38,11 +38,12 @@ pub enum SshEvent {
 }
 
 impl Vmm {
-    /// Runs commands in order on one machine; each has a result of its own. After one that could not be run the rest
-    /// is not tried. Whoever stops waiting ends what runs.
+    /// Runs commands in order on one machine; each has a result of its own. After one that could not be run, or whose end
+    /// was not seen, the rest is not tried. Whoever stops waiting ends what runs.
     ///
     /// # Errors
-    /// What stood in the way of the first command, if not even that could be run.
+    /// What stood in the way of the first command, if not even that began. One that may have begun has a result:
+    /// [`Unfinished`](Error::Unfinished), with what had come of it.
     pub async fn ssh(
         &self,
         actor: &Actor,
@@ -89,7 +90,7 @@ impl Vmm {
                 };
                 match result {
                     Ok(output) => results.push(Ok(output)),
-                    Err(error) if results.is_empty() => return Err(error),
+                    Err(error) if results.is_empty() && !matches!(error, Error::Unfinished(_)) => return Err(error),
                     Err(error) => {
                         results.push(Err(error));
                         break;

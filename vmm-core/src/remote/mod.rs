@@ -7,6 +7,7 @@ mod progress;
 mod text;
 mod transfer;
 pub mod tree;
+mod unfinished;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -25,6 +26,7 @@ pub use progress::Progress;
 pub use text::Text;
 pub use transfer::{DEFAULT_TRANSFER_DEADLINE, Download, Place, Sink, Source, Transferred, Upload};
 pub use tree::{TreeDownload, TreeTransferred, TreeUpload};
+pub use unfinished::{Processes, Unfinished};
 
 /// Runs commands on machines, and carries files there and back.
 ///
@@ -32,7 +34,12 @@ pub use tree::{TreeDownload, TreeTransferred, TreeUpload};
 /// - The host key is compared with [`Endpoint::host_key`] before any credential is sent; another key is
 ///   [`HostKeyChanged`](crate::Error::HostKeyChanged).
 /// - A refused login is [`LoginRefused`](crate::Error::LoginRefused), and is never retried.
-/// - A command's exit code or signal, whatever it is, is a result.
+/// - A command's exit code or signal, whatever it is, is a result. One that the server did not tell is none: the call
+///   fails.
+/// - A call that fails after its command was sent fails with [`Unfinished`](crate::Error::Unfinished): the command may
+///   have run. Any other error means that the command did not begin, and that the call may be repeated.
+/// - What came of a command before it was given up is part of the error, and so is its exit code if the server told it.
+/// - Its processes are told as [`Killed`](Processes::Killed) only if none of them was seen after they were killed.
 /// - The command gets [`Command::input`] as its standard input, and then its end. One that does not read it, or not all
 ///   of it, ends as it would without.
 /// - Standard output and error are drained together, also while the input is written, and each is kept up to
@@ -40,8 +47,9 @@ pub use tree::{TreeDownload, TreeTransferred, TreeUpload};
 /// - Who follows a command gets every byte that is kept, in the order of its stream, before the call returns. One who is
 ///   slow slows the command down, and one who drops the receiver gets no more of it.
 /// - [`Command::deadline`] covers the call from connect to exit; past it the call ends within one second with
-///   [`Timeout`](crate::Error::Timeout), and so it does after a [`Command::silence`]. So do those of [`Upload`] and
-///   [`Download`].
+///   [`Timeout`](crate::Error::Timeout), or with [`Unfinished`](crate::Error::Unfinished) and the limit once the command
+///   was sent, and so it does after a [`Command::silence`]. The deadlines of [`Upload`] and [`Download`] end with
+///   [`Timeout`](crate::Error::Timeout).
 /// - A file that is sent is put in place whole, replacing what was there, or not at all, and what was on the way is
 ///   removed, also when the caller stops waiting. Its size and checksum are compared after it arrived.
 /// - A file that is received is reported as [`Transferred`] only if it was there whole at one moment.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use crate::model::{Interpreter, RunEnd, ScriptArguments, ScriptContent, ScriptFile};
-use crate::remote::{Command, Exit, Output};
+use crate::model::{Interpreter, RunEnd, RunFailure, RunOutput, ScriptArguments, ScriptContent, ScriptFile};
+use crate::remote::{Command, Exit, Output, Processes, Stream, Unfinished};
 
 /// Gets a mark, the length of its input, the text's length, the file's name and the interpreter as arguments, and as
 /// standard input the text and, behind it, a command that adds the script's file and arguments to its own.
@@ -13,8 +13,9 @@ use crate::remote::{Command, Exit, Output};
 /// The arguments come this way since they may hold every character, and no quoting is safe for whatever shell the user
 /// has; the shell that reads the command is `sh`. The text goes into a file in a private directory, which is removed at the end, also when a signal that can be heard
 /// ends it; a broken pipe is one, since nobody may be left to read what the shell says of its child's end. A text that
-/// did not arrive whole is not run. What goes wrong before the script begins ends with the mark in the error output,
-/// which a script cannot know of.
+/// did not arrive whole is not run. What goes wrong before the script begins ends with the mark in the error output; a
+/// script that begins has a line with the mark and [`BEGUN`] before its own. An account that runs something else has
+/// neither. Nobody but vmm sees the mark.
 ///
 /// It stands in single quotes for whatever shell the user has, so it holds no quote, no backslash and no exclamation
 /// mark.
@@ -23,11 +24,15 @@ const WRAPPER: &str = "m=$1 t=$2 n=$3 f=$4 d=; shift 4; \
     trap c EXIT; trap \"exit 129\" HUP; trap \"exit 130\" INT; trap \"exit 141\" PIPE; trap \"exit 143\" TERM; \
     d=$(mktemp -d) && cd \"$d\" && cat >.all && test $(wc -c <.all) -eq $t && head -c $n .all >\"$f\" && \
     a=$(tail -c +$((n+1)) .all) && rm .all || { echo $m >&2; exit 1; }; \
-    eval \"$a\"; \"$@\" </dev/null";
+    echo $m-begun >&2; eval \"$a\"; \"$@\" </dev/null";
+/// What stands behind the mark when the script begins.
+const BEGUN: &str = "-begun\n";
 
 /// A script on its way to one machine.
 pub(super) struct Delivery {
     mark: String,
+    /// How much of what the script writes to each stream is kept.
+    output_limit: usize,
     pub(super) command: Command,
 }
 
@@ -46,21 +51,61 @@ impl Delivery {
         let words = [&mark, &input.len().to_string(), &text.len().to_string(), file.as_str()].map(quoted).join(" ");
         let interpreter: Vec<_> = interpreter.words().iter().map(|word| quoted(word)).collect();
         let line = format!("exec sh -c {} sh {words} {}", quoted(WRAPPER), interpreter.join(" "));
-        let command = Command { output_limit, ..Command::new(line).reading(input).within(timeout) };
-        Self { mark, command }
+        let room = output_limit + mark.len() + BEGUN.len();
+        let command = Command { output_limit: room, ..Command::new(line).reading(input).within(timeout) };
+        Self { mark, output_limit, command }
     }
 
     /// What became of it.
-    pub(super) fn end(&self, output: Output) -> RunEnd {
-        let error = output.stderr.text();
-        match error.trim_end().strip_suffix(&self.mark) {
-            Some(reason) if output.exit == Exit::Code(1) => {
-                let reason = reason.trim();
-                let reason = if reason.is_empty() { "its text did not arrive whole" } else { reason };
-                RunEnd::Failed(format!("the script could not be put on the machine: {reason}"))
-            }
-            _ => RunEnd::Done(output),
+    pub(super) fn end(&self, mut output: Output) -> RunEnd {
+        if self.clean(&mut output.stdout, &mut output.stderr) {
+            return RunEnd::Done(output);
         }
+        let error = output.stderr.text();
+        if let Some(reason) = error.trim_end().strip_suffix(&self.mark) {
+            let reason = reason.trim();
+            let reason = if reason.is_empty() { "its text did not arrive whole" } else { reason };
+            return RunEnd::Failed(format!("the script could not be put on the machine: {reason}").into());
+        }
+        let Output { exit, stdout, stderr, duration } = output;
+        let instead = match exit {
+            Exit::Code(code) => format!("ended with exit code {code}"),
+            Exit::Signal(signal) => format!("was ended by the signal {signal}"),
+        };
+        let error = format!(
+            "this account does not run scripts: its server or its login shell runs something else, which {instead}. \
+             The script did not begin"
+        );
+        let output = Some(RunOutput { stdout, stderr });
+        RunEnd::Failed(RunFailure { error, exit: None, output, duration: Some(duration) })
+    }
+
+    /// What is known of it if its end was not seen.
+    pub(super) fn unfinished(&self, mut unfinished: Unfinished) -> RunEnd {
+        let has_begun = self.clean(&mut unfinished.stdout, &mut unfinished.stderr);
+        let mut error = unfinished.to_string();
+        if !has_begun {
+            error.push_str(". The machine has not said that the script began");
+        }
+        let Unfinished { exit, processes, stdout, stderr, duration, .. } = unfinished;
+        let is_over = exit.is_some() || matches!(processes, Processes::Killed | Processes::Background);
+        let output = Some(RunOutput { stdout, stderr });
+        let failure = RunFailure { error, exit, output, duration: Some(duration) };
+        if is_over { RunEnd::Failed(failure) } else { RunEnd::Unknown(failure) }
+    }
+
+    /// Takes the mark of the beginning out of what was written, and what was kept only because of its length. Whether
+    /// the mark was there.
+    fn clean(&self, stdout: &mut Stream, stderr: &mut Stream) -> bool {
+        let line = format!("{}{BEGUN}", self.mark);
+        let at = stderr.bytes.windows(line.len()).position(|bytes| bytes == line.as_bytes());
+        if let Some(at) = at {
+            stderr.bytes.drain(at..at + line.len());
+            stderr.total -= line.len() as u64;
+        }
+        stdout.bytes.truncate(self.output_limit);
+        stderr.bytes.truncate(self.output_limit);
+        at.is_some()
     }
 }
 
@@ -84,7 +129,6 @@ mod tests {
     use std::process::{self, Stdio};
 
     use super::*;
-    use crate::remote::Stream;
 
     fn delivery() -> Delivery {
         let (file, content) = (ScriptFile::new("a.sh").expect("a name"), ScriptContent::new("ü\n").expect("a text"));
@@ -94,11 +138,11 @@ mod tests {
 
     #[test]
     fn nothing_in_the_line_means_anything_to_a_shell() {
-        let Delivery { mark, command } = delivery();
+        let Delivery { mark, command, .. } = delivery();
         assert!(!WRAPPER.contains(['\'', '\\', '!', '\n']));
         assert!(command.line.ends_with(&format!(" sh '{mark}' '42' '3' 'a.sh' 'python3' '-u'")), "{}", command.line);
         let input = "ü\nset -- \"$@\" './a.sh' 'it'\\''s $HOME' ''";
-        assert_eq!((command.input.as_slice(), command.output_limit), (input.as_bytes(), 77));
+        assert_eq!(command.input.as_slice(), input.as_bytes());
     }
 
     #[test]
@@ -111,13 +155,64 @@ mod tests {
         };
         let full = end(1, format!("mktemp: No space left on device\n{}\n", delivery.mark));
         assert!(
-            matches!(&full, RunEnd::Failed(error) if error.ends_with(": mktemp: No space left on device")),
+            matches!(&full, RunEnd::Failed(failure) if failure.error.ends_with(": mktemp: No space left on device")),
             "{full:?}"
         );
         assert!(matches!(end(1, format!("{}\n", delivery.mark)), RunEnd::Failed(_)));
+        let begun = format!("{}{BEGUN}", delivery.mark);
         for (code, stderr) in [(1, "mktemp: No space left\n"), (1, ""), (0, &delivery.mark)] {
-            assert!(matches!(end(code, stderr.to_owned()), RunEnd::Done(_)));
+            let ended = end(code, format!("{begun}{stderr}"));
+            assert!(matches!(&ended, RunEnd::Done(output) if output.stderr.text() == stderr), "{ended:?}");
         }
+    }
+
+    #[test]
+    fn what_does_not_begin_a_script_is_no_end_of_it() {
+        let (delivery, stream) = (delivery(), |text: &str| Stream { total: text.len() as u64, bytes: text.into() });
+        for (exit, said) in [(Exit::Code(0), "exit code 0"), (Exit::Signal("KILL".to_owned()), "the signal KILL")] {
+            let (stdout, stderr, duration) = (stream("Welcome\n"), stream("hints\n"), Duration::from_secs(1));
+            let end = delivery.end(Output { exit, stdout, stderr, duration });
+            let RunEnd::Failed(RunFailure { error, exit, output: Some(output), .. }) = end else { panic!("{end:?}") };
+            assert!(error.starts_with("this account does not run scripts") && error.contains(said), "{error}");
+            assert_eq!(
+                (exit, output.stdout.text().as_str(), output.stderr.text().as_str()),
+                (None, "Welcome\n", "hints\n")
+            );
+        }
+    }
+
+    #[test]
+    fn the_mark_takes_no_room_from_what_the_script_writes() {
+        let delivery = delivery();
+        let limit = delivery.command.output_limit;
+        let mut said = format!("{}{BEGUN}{}", delivery.mark, "x".repeat(200)).into_bytes();
+        let total = said.len() as u64;
+        said.truncate(limit);
+        let (mut stdout, mut stderr) = (Stream { bytes: vec![b'y'; limit], total: 300 }, Stream { bytes: said, total });
+        assert!(delivery.clean(&mut stdout, &mut stderr));
+        assert_eq!((stdout.bytes.len(), stdout.total), (77, 300));
+        assert_eq!((stderr.text(), stderr.total), ("x".repeat(77), 200));
+    }
+
+    #[test]
+    fn a_script_whose_end_was_not_seen_keeps_what_is_known_of_it() {
+        let delivery = delivery();
+        let end = |exit: Option<Exit>, processes, said: &str| {
+            let stderr = Stream { total: said.len() as u64, bytes: said.into() };
+            let (reason, after, duration) = ("it broke off".to_owned(), None, Duration::from_secs(1));
+            let stdout = Stream { bytes: b"half".to_vec(), total: 4 };
+            delivery.unfinished(Unfinished { reason, after, exit, processes, stdout, stderr, duration })
+        };
+        let begun = format!("{}{BEGUN}", delivery.mark);
+        let known = end(Some(Exit::Code(5)), Processes::Background, &begun);
+        let RunEnd::Failed(RunFailure { exit, output: Some(output), .. }) = known else { panic!("{known:?}") };
+        assert_eq!((exit, output.stdout.text().as_str(), output.stderr.total), (Some(Exit::Code(5)), "half", 0));
+        let lost = end(None, Processes::Unknown, &begun);
+        let RunEnd::Unknown(RunFailure { error, output: Some(_), .. }) = lost else { panic!("{lost:?}") };
+        assert!(!error.contains("has not said"), "{error}");
+        let lost = end(None, Processes::Unknown, "");
+        assert!(matches!(&lost, RunEnd::Unknown(failure) if failure.error.contains("has not said")), "{lost:?}");
+        assert!(matches!(end(None, Processes::Killed, &begun), RunEnd::Failed(_)));
     }
 
     /// Arguments of what shells, terminals and programs read their own way.
@@ -201,7 +296,7 @@ mod tests {
             let (stdout, stderr) = (stream(output.stdout), stream(output.stderr));
             match delivery.end(Output { exit, stdout, stderr, duration: Duration::ZERO }) {
                 RunEnd::Done(output) => assert_eq!(Some(output.stdout.text().as_str()), expected),
-                RunEnd::Failed(error) => {
+                RunEnd::Failed(RunFailure { error, .. }) => {
                     assert!(expected.is_none() && error.contains("did not arrive whole"), "{error}");
                 }
                 end => panic!("{end:?}"),

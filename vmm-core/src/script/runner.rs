@@ -174,7 +174,7 @@ async fn run_one(desk: Desk, task: Arc<Task>, position: usize, mut order: watch:
         return Ok(());
     }
     let end = tokio::select! {
-        end = attempt(&desk, &task, position) => end.unwrap_or_else(|error| RunEnd::Failed(error.to_string())),
+        end = attempt(&desk, &task, position) => end.unwrap_or_else(|error| RunEnd::Failed(error.to_string().into())),
         order = order.wait_for(|order| *order != Order::GoOn) => match order.map(|order| *order) {
             Ok(Order::Cancel) => RunEnd::Cancelled,
             _ => RunEnd::Interrupted,
@@ -190,8 +190,11 @@ async fn attempt(desk: &Desk, task: &Task, position: usize) -> Result<RunEnd> {
     check_on(desk, &vm).await?;
     let Run { command, file, timeout, .. } = &task.run;
     let delivery = Delivery::new(command, file, &task.content, &task.arguments, *timeout, task.output_limit());
-    let output = desk.machine(&vm).run(&task.login, &delivery.command).await?;
-    Ok(delivery.end(output))
+    match desk.machine(&vm).run(&task.login, &delivery.command).await {
+        Ok(output) => Ok(delivery.end(output)),
+        Err(Error::Unfinished(unfinished)) => Ok(delivery.unfinished(*unfinished)),
+        Err(error) => Err(error),
+    }
 }
 
 /// Gives signs of life for all runs of this process while there are any, and hears from other processes that one was

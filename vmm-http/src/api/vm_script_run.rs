@@ -21,7 +21,8 @@ use crate::secret::Secret;
 pub(crate) struct RunApi;
 
 /// The place of a run, or of one of its machines, in its life. `done` is a script that ended by itself, whatever its
-/// exit code; `failed` one that could not be run or did not end in time; `interrupted` one during which vmm stopped.
+/// exit code; `failed` one that could not be run or did not end in time; `unknown` one that may have run and whose end is
+/// not known, so that its machine is to be looked at before it is repeated; `interrupted` one during which vmm stopped.
 #[derive(Clone, Copy, Debug, Enum)]
 #[oai(rename = "RunState", rename_all = "lowercase")]
 enum RunStateWord {
@@ -29,6 +30,7 @@ enum RunStateWord {
     Running,
     Done,
     Failed,
+    Unknown,
     Interrupted,
     Cancelled,
 }
@@ -40,6 +42,7 @@ impl From<RunState> for RunStateWord {
             RunState::Running => Self::Running,
             RunState::Done => Self::Done,
             RunState::Failed => Self::Failed,
+            RunState::Unknown => Self::Unknown,
             RunState::Interrupted => Self::Interrupted,
             RunState::Cancelled => Self::Cancelled,
         }
@@ -53,6 +56,7 @@ impl From<RunStateWord> for RunState {
             RunStateWord::Running => Self::Running,
             RunStateWord::Done => Self::Done,
             RunStateWord::Failed => Self::Failed,
+            RunStateWord::Unknown => Self::Unknown,
             RunStateWord::Interrupted => Self::Interrupted,
             RunStateWord::Cancelled => Self::Cancelled,
         }
@@ -116,12 +120,13 @@ struct NewRunsBody {
 
 /// Which machines of a run are worked on again: `failed`, those that it could not be run on or did not end on in time,
 /// and those that were interrupted; `nonzero`, the same and those on which it ended with another exit code than 0, or by
-/// a signal.
+/// a signal; `unknown`, those whose end is not known, on which it may have run or still run.
 #[derive(Clone, Copy, Debug, Enum)]
 #[oai(rename = "Again", rename_all = "lowercase")]
 enum AgainWord {
     Failed,
     Nonzero,
+    Unknown,
 }
 
 impl From<AgainWord> for Again {
@@ -129,6 +134,7 @@ impl From<AgainWord> for Again {
         match word {
             AgainWord::Failed => Self::Failed,
             AgainWord::Nonzero => Self::Nonzero,
+            AgainWord::Unknown => Self::Unknown,
         }
     }
 }
@@ -215,7 +221,8 @@ impl From<Run> for RunBody {
     }
 }
 
-/// One machine of a run. Once the script has ended there, it has an `exit_code` or a `signal`, or an `error`.
+/// One machine of a run. Once the script has ended there, it has an `exit_code` or a `signal`, or an `error` with what is
+/// known beside it.
 #[derive(Debug, Object)]
 #[oai(rename = "RunVm", skip_serializing_if_is_none)]
 pub(super) struct RunVmBody {

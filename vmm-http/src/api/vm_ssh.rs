@@ -6,7 +6,7 @@ use poem_openapi::param::Query;
 use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi};
 use vmm_core::model::VmName;
-use vmm_core::remote::{Command, Credential, Login, Output};
+use vmm_core::remote::{Command, Credential, Login, Output, Unfinished};
 use vmm_core::{Error, ExposeSecret};
 
 use super::{Tag, ending, milliseconds};
@@ -67,23 +67,49 @@ pub(super) fn login(user: String, password: Secret) -> vmm_core::Result<Login> {
     Ok(Login { user, credential: Credential::Password(password.0) })
 }
 
-/// What a command did. It has an `exit_code`, a `signal`, or an `error`.
+/// What a command did. It has an `exit_code` or a `signal` if its end is known, and an `error` if it could not be run,
+/// did not end in time, or may have run to an end that is not known (`urn:vmm:problem:end-unknown`).
 #[derive(Debug, Default, Object)]
 #[oai(rename = "SshResult", skip_serializing_if_is_none)]
 pub(super) struct SshResult {
-    /// It is 0, too, where a server ends a command without telling how. OpenSSH always tells.
+    /// Absent if it is not known. Beside an `error`, that of the command itself, whose output was held open by a process
+    /// that it left in the background.
     exit_code: Option<i32>,
     /// The signal that ended it, without `SIG`.
     signal: Option<String>,
-    /// Its first MiB, with what is not UTF-8 replaced.
+    /// Its first MiB, with what is not UTF-8 replaced; beside an `error`, what had come before.
     stdout: String,
     /// Its first MiB, with what is not UTF-8 replaced.
     stderr: String,
     stdout_truncated: bool,
     stderr_truncated: bool,
     duration_ms: u64,
-    /// Why it could not be run, or did not end in time. The commands behind it are not tried.
+    /// Why it could not be run, did not end in time, or has no known end, and what became of its processes. The commands
+    /// behind it are not tried.
     error: Option<ProblemDetails>,
+}
+
+impl From<Error> for SshResult {
+    fn from(error: Error) -> Self {
+        let result = match &error {
+            Error::Unfinished(unfinished) => {
+                let Unfinished { exit, stdout, stderr, duration, .. } = &**unfinished;
+                let (exit_code, signal) = exit.clone().map(ending).unwrap_or_default();
+                Self {
+                    exit_code,
+                    signal,
+                    stdout: stdout.text(),
+                    stderr: stderr.text(),
+                    stdout_truncated: stdout.truncated(),
+                    stderr_truncated: stderr.truncated(),
+                    duration_ms: milliseconds(*duration),
+                    error: None,
+                }
+            }
+            _ => Self::default(),
+        };
+        Self { error: Some(Failure::from(error).into()), ..result }
+    }
 }
 
 impl From<Output> for SshResult {
@@ -110,8 +136,7 @@ impl From<Failure> for SshResult {
 
 /// What each of so many commands did, those behind the last that was tried included.
 pub(super) fn results(done: Vec<vmm_core::Result<Output>>, count: usize) -> Vec<SshResult> {
-    let result =
-        |result: vmm_core::Result<Output>| result.map_or_else(|error| Failure::from(error).into(), SshResult::from);
+    let result = |result: vmm_core::Result<Output>| result.map_or_else(SshResult::from, SshResult::from);
     let mut results: Vec<_> = done.into_iter().map(result).collect();
     results.resize_with(count, || Failure::not_tried().into());
     results
@@ -128,8 +153,12 @@ struct SshResults {
 impl SshApi {
     /// Run commands on a machine, one after the other. A non-zero exit is a result, not an error.
     ///
-    /// An error before the first command ran is the answer to the call. If a later one cannot be run, its `error`
-    /// tells why, and those behind it are not tried.
+    /// An error before the first command began is the answer to the call: nothing ran, and the call may be repeated. If a
+    /// later one cannot be run, or one did not come to a known end, its `error` tells why, beside what had come of its
+    /// output, and those behind it are not tried. Such a command may have run: look at the machine before you repeat it.
+    ///
+    /// A command has neither a terminal nor standard input. It ends when nobody holds its output open any longer: start
+    /// what shall run on in the background with `nohup PROGRAM >/dev/null 2>&1 &`.
     #[oai(path = "/vm/ssh", method = "post", operation_id = "runSshCommands")]
     async fn run(
         &self,

@@ -8,9 +8,9 @@ use poem::web::Data;
 use poem_openapi::param::Query;
 use poem_openapi::{Object, OpenApi};
 use tokio::sync::mpsc;
-use vmm_core::SshEvent;
 use vmm_core::model::VmName;
 use vmm_core::remote::{Output, OutputChannel, Text};
+use vmm_core::{Error, SshEvent};
 
 use super::vm_ssh::{SshCommands, read};
 use super::{Tag, ending, milliseconds};
@@ -46,12 +46,27 @@ struct SshEnd {
     duration_ms: u64,
 }
 
-/// Why a command could not be run, or did not end in time.
+/// Why a command could not be run, did not end in time, or has no known end.
 #[derive(Debug, Object)]
-#[oai(rename = "SshProblem")]
+#[oai(rename = "SshProblem", skip_serializing_if_is_none)]
 struct SshProblem {
     command: usize,
+    /// That of the command itself, if only a process that it left in the background did not end.
+    exit_code: Option<i32>,
+    /// The signal that ended it, without `SIG`.
+    signal: Option<String>,
     error: ProblemDetails,
+}
+
+impl SshProblem {
+    fn new(command: usize, error: Error) -> Self {
+        let exit = match &error {
+            Error::Unfinished(unfinished) => unfinished.exit.clone(),
+            _ => None,
+        };
+        let (exit_code, signal) = exit.map(ending).unwrap_or_default();
+        Self { command, exit_code, signal, error: Failure::from(error).into() }
+    }
 }
 
 type Running = Pin<Box<dyn Future<Output = vmm_core::Result<Vec<vmm_core::Result<Output>>>> + Send>>;
@@ -124,8 +139,7 @@ impl Commands {
             Ok(results) => {
                 for (command, result) in results.into_iter().enumerate() {
                     if let Err(error) = result {
-                        let problem = SshProblem { command, error: Failure::from(error).into() };
-                        self.waiting.push_back(Ok(told("problem", &problem)));
+                        self.waiting.push_back(Ok(told("problem", &SshProblem::new(command, error))));
                     }
                 }
             }
@@ -135,7 +149,10 @@ impl Commands {
 
 impl Source for Commands {
     async fn next(&mut self) -> vmm_core::Result<Option<Event>> {
-        let problem = |failure: Failure| told("problem", &SshProblem { command: 0, error: failure.into() });
+        let problem = |failure: Failure| {
+            let (command, exit_code, signal) = (0, None, None);
+            told("problem", &SshProblem { command, exit_code, signal, error: failure.into() })
+        };
         Ok(self.step().await.map(|step| step.unwrap_or_else(problem)))
     }
 }
@@ -147,8 +164,9 @@ impl SshStreamApi {
     /// An event `output` has a piece of what a command wrote: `command` (counted from 0), `stream` (`stdout` or `stderr`)
     /// and `text`; at most a MiB of each stream is sent. An event `result` has how a command ended: `command`, `exit_code`
     /// or `signal`, `stdout_truncated`, `stderr_truncated` and `duration_ms`. An event `problem` has the `command` that
-    /// could not be run or did not end in time, and the `error`; those behind it are not tried. The stream ends with the
-    /// last command. A client that closes it ends what runs on the machine.
+    /// could not be run, did not end in time or has no known end (`urn:vmm:problem:end-unknown`: it may have run), the
+    /// `error`, and `exit_code` or `signal` if the command itself had ended; those behind it are not tried. The stream ends
+    /// with the last command. A client that closes it ends what runs on the machine.
     #[oai(path = "/vm/ssh/stream", method = "post", operation_id = "streamSshCommands")]
     async fn stream(
         &self,

@@ -265,3 +265,28 @@ async fn an_earlier_version_runs_as_it_was() {
     assert_eq!(scripts_seen(&app).into_iter().map(|(.., sent)| sent).collect::<Vec<_>>(), [input()]);
     app.post(Who::Alice, "/vm/script/run", json!({"run": [{"script": "up", "version": 3}]})).await.assert_problem(404);
 }
+
+#[tokio::test]
+async fn a_script_that_may_have_run_is_unknown_and_keeps_what_came() {
+    let (app, addresses) = desk().await;
+    app.desk.remote.answer(addresses[0], "up.sh", Answer::stdout("going down\n").losing_the_connection());
+    app.desk.remote.answer(addresses[1], "up.sh", Answer::stdout("Welcome\n").in_its_place());
+    let path = start(&app, Who::Alice, json!({"script": "up"})).await;
+    let run = ended(&app, &path).await;
+    let [lost, elsewhere] = [&run["vm"][0], &run["vm"][1]];
+    assert_eq!(
+        (&run["state"], &lost["state"], &elsewhere["state"]),
+        (&json!("unknown"), &json!("unknown"), &json!("failed"))
+    );
+    assert_eq!((&lost["stdout"], lost.get("exit_code")), (&json!("going down\n"), None));
+    assert!(lost["error"].as_str().unwrap().contains("may have run"), "{lost}");
+    assert_eq!((&elsewhere["stdout"], elsewhere.get("exit_code")), (&json!("Welcome\n"), None));
+    assert!(elsewhere["error"].as_str().unwrap().starts_with("this account does not run scripts"), "{elsewhere}");
+
+    // It is repeated only where that is asked for.
+    for (only, vm) in [("failed", "web-2"), ("unknown", "web-1")] {
+        let again = app.post(Who::Alice, &format!("{path}/rerun"), json!({"only": only})).await;
+        let again = ended(&app, &format!("/vm/script/run/{}", again.body["id"])).await;
+        assert_eq!((&again["machines"], &again["vm"][0]["vm"]), (&json!(1), &json!(vm)), "{only}");
+    }
+}

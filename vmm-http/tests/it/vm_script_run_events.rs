@@ -57,7 +57,7 @@ async fn a_run_is_watched_from_its_present_state_to_its_end() {
         })
         .await;
     // As another process on the same records would.
-    app.desk.repository.runs().finish(RunId(1), 1, RunEnd::Failed("no room".to_owned())).await.unwrap();
+    app.desk.repository.runs().finish(RunId(1), 1, RunEnd::Failed("no room".to_owned().into())).await.unwrap();
     let failed = |name: &str, data: &Value| name == "vm" && data["state"] == "failed";
     let events = until(&mut stream, failed).await;
     assert_eq!(

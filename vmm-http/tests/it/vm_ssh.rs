@@ -41,6 +41,47 @@ async fn a_command_that_hangs_ends_in_time_and_the_rest_is_not_tried() {
 }
 
 #[tokio::test]
+async fn what_came_before_a_command_was_given_up_is_in_its_result() {
+    let app = App::new().await;
+    let address = app.machine().await;
+    app.desk.remote.answer(address, "count", Answer::stdout("one\n").taking(Duration::from_secs(3600)));
+    let left = Answer::stdout("started\n").with_stderr("beside\n").with_exit(Exit::Code(5)).leaving_a_process();
+    app.desk.remote.answer(address, "daemon", left);
+    let result = async |line| app.post(Who::Alice, "/vm/ssh?vm=web-1", commands(&[line])).await.ok()["ssh"][0].clone();
+    let count = result("count").await;
+    assert_eq!((&count["stdout"], count.get("exit_code")), (&json!("one\n"), None));
+    assert_eq!(count["error"]["type"], "urn:vmm:problem:timeout");
+    assert!(count["error"]["detail"].as_str().unwrap().contains("its processes were killed"), "{count}");
+    let daemon = result("daemon").await;
+    assert_eq!((&daemon["exit_code"], &daemon["stderr"]), (&json!(5), &json!("beside\n")));
+    assert!(daemon["error"]["detail"].as_str().unwrap().contains("in the background still runs"), "{daemon}");
+}
+
+#[tokio::test]
+async fn a_command_that_may_have_run_is_never_told_to_be_repeated() {
+    let app = App::new().await;
+    let address = app.machine().await;
+    app.desk.remote.answer(address, "reboot", Answer::stdout("going down\n").losing_the_connection());
+    let answer = app.post(Who::Alice, "/vm/ssh?vm=web-1", commands(&["reboot", "true"])).await;
+    assert!(answer.status == 200 && answer.header("retry-after").is_empty(), "{}", answer.text);
+    let reboot = &answer.body["ssh"][0];
+    assert_eq!(
+        (&reboot["stdout"], reboot.get("exit_code"), reboot.get("signal")),
+        (&json!("going down\n"), None, None)
+    );
+    assert_eq!(reboot["error"]["type"], "urn:vmm:problem:end-unknown");
+    let detail = reboot["error"]["detail"].as_str().unwrap();
+    assert!(detail.contains("may have run") && !detail.contains("try again"), "{detail}");
+    assert!(answer.body["ssh"][1]["error"]["detail"].as_str().unwrap().contains("not tried"));
+
+    // One that did not begin may be repeated.
+    app.desk.remote.unreachable(address);
+    let answer = app.post(Who::Alice, "/vm/ssh?vm=web-1", commands(&["reboot"])).await;
+    answer.assert_problem(503);
+    assert!(!answer.header("retry-after").is_empty(), "{}", answer.text);
+}
+
+#[tokio::test]
 async fn a_refused_login_is_not_an_unauthenticated_call() {
     let app = App::new().await;
     let address = app.machine().await;

@@ -95,3 +95,16 @@ async fn ends_with_its_client(app: &App) {
     let detail = tokio::time::timeout(PATIENCE, recorded).await.expect("it ends with its client");
     assert!(detail.contains("stopped waiting"), "{detail}");
 }
+
+#[tokio::test]
+async fn a_lost_connection_is_the_problem_of_the_command_that_may_have_run() {
+    let app = App::new().await;
+    let address = app.machine().await;
+    app.desk.remote.answer(address, "reboot", Answer::stdout("down").losing_the_connection());
+    let mut stream = open(&app, commands(&["reboot"])).await;
+    assert_eq!(stream.next().await.unwrap().1["text"], "down");
+    let (name, problem) = stream.next().await.unwrap();
+    assert_eq!((name.as_str(), &problem["command"], problem.get("exit_code")), ("problem", &json!(0), None));
+    assert_eq!(problem["error"]["type"], "urn:vmm:problem:end-unknown");
+    assert_eq!(stream.next().await, None);
+}

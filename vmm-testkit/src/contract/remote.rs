@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use tokio::sync::mpsc;
-use vmm_core::remote::{Command, Endpoint, Exit, Login, Output, OutputChannel, Piece, RemoteExec, Stream};
+use vmm_core::remote::{Command, Endpoint, Exit, Login, Output, OutputChannel, Piece, Processes, RemoteExec, Stream};
 use vmm_core::{Error, Part};
 
 use crate::fake::remote::Answer;
@@ -41,6 +41,7 @@ const DRIPS: &str = "while true; do echo drip; sleep 0.1; done";
 const ENDLESS: &str = "yes";
 const BYTES: &str = "printf '\\377\\000x'";
 const SPEAKS_THEN_WAITS: &str = "echo first; echo second >&2; sleep 30";
+const LEAVES: &str = "sleep 30 & echo started; exit 7";
 const ECHO: &str = "echo ";
 
 /// The answers of a shell to the commands of this suite, for fakes.
@@ -59,6 +60,7 @@ pub fn answers(line: &str) -> Option<Answer> {
         SLEEPS | DRIPS | ENDLESS => Answer::hangs(),
         SPEAKS_THEN_WAITS => Answer::stdout("first\n").with_stderr("second\n").taking(Duration::from_secs(30)),
         BYTES => Answer::stdout([0xff, 0, b'x']),
+        LEAVES => Answer::stdout("started\n").with_exit(Exit::Code(7)).leaving_a_process(),
         _ => Answer::stdout(format!("{}\n", line.strip_prefix(ECHO)?)),
     })
 }
@@ -178,7 +180,7 @@ pub async fn input_that_is_not_read_holds_nothing_up(subject: &dyn Subject) {
     }
     let limit = Duration::from_secs(2);
     let error = run(subject, &Command::new(SLEEPS).reading(input).within(limit)).await.expect_err("it does not end");
-    assert!(matches!(error, Error::Timeout { .. }), "{error}");
+    assert!(matches!(error, Error::Unfinished(_)), "{error}");
 }
 
 /// Output need not be text.
@@ -248,9 +250,34 @@ pub async fn the_deadline_holds(subject: &dyn Subject) {
         let (began, limit) = (Instant::now(), Duration::from_secs(2));
         let error = run(subject, &Command::new(line).within(limit)).await.expect_err("it does not end by itself");
         let took = began.elapsed();
-        assert!(matches!(error, Error::Timeout { after, .. } if after == limit), "{line}: {error}");
+        let Error::Unfinished(unfinished) = error else { panic!("{line}: {error}") };
+        assert_eq!((unfinished.after, &unfinished.exit), (Some(limit), &None), "{line}: {unfinished}");
+        // A server that gives one session at a time lets nobody look.
+        let told = [Processes::Killed, Processes::Unknown];
+        assert!(told.contains(&unfinished.processes), "{line}: {unfinished}");
         assert!(limit <= took && took <= limit + Duration::from_secs(1), "{line} took {took:?}");
     }
+}
+
+/// What came of a command before its time was over is part of the error.
+pub async fn what_came_before_the_deadline_is_kept(subject: &dyn Subject) {
+    let command = Command::new(SPEAKS_THEN_WAITS).within(Duration::from_secs(2));
+    let error = run(subject, &command).await.expect_err("it does not end by itself");
+    let Error::Unfinished(unfinished) = error else { panic!("{error}") };
+    let stdout = format!("{}first\n", subject.greeting());
+    assert_eq!((unfinished.stdout.text(), unfinished.stderr.text().as_str()), (stdout, "second\n"));
+}
+
+/// A command that has ended, but for a process in the background that holds its output, is not told as killed. Its exit
+/// code is told, if the server tells it before the output has ended.
+pub async fn what_a_command_left_in_the_background_is_told(subject: &dyn Subject) {
+    let command = Command::new(LEAVES).within(Duration::from_secs(2));
+    let error = run(subject, &command).await.expect_err("its output does not end");
+    let Error::Unfinished(unfinished) = error else { panic!("{error}") };
+    let told = [Processes::Background, Processes::Unknown];
+    assert!(told.contains(&unfinished.processes), "{unfinished}");
+    assert!(unfinished.exit.as_ref().is_none_or(|exit| *exit == Exit::Code(7)), "{unfinished}");
+    assert_eq!(unfinished.stdout.text(), format!("{}started\n", subject.greeting()));
 }
 
 /// A machine with another host key gets no proof of identity.
@@ -317,6 +344,8 @@ macro_rules! with_remote_promises {
             a_follower_gets_what_is_kept,
             the_host_key_is_shown_without_a_login,
             the_deadline_holds,
+            what_came_before_the_deadline_is_kept,
+            what_a_command_left_in_the_background_is_told,
             another_host_key_gets_no_credential,
             a_wrong_login_is_refused_and_not_retried,
             an_unreachable_machine_is_unavailable,

@@ -15,8 +15,8 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 use vmm_core::model::HostKey;
 use vmm_core::remote::{
-    Command, Credential, Download, Endpoint, Exit, Login, Output, OutputChannel, Piece, Place, RemoteExec, Sink,
-    Source, Stream, Transferred, TreeDownload, TreeTransferred, TreeUpload, Upload,
+    Command, Credential, Download, Endpoint, Exit, Login, Output, OutputChannel, Piece, Place, Processes, RemoteExec,
+    Sink, Source, Stream, Transferred, TreeDownload, TreeTransferred, TreeUpload, Unfinished, Upload,
 };
 use vmm_core::{Error, Part, Result};
 
@@ -33,12 +33,19 @@ pub struct Answer {
     pub(super) stderr: Vec<u8>,
     pub(super) takes: Duration,
     pub(super) copies: bool,
+    /// Whether the connection is lost when it would end.
+    breaks: bool,
+    /// Whether it has ended long before its output has, which a process in the background holds open.
+    leaves: bool,
+    /// Whether this is said by something that the account runs in place of what it is given.
+    instead: bool,
 }
 
 impl Answer {
     /// Writes this to standard output.
     pub fn stdout(bytes: impl Into<Vec<u8>>) -> Self {
-        Self { exit: Exit::Code(0), stdout: bytes.into(), stderr: Vec::new(), takes: Duration::ZERO, copies: false }
+        let (exit, stdout, stderr, takes) = (Exit::Code(0), bytes.into(), Vec::new(), Duration::ZERO);
+        Self { exit, stdout, stderr, takes, copies: false, breaks: false, leaves: false, instead: false }
     }
 
     /// Writes nothing and exits with this code.
@@ -66,6 +73,24 @@ impl Answer {
     #[must_use]
     pub fn with_stderr(self, bytes: impl Into<Vec<u8>>) -> Self {
         Self { stderr: bytes.into(), ..self }
+    }
+
+    /// The same, but the connection is lost in place of its end.
+    #[must_use]
+    pub fn losing_the_connection(self) -> Self {
+        Self { breaks: true, ..self }
+    }
+
+    /// The same, but a process that it leaves in the background holds its output open for ever.
+    #[must_use]
+    pub fn leaving_a_process(self) -> Self {
+        Self { leaves: true, takes: Duration::MAX, ..self }
+    }
+
+    /// The same, but said by what the account runs whatever it is given.
+    #[must_use]
+    pub fn in_its_place(self) -> Self {
+        Self { instead: true, ..self }
     }
 
     /// The same after this time.
@@ -316,9 +341,22 @@ impl Machine {
 
     fn answer(&self, command: &Command) -> Answer {
         let unknown = || Answer::code(127).with_stderr("sh: not found\n");
-        let answer = self.rules.iter().rev().find_map(|rule| rule(&command.line)).unwrap_or_else(unknown);
+        let mut answer = self.rules.iter().rev().find_map(|rule| rule(&command.line)).unwrap_or_else(unknown);
+        if let Some(mark) = script_mark(&command.line)
+            && !answer.instead
+        {
+            answer.stderr.splice(..0, format!("{mark}-begun\n").into_bytes());
+        }
         if answer.copies { Answer { stdout: command.input.clone(), ..answer } } else { answer }
     }
+}
+
+/// The mark that the command which brings a script to a machine writes when the script begins.
+fn script_mark(line: &str) -> Option<&str> {
+    let (_, words) = line.strip_prefix("exec sh -c '")?.rsplit_once("' sh 'vmm-")?;
+    let length = words.find('\'')?;
+    let start = line.len() - words.len();
+    line.get(start - "vmm-".len()..start + length)
 }
 
 fn same(one: &Login, other: &Login) -> bool {
@@ -355,20 +393,42 @@ impl RemoteExec for FakeRemote {
     ) -> Result<Output> {
         let began = Instant::now();
         let answer = self.decide(endpoint, login, command, |machine| machine.answer(command))?;
-        let late = || too_late("the command on", endpoint, command.deadline);
+        let Some(answer) = answer else {
+            tokio::time::sleep(command.deadline).await;
+            return Err(too_late("the SSH handshake with", endpoint, command.deadline));
+        };
+        let (leaves, breaks) = (answer.leaves, answer.breaks);
+        let stdout = kept(answer.stdout, command.output_limit);
+        let stderr = kept(answer.stderr, command.output_limit);
+        let unfinished = |after: Option<Duration>| {
+            let reason = match after {
+                Some(limit) => {
+                    format!("the command on {} did not finish within {} s", endpoint.address, limit.as_secs())
+                }
+                None => format!("the connection to {} was lost while the command ran", endpoint.address),
+            };
+            let processes = match after {
+                None => Processes::Unknown,
+                Some(_) if leaves => Processes::Background,
+                Some(_) => Processes::Killed,
+            };
+            let exit = leaves.then(|| answer.exit.clone());
+            let (stdout, stderr, duration) = (stdout.clone(), stderr.clone(), began.elapsed());
+            Err(Unfinished { reason, after, exit, processes, stdout, stderr, duration }.into())
+        };
         let answered = async {
-            let Some(answer) = answer else { return std::future::pending().await };
-            let stdout = kept(answer.stdout, command.output_limit);
-            let stderr = kept(answer.stderr, command.output_limit);
             for (channel, stream) in [(OutputChannel::Stdout, &stdout), (OutputChannel::Stderr, &stderr)] {
                 for bytes in stream.bytes.chunks(PIECE) {
                     let _ = pieces.send(Piece { channel, bytes: bytes.to_vec() }).await;
                 }
             }
             tokio::time::sleep(answer.takes).await;
-            Ok(Output { exit: answer.exit, stdout, stderr, duration: began.elapsed() })
         };
-        timeout(command.deadline, answered).await.unwrap_or_else(|_| Err(late()))
+        match timeout(command.deadline, answered).await {
+            Err(_) => unfinished(Some(command.deadline)),
+            Ok(()) if breaks => unfinished(None),
+            Ok(()) => Ok(Output { exit: answer.exit, stdout, stderr, duration: began.elapsed() }),
+        }
     }
 
     async fn host_key(&self, address: SocketAddr, deadline: Duration) -> Result<HostKey> {

@@ -32,7 +32,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use russh::keys::{PrivateKey, PublicKey};
-use russh::{MethodKind, MethodSet, server};
+use russh::{MethodKind, MethodSet, SshId, server};
 use secrecy::SecretString;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -43,6 +43,9 @@ use super::remote::Answer;
 use crate::sshd::{key, loopback_addresses, other_host_key, pem, public};
 
 pub use evil::Evil;
+
+/// How a good guest introduces itself: as a server that always tells how a command ended.
+const GOOD: &str = "SSH-2.0-OpenSSH_9.1 guest";
 
 /// What a command line is answered with.
 pub type Script = dyn Fn(&str) -> Option<Answer> + Send + Sync;
@@ -141,7 +144,10 @@ impl SshGuest {
         let (running, stopped) = watch::channel(());
         let changed = matches!(behaviour, Behaviour::Evil(Evil::ChangedHostKey));
         let guest = Arc::new(Guest {
-            config: Arc::new(config(PrivateKey::from_openssh(pem(&own_key)).expect("a key in the same form"))),
+            config: Arc::new(config(
+                &behaviour,
+                PrivateKey::from_openssh(pem(&own_key)).expect("a key in the same form"),
+            )),
             behaviour,
             password: password.clone(),
             user_key: PublicKey::from_openssh(&public(&user_key).to_string()).expect("a key in the same form"),
@@ -206,8 +212,13 @@ struct Guest {
     tally: watch::Sender<Seen>,
 }
 
-fn config(key: PrivateKey) -> server::Config {
+fn config(behaviour: &Behaviour, key: PrivateKey) -> server::Config {
+    let id = match behaviour {
+        Behaviour::Evil(_) => "SSH-2.0-evil",
+        _ => GOOD,
+    };
     server::Config {
+        server_id: SshId::Standard(id.into()),
         methods: MethodSet::from(&[MethodKind::Password, MethodKind::PublicKey][..]),
         keys: vec![key],
         auth_rejection_time: Duration::ZERO,

@@ -179,6 +179,7 @@ async fn a_command_that_closed_its_output_gets_its_input_to_the_end() {
 }
 
 mod cancel;
+mod end;
 mod evil;
 mod guest;
 mod pool;
@@ -195,7 +196,7 @@ mod ending {
     use std::time::{Duration, Instant};
 
     use vmm_core::Error;
-    use vmm_core::remote::{Command, Exit};
+    use vmm_core::remote::{Command, Exit, Processes};
 
     use super::*;
 
@@ -262,7 +263,7 @@ mod ending {
             .run(&machine.sshd.endpoint(), &machine.sshd.key_login(), &command)
             .await
             .expect_err("it does not end by itself");
-        assert!(matches!(&error, Error::Timeout { .. }), "{error}");
+        assert!(matches!(&error, Error::Unfinished(told) if told.processes == Processes::Killed), "{error}");
         machine.until_started().await;
         machine.until_running(0, Duration::from_secs(5)).await;
     }
@@ -277,7 +278,7 @@ mod ending {
         assert_eq!(output.stdout.text(), "1\n2\n3\n4\n5\n");
         let error = remote.run(&endpoint, &login, &machine.command().silent_at_most(silence)).await;
         let error = error.expect_err("it says nothing");
-        assert!(matches!(&error, Error::Timeout { after, .. } if *after == silence), "{error}");
+        assert!(matches!(&error, Error::Unfinished(told) if told.after == Some(silence)), "{error}");
         machine.until_started().await;
         machine.until_running(0, Duration::from_secs(5)).await;
     }

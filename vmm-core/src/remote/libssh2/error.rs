@@ -52,6 +52,10 @@ pub(super) enum Cause {
     Ssh(ssh2::Error),
     /// The server answers, and gives no files over SFTP.
     NoSftp,
+    /// The server closed the command's channel and did not tell how it ended. Whether it was seen to run.
+    NotTold {
+        runs: bool,
+    },
     /// The server does something that no server may.
     Protocol(&'static str),
     /// What the caller is to be told stands already.
@@ -76,6 +80,8 @@ impl From<ssh2::Error> for Cause {
     }
 }
 
+const NOT_TOLD: &str = "the server closed its channel and did not tell how it ended";
+
 /// A failed call.
 #[derive(Debug)]
 pub(super) struct CallError {
@@ -84,6 +90,32 @@ pub(super) struct CallError {
     pub(super) limit: Duration,
     pub(super) stage: Stage,
     pub(super) cause: Cause,
+}
+
+impl CallError {
+    /// What happened to a command that was sent, and the limit that ran out.
+    pub(super) fn broke_off(&self) -> (String, Option<Duration>) {
+        let Self { machine, limit, cause, .. } = self;
+        let broke = |reason: &dyn fmt::Display| {
+            (format!("the connection to {machine} was lost while the command ran ({reason})"), None)
+        };
+        match cause {
+            Cause::Deadline(_) => {
+                (format!("the command on {machine} did not finish within {} s", limit.as_secs()), Some(*limit))
+            }
+            Cause::Silence(silence) => {
+                (format!("the command on {machine} wrote nothing for {} s", silence.as_secs_f64()), Some(*silence))
+            }
+            Cause::Cancelled => (format!("nobody waits for the command on {machine} any longer"), None),
+            Cause::NotTold { .. } => (format!("the command on {machine} has no known end: {NOT_TOLD}"), None),
+            Cause::Io(error) => broke(error),
+            Cause::Ssh(error) => broke(&error.message()),
+            Cause::Protocol(reason) => broke(reason),
+            Cause::Told(error) => broke(error),
+            Cause::NoSftp => broke(&"it gives no files over SFTP"),
+            Cause::LoginRefused | Cause::OtherHostKey { .. } => broke(&"its login failed"),
+        }
+    }
 }
 
 impl From<CallError> for Error {
@@ -109,6 +141,7 @@ impl From<CallError> for Error {
             Cause::OtherHostKey { expected, seen } => {
                 Self::HostKeyChanged { machine: machine.to_string(), expected, seen }
             }
+            Cause::NotTold { .. } => unavailable(&NOT_TOLD),
             Cause::Cancelled => unavailable(&"the caller stopped waiting"),
             Cause::Io(error) => unavailable(&error),
             Cause::Ssh(error) => unavailable(&error.message()),

@@ -3,7 +3,7 @@
 use std::io::{ErrorKind, Read, Write};
 use std::time::{Duration, Instant};
 
-use ssh2::Channel;
+use ssh2::{Channel, ErrorCode};
 use tokio::sync::mpsc::{self, error::TrySendError};
 
 use super::error::Cause;
@@ -14,6 +14,10 @@ use crate::remote::{Command, Exit, OutputChannel, Piece, Stream};
 const CHUNK: usize = 32 * 1024;
 /// Between two tries to hand on a piece to somebody who is slow.
 const BETWEEN_TRIES: Duration = Duration::from_millis(10);
+/// `LIBSSH2_ERROR_CHANNEL_REQUEST_DENIED`.
+const REFUSED: ErrorCode = ErrorCode::Session(-22);
+/// `LIBSSH2_ERROR_SOCKET_SEND`.
+const NOT_SENT: ErrorCode = ErrorCode::Session(-7);
 /// libssh2 sends a command in one packet and refuses what does not fit.
 const LONGEST_LINE: usize = 32_000;
 
@@ -35,6 +39,12 @@ pub(super) struct Running {
     pub(super) stderr: Stream,
     /// Who follows it.
     pub(super) pieces: Option<mpsc::Sender<Piece>>,
+    /// When it was sent; `None` as long as it has not begun for certain.
+    pub(super) sent: Option<Instant>,
+    /// When the server last answered, or something of its output came.
+    pub(super) heard: Option<Instant>,
+    /// The channel of a command that did not come to its end.
+    pub(super) channel: Option<Channel>,
 }
 
 impl Running {
@@ -46,18 +56,40 @@ impl Running {
     /// Starts the command, gives it its standard input, and waits for its end. The channel is gone then, and the
     /// session as good as before.
     pub(super) fn run_on(&mut self, channel: Channel, link: &Link, command: &Command) -> Result<Exit, Cause> {
-        let mut channel = link.start(channel, &command.line)?;
-        self.exchange(link, &mut channel, command)?;
-        link.drive(|| channel.wait_close())?;
-        let exit = exit(&channel)?;
-        link.drive(|| channel.close())?;
-        Ok(exit)
+        self.sent = Some(Instant::now());
+        let mut channel = match link.start(channel, &command.line) {
+            Ok(channel) => channel,
+            Err(cause) => {
+                if is_refusal(&cause) {
+                    self.sent = None;
+                }
+                return Err(cause);
+            }
+        };
+        self.heard = Some(Instant::now());
+        let ended = self.exchange(link, &mut channel, command).and_then(|()| {
+            link.drive(|| channel.wait_close())?;
+            let exit = exit(&channel)?;
+            link.drive(|| channel.close())?;
+            Ok(exit)
+        });
+        if ended.is_err() {
+            self.channel = Some(channel);
+        }
+        ended
+    }
+
+    /// How the command's own process ended, as far as the server has told that of a command that did not come to its end.
+    /// A code of 0 is also what stands there before the server tells one; `had_ended` says that it has told one.
+    pub(super) fn exit_so_far(&self, had_ended: bool) -> Option<Exit> {
+        let exit = self.channel.as_ref().and_then(|channel| exit(channel).ok())?;
+        (had_ended || exit != Exit::Code(0)).then_some(exit)
     }
 
     /// Writes the input and reads both streams to their end. Unread error output would stop the standard output, and
     /// the other way round, and unread output the input.
     fn exchange(&mut self, link: &Link, channel: &mut Channel, command: &Command) -> Result<(), Cause> {
-        let Self { stdout, stderr, pieces } = self;
+        let Self { stdout, stderr, pieces, heard: last, .. } = self;
         let mut streams =
             [(channel.stream(0), stdout, OutputChannel::Stdout), (channel.stderr(), stderr, OutputChannel::Stderr)];
         let mut input = Input { left: &command.input, closed: false };
@@ -79,6 +111,7 @@ impl Running {
                         }
                         (ended, moved) = (false, true);
                         heard = Instant::now();
+                        *last = Some(heard);
                     }
                     Err(error) if error.kind() == ErrorKind::WouldBlock => ended = false,
                     Err(error) => return Err(error.into()),
@@ -106,12 +139,6 @@ impl Running {
                 }
             }
         }
-    }
-
-    /// What was seen of the command when its time was over.
-    pub(super) fn describe(&self, killed: bool) -> String {
-        let fate = if killed { "its processes were killed" } else { "its processes may still run" };
-        format!("{} bytes of output and {} of error output came; {fate}", self.stdout.total, self.stderr.total)
     }
 }
 
@@ -166,6 +193,11 @@ fn hand_on(link: &Link, follower: &mpsc::Sender<Piece>, mut piece: Piece) -> Res
         link.pause(BETWEEN_TRIES)?;
     }
     Ok(())
+}
+
+/// Whether the server does not begin the command, or it cannot have got it whole.
+fn is_refusal(cause: &Cause) -> bool {
+    matches!(cause, Cause::Ssh(error) if [REFUSED, NOT_SENT].contains(&error.code()))
 }
 
 pub(super) fn exit(channel: &Channel) -> Result<Exit, Cause> {

@@ -85,6 +85,8 @@ pub(super) struct Link {
     silence: Cell<Option<Duration>>,
     /// Whether it has more to do than to answer.
     busy: Cell<bool>,
+    /// Whether its server was seen to tell how a command ended.
+    proven: Cell<bool>,
 }
 
 impl Link {
@@ -92,7 +94,8 @@ impl Link {
         session.set_blocking(false);
         let (sftp, ahead, spare) = (OnceCell::new(), Cell::new(None), Cell::new(None));
         let (given, stale, silence, busy) = (Cell::new(false), Cell::new(false), Cell::new(None), Cell::new(false));
-        Self { session, sftp, ahead, spare, given, stale, socket, limits, beginning, silence, busy }
+        let proven = Cell::new(false);
+        Self { session, sftp, ahead, spare, given, stale, socket, limits, beginning, silence, busy, proven }
     }
 
     pub(super) fn session(&self) -> &Session {
@@ -334,6 +337,21 @@ impl Link {
     /// Lets time pass, as long as somebody waits for the call.
     pub(super) fn pause(&self, time: Duration) -> Result<(), Cause> {
         self.limits.pause(time)
+    }
+
+    /// Whether its server was seen to tell how a command ended.
+    pub(super) fn is_proven(&self) -> bool {
+        self.proven.get()
+    }
+
+    /// Notes whether its server was seen to tell how a command ended.
+    pub(super) fn prove(&self, seen: bool) {
+        self.proven.set(self.proven.get() || seen);
+    }
+
+    /// Whether the machine's server of files was started.
+    pub(super) fn has_files(&self) -> bool {
+        self.sftp.get().is_some()
     }
 
     /// The channel to the machine's files; the same one for all who ask. A server that refuses it, or on which something

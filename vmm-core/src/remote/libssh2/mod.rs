@@ -21,6 +21,7 @@ mod sftp;
 mod shell;
 mod stream;
 mod supervise;
+mod telling;
 mod transfer;
 mod tree;
 mod upload;
@@ -32,13 +33,14 @@ use async_trait::async_trait;
 use tokio::sync::mpsc;
 
 use self::error::{CallError, Cause, Stage};
+use self::kill::Fate;
 use self::link::{Limits, Link};
 use self::pool::Pool;
 use self::seat::Seat;
 use self::supervise::{SocketSlot, Sockets};
 use super::{
-    Command, Download, Endpoint, Login, Output, Piece, Progress, RemoteExec, Sink, Source, Transferred, TreeDownload,
-    TreeTransferred, TreeUpload, Upload,
+    Command, Download, Endpoint, Exit, Login, Output, Piece, Processes, Progress, RemoteExec, Sink, Source, Stream,
+    Transferred, TreeDownload, TreeTransferred, TreeUpload, Unfinished, Upload,
 };
 use crate::error::{Error, Result};
 use crate::model::HostKey;
@@ -112,8 +114,11 @@ impl Default for Libssh2Config {
 /// sending it; a directory that is not as it was is a conflict. A directory on its way up of which this process lets go
 /// without a word, because it was killed, is removed by the machine itself after an hour.
 ///
-/// libssh2 does not tell a missing exit status from 0: a server that closes the channel without one reads as 0. OpenSSH
-/// tells one always. Transfers do not rely on it.
+/// libssh2 does not tell a missing exit status from 0. A server that may have left it out is therefore asked, through a
+/// further command, whether the command still runs: OpenSSH since 9.2, whose `ChannelTimeout` does so, after a command
+/// that ended with 0 and was silent for 50 ms before (a limit of 1 s may be missed in one of twenty cases), and once in
+/// each connection a server that is neither OpenSSH nor dropbear. An account that does not run what it is given cannot be
+/// asked: the end of such a command is not known there. Transfers do not rely on it.
 #[derive(Clone, Debug)]
 pub struct Libssh2Exec {
     pool: Pool,
@@ -285,6 +290,15 @@ impl Frame {
         CallError { machine: self.address, user: self.user.clone(), limit, stage, cause }.into()
     }
 
+    /// The error of a command that was sent, or may have been.
+    fn unfinished(&self, cause: Cause, unseen: Unseen) -> Error {
+        let Unseen { exit, processes, stdout, stderr } = unseen;
+        let (limit, stage) = (self.deadline, Stage::Command);
+        let call = CallError { machine: self.address, user: self.user.clone(), limit, stage, cause };
+        let (reason, after) = call.broke_off();
+        Unfinished { reason, after, exit, processes, stdout, stderr, duration: self.began.elapsed() }.into()
+    }
+
     /// An encrypted session with a server whose host key is not yet judged, with the time that there is for a login.
     fn reach(&self, limits: Limits, socket: &SocketSlot, expected: Option<&HostKey>) -> Result<Link> {
         let Patience { connect, login, .. } = self.patience;
@@ -294,6 +308,15 @@ impl Frame {
         let limits = Limits { until: limits.until.min(ends(Instant::now(), login)), ..limits };
         connect::ssh(tcp, limits, login, expected).map_err(|cause| self.failed(Stage::Handshake, cause))
     }
+}
+
+/// What is known of a command whose end was not seen.
+#[derive(Default)]
+struct Unseen {
+    exit: Option<Exit>,
+    processes: Processes,
+    stdout: Stream,
+    stderr: Stream,
 }
 
 /// One call with a login, as the blocking thread gets it.
@@ -330,26 +353,32 @@ impl Call {
     ) -> Result<Output> {
         let (mut link, channel, seat) = seat.begin(self, limits, &sockets.work, Stage::Command, Link::channel)?;
         let mut running = exec::Running { pieces, ..exec::Running::default() };
-        match running.run_on(channel, &link, command) {
+        sockets.note_command();
+        let ended = running.run_on(channel, &link, command);
+        match ended.and_then(|exit| telling::proven(&mut link, &running, exit)) {
             Ok(exit) => {
                 seat.keep(link);
                 let exec::Running { stdout, stderr, .. } = running;
                 Ok(Output { exit, stdout, stderr, duration: self.frame.began.elapsed() })
             }
-            Err(cause @ Cause::Silence(_)) => {
-                kill::siblings(&mut link);
-                Err(self.failed(Stage::Command, cause))
-            }
-            Err(Cause::Deadline(_)) => {
-                let detail = running.describe(kill::siblings(&mut link));
-                Err(self.failed(Stage::Command, Cause::Deadline(detail)))
-            }
-            Err(Cause::Cancelled) => {
-                kill::siblings(&mut link);
-                Err(self.failed(Stage::Command, Cause::Cancelled))
-            }
-            Err(cause) => Err(self.failed(Stage::Command, cause)),
+            Err(cause) => Err(self.give_up(&mut link, running, cause)),
         }
+    }
+
+    /// Ends a command that did not come to its end in time. The one place that decides whether it may have run.
+    fn give_up(&self, link: &mut Link, running: exec::Running, cause: Cause) -> Error {
+        let Some(sent) = running.sent else { return self.failed(Stage::Command, cause) };
+        // What it is killed by is no end of its own.
+        let told = running.exit_so_far(false);
+        let fate = match cause {
+            Cause::Deadline(_) | Cause::Silence(_) | Cause::Cancelled => kill::end(link, sent),
+            Cause::NotTold { runs: true } => Fate { processes: Processes::Running, had_ended: false },
+            _ => Fate::default(),
+        };
+        let had_ended = fate.had_ended && telling::tells_at_once(link);
+        let exit = told.or_else(|| had_ended.then(|| running.exit_so_far(true)).flatten());
+        let exec::Running { stdout, stderr, .. } = running;
+        self.frame.unfinished(cause, Unseen { exit, processes: fate.processes, stdout, stderr })
     }
 }
 

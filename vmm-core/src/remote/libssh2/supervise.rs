@@ -3,6 +3,7 @@
 use std::io::PipeWriter;
 use std::net::{Shutdown, TcpStream};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -10,7 +11,7 @@ use tokio::runtime::Handle;
 
 use super::error::{Cause, Stage};
 use super::link::Limits;
-use super::{Frame, kill};
+use super::{Frame, Unseen, kill};
 use crate::blocking;
 use crate::error::{Error, Result};
 
@@ -41,6 +42,15 @@ impl SocketSlot {
 pub(super) struct Sockets {
     pub(super) work: SocketSlot,
     pub(super) tidying: SocketSlot,
+    /// Whether a command may have been sent.
+    sent: Arc<AtomicBool>,
+}
+
+impl Sockets {
+    /// Notes that a command is sent from here on.
+    pub(super) fn note_command(&self) {
+        self.sent.store(true, Ordering::Release);
+    }
 }
 
 /// Runs the work of a call on a blocking thread.
@@ -63,7 +73,12 @@ pub(super) async fn run<T: Send + 'static>(
         answer = watch.ended() => answer,
         () = late => {
             watch.patience = Duration::ZERO;
-            Err(frame.failed(Stage::Session, Cause::deadline("the machine kept the connection busy; it was cut off")))
+            let cause = Cause::deadline("the machine kept the connection busy; it was cut off");
+            Err(if watch.sockets.sent.load(Ordering::Acquire) {
+                frame.unfinished(cause, Unseen::default())
+            } else {
+                frame.failed(Stage::Session, cause)
+            })
         }
     }
 }
@@ -116,7 +131,7 @@ impl CutOff {
 
 impl Drop for CutOff {
     fn drop(&mut self) {
-        if let Some(Sockets { work, tidying }) = &self.0 {
+        if let Some(Sockets { work, tidying, .. }) = &self.0 {
             work.shut_down();
             tidying.shut_down();
         }

@@ -15,7 +15,7 @@ use crate::model::{
     AuditEntry, NewRun, Run, RunEnd, RunFilter, RunId, RunMachine, RunOutput, RunState, ScriptArguments, ScriptId,
     Timestamp, UserId, VmId,
 };
-use crate::remote::{Exit, Stream};
+use crate::remote::{Exit, Output, Stream};
 use crate::repository::RunRepository;
 
 const NEVER_BEGAN: &str = "vmm stopped before it began";
@@ -193,13 +193,18 @@ fn old(connection: &Connection, before: i64, keep: u32) -> Result<Vec<RunId>> {
 }
 
 fn finish(tx: &Transaction<'_>, id: RunId, position: usize, end: &RunEnd) -> Result<usize> {
-    let (output, error) = match end {
-        RunEnd::Done(output) => (Some(output), None),
-        RunEnd::Failed(error) => (None, Some(error.as_str())),
-        RunEnd::Cancelled => (None, Some("was cancelled while it ran")),
-        RunEnd::Interrupted => (None, Some(BROKEN_OFF)),
+    let (exit, streams, duration, error) = match end {
+        RunEnd::Done(Output { exit, stdout, stderr, duration }) => {
+            (Some(exit), Some((stdout, stderr)), Some(duration), None)
+        }
+        RunEnd::Failed(failure) | RunEnd::Unknown(failure) => {
+            let streams = failure.output.as_ref().map(|output| (&output.stdout, &output.stderr));
+            (failure.exit.as_ref(), streams, failure.duration.as_ref(), Some(failure.error.as_str()))
+        }
+        RunEnd::Cancelled => (None, None, None, Some("was cancelled while it ran")),
+        RunEnd::Interrupted => (None, None, None, Some(BROKEN_OFF)),
     };
-    let (exit_code, signal) = match output.map(|output| &output.exit) {
+    let (exit_code, signal) = match exit {
         Some(Exit::Code(code)) => (Some(*code), None),
         Some(Exit::Signal(name)) => (None, Some(name)),
         None => (None, None),
@@ -216,11 +221,11 @@ fn finish(tx: &Transaction<'_>, id: RunId, position: usize, end: &RunEnd) -> Res
             end.state().as_str(),
             exit_code,
             signal,
-            output.map(|output| &output.stdout.bytes),
-            output.map(|output| total(&output.stdout)).transpose()?,
-            output.map(|output| &output.stderr.bytes),
-            output.map(|output| total(&output.stderr)).transpose()?,
-            output.map(|output| i64::try_from(output.duration.as_micros()).unwrap_or(i64::MAX)),
+            streams.map(|(stdout, _)| &stdout.bytes),
+            streams.map(|(stdout, _)| total(stdout)).transpose()?,
+            streams.map(|(_, stderr)| &stderr.bytes),
+            streams.map(|(_, stderr)| total(stderr)).transpose()?,
+            duration.map(|duration| i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)),
             error,
         ],
     )
@@ -303,13 +308,12 @@ fn run(row: &Row<'_>) -> Result<Run> {
 fn machine(row: &Row<'_>) -> Result<RunMachine> {
     let code: Option<i32> = row.value("exit_code")?;
     let exit = code.map(Exit::Code).or(row.value::<Option<String>>("signal")?.map(Exit::Signal));
-    let stream = |bytes, total| -> Result<Stream> { Ok(Stream { bytes: row.value(bytes)?, total: row.size(total)? }) };
-    let output = match exit {
-        Some(_) => {
-            Some(RunOutput { stdout: stream("stdout", "stdout_total")?, stderr: stream("stderr", "stderr_total")? })
-        }
-        None => None,
+    let stream = |bytes, total| -> Result<Option<Stream>> {
+        let bytes: Option<Vec<u8>> = row.value(bytes)?;
+        bytes.map(|bytes| Ok(Stream { bytes, total: row.size(total)? })).transpose()
     };
+    let streams = stream("stdout", "stdout_total")?.zip(stream("stderr", "stderr_total")?);
+    let output = streams.map(|(stdout, stderr)| RunOutput { stdout, stderr });
     let duration: Option<i64> = row.value("duration")?;
     Ok(RunMachine {
         vm: VmId(row.value("vm")?),

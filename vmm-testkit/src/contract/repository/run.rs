@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Utc;
-use vmm_core::model::{Run, RunEnd, RunFilter, RunId, RunOutput, RunState, Script, ScriptChange};
+use vmm_core::model::{Run, RunEnd, RunFailure, RunFilter, RunId, RunOutput, RunState, Script, ScriptChange};
 use vmm_core::remote::{Exit, Output, Stream};
 use vmm_core::repository::Repository;
 
@@ -50,7 +50,7 @@ async fn finish(repository: &Arc<dyn Repository>, id: RunId, position: usize, en
 /// A run reads as it was recorded, and its machines as they ended.
 pub async fn a_run_reads_as_it_was_recorded(repository: Arc<dyn Repository>) {
     let script = script(&repository).await;
-    let new = sample::run(&script, 4);
+    let new = sample::run(&script, 6);
     let create = repository.runs().create(new.clone(), Utc::now() + ALIVE, sample::audit("script.run"));
     let queued = audited(&repository, 1, create).await.expect("a script");
     assert_eq!((queued.script, &queued.script_name, &queued.sha256), (Some(script.id), &script.name, &script.sha256));
@@ -58,22 +58,28 @@ pub async fn a_run_reads_as_it_was_recorded(repository: Arc<dyn Repository>) {
     assert_eq!(queued.version, new.version);
     assert_eq!((&queued.arguments, queued.at_once), (&Some(new.arguments.clone()), new.at_once));
     assert_eq!((queued.user, &queued.user_name, &queued.login), (new.user, &new.user_name, &new.login));
-    assert_eq!((queued.state, queued.cancel, queued.machines, queued.ended), (RunState::Queued, false, 4, 0));
+    assert_eq!((queued.state, queued.cancel, queued.machines, queued.ended), (RunState::Queued, false, 6, 0));
     let id = queued.id;
     assert_eq!(run(&repository, id).await, queued);
 
-    for position in 0..3 {
+    for position in [0, 1, 2, 4, 5] {
         begin(&repository, id, position).await;
     }
     assert_eq!(run(&repository, id).await.state, RunState::Running);
+    let Output { stdout, stderr, duration, .. } = output(Exit::Code(5));
+    let (error, kept) = ("its end".to_owned(), RunOutput { stdout, stderr });
+    let failure = RunFailure { error, exit: None, output: Some(kept), duration: Some(duration) };
+    let known = RunFailure { exit: Some(Exit::Code(5)), ..failure.clone() };
+    finish(&repository, id, 4, RunEnd::Failed(known.clone())).await;
+    finish(&repository, id, 5, RunEnd::Unknown(failure.clone())).await;
     finish(&repository, id, 0, RunEnd::Done(output(Exit::Code(7)))).await;
     finish(&repository, id, 1, RunEnd::Done(output(Exit::Signal("KILL".to_owned())))).await;
-    finish(&repository, id, 2, RunEnd::Failed("it is away".to_owned())).await;
+    finish(&repository, id, 2, RunEnd::Failed("it is away".to_owned().into())).await;
     let going_on = run(&repository, id).await;
-    assert_eq!((going_on.state, going_on.ended), (RunState::Running, 3));
+    assert_eq!((going_on.state, going_on.ended), (RunState::Running, 5));
     begin(&repository, id, 3).await;
     finish(&repository, id, 3, RunEnd::Done(output(Exit::Code(0)))).await;
-    assert_eq!(run(&repository, id).await.state, RunState::Failed);
+    assert_eq!(run(&repository, id).await.state, RunState::Unknown);
 
     let machines = repository.runs().machines(id).await.expect("an answer");
     assert_eq!(machines.iter().map(|machine| (machine.vm, machine.name.clone())).collect::<Vec<_>>(), new.machines);
@@ -82,6 +88,11 @@ pub async fn a_run_reads_as_it_was_recorded(repository: Arc<dyn Repository>) {
     assert_eq!((machines[0].duration, &machines[0].exit), (Some(duration), &Some(Exit::Code(7))));
     assert_eq!(machines[1].exit, Some(Exit::Signal("KILL".to_owned())));
     assert_eq!((machines[2].error.as_deref(), &machines[2].output), (Some("it is away"), &None));
+    for (machine, state, told) in [(4, RunState::Failed, known), (5, RunState::Unknown, failure)] {
+        let machine = &machines[machine];
+        let read = (machine.state, machine.error.clone(), &machine.exit, &machine.output, machine.duration);
+        assert_eq!(read, (state, Some(told.error), &told.exit, &told.output, told.duration));
+    }
 }
 
 /// A machine begins once; of many who want to begin it exactly one does, and it ends once.

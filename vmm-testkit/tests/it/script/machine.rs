@@ -55,7 +55,11 @@ struct Machine {
 
 impl Machine {
     async fn new() -> Self {
-        let (sshd, desk) = (Sshd::start().await, TestDesk::new().await);
+        Self::on(Sshd::start().await).await
+    }
+
+    async fn on(sshd: Sshd) -> Self {
+        let desk = TestDesk::new().await;
         desk.provision("r1", "name,os\nweb-1,debian\n").await;
         let vmm = process(&desk, Arc::new(ToSshd(sshd.endpoint()))).await;
         Self { sshd, desk, vmm }
@@ -276,4 +280,47 @@ async fn a_script_that_takes_too_long_is_a_failure_and_leaves_nothing() {
     assert!(end.error.expect("a reason").contains("did not finish within 3 s"));
     machine.desk.until("no process is left", async || machine.running(&pids).await == "0").await;
     machine.desk.until("the directory is gone", async || !directory.exists()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_script_is_not_done_where_the_account_runs_something_else() {
+    let machine = Machine::on(Sshd::start_set("ForceCommand echo Welcome; echo rules >&2").await).await;
+    let end = machine.run("sh", "echo ran\n").await;
+    assert_eq!((end.state, &end.exit), (RunState::Failed, &None));
+    assert_eq!(written(&end), ("Welcome\n".to_owned(), "rules\n".to_owned()));
+    let error = end.error.expect("a reason");
+    assert!(error.starts_with("this account does not run scripts"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_script_whose_child_holds_its_output_keeps_its_exit_code_and_what_came() {
+    let machine = Machine::new().await;
+    let id = machine.start("sh", "echo before\nsleep 60 &\necho trouble >&2\nexit 5\n", 3).await;
+    let end = machine.end(id).await;
+    assert_eq!((end.state, &end.exit), (RunState::Failed, &Some(Exit::Code(5))));
+    assert_eq!(written(&end), ("before\n".to_owned(), "trouble\n".to_owned()));
+    assert!(end.duration.expect("it ran") >= Duration::from_secs(3));
+    let error = end.error.expect("a reason");
+    assert!(error.contains("exit code 5") && error.contains("in the background still runs"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_script_that_ends_its_own_connection_may_have_run_and_keeps_what_came() {
+    let machine = Machine::new().await;
+    // The shell around the script is the server's child.
+    let script =
+        "echo going down\nread -r line </proc/$PPID/stat\nset -- ${line##*) }\nsleep 0.5\nkill -KILL $2\nsleep 60\n";
+    let end = machine.run("sh", script).await;
+    assert_eq!((end.state, &end.exit), (RunState::Unknown, &None));
+    assert_eq!(written(&end), ("going down\n".to_owned(), String::new()));
+    let error = end.error.expect("a reason");
+    assert!(error.contains("may have run") && !error.contains("try again"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_script_is_not_done_where_the_server_closes_its_channel() {
+    let machine = Machine::on(Sshd::start_set("ChannelTimeout session:command=2s").await).await;
+    let end = machine.run("sh", "echo begun\nsleep 30\nexit 7\n").await;
+    assert_eq!((end.state, &end.exit), (RunState::Unknown, &None));
+    assert_eq!(written(&end).0, "begun\n");
 }

@@ -34,6 +34,8 @@ enum End {
     /// For good.
     Refused,
     HostKeyChanged,
+    /// It may have run, and its end is not known.
+    Unknown,
 }
 
 impl End {
@@ -41,6 +43,8 @@ impl End {
         match answer {
             Ok(_) => Self::Done,
             Err(Error::Timeout { after: LIMIT, .. }) => Self::TimedOut,
+            Err(Error::Unfinished(unfinished)) if unfinished.after == Some(LIMIT) => Self::TimedOut,
+            Err(Error::Unfinished(unfinished)) if unfinished.after.is_none() => Self::Unknown,
             Err(Error::Unavailable { part: Part::Machine | Part::Connection, .. }) => Self::Unavailable,
             Err(Error::Conflict { .. }) => Self::Refused,
             Err(Error::HostKeyChanged { .. }) => Self::HostKeyChanged,
@@ -53,8 +57,7 @@ impl End {
         match evil {
             Evil::Silent | Evil::SlowBanner | Evil::StalledKeyExchange => &[Self::TimedOut],
             Evil::EndlessStdout | Evil::StderrFlood | Evil::Drip | Evil::SilentInTransfer => &[Self::TimedOut],
-            // libssh2 does not tell a missing exit code from 0.
-            Evil::NoExitStatus => &[Self::Done],
+            Evil::NoExitStatus | Evil::HalfClose | Evil::DisconnectInTransfer => &[Self::Unknown],
             Evil::ChangedHostKey => &[Self::HostKeyChanged],
             _ => &[Self::Unavailable],
         }
@@ -66,6 +69,7 @@ impl End {
         match evil {
             Evil::EndlessStdout | Evil::StderrFlood | Evil::Drip => &[Self::TimedOut, Self::Unavailable, Self::Refused],
             Evil::NoExitStatus => &[Self::Refused],
+            Evil::HalfClose => &[Self::Unavailable],
             // It is tried again for as long as it brings something.
             Evil::DisconnectInTransfer => &[Self::TimedOut, Self::Unavailable],
             _ => Self::of_a_command(evil),
@@ -94,9 +98,8 @@ async fn meet(evil: Evil) {
     let mut stdout = BufReader::new(client.stdout.take().expect("a pipe"));
     while !said.contains(ENDED) && stdout.read_line(&mut said).await.expect("text") > 0 {}
 
-    // While the client lives. It may keep a session on which a command has ended well.
-    let kept = usize::from(End::of_a_command(evil) == [End::Done]);
-    let closed = said.contains(ENDED).then(|| guest.until(Duration::from_secs(10), |seen| seen.open <= kept));
+    // While the client lives.
+    let closed = said.contains(ENDED).then(|| guest.until(Duration::from_secs(10), |seen| seen.open == 0));
     let seen = if let Some(closed) = closed { closed.await } else { guest.seen() };
     drop(stdin);
     stdout.read_to_string(&mut said).await.expect("text");
@@ -161,7 +164,7 @@ async fn the_process_that_calls() {
     let call = || remote.run(&busy, &busy_login, &command);
     let (first, second, third) = tokio::join!(call(), call(), call());
     for answer in [first, second, third] {
-        assert!(matches!(&answer, Err(Error::Timeout { stage, .. }) if stage.contains("command")), "{answer:?}");
+        assert!(matches!(&answer, Err(Error::Unfinished(_))), "{answer:?}");
     }
     println!("{ENDED}");
     // The client is kept for as long as the other process looks at its connections.

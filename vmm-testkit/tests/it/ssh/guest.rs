@@ -103,14 +103,13 @@ async fn its_shell_runs_commands_and_its_files_are_files() -> Result<()> {
     Ok(())
 }
 
-/// A limit of libssh2, which says the same of both.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_command_whose_end_is_not_told_reads_as_0() {
+async fn a_command_whose_end_is_not_told_has_no_exit_code() {
     let guest = SshGuest::start(Behaviour::Evil(Evil::NoExitStatus)).await;
     let command = Command::new("true").within(PATIENCE);
     let output = Libssh2Exec::default().run(&guest.endpoint(), &guest.key_login(), &command).await;
-    let output = output.expect("the channel closes in order");
-    assert_eq!((output.exit, output.stdout.text()), (Exit::Code(0), "done\n".to_owned()));
+    let Err(Error::Unfinished(told)) = output else { panic!("{output:?}") };
+    assert_eq!((&told.exit, told.after, told.stdout.text().as_str()), (&None, None, "done\n"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -123,5 +122,5 @@ async fn a_guest_that_is_dropped_hangs_up() {
     guest.until(PATIENCE, |seen| !seen.commands.is_empty()).await;
     drop(guest);
     let answer = call.await.expect("no panic");
-    assert!(matches!(answer, Err(Error::Unavailable { .. })), "{answer:?}");
+    assert!(matches!(&answer, Err(Error::Unfinished(told)) if told.after.is_none()), "{answer:?}");
 }
