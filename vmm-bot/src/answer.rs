@@ -1,5 +1,6 @@
 //! What is answered: an arm for each command, button and question, and one call to the desk in each.
 
+mod definition;
 mod group;
 mod job;
 mod login;
@@ -54,6 +55,8 @@ pub(crate) async fn command(parts: &Arc<Parts>, asked: &Asked, command: Command)
         Command::Vms => page(vmm, actor, None, Vec::new()).await,
         Command::Vm(name) => card(parts, asked, &name).await,
         Command::Monitor(name) => monitor(vmm, actor, &name).await,
+        Command::Definition(name) => definition::look(parts, asked, &name).await,
+        Command::Reclaim(name) => definition::reclaim(parts, asked, &name).await,
         Command::Requests => request::open(parts, asked).await,
         Command::Request(None) => request::own(parts, asked).await,
         Command::Request(Some(id)) => request::card(parts, asked, &id).await,
@@ -91,6 +94,7 @@ pub(crate) async fn press(parts: &Arc<Parts>, asked: &Asked, intent: Intent) -> 
             parts.once(asked, interrupted, self::switch(vmm, actor, &vm, switch)).await
         }
         Intent::Job(step) => job::step(parts, asked, step).await,
+        Intent::Accept { vm, digest } => definition::accept(parts, asked, &vm, &digest).await,
         Intent::Request(step) => request::step(parts, asked, step).await,
         Intent::Script(step) => script::step(parts, asked, step).await,
         Intent::Cancel { update } => Ok(match parts.running.cancel(asked.from.person, update) {

@@ -22,6 +22,10 @@ pub(crate) enum Command {
     Vm(VmName),
     /// Show a machine's load.
     Monitor(VmName),
+    /// Show how a machine is defined on its host, to accept that.
+    Definition(VmName),
+    /// Set vmm's tag again on a machine's domain that has lost it.
+    Reclaim(VmName),
     /// List open requests.
     Requests,
     /// Show a request, or the own ones and how to make one.
@@ -62,7 +66,7 @@ impl Command {
         match self {
             Self::Link(_) | Self::Unlink | Self::Password | Self::Forget | Self::Groups => Scope::Private,
             Self::Requests | Self::Request(_) | Self::Jobs | Self::Run { .. } | Self::Keep { .. } => Scope::Trusted,
-            Self::Ssh(..) | Self::Get(..) | Self::Put(..) => Scope::Trusted,
+            Self::Ssh(..) | Self::Get(..) | Self::Put(..) | Self::Definition(_) | Self::Reclaim(_) => Scope::Trusted,
             Self::Start | Self::Help | Self::Vms | Self::Vm(_) | Self::Monitor(_) | Self::Cancel => Scope::Everywhere,
             Self::Scripts | Self::Runs => Scope::Everywhere,
             Self::Allow | Self::Disallow => Scope::Groups,
@@ -99,6 +103,8 @@ pub(crate) fn parse(text: &str, bot: &str) -> Result<Command, Misread> {
         "vms" => words.none(Command::Vms),
         "vm" => words.vm().map(Command::Vm),
         "monitor" => words.vm().map(Command::Monitor),
+        "reclaim" => words.vm().map(Command::Reclaim),
+        "definition" => words.vm().map(Command::Definition),
         "requests" => words.none(Command::Requests),
         "request" if words.rest.is_empty() => Ok(Command::Request(None)),
         "request" => match RequestId::new(words.one()?) {
@@ -232,7 +238,7 @@ mod tests {
     fn help_and_menus_say_where_a_command_may_be_said() {
         for entry in crate::render::help::COMMANDS {
             let words = match entry.name {
-                "vm" | "monitor" | "ssh" | "put" => " web-1",
+                "vm" | "monitor" | "ssh" | "put" | "definition" | "reclaim" => " web-1",
                 "get" => " web-1 /etc/hosts",
                 "run" | "script" => " backup",
                 _ => "",

@@ -10,6 +10,7 @@ pub mod repository;
 
 mod attempts;
 mod blocking;
+mod definition;
 mod error;
 mod job;
 mod ops;
@@ -22,6 +23,7 @@ mod seed;
 mod vmm;
 
 pub use config::{DeskConfig, Settings};
+pub use definition::DefinitionLook;
 pub use error::{Error, Kind, Part, Problem, Result};
 #[cfg(feature = "crash-points")]
 pub use job::crash;

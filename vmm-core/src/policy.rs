@@ -143,6 +143,10 @@ actions! {
     VmAdopt = "vm.adopt", "adopt machines";
     /// Accept another host key for a machine.
     VmHostKey = "vm.host-key", "accept host keys of machines";
+    /// Accept that a machine is defined otherwise on its host than vmm last saw it.
+    VmDefinition = "vm.definition", "accept definitions of machines";
+    /// Set vmm's tag again on a machine's domain that has lost it.
+    VmReclaim = "vm.reclaim", "set vmm's tag on machines again";
     /// Remove a machine.
     VmDelete = "vm.delete", "delete machines";
     /// See disks of machines.
@@ -323,6 +327,8 @@ impl Policy for RolePolicy {
             | Action::VmUpdate
             | Action::VmAdopt
             | Action::VmHostKey
+            | Action::VmDefinition
+            | Action::VmReclaim
             | Action::VmDelete
             | Action::DiskDelete
             | Action::ScriptDelete

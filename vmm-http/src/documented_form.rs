@@ -12,10 +12,12 @@ use crate::error::Failure;
 use crate::json;
 
 /// Paths that take a bare query key, and the parameter it stands for.
-const BARE_KEYS: [(&str, &str); 9] = [
+const BARE_KEYS: [(&str, &str); 11] = [
     ("/vm/ssh", "vm"),
     ("/vm/ssh/stream", "vm"),
     ("/vm/host-key", "vm"),
+    ("/vm/definition", "vm"),
+    ("/vm/reclaim", "vm"),
     ("/vm/monitor", "vm"),
     ("/vm/login", "vm"),
     ("/vm/power", "vm"),

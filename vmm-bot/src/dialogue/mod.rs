@@ -33,6 +33,8 @@ pub(crate) enum Intent {
     Ask { vm: String, switch: Switch },
     /// Switches a machine.
     Confirmed { vm: String, switch: Switch },
+    /// Accepts that a machine is defined as it was shown.
+    Accept { vm: String, digest: String },
     /// Ends what this update has begun.
     Cancel { update: i64 },
     /// Does something about a stuck job.
@@ -61,6 +63,7 @@ impl Intent {
             | Self::Card { .. }
             | Self::Monitor { .. }
             | Self::Ask { .. }
+            | Self::Accept { .. }
             | Self::Cancel { .. }
             | Self::Command { .. }
             | Self::Errand { .. }
@@ -81,6 +84,7 @@ impl Intent {
             Self::Ask { .. }
             | Self::Confirmed { .. }
             | Self::Job(_)
+            | Self::Accept { .. }
             | Self::Request(_)
             | Self::Command { .. }
             | Self::Errand { .. }

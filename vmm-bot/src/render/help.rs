@@ -35,6 +35,8 @@ pub(crate) const COMMANDS: &[Entry] = &[
     all("vms", "", Scope::Everywhere, "machines, page by page"),
     all("vm", "NAME", Scope::Everywhere, "a machine, with buttons to switch it if it is yours"),
     all("monitor", "NAME", Scope::Everywhere, "a picture of its last hour, and how it is now"),
+    admins("definition", "NAME", Scope::Trusted, "what somebody changed of it on its host, to accept that"),
+    admins("reclaim", "NAME", Scope::Trusted, "set vmm's tag again on its domain, if that has lost it"),
     all("ssh", "NAME COMMAND", Scope::Trusted, "run a command on a machine"),
     all("get", "NAME PATH", Scope::Trusted, "fetch a file from it"),
     all("put", "NAME DIRECTORY", Scope::Trusted, "as the caption of a file: put it there"),

@@ -17,6 +17,8 @@ const BAD_CODE: &str = "This code is not good";
 const PRIVATE: &str = "Not here";
 const ON: &str = "web-1 is on";
 const RUNNING: &str = "web-1 is running";
+const NO_TAG: &str = "there is nothing to set";
+const DEFINED: &str = "web-1 is defined as vmm last saw it";
 const OWN: &str = "Your open requests";
 const NO_JOBS: &str = "No job is stuck";
 const AS_WHOM: &str = "As which user";
@@ -36,6 +38,8 @@ const ROWS: &[(&str, [&str; 7])] = &[
     ("/vms", [STRANGER, "web-1", "web-1", SILENCE, "web-1", "web-1", "web-1"]),
     ("/vm web-1", [STRANGER, ON, ON, SILENCE, ON, ON, ON]),
     ("/monitor web-1", [STRANGER, RUNNING, RUNNING, SILENCE, RUNNING, RUNNING, RUNNING]),
+    ("/definition web-1", [STRANGER, DEFINED, DEFINED, PRIVATE, PRIVATE, DEFINED, DEFINED]),
+    ("/reclaim web-1", [STRANGER, "alice may not", NO_TAG, PRIVATE, PRIVATE, "alice may not", NO_TAG]),
     ("/request", [STRANGER, OWN, OWN, PRIVATE, PRIVATE, OWN, OWN]),
     ("/request r1", [STRANGER, "r1 is done", "r1 is done", PRIVATE, PRIVATE, "r1 is done", "r1 is done"]),
     ("/requests", [STRANGER, OWN, "Open requests", PRIVATE, PRIVATE, OWN, "Open requests"]),

@@ -4,10 +4,11 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use super::{
-    Domain, DomainSpec, ForeignDomain, Host, Hypervisor, Lease, NewVolume, Reservation, Start, Volume, VolumeDetail,
+    Definition, Domain, DomainSpec, ForeignDomain, Host, Hypervisor, Lease, NewVolume, Reservation, Start, Volume,
+    VolumeDetail,
 };
 use crate::error::{Error, Part, Result};
-use crate::model::{MacAddress, VolumeName};
+use crate::model::{DefinitionDigest, MacAddress, VolumeName};
 use async_trait::async_trait;
 use uuid::Uuid;
 
@@ -40,10 +41,14 @@ absent! {
     release_address(MacAddress) -> ();
     reservations() -> Vec<Reservation>;
     define(&DomainSpec) -> ();
+    definition(Uuid) -> Option<Definition>;
+    attach_disk(Uuid, &VolumeName, DefinitionDigest) -> Definition;
+    detach_disk(Uuid, &VolumeName, Option<DefinitionDigest>) -> Definition;
     undefine(Uuid) -> ();
     adoptable() -> Vec<ForeignDomain>;
     adopt(Uuid) -> ();
     release(Uuid) -> ();
+    reclaim(Uuid) -> ();
     start(Uuid) -> Start;
     shutdown(Uuid) -> ();
     stop(Uuid) -> ();

@@ -1,6 +1,7 @@
 //! What vmm needs from a hypervisor, and nothing of any one hypervisor.
 
 mod absent;
+mod definition;
 #[cfg(feature = "libvirt")]
 pub mod libvirt;
 
@@ -12,9 +13,10 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use crate::error::Result;
-use crate::model::{DeskId, MacAddress, PauseReason, VmName, VolumeName};
+use crate::model::{DefinitionDigest, DeskId, MacAddress, PauseReason, VmName, VolumeName};
 
 pub use absent::AbsentHypervisor;
+pub use definition::{DefinedDisk, Definition};
 
 /// A host that runs domains.
 ///
@@ -23,9 +25,12 @@ pub use absent::AbsentHypervisor;
 ///   answers as the first call did; removing what is missing is `Ok`.
 /// - Making something whose name is taken by a thing of another description is [`Conflict`](crate::Error::Conflict).
 /// - A domain without our tag of this desk is foreign: [`domains`](Self::domains) never lists it and no call but
-///   [`adopt`](Self::adopt) changes it; calls that name one answer [`NotFound`](crate::Error::NotFound).
+///   [`adopt`](Self::adopt) and [`reclaim`](Self::reclaim) changes it; calls that name one answer [`NotFound`](crate::Error::NotFound).
 /// - A domain that was adopted is one of the desk, but its definition is not: [`define`](Self::define) and
-///   [`undefine`](Self::undefine) of it are `Conflict`.
+///   [`undefine`](Self::undefine) of it are `Conflict`, and so is changing its disks.
+/// - A domain that exists is never described anew: [`define`](Self::define) of one that was defined from another
+///   specification is `Conflict`, also when it is off. What changes of it is one element, by
+///   [`attach_disk`](Self::attach_disk) and [`detach_disk`](Self::detach_disk); everything else stays, whoever wrote it.
 /// - A domain's state follows [`DomainState`]; a call that does not fit it is `Conflict`
 ///   (start or resume of a running domain, stop of a stopped one, and discarding what is not there are `Ok`, since they
 ///   are repeats).
@@ -79,6 +84,21 @@ pub trait Hypervisor: Send + Sync {
     /// Defines a domain, with the desk's tag in its metadata. It is not started.
     async fn define(&self, domain: &DomainSpec) -> Result<()>;
 
+    /// Reads how a domain of this desk is defined, with the files that each of its disks stands on and with its
+    /// snapshots; `None` if the domain is missing or foreign. The facts stay the same until somebody changes the
+    /// definition, the chain of a disk or the snapshots: starting and stopping changes none of them.
+    async fn definition(&self, uuid: Uuid) -> Result<Option<Definition>>;
+
+    /// Attaches a qcow2 volume of the pool to a stopped domain, as its next disk, and answers with the definition
+    /// afterwards. A volume that is attached already stays as it is. It is a conflict if the digest of the facts without
+    /// this disk is not `rest`, if the domain has a saved state, or if another of its disks stands on the volume.
+    async fn attach_disk(&self, uuid: Uuid, volume: &VolumeName, rest: DefinitionDigest) -> Result<Definition>;
+
+    /// Detaches the disk that is on a volume from a stopped domain, and answers with the definition afterwards. The
+    /// volume stays, and may be missing. Without such a disk nothing changes. The conflicts are those of
+    /// [`attach_disk`](Self::attach_disk); with `None` for `rest` the other facts may be any.
+    async fn detach_disk(&self, uuid: Uuid, volume: &VolumeName, rest: Option<DefinitionDigest>) -> Result<Definition>;
+
     /// Removes the definition of a stopped domain, and its saved state if it has one; its volumes stay.
     async fn undefine(&self, uuid: Uuid) -> Result<()>;
 
@@ -93,6 +113,12 @@ pub trait Hypervisor: Send + Sync {
     /// Takes the tag off a domain that this desk adopted; nothing else of it changes. A foreign one is left as it is;
     /// one that this desk defined itself is a conflict.
     async fn release(&self, uuid: Uuid) -> Result<()>;
+
+    /// Sets the desk's tag again on a domain that the desk defined and that has lost it; nothing else of it changes, and
+    /// it may run. That the desk defined it is for the caller to know: any domain without a tag becomes one that the desk
+    /// defined. One that has the desk's tag stays as it is; one of another desk, or one that is gone once it is off, is a
+    /// conflict.
+    async fn reclaim(&self, uuid: Uuid) -> Result<()>;
 
     /// Starts a domain. One that is saved goes on where it was saved, and has no saved state any more. The answer says
     /// how it began; that of a domain that runs already is [`Booted`](Start::Booted).
@@ -193,6 +219,8 @@ pub struct Capabilities {
     pub volume_content: bool,
     /// Volumes can be made larger (`resize_volume`).
     pub volume_resize: bool,
+    /// Disks can be attached and detached (`attach_disk`, `detach_disk`).
+    pub disk_attachment: bool,
     /// DHCP reservations.
     pub reservations: bool,
     /// Guests have a console log.

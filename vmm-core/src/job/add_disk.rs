@@ -2,14 +2,15 @@
 
 use super::create_vm::CreateVm;
 use super::step::{OnFailure, Planned, Step, step};
+use crate::definition;
 use crate::error::{Error, Kind, Result};
-use crate::model::{Disk, DiskId};
-use crate::ops::check_off;
+use crate::model::{Disk, DiskId, Facts, VolumeName};
+use crate::ops::{check_off, require_tagged};
 use crate::vmm::Desk;
 
 pub(super) const STEPS: &[Step<DiskWork>] = &[
     step!("create-volume", DiskWork::create_volume, DiskWork::undo_volume),
-    step!("attach-disk", DiskWork::attach, DiskWork::detach),
+    step!("attach-disk", DiskWork::attach, DiskWork::take_off),
 ];
 
 /// A disk and its machine; also what growing and removal work on.
@@ -42,15 +43,67 @@ impl DiskWork {
 
     async fn attach(&self) -> Result<()> {
         self.off().await?;
-        self.machine.define_with(&self.machine.disks).await
+        let (vm, volume) = (&self.machine.vm, self.volume()?);
+        let desk = &self.machine.desk;
+        let path = self.recorded_path().await?.ok_or_else(|| Error::not_found(Kind::Volume, volume))?;
+        let rest = self.rest(&path).await?;
+        let seen = desk.hypervisor().attach_disk(vm.uuid, volume, rest.digest()).await?;
+        desk.repository().vms().keep_definition(vm.id, rest.with_disk_of(&seen.facts, &path)).await
+    }
+
+    /// Takes back what `attach` did, whatever else was changed meanwhile: that stays, and stays a difference.
+    async fn take_off(&self) -> Result<()> {
+        if self.is_gone().await? {
+            return Ok(());
+        }
+        let (vm, volume, desk) = (&self.machine.vm, self.volume()?, &self.machine.desk);
+        desk.hypervisor().detach_disk(vm.uuid, volume, None).await?;
+        let vms = desk.repository().vms();
+        match (vms.definition(vm.id).await?, self.recorded_path().await?) {
+            (Some(kept), Some(path)) => vms.keep_definition(vm.id, kept.without_disk_at(&path)).await,
+            _ => Ok(()),
+        }
     }
 
     pub(super) async fn detach(&self) -> Result<()> {
-        // A machine that is gone has no disk to detach, and must not come back for it.
-        if self.machine.desk.hypervisor().domain(self.machine.vm.uuid).await?.is_none() {
+        if self.is_gone().await? {
             return Ok(());
         }
-        self.machine.define_with(self.machine.disks.iter().filter(|disk| disk.id != self.disk.id)).await
+        // One that an admin has taken off already has no path.
+        let Some(path) = &self.disk.disk_path else { return Ok(()) };
+        let (vm, volume, desk) = (&self.machine.vm, self.volume()?, &self.machine.desk);
+        let seen = definition::require_unchanged_past(desk, vm, Some(path)).await?;
+        definition::require_own_file(vm, &seen, &self.disk)?;
+        let rest = seen.facts.without_disk_at(path);
+        desk.hypervisor().detach_disk(vm.uuid, volume, Some(rest.digest())).await?;
+        desk.repository().vms().keep_definition(vm.id, rest).await
+    }
+
+    /// The facts of the machine without the disk on this file, which must be as vmm last saw them.
+    async fn rest(&self, path: &str) -> Result<Facts> {
+        let (vm, desk) = (&self.machine.vm, &self.machine.desk);
+        let seen = definition::require_unchanged_past(desk, vm, Some(path)).await?;
+        Ok(seen.facts.without_disk_at(path))
+    }
+
+    /// Where the disk is by its record, which a step of this job may have written, possibly in another process.
+    async fn recorded_path(&self) -> Result<Option<String>> {
+        Ok(self.machine.desk.repository().disks().by_id(self.disk.id).await?.and_then(|disk| disk.disk_path))
+    }
+
+    fn volume(&self) -> Result<&VolumeName> {
+        let unknown = || Error::conflict(Kind::Disk, self.disk.id, "it was not made by vmm");
+        self.disk.volume.as_ref().ok_or_else(unknown)
+    }
+
+    /// Whether the host has the machine no more: then there is no disk to detach. One that is there without vmm's tag is
+    /// refused, since it has the disk still.
+    async fn is_gone(&self) -> Result<bool> {
+        let (desk, vm) = (&self.machine.desk, &self.machine.vm);
+        if desk.hypervisor().domain(vm.uuid).await?.is_some() {
+            return Ok(false);
+        }
+        require_tagged(desk, vm).await.map(|()| true)
     }
 
     /// Refuses a machine that is not off any more.

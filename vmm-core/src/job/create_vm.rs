@@ -134,11 +134,6 @@ impl CreateVm {
     }
 
     async fn define(&self) -> Result<()> {
-        self.define_with(&self.disks).await
-    }
-
-    /// Describes the domain as one with these disks.
-    pub(super) async fn define_with(&self, disks: impl IntoIterator<Item = &Disk> + Send) -> Result<()> {
         let vm = &self.vm;
         let spec = DomainSpec {
             desk: self.desk.repository().desk(),
@@ -147,11 +142,15 @@ impl CreateVm {
             description: vm.description.clone(),
             vcpu: vm.vcpu,
             memory: vm.memory,
-            disks: disks.into_iter().filter_map(|disk| disk.volume.clone()).collect(),
+            disks: self.disks.iter().filter_map(|disk| disk.volume.clone()).collect(),
             seed: Some(self.seed.clone()),
             mac: vm.mac,
         };
-        self.desk.hypervisor().define(&spec).await
+        self.desk.hypervisor().define(&spec).await?;
+        match self.desk.hypervisor().definition(vm.uuid).await? {
+            Some(seen) => self.desk.repository().vms().keep_definition(vm.id, seen.facts).await,
+            None => Err(Error::not_found(Kind::Domain, &vm.name)),
+        }
     }
 
     pub(super) async fn undefine(&self) -> Result<()> {

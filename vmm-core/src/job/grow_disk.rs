@@ -2,6 +2,7 @@
 
 use super::add_disk::DiskWork;
 use super::step::{OnFailure, Planned, Step, step};
+use crate::definition;
 use crate::error::{Error, Kind, Result};
 use crate::model::DiskId;
 use crate::vmm::Desk;
@@ -18,6 +19,8 @@ impl DiskWork {
             return Err(Error::conflict(Kind::Disk, self.disk.id, "nobody asked for another size"));
         };
         self.off().await?;
+        let seen = definition::require_unchanged(&self.machine.desk, &self.machine.vm).await?;
+        definition::require_own_file(&self.machine.vm, &seen, &self.disk)?;
         self.machine.desk.hypervisor().resize_volume(volume, u64::from(size) << 30).await.map(drop)
     }
 

@@ -4,6 +4,7 @@ mod address;
 mod audit;
 mod bot;
 mod bot_group;
+mod definition;
 mod derive;
 mod desk;
 mod disk;
@@ -36,6 +37,7 @@ pub use bot::{
     ToldMenu, WaitingPost,
 };
 pub use bot_group::{BotGroup, NewBotGroup};
+pub use definition::{AcceptedDefinition, DefinitionDigest, Difference, Facts};
 pub use derive::{domain_uuid, image_volume, mac};
 pub use desk::DeskId;
 pub use disk::{Disk, DiskFilter, DiskId, DiskRole, NewDisk};

@@ -112,7 +112,10 @@ impl StatusReason {
     fn explained(self) -> (&'static str, &'static str) {
         match self {
             Self::Paused(reason) => reason.explained(),
-            Self::Missing => ("its host has no domain of it that has vmm's tag", "an admin must look at the host"),
+            Self::Missing => (
+                "its host has no domain of it that has vmm's tag",
+                "an admin must look at the host; if its domain is there, POST /vm/reclaim sets the tag again",
+            ),
             Self::Unreachable => ("its host does not answer", "try again when it does"),
             Self::Unreadable => ("its host does not say how it is", "an admin must look at the host"),
         }

@@ -1,5 +1,6 @@
 //! Disks of machines.
 
+use crate::definition;
 use crate::error::{Error, Result};
 use crate::job;
 use crate::model::{
@@ -36,8 +37,8 @@ impl Vmm {
     /// Adds an empty data disk of so many GiB to a machine that is off; a job does it.
     ///
     /// # Errors
-    /// `Conflict` for a machine that is not off, that does not exist yet or that a job works on; `Invalid` for a size that the
-    /// pool has no room for.
+    /// `Conflict` for a machine that is not off, that does not exist yet, that a job works on, or whose definition differs from
+    /// what vmm last saw; `Invalid` for a size that the pool has no room for.
     pub async fn add_disk(&self, actor: &Actor, vm: &VmName, size: u32) -> Result<(Disk, JobId)> {
         let vm = self.sought_vm(actor, Action::DiskCreate, vm).await?;
         self.change(actor, Action::DiskCreate, Target::from(&vm), |desk, mut audit| async move {
@@ -47,6 +48,7 @@ impl Vmm {
             }
             has_room(&desk, size, 0).await?;
             check_off(&desk, &vm).await?;
+            definition::require_unchanged(&desk, &vm).await?;
             let disks = desk.repository().disks();
             let disk = NewDisk {
                 vm: vm.id,
@@ -64,8 +66,9 @@ impl Vmm {
     /// is in it has to be told, which most systems do by themselves when they boot from it.
     ///
     /// # Errors
-    /// `Conflict` for a machine that is not off or that a job works on; `Invalid` for a size that is not larger, or that the
-    /// pool has no room for.
+    /// `Conflict` for a machine that is not off, that a job works on, or whose definition differs from what vmm last saw, and
+    /// for a disk that another file or a snapshot stands on; `Invalid` for a size that is not larger, or that the pool
+    /// has no room for.
     pub async fn grow_disk(&self, actor: &Actor, id: DiskId, size: u32) -> Result<(Disk, JobId)> {
         let lookup = self.lookup(actor)?;
         let (disk, vm) = self.seek(actor, Action::DiskGrow, format!("disk {id}"), lookup.disk(id)).await?;
@@ -73,6 +76,8 @@ impl Vmm {
             audit.detail = format!("from {} to {size} GiB", disk.disk_size);
             has_room(&desk, size, disk.disk_size).await?;
             check_off(&desk, &vm).await?;
+            let seen = definition::require_unchanged(&desk, &vm).await?;
+            definition::require_own_file(&vm, &seen, &disk)?;
             let steps = job::step_names(&JobKind::GrowDisk(id));
             let grown = desk.repository().disks().grow(id, size, steps, audit).await?;
             desk.work().notify_one();
@@ -84,12 +89,15 @@ impl Vmm {
     /// Removes a data disk of a machine that is off, with all that is on it; a job does it.
     ///
     /// # Errors
-    /// `Conflict` for a system disk, and for a machine that is not off or that a job works on.
+    /// `Conflict` for a system disk, for one that another file or a snapshot stands on, and for a machine that is not off, that
+    /// a job works on, or whose definition differs from what vmm last saw.
     pub async fn delete_disk(&self, actor: &Actor, id: DiskId) -> Result<JobId> {
         let lookup = self.lookup(actor)?;
         let (disk, vm) = self.seek(actor, Action::DiskDelete, format!("disk {id}"), lookup.disk(id)).await?;
         self.change(actor, Action::DiskDelete, target(&disk, &vm), |desk, audit| async move {
             check_off(&desk, &vm).await?;
+            let seen = definition::require_unchanged(&desk, &vm).await?;
+            definition::require_own_file(&vm, &seen, &disk)?;
             let steps = job::step_names(&JobKind::DeleteDisk(id));
             let job = desk.repository().disks().start_delete(id, steps, audit).await?;
             desk.work().notify_one();

@@ -4,6 +4,7 @@ mod adoption;
 mod audit;
 mod bot;
 mod bot_group;
+mod definition;
 mod disk;
 mod file;
 mod health;
@@ -20,6 +21,7 @@ mod monitor;
 mod notice;
 mod os;
 mod power;
+mod reclaim;
 mod request;
 mod request_csv;
 mod run;
@@ -63,8 +65,8 @@ pub use user::{UserDraft, UserUpdate};
 pub use vm::{VmLogin, VmUpdate};
 pub(crate) use {
     file::tidy as tidy_files, history::sample, image::could_be, image::is_as_imported, os::tidy_images,
-    request::plan_again, run::forget_runs, vm_state::check_off, vm_state::check_on, vm_state::seen,
-    vm_state::state_now, vm_state::state_of,
+    reclaim::require_tagged, request::plan_again, run::forget_runs, vm_state::check_off, vm_state::check_on,
+    vm_state::seen, vm_state::state_now, vm_state::state_of,
 };
 
 use crate::error::{Error, Result};

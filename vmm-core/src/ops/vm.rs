@@ -2,6 +2,7 @@
 
 use secrecy::SecretString;
 
+use crate::definition;
 use crate::error::{Error, Kind, Result};
 use crate::job;
 use crate::model::{
@@ -11,6 +12,7 @@ use crate::model::{
 use crate::policy::{Action, Actor, Target};
 use crate::vmm::Vmm;
 
+use super::reclaim::require_tagged;
 use super::{changed, text};
 
 /// The login that a machine was made with.
@@ -113,12 +115,24 @@ impl Vmm {
     /// Removes a machine and its disks. One that was adopted is let go instead: its domain and disks stay.
     ///
     /// # Errors
-    /// `Stale` if its revision is not the one to `expect`; `Conflict` for a machine that does not exist yet or that a job
-    /// works on.
+    /// `Stale` if its revision is not the one to `expect`; `Conflict` for a machine that does not exist yet, that a job
+    /// works on, or of which a disk stands on its volume through a file that vmm did not make.
     pub async fn delete_vm(&self, actor: &Actor, name: &VmName, expect: Option<Revision>) -> Result<JobId> {
         let vm = self.sought_vm(actor, Action::VmDelete, name).await?;
         self.change(actor, Action::VmDelete, Target::from(&vm), |desk, audit| async move {
             let kind = if vm.adopted { JobKind::ReleaseVm(vm.id) } else { JobKind::DeleteVm(vm.id) };
+            if !vm.adopted {
+                match desk.hypervisor().definition(vm.uuid).await {
+                    Ok(Some(seen)) => {
+                        let disks = desk.repository().disks().of_vm(vm.id).await?;
+                        definition::require_nothing_above(&vm, &seen, &disks)?;
+                    }
+                    Ok(None) => require_tagged(&desk, &vm).await?,
+                    // The job waits for a host that is away, and looks then.
+                    Err(Error::Unavailable { .. }) => {}
+                    Err(error) => return Err(error),
+                }
+            }
             let job = NewJob { steps: job::step_names(&kind), kind, title: vm.name.to_string(), request: None };
             let id = desk.repository().vms().start_delete(vm.id, job, expect, audit).await?;
             desk.work().notify_one();

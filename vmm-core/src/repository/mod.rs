@@ -15,16 +15,16 @@ use uuid::Uuid;
 
 use crate::error::Result;
 use crate::model::{
-    Adoption, Arrival, Attachment, AuditEntry, AuditFilter, AuditId, AuditRecord, BotGroup, BotId, BotUpdate, Button,
-    ClaimId, Claimed, Closing, ContentId, DeskId, Disk, DiskFilter, DiskId, FileId, FileName, Firing, Image, Job,
-    JobFilter, JobId, JobState, KeptAnswer, Look, NewBotGroup, NewClaim, NewDisk, NewFile, NewJob, NewLinkCode, NewOs,
-    NewPost, NewRequest, NewRun, NewSchedule, NewScript, NewSession, NewToken, NewUser, Os, OsChange, OsFilter, OsId,
-    OsName, OsVersion, PasswordHash, Plan, PlanHash, Post, PostId, Question, Request, RequestEvent, RequestEventId,
-    RequestFilter, RequestId, RequestState, Resealed, Revision, Run, RunEnd, RunFilter, RunId, RunMachine, Sample,
-    Schedule, ScheduleFilter, ScheduleId, Script, ScriptChange, ScriptContent, ScriptFilter, ScriptId, ScriptName,
-    ScriptVersion, Sealed, Seen, SeenStates, Session, SessionFilter, SessionId, StepState, StoredFile, StoredLogin,
-    Timestamp, Token, TokenHash, TokenId, TokenName, ToldMenu, User, UserChange, UserFilter, UserId, UserName, Vm,
-    VmChange, VmFilter, VmId, VmName, VmStatus, VolumeName, WaitingPost,
+    AcceptedDefinition, Adoption, Arrival, Attachment, AuditEntry, AuditFilter, AuditId, AuditRecord, BotGroup, BotId,
+    BotUpdate, Button, ClaimId, Claimed, Closing, ContentId, DeskId, Disk, DiskFilter, DiskId, Facts, FileId, FileName,
+    Firing, Image, Job, JobFilter, JobId, JobState, KeptAnswer, Look, NewBotGroup, NewClaim, NewDisk, NewFile, NewJob,
+    NewLinkCode, NewOs, NewPost, NewRequest, NewRun, NewSchedule, NewScript, NewSession, NewToken, NewUser, Os,
+    OsChange, OsFilter, OsId, OsName, OsVersion, PasswordHash, Plan, PlanHash, Post, PostId, Question, Request,
+    RequestEvent, RequestEventId, RequestFilter, RequestId, RequestState, Resealed, Revision, Run, RunEnd, RunFilter,
+    RunId, RunMachine, Sample, Schedule, ScheduleFilter, ScheduleId, Script, ScriptChange, ScriptContent, ScriptFilter,
+    ScriptId, ScriptName, ScriptVersion, Sealed, Seen, SeenStates, Session, SessionFilter, SessionId, StepState,
+    StoredFile, StoredLogin, Timestamp, Token, TokenHash, TokenId, TokenName, ToldMenu, User, UserChange, UserFilter,
+    UserId, UserName, Vm, VmChange, VmFilter, VmId, VmName, VmStatus, VolumeName, WaitingPost,
 };
 
 /// The records of one desk.
@@ -308,6 +308,19 @@ pub trait VmRepository: Send + Sync {
     /// Records a machine to adopt, with the status `request`, and its disks, and enqueues the job `adopt-vm` with these
     /// steps. A name, domain, hardware address or fixed address that is taken is a conflict.
     async fn adopt(&self, adoption: Adoption, steps: Vec<&'static str>, audit: AuditEntry) -> Result<(Vm, JobId)>;
+    /// The facts of a machine's definition as vmm last saw it; `None` if it has not seen it yet, or by other rules.
+    async fn definition(&self, id: VmId) -> Result<Option<Facts>>;
+    /// Keeps the facts of a machine's definition: vmm made it so, or sees it for the first time.
+    async fn keep_definition(&self, id: VmId, facts: Facts) -> Result<()>;
+    /// Takes a definition that an admin accepts into a machine's record, and keeps its facts. A machine that an
+    /// unfinished job works on is a conflict, and so is a hardware address that another machine has.
+    async fn accept_definition(
+        &self,
+        id: VmId,
+        accepted: AcceptedDefinition,
+        expect: Option<Revision>,
+        audit: AuditEntry,
+    ) -> Result<Vm>;
     /// Changes a machine's record. A responsible person who is not there is not found.
     async fn update(&self, id: VmId, change: VmChange, expect: Option<Revision>, audit: AuditEntry) -> Result<Vm>;
     /// Enqueues the removal of a machine. A machine that an unfinished job works on is a conflict, and so is one with

@@ -17,6 +17,7 @@ mod token;
 mod user;
 mod vm;
 mod vm_adoption;
+mod vm_definition;
 mod vm_dto;
 mod vm_ft;
 mod vm_ft_content;
@@ -24,6 +25,7 @@ mod vm_ft_dto;
 mod vm_ft_stream;
 mod vm_host_key;
 mod vm_monitor;
+mod vm_reclaim;
 mod vm_script;
 mod vm_script_run;
 mod vm_script_run_events;
@@ -52,7 +54,7 @@ macro_rules! every_api {
             os::OsApi,
             request_vm::RequestApi,
             job::JobApi,
-            (vm::VmApi, vm_host_key::HostKeyApi),
+            (vm::VmApi, vm_host_key::HostKeyApi, vm_definition::DefinitionApi, vm_reclaim::ReclaimApi),
             (vm_ssh::SshApi, vm_ssh_stream::SshStreamApi, vm_ssh_many::SshManyApi),
             (
                 vm_script::ScriptApi,

@@ -112,7 +112,11 @@ const PATTERNS: [Pattern; 16] = [
         length: Some([10, 1024]),
         of: &["NewUser.password", "UserChange.password", "PasswordChange.new-password"],
     },
-    Pattern { pattern: Some("^[0-9A-Fa-f]{64}$"), length: None, of: &["Approval.plan_hash"] },
+    Pattern {
+        pattern: Some("^[0-9A-Fa-f]{64}$"),
+        length: None,
+        of: &["Approval.plan_hash", "DefinitionAcceptance.digest"],
+    },
     Pattern {
         pattern: Some(NO_NUL),
         length: None,

@@ -100,6 +100,9 @@ fn rows() -> Vec<(&'static str, &'static str, Option<Value>, Expected)> {
         ("streamSshCommands", "?vm=web-1", Some(ssh_again), USERS),
         ("runSshCommandsOnMany", "", Some(ssh_on_many), USERS),
         ("getVmHostKey", "?vm=web-1", None, USERS),
+        ("getVmDefinition", "?vm=web-1", None, USERS),
+        ("acceptVmDefinition", "?vm=web-1", Some(json!({"digest": "0".repeat(64)})), ADMINS),
+        ("reclaimVm", "?vm=web-1", None, ADMINS),
         ("powerVm", "?vm=web-1", Some(json!({"action": "start"})), OWNERS),
         ("listDisks", "", None, USERS),
         ("getDisk", "1", None, USERS),
@@ -277,12 +280,19 @@ async fn stuck_import(app: &App, name: &str) -> String {
     job.to_string()
 }
 
-/// The same for disks, each on a machine of its own, since jobs stay open here.
+/// The same for disks and definitions, each on a machine of its own, since jobs stay open here.
 async fn disk_calls(app: &App, vaults: &[Vm]) -> Vec<(&'static str, String, Option<Value>)> {
     let data = async |vm: &Vm| app.desk.repository.disks().of_vm(vm.id).await.unwrap()[1].id;
     let add = json!({"disk": [{"vm": vaults[0].name.as_str(), "disk_size": 1}]});
     let grow = json!({"disk": [{"id": data(&vaults[1]).await.0, "disk_size": 2}]});
+    let (changed, untagged) = (&vaults[3], &vaults[4]);
+    app.desk.hypervisor.change_definition(changed.uuid, |spec| spec.memory = 1024);
+    app.desk.hypervisor.untag(untagged.uuid);
+    let seen = app.desk.vmm.vm_definition(&app.desk.admin, &changed.name).await.unwrap().seen;
+    let accept = json!({"digest": seen.facts.digest().to_string()});
     vec![
+        ("acceptVmDefinition", format!("?vm={}", changed.name), Some(accept)),
+        ("reclaimVm", format!("?vm={}", untagged.name), None),
         ("addDisks", String::new(), Some(add)),
         ("growDisks", String::new(), Some(grow)),
         ("deleteDisk", format!("?id={}", data(&vaults[2]).await), None),
@@ -333,7 +343,7 @@ fn nowhere(place: &str) -> Option<String> {
 #[tokio::test]
 async fn every_changing_operation_leaves_one_finished_audit_row_however_it_ends() {
     let mut app = App::new().await;
-    let vaults = app.desk.provision("r0", "name,os,memory,disk,count\nvault,debian:12,512,2;1,3\n").await;
+    let vaults = app.desk.provision("r0", "name,os,memory,disk,count\nvault,debian:12,512,2;1,5\n").await;
     for vault in &vaults {
         app.desk.hypervisor.set_state(vault.uuid, DomainState::Off);
     }

@@ -187,7 +187,7 @@ async fn while_a_job_works_on_a_machine_nothing_else_does() {
 
 #[tokio::test]
 async fn a_disk_that_could_not_be_added_leaves_nothing() {
-    for (method, nth) in [("create_volume", 1), ("define", 1), ("domain", 2)] {
+    for (method, nth) in [("create_volume", 1), ("attach_disk", 1), ("domain", 2)] {
         let app = desk().await;
         app.desk.hypervisor.fail_nth(method, nth, Error::internal("a fault of the test", method));
         let disk = app.post(Who::Alice, "/db/disk", more(1)).await.ok()["disk"][0].take();

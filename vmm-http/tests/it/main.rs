@@ -51,6 +51,7 @@ mod tls;
 mod token;
 mod user;
 mod vm;
+mod vm_definition;
 mod vm_ft;
 mod vm_ft_stream;
 mod vm_host_key;

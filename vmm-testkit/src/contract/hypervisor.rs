@@ -4,6 +4,7 @@
 //! for each promise. Parts that the host says it cannot do must be refused as unsupported.
 
 mod adoption;
+mod definitions;
 mod domains;
 mod hosts;
 mod states;
@@ -11,6 +12,7 @@ mod subject;
 mod volumes;
 
 pub use self::adoption::*;
+pub use self::definitions::*;
 pub use self::domains::*;
 pub use self::hosts::*;
 pub use self::states::*;
@@ -30,8 +32,14 @@ macro_rules! hypervisor_contract {
             defining_is_safe_to_repeat_and_starts_nothing
             a_taken_name_is_a_conflict
             a_taken_id_is_a_conflict
-            only_a_stopped_domain_can_be_described_anew
+            a_domain_that_is_there_is_never_described_anew
             a_domain_needs_its_volumes
+            a_definition_says_what_a_domain_is
+            a_definition_stays_the_same_until_somebody_changes_it
+            a_disk_is_attached_and_detached_and_nothing_else_changes
+            a_disk_of_a_definition_that_was_changed_is_left_alone
+            disks_are_changed_on_stopped_domains_of_the_desk_alone
+            a_volume_that_a_disk_stands_on_is_neither_attached_nor_detached
             starting_and_stopping_are_safe_to_repeat
             calls_that_do_not_fit_the_state_are_conflicts
             what_is_missing_is_not_found_and_removing_it_is_fine
@@ -41,6 +49,7 @@ macro_rules! hypervisor_contract {
             a_foreign_domain_is_adopted_and_released
             an_adopted_domain_keeps_its_definition
             what_is_a_desks_is_not_adopted
+            a_domain_that_lost_its_tag_is_one_of_the_desk_again
             figures_are_those_of_a_running_domain
             a_run_has_a_number_of_its_own
             a_paused_domain_is_told_with_its_reason_and_resumed

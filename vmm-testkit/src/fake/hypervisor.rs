@@ -1,5 +1,6 @@
 //! A hypervisor in memory, under the same rules as the real one.
 
+mod definition;
 mod rules;
 mod state;
 
@@ -10,10 +11,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use uuid::Uuid;
 use vmm_core::hypervisor::{
-    Domain, DomainSpec, DomainState, ForeignDomain, Host, Hypervisor, Lease, NewVolume, Reservation, Start, Statistics,
-    Volume, VolumeDetail,
+    Definition, Domain, DomainSpec, DomainState, ForeignDomain, Host, Hypervisor, Lease, NewVolume, Reservation, Start,
+    Statistics, Volume, VolumeDetail,
 };
-use vmm_core::model::{DeskId, MacAddress, VolumeName};
+use vmm_core::model::{DefinitionDigest, DeskId, MacAddress, VolumeName};
 use vmm_core::{Error, Result, image};
 
 use self::state::{Content, State, Turn};
@@ -239,6 +240,18 @@ impl Hypervisor for FakeHypervisor {
         self.enter("define")?.define(domain)
     }
 
+    async fn definition(&self, uuid: Uuid) -> Result<Option<Definition>> {
+        Ok(self.enter("definition")?.definition(uuid))
+    }
+
+    async fn attach_disk(&self, uuid: Uuid, volume: &VolumeName, rest: DefinitionDigest) -> Result<Definition> {
+        self.enter("attach_disk")?.attach_disk(uuid, volume, rest)
+    }
+
+    async fn detach_disk(&self, uuid: Uuid, volume: &VolumeName, rest: Option<DefinitionDigest>) -> Result<Definition> {
+        self.enter("detach_disk")?.detach_disk(uuid, volume, rest)
+    }
+
     async fn undefine(&self, uuid: Uuid) -> Result<()> {
         self.enter("undefine")?.undefine(uuid)
     }
@@ -253,6 +266,10 @@ impl Hypervisor for FakeHypervisor {
 
     async fn release(&self, uuid: Uuid) -> Result<()> {
         self.enter("release")?.release(uuid)
+    }
+
+    async fn reclaim(&self, uuid: Uuid) -> Result<()> {
+        self.enter("reclaim")?.reclaim(uuid)
     }
 
     async fn start(&self, uuid: Uuid) -> Result<Start> {

@@ -9,9 +9,10 @@ use async_trait::async_trait;
 use uuid::Uuid;
 use vmm_core::Result;
 use vmm_core::hypervisor::{
-    Domain, DomainSpec, ForeignDomain, Host, Hypervisor, Lease, NewVolume, Reservation, Start, Volume, VolumeDetail,
+    Definition, Domain, DomainSpec, ForeignDomain, Host, Hypervisor, Lease, NewVolume, Reservation, Start, Volume,
+    VolumeDetail,
 };
-use vmm_core::model::{MacAddress, VolumeName};
+use vmm_core::model::{DefinitionDigest, MacAddress, VolumeName};
 
 /// Wraps a hypervisor and changes all that a host may change by itself in each answer of [`host`](Hypervisor::host): its
 /// memory, processors, free space, version and name. No figure falls below half of what the host has. Clones share their
@@ -102,6 +103,18 @@ impl Hypervisor for Restless {
         self.host.define(domain).await
     }
 
+    async fn definition(&self, uuid: Uuid) -> Result<Option<Definition>> {
+        self.host.definition(uuid).await
+    }
+
+    async fn attach_disk(&self, uuid: Uuid, volume: &VolumeName, rest: DefinitionDigest) -> Result<Definition> {
+        self.host.attach_disk(uuid, volume, rest).await
+    }
+
+    async fn detach_disk(&self, uuid: Uuid, volume: &VolumeName, rest: Option<DefinitionDigest>) -> Result<Definition> {
+        self.host.detach_disk(uuid, volume, rest).await
+    }
+
     async fn undefine(&self, uuid: Uuid) -> Result<()> {
         self.host.undefine(uuid).await
     }
@@ -116,6 +129,10 @@ impl Hypervisor for Restless {
 
     async fn release(&self, uuid: Uuid) -> Result<()> {
         self.host.release(uuid).await
+    }
+
+    async fn reclaim(&self, uuid: Uuid) -> Result<()> {
+        self.host.reclaim(uuid).await
     }
 
     async fn start(&self, uuid: Uuid) -> Result<Start> {

@@ -1,5 +1,6 @@
 //! The promises of a hypervisor, held by the fake, by libvirt's test driver, and by real libvirt.
 
+mod changed;
 mod foreign;
 mod full_pool;
 mod lab;

@@ -5,6 +5,7 @@ mod address;
 mod addresses;
 mod approval;
 mod architecture;
+mod definition;
 mod files;
 mod history;
 mod image;

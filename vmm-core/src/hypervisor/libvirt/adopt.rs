@@ -8,11 +8,12 @@ use virt::sys;
 use super::connection::Session;
 use super::domain;
 use super::error::{Failure, Result};
+use super::facts;
 use super::owner::{self, Owner, Tag};
-use super::xml::{find, text_at};
+use super::xml::find;
 use crate::error::{Error, Kind};
 use crate::hypervisor::{ForeignDisk, ForeignDomain};
-use crate::model::{DeskId, MacAddress};
+use crate::model::DeskId;
 
 pub(super) fn adoptable(session: &Session, desk: DeskId) -> Result<Vec<ForeignDomain>> {
     let mut found = Vec::new();
@@ -43,29 +44,17 @@ fn described(domain: &Domain, desk: DeskId) -> Result<Option<ForeignDomain>> {
             .flat_map(|node| node.children())
             .filter(move |node| node.has_tag_name(name))
     };
-    let mac = |interface: Node<'_, '_>| find(interface, &["mac"])?.attribute("address")?.parse::<MacAddress>().ok();
     let is_disk = |node: &Node<'_, '_>| node.attribute("device").is_none_or(|device| device == "disk");
     Ok(Some(ForeignDomain {
         uuid: domain.uuid()?,
         name: domain.name()?,
         state: domain::state(domain)?,
-        vcpu: vcpu(root).unwrap_or(1),
-        memory: memory(root),
-        macs: devices("interface").filter_map(mac).collect(),
+        vcpu: facts::vcpu(root).unwrap_or(1),
+        memory: facts::memory(root),
+        macs: devices("interface").filter_map(facts::mac).collect(),
         disks: devices("disk").filter(is_disk).map(|node| disk(domain, node)).collect(),
         adopted,
     }))
-}
-
-fn vcpu(root: Node<'_, '_>) -> Option<u32> {
-    let node = find(root, &["vcpu"])?;
-    node.attribute("current").or_else(|| node.text())?.trim().parse().ok()
-}
-
-/// In MiB; libvirt writes KiB.
-fn memory(root: Node<'_, '_>) -> u32 {
-    let kib: Option<u64> = text_at(root, &["memory"]).and_then(|text| text.trim().parse().ok());
-    u32::try_from(kib.unwrap_or_default() / 1024).unwrap_or(u32::MAX)
 }
 
 fn disk(domain: &Domain, node: Node<'_, '_>) -> ForeignDisk {
@@ -101,6 +90,22 @@ pub(super) fn release(session: &Session, desk: DeskId, uuid: Uuid) -> Result<()>
         Owner::Desk(tag) if tag.is_adopted_by(desk) => owner::write(&domain, None),
         Owner::Desk(tag) if tag.desk == desk => Err(conflict(&domain, "this desk made it; remove it instead")),
         Owner::Desk(_) | Owner::Unknown | Owner::Nobody => Ok(()),
+    }
+}
+
+pub(super) fn reclaim(session: &Session, desk: DeskId, uuid: Uuid) -> Result<()> {
+    let domain = owner::lookup(session, uuid)?.ok_or_else(|| Failure::from(Error::not_found(Kind::Domain, uuid)))?;
+    match Owner::of(&domain)? {
+        Owner::Desk(tag) if tag.desk == desk => return Ok(()),
+        Owner::Desk(_) | Owner::Unknown => return Err(conflict(&domain, "it is of another desk")),
+        Owner::Nobody if !domain.is_persistent()? => {
+            return Err(conflict(&domain, "it is transient, and would take its tag with it; define it first"));
+        }
+        Owner::Nobody => owner::write(&domain, Some(&Tag::reclaimed(desk)))?,
+    }
+    match Owner::of(&domain)? {
+        Owner::Desk(tag) if tag.desk == desk => Ok(()),
+        _ => Err(conflict(&domain, "another desk took it at the same moment")),
     }
 }
 

@@ -71,16 +71,7 @@ fn is_defined(session: &Session, spec: &DomainSpec, tag: &Tag) -> Result<bool> {
             None => taken("its id belongs to a domain that is not of this desk"),
             Some(_) if domain.name()? != spec.name.as_str() => taken("its id belongs to a domain of another name"),
             Some(known) if known == *tag => Ok(true),
-            Some(_) => match state(&domain)? {
-                DomainState::Off | DomainState::Crashed => Ok(false),
-                DomainState::Saved => {
-                    taken("it is saved and described otherwise; start it, or discard its saved state first")
-                }
-                DomainState::Unknown => taken("the host does not say how it is, and it is described otherwise"),
-                DomainState::Running | DomainState::Paused(_) | DomainState::Stopping => {
-                    taken("it runs and is described otherwise; stop it first")
-                }
-            },
+            Some(_) => taken("it is there already and was described otherwise, and vmm describes no domain anew"),
         };
     }
     let namesake = session.connect.lookup_domain_by_name(spec.name.as_str());
@@ -201,6 +192,6 @@ pub(super) fn state(domain: &Domain) -> Result<DomainState> {
     Ok(stats::look(domain, sys::VIR_DOMAIN_STATS_STATE)?.ok_or_else(gone)?.state)
 }
 
-fn conflict(domain: &Domain, reason: &str) -> Failure {
+pub(super) fn conflict(domain: &Domain, reason: &str) -> Failure {
     Error::conflict(Kind::Domain, domain.name().unwrap_or_default(), reason).into()
 }

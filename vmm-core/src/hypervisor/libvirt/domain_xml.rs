@@ -62,8 +62,8 @@ impl DomainXml<'_> {
     }
 
     fn devices(&self) -> Element {
-        let disks = self.disks.iter().enumerate().map(|(index, file)| disk(index, file, false));
-        let seed = self.seed.iter().map(|file| disk(self.disks.len(), file, true));
+        let disks = self.disks.iter().enumerate().map(|(index, file)| disk(&target(index), file, false));
+        let seed = self.seed.iter().map(|file| disk(&target(self.disks.len()), file, true));
         element("devices")
             .children(disks)
             .children(seed)
@@ -130,7 +130,7 @@ fn clock() -> Element {
 }
 
 /// On virtio, since cloud kernels have no drivers for anything else.
-fn disk(index: usize, file: &DiskFile, read_only: bool) -> Element {
+pub(super) fn disk(target: &str, file: &DiskFile, read_only: bool) -> Element {
     let mut driver = element("driver").attribute("name", "qemu").attribute("type", file.format);
     if !read_only {
         driver = driver.attribute("discard", "unmap");
@@ -149,8 +149,13 @@ fn disk(index: usize, file: &DiskFile, read_only: bool) -> Element {
         .child(driver)
         .child(element("source").attribute("file", &file.path))
         .child(chain)
-        .child(element("target").attribute("dev", target(index)).attribute("bus", "virtio"))
+        .child(element("target").attribute("dev", target).attribute("bus", "virtio"))
         .children(read_only.then(|| element("readonly")))
+}
+
+/// The first name of a disk that is not taken.
+pub(super) fn free_target(taken: &[&str]) -> String {
+    (0..).map(target).find(|name| !taken.contains(&name.as_str())).unwrap_or_default()
 }
 
 /// `vda`, …, `vdz`, `vdaa`, …

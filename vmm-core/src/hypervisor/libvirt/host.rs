@@ -25,6 +25,7 @@ pub(super) fn host(session: &Session, config: &LibvirtConfig, accelerated: bool)
         capabilities: Capabilities {
             volume_content: real,
             volume_resize: real,
+            disk_attachment: real,
             reservations: true,
             console: real && config.console_log,
             statistics: real,

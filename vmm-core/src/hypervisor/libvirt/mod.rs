@@ -2,13 +2,16 @@
 
 mod addresses;
 mod adopt;
+mod attach;
 mod config;
 mod connection;
 mod console;
 mod content;
+mod definition;
 mod domain;
 mod domain_xml;
 mod error;
+mod facts;
 mod ffi;
 mod host;
 mod network;
@@ -34,12 +37,13 @@ use self::content::Progress;
 use self::error::Failure;
 use self::stats::Ownership;
 use super::{
-    Domain, DomainSpec, ForeignDomain, Host, Hypervisor, Lease, NewVolume, Reservation, Start, Volume, VolumeDetail,
+    Definition, Domain, DomainSpec, ForeignDomain, Host, Hypervisor, Lease, NewVolume, Reservation, Start, Volume,
+    VolumeDetail,
 };
 use crate::blocking;
 use crate::error::{Error, Kind, Result};
 use crate::image;
-use crate::model::{MacAddress, VolumeName};
+use crate::model::{DefinitionDigest, MacAddress, VolumeName};
 
 /// One libvirt host. It is connected to when it is first used, and again whenever the connection was lost.
 #[derive(Clone)]
@@ -229,6 +233,22 @@ impl Hypervisor for LibvirtHypervisor {
         .await
     }
 
+    async fn definition(&self, uuid: Uuid) -> Result<Option<Definition>> {
+        self.call("reading a definition", move |session, desk| definition::of(session, &desk.config, uuid)).await
+    }
+
+    async fn attach_disk(&self, uuid: Uuid, volume: &VolumeName, rest: DefinitionDigest) -> Result<Definition> {
+        let volume = volume.clone();
+        self.call("attaching a disk", move |session, desk| attach::attach(session, &desk.config, uuid, &volume, rest))
+            .await
+    }
+
+    async fn detach_disk(&self, uuid: Uuid, volume: &VolumeName, rest: Option<DefinitionDigest>) -> Result<Definition> {
+        let volume = volume.clone();
+        self.call("detaching a disk", move |session, desk| attach::detach(session, &desk.config, uuid, &volume, rest))
+            .await
+    }
+
     async fn undefine(&self, uuid: Uuid) -> Result<()> {
         self.call("undefining a domain", move |session, desk| {
             domain::undefine(session, &desk.config, uuid)?;
@@ -255,6 +275,15 @@ impl Hypervisor for LibvirtHypervisor {
     async fn release(&self, uuid: Uuid) -> Result<()> {
         self.call("releasing a domain", move |session, desk| {
             adopt::release(session, desk.config.desk, uuid)?;
+            desk.ownership.forget(uuid);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn reclaim(&self, uuid: Uuid) -> Result<()> {
+        self.call("setting the tag of a domain again", move |session, desk| {
+            adopt::reclaim(session, desk.config.desk, uuid)?;
             desk.ownership.forget(uuid);
             Ok(())
         })

@@ -20,6 +20,9 @@ const PREFIX: &str = "vmm";
 /// What stands in the place of the hash in the tag of a domain that was adopted: vmm did not define it.
 const ADOPTED: &str = "adopted";
 
+/// What stands in the place of the hash in the tag of a domain whose tag was lost and set again.
+const RECLAIMED: &str = "reclaimed";
+
 /// Whose a domain is.
 pub(super) enum Owner {
     /// It has no tag.
@@ -55,6 +58,11 @@ impl Tag {
     /// The tag of a domain that exists without vmm.
     pub(super) fn adopted(desk: DeskId) -> Self {
         Self { desk, spec: ADOPTED.to_owned() }
+    }
+
+    /// The tag of a domain that its desk defined, set again.
+    pub(super) fn reclaimed(desk: DeskId) -> Self {
+        Self { desk, spec: RECLAIMED.to_owned() }
     }
 
     pub(super) fn is_adopted(&self) -> bool {

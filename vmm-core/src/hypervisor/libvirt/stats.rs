@@ -25,14 +25,17 @@ const GROUPS: u32 = sys::VIR_DOMAIN_STATS_STATE
 /// How long a domain is taken for foreign before its tag is looked for again, since another process may adopt it.
 const FOREIGN: Duration = Duration::from_secs(10);
 
-/// Which domains of the host are the desk's, so that listing them costs no call for each. The tag of one of the desk is
-/// read once, when it is first seen; calls that change a domain read it again.
+/// How long a domain is taken for the desk's before its tag is looked for again, since somebody may take it off.
+const OWN: Duration = Duration::from_secs(30);
+
+/// Which domains of the host are the desk's, so that listing them costs no call for each. A tag is read when its domain is
+/// first seen, and again after a while; calls that change a domain read it again.
 #[derive(Debug, Default)]
 pub(super) struct Ownership(Mutex<HashMap<Uuid, Known>>);
 
 #[derive(Clone, Copy, Debug)]
 enum Known {
-    Own,
+    OwnAt(Instant),
     ForeignAt(Instant),
 }
 
@@ -41,16 +44,16 @@ impl Ownership {
         let mut known = self.lock().clone();
         let present: HashSet<Uuid> = records.iter().map(|record| record.uuid).collect();
         known.retain(|uuid, known| match known {
-            Known::Own => present.contains(uuid),
+            Known::OwnAt(seen) => present.contains(uuid) && seen.elapsed() < OWN,
             Known::ForeignAt(seen) => present.contains(uuid) && seen.elapsed() < FOREIGN,
         });
         for uuid in present {
             if let Entry::Vacant(entry) = known.entry(uuid) {
                 let own = owner::owned(session, desk, uuid)?.is_some();
-                entry.insert(if own { Known::Own } else { Known::ForeignAt(Instant::now()) });
+                entry.insert(if own { Known::OwnAt(Instant::now()) } else { Known::ForeignAt(Instant::now()) });
             }
         }
-        records.retain(|record| matches!(known.get(&record.uuid), Some(Known::Own)));
+        records.retain(|record| matches!(known.get(&record.uuid), Some(Known::OwnAt(_))));
         *self.lock() = known;
         Ok(())
     }

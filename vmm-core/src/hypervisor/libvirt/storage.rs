@@ -20,7 +20,7 @@ use crate::model::VolumeName;
 const BUSY: Duration = Duration::from_secs(5);
 
 /// How deep overlays may stand on each other.
-const MAX_CHAIN: usize = 16;
+pub(super) const MAX_CHAIN: usize = 16;
 
 /// A volume as the pool describes it.
 #[derive(Debug)]
@@ -31,6 +31,8 @@ pub(super) struct Described {
     pub backing: Option<String>,
     /// The file's size and when it was written last, as the host says it.
     pub stamp: String,
+    /// The format that its own header gives the volume below.
+    pub backing_format: Option<String>,
 }
 
 impl Described {
@@ -52,6 +54,9 @@ impl Described {
                 text_at(root, &["physical"]).unwrap_or_default(),
                 text_at(root, &["target", "timestamps", "mtime"]).unwrap_or_default()
             ),
+            backing_format: find(root, &["backingStore", "format"])
+                .and_then(|format| format.attribute("type"))
+                .map(ToOwned::to_owned),
         })
     }
 

@@ -86,11 +86,7 @@ impl DiskRepository for Store {
     }
 
     async fn set_path(&self, id: DiskId, path: Option<String>) -> error::Result<()> {
-        self.write("recording a disk's path", move |tx| {
-            let changed = execute(tx, "UPDATE disk SET disk_path = ?1 WHERE id = ?2", params![path, id.0])?;
-            if changed == 0 { Err(error::Error::not_found(Kind::Disk, id).into()) } else { Ok(()) }
-        })
-        .await
+        self.write("recording a disk's path", move |tx| set_path(tx, id, path.as_deref())).await
     }
 
     async fn set_size(&self, id: DiskId, size: u32) -> error::Result<()> {
@@ -135,6 +131,12 @@ pub(super) fn insert_foreign(
 pub(super) fn set_size(tx: &Transaction<'_>, id: DiskId, size: u32) -> Result<bool> {
     let changed = execute(tx, "UPDATE disk SET disk_size = ?1, grow_to = NULL WHERE id = ?2", params![size, id.0])?;
     Ok(changed > 0)
+}
+
+/// Records where a disk is.
+pub(super) fn set_path(tx: &Transaction<'_>, id: DiskId, path: Option<&str>) -> Result<()> {
+    let changed = execute(tx, "UPDATE disk SET disk_path = ?1 WHERE id = ?2", params![path, id.0])?;
+    if changed == 0 { Err(error::Error::not_found(Kind::Disk, id).into()) } else { Ok(()) }
 }
 
 /// Removes a disk's row.

@@ -14,9 +14,9 @@ use super::store::Store;
 use super::{disk, history, job, user};
 use crate::error::{self, Kind};
 use crate::model::{
-    Adoption, AuditEntry, DiskRole, GroupName, HostKey, JobId, JobKind, MacAddress, NewJob, OsId, PlannedVm, RequestId,
-    Revision, Seen, SeenStates, StatusReason, Timestamp, UserId, Vm, VmChange, VmFilter, VmId, VmName, VmState,
-    VmStatus,
+    AcceptedDefinition, Adoption, AuditEntry, DiskRole, Facts, GroupName, HostKey, JobId, JobKind, MacAddress, NewJob,
+    OsId, PlannedVm, RequestId, Revision, Seen, SeenStates, StatusReason, Timestamp, UserId, Vm, VmChange, VmFilter,
+    VmId, VmName, VmState, VmStatus,
 };
 use crate::repository::VmRepository;
 
@@ -78,6 +78,39 @@ impl VmRepository for Store {
             let (kind, title) = (JobKind::AdoptVm(id), adoption.name.to_string());
             let job = job::insert(tx, &NewJob { kind, title, request: None, steps })?;
             Ok((required(tx, id)?, job))
+        })
+        .await
+    }
+
+    async fn definition(&self, id: VmId) -> error::Result<Option<Facts>> {
+        self.read("reading a definition", move |connection| {
+            let kept = first(connection, "SELECT definition FROM vm WHERE id = ?1", [id.0], |row| {
+                row.value::<Option<String>>("definition")
+            })?;
+            let kept = kept.ok_or_else(|| error::Error::not_found(Kind::Vm, id))?;
+            let read = |kept: String| Facts::from_kept(&kept).map_err(|source| Error::corrupt("definition", source));
+            Ok(kept.map(read).transpose()?.flatten())
+        })
+        .await
+    }
+
+    async fn keep_definition(&self, id: VmId, facts: Facts) -> error::Result<()> {
+        self.write("keeping a definition", move |tx| keep_definition(tx, id, &facts)).await
+    }
+
+    async fn accept_definition(
+        &self,
+        id: VmId,
+        accepted: AcceptedDefinition,
+        expect: Option<Revision>,
+        audit: AuditEntry,
+    ) -> error::Result<Vm> {
+        self.change("accepting a definition", audit, move |tx| {
+            let vm = required(tx, id)?;
+            expected(Kind::Vm, &vm.name, vm.revision, expect)?;
+            refuse_while_changed(tx, &vm)?;
+            accept_definition(tx, &vm, &accepted)?;
+            required(tx, id)
         })
         .await
     }
@@ -251,6 +284,33 @@ fn update(tx: &Transaction<'_>, vm: &Vm, change: VmChange) -> Result<()> {
         ],
     )?;
     Ok(())
+}
+
+fn keep_definition(tx: &Transaction<'_>, id: VmId, facts: &Facts) -> Result<()> {
+    match execute(tx, "UPDATE vm SET definition = ?2 WHERE id = ?1", params![id.0, facts.kept()])? {
+        0 => Err(error::Error::not_found(Kind::Vm, id).into()),
+        _ => Ok(()),
+    }
+}
+
+fn accept_definition(tx: &Transaction<'_>, vm: &Vm, accepted: &AcceptedDefinition) -> Result<()> {
+    let AcceptedDefinition { vcpu, memory, mac, paths, facts } = accepted;
+    let updated = execute(
+        tx,
+        "UPDATE vm SET vcpu = ?2, memory = ?3, mac = ?4, revision = revision + 1 WHERE id = ?1",
+        params![vm.id.0, vcpu, memory, mac.to_string()],
+    );
+    match updated {
+        Err(error) if error.is_taken() => {
+            let reason = format!("its hardware address {mac} is that of another machine; give it one of its own");
+            return Err(error::Error::conflict(Kind::Vm, &vm.name, reason).into());
+        }
+        updated => updated?,
+    };
+    for (disk, path) in paths {
+        disk::set_path(tx, *disk, path.as_deref())?;
+    }
+    keep_definition(tx, vm.id, facts)
 }
 
 fn list(connection: &Connection, filter: &VmFilter) -> Result<Vec<Vm>> {

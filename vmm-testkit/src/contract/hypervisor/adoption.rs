@@ -50,6 +50,24 @@ pub async fn an_adopted_domain_keeps_its_definition(subject: &Subject) {
     assert_not_found(&subject.hypervisor.stop(uuid).await);
 }
 
+/// As one that the desk defined, while it runs; each call twice. Nobody but its desk gets it.
+pub async fn a_domain_that_lost_its_tag_is_one_of_the_desk_again(subject: &Subject) {
+    let uuid = subject.foreign();
+    for _ in 0..2 {
+        subject.hypervisor.reclaim(uuid).await.expect("it has no tag");
+        assert_eq!(listed(subject).await, [uuid]);
+        assert_eq!(adoptable(subject, uuid).await, None);
+        assert_conflict(&subject.hypervisor.release(uuid).await);
+    }
+    let domain = subject.hypervisor.domain(uuid).await.expect("it answers").expect("it is the desk's");
+    assert_eq!(domain.state, DomainState::Running);
+    assert_not_found(&subject.hypervisor.reclaim(Uuid::new_v4()).await);
+    if let Some((other, _)) = &subject.other {
+        assert_conflict(&other.reclaim(uuid).await);
+        assert_eq!(other.domain(uuid).await.expect("it answers"), None);
+    }
+}
+
 /// Neither by the desk that made it, nor by another one; and nobody but its desk takes its tag off.
 pub async fn what_is_a_desks_is_not_adopted(subject: &Subject) {
     let own = subject.define("web").await.uuid;

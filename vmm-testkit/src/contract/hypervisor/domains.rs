@@ -40,16 +40,20 @@ pub async fn a_taken_id_is_a_conflict(subject: &Subject) {
     assert_eq!(known.name, spec.name.as_str());
 }
 
-/// And a running one can be defined again as it is.
-pub async fn only_a_stopped_domain_can_be_described_anew(subject: &Subject) {
+/// Neither when it is off nor when it runs; what somebody wrote into it would be lost. It can be defined again as it was.
+pub async fn a_domain_that_is_there_is_never_described_anew(subject: &Subject) {
     let spec = subject.define("web").await;
-    let larger = DomainSpec { memory: 128, vcpu: 2, ..spec };
-    subject.hypervisor.define(&larger).await.expect("it is off");
-    subject.hypervisor.start(larger.uuid).await.expect("it starts");
-    subject.hypervisor.define(&larger).await.expect("it is described the same");
-    let smaller = DomainSpec { memory: 64, ..larger };
-    assert_conflict(&subject.hypervisor.define(&smaller).await);
-    assert_eq!(state(subject, smaller.uuid).await, DomainState::Running);
+    let before = subject.hypervisor.definition(spec.uuid).await.expect("it answers");
+    let larger = DomainSpec { memory: 128, vcpu: 2, ..spec.clone() };
+    for runs in [false, true] {
+        if runs {
+            subject.hypervisor.start(spec.uuid).await.expect("it starts");
+        }
+        assert_conflict(&subject.hypervisor.define(&larger).await);
+        subject.hypervisor.define(&spec).await.expect("it is described the same");
+        assert_eq!(subject.hypervisor.definition(spec.uuid).await.expect("it answers"), before);
+    }
+    assert_eq!(state(subject, spec.uuid).await, DomainState::Running);
 }
 
 /// All of them, the seed too.

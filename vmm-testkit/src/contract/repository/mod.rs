@@ -16,6 +16,7 @@ use crate::sample::{self, Desk};
 pub mod audit;
 pub mod bot;
 pub mod bot_group;
+pub mod definition;
 pub mod disk;
 pub mod file;
 pub mod history;
@@ -94,6 +95,7 @@ macro_rules! repository_contract {
                 what_is_taken_is_not_adopted, a_changed_record_leaves_the_rest,
                 of_a_machine_the_revision_is_compared,
             }
+            definition { a_definition_is_kept_with_its_machine, an_accepted_definition_goes_into_the_record, }
             file {
                 a_file_reads_as_it_was_recorded, a_file_of_the_same_name_is_replaced, a_quota_holds,
                 files_are_listed_in_order_of_name, a_removed_file_is_gone, files_go_with_their_user,

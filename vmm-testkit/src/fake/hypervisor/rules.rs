@@ -4,16 +4,17 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use uuid::Uuid;
 use vmm_core::hypervisor::{
-    DiskStatistics, Domain, DomainSpec, DomainState, ForeignDomain, Host, InterfaceStatistics, Lease, NewVolume,
-    Reservation, Start, Statistics, Volume, VolumeDetail,
+    DiskStatistics, Domain, DomainSpec, DomainState, ForeignDisk, ForeignDomain, Host, InterfaceStatistics, Lease,
+    NewVolume, Reservation, Start, Statistics, Volume, VolumeDetail,
 };
 use vmm_core::model::{MacAddress, PauseReason, VolumeName};
 use vmm_core::{Error, Kind, Part, Result};
 
+use super::definition::Foreign;
 use super::state::{Content, FakeDomain, FakeVolume, Turn};
 
 impl Turn<'_> {
-    fn domain_of_desk(&mut self, uuid: Uuid) -> Result<&mut FakeDomain> {
+    pub(super) fn domain_of_desk(&mut self, uuid: Uuid) -> Result<&mut FakeDomain> {
         let desk = self.desk;
         let found = self.state.domains.get_mut(&uuid).filter(|domain| domain.owner == Some(desk));
         found.ok_or_else(|| Error::not_found(Kind::Domain, uuid))
@@ -36,17 +37,11 @@ impl Turn<'_> {
             if known.adopted {
                 return taken("it was adopted, and its definition is not vmm's");
             }
-            if known.spec.name != spec.name {
+            if known.name != spec.name.as_str() {
                 return taken("its id belongs to a domain of another name");
             }
-            if known.spec != *spec && known.state == DomainState::Saved {
-                return taken("it is saved and described otherwise; start it, or discard its saved state first");
-            }
-            if known.spec != *spec && !known.state.is_off() {
-                return taken("it runs and is described otherwise; stop it first");
-            }
-            if known.spec != *spec {
-                (known.spec, known.statistics) = (spec.clone(), figures(spec));
+            if known.described != *spec {
+                return taken("it is there already and was described otherwise, and vmm describes no domain anew");
             }
             return Ok(());
         }
@@ -55,6 +50,8 @@ impl Turn<'_> {
         }
         let domain = FakeDomain {
             spec: spec.clone(),
+            described: spec.clone(),
+            foreign: Foreign::default(),
             name: spec.name.to_string(),
             owner: Some(spec.desk),
             adopted: false,
@@ -113,6 +110,19 @@ impl Turn<'_> {
                 Ok(())
             }
             None => Ok(()),
+        }
+    }
+
+    pub(super) fn reclaim(&mut self, uuid: Uuid) -> Result<()> {
+        let desk = self.desk;
+        let known = self.state.domains.get_mut(&uuid).ok_or_else(|| Error::not_found(Kind::Domain, uuid))?;
+        match known.owner {
+            Some(owner) if owner != desk => Err(conflict(known, "it is of another desk")),
+            Some(_) => Ok(()),
+            None => {
+                known.owner = Some(desk);
+                Ok(())
+            }
         }
     }
 
@@ -415,13 +425,18 @@ fn foreign(domain: &FakeDomain) -> ForeignDomain {
         vcpu: domain.spec.vcpu,
         memory: domain.spec.memory,
         macs: vec![domain.spec.mac],
-        disks: domain.disks.clone(),
+        disks: if domain.disks.is_empty() { own_disks(&domain.spec) } else { domain.disks.clone() },
         adopted: domain.adopted,
     }
 }
 
+/// The disks of a domain that a desk defined.
+fn own_disks(spec: &DomainSpec) -> Vec<ForeignDisk> {
+    spec.disks.iter().map(|volume| ForeignDisk { path: Some(path(volume)), capacity: 0 }).collect()
+}
+
 /// The figures of a guest that has just begun.
-fn figures(spec: &DomainSpec) -> Statistics {
+pub(super) fn figures(spec: &DomainSpec) -> Statistics {
     let mut statistics = Statistics::default();
     statistics.cpu_time = 1_000_000_000;
     statistics.vcpu = spec.vcpu;
@@ -442,13 +457,18 @@ fn disk(index: usize) -> DiskStatistics {
 }
 
 fn volume(name: &VolumeName, capacity: u64) -> Volume {
-    Volume { name: name.clone(), path: format!("/fake/pool/{name}"), capacity }
+    Volume { name: name.clone(), path: path(name), capacity }
+}
+
+/// Where a volume is on the fake host.
+pub(super) fn path(name: &VolumeName) -> String {
+    format!("/fake/pool/{name}")
 }
 
 fn other_volume(name: &VolumeName) -> Error {
     Error::conflict(Kind::Volume, name, "another volume of that name exists; delete it or choose another name")
 }
 
-fn conflict(domain: &FakeDomain, reason: &str) -> Error {
+pub(super) fn conflict(domain: &FakeDomain, reason: &str) -> Error {
     Error::conflict(Kind::Domain, &domain.name, reason)
 }

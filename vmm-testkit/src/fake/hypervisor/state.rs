@@ -9,9 +9,15 @@ use vmm_core::hypervisor::{DomainSpec, DomainState, ForeignDisk, Host, Reservati
 use vmm_core::model::{DeskId, MacAddress, VmName, VolumeName};
 use vmm_core::{Error, Result};
 
+use super::definition::Foreign;
+
 /// A domain. The desk in its specification means nothing: `owner` is its tag.
 pub(super) struct FakeDomain {
+    /// What it is, also by other hands.
     pub(super) spec: DomainSpec,
+    /// What its desk defined it from.
+    pub(super) described: DomainSpec,
+    pub(super) foreign: Foreign,
     pub(super) name: String,
     pub(super) owner: Option<DeskId>,
     pub(super) adopted: bool,
@@ -78,6 +84,7 @@ impl State {
         host.subnet = Some(Subnet { gateway: Ipv4Addr::new(192, 0, 2, 1), prefix: 24 });
         host.capabilities.volume_content = true;
         host.capabilities.volume_resize = true;
+        host.capabilities.disk_attachment = true;
         host.capabilities.reservations = true;
         host.capabilities.console = true;
         host.capabilities.statistics = true;
@@ -146,7 +153,9 @@ impl State {
             mac: MacAddress::local([0xff, 0, 0, 0, self.domains.len() as u8]),
         };
         let domain = FakeDomain {
+            described: spec.clone(),
             spec,
+            foreign: Foreign::default(),
             name: name.to_owned(),
             owner: None,
             adopted: false,

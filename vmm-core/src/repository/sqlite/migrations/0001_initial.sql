@@ -202,6 +202,8 @@ CREATE TABLE vm (
     host_key TEXT NOT NULL,
     login TEXT NOT NULL,
     adopted INTEGER NOT NULL DEFAULT 0 CHECK (adopted IN (0, 1)),
+    -- The facts of its definition as vmm last saw it, as JSON.
+    definition TEXT,
     request TEXT REFERENCES request (id),
     description TEXT NOT NULL,
     revision INTEGER NOT NULL DEFAULT 1,

@@ -1,0 +1,79 @@
+//! Machines whose domain has lost vmm's tag.
+
+use crate::error::{Error, Kind, Result};
+use crate::hypervisor::ForeignDomain;
+use crate::model::{Vm, VmName};
+use crate::policy::{Action, Actor, Target};
+use crate::vmm::{Desk, Vmm};
+
+impl Vmm {
+    /// Sets vmm's tag again on the domain of a machine that has lost it, as when somebody defined the domain anew with
+    /// another tool. The domain must be the machine's by its id, by the hardware address of an interface, and by a disk.
+    ///
+    /// # Errors
+    /// `Forbidden` for anyone but an admin. `Conflict` for a machine that does not exist yet or that a job works on, if
+    /// the host has no domain without a tag that has its id, and if that domain is not the machine's; `Unavailable` if
+    /// the host does not answer.
+    pub async fn reclaim_vm(&self, actor: &Actor, name: &VmName) -> Result<()> {
+        let vm = self.sought_vm(actor, Action::VmReclaim, name).await?;
+        self.effect(actor, Action::VmReclaim, Target::from(&vm), String::new(), |desk| async move {
+            vm.check_exists()?;
+            if let Some(job) = desk.repository().jobs().on_vm(vm.id).await? {
+                let reason = format!("job {} ({}) works on it; wait for it", job.id, job.kind.word());
+                return Err(Error::conflict(Kind::Vm, &vm.name, reason));
+            }
+            let Some(found) = untagged(&desk, &vm).await? else {
+                let reason = "its host has no domain with its id that is without a tag; there is nothing to set";
+                return Err(Error::conflict(Kind::Vm, &vm.name, reason));
+            };
+            require_own(&desk, &vm, &found).await?;
+            if vm.adopted {
+                desk.hypervisor().adopt(vm.uuid).await?;
+            } else {
+                desk.hypervisor().reclaim(vm.uuid).await?;
+            }
+            desk.forget_seen();
+            Ok(())
+        })
+        .await
+    }
+}
+
+/// The domain of a machine that has lost its tag, if the host has it.
+pub(crate) async fn untagged(desk: &Desk, vm: &Vm) -> Result<Option<ForeignDomain>> {
+    let domains = desk.hypervisor().adoptable().await?;
+    Ok(domains.into_iter().find(|domain| domain.uuid == vm.uuid && !domain.adopted))
+}
+
+/// Refuses a machine whose domain is there without vmm's tag: vmm would leave the domain as it is, and forget it.
+pub(crate) async fn require_tagged(desk: &Desk, vm: &Vm) -> Result<()> {
+    let Some(found) = untagged(desk, vm).await? else { return Ok(()) };
+    let reason = format!(
+        "its domain {} on the host has lost vmm's tag; an admin can set it again: POST /vm/reclaim?vm={}",
+        found.name, vm.name
+    );
+    Err(Error::conflict(Kind::Vm, &vm.name, reason))
+}
+
+async fn require_own(desk: &Desk, vm: &Vm, found: &ForeignDomain) -> Result<()> {
+    let refuse = |reason: String| Err(Error::conflict(Kind::Vm, &vm.name, reason));
+    if !found.macs.contains(&vm.mac) {
+        return refuse(format!(
+            "the domain {} has its id, but no interface with its hardware address {}, so that it may be another machine; \
+             give it one and try again",
+            found.name, vm.mac
+        ));
+    }
+    let disks = desk.repository().disks().of_vm(vm.id).await?;
+    let paths: Vec<_> = disks.iter().filter_map(|disk| disk.disk_path.as_deref()).collect();
+    let has_own = found.disks.iter().filter_map(|disk| disk.path.as_deref()).any(|path| paths.contains(&path));
+    if !has_own && !paths.is_empty() {
+        return refuse(format!(
+            "the domain {} has its id, but none of its disks ({}), so that it may be another machine; attach them and try \
+             again",
+            found.name,
+            paths.join(", ")
+        ));
+    }
+    Ok(())
+}
