@@ -19,7 +19,7 @@ pub(crate) fn look(name: &VmName, look: &DefinitionLook) -> Reply {
     let called = if domain == name.as_str() {
         String::new()
     } else {
-        format!("\nIts domain on the host is called {}.", code(&shortened(domain, LINE)))
+        format!("\nIts domain on the host is called {}.", code(shortened(domain, LINE)))
     };
     if look.differences.is_empty() {
         return Reply::text(format!("✅ {} is defined as vmm last saw it.{called}", code(name))).rows(vec![vec![card]]);

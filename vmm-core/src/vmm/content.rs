@@ -29,7 +29,7 @@ impl Rewind {
     }
 
     /// The whole content; `None` if its beginning is gone.
-    pub(super) fn from_the_beginning(&self) -> Option<Source> {
+    pub(super) fn rewound(&self) -> Option<Source> {
         let mut read = lock(&self.0);
         read.kept.as_ref()?;
         read.position = 0;
@@ -114,14 +114,14 @@ mod tests {
     async fn a_source_is_read_again_from_its_beginning_while_little_was_read() {
         let content: Vec<u8> = (0..=255).cycle().take(KEPT + 10).collect();
         let rewind = Rewind::new(Box::new(io::Cursor::new(content.clone())));
-        let mut first = rewind.from_the_beginning().expect("nothing was read");
+        let mut first = rewind.rewound().expect("nothing was read");
         first.read_exact(&mut vec![0; 1000]).await.expect("there is more");
         drop(first);
         let mut all = Vec::new();
-        let mut second = rewind.from_the_beginning().expect("little was read");
+        let mut second = rewind.rewound().expect("little was read");
         second.read_to_end(&mut all).await.expect("it is read");
         assert!(all == content);
-        assert!(rewind.from_the_beginning().is_none());
+        assert!(rewind.rewound().is_none());
     }
 
     #[tokio::test]

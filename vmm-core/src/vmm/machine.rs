@@ -117,7 +117,7 @@ impl Machine {
         let desk = &desk;
         self.reach(|endpoint, spent| {
             let upload = Upload { deadline: total.saturating_sub(spent), ..upload.clone() };
-            let source = content.from_the_beginning()?;
+            let source = content.rewound()?;
             Some(async move { desk.remote().send(&endpoint, login, &upload, source).await })
         })
         .await
@@ -146,7 +146,7 @@ impl Machine {
         let desk = &desk;
         self.reach(|endpoint, spent| {
             let upload = TreeUpload { deadline: total.saturating_sub(spent), ..upload.clone() };
-            let archive = content.from_the_beginning()?;
+            let archive = content.rewound()?;
             Some(async move { desk.remote().send_tree(&endpoint, login, &upload, archive).await })
         })
         .await

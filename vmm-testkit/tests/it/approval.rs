@@ -103,7 +103,8 @@ async fn a_host_that_grew_or_shrank_and_still_has_room_is_no_reason_to_return() 
 #[tokio::test]
 async fn a_plan_that_does_not_fit_any_longer_returns_with_the_need_and_the_figures_of_then_and_now() {
     let spec = "name,os,vcpu,memory,disk\nweb-1,debian,1,1GiB,10\nweb-2,debian,8,16GiB,10;90\n";
-    let cases: [(fn(&mut Host), [&str; 4]); 4] = [
+    type Change = fn(&mut Host);
+    let cases: [(Change, [&str; 4]); 4] = [
         (|host| host.vcpus = 4, ["web-2 needs 8 processors", "web-2", "had 64 ", "has 4 now"]),
         (|host| host.memory = 10_240, ["web-2 needs 16384 MiB", "web-2", "had 262144 MiB", "has 10240 MiB now"]),
         (|host| host.memory = 17_000, ["need up to 17408 MiB", "from web-2 on", "had 262144 MiB", "has 17000 MiB now"]),
