@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use crate::error::{Error, Result};
 use crate::hypervisor::DomainState;
 use crate::model::{PauseReason, Vm, VmState};
-use crate::remote::{Command, Credential, Login, Output};
+use crate::remote::{Command, Credential, Login, Stream};
 use crate::seed::READINESS_COMMAND;
 use crate::vmm::Desk;
 
@@ -50,12 +50,12 @@ pub(super) async fn wait_for_login(desk: &Desk, vm: &Vm) -> Result<()> {
         user: vm.login.to_string(),
         credential: Credential::PrivateKey(desk.secrets().readiness_key(vm.uuid)?.private_openssh_pem),
     };
-    let question = Command::new(READINESS_COMMAND).within(ATTEMPT);
+    let question = Command::new(READINESS_COMMAND).within(ATTEMPT).ending_in_output();
     loop {
         waiting.still_runs().await?;
         let asked = Instant::now();
         let seen = match machine.run(&login, &question).await {
-            Ok(output) => match Progress::of(&output) {
+            Ok(output) => match Progress::of(&output.stdout) {
                 Progress::Done => return Ok(()),
                 Progress::Failed(detail) => return Err(waiting.failed(&format!("cloud-init failed: {detail}")).await),
                 Progress::Busy(detail) => detail,
@@ -85,8 +85,8 @@ enum Progress {
 }
 
 impl Progress {
-    fn of(output: &Output) -> Self {
-        let text = output.stdout.text();
+    fn of(stdout: &Stream) -> Self {
+        let text = stdout.text();
         let status = text.lines().find_map(|line| line.trim().strip_prefix("status:")).map(str::trim);
         match status {
             Some("done" | "degraded done") => Self::Done,
@@ -167,11 +167,9 @@ impl<'a> Waiting<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::remote::{Exit, Stream};
 
     fn answer(text: &str) -> Progress {
-        let stdout = Stream { bytes: text.as_bytes().to_vec(), total: text.len() as u64 };
-        Progress::of(&Output { exit: Exit::Code(0), stdout, stderr: Stream::default(), duration: Duration::ZERO })
+        Progress::of(&Stream { bytes: text.as_bytes().to_vec(), total: text.len() as u64 })
     }
 
     #[test]

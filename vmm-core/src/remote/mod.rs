@@ -170,6 +170,8 @@ pub struct Command {
     pub silence: Option<Duration>,
     /// How many bytes of standard output, and of standard error, are kept.
     pub output_limit: usize,
+    /// Whether the output tells how the command ended. No further question is then asked to prove an exit code of 0.
+    pub ends_in_output: bool,
 }
 
 impl Command {
@@ -181,7 +183,7 @@ impl Command {
     /// A command with the default limits.
     pub fn new(line: impl Into<String>) -> Self {
         let (deadline, output_limit) = (Self::DEFAULT_DEADLINE, Self::DEFAULT_OUTPUT_LIMIT);
-        Self { line: line.into(), input: Vec::new(), deadline, silence: None, output_limit }
+        Self { line: line.into(), input: Vec::new(), deadline, silence: None, output_limit, ends_in_output: false }
     }
 
     /// The same command with this standard input.
@@ -196,6 +198,13 @@ impl Command {
         Self { silence: Some(silence), ..self }
     }
 
+    /// Returns the command as one whose output tells how it ended, so that nothing more is run to prove its exit code. An
+    /// account with a forced command would run that command once more.
+    #[must_use]
+    pub fn ending_in_output(self) -> Self {
+        Self { ends_in_output: true, ..self }
+    }
+
     /// The same command with another deadline.
     #[must_use]
     pub fn within(self, deadline: Duration) -> Self {
@@ -205,11 +214,12 @@ impl Command {
 
 impl fmt::Debug for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { line, input, deadline, silence, output_limit } = self;
+        let Self { line, input, deadline, silence, output_limit, ends_in_output } = self;
         let input = format_args!("{} bytes", input.len());
         let mut command = f.debug_struct("Command");
         command.field("line", line).field("input", &input).field("deadline", deadline);
-        command.field("silence", silence).field("output_limit", output_limit).finish()
+        command.field("silence", silence).field("output_limit", output_limit);
+        command.field("ends_in_output", ends_in_output).finish()
     }
 }
 
