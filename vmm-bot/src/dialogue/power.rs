@@ -20,7 +20,9 @@ impl Switch {
     /// What makes sense for a machine of this status.
     pub(crate) fn offered(status: VmStatus) -> &'static [Self] {
         match status {
-            VmStatus::Request | VmStatus::Unknown => &[],
+            VmStatus::Request => &[],
+            // Its host may answer again by the time that the button is pressed.
+            VmStatus::Unknown => &[Self::Start, Self::Stop],
             VmStatus::Off => &[Self::Start],
             VmStatus::Saved => &[Self::Start, Self::DiscardSaved],
             VmStatus::Paused => &[Self::Resume, Self::Stop],

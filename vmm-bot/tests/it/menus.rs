@@ -41,7 +41,7 @@ async fn everybody_sees_what_they_can_do() {
     has(&app, &root, "requests", true).await;
     let (to_alice, to_root) = (names(&alice), names(&root));
     let more: Vec<_> = to_root.iter().filter(|name| !to_alice.contains(name)).map(String::as_str).collect();
-    assert_eq!(more, ["requests", "jobs", "groups"]);
+    assert_eq!(more, ["definition", "reclaim", "requests", "jobs", "groups"]);
     assert!(to_alice.contains(&"unlink".to_owned()) && !to_alice.contains(&"allow".to_owned()), "{to_alice:?}");
     assert!(alice.menu().iter().all(|(_, description)| !description.is_empty()));
 

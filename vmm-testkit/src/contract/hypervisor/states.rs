@@ -66,7 +66,8 @@ pub async fn a_saved_domain_is_not_described_anew(subject: &Subject) {
     subject.hypervisor.define(&spec).await.expect("it is described the same");
     assert_eq!(state(subject, spec.uuid).await, DomainState::Saved);
     subject.hypervisor.discard_saved(spec.uuid).await.expect("it is gone");
-    subject.hypervisor.define(&larger).await.expect("it is off");
+    subject.hypervisor.undefine(spec.uuid).await.expect("it is off");
+    subject.hypervisor.define(&larger).await.expect("nothing is there");
 }
 
 /// Stopping it before changes nothing; one of that id that is defined afterwards is not saved.
