@@ -57,11 +57,16 @@ impl DiskWork {
             return Ok(());
         }
         let (vm, volume, desk) = (&self.machine.vm, self.volume()?, &self.machine.desk);
-        desk.hypervisor().detach_disk(vm.uuid, volume, None).await?;
+        let Some(path) = self.recorded_path().await? else { return Ok(()) };
+        // A disk that was not attached is no reason to change a machine, which may be on or saved by now.
+        let seen = desk.hypervisor().definition(vm.uuid).await?;
+        if seen.is_some_and(|seen| seen.disk_at(&path).is_some()) {
+            desk.hypervisor().detach_disk(vm.uuid, volume, None).await?;
+        }
         let vms = desk.repository().vms();
-        match (vms.definition(vm.id).await?, self.recorded_path().await?) {
-            (Some(kept), Some(path)) => vms.keep_definition(vm.id, kept.without_disk_at(&path)).await,
-            _ => Ok(()),
+        match vms.definition(vm.id).await? {
+            Some(kept) => vms.keep_definition(vm.id, kept.without_disk_at(&path)).await,
+            None => Ok(()),
         }
     }
 

@@ -104,7 +104,7 @@ impl LabDesk {
     }
 
     /// What each job that writes a definition or a disk of this machine is answered.
-    async fn refusals(&self, vm: &Vm, disks: &[Disk]) -> Vec<(&'static str, String)> {
+    async fn refusals(&self, change: &str, vm: &Vm, disks: &[Disk]) -> Vec<(&'static str, String)> {
         let added = self.vmm.add_disk(&self.admin, &vm.name, 1).await.map(drop);
         let mut answers = vec![("add-disk", added)];
         for disk in disks {
@@ -113,7 +113,7 @@ impl LabDesk {
         answers.push(("delete-disk", self.vmm.delete_disk(&self.admin, disks[1].id).await.map(drop)));
         let told = |answer: Result<()>| match answer {
             Err(error @ Error::Conflict { .. }) => error.to_string(),
-            other => panic!("not a conflict: {other:?}"),
+            other => panic!("{change}: not a conflict: {other:?}"),
         };
         answers.into_iter().map(|(job, answer)| (job, told(answer))).collect()
     }
@@ -186,12 +186,16 @@ impl Machine<'_> {
         self.define(&xml.replacen(from, to, 1));
     }
 
-    /// Removes the element that begins with the first `begin` and ends with the next `end`.
-    fn cut(&self, begin: &str, end: &str) {
-        let xml = self.xml();
-        let from = xml.find(begin).unwrap_or_else(|| panic!("there is no {begin} in\n{xml}"));
-        let length = xml[from..].find(end).expect("it ends") + end.len();
-        self.define(&format!("{}{}", &xml[..from], &xml[from + length..]));
+    /// Removes the first element of each of these names.
+    fn cut(&self, names: &[&str]) {
+        let mut xml = self.xml();
+        for name in names {
+            let (begin, end) = (format!("<{name}"), format!("</{name}>"));
+            let from = xml.find(&begin).unwrap_or_else(|| panic!("there is no {begin} in\n{xml}"));
+            let length = xml[from..].find(&end).expect("it ends") + end.len();
+            xml.replace_range(from..from + length, "");
+        }
+        self.define(&xml);
     }
 
     fn device(&self, xml: &str) {
@@ -253,7 +257,7 @@ const CHANGES: &[Change] = &[
         },
         said: "interface 52:54:00:0d:0e:0f was added (network ",
     },
-    Change { name: "no interface", make: |m| m.cut("<interface", "</interface>"), said: "was removed (network " },
+    Change { name: "no interface", make: |m| m.cut(&["interface"]), said: "was removed (network " },
     Change {
         name: "another hardware address",
         make: |m| m.edit(&m.mac, "52:54:00:0d:0e:0f"),
@@ -311,10 +315,8 @@ const CHANGES: &[Change] = &[
     },
     Change {
         name: "no serial port",
-        make: |m| {
-            m.cut("<console", "</console>");
-            m.cut("<serial", "</serial>");
-        },
+        // libvirt makes each of the two from the other.
+        make: |m| m.cut(&["console", "serial"]),
         said: "serial was removed",
     },
     Change {
@@ -327,7 +329,7 @@ const CHANGES: &[Change] = &[
         make: |m| m.device("<rng model='virtio'><backend model='random'>/dev/random</backend></rng>"),
         said: "rng #2 was added",
     },
-    Change { name: "no balloon", make: |m| m.cut("<memballoon", "</memballoon>"), said: "memballoon: " },
+    Change { name: "no balloon", make: |m| m.cut(&["memballoon"]), said: "memballoon: " },
     Change {
         name: "shares of the processor",
         make: |m| drop(m.virsh(&["schedinfo", m.name, "--config", "cpu_shares=77"])),
@@ -406,7 +408,9 @@ async fn whatever_an_admin_changes_is_named_and_no_byte_of_a_disk_is_written() {
             if !told.iter().any(|told| told.contains(said)) {
                 problems.push(format!("{name}: {told:#?}"));
             }
-            for (job, refusal) in desk.refusals(&vm, &disks).await {
+            // Without a difference the jobs would begin.
+            let refusals = if told.is_empty() { Vec::new() } else { desk.refusals(name, &vm, &disks).await };
+            for (job, refusal) in refusals {
                 if !refusal.contains(said) {
                     problems.push(format!("{name}: {job}: {refusal}"));
                 }
