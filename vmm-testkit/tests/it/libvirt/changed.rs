@@ -238,7 +238,7 @@ const CHANGES: &[Change] = &[
             m.edit("<cpu mode='maximum' check='none'/>", &format!("<cpu mode='maximum' check='none'>{numa}</cpu>"));
             m.edit("<memory ", "<maxMemory slots='4' unit='MiB'>1024</maxMemory><memory ");
         },
-        said: "maximum memory is 1024 MiB",
+        said: "maximum memory was added (1024 MiB)",
     },
     Change {
         name: "processor",
@@ -333,12 +333,12 @@ const CHANGES: &[Change] = &[
     Change {
         name: "shares of the processor",
         make: |m| drop(m.virsh(&["schedinfo", m.name, "--config", "cpu_shares=77"])),
-        said: "cputune shares is 77",
+        said: "cputune shares was added (77)",
     },
     Change {
         name: "threads for disks",
         make: |m| m.edit("<os>", "<iothreads>1</iothreads><os>"),
-        said: "iothreads is 1",
+        said: "iothreads was added (1)",
     },
     Change { name: "another kind of machine", make: |m| m.edit("<acpi/>", ""), said: "features acpi was removed" },
     Change {
