@@ -77,9 +77,11 @@ fn changed(vm: &Vm, differences: &[Difference]) -> Error {
     Error::conflict(Kind::Vm, &vm.name, reason)
 }
 
-/// Names the differences.
+/// Names the differences. Snapshots and whole devices stand before the details of a device.
 pub(crate) fn sentence(differences: &[Difference]) -> String {
-    let mut named: Vec<_> = differences.iter().take(NAMED).map(ToString::to_string).collect();
+    let mut ordered: Vec<_> = differences.iter().collect();
+    ordered.sort_by_key(|difference| (!difference.name.starts_with("snapshot "), difference.name.contains(": ")));
+    let mut named: Vec<_> = ordered.iter().take(NAMED).map(ToString::to_string).collect();
     if let Some(more) = differences.len().checked_sub(NAMED).filter(|more| *more > 0) {
         named.push(format!("and {more} more"));
     }
