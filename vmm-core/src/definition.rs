@@ -88,7 +88,7 @@ pub(crate) fn sentence(differences: &[Difference]) -> String {
     named.join("; ")
 }
 
-/// What differs from a machine's record, which knows less than a definition that was seen.
+/// Compares a definition with the machine's record, which knows less than a definition that vmm saw before.
 async fn from_record(desk: &Desk, vm: &Vm, seen: &Definition, path: Option<&str>) -> Result<Vec<Difference>> {
     let disks = desk.repository().disks().of_vm(vm.id).await?;
     let image = match vm.os {

@@ -6,7 +6,7 @@ use vmm_core::model::VmName;
 use crate::parts::{Answer, Asked, Parts};
 use crate::render::definition as render;
 
-/// What differs from what vmm last saw, with a button to accept it.
+/// Answers how a machine's definition differs from the one that vmm last saw, with a button to accept it.
 pub(super) async fn look(parts: &Parts, asked: &Asked, name: &VmName) -> Result<Answer> {
     let look = parts.vmm.vm_definition(&asked.actor, name).await?;
     Ok(render::look(name, &look).into())

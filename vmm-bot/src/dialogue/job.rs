@@ -1,4 +1,4 @@
-//! What buttons do about stuck jobs.
+//! The buttons of stuck jobs: try again, close.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What is said of how a machine is defined on its host.
+//! Texts about how a machine is defined on its host.
 
 use vmm_core::DefinitionLook;
 use vmm_core::model::VmName;

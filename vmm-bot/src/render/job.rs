@@ -51,7 +51,7 @@ fn show(job: &Job) -> Intent {
     Intent::Job(JobStep::Show { job: job.id.0 })
 }
 
-/// What the job does, its state, and the step that it came to, since when.
+/// Renders a job: what it does, its state, the step that it reached, and since when.
 fn headline(job: &Job) -> String {
     let at = match job.step() {
         Some(step) if !matches!(job.state, JobState::Done | JobState::Failed | JobState::Cancelled) => {
