@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use vmm_core::Power;
-use vmm_core::model::VmStatus;
+use vmm_core::model::{StatusReason, VmState, VmStatus};
 
 /// What to do with a machine's power.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,10 +17,11 @@ pub(crate) enum Switch {
 }
 
 impl Switch {
-    /// What makes sense for a machine of this status.
-    pub(crate) fn offered(status: VmStatus) -> &'static [Self] {
-        match status {
+    /// What makes sense for a machine in this state.
+    pub(crate) fn offered(state: VmState) -> &'static [Self] {
+        match state.status {
             VmStatus::Request => &[],
+            VmStatus::Unknown if state.reason == Some(StatusReason::Missing) => &[],
             // Its host may answer again by the time that the button is pressed.
             VmStatus::Unknown => &[Self::Start, Self::Stop],
             VmStatus::Off => &[Self::Start],

@@ -86,7 +86,7 @@ pub(crate) fn card(vm: &Vm, disks: &[Disk], trusted: bool) -> Reply {
     }
     let switch =
         |switch: &Switch| (switch.button().to_owned(), Intent::Ask { vm: vm.name.to_string(), switch: *switch });
-    let offered = if trusted { Switch::offered(vm.status) } else { &[] };
+    let offered = if trusted { Switch::offered(vm.state()) } else { &[] };
     let monitor = ("Monitor".to_owned(), Intent::Monitor { vm: vm.name.to_string() });
     let refresh = ("Refresh".to_owned(), Intent::Card { vm: vm.name.to_string() });
     let all = ("All machines".to_owned(), Intent::Page { after: None, trail: Vec::new() });
