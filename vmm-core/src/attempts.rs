@@ -14,6 +14,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
+use crate::model::UserId;
 
 /// A budget of attempts: so many at once, and one more after each interval.
 struct Budget {
@@ -30,11 +31,28 @@ const MOST: usize = 100_000;
 /// Known addresses that are remembered at most. Those that were not used for the longest time are forgotten first.
 const MOST_KNOWN: usize = 10_000;
 
+/// What a password is tried for. Each kind has budgets of its own, whatever names people choose.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Door<'a> {
+    /// Signing in with this name, whether there is such an account or not.
+    SignIn(&'a str),
+    /// The present password of an account, which somebody who is signed in gives to change it.
+    PresentPassword(UserId),
+}
+
+/// A door as budgets are kept for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Guessed {
+    /// A name, hashed with a key of this process.
+    Name(u64),
+    Account(UserId),
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Key {
-    Pair(u64, IpAddr),
+    Pair(Guessed, IpAddr),
     Address(IpAddr),
-    Account(u64),
+    Account(Guessed),
 }
 
 impl Key {
@@ -59,34 +77,38 @@ struct Tables {
     /// When each budget will be full again.
     full_at: HashMap<Key, Instant>,
     /// When somebody last logged in to this account from this address.
-    known: HashMap<(u64, IpAddr), Instant>,
+    known: HashMap<(Guessed, IpAddr), Instant>,
 }
 
 /// An attempt that was let through.
 #[must_use]
 pub(crate) struct Attempt<'a> {
     attempts: &'a Attempts,
-    name: u64,
+    door: Guessed,
     from: Option<IpAddr>,
     taken: Vec<Key>,
 }
 
 impl Attempts {
-    /// Takes an attempt at an account, whether there is one of this name or not, from its budgets.
+    /// Takes an attempt at a door from its budgets.
     ///
     /// # Errors
     /// [`Error::TooMany`] if one of them is used up.
-    pub(crate) fn begin(&self, name: &str, from: Option<IpAddr>) -> Result<Attempt<'_>> {
-        self.begin_at(name, from, Instant::now())
+    pub(crate) fn begin(&self, door: Door<'_>, from: Option<IpAddr>) -> Result<Attempt<'_>> {
+        self.begin_at(door, from, Instant::now())
     }
 
-    fn begin_at(&self, name: &str, from: Option<IpAddr>, now: Instant) -> Result<Attempt<'_>> {
-        let (name, from) = (self.names.hash_one(name.to_lowercase()), from.map(network));
+    fn begin_at(&self, door: Door<'_>, from: Option<IpAddr>, now: Instant) -> Result<Attempt<'_>> {
+        let from = from.map(network);
+        let door = match door {
+            Door::SignIn(name) => Guessed::Name(self.names.hash_one(name.to_lowercase())),
+            Door::PresentPassword(account) => Guessed::Account(account),
+        };
         let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
         let keys = match from {
-            None => vec![Key::Account(name)],
-            Some(address) if tables.known.contains_key(&(name, address)) => vec![Key::Pair(name, address)],
-            Some(address) => vec![Key::Pair(name, address), Key::Address(address), Key::Account(name)],
+            None => vec![Key::Account(door)],
+            Some(address) if tables.known.contains_key(&(door, address)) => vec![Key::Pair(door, address)],
+            Some(address) => vec![Key::Pair(door, address), Key::Address(address), Key::Account(door)],
         };
         if let Some(wait) = keys.iter().filter_map(|key| tables.wait(*key, now)).max() {
             return Err(Error::TooMany { retry_after: wait });
@@ -96,7 +118,7 @@ impl Attempts {
             let full_at = tables.full_at.entry(*key).or_insert(now);
             *full_at = (*full_at).max(now) + key.budget().interval;
         }
-        Ok(Attempt { attempts: self, name, from, taken: keys })
+        Ok(Attempt { attempts: self, door, from, taken: keys })
     }
 }
 
@@ -106,7 +128,7 @@ impl Attempt<'_> {
         if let Some(address) = self.from {
             let now = Instant::now();
             let mut tables = self.attempts.tables.lock().unwrap_or_else(PoisonError::into_inner);
-            tables.known.insert((self.name, address), now);
+            tables.known.insert((self.door, address), now);
             if tables.known.len() > MOST_KNOWN {
                 let oldest = tables.known.iter().min_by_key(|(_, used)| **used).map(|(key, _)| *key);
                 oldest.and_then(|key| tables.known.remove(&key));
@@ -167,17 +189,27 @@ mod tests {
 
     /// How many of `tries` wrong attempts are let through.
     fn wrong(attempts: &Attempts, name: &str, from: Option<IpAddr>, now: Instant, tries: usize) -> usize {
-        (0..tries).filter(|_| attempts.begin_at(name, from, now).is_ok()).count()
+        (0..tries).filter(|_| attempts.begin_at(Door::SignIn(name), from, now).is_ok()).count()
     }
 
     #[test]
     fn an_address_has_ten_attempts_at_an_account_and_one_more_each_minute() {
         let (attempts, now) = (Attempts::default(), Instant::now());
         assert_eq!(wrong(&attempts, "alice", address(1), now, 10_000), 10);
-        let error = attempts.begin_at("ALICE", address(1), now).map(drop).expect_err("used up");
+        let error = attempts.begin_at(Door::SignIn("ALICE"), address(1), now).map(drop).expect_err("used up");
         assert!(matches!(error, Error::TooMany { retry_after } if retry_after == PAIR.interval), "{error}");
         assert_eq!(wrong(&attempts, "alice", address(1), now + PAIR.interval, 100), 1);
         assert_eq!(wrong(&attempts, "alice", address(1), now + 100 * PAIR.interval, 100), 10);
+    }
+
+    #[test]
+    fn no_name_reaches_the_budget_of_a_present_password() {
+        let (attempts, now, bob) = (Attempts::default(), Instant::now(), Door::PresentPassword(UserId(2)));
+        for name in ["2", "bob", "old password of bob", "PresentPassword(UserId(2))"] {
+            wrong(&attempts, name, None, now, 1000);
+        }
+        let through = (0..100).filter(|_| attempts.begin_at(bob, None, now).is_ok()).count();
+        assert_eq!(through, ACCOUNT.burst as usize);
     }
 
     #[test]
@@ -204,27 +236,30 @@ mod tests {
         for minute in 0..600 {
             let now = now + minute * PAIR.interval;
             wrong(&attempts, "alice", address(1), now, 1000);
-            assert!(attempts.begin_at("alice", address(2), now).map(Attempt::right).is_ok());
+            assert!(attempts.begin_at(Door::SignIn("alice"), address(2), now).map(Attempt::right).is_ok());
         }
     }
 
     #[test]
     fn many_attackers_do_not_keep_the_owner_out_of_a_place_that_is_known() {
         let (attempts, now) = (Attempts::default(), Instant::now());
-        attempts.begin_at("alice", address(1), now).map(Attempt::right).expect("let through");
+        attempts.begin_at(Door::SignIn("alice"), address(1), now).map(Attempt::right).expect("let through");
         for attacker in 2..2000 {
             wrong(&attempts, "alice", address(attacker), now, 10);
         }
-        assert!(attempts.begin_at("alice", address(3000), now).is_err(), "the account's budget is used up");
-        assert!(attempts.begin_at("alice", address(1), now).map(Attempt::right).is_ok());
+        assert!(
+            attempts.begin_at(Door::SignIn("alice"), address(3000), now).is_err(),
+            "the account's budget is used up"
+        );
+        assert!(attempts.begin_at(Door::SignIn("alice"), address(1), now).map(Attempt::right).is_ok());
     }
 
     #[test]
     fn right_passwords_cost_nothing() {
         let (attempts, now) = (Attempts::default(), Instant::now());
         for _ in 0..1000 {
-            attempts.begin_at("alice", address(1), now).map(Attempt::right).expect("let through");
-            attempts.begin_at("alice", None, now).map(Attempt::right).expect("let through");
+            attempts.begin_at(Door::SignIn("alice"), address(1), now).map(Attempt::right).expect("let through");
+            attempts.begin_at(Door::SignIn("alice"), None, now).map(Attempt::right).expect("let through");
         }
     }
 
@@ -241,7 +276,7 @@ mod tests {
         let (attempts, now) = (Attempts::default(), Instant::now());
         for n in 0..200_000_u32 {
             let from = IpAddr::V6(Ipv6Addr::from_bits((0x2001 << 112) | (u128::from(n) << 64)));
-            let _ = attempts.begin_at("alice", Some(from), now).map(drop);
+            let _ = attempts.begin_at(Door::SignIn("alice"), Some(from), now).map(drop);
         }
         assert!(attempts.tables.lock().expect("no panic").full_at.len() <= MOST + 3);
     }

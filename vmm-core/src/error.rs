@@ -8,6 +8,9 @@ use crate::remote::Unfinished;
 /// The result of every operation of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// What a refused API token is told.
+const NOT_WITH_A_TOKEN: &str = "an API token cannot do that, so sign in with name and password";
+
 /// What went wrong, sorted by what the caller can do about it.
 ///
 /// `Display` is for the person who asked; the detail for the log is in [`std::error::Error::source`].
@@ -30,12 +33,14 @@ pub enum Error {
     },
 
     /// The actor may not do this; somebody with the right can.
-    #[error("{actor} may not {action}; ask an admin")]
+    #[error("{actor} may not {action}; {}", if *.sign_in { NOT_WITH_A_TOKEN } else { "ask an admin" })]
     Forbidden {
         /// Who asked.
         actor: String,
         /// What they asked for, as a verb phrase.
         action: &'static str,
+        /// Whether the account itself may do it, and only its API token may not.
+        sign_in: bool,
     },
 
     /// There is no such thing, or none that the actor may see.

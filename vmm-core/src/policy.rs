@@ -40,6 +40,18 @@ impl Actor {
     }
 }
 
+impl Actor {
+    /// The account itself for an actor that is its token; `None` for any other actor.
+    pub(crate) fn behind_token(&self) -> Option<Self> {
+        match self {
+            Self::User { id, name, role, token: Some(_) } => {
+                Some(Self::User { id: *id, name: name.clone(), role: *role, token: None })
+            }
+            Self::User { .. } | Self::Anonymous | Self::System => None,
+        }
+    }
+}
+
 impl From<&User> for Actor {
     fn from(user: &User) -> Self {
         Self::User { id: user.id, name: user.name.clone(), role: user.role, token: None }
@@ -90,7 +102,7 @@ actions! {
     /// See logins.
     SessionRead = "session.read", "see another person's logins";
     /// Make an API token.
-    TokenCreate = "token.create", "make API tokens with an API token";
+    TokenCreate = "token.create", "make API tokens";
     /// See API tokens.
     TokenRead = "token.read", "see another person's API tokens";
     /// Remove an API token.
@@ -98,11 +110,11 @@ actions! {
     /// End all logins of an account and delete its API tokens.
     AccessRevoke = "access.revoke", "end another person's logins and delete their API tokens";
     /// Make a code that binds a chat to an account.
-    LinkCreate = "link.create", "bind a chat to another person's account, or to any with an API token";
+    LinkCreate = "link.create", "bind a chat to this account";
     /// Bind a chat by a code.
     LinkUse = "link.use", "bind a chat to another person's account";
     /// Free an account of its chat.
-    LinkDelete = "link.delete", "free another person's account of its chat";
+    LinkDelete = "link.delete", "free this account of its chat";
     /// Allow a group to be served by a bot as private chats are.
     GroupAllow = "group.allow", "allow groups";
     /// See which groups are allowed.
@@ -270,8 +282,7 @@ impl Policy for RolePolicy {
             Actor::Anonymous => return action == Action::Login,
             Actor::User { id, role, token, .. } => (*id, *role, token.is_some()),
         };
-        // What was stolen with a token must end with it.
-        if token && matches!(action, Action::TokenCreate | Action::PasswordChange | Action::LinkCreate) {
+        if token && needs_sign_in(action) {
             return false;
         }
         match action {
@@ -345,6 +356,21 @@ impl Policy for RolePolicy {
     }
 }
 
+/// Whether an operation is for people who signed in, and for no API token: it changes an account or what an account is
+/// reached with. What was stolen with a token ends with the token.
+fn needs_sign_in(action: Action) -> bool {
+    matches!(
+        action,
+        Action::TokenCreate
+            | Action::LinkCreate
+            | Action::LinkDelete
+            | Action::UserCreate
+            | Action::UserUpdate
+            | Action::UserDelete
+            | Action::PasswordChange
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -370,7 +396,8 @@ mod tests {
     }
 
     #[test]
-    fn a_token_neither_makes_tokens_nor_binds_chats_nor_changes_passwords() {
+    fn a_token_changes_no_account_and_nothing_that_an_account_is_reached_with() {
+        let own = [Action::TokenCreate, Action::LinkCreate, Action::LinkDelete];
         for role in [Role::User, Role::Admin] {
             let Actor::User { id, name, role, .. } = actor(1, role) else { unreachable!("it is an account") };
             let token = Some(TokenName::new("ci").expect("a name"));
@@ -380,7 +407,12 @@ mod tests {
                 .iter()
                 .filter(|a| RolePolicy.allows(&itself, **a, &target) && !RolePolicy.allows(&token, **a, &target))
                 .collect();
-            assert_eq!(missing, [&Action::TokenCreate, &Action::LinkCreate, &Action::PasswordChange]);
+            let mut expected = own.to_vec();
+            if role == Role::Admin {
+                expected.extend([Action::UserCreate, Action::UserUpdate, Action::UserDelete]);
+            }
+            expected.push(Action::PasswordChange);
+            assert_eq!(missing, expected.iter().collect::<Vec<_>>());
         }
     }
 

@@ -21,6 +21,9 @@ use crate::limits::Limits;
 /// So long an answer waits for the first thing to tell, so that what goes wrong at once has a status of its own.
 const FIRST: Duration = Duration::from_secs(10);
 
+/// No event is told by a login that was not found to be good within this time.
+const LOGIN_CHECKED: Duration = Duration::from_millis(250);
+
 /// An answer that goes on.
 #[derive(ApiResponse)]
 pub(crate) enum Events {
@@ -80,6 +83,8 @@ struct Stream<S> {
     source: S,
     vmm: Vmm,
     token: SecretString,
+    /// When the login was last found to be good.
+    checked_at: Instant,
     heartbeat: Interval,
     _place: OwnedSemaphorePermit,
 }
@@ -104,7 +109,8 @@ impl Streams {
         let mut heartbeat = interval_at(Instant::now() + self.heartbeat, self.heartbeat);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let first = first.into_iter().collect();
-        let stream = Stream { first, source, vmm, token: token.into(), heartbeat, _place: place };
+        let stream =
+            Stream { first, source, vmm, token: token.into(), checked_at: Instant::now(), heartbeat, _place: place };
         let parts = futures_util::stream::unfold(stream, |mut stream| async move {
             let part = stream.next().await?;
             Some((Ok::<_, io::Error>(part), stream))
@@ -122,16 +128,25 @@ impl<S: Source> Stream<S> {
             // A source that always has something to tell must not outlive its login.
             biased;
             _ = self.heartbeat.tick() => {
-                let open = self.vmm.authenticate(&self.token).await;
-                open.is_ok().then(|| ":\n\n".to_owned())
+                self.is_open().await.then(|| ":\n\n".to_owned())
             }
             event = self.source.next() => match event {
-                Ok(event) => event.map(|event| event.to_string()),
+                Ok(event) if self.is_open().await => event.map(|event| event.to_string()),
+                Ok(_) => None,
                 Err(error) => {
                     tracing::debug!(%error, "what is watched can be watched no longer");
                     None
                 }
             },
         }
+    }
+
+    /// Whether the login is still good, as of a moment ago.
+    async fn is_open(&mut self) -> bool {
+        if self.checked_at.elapsed() < LOGIN_CHECKED {
+            return true;
+        }
+        self.checked_at = Instant::now();
+        self.vmm.authenticate(&self.token).await.is_ok()
     }
 }

@@ -86,7 +86,8 @@ impl Vmm {
     async fn adoption(&self, desk: &Desk, actor: &Actor, draft: AdoptionDraft) -> Result<Adoption> {
         let AdoptionDraft { domain, name, user, group_name, os, hostname, ip, host_key, login, description } = draft;
         text("description", &description)?;
-        let user = self.responsible(actor, "user", user.as_ref()).await?;
+        let user = self.responsible(actor, Action::VmAdopt, "user", user.as_ref()).await?;
+        let user = user.ok_or(Error::Unauthenticated)?;
         if let Some(id) = os
             && desk.repository().oses().by_id(id).await?.is_none()
         {

@@ -25,12 +25,14 @@ impl JobWatch {
     /// Waits for the next change; `None` after the last. May be dropped while it waits and called again.
     ///
     /// # Errors
-    /// `NotFound` when the actor may not see the job any more, `Unavailable` if the database does not answer.
+    /// `NotFound` when the actor may not see the job at this moment, `Unauthenticated` when the account is gone or disabled,
+    /// `Unavailable` if the database does not answer.
     pub async fn next(&mut self) -> Result<Option<Job>> {
         if self.last.as_ref().is_some_and(|job| job.state.is_final()) {
             return Ok(None);
         }
         loop {
+            self.actor = self.vmm.at_this_moment(&self.actor).await?;
             let (job, _) = self.vmm.visible_job(&self.actor, self.id).await?;
             if self.last.as_ref() != Some(&job) {
                 self.last = Some(job.clone());

@@ -67,7 +67,7 @@ impl Vmm {
     /// Frees an account of its chat, the actor's own if `of` is `None`. One that has none stays as it is.
     ///
     /// # Errors
-    /// As for [`create_link_code`](Self::create_link_code), but that a token may do it.
+    /// As for [`create_link_code`](Self::create_link_code).
     pub async fn unlink_chat(&self, actor: &Actor, of: Option<&UserName>) -> Result<()> {
         let target = self.link_target(actor, Action::LinkDelete, of).await?;
         let owner = target.owner;

@@ -57,11 +57,11 @@ impl Vmm {
     /// request.
     pub async fn submit_request(&self, actor: &Actor, draft: RequestDraft) -> Result<Submission> {
         let label = format!("request {}", draft.id);
-        let looking = self.responsible(actor, "requester", draft.requester.as_ref());
-        let requester = self.seek(actor, Action::RequestSubmit, &label, looking).await?;
-        let target = Target::of(requester, label);
-        self.change(actor, Action::RequestSubmit, target, |desk, audit| async move {
+        let looking = self.responsible(actor, Action::RequestSubmit, "requester", draft.requester.as_ref());
+        let owner = self.seek(actor, Action::RequestSubmit, &label, looking).await?;
+        self.change(actor, Action::RequestSubmit, Target { label, owner }, |desk, audit| async move {
             check(&draft)?;
+            let requester = owner.ok_or(Error::Unauthenticated)?;
             let RequestDraft { id, requester: _, description, spec } = draft;
             let requests = desk.repository().requests();
             // A repeat answers as the first call did, even when the plan could not be made again.
@@ -82,8 +82,8 @@ impl Vmm {
     /// # Errors
     /// As [`submit_request`](Self::submit_request), but for an id that is taken.
     pub async fn preview_request(&self, actor: &Actor, draft: &RequestDraft) -> Result<RequestPreview> {
-        let requester = self.responsible(actor, "requester", draft.requester.as_ref()).await?;
-        let target = Target::of(requester, format!("request {}", draft.id));
+        let owner = self.responsible(actor, Action::RequestSubmit, "requester", draft.requester.as_ref()).await?;
+        let target = Target { label: format!("request {}", draft.id), owner };
         let desk = self.read(actor, Action::RequestSubmit, &target)?;
         check(draft)?;
         let preview = |planner: Planner<'_>| {
@@ -191,17 +191,21 @@ impl Vmm {
         }
     }
 
-    /// Who will answer for machines: the person named in this field, otherwise the actor.
-    pub(super) async fn responsible(&self, actor: &Actor, field: &str, named: Option<&UserName>) -> Result<UserId> {
-        let lookup = self.lookup(actor)?;
-        match (named, actor.user_id()) {
-            (Some(name), _) => match lookup.user(name).await {
-                Ok(user) => Ok(user.id),
-                Err(Error::NotFound { .. }) => Err(Error::invalid(field, format!("there is no user {name}"))),
-                Err(error) => Err(error),
-            },
-            (None, Some(id)) => Ok(id),
-            (None, None) => Err(Error::invalid(field, "is missing; name the user who answers for the machines")),
+    /// Who will answer for machines: the person named in this field, otherwise the actor. `None` for a name that no
+    /// account has, if the actor may not do this for others; then the gate refuses what is nobody's.
+    pub(super) async fn responsible(
+        &self,
+        actor: &Actor,
+        action: Action,
+        field: &str,
+        named: Option<&UserName>,
+    ) -> Result<Option<UserId>> {
+        if named.is_none() && *actor == Actor::System {
+            return Err(Error::invalid(field, "is missing; name the user who answers for the machines"));
+        }
+        match (self.account(actor, action, named).await, named) {
+            (Err(Error::NotFound { .. }), Some(name)) => Err(Error::invalid(field, format!("there is no user {name}"))),
+            (found, _) => found,
         }
     }
 }

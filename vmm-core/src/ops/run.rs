@@ -112,7 +112,8 @@ impl Vmm {
     /// Runs a script again, as it was and with the same arguments, on some of the machines of an ended run.
     ///
     /// # Errors
-    /// As [`Vmm::run_script`]; `Conflict` while the run goes on, and if there is no such machine.
+    /// As [`Vmm::run_script`]; `Forbidden` for a run with arguments that the actor may not see; `Conflict` while the run
+    /// goes on, and if there is no such machine.
     pub async fn rerun_script(&self, actor: &Actor, id: RunId, only: Again, terms: RunTerms) -> Result<Run> {
         let run = self.sought_run(actor, Action::ScriptRun, id).await?;
         let script = self.sought_script(actor, Action::ScriptRun, &run.script_name).await?;
@@ -120,6 +121,13 @@ impl Vmm {
             // A script of the same name that was registered later is another one.
             if run.script != Some(script.id) {
                 return Err(Error::not_found(Kind::Script, &run.script_name));
+            }
+            // The new run shows the arguments to whoever started it.
+            let seen = Target::from(&run);
+            if run.arguments.as_ref().is_some_and(|arguments| !arguments.as_slice().is_empty())
+                && !self.allows(actor, Action::RunOutput, &seen)
+            {
+                return Err(self.refusal(actor, Action::RunOutput, &seen));
             }
             let (timeout, at_once) = (terms.timeout.or(Some(run.timeout)), terms.at_once.or(Some(run.at_once)));
             let terms = RunTerms { timeout, at_once, ..terms };
@@ -232,7 +240,7 @@ impl Vmm {
         for (id, _) in machines {
             let Some(vm) = desk.repository().vms().by_id(*id).await? else { continue };
             if !self.allows(actor, action, &Target::from(&vm)) {
-                return Err(Error::Forbidden { actor: actor.to_string(), action: action.phrase() });
+                return Err(self.refusal(actor, action, &Target::from(&vm)));
             }
         }
         Ok(())
@@ -247,10 +255,7 @@ impl Vmm {
             None if self.allows(actor, Action::ScriptLogin, &Target::from(script)) => {
                 (stored_login(desk, script).await?, true)
             }
-            None => {
-                let (actor, action) = (actor.to_string(), Action::ScriptLogin.phrase());
-                return Err(Error::Forbidden { actor, action });
-            }
+            None => return Err(self.refusal(actor, Action::ScriptLogin, &Target::from(script))),
         };
         Ok(Terms { login, stored, timeout, at_once })
     }

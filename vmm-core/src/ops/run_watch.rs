@@ -20,6 +20,16 @@ pub enum RunChange {
     Machine(RunMachine),
 }
 
+impl RunChange {
+    /// The change without what went in and came out.
+    fn from_outside(self) -> Self {
+        match self {
+            Self::Run(run) => Self::Run(Run { arguments: None, ..run }),
+            Self::Machine(machine) => Self::Machine(RunMachine { output: None, ..machine }),
+        }
+    }
+}
+
 /// A run that is watched; see [`Vmm::watch_run`]. It costs nothing but while [`next`](Self::next) is awaited.
 #[derive(Debug)]
 pub struct RunWatch {
@@ -36,15 +46,19 @@ impl RunWatch {
     /// Waits for the next change; `None` after the last. May be dropped while it waits and called again.
     ///
     /// # Errors
-    /// `NotFound` when the run is forgotten, `Forbidden` when the actor may not see it any more, `Unavailable` if the
-    /// database does not answer.
+    /// `NotFound` when the run is forgotten, `Forbidden` or `Unauthenticated` when the actor may not see it at this moment,
+    /// `Unavailable` if the database does not answer.
     pub async fn next(&mut self) -> Result<Option<RunChange>> {
         loop {
-            if let Some(change) = self.waiting.pop_front() {
-                return Ok(Some(change));
-            }
-            if self.last.as_ref().is_some_and(|run| run.state.is_final()) {
+            if self.waiting.is_empty() && self.last.as_ref().is_some_and(|run| run.state.is_final()) {
                 return Ok(None);
+            }
+            self.actor = self.vmm.at_this_moment(&self.actor).await?;
+            if !self.waiting.is_empty() {
+                // Whoever takes changes slowly may have lost rights since they were read.
+                let run = self.vmm.shown_run(&self.actor, self.id).await?;
+                let Some(change) = self.waiting.pop_front() else { continue };
+                return Ok(Some(if run.arguments.is_some() { change } else { change.from_outside() }));
             }
             let run = self.vmm.shown_run(&self.actor, self.id).await?;
             if self.last.as_ref() == Some(&run) {
@@ -73,7 +87,7 @@ impl RunWatch {
 impl Vmm {
     /// Watches a run: its present state and that of each of its machines at once, then each change of them until the run
     /// ends, also by another process on the same records. What went in and came out is shown as by
-    /// [`script_run`](Self::script_run).
+    /// [`script_run`](Self::script_run), with the rights that the account has at the moment of each change.
     ///
     /// # Errors
     /// `NotFound` if there is none.

@@ -9,6 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use tracing::warn;
 
+use crate::attempts::Door;
 use crate::error::{Error, Kind, Result};
 use crate::model::{
     Credential, NewSession, Page, Session, SessionFilter, SessionId, TokenHash, User, UserName, one_more,
@@ -42,7 +43,7 @@ impl Vmm {
     /// the audit log; [`Error::Unavailable`] when too many log in at once.
     pub async fn login(&self, name: &str, password: SecretString, from: Option<IpAddr>) -> Result<NewLogin> {
         let desk = self.own_work();
-        let attempt = desk.attempts().begin(name, from)?;
+        let attempt = desk.attempts().begin(Door::SignIn(name), from)?;
         match self.login_once(name, password).await {
             Err(error @ Error::Unauthenticated) => Err(error),
             Err(error) => {
@@ -103,6 +104,17 @@ impl Vmm {
             warn!(%error, token = %token.name, "the use of a token could not be recorded");
         }
         Ok((Actor::with_token(&user, &token), Credential::Token(token)))
+    }
+
+    /// The actor with the name and the role that its account has at this moment, for what goes on after it was asked for.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`] if the account is gone or disabled.
+    pub(crate) async fn at_this_moment(&self, actor: &Actor) -> Result<Actor> {
+        let Actor::User { id, token, .. } = actor else { return Ok(actor.clone()) };
+        let user = self.own_work().repository().users().by_id(*id).await?.filter(|user| !user.disabled);
+        let User { id, name, role, .. } = user.ok_or(Error::Unauthenticated)?;
+        Ok(Actor::User { id, name, role, token: token.clone() })
     }
 
     /// Ends the login that the caller authenticated with.

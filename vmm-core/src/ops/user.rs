@@ -2,10 +2,11 @@
 
 use secrecy::SecretString;
 
-use crate::error::{Error, Result};
+use crate::attempts::Door;
+use crate::error::{Error, Kind, Result};
 use crate::model::{NewUser, Page, Revision, Role, User, UserChange, UserFilter, UserId, UserName, one_more};
 use crate::policy::{Action, Actor, Target};
-use crate::vmm::Vmm;
+use crate::vmm::{Desk, Vmm};
 
 use super::changed;
 
@@ -29,6 +30,8 @@ pub struct UserUpdate {
     pub name: Option<UserName>,
     /// Another password, 10 to 1,024 bytes.
     pub password: Option<SecretString>,
+    /// The present password, which must be given with another one for the actor's own account.
+    pub old_password: Option<SecretString>,
     /// Another Telegram account, or none any more.
     pub chat_id: Option<Option<i64>>,
     /// Another role.
@@ -85,7 +88,8 @@ impl Vmm {
     ///
     /// # Errors
     /// `Stale` if its revision is not the one to `expect`; `Conflict` if the name or the chat is taken, and if no enabled
-    /// admin would be left; `Invalid` if the password is too short or too long.
+    /// admin would be left; `Invalid` if the password is too short or too long, and without the present one for the
+    /// actor's own account.
     pub async fn update_user(
         &self,
         actor: &Actor,
@@ -93,15 +97,19 @@ impl Vmm {
         update: UserUpdate,
         expect: Option<Revision>,
     ) -> Result<User> {
-        let user = self.sought(actor, Action::UserUpdate, name).await?;
         // With whatever else it comes, a new password is what decides who may set it.
-        let password = update.password.is_some() && !self.allows(actor, Action::PasswordChange, &target(&user));
-        let action = if password { Action::PasswordChange } else { Action::UserUpdate };
-        self.change(actor, action, target(&user), |desk, mut audit| async move {
+        let action = if update.password.is_some() { Action::PasswordChange } else { Action::UserUpdate };
+        let (target, user) = self.named_account(actor, Action::UserUpdate, name).await?;
+        let action = if self.allows(actor, action, &target) { Action::UserUpdate } else { action };
+        self.change(actor, action, target, |desk, mut audit| async move {
             audit.detail = changed_fields(&update);
-            let UserUpdate { name, password, chat_id, role, disabled } = update;
+            let user = there(user, name)?;
+            let UserUpdate { name, password, old_password, chat_id, role, disabled } = update;
             let password = match password {
-                Some(password) => Some(desk.passwords().hash(password).await?),
+                Some(new) => {
+                    check_present_password(&desk, actor, &user, "old_password", old_password).await?;
+                    Some(desk.passwords().hash(new).await?)
+                }
                 None => None,
             };
             let change = UserChange { name, password, chat_id, role, disabled };
@@ -113,11 +121,12 @@ impl Vmm {
     /// Removes an account.
     ///
     /// # Errors
-    /// `Stale` if its revision is not the one to `expect`; `Conflict` while machines or requests name it, and for the last enabled admin.
+    /// `Stale` if its revision is not the one to `expect`; `Conflict` while machines or requests name it, and for the last
+    /// enabled admin.
     pub async fn delete_user(&self, actor: &Actor, name: &UserName, expect: Option<Revision>) -> Result<()> {
-        let user = self.sought(actor, Action::UserDelete, name).await?;
-        self.change(actor, Action::UserDelete, target(&user), |desk, audit| async move {
-            desk.repository().users().delete(user.id, expect, audit).await
+        let (target, user) = self.named_account(actor, Action::UserDelete, name).await?;
+        self.change(actor, Action::UserDelete, target, |desk, audit| async move {
+            desk.repository().users().delete(there(user, name)?.id, expect, audit).await
         })
         .await
     }
@@ -134,54 +143,75 @@ impl Vmm {
         old: Option<SecretString>,
         new: SecretString,
     ) -> Result<()> {
-        let user = self.sought(actor, Action::PasswordChange, name).await?;
-        let own = actor.user_id() == Some(user.id);
-        self.change(actor, Action::PasswordChange, target(&user), |desk, audit| async move {
-            let users = desk.repository().users();
-            let right = match old {
-                Some(old) => {
-                    // A budget of its own, so that whoever found a token cannot guess the password with it.
-                    let attempt = desk.attempts().begin(&format!("old password of {}", user.name), None)?;
-                    let right = desk.passwords().verify(old, users.password(user.id).await?).await?;
-                    if right {
-                        attempt.right();
-                    }
-                    right
-                }
-                None if own => return Err(Error::invalid("old-password", "is missing")),
-                None => true,
-            };
-            if !right {
-                return Err(Error::invalid("old-password", "is not the present password"));
-            }
-            let password = Some(desk.passwords().hash(new).await?);
-            users.update(user.id, UserChange { password, ..UserChange::default() }, None, audit).await.map(drop)
+        let (target, user) = self.named_account(actor, Action::PasswordChange, name).await?;
+        self.change(actor, Action::PasswordChange, target, |desk, audit| async move {
+            let user = there(user, name)?;
+            check_present_password(&desk, actor, &user, "old-password", old).await?;
+            let change = UserChange { password: Some(desk.passwords().hash(new).await?), ..UserChange::default() };
+            desk.repository().users().update(user.id, change, None, audit).await.map(drop)
         })
         .await
     }
 
-    async fn sought(&self, actor: &Actor, action: Action, name: &UserName) -> Result<User> {
-        let lookup = self.lookup(actor)?;
-        self.seek(actor, action, format!("user {name}"), lookup.user(name)).await
+    /// The account that an operation names, and the operation's target. Without the account the target is nobody's, and
+    /// the gate refuses an actor who may not do this to others: such an actor does not learn which accounts exist.
+    ///
+    /// # Errors
+    /// `NotFound` for an actor who may do this to any account; the failure is recorded.
+    async fn named_account(&self, actor: &Actor, action: Action, name: &UserName) -> Result<(Target, Option<User>)> {
+        let label = format!("user {name}");
+        let user = self.seek(actor, action, &label, self.find_account(actor, action, name)).await?;
+        Ok((Target { label, owner: user.as_ref().map(|user| user.id) }, user))
     }
 
-    /// The account that an operation names: the actor's own if it names none. `None` if the policy would not even say
-    /// whether there is such an account; then the gate refuses what is nobody's.
+    /// Looks an account up. `None` if there is none and the actor may not do this to others.
+    pub(super) async fn find_account(&self, actor: &Actor, action: Action, name: &UserName) -> Result<Option<User>> {
+        match self.lookup(actor)?.user(name).await {
+            Err(Error::NotFound { .. }) if !self.allows(actor, action, &Target::none()) => Ok(None),
+            found => found.map(Some),
+        }
+    }
+
+    /// The id of the account that an operation names: the actor's own if it names none. `None` as for
+    /// [`find_account`](Self::find_account); then the gate refuses what is nobody's.
     pub(super) async fn account(&self, actor: &Actor, action: Action, of: Option<&UserName>) -> Result<Option<UserId>> {
-        match (of, actor) {
-            (None, _) => Ok(actor.user_id()),
-            (Some(of), Actor::User { id, name, .. }) if of.is_same(name) => Ok(Some(*id)),
-            (Some(of), _) if self.allows(actor, action, &Target::none()) => {
-                self.lookup(actor)?.user(of).await.map(|user| Some(user.id))
-            }
-            (Some(_), _) => Ok(None),
+        match of {
+            None => Ok(actor.user_id()),
+            Some(name) => Ok(self.find_account(actor, action, name).await?.map(|user| user.id)),
         }
     }
 }
 
+/// The account that the gate let an operation through for.
+fn there(user: Option<User>, name: &UserName) -> Result<User> {
+    user.ok_or_else(|| Error::not_found(Kind::User, name))
+}
+
+/// Checks the present password of an account whose password is about to change. Whoever changes their own must give it,
+/// so that nobody who comes by a session can keep the account.
+async fn check_present_password(
+    desk: &Desk,
+    actor: &Actor,
+    user: &User,
+    field: &str,
+    given: Option<SecretString>,
+) -> Result<()> {
+    let Some(given) = given else {
+        let own = actor.user_id() == Some(user.id);
+        return if own { Err(Error::invalid(field, "is missing; give your present password")) } else { Ok(()) };
+    };
+    // A budget of its own, so that whoever found a session cannot guess the password with it.
+    let attempt = desk.attempts().begin(Door::PresentPassword(user.id), None)?;
+    if !desk.passwords().verify(given, desk.repository().users().password(user.id).await?).await? {
+        return Err(Error::invalid(field, "is not the present password"));
+    }
+    attempt.right();
+    Ok(())
+}
+
 /// What is changed, for the audit log; never a password.
 fn changed_fields(update: &UserUpdate) -> String {
-    let UserUpdate { name, password, chat_id, role, disabled } = update;
+    let UserUpdate { name, password, old_password: _, chat_id, role, disabled } = update;
     changed([
         name.as_ref().map(|name| format!("name {name}")),
         password.as_ref().map(|_| "password".to_owned()),
@@ -189,8 +219,4 @@ fn changed_fields(update: &UserUpdate) -> String {
         role.map(|role| format!("role {role}")),
         disabled.map(|disabled| if disabled { "disabled".to_owned() } else { "enabled".to_owned() }),
     ])
-}
-
-fn target(user: &User) -> Target {
-    Target::of(user.id, format!("user {}", user.name))
 }

@@ -168,7 +168,7 @@ impl Vmm {
     /// # Errors
     /// [`Error::Unauthenticated`] for nobody, [`Error::Forbidden`] if the policy says no.
     pub(crate) fn read(&self, actor: &Actor, action: Action, target: &Target) -> Result<Desk> {
-        if self.allows(actor, action, target) { Ok(self.own_work()) } else { Err(refusal(actor, action)) }
+        if self.allows(actor, action, target) { Ok(self.own_work()) } else { Err(self.refusal(actor, action, target)) }
     }
 
     /// Looks for what an operation is to change. That it is not there, or not for this actor to see, is recorded as the
@@ -244,7 +244,16 @@ impl Vmm {
             return Ok(entry);
         }
         self.parts.repository.audit().record(AuditEntry { outcome: Outcome::Denied, ..entry }).await?;
-        Err(refusal(actor, action))
+        Err(self.refusal(actor, action, target))
+    }
+
+    /// How the policy's refusal is told.
+    pub(crate) fn refusal(&self, actor: &Actor, action: Action, target: &Target) -> Error {
+        if *actor == Actor::Anonymous {
+            return Error::Unauthenticated;
+        }
+        let sign_in = actor.behind_token().is_some_and(|account| self.allows(&account, action, target));
+        Error::Forbidden { actor: actor.to_string(), action: action.phrase(), sign_in }
     }
 
     async fn record_failure(&self, entry: AuditEntry, error: &Error, finishes: Option<AuditId>) {
@@ -281,11 +290,4 @@ impl Drop for Begun<'_> {
 pub(crate) fn entry(actor: &Actor, action: Action, target: String) -> AuditEntry {
     let (user, actor, action) = (actor.user_id(), actor.to_string(), action.as_str());
     AuditEntry { user, actor, action, target, outcome: Outcome::Done, detail: String::new(), finishes: None }
-}
-
-fn refusal(actor: &Actor, action: Action) -> Error {
-    match actor {
-        Actor::Anonymous => Error::Unauthenticated,
-        Actor::User { .. } | Actor::System => Error::Forbidden { actor: actor.to_string(), action: action.phrase() },
-    }
 }

@@ -49,7 +49,7 @@ impl LinkApi {
         Ok(Json(login.vmm.create_link_code(&login.actor, of.as_ref()).await?.into()))
     }
 
-    /// Free one's account of its Telegram account; anybody's for admins.
+    /// Free one's account of its Telegram account; anybody's for admins. A login is needed: a token cannot.
     #[oai(path = "/link", method = "delete", operation_id = "deleteLink")]
     async fn delete(
         &self,

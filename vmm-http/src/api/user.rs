@@ -90,6 +90,8 @@ struct UserChangeBody {
     new_name: Option<String>,
     /// Another password, 10 to 1024 characters.
     password: Option<Secret>,
+    /// The present password; needed with another one for one's own account.
+    old_password: Option<Secret>,
     /// The Telegram account bound to it; `null` binds none.
     chat_id: Clearable<i64>,
     role: Option<RoleWord>,
@@ -98,10 +100,11 @@ struct UserChangeBody {
 }
 
 fn change(body: UserChangeBody) -> vmm_core::Result<(UserName, UserUpdate)> {
-    let UserChangeBody { name, new_name, password, chat_id, role, disabled } = body;
+    let UserChangeBody { name, new_name, password, old_password, chat_id, role, disabled } = body;
     let update = UserUpdate {
         name: batch::named("new_name", new_name.map(UserName::new).transpose())?,
         password: password.map(|password| password.0),
+        old_password: old_password.map(|password| password.0),
         chat_id: chat_id.change(),
         role: role.map(Into::into),
         disabled,
@@ -158,7 +161,7 @@ struct UsersBody {
 
 #[OpenApi(tag = "Tag::User")]
 impl UserApi {
-    /// Make accounts. Admins only.
+    /// Make accounts. Admins only, and with no API token.
     #[oai(path = "/db/user", method = "post", operation_id = "createUsers")]
     async fn create(&self, caller: Caller, body: Body<NewUsersBody>) -> Result<Json<UsersBody>, Failure> {
         let login = caller.0;
@@ -209,7 +212,7 @@ impl UserApi {
         Ok(Tagged::new(user.into(), revision))
     }
 
-    /// Change accounts; absent fields stay. Admins only.
+    /// Change accounts; absent fields stay. Admins only, and with no API token.
     ///
     /// Another role, another password, and being disabled or enabled end an account's logins.
     #[oai(path = "/db/user", method = "put", operation_id = "updateUsers")]
@@ -230,7 +233,7 @@ impl UserApi {
         Ok(Json(UsersBody { user: users.await?.into_iter().map(UserBody::from).collect(), next: None }))
     }
 
-    /// Delete an account that no machine and no request names. Admins only.
+    /// Delete an account that no machine and no request names. Admins only, and with no API token.
     #[oai(path = "/db/user", method = "delete", operation_id = "deleteUser")]
     async fn delete(
         &self,

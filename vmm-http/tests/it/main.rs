@@ -6,6 +6,7 @@ mod access;
 mod adoption;
 mod app;
 mod audit;
+mod authority;
 mod bot_group;
 mod clients;
 mod connection;
