@@ -52,6 +52,13 @@ pub(crate) async fn command(parts: &Arc<Parts>, asked: &Asked, command: Command)
             parts.secrets.forget_all(asked.from.person);
             Ok(render::help::unlinked().into())
         }
+        Command::Revoke { everything } => {
+            let revoked = vmm.revoke_access(actor, None, everything).await?;
+            if everything {
+                parts.secrets.forget_all(asked.from.person);
+            }
+            Ok(render::access::revoked(&revoked).into())
+        }
         Command::Vms => page(vmm, actor, None, Vec::new()).await,
         Command::Vm(name) => card(parts, asked, &name).await,
         Command::Monitor(name) => monitor(vmm, actor, &name).await,

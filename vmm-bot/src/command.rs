@@ -14,6 +14,8 @@ pub(crate) enum Command {
     Link(SecretString),
     /// Undo that.
     Unlink,
+    /// End the own account's logins and delete its API tokens; also what would be left, if `everything` is to end.
+    Revoke { everything: bool },
     /// What the bot can do.
     Help,
     /// List machines.
@@ -65,6 +67,7 @@ impl Command {
     pub(crate) fn scope(&self) -> Scope {
         match self {
             Self::Link(_) | Self::Unlink | Self::Password | Self::Forget | Self::Groups => Scope::Private,
+            Self::Revoke { .. } => Scope::Private,
             Self::Requests | Self::Request(_) | Self::Jobs | Self::Run { .. } | Self::Keep { .. } => Scope::Trusted,
             Self::Ssh(..) | Self::Get(..) | Self::Put(..) | Self::Definition(_) | Self::Reclaim(_) => Scope::Trusted,
             Self::Start | Self::Help | Self::Vms | Self::Vm(_) | Self::Monitor(_) | Self::Cancel => Scope::Everywhere,
@@ -98,6 +101,11 @@ pub(crate) fn parse(text: &str, bot: &str) -> Result<Command, Misread> {
         "start" if words.rest.is_empty() => Ok(Command::Start),
         "start" => words.one().map(|code| Command::Link(code.to_owned().into())),
         "unlink" => words.none(Command::Unlink),
+        "revoke" => match words.rest {
+            "" => Ok(Command::Revoke { everything: false }),
+            "all" => Ok(Command::Revoke { everything: true }),
+            _ => Err(Misread::Wrong("Say /revoke, or /revoke all.".to_owned())),
+        },
         "help" => words.none(Command::Help),
         "cancel" => words.none(Command::Cancel),
         "vms" => words.none(Command::Vms),

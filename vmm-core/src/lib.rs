@@ -4,6 +4,7 @@ pub mod config;
 pub mod files;
 pub mod hypervisor;
 pub mod image;
+mod mac;
 pub mod model;
 pub mod remote;
 pub mod repository;

@@ -23,7 +23,8 @@ use zeroize::Zeroizing;
 
 pub use self::master_key::MasterKey;
 use crate::error::{Error, Result};
-use crate::model::{DeskId, HostKey, Sealed};
+use crate::mac::mac;
+use crate::model::{AuditKey, DeskId, Fingerprint, HostKey, Sealed};
 use crate::repository::Repository;
 
 /// 32 characters that nobody mistakes for one another: 5 bits each.
@@ -76,7 +77,9 @@ impl Secrets {
                 keys.keep_machines_secret(Self::new(key, &new, desk).sealed_machines_secret()?).await?
             }
         };
-        Self::unsealed(key, desk, &kept).ok_or_else(|| Error::invalid("master_key", NOT_ITS_KEY))
+        let secrets = Self::unsealed(key, desk, &kept).ok_or_else(|| Error::invalid("master_key", NOT_ITS_KEY))?;
+        repository.audit().use_key(secrets.audit_key()).await?;
+        Ok(secrets)
     }
 
     pub(crate) fn new(key: &MasterKey, machines_secret: &[u8; 32], desk: DeskId) -> Self {
@@ -99,6 +102,17 @@ impl Secrets {
 
     fn sealed_machines_secret(&self) -> Result<Sealed> {
         self.seal_bytes(MACHINES, self.desk.0, &*self.machines_secret)
+    }
+
+    /// The key of the audit log's chain. It follows from what stays when the master key changes, so the chain goes on.
+    fn audit_key(&self) -> AuditKey {
+        AuditKey::new(*derive::<32>(&self.machines, "audit chain", self.desk.0))
+    }
+
+    /// What is stored of a call that may be repeated.
+    pub(crate) fn fingerprint(&self, call: Fingerprint) -> Fingerprint {
+        let key = derive::<32>(&self.machines, "fingerprints of calls", self.desk.0);
+        Fingerprint(mac(&key, &[&call.0]))
     }
 
     /// The key that a machine's SSH server proves itself with.

@@ -7,7 +7,7 @@ mod machine;
 mod open;
 mod seen;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::Notify;
 
@@ -16,6 +16,7 @@ use crate::config::Settings;
 use crate::error::Result;
 use crate::files::FileStore;
 use crate::hypervisor::Hypervisor;
+use crate::model::UsedRight;
 use crate::password::Passwords;
 use crate::policy::{Policy, RolePolicy};
 use crate::remote::RemoteExec;
@@ -37,6 +38,8 @@ use seen::Seen;
 pub struct Vmm {
     // Private to this module and its gate: an operation reaches the backends through the gate or not at all.
     parts: Arc<Parts>,
+    /// The rights that were made use of, if somebody wants to know.
+    rights: Option<Arc<Mutex<Vec<UsedRight>>>>,
 }
 
 struct Parts {
@@ -118,6 +121,7 @@ impl VmmBuilder {
         let Self { repository, hypervisor, remote, secrets, files, policy, settings } = self;
         let secrets = Secrets::open(&secrets, repository.as_ref()).await?;
         Ok(Vmm {
+            rights: None,
             parts: Arc::new(Parts {
                 repository,
                 hypervisor,

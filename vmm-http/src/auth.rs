@@ -7,6 +7,7 @@ use vmm_core::model::Credential;
 use vmm_core::{Actor, Vmm};
 
 use crate::error::Failure;
+use crate::idempotency::OfThisCall;
 
 /// The token that `POST /session` or `POST /token` gave.
 #[derive(SecurityScheme)]
@@ -21,7 +22,8 @@ pub(crate) struct Login {
 }
 
 async fn check(request: &Request, bearer: Bearer) -> poem::Result<Login> {
-    let vmm = request.data::<Vmm>().ok_or_else(Failure::internal)?.clone();
+    let repeatable = request.data::<OfThisCall>().map(|OfThisCall(vmm)| vmm);
+    let vmm = repeatable.or_else(|| request.data::<Vmm>()).ok_or_else(Failure::internal)?.clone();
     let (actor, credential) = vmm.authenticate(&bearer.token.into()).await.map_err(Failure::from)?;
     Ok(Login { vmm, actor, credential })
 }

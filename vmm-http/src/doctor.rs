@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use tokio::net::TcpListener;
 use vmm_core::hypervisor::Host;
-use vmm_core::model::{OsFilter, Role, UserFilter};
+use vmm_core::model::{AuditVerdict, OsFilter, Role, UserFilter};
 use vmm_core::{Actor, Vmm};
 
 use crate::config::Config;
@@ -92,6 +92,7 @@ pub(crate) async fn run(config: &Config) -> Result<ExitCode, Failed> {
     match opened {
         Some(Ok(vmm)) => {
             report.then("admin", admin(&vmm).await, "vmm-http init")?;
+            report.then("audit log", audit(&vmm).await, "vmm-http verify-audit")?;
             host(vmm.host(&Actor::System).await, config, &mut report)?;
             report.tell("catalog", catalog(&vmm).await)?;
             images(&vmm, &mut report).await?;
@@ -177,6 +178,16 @@ async fn admin(vmm: &Vmm) -> Finding {
             None => Problem("there is none; run vmm-http init".to_owned()),
         },
         Err(error) => Problem(format!("the database does not answer: {error}")),
+    }
+}
+
+async fn audit(vmm: &Vmm) -> Finding {
+    match vmm.verify_audit(&Actor::System).await {
+        Ok(AuditVerdict { fits, first_wrong: None }) => Fine(format!("its {} rows fit", fits.rows)),
+        Ok(AuditVerdict { first_wrong: Some(row), .. }) => {
+            Problem(format!("row {row} is the first that was tampered with"))
+        }
+        Err(error) => Problem(format!("it cannot be verified: {error}")),
     }
 }
 

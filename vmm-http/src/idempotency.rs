@@ -26,6 +26,10 @@ pub(crate) fn takes_key(method: &Method, path: &str) -> bool {
     *method == Method::POST && !WITHOUT.contains(&path)
 }
 
+/// The desk that a call with a key is to use.
+#[derive(Clone)]
+pub(crate) struct OfThisCall(pub(crate) Vmm);
+
 /// Makes calls with a key once.
 pub(crate) struct Idempotency {
     pub(crate) vmm: Vmm,
@@ -60,7 +64,8 @@ impl<E: Endpoint + 'static> Endpoint for Once<E> {
         let call = Fingerprint::of(&[request.method().as_str().as_bytes(), place.as_bytes(), &body]);
         request.set_body(Body::from_bytes(body));
         let secret = self.operations.answers_with_secret(request.method(), request.uri().path());
-        let (inner, vmm) = (Arc::clone(&self.inner), self.vmm.clone());
+        let (inner, vmm) = (Arc::clone(&self.inner), self.vmm.for_a_repeatable_call());
+        request.set_data(OfThisCall(vmm.clone()));
         // A task, because a client that goes away ends this future, and what is begun must come to its end: the client
         // will repeat the call, and no claim may be left behind.
         let call = tokio::spawn(async move {
@@ -128,7 +133,7 @@ async fn end(vmm: &Vmm, claim: ClaimId, response: Response, secret: bool) -> Res
         vmm.keep_answer(claim, None).await
     } else if status.is_success() || matches!(status.as_u16(), 404 | 409 | 422) {
         let media_type = parts.headers.get(header::CONTENT_TYPE).and_then(|kind| Some(kind.to_str().ok()?.to_owned()));
-        let answer = KeptAnswer { status: status.as_u16(), media_type, body: body.to_vec() };
+        let answer = KeptAnswer { status: status.as_u16(), media_type, body: body.to_vec(), rights: Vec::new() };
         vmm.keep_answer(claim, Some(answer)).await
     } else {
         vmm.release_key(claim).await
@@ -140,7 +145,7 @@ async fn end(vmm: &Vmm, claim: ClaimId, response: Response, secret: bool) -> Res
 }
 
 fn replay(answer: KeptAnswer) -> Response {
-    let KeptAnswer { status, media_type, body } = answer;
+    let KeptAnswer { status, media_type, body, rights: _ } = answer;
     let mut response = Response::builder().header(REPLAYED, HeaderValue::from_static("true"));
     if let Ok(status) = poem::http::StatusCode::from_u16(status) {
         response = response.status(status);

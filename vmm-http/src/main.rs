@@ -5,6 +5,7 @@ mod doctor;
 mod init;
 mod rotate_key;
 mod serve;
+mod verify_audit;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -46,6 +47,12 @@ enum Command {
     Doctor,
     /// Seal everything with a new master key, in place of the old one. No other vmm program may run.
     RotateKey,
+    /// Verify the audit log: tell how many rows fit, or which row is the first that does not.
+    VerifyAudit {
+        /// Rows with the first 12 to 64 digits of their hashes, as the program logged them, to compare: 17:9f86d081884c.
+        #[arg(value_name = "ROW:HASH")]
+        kept: Vec<verify_audit::KeptHead>,
+    },
     /// Print the OpenAPI specification.
     Openapi,
 }
@@ -75,6 +82,7 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Failed> {
         Command::Init { name, password_stdin } => init::run(&config, name, password_stdin).await,
         Command::Doctor => doctor::run(&config).await,
         Command::RotateKey => rotate_key::run(&config).await,
+        Command::VerifyAudit { kept } => verify_audit::run(&config, &kept).await,
         Command::Openapi => Ok(ExitCode::SUCCESS),
     }
 }

@@ -72,6 +72,8 @@ struct Figures {
     vms: Family<Status, Gauge>,
     up: Family<Part, Gauge>,
     memory: Gauge,
+    audit_rows: Gauge,
+    audit_head: Gauge,
 }
 
 impl Default for Metrics {
@@ -86,6 +88,8 @@ impl Default for Metrics {
             vms: Family::default(),
             up: Family::default(),
             memory: Gauge::default(),
+            audit_rows: Gauge::default(),
+            audit_head: Gauge::default(),
             registry: Mutex::default(),
         };
         registry.register("vmm_http_requests", "Requests by operation and status", figures.requests.clone());
@@ -100,6 +104,12 @@ impl Default for Metrics {
         registry.register("vmm_jobs", "Jobs by state", figures.jobs.clone());
         registry.register("vmm_vms", "Machines by status", figures.vms.clone());
         registry.register("vmm_up", "Whether a part of the desk answers", figures.up.clone());
+        registry.register("vmm_audit_rows", "Rows of the audit log", figures.audit_rows.clone());
+        registry.register(
+            "vmm_audit_head",
+            "First 48 bits of the hash of the newest row of the audit log",
+            figures.audit_head.clone(),
+        );
         registry.register_with_unit(
             "process_resident_memory",
             "Memory that the process has in use",
@@ -142,6 +152,8 @@ impl Metrics {
         for (part, health) in [("database", health.database), ("hypervisor", health.hypervisor)] {
             figures.up.get_or_create(&Part { part }).set(i64::from(health == PartHealth::Up));
         }
+        figures.audit_rows.set(number(statistics.audit.rows));
+        figures.audit_head.set(number(statistics.audit.hash.prefix()));
         figures.memory.set(number(resident_memory().unwrap_or_default()));
         let mut text = String::new();
         encode(&mut text, &registry)?;

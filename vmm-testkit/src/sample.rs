@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use uuid::Uuid;
 use vmm_core::model::{
-    Adoption, AuditEntry, DeskId, DiskRole, HostFigures, HostKey, Hostname, Image, JobKind, LoginName, MacAddress,
-    NewJob, NewOs, NewRequest, NewRun, NewScript, NewUser, Os, OsName, OsVersion, Outcome, PasswordHash, Plan,
-    PlannedDisk, PlannedVm, RequestId, Role, Script, ScriptArguments, ScriptContent, ScriptFile, ScriptId, ScriptName,
-    User, UserId, UserName, VmId, VmName, VolumeName,
+    Adoption, AuditEntry, AuditKey, DeskId, DiskRole, HostFigures, HostKey, Hostname, Image, JobKind, LoginName,
+    MacAddress, NewJob, NewOs, NewRequest, NewRun, NewScript, NewUser, Os, OsName, OsVersion, Outcome, PasswordHash,
+    Plan, PlannedDisk, PlannedVm, RequestId, Role, Script, ScriptArguments, ScriptContent, ScriptFile, ScriptId,
+    ScriptName, User, UserId, UserName, VmId, VmName, VolumeName,
 };
 use vmm_core::repository::sqlite::SqliteRepository;
 use vmm_core::repository::{
@@ -24,8 +24,14 @@ use vmm_core::repository::{
 /// If there is no room for one.
 pub async fn repository() -> Arc<dyn Repository> {
     let directory = tempfile::tempdir().expect("a temporary directory");
-    let opened = SqliteRepository::open(directory.path().join("vmm.db")).await;
-    Arc::new(Temporary { repository: opened.expect("an empty directory"), _directory: directory })
+    let repository = SqliteRepository::open(directory.path().join("vmm.db")).await.expect("an empty directory");
+    repository.audit().use_key(audit_key()).await.expect("room for one row");
+    Arc::new(Temporary { repository, _directory: directory })
+}
+
+/// A key of an audit log's chain.
+pub fn audit_key() -> AuditKey {
+    AuditKey::new([3; 32])
 }
 
 /// An account to make. Its password's hash fits no password.

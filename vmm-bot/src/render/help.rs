@@ -59,6 +59,12 @@ pub(crate) const COMMANDS: &[Entry] = &[
     admins("disallow", "", Scope::Groups, "end that"),
     all("cancel", "", Scope::Everywhere, "never mind what I am asking you"),
     all("help", "", Scope::Everywhere, "what I do here"),
+    all(
+        "revoke",
+        "",
+        Scope::Private,
+        "after a leak: end your logins and API tokens; /revoke all ends what is left too",
+    ),
     all("unlink", "", Scope::Private, "free your account of this chat"),
 ];
 

@@ -1,5 +1,6 @@
 //! What people read, in Telegram's HTML.
 
+pub(crate) mod access;
 pub(crate) mod definition;
 pub(crate) mod group;
 pub(crate) mod help;

@@ -56,6 +56,7 @@ const ROWS: &[(&str, [&str; 7])] = &[
     ("/allow", [STRANGER, ABOUT, ABOUT, SILENCE, "alice may not", "alice may not", "root has allowed this group"]),
     ("/disallow", [STRANGER, ABOUT, ABOUT, SILENCE, "alice may not", "alice may not", "not allowed any more"]),
     ("/groups", [STRANGER, "alice may not", "Allowed groups", PRIVATE, PRIVATE, PRIVATE, PRIVATE]),
+    ("/revoke", [STRANGER, "Left: this chat", "Left: this chat", PRIVATE, PRIVATE, PRIVATE, PRIVATE]),
     ("/unlink", [STRANGER, "speaks for nobody", "speaks for nobody", PRIVATE, PRIVATE, PRIVATE, PRIVATE]),
 ];
 

@@ -22,6 +22,8 @@ const TICK: Duration = Duration::from_secs(1);
 const LEASE: Duration = Duration::from_secs(5);
 /// How often content that no file has, and runs that are too old, are looked for, beginning at the start.
 const TIDYING: Duration = Duration::from_secs(3600);
+/// How often the newest audit row is logged, beginning at the start.
+const AUDIT_HEAD_LOGGED: Duration = Duration::from_secs(24 * 3600);
 /// How long a stopping worker waits for steps that should not be cut off.
 const GRACE: Duration = Duration::from_secs(30);
 
@@ -74,6 +76,7 @@ impl Worker {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut tidying = tokio::time::interval(TIDYING);
+        let mut daily = tokio::time::interval(AUDIT_HEAD_LOGGED);
         let mut shutdown = std::pin::pin!(shutdown);
         let desk = self.desk.clone();
         loop {
@@ -81,6 +84,9 @@ impl Worker {
                 () = &mut shutdown => break,
                 _ = tick.tick() => {}
                 _ = tidying.tick() => tidy(&self.desk).await,
+                _ = daily.tick() => if let Err(error) = crate::ops::log_audit_head(&self.desk).await {
+                    warn!(%error, "the newest audit row could not be logged");
+                },
                 () = desk.work().notified() => {}
                 Some(ended) = self.tasks.join_next_with_id() => self.ended(ended).await,
             }

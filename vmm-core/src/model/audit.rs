@@ -1,5 +1,9 @@
 //! The record of who did what.
 
+use std::fmt;
+
+use zeroize::Zeroizing;
+
 use super::{Timestamp, UserId, row_id, words};
 
 row_id!(
@@ -61,6 +65,63 @@ pub struct AuditRecord {
     pub detail: String,
     /// The `started` row whose end this is.
     pub finishes: Option<AuditId>,
+}
+
+/// The key of the audit log's chain, from which follows the hash of each row. `Debug` does not show it, and its memory is
+/// wiped when it is dropped.
+#[derive(Clone)]
+pub struct AuditKey(Zeroizing<[u8; 32]>);
+
+impl AuditKey {
+    /// A key of 32 random bytes.
+    pub fn new(bytes: [u8; 32]) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for AuditKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AuditKey(…)")
+    }
+}
+
+/// The hash of an audit row, which binds every row before it too. It is no secret; `Display` shows 64 hexadecimal digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AuditHash(pub [u8; 32]);
+
+impl AuditHash {
+    /// The first 48 bits as a number, which a figure of a monitoring system holds exactly.
+    pub fn prefix(&self) -> u64 {
+        self.0.iter().take(6).fold(0, |number, byte| (number << 8) | u64::from(*byte))
+    }
+}
+
+impl fmt::Display for AuditHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// The newest audit row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AuditHead {
+    /// How many rows there are, which is the newest one's id.
+    pub rows: u64,
+    /// The newest row's hash; zeros before the first row.
+    pub hash: AuditHash,
+}
+
+/// What verifying the audit log has found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AuditVerdict {
+    /// How many rows fit, from the first one on, and the hash of the last of them.
+    pub fits: AuditHead,
+    /// The first row that does not fit: it was changed, added by somebody else or removed, or rows before it were.
+    pub first_wrong: Option<AuditId>,
 }
 
 /// Which audit rows to list, newest first. `Default` lists all.

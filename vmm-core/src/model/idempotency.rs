@@ -38,7 +38,8 @@ impl IdempotencyKey {
     }
 }
 
-/// What tells calls apart: SHA-256 over all that a call says.
+/// What tells calls apart: a hash over all that a call says. The desk stores it keyed, so that nobody can find a password
+/// in a call by guessing.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Fingerprint(pub [u8; 32]);
 
@@ -69,6 +70,19 @@ pub struct KeptAnswer {
     pub media_type: Option<String>,
     /// The body.
     pub body: Vec<u8>,
+    /// The rights that the call made use of. The desk records them, and asks for each again before a repeat gets the answer.
+    pub rights: Vec<UsedRight>,
+}
+
+/// A right that the policy gave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UsedRight {
+    /// The operation, by its name in the audit log.
+    pub action: String,
+    /// What it was about, as the policy was told.
+    pub label: String,
+    /// Whose that was.
+    pub owner: Option<UserId>,
 }
 
 impl fmt::Debug for KeptAnswer {

@@ -1,5 +1,6 @@
 //! Plain types that cannot hold a wrong value. No wire format, no SQL, no chat.
 
+mod access;
 mod address;
 mod audit;
 mod bot;
@@ -30,8 +31,9 @@ mod user;
 mod vm;
 mod vm_state;
 
+pub use access::{Access, RevokedAccess};
 pub use address::MacAddress;
-pub use audit::{AuditEntry, AuditFilter, AuditId, AuditRecord, Outcome};
+pub use audit::{AuditEntry, AuditFilter, AuditHash, AuditHead, AuditId, AuditKey, AuditRecord, AuditVerdict, Outcome};
 pub use bot::{
     Arrival, Attachment, Audience, BotId, BotUpdate, Button, NewButton, NewPost, Post, PostId, PostPlace, Question,
     ToldMenu, WaitingPost,
@@ -45,7 +47,7 @@ pub(crate) use disk::{MAX_DISK_SIZE, MAX_DISKS};
 pub use file::{ContentId, FileId, NewFile, StoredFile};
 pub use history::{Look, Sample};
 pub use host_key::HostKey;
-pub use idempotency::{ClaimId, Claimed, Fingerprint, IdempotencyKey, KeptAnswer, NewClaim};
+pub use idempotency::{ClaimId, Claimed, Fingerprint, IdempotencyKey, KeptAnswer, NewClaim, UsedRight};
 pub use job::{ClosedRecords, Closing, Job, JobFilter, JobId, JobKind, JobState, JobStep, NewJob, StepState};
 pub use key::Resealed;
 pub use link::NewLinkCode;

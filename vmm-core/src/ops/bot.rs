@@ -1,8 +1,13 @@
 //! The mail of a chat bot: what came and what is to go out. Bookkeeping of a front end, about which no policy decides.
 
-use crate::error::Result;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use uuid::Uuid;
+
+use crate::error::{Error, Result};
 use crate::model::{
-    Arrival, Attachment, BotId, BotUpdate, Button, NewPost, Post, PostId, Question, Timestamp, WaitingPost,
+    Arrival, Attachment, BotId, BotUpdate, Button, NewButton, NewPost, Post, PostId, Question, Sealed, Timestamp,
+    WaitingPost,
 };
 use crate::repository::BotRepository;
 use crate::vmm::{Desk, Vmm};
@@ -46,17 +51,23 @@ impl BotMail {
     /// Stores updates, each once; gives the numbers of those that are new. Only then may the chat service be told that
     /// they came.
     pub async fn receive(&self, updates: Vec<BotUpdate>, arrival: Arrival) -> Result<Vec<i64>> {
+        let seal = |update: BotUpdate| {
+            let content = self.sealed(UPDATE, update.id, &update.content)?;
+            Ok(BotUpdate { content, ..update })
+        };
+        let updates = updates.into_iter().map(seal).collect::<Result<_>>()?;
         self.repository().receive(self.bot, updates, arrival).await
     }
 
     /// The updates that are not answered, in order.
     pub async fn open_updates(&self) -> Result<Vec<BotUpdate>> {
-        self.repository().open_updates(self.bot).await
+        let updates = self.repository().open_updates(self.bot).await?;
+        updates.into_iter().map(|update| self.opened_update(update)).collect()
     }
 
     /// An update, if it is not answered.
     pub async fn open_update(&self, id: i64) -> Result<Option<BotUpdate>> {
-        self.repository().open_update(self.bot, id).await
+        self.repository().open_update(self.bot, id).await?.map(|update| self.opened_update(update)).transpose()
     }
 
     /// To call before an update has an effect that must not happen twice; `false` if that was done before, so that the
@@ -67,22 +78,29 @@ impl BotMail {
 
     /// Gives an update that has not ended another content, so that a secret in it need not wait for its end.
     pub async fn rewrite_update(&self, id: i64, content: String) -> Result<()> {
+        let content = self.sealed(UPDATE, id, &content)?;
         self.repository().rewrite_update(self.bot, id, content).await
     }
 
     /// Ends an update together with what is to be sent for it and what its person is asked now; `false`, and nothing is
     /// stored, if it had ended.
     pub async fn finish_update(&self, id: i64, posts: Vec<NewPost>, question: Option<Question>) -> Result<bool> {
+        let (posts, question) = (self.sealed_posts(posts)?, self.sealed_question(question)?);
         self.repository().finish_update(self.bot, id, posts, question).await
     }
 
     /// What a person in a chat was asked last, also for a day after an answer counted.
     pub async fn question(&self, chat: i64, person: i64) -> Result<Option<Question>> {
-        self.repository().question(self.bot, chat, person, chrono::Utc::now()).await
+        let Some(question) = self.repository().question(self.bot, chat, person, chrono::Utc::now()).await? else {
+            return Ok(None);
+        };
+        let content = question.content.map(|content| self.opened(QUESTION, chat, &content)).transpose()?;
+        Ok(Some(Question { content, ..question }))
     }
 
     /// Stores something to send before an update ends, or that no update asked for, and what a person is asked now.
     pub async fn post(&self, posts: Vec<NewPost>, question: Option<Question>) -> Result<()> {
+        let (posts, question) = (self.sealed_posts(posts)?, self.sealed_question(question)?);
         self.repository().post(self.bot, posts, question).await
     }
 
@@ -93,7 +111,9 @@ impl BotMail {
 
     /// Something that waits to be sent.
     pub async fn waiting_post(&self, id: PostId) -> Result<Option<Post>> {
-        self.repository().waiting_post(id).await
+        let Some(post) = self.repository().waiting_post(id).await? else { return Ok(None) };
+        let content = self.opened(POST, post.chat, &post.content)?;
+        Ok(Some(Post { content, ..post }))
     }
 
     /// Leaves something, and what comes behind it in its chat, until another moment.
@@ -103,7 +123,11 @@ impl BotMail {
 
     /// The file that goes with something to send.
     pub async fn attachment(&self, id: PostId) -> Result<Option<Attachment>> {
-        self.repository().attachment(id).await
+        let Some(attachment) = self.repository().attachment(id).await? else { return Ok(None) };
+        let place = self.place(0);
+        let opened = self.desk.secrets().unseal_mail(ATTACHMENT, place, &Sealed::new(attachment.bytes));
+        let bytes = opened.ok_or_else(not_opened)?.to_vec();
+        Ok(Some(Attachment { bytes, ..attachment }))
     }
 
     /// Records that something was sent, as which message, or that it never can be.
@@ -113,6 +137,70 @@ impl BotMail {
 
     /// What a button means, also if it has expired.
     pub async fn button(&self, id: &str) -> Result<Option<Button>> {
-        self.repository().button(self.bot, id).await
+        let Some(button) = self.repository().button(self.bot, id).await? else { return Ok(None) };
+        let content = self.opened(BUTTON, button.chat, &button.content)?;
+        Ok(Some(Button { content, ..button }))
     }
+}
+
+/// What the bot's mail is sealed for.
+const UPDATE: &str = "a bot's update";
+const QUESTION: &str = "a bot's question";
+const POST: &str = "a bot's post";
+const ATTACHMENT: &str = "a bot's attachment";
+const BUTTON: &str = "a bot's button";
+
+/// What people tell the bot, and what it tells them, may hold secrets. It is stored sealed.
+impl BotMail {
+    /// Where something is stored: for this bot, under this number.
+    fn place(&self, number: i64) -> Uuid {
+        Uuid::from_u64_pair(self.bot.0.cast_unsigned(), number.cast_unsigned())
+    }
+
+    fn sealed(&self, purpose: &str, number: i64, text: &str) -> Result<String> {
+        let sealed = self.desk.secrets().seal_mail(purpose, self.place(number), text.as_bytes())?;
+        Ok(STANDARD_NO_PAD.encode(sealed.as_bytes()))
+    }
+
+    fn opened(&self, purpose: &str, number: i64, stored: &str) -> Result<String> {
+        let sealed = STANDARD_NO_PAD.decode(stored).map_err(|_| not_opened())?;
+        let opened = self.desk.secrets().unseal_mail(purpose, self.place(number), &Sealed::new(sealed));
+        String::from_utf8(opened.ok_or_else(not_opened)?.to_vec()).map_err(|_| not_opened())
+    }
+
+    fn opened_update(&self, update: BotUpdate) -> Result<BotUpdate> {
+        let content = self.opened(UPDATE, update.id, &update.content)?;
+        Ok(BotUpdate { content, ..update })
+    }
+
+    fn sealed_question(&self, question: Option<Question>) -> Result<Option<Question>> {
+        let Some(question) = question else { return Ok(None) };
+        let content = question.content.map(|content| self.sealed(QUESTION, question.chat, &content)).transpose()?;
+        Ok(Some(Question { content, ..question }))
+    }
+
+    pub(super) fn sealed_posts(&self, posts: Vec<NewPost>) -> Result<Vec<NewPost>> {
+        posts.into_iter().map(|post| self.sealed_post(post)).collect()
+    }
+
+    fn sealed_post(&self, post: NewPost) -> Result<NewPost> {
+        let NewPost { chat, content, attachment, buttons, place } = post;
+        let seal = |button: NewButton| {
+            let content = self.sealed(BUTTON, chat, &button.content)?;
+            Ok(NewButton { content, ..button })
+        };
+        let attachment = match attachment {
+            Some(Attachment { name, bytes }) => {
+                let sealed = self.desk.secrets().seal_mail(ATTACHMENT, self.place(0), &bytes)?;
+                Some(Attachment { name, bytes: sealed.as_bytes().to_vec() })
+            }
+            None => None,
+        };
+        let buttons = buttons.into_iter().map(seal).collect::<Result<_>>()?;
+        Ok(NewPost { chat, content: self.sealed(POST, chat, &content)?, attachment, buttons, place })
+    }
+}
+
+fn not_opened() -> Error {
+    Error::internal("opening a bot's mail", "it was not sealed by this desk for this place")
 }

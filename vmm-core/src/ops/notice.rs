@@ -63,7 +63,7 @@ impl BotMail {
     /// Stores what is to be sent about something that happened to a request, after which it counts as told; `false`, and
     /// nothing is stored, if it did before.
     pub async fn tell(&self, event: RequestEventId, posts: Vec<NewPost>) -> Result<bool> {
-        self.repository().tell(self.bot, event, posts).await
+        self.repository().tell(self.bot, event, self.sealed_posts(posts)?).await
     }
 
     /// How far every approved request is that is not over. Asking costs little while there is none.

@@ -1,7 +1,7 @@
 //! The desk in figures.
 
 use crate::error::Result;
-use crate::model::{JobState, VmStatus};
+use crate::model::{AuditHead, JobState, VmStatus};
 use crate::policy::{Action, Actor, Target};
 use crate::vmm::Vmm;
 
@@ -17,6 +17,8 @@ pub struct Statistics {
     pub vms: Vec<(VmStatus, u64)>,
     /// Whether the parts of the desk answer.
     pub health: Health,
+    /// The newest audit row.
+    pub audit: AuditHead,
 }
 
 impl Vmm {
@@ -30,7 +32,8 @@ impl Vmm {
         let jobs = every(JobState::ALL, &jobs);
         let health = self.health().await;
         let vms = every(VmStatus::ALL, &if desk.seen().await.answered() { vms } else { unknown(&vms) });
-        Ok(Statistics { jobs, vms, health })
+        let audit = desk.repository().audit().head().await?;
+        Ok(Statistics { jobs, vms, health, audit })
     }
 }
 

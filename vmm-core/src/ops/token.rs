@@ -4,7 +4,7 @@ use chrono::{Days, Utc};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::error::{Error, Result};
-use crate::model::{NewToken, Token, TokenName, UserName};
+use crate::model::{NewToken, RevokedAccess, Token, TokenName, UserName};
 use crate::policy::{Action, Actor, Target};
 use crate::vmm::Vmm;
 
@@ -87,16 +87,27 @@ impl Vmm {
     }
 
     /// Ends all logins of an account, the one that asks included, and deletes its API tokens and its code that would bind
-    /// a chat, after something of it has leaked; the actor's own if `of` is `None`.
+    /// a chat, after something of it has leaked; the actor's own if `of` is `None`. With `everything` it also frees the
+    /// account's chat, disables its schedules and cancels its runs. Tells what has ended and what is left.
     ///
     /// # Errors
-    /// `Forbidden` and `NotFound` as for [`tokens`](Self::tokens).
-    pub async fn revoke_access(&self, actor: &Actor, of: Option<&UserName>) -> Result<()> {
+    /// `Forbidden` and `NotFound` as for [`tokens`](Self::tokens); with `everything`, `Forbidden` also for an API token.
+    pub async fn revoke_access(&self, actor: &Actor, of: Option<&UserName>, everything: bool) -> Result<RevokedAccess> {
         let label = of.map_or_else(|| format!("user {actor}"), |of| format!("user {of}"));
-        let owner =
-            self.seek(actor, Action::AccessRevoke, &label, self.account(actor, Action::AccessRevoke, of)).await?;
-        self.change(actor, Action::AccessRevoke, Target { label, owner }, |desk, audit| async move {
-            desk.repository().tokens().revoke_access(owner.ok_or(Error::Unauthenticated)?, audit).await
+        let action = Action::AccessRevoke;
+        let owner = self.seek(actor, action, &label, self.account(actor, action, of)).await?;
+        let target = Target { label, owner };
+        self.change(actor, action, target.clone(), |desk, mut audit| async move {
+            if everything && !self.allows(actor, Action::LinkDelete, &target) {
+                return Err(self.refusal(actor, Action::LinkDelete, &target));
+            }
+            if everything {
+                audit.detail = "with chat, schedules and runs".to_owned();
+            }
+            let user = owner.ok_or(Error::Unauthenticated)?;
+            let revoked = desk.repository().tokens().revoke_access(user, everything, audit).await?;
+            revoked.ended.runs.iter().for_each(|run| desk.runs().cancel(*run));
+            Ok(revoked)
         })
         .await
     }

@@ -15,16 +15,17 @@ use uuid::Uuid;
 
 use crate::error::Result;
 use crate::model::{
-    AcceptedDefinition, Adoption, Arrival, Attachment, AuditEntry, AuditFilter, AuditId, AuditRecord, BotGroup, BotId,
-    BotUpdate, Button, ClaimId, Claimed, Closing, ContentId, DeskId, Disk, DiskFilter, DiskId, Facts, FileId, FileName,
-    Firing, Image, Job, JobFilter, JobId, JobState, KeptAnswer, Look, NewBotGroup, NewClaim, NewDisk, NewFile, NewJob,
-    NewLinkCode, NewOs, NewPost, NewRequest, NewRun, NewSchedule, NewScript, NewSession, NewToken, NewUser, Os,
-    OsChange, OsFilter, OsId, OsName, OsVersion, PasswordHash, Plan, PlanHash, Post, PostId, Question, Request,
-    RequestEvent, RequestEventId, RequestFilter, RequestId, RequestState, Resealed, Revision, Run, RunEnd, RunFilter,
-    RunId, RunMachine, Sample, Schedule, ScheduleFilter, ScheduleId, Script, ScriptChange, ScriptContent, ScriptFilter,
-    ScriptId, ScriptName, ScriptVersion, Sealed, Seen, SeenStates, Session, SessionFilter, SessionId, StepState,
-    StoredFile, StoredLogin, Timestamp, Token, TokenHash, TokenId, TokenName, ToldMenu, User, UserChange, UserFilter,
-    UserId, UserName, Vm, VmChange, VmFilter, VmId, VmName, VmStatus, VolumeName, WaitingPost,
+    AcceptedDefinition, Adoption, Arrival, Attachment, AuditEntry, AuditFilter, AuditHash, AuditHead, AuditId,
+    AuditKey, AuditRecord, AuditVerdict, BotGroup, BotId, BotUpdate, Button, ClaimId, Claimed, Closing, ContentId,
+    DeskId, Disk, DiskFilter, DiskId, Facts, FileId, FileName, Firing, Image, Job, JobFilter, JobId, JobState,
+    KeptAnswer, Look, NewBotGroup, NewClaim, NewDisk, NewFile, NewJob, NewLinkCode, NewOs, NewPost, NewRequest, NewRun,
+    NewSchedule, NewScript, NewSession, NewToken, NewUser, Os, OsChange, OsFilter, OsId, OsName, OsVersion,
+    PasswordHash, Plan, PlanHash, Post, PostId, Question, Request, RequestEvent, RequestEventId, RequestFilter,
+    RequestId, RequestState, Resealed, Revision, RevokedAccess, Run, RunEnd, RunFilter, RunId, RunMachine, Sample,
+    Schedule, ScheduleFilter, ScheduleId, Script, ScriptChange, ScriptContent, ScriptFilter, ScriptId, ScriptName,
+    ScriptVersion, Sealed, Seen, SeenStates, Session, SessionFilter, SessionId, StepState, StoredFile, StoredLogin,
+    Timestamp, Token, TokenHash, TokenId, TokenName, ToldMenu, User, UserChange, UserFilter, UserId, UserName, Vm,
+    VmChange, VmFilter, VmId, VmName, VmStatus, VolumeName, WaitingPost,
 };
 
 /// The records of one desk.
@@ -153,8 +154,9 @@ pub trait TokenRepository: Send + Sync {
     async fn used(&self, id: TokenId, at: Timestamp) -> Result<()>;
     /// Removes a token.
     async fn delete(&self, user: UserId, name: &TokenName, audit: AuditEntry) -> Result<()>;
-    /// Removes all tokens of an account, its logins, and its code that would bind a chat.
-    async fn revoke_access(&self, user: UserId, audit: AuditEntry) -> Result<()>;
+    /// Removes all tokens of an account, its logins, and its code that would bind a chat; with `everything` also frees its
+    /// chat, disables its schedules and cancels its runs. Tells what has ended and what is left.
+    async fn revoke_access(&self, user: UserId, everything: bool, audit: AuditEntry) -> Result<RevokedAccess>;
 }
 
 /// Codes that bind a chat to an account.
@@ -592,14 +594,22 @@ pub trait FileRepository: Send + Sync {
     async fn contents(&self) -> Result<Vec<ContentId>>;
 }
 
-/// The record of who did what. Rows are only ever added; each carries a hash over itself and the one before it.
+/// The record of who did what. Rows are only ever added; each carries a keyed hash over itself and the row before it, and
+/// the newest row is sealed, so that nobody without the key removes, changes or adds rows unnoticed.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait AuditRepository: Send + Sync {
-    /// Adds a row.
+    /// Uses this key from now on, and begins the chain with it if there is neither an account nor a row. Until then no row
+    /// can be added, and so nothing be changed that leaves one.
+    async fn use_key(&self, key: AuditKey) -> Result<()>;
+    /// Adds a row. On rows that were tampered with it stays visible for ever that they were.
     async fn record(&self, entry: AuditEntry) -> Result<AuditId>;
     /// Rows, newest first.
     async fn list(&self, filter: &AuditFilter) -> Result<Vec<AuditRecord>>;
-    /// The first row whose hash does not fit, if any.
-    async fn verify(&self) -> Result<Option<AuditId>>;
+    /// Looks at every row: whether its hash fits, and whether the last one is the newest that was written.
+    async fn verify(&self) -> Result<AuditVerdict>;
+    /// The newest row, not verified.
+    async fn head(&self) -> Result<AuditHead>;
+    /// The hash of a row, not verified.
+    async fn hash(&self, id: AuditId) -> Result<Option<AuditHash>>;
 }

@@ -2,7 +2,9 @@
 
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
+use hkdf::Hkdf;
 use secrecy::{ExposeSecret, SecretString};
+use sha2::Sha256;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -26,25 +28,44 @@ impl Secrets {
     }
 
     pub(super) fn seal_bytes(&self, purpose: &str, row: Uuid, msg: &[u8]) -> Result<Sealed> {
-        let mut nonce = [0; NONCE];
-        getrandom::fill(&mut nonce).map_err(|error| Error::internal("reading random bytes", error))?;
-        let place = place(purpose, row);
-        let sealed = self.cipher(purpose).encrypt(&XNonce::from(nonce), Payload { msg, aad: &place });
-        let sealed = sealed.map_err(|error| Error::internal("sealing a secret", error.to_string()))?;
-        Ok(Sealed::new([&[VERSION][..], &nonce, &sealed].concat()))
+        seal(&self.sealing, purpose, row, msg)
     }
 
     pub(super) fn unseal_bytes(&self, purpose: &str, row: Uuid, sealed: &Sealed) -> Option<Zeroizing<Vec<u8>>> {
-        let (&VERSION, rest) = sealed.as_bytes().split_first()? else { return None };
-        let (nonce, msg) = rest.split_first_chunk::<NONCE>()?;
-        let opened = self.cipher(purpose).decrypt(&XNonce::from(*nonce), Payload { msg, aad: &place(purpose, row) });
-        opened.ok().map(Zeroizing::new)
+        unseal(&self.sealing, purpose, row, sealed)
     }
 
-    fn cipher(&self, purpose: &str) -> XChaCha20Poly1305 {
-        let key = derive::<32>(&self.sealing, &format!("sealing key for {purpose}"), Uuid::nil());
-        XChaCha20Poly1305::new(&Key::from(*key))
+    /// Seals what people tell a bot and what it is to tell them, for one purpose and one place. Another master key opens
+    /// it too: it is sealed under a key that follows from what the machines have.
+    pub(crate) fn seal_mail(&self, purpose: &str, place: Uuid, mail: &[u8]) -> Result<Sealed> {
+        seal(&self.machines, purpose, place, mail)
     }
+
+    /// What [`seal_mail`](Self::seal_mail) sealed for this purpose and place; `None` if it did not.
+    pub(crate) fn unseal_mail(&self, purpose: &str, place: Uuid, sealed: &Sealed) -> Option<Zeroizing<Vec<u8>>> {
+        unseal(&self.machines, purpose, place, sealed)
+    }
+}
+
+fn seal(root: &Hkdf<Sha256>, purpose: &str, row: Uuid, msg: &[u8]) -> Result<Sealed> {
+    let mut nonce = [0; NONCE];
+    getrandom::fill(&mut nonce).map_err(|error| Error::internal("reading random bytes", error))?;
+    let place = place(purpose, row);
+    let sealed = cipher(root, purpose).encrypt(&XNonce::from(nonce), Payload { msg, aad: &place });
+    let sealed = sealed.map_err(|error| Error::internal("sealing a secret", error.to_string()))?;
+    Ok(Sealed::new([&[VERSION][..], &nonce, &sealed].concat()))
+}
+
+fn unseal(root: &Hkdf<Sha256>, purpose: &str, row: Uuid, sealed: &Sealed) -> Option<Zeroizing<Vec<u8>>> {
+    let (&VERSION, rest) = sealed.as_bytes().split_first()? else { return None };
+    let (nonce, msg) = rest.split_first_chunk::<NONCE>()?;
+    let opened = cipher(root, purpose).decrypt(&XNonce::from(*nonce), Payload { msg, aad: &place(purpose, row) });
+    opened.ok().map(Zeroizing::new)
+}
+
+fn cipher(root: &Hkdf<Sha256>, purpose: &str) -> XChaCha20Poly1305 {
+    let key = derive::<32>(root, &format!("sealing key for {purpose}"), Uuid::nil());
+    XChaCha20Poly1305::new(&Key::from(*key))
 }
 
 fn place(purpose: &str, row: Uuid) -> Vec<u8> {

@@ -3,7 +3,7 @@
 //! An operation names its [`Action`] and [`Target`]; the gate asks the policy, hands out a [`Desk`], and sees to the
 //! audit row: [`Vmm::change`] for what changes records alone, [`Vmm::effect`] for what changes something outside.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
@@ -17,7 +17,8 @@ use crate::files::FileStore;
 use crate::hypervisor::Hypervisor;
 use crate::model::{
     AuditEntry, AuditId, BotGroup, BotId, Disk, DiskId, Job, JobId, Outcome, Request, RequestId, Run, RunId, Schedule,
-    ScheduleId, Script, ScriptName, SeenStates, Session, SessionId, User, UserId, UserName, Vm, VmId, VmName,
+    ScheduleId, Script, ScriptName, SeenStates, Session, SessionId, UsedRight, User, UserId, UserName, Vm, VmId,
+    VmName,
 };
 use crate::password::Passwords;
 use crate::policy::{Action, Actor, Target};
@@ -158,9 +159,29 @@ impl Vmm {
         Desk { parts: Arc::clone(&self.parts) }
     }
 
-    /// Whether the policy allows this. Leaves no trace.
+    /// The desk, of which [`used_rights`](Self::used_rights) tells later what its policy allowed.
+    pub(crate) fn remembering_rights(&self) -> Self {
+        Self { rights: Some(Arc::default()), ..self.clone() }
+    }
+
+    /// What the policy has allowed since [`remembering_rights`](Self::remembering_rights), each right once.
+    pub(crate) fn used_rights(&self) -> Vec<UsedRight> {
+        let rights = self.rights.as_ref().map(|rights| rights.lock().unwrap_or_else(PoisonError::into_inner).clone());
+        rights.unwrap_or_default()
+    }
+
+    /// Whether the policy allows this.
     pub(crate) fn allows(&self, actor: &Actor, action: Action, target: &Target) -> bool {
-        self.parts.policy.allows(actor, action, target)
+        let allowed = self.parts.policy.allows(actor, action, target);
+        if let Some(rights) = self.rights.as_ref().filter(|_| allowed) {
+            let Target { label, owner } = target.clone();
+            let right = UsedRight { action: action.as_str().to_owned(), label, owner };
+            let mut rights = rights.lock().unwrap_or_else(PoisonError::into_inner);
+            if !rights.contains(&right) {
+                rights.push(right);
+            }
+        }
+        allowed
     }
 
     /// The way in for what changes nothing.
@@ -238,7 +259,8 @@ impl Vmm {
         result
     }
 
-    async fn enter(&self, actor: &Actor, action: Action, target: &Target) -> Result<AuditEntry> {
+    /// Asks the policy. A refusal is recorded.
+    pub(crate) async fn enter(&self, actor: &Actor, action: Action, target: &Target) -> Result<AuditEntry> {
         let entry = entry(actor, action, target.label.clone());
         if self.allows(actor, action, target) {
             return Ok(entry);

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use poem_openapi::param::Query;
 use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi};
-use vmm_core::model::{Token, TokenName, UserName};
+use vmm_core::model::{Access, Token, TokenName, UserName};
 use vmm_core::{MadeToken, TokenDraft};
 
 use super::{Done, Tag};
@@ -97,6 +97,48 @@ struct TokensBody {
     token: Vec<TokenBody>,
 }
 
+/// What reaches an account, and what goes on in its name by itself.
+#[derive(Debug, Object)]
+#[oai(rename = "Access", skip_serializing_if_is_none)]
+struct AccessBody {
+    /// How many logins.
+    sessions: u64,
+    /// The names of API tokens.
+    tokens: Vec<String>,
+    /// Whether there is a code that would bind a Telegram account.
+    link_code: bool,
+    /// The Telegram account that is bound.
+    chat_id: Option<i64>,
+    /// The ids of enabled schedules.
+    schedules: Vec<i64>,
+    /// The ids of runs of scripts that have not ended.
+    runs: Vec<i64>,
+}
+
+impl From<Access> for AccessBody {
+    fn from(access: Access) -> Self {
+        let Access { sessions, tokens, link_code, chat_id, schedules, runs } = access;
+        Self {
+            sessions,
+            tokens: tokens.into_iter().map(|name| name.to_string()).collect(),
+            link_code,
+            chat_id,
+            schedules: schedules.into_iter().map(|id| id.0).collect(),
+            runs: runs.into_iter().map(|id| id.0).collect(),
+        }
+    }
+}
+
+/// What became of the access to an account.
+#[derive(Debug, Object)]
+#[oai(rename = "RevokedAccess")]
+struct RevokedAccessBody {
+    /// What has ended.
+    ended: AccessBody,
+    /// What is still there.
+    left: AccessBody,
+}
+
 #[OpenApi(tag = "Tag::Session")]
 impl TokenApi {
     /// Make API tokens for programs. They act with the role that one has when they are used.
@@ -142,18 +184,21 @@ impl TokenApi {
 
     /// End all of one's logins and delete all of one's API tokens, after a leak; anybody's for admins.
     ///
-    /// The login or the token that asks ends with them, and so does a code that would bind a Telegram account. A Telegram
-    /// account that is bound stays, and so do schedules. Then change the password.
+    /// The login or the token that asks ends with them, and so does a code that would bind a Telegram account. The answer
+    /// shows what is left: a Telegram account that is bound, schedules, and runs that go on. Then change the password.
     #[oai(path = "/access", method = "delete", operation_id = "revokeAccess")]
     async fn revoke(
         &self,
         caller: Caller,
         /// Whose; the caller's if absent.
         user: Query<Option<String>>,
-    ) -> Result<Done, Failure> {
+        /// Also free the account of its Telegram account, disable its schedules and cancel its runs. With no API token.
+        everything: Query<Option<bool>>,
+    ) -> Result<Json<RevokedAccessBody>, Failure> {
         let login = caller.0;
         let of = named("user", user.0.map(UserName::new).transpose())?;
-        login.vmm.revoke_access(&login.actor, of.as_ref()).await?;
-        Ok(Done::Done)
+        let everything = everything.0.unwrap_or_default();
+        let revoked = login.vmm.revoke_access(&login.actor, of.as_ref(), everything).await?;
+        Ok(Json(RevokedAccessBody { ended: revoked.ended.into(), left: revoked.left.into() }))
     }
 }

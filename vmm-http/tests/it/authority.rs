@@ -125,12 +125,12 @@ async fn what_is_refused_does_not_tell_whether_an_account_exists() {
     let token = token(&app, Who::Bob).await;
     let session = app.token(Who::Bob).await.unwrap();
     let (mut wrong, mut refused) = (Vec::new(), 0);
-    for ((method, path, body), (_, no_path, no_body)) in naming("alice").into_iter().zip(naming("nobody-1")) {
+    for ((method, path, body), (_, no_path, no_body)) in naming("root").into_iter().zip(naming("nobody-1")) {
         for secret in [&session, &token] {
             let there = app.send(Some(secret), method, &path, body.clone()).await;
             let nowhere = app.send(Some(secret), method, &no_path, no_body.clone()).await;
             refused += usize::from(there.status == 403);
-            let text = nowhere.text.replace("nobody-1", "alice");
+            let text = nowhere.text.replace("nobody-1", "root");
             if (there.status, &there.text) != (nowhere.status, &text) || ![200, 403].contains(&there.status) {
                 wrong.push(format!("{method} {path}: {} {}\n  {} {text}", there.status, there.text, nowhere.status));
             }

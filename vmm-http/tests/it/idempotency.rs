@@ -126,3 +126,39 @@ async fn a_key_that_is_none_is_refused() {
         assert_eq!(answer.problem_fields(), ["idempotency-key"], "{key}");
     }
 }
+
+#[tokio::test]
+async fn a_repeat_gets_the_first_answer_with_the_rights_of_that_moment_alone() {
+    let app = App::new().await;
+    let role = |role: &str| json!({"user": [{"name": "bob", "role": role}]});
+    app.call(Who::Root, "PUT", "/db/user", Some(role("admin"))).await.ok();
+    app.renew_token(Who::Bob).await;
+    assert_eq!(post(&app, Who::Bob, "/db/user", "one", carol()).await.status, 200);
+    let again = post(&app, Who::Bob, "/db/user", "one", carol()).await;
+    assert_eq!((again.status, again.header("idempotency-replayed")), (200, "true"));
+    app.call(Who::Root, "PUT", "/db/user", Some(role("user"))).await.ok();
+    app.renew_token(Who::Bob).await;
+    let refused = post(&app, Who::Bob, "/db/user", "one", carol()).await;
+    refused.assert_problem(403);
+    assert!(!refused.text.contains("carol"), "{}", refused.text);
+    let rows = app.get(Who::Root, "/audit?action=user.create&limit=1").await.ok();
+    assert_eq!((&rows["audit"][0]["actor"], &rows["audit"][0]["outcome"]), (&json!("bob"), &json!("denied")));
+    // So does an API token of the same account, which may not do it either.
+    app.call(Who::Root, "PUT", "/db/user", Some(role("admin"))).await.ok();
+    app.renew_token(Who::Bob).await;
+    let token = app.post(Who::Bob, "/token", json!({"token": [{"name": "ci"}]})).await.ok();
+    let token = token["token"][0]["secret"].as_str().unwrap();
+    let refused = app.send_with(&[("Idempotency-Key", "one")], Some(token), "POST", "/db/user", Some(carol())).await;
+    refused.assert_problem(403);
+}
+
+#[tokio::test]
+async fn nothing_is_stored_of_a_call_that_a_guess_at_its_password_can_be_compared_with() {
+    let app = App::new().await;
+    post(&app, Who::Root, "/db/user", "one", carol()).await.ok();
+    let unkeyed = Fingerprint::of(&[b"POST", b"/db/user", carol().to_string().as_bytes()]).0;
+    for suffix in ["", "-wal"] {
+        let stored = std::fs::read(format!("{}{suffix}", app.desk.database().display())).unwrap();
+        assert!(!stored.windows(32).any(|window| window == unkeyed), "vmm.db{suffix}");
+    }
+}

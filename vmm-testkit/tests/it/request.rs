@@ -139,7 +139,7 @@ async fn every_change_leaves_one_audit_row_and_so_does_every_failure_and_refusal
             (approve, Outcome::Failed)
         ]
     );
-    assert_eq!(desk.vmm.verify_audit(&desk.admin).await.expect("a chain"), None);
+    assert_eq!(desk.vmm.verify_audit(&desk.admin).await.expect("a chain").first_wrong, None);
 }
 
 #[tokio::test]

@@ -16,7 +16,9 @@ mod scale;
 mod tamper;
 
 async fn open(path: &Path) -> Arc<dyn Repository> {
-    Arc::new(SqliteRepository::open(path).await.expect("a good file"))
+    let repository = SqliteRepository::open(path).await.expect("a good file");
+    repository.audit().use_key(sample::audit_key()).await.expect("room for one row");
+    Arc::new(repository)
 }
 
 /// A connection behind the repository's back.

@@ -2,13 +2,14 @@
 
 use async_trait::async_trait;
 use rusqlite::{Row, params};
+use serde_json::{Value, json};
 
 use super::error::{Error, Result};
 use super::row::{Columns, execute, first};
 use super::store::Store;
 use super::user;
 use crate::error;
-use crate::model::{ClaimId, Claimed, KeptAnswer, NewClaim, Timestamp};
+use crate::model::{ClaimId, Claimed, KeptAnswer, NewClaim, Timestamp, UsedRight, UserId};
 use crate::repository::{IdempotencyRepository, MOST_KEPT_ANSWERS, MOST_KEPT_BYTES};
 
 #[async_trait]
@@ -53,15 +54,17 @@ impl IdempotencyRepository for Store {
     async fn answer(&self, id: ClaimId, answer: Option<KeptAnswer>) -> error::Result<()> {
         self.write("keeping an answer", move |tx| {
             let answer = answer.filter(|answer| answer.body.len() <= MOST_KEPT_BYTES);
-            let (status, media_type, body) = match &answer {
-                Some(answer) => (Some(answer.status), answer.media_type.as_deref(), Some(&answer.body)),
-                None => (None, None, None),
+            let (status, media_type, body, rights) = match &answer {
+                Some(KeptAnswer { status, media_type, body, rights }) => {
+                    (Some(status), media_type.as_deref(), Some(body), Some(listed(rights)))
+                }
+                None => (None, None, None, None),
             };
             execute(
                 tx,
-                "UPDATE idempotency_key SET held_until = NULL, status = ?2, media_type = ?3, body = ?4
+                "UPDATE idempotency_key SET held_until = NULL, status = ?2, media_type = ?3, body = ?4, rights = ?5
                  WHERE id = ?1 AND held_until IS NOT NULL",
-                params![id.0, status, media_type, body],
+                params![id.0, status, media_type, body, rights],
             )?;
             execute(
                 tx,
@@ -92,5 +95,19 @@ fn claimed(row: &Row<'_>) -> Result<Claimed> {
     }
     let Some(status) = row.value::<Option<i64>>("status")? else { return Ok(Claimed::Withheld) };
     let status = u16::try_from(status).map_err(|source| Error::corrupt("status", source))?;
-    Ok(Claimed::Answered(KeptAnswer { status, media_type: row.value("media_type")?, body: row.value("body")? }))
+    let (media_type, body, rights) = (row.value("media_type")?, row.value("body")?, rights(row)?);
+    Ok(Claimed::Answered(KeptAnswer { status, media_type, body, rights }))
+}
+
+fn listed(rights: &[UsedRight]) -> String {
+    let right = |right: &UsedRight| json!([right.action, right.label, right.owner.map(|owner| owner.0)]);
+    Value::from_iter(rights.iter().map(right)).to_string()
+}
+
+fn rights(row: &Row<'_>) -> Result<Vec<UsedRight>> {
+    let text: String = row.value("rights")?;
+    let rights: Vec<(String, String, Option<i64>)> =
+        serde_json::from_str(&text).map_err(|source| Error::corrupt("rights", source))?;
+    let right = |(action, label, owner): (_, _, Option<i64>)| UsedRight { action, label, owner: owner.map(UserId) };
+    Ok(rights.into_iter().map(right).collect())
 }

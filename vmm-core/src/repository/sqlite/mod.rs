@@ -25,6 +25,7 @@ mod store;
 mod token;
 mod user;
 mod vm;
+mod write_ahead_log;
 mod writer;
 
 use std::path::Path;

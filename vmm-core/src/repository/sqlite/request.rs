@@ -22,6 +22,7 @@ const SELECT: &str = "SELECT request.*, requester.name AS requester_name, decide
 #[async_trait]
 impl RequestRepository for Store {
     async fn submit(&self, request: NewRequest, audit: AuditEntry) -> error::Result<Submitted> {
+        let key = self.audit_key()?.clone();
         self.write("recording a request", move |tx| {
             if let Some(existing) = by_id(tx, &request.id)? {
                 return if same(&existing, &request) {
@@ -31,7 +32,7 @@ impl RequestRepository for Store {
                 };
             }
             insert(tx, &request, audit.user)?;
-            audit::append(tx, &audit)?;
+            audit::append(tx, &key, &audit)?;
             required(tx, &request.id).map(Submitted::Created)
         })
         .await

@@ -134,10 +134,7 @@ impl RunRepository for Store {
             if run.state.is_final() {
                 return Err(error::Error::conflict(Kind::Run, id, format!("it is {} already", run.state)).into());
             }
-            execute(tx, "UPDATE run SET cancel = 1 WHERE id = ?1", [id.0])?;
-            let sql = "UPDATE run_vm SET state = 'cancelled', error = ?2 WHERE run = ?1 AND state = 'queued'";
-            execute(tx, sql, params![id.0, CANCELLED])?;
-            settle(tx, id)?;
+            cancel(tx, id)?;
             required(tx, id)
         })
         .await
@@ -247,6 +244,14 @@ fn lost(connection: &Connection, now: i64) -> Result<Vec<RunId>> {
 }
 
 /// Gives a run the state that follows from its machines'.
+/// Has a run that has not ended end early: machines that wait never begin.
+pub(super) fn cancel(tx: &Transaction<'_>, id: RunId) -> Result<()> {
+    execute(tx, "UPDATE run SET cancel = 1 WHERE id = ?1", [id.0])?;
+    let sql = "UPDATE run_vm SET state = 'cancelled', error = ?2 WHERE run = ?1 AND state = 'queued'";
+    execute(tx, sql, params![id.0, CANCELLED])?;
+    settle(tx, id)
+}
+
 fn settle(tx: &Transaction<'_>, id: RunId) -> Result<()> {
     let states: Vec<RunState> =
         all(tx, "SELECT DISTINCT state FROM run_vm WHERE run = ?1", [id.0], |row| row.parsed("state"))?;

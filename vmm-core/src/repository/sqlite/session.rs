@@ -71,9 +71,10 @@ impl SessionRepository for Store {
     }
 
     async fn delete(&self, id: SessionId, audit: AuditEntry) -> error::Result<()> {
+        let key = self.audit_key()?.clone();
         self.write("ending a login", move |tx| {
             if execute(tx, "DELETE FROM session WHERE id = ?1", [id.0])? > 0 {
-                audit::append(tx, &audit)?;
+                audit::append(tx, &key, &audit)?;
             }
             Ok(())
         })

@@ -1,23 +1,24 @@
 //! Connections: one that writes, several that read, all used off the async threads.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, Transaction};
 use tokio::sync::Semaphore;
 
 use super::error::Result;
+use super::write_ahead_log::Emptying;
 use super::writer::Writer;
 use super::{audit, schema};
 use crate::blocking;
 use crate::error::{self, Error, Part};
-use crate::model::{AuditEntry, DeskId};
+use crate::model::{AuditEntry, AuditKey, DeskId};
 
 /// SQLite lets readers work beside the writer, and a read takes well under a millisecond.
 const READERS: usize = 4;
 /// How long to wait for another process that writes.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 const CACHED_STATEMENTS: usize = 128;
 
 /// The connections to one file.
@@ -28,6 +29,8 @@ pub(super) struct Store {
     writer: Writer,
     readers: Arc<Readers>,
     permits: Arc<Semaphore>,
+    audit_key: OnceLock<AuditKey>,
+    emptying: Emptying,
 }
 
 impl Store {
@@ -53,8 +56,9 @@ impl Store {
         let desk = schema::migrate(&mut writer)?;
         write_ahead(&writer)?;
         let readers = Arc::new(Readers { path: path.clone(), idle: Mutex::default() });
+        let (writer, permits) = (Writer::new(writer), Arc::new(Semaphore::new(READERS)));
         Ok((
-            Self { path, alone, writer: Writer::new(writer), readers, permits: Arc::new(Semaphore::new(READERS)) },
+            Self { path, alone, writer, readers, permits, audit_key: OnceLock::new(), emptying: Emptying::default() },
             desk,
         ))
     }
@@ -90,7 +94,9 @@ impl Store {
         context: &'static str,
         operation: impl FnOnce(&Transaction<'_>) -> Result<T> + Send + 'static,
     ) -> error::Result<T> {
-        self.writer.write(context, operation).await
+        let written = self.writer.write(context, operation).await;
+        self.emptying.soon(&self.writer);
+        written
     }
 
     /// Runs changes together with their audit row.
@@ -100,12 +106,26 @@ impl Store {
         entry: AuditEntry,
         operation: impl FnOnce(&Transaction<'_>) -> Result<T> + Send + 'static,
     ) -> error::Result<T> {
+        let key = self.audit_key()?.clone();
         self.write(context, move |transaction| {
             let value = operation(transaction)?;
-            audit::append(transaction, &entry)?;
+            audit::append(transaction, &key, &entry)?;
             Ok(value)
         })
         .await
+    }
+}
+
+impl Store {
+    /// The key of the audit log's chain.
+    pub(super) fn audit_key(&self) -> error::Result<&AuditKey> {
+        self.audit_key.get().ok_or_else(|| Error::internal("recording an audit row", "the records were given no key"))
+    }
+
+    /// Sets that key, once.
+    pub(super) fn set_audit_key(&self, key: AuditKey) {
+        // One desk has one key, so a second one is the first.
+        let _ = self.audit_key.set(key);
     }
 }
 
@@ -210,6 +230,7 @@ mod tests {
     async fn a_full_disk_is_unavailable_loses_nothing_and_passes() {
         let directory = tempfile::tempdir().expect("a directory");
         let (store, _) = Store::open(&directory.path().join("vmm.db")).expect("a new file");
+        store.use_key(AuditKey::new([0; 32])).await.expect("an answer");
         set_pages(&store, 200).await;
         let mut recorded = 0;
         let refused = loop {
@@ -223,19 +244,20 @@ mod tests {
         assert_eq!(store.list(&Default::default()).await.expect("reading goes on").len(), recorded);
         set_pages(&store, 1_000_000).await;
         store.record(entry()).await.expect("there is room again");
-        assert_eq!(store.verify().await.expect("an answer"), None);
+        assert_eq!(store.verify().await.expect("an answer").first_wrong, None);
     }
 
     #[tokio::test]
     async fn a_panic_in_an_operation_changes_nothing_and_passes() {
         let directory = tempfile::tempdir().expect("a directory");
         let (store, _) = Store::open(&directory.path().join("vmm.db")).expect("a new file");
+        store.use_key(AuditKey::new([0; 32])).await.expect("an answer");
         for _ in 0..2 * READERS {
             let read = store.read::<()>("panicking", |_| panic!("on purpose"));
             assert!(matches!(read.await, Err(Error::Internal { .. })));
         }
         let written = store.write::<()>("panicking", |tx| {
-            audit::append(tx, &entry())?;
+            audit::append(tx, &AuditKey::new([0; 32]), &entry())?;
             panic!("on purpose")
         });
         assert!(matches!(written.await, Err(Error::Internal { .. })));

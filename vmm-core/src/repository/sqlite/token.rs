@@ -4,11 +4,14 @@ use async_trait::async_trait;
 use rusqlite::{Row, Transaction, params};
 
 use super::error::{Error, Result};
-use super::row::{Columns, all, execute, first, now, stored};
+use super::row::{Columns, all, execute, exists, first, now, stored};
 use super::store::Store;
-use super::user;
+use super::{run, user};
 use crate::error::{self, Kind};
-use crate::model::{AuditEntry, NewToken, Timestamp, Token, TokenHash, TokenId, TokenName, User, UserId};
+use crate::model::{
+    Access, AuditEntry, NewToken, RevokedAccess, RunId, ScheduleId, Timestamp, Token, TokenHash, TokenId, TokenName,
+    User, UserChange, UserId,
+};
 use crate::repository::TokenRepository;
 
 /// So many tokens an account can have.
@@ -57,16 +60,51 @@ impl TokenRepository for Store {
         .await
     }
 
-    async fn revoke_access(&self, user: UserId, audit: AuditEntry) -> error::Result<()> {
+    async fn revoke_access(&self, user: UserId, everything: bool, audit: AuditEntry) -> error::Result<RevokedAccess> {
         self.change("removing what gives access", audit, move |tx| {
-            let user = user::required(tx, user)?.id;
+            let account = user::required(tx, user)?;
+            let before = access(tx, &account)?;
             for table in ["token", "session", "link_code"] {
                 execute(tx, &format!("DELETE FROM {table} WHERE user = ?1"), [user.0])?;
             }
-            Ok(())
+            if everything {
+                if account.chat_id.is_some() {
+                    user::update(tx, &account, UserChange { chat_id: Some(None), ..UserChange::default() })?;
+                }
+                execute(tx, "UPDATE schedule SET enabled = 0, next_at = NULL WHERE made_by = ?1", [user.0])?;
+                before.runs.iter().try_for_each(|run| run::cancel(tx, *run))?;
+            }
+            let rest = Access { sessions: 0, tokens: Vec::new(), link_code: false, ..before.clone() };
+            let nothing = Access::default();
+            let (ended, left) = if everything {
+                (before, nothing)
+            } else {
+                let Access { sessions, tokens, link_code, .. } = before;
+                (Access { sessions, tokens, link_code, ..nothing }, rest)
+            };
+            Ok(RevokedAccess { ended, left })
         })
         .await
     }
+}
+
+/// What reaches an account.
+fn access(tx: &Transaction<'_>, user: &User) -> Result<Access> {
+    let (id, now) = (user.id.0, now().timestamp_micros());
+    let sessions: i64 =
+        tx.query_row("SELECT count(*) FROM session WHERE user = ?1 AND expires_at > ?2", [id, now], |row| row.get(0))?;
+    let code = "SELECT 1 FROM link_code WHERE user = ?1 AND expires_at > ?2";
+    let tokens = "SELECT name FROM token WHERE user = ?1 AND expires_at > ?2 ORDER BY name";
+    let schedules = "SELECT id FROM schedule WHERE made_by = ?1 AND enabled ORDER BY id";
+    let runs = "SELECT id FROM run WHERE user = ?1 AND state IN ('queued', 'running') ORDER BY id";
+    Ok(Access {
+        sessions: u64::try_from(sessions).unwrap_or_default(),
+        tokens: all(tx, tokens, [id, now], |row| row.parsed("name"))?,
+        link_code: exists(tx, code, [id, now])?,
+        chat_id: user.chat_id,
+        schedules: all(tx, schedules, [id], |row| Ok(ScheduleId(row.value("id")?)))?,
+        runs: all(tx, runs, [id], |row| Ok(RunId(row.value("id")?)))?,
+    })
 }
 
 fn insert(tx: &Transaction<'_>, new: NewToken) -> Result<Token> {

@@ -3,13 +3,14 @@
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 
 use super::error::Result;
 use super::row::execute;
+use super::write_ahead_log;
 use crate::blocking;
 use crate::error::{self, Error};
 
@@ -55,9 +56,31 @@ impl Writer {
         made.await.unwrap_or_else(|error| Err(Error::internal(context, error)))
     }
 
+    /// The same writer, without keeping its connection open.
+    pub(super) fn weak(&self) -> WeakWriter {
+        WeakWriter(Arc::downgrade(&self.shared))
+    }
+
     /// Uses the connection between two changes. Blocks.
     pub(super) fn between<T>(&self, operation: impl FnOnce(&Connection) -> T) -> T {
         operation(&lock(&self.shared.connection))
+    }
+}
+
+/// A writer that may be closed.
+#[derive(Clone)]
+pub(super) struct WeakWriter(Weak<Shared>);
+
+impl WeakWriter {
+    /// Uses the connection between two changes, unless it is closed. Blocks.
+    pub(super) fn between<T>(&self, operation: impl FnOnce(&Connection) -> T) -> Option<T> {
+        self.0.upgrade().map(|shared| operation(&lock(&shared.connection)))
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        write_ahead_log::empty(&lock(&self.connection));
     }
 }
 

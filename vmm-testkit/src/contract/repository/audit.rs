@@ -55,7 +55,7 @@ pub async fn rows_are_listed_newest_first(repository: Arc<dyn Repository>) {
 
 /// The hashes of rows that nobody touched fit, also when many wrote at once.
 pub async fn the_chain_of_untouched_rows_fits(repository: Arc<dyn Repository>) {
-    assert_eq!(repository.audit().verify().await.expect("an answer"), None);
+    assert_eq!(repository.audit().verify().await.expect("an answer").first_wrong, None);
     let writers: Vec<_> = (0..32)
         .map(|_| {
             let repository = Arc::clone(&repository);
@@ -66,7 +66,24 @@ pub async fn the_chain_of_untouched_rows_fits(repository: Arc<dyn Repository>) {
         writer.await.expect("no panic");
     }
     assert_eq!(list(&repository, AuditFilter::default()).await.len(), 32);
-    assert_eq!(repository.audit().verify().await.expect("an answer"), None);
+    assert_eq!(repository.audit().verify().await.expect("an answer").first_wrong, None);
+}
+
+/// The head is the newest row, whose hash can be looked up by its id.
+pub async fn the_head_is_the_newest_row(repository: Arc<dyn Repository>) {
+    let audit = repository.audit();
+    assert_eq!(audit.head().await.expect("an answer").rows, 0);
+    let mut heads = Vec::new();
+    for rows in 1..=3 {
+        let id = audit.record(sample::audit("vm.ssh")).await.expect("an answer");
+        let head = audit.head().await.expect("an answer");
+        assert_eq!(head.rows, rows);
+        assert_eq!(audit.hash(id).await.expect("an answer"), Some(head.hash));
+        heads.push(head);
+    }
+    assert_eq!(audit.verify().await.expect("an answer").fits, heads[2]);
+    assert!(heads[0].hash != heads[1].hash && heads[1].hash != heads[2].hash);
+    assert_eq!(audit.hash(AuditId(4)).await.expect("an answer"), None);
 }
 
 async fn list(repository: &Arc<dyn Repository>, filter: AuditFilter) -> Vec<vmm_core::model::AuditRecord> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{Duration, Utc};
-use vmm_core::model::{ClaimId, Claimed, Fingerprint, IdempotencyKey, KeptAnswer, NewClaim, UserId};
+use vmm_core::model::{ClaimId, Claimed, Fingerprint, IdempotencyKey, KeptAnswer, NewClaim, UsedRight, UserId};
 use vmm_core::repository::{MOST_KEPT_ANSWERS, MOST_KEPT_BYTES, Repository};
 
 use super::{assert_not_found, unaudited};
@@ -33,7 +33,9 @@ async fn first(repository: &Arc<dyn Repository>, claim: NewClaim) -> ClaimId {
 }
 
 fn answer(body: &[u8]) -> KeptAnswer {
-    KeptAnswer { status: 201, media_type: Some("text/plain".to_owned()), body: body.to_owned() }
+    let right = |action: &str, owner| UsedRight { action: action.to_owned(), label: "user bob".to_owned(), owner };
+    let rights = vec![right("user.create", None), right("vm.read", Some(UserId(7)))];
+    KeptAnswer { status: 201, media_type: Some("text/plain".to_owned()), body: body.to_owned(), rights }
 }
 
 /// The first call runs until its answer is kept, and from then on repeats get that, each account by its own keys.

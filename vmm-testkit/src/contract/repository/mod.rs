@@ -58,7 +58,7 @@ macro_rules! repository_contract {
                 a_token_stands_for_its_account_until_it_expires, a_token_of_a_disabled_account_is_of_no_use,
                 an_account_gives_a_name_once, a_new_token_forgets_the_expired_ones, a_hundred_tokens_are_enough,
                 the_use_of_a_token_is_recorded, a_deleted_token_is_gone,
-                revoked_access_is_gone_and_nobody_else_s,
+                revoked_access_is_gone_and_nobody_else_s, what_is_left_of_an_account_s_access_is_told_and_can_end,
             }
             link {
                 a_code_binds_a_chat_once, a_new_code_takes_the_place_of_the_old,
@@ -147,7 +147,10 @@ macro_rules! repository_contract {
                 a_schedule_reads_as_it_was_made, what_is_due_is_found, a_moment_fires_once, what_is_disabled_does_not_fire,
                 what_was_missed_is_kept, schedules_go_with_their_script_and_their_maker,
             }
-            audit { a_row_reads_as_it_was_recorded, rows_are_listed_newest_first, the_chain_of_untouched_rows_fits, }
+            audit {
+                a_row_reads_as_it_was_recorded, rows_are_listed_newest_first, the_chain_of_untouched_rows_fits,
+                the_head_is_the_newest_row,
+            }
         );
     };
     (@resources $factory:path, $($resource:ident { $($promise:ident,)+ })+) => {

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use chrono::{Duration, Utc};
-use vmm_core::model::{NewLinkCode, NewSession, NewToken, Token, TokenHash, TokenName, UserChange, UserId};
+use vmm_core::model::{
+    Access, NewLinkCode, NewRun, NewSchedule, NewSession, NewToken, RevokedAccess, RunState, ScriptArguments, Token,
+    TokenHash, TokenName, UserChange, UserId, When,
+};
 use vmm_core::repository::Repository;
 
 use super::{assert_conflict, assert_not_found, audited, unaudited};
@@ -110,8 +113,10 @@ pub async fn revoked_access_is_gone_and_nobody_else_s(repository: Arc<dyn Reposi
         repository.links().create(code, sample::audit("link.create")).await.expect("an account");
     }
     audited(&repository, 1, async {
-        let revoked = repository.tokens().revoke_access(desk.user.id, sample::audit("access.revoke")).await;
-        revoked.expect("it is there");
+        let revoked = revoke(&repository, desk.user.id, false).await;
+        assert_eq!((revoked.ended.sessions, revoked.ended.link_code), (1, true));
+        assert_eq!(revoked.ended.tokens.len(), 2);
+        assert_eq!(revoked.left, Access::default());
     })
     .await;
     for (user, hash, left) in [(desk.user.id, 1, false), (desk.admin.id, 2, true)] {
@@ -121,8 +126,47 @@ pub async fn revoked_access_is_gone_and_nobody_else_s(repository: Arc<dyn Reposi
         assert_eq!(repository.links().by_hash(token, now).await.expect("an answer").is_some(), left);
     }
     // It may be asked for twice.
-    let again = repository.tokens().revoke_access(desk.user.id, sample::audit("access.revoke")).await;
-    again.expect("there is nothing left");
+    let again = revoke(&repository, desk.user.id, true).await;
+    assert_eq!((again.ended, again.left), (Access::default(), Access::default()), "there is nothing left");
+}
+
+/// What goes on in an account's name is told, and ends when it is asked for.
+pub async fn what_is_left_of_an_account_s_access_is_told_and_can_end(repository: Arc<dyn Repository>) {
+    let desk = Desk::make(&repository).await;
+    let script = repository.scripts().create(sample::script("up", desk.user.id), sample::audit("script.create")).await;
+    let script = script.expect("a free name");
+    let bind = UserChange { chat_id: Some(Some(7)), ..UserChange::default() };
+    repository.users().update(desk.user.id, bind, None, sample::audit("user.update")).await.expect("it is free");
+    let new = NewSchedule {
+        script: script.id,
+        made_by: desk.user.id,
+        when: When::At(Utc::now() + Duration::hours(1)),
+        targets: None,
+        arguments: ScriptArguments::default(),
+        timeout: None,
+        at_once: None,
+        next_at: Utc::now() + Duration::hours(1),
+    };
+    let schedule =
+        repository.schedules().create(new, sample::audit("schedule.create")).await.expect("there is room").id;
+    let new = NewRun { user: Some(desk.user.id), ..sample::run(&script, 2) };
+    let alive_until = Utc::now() + Duration::minutes(1);
+    let run = repository.runs().create(new, alive_until, sample::audit("script.run")).await.expect("it is recorded").id;
+    let all = Access { chat_id: Some(7), schedules: vec![schedule], runs: vec![run], ..Access::default() };
+    let revoked = revoke(&repository, desk.user.id, false).await;
+    assert_eq!((revoked.ended, revoked.left), (Access::default(), all.clone()));
+    let revoked = revoke(&repository, desk.user.id, true).await;
+    assert_eq!((revoked.ended, revoked.left), (all, Access::default()));
+    assert_eq!(repository.users().by_chat(7).await.expect("an answer"), None);
+    let schedule = repository.schedules().by_id(schedule).await.expect("an answer").expect("it stays");
+    assert!(!schedule.enabled && schedule.next_at.is_none());
+    let run = repository.runs().by_id(run).await.expect("an answer").expect("it stays");
+    assert!(run.cancel && run.state == RunState::Cancelled, "{run:?}");
+}
+
+async fn revoke(repository: &Arc<dyn Repository>, user: UserId, everything: bool) -> RevokedAccess {
+    let revoked = repository.tokens().revoke_access(user, everything, sample::audit("access.revoke")).await;
+    revoked.expect("it is there")
 }
 
 fn new(user: UserId, name: &str, hash: u8) -> NewToken {

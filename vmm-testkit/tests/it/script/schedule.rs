@@ -216,7 +216,7 @@ async fn a_schedule_outlives_the_token_that_made_it() {
     let (actor, _) = desk.vmm.authenticate(&made.secret).await.expect("it is good");
     let at = Utc::now() + TimeDelta::milliseconds(700);
     let schedule = desk.vmm.create_schedule(&actor, schedule_of(&script, When::At(at))).await.expect("a schedule");
-    desk.vmm.revoke_access(&desk.user, None).await.expect("it is one's own");
+    desk.vmm.revoke_access(&desk.user, None, false).await.expect("it is one's own");
     assert!(desk.vmm.authenticate(&made.secret).await.is_err());
     let firing = fired(&desk, schedule.id).await;
     assert_eq!(ended(&desk, firing.run.expect("a run")).await.0.user_name, desk.user.to_string());

@@ -162,7 +162,7 @@ async fn check_all(path: &Path, acknowledged: &HashSet<String>) {
     let audit = repository.audit().list(&AuditFilter::default()).await.expect("an answer");
     let catalog = 1;
     assert_eq!(audit.len(), users.len() + requests.len() + catalog, "a change without its audit row");
-    assert_eq!(repository.audit().verify().await.expect("an answer"), None);
+    assert_eq!(repository.audit().verify().await.expect("an answer").first_wrong, None);
     let integrity: String =
         raw(path).query_row("PRAGMA integrity_check", [], |row| row.get(0)).expect("a file that is there");
     assert_eq!(integrity, "ok");

@@ -32,7 +32,7 @@ async fn everything_is_there_after_reopening() {
     assert_eq!(repository.oses().by_id(desk.os.id).await.expect("an answer"), Some(desk.os));
     assert_eq!(repository.requests().by_id(&request.id).await.expect("an answer"), Some(request));
     assert_eq!(repository.vms().list(&VmFilter::default()).await.expect("an answer"), vms);
-    assert_eq!(repository.audit().verify().await.expect("an answer"), None);
+    assert_eq!(repository.audit().verify().await.expect("an answer").first_wrong, None);
 }
 
 #[tokio::test]
@@ -104,7 +104,7 @@ async fn many_writers_on_one_file_wait_for_each_other() {
     }
     let repository = open(&path).await;
     assert_eq!(repository.vms().list(&VmFilter::default()).await.expect("an answer").len(), 320);
-    assert_eq!(repository.audit().verify().await.expect("an answer"), None);
+    assert_eq!(repository.audit().verify().await.expect("an answer").first_wrong, None);
 }
 
 #[tokio::test]

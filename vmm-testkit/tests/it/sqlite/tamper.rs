@@ -1,11 +1,14 @@
 //! No audit, no change; and whoever edits the audit rows is found out.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use vmm_core::model::{
-    AuditId, JobFilter, JobKind, NewSession, PasswordHash, RequestState, Role, Timestamp, TokenHash, UserChange,
-    VmFilter,
+    AuditId, AuditKey, JobFilter, JobKind, NewSession, PasswordHash, RequestState, Role, Timestamp, TokenHash,
+    UserChange, VmFilter,
 };
+use vmm_core::repository::Repository;
+use vmm_core::repository::sqlite::SqliteRepository;
 use vmm_testkit::sample::{self, Desk};
 
 use super::{open, raw, write_some_audit_rows};
@@ -47,10 +50,62 @@ async fn every_edit_is_found() {
         let path = directory.path().join("vmm.db");
         let repository = open(&path).await;
         write_some_audit_rows(&repository, 5).await;
-        assert_eq!(repository.audit().verify().await.expect("an answer"), None);
+        assert_eq!(first_wrong(&repository).await, None);
         raw(&path).execute_batch(&format!("{UNLOCK} {edit}")).expect("a file that can be written");
-        assert_eq!(repository.audit().verify().await.expect("an answer"), Some(AuditId(expected)), "{edit}");
+        assert_eq!(first_wrong(&repository).await, Some(AuditId(expected)), "{edit}");
     }
+}
+
+async fn first_wrong(repository: &Arc<dyn Repository>) -> Option<AuditId> {
+    repository.audit().verify().await.expect("an answer").first_wrong
+}
+
+/// The newest row of an edited log, as somebody would write it who has not the key.
+const HEAD_MADE_TO_FIT: &str = "UPDATE sqlite_sequence SET seq = (SELECT max(id) FROM audit) WHERE name = 'audit';
+     UPDATE audit_head SET rows = (SELECT coalesce(max(id), 0) FROM audit),
+                           hash = coalesce((SELECT hash FROM audit ORDER BY id DESC LIMIT 1), zeroblob(32));";
+
+#[tokio::test]
+async fn rows_that_were_removed_at_the_end_are_missed_for_ever() {
+    let edits = [
+        ("DELETE FROM audit WHERE id >= 4", HEAD_MADE_TO_FIT, 4),
+        ("DELETE FROM audit", HEAD_MADE_TO_FIT, 1),
+        ("DELETE FROM audit WHERE id >= 4", "DELETE FROM audit_head", 4),
+        ("DELETE FROM audit", "DELETE FROM audit_head; DELETE FROM sqlite_sequence WHERE name = 'audit'", 1),
+    ];
+    for (edit, cover, expected) in edits {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("vmm.db");
+        let repository = open(&path).await;
+        repository.users().create(sample::user("root", Role::Admin), sample::audit("user.create")).await.expect("free");
+        write_some_audit_rows(&repository, 5).await;
+        drop(repository);
+        raw(&path).execute_batch(&format!("{UNLOCK} {edit}; {cover}")).expect("a file that can be written");
+        let repository = open(&path).await;
+        for rows in [0, 3] {
+            // Further rows do not hide it, also if the program starts anew.
+            write_some_audit_rows(&repository, rows).await;
+            assert_eq!(first_wrong(&repository).await, Some(AuditId(expected)), "{edit}; {cover}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn rows_whose_chain_was_computed_anew_without_the_key_are_found() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("vmm.db");
+    let repository = open(&path).await;
+    write_some_audit_rows(&repository, 5).await;
+    drop(repository);
+    // Another key stands for every computation that an attacker can make: the rows are rewritten by vmm's own code.
+    let forged = SqliteRepository::open(&path).await.expect("a good file");
+    forged.audit().use_key(AuditKey::new([9; 32])).await.expect("an answer");
+    raw(&path).execute_batch(&format!("{UNLOCK} DELETE FROM audit; DELETE FROM audit_head")).expect("a file");
+    forged.audit().use_key(AuditKey::new([9; 32])).await.expect("an answer");
+    let forged: Arc<dyn Repository> = Arc::new(forged);
+    write_some_audit_rows(&forged, 5).await;
+    assert_eq!(first_wrong(&forged).await, None, "with its own key it fits");
+    assert_eq!(first_wrong(&open(&path).await).await, Some(AuditId(1)));
 }
 
 #[tokio::test]

@@ -446,6 +446,8 @@ CREATE TABLE idempotency_key (
     status INTEGER,
     media_type TEXT,
     body BLOB,
+    -- What the policy is asked again before the answer is given again, as JSON.
+    rights TEXT CHECK (json_valid(rights)),
     CHECK ((status IS NULL) = (body IS NULL)),
     CHECK (held_until IS NULL OR status IS NULL)
 ) STRICT;
@@ -529,6 +531,14 @@ CREATE INDEX bot_button_message ON bot_button (bot, chat, message);
 CREATE INDEX bot_button_expires_at ON bot_button (expires_at);
 CREATE INDEX bot_button_live ON bot_button (bot, chat, live) WHERE live IS NOT NULL;
 CREATE INDEX bot_button_user ON bot_button (user);
+
+-- The newest audit row, sealed with the key of the chain: rows that are missing at the end are missed.
+CREATE TABLE audit_head (
+    only INTEGER PRIMARY KEY CHECK (only = 1),
+    rows INTEGER NOT NULL,
+    hash BLOB NOT NULL CHECK (length(hash) = 32),
+    seal BLOB NOT NULL CHECK (length(seal) = 32)
+) STRICT;
 
 -- `user` is no reference: the record outlives the account.
 CREATE TABLE audit (

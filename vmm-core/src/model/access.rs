@@ -1,0 +1,29 @@
+//! What reaches an account.
+
+use super::{RunId, ScheduleId, TokenName};
+
+/// What reaches an account, and what goes on in its name by itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Access {
+    /// How many logins there are.
+    pub sessions: u64,
+    /// The API tokens, in order of name.
+    pub tokens: Vec<TokenName>,
+    /// Whether there is a code that would bind a chat.
+    pub link_code: bool,
+    /// The chat that is bound to it.
+    pub chat_id: Option<i64>,
+    /// Its enabled schedules, in order.
+    pub schedules: Vec<ScheduleId>,
+    /// Its runs of scripts that have not ended, in order.
+    pub runs: Vec<RunId>,
+}
+
+/// What became of the access to an account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RevokedAccess {
+    /// What has ended: logins and tokens that are of no use, schedules that were disabled, runs that are being cancelled.
+    pub ended: Access,
+    /// What is still there.
+    pub left: Access,
+}
