@@ -5,6 +5,10 @@ use std::time::Duration;
 
 use crate::remote::Unfinished;
 
+mod problems;
+
+pub use problems::{Problem, Problems};
+
 /// The result of every operation of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -18,8 +22,8 @@ const NOT_WITH_A_TOKEN: &str = "an API token cannot do that, so sign in with nam
 #[non_exhaustive]
 pub enum Error {
     /// The input is wrong: mend every listed problem and call again. Nothing was changed.
-    #[error("{}", summary(.0))]
-    Invalid(Vec<Problem>),
+    #[error("{0}")]
+    Invalid(Problems),
 
     /// Nobody is logged in, or the login is wrong, expired or revoked: log in.
     #[error("log in first: the name, the password or the token is not valid")]
@@ -147,7 +151,7 @@ impl From<Unfinished> for Error {
 impl Error {
     /// One problem with one field.
     pub fn invalid(field: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self::Invalid(vec![Problem::new(field, reason)])
+        Self::Invalid(Problem::new(field, reason).into())
     }
 
     /// There is no such thing.
@@ -169,42 +173,6 @@ impl Error {
     pub fn internal(context: &'static str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Internal { context, source: source.into() }
     }
-}
-
-/// One thing wrong with one field of the input.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// Row of a CSV, counted from 1 at the first row below the header.
-    pub row: Option<u32>,
-    /// The field's name, or the CSV column's.
-    pub field: String,
-    /// What is wrong, and what would be right.
-    pub reason: String,
-}
-
-impl Problem {
-    /// A problem with a field.
-    pub fn new(field: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self { row: None, field: field.into(), reason: reason.into() }
-    }
-
-    /// A problem with one column of one row of a CSV.
-    pub fn at(row: u32, column: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self { row: Some(row), field: column.into(), reason: reason.into() }
-    }
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.row {
-            Some(row) => write!(f, "row {row}, column {}: {}", self.field, self.reason),
-            None => write!(f, "{}: {}", self.field, self.reason),
-        }
-    }
-}
-
-fn summary(problems: &[Problem]) -> String {
-    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 /// What an error is about.

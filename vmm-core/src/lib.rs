@@ -21,11 +21,12 @@ mod policy;
 mod script;
 mod secrets;
 mod seed;
+mod text;
 mod vmm;
 
 pub use config::{DeskConfig, Settings};
 pub use definition::DefinitionLook;
-pub use error::{Error, Kind, Part, Problem, Result};
+pub use error::{Error, Kind, Part, Problem, Problems, Result};
 #[cfg(feature = "crash-points")]
 pub use job::crash;
 pub use ops::{
@@ -35,6 +36,7 @@ pub use ops::{
     TokenDraft, Transfer, TransferReport, TreeReport, TreeTransfer, UserDraft, UserUpdate, VmHostKey, VmLogin,
     VmUpdate,
 };
+pub use planning::RowVerdict;
 pub use policy::{Action, Actor, Policy, RolePolicy, Target};
 pub use secrecy::{ExposeSecret, SecretString};
 pub use secrets::MasterKey;

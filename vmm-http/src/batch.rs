@@ -1,17 +1,17 @@
 //! Lists in bodies: all items are read before the first is done, then they are done in order.
 
-use vmm_core::{Error, Result};
+use vmm_core::{Error, Problems, Result};
 
 use crate::error::Failure;
 
 /// Reads every item, or tells what is wrong with all of them.
 pub(crate) fn read<T, U>(outer: &str, items: Vec<T>, read: impl Fn(T) -> Result<U>) -> Result<Vec<U>, Failure> {
     let mut good = Vec::with_capacity(items.len());
-    let mut problems = Vec::new();
+    let mut problems = Problems::new();
     for (index, item) in items.into_iter().enumerate() {
         match read(item) {
             Ok(item) => good.push(item),
-            Err(Error::Invalid(of_item)) => problems.extend(of_item.into_iter().map(|mut problem| {
+            Err(Error::Invalid(of_item)) => problems.append(of_item.map(|mut problem| {
                 problem.field = format!("{outer}[{index}].{}", problem.field);
                 problem
             })),
@@ -40,9 +40,9 @@ where
 /// Names the parameter or field that a wrong name came from.
 pub(crate) fn named<T>(field: &str, result: Result<T>) -> Result<T> {
     result.map_err(|error| match error {
-        Error::Invalid(problems) => Error::Invalid(
-            problems.into_iter().map(|problem| vmm_core::Problem { field: field.to_owned(), ..problem }).collect(),
-        ),
+        Error::Invalid(problems) => {
+            Error::Invalid(problems.map(|problem| vmm_core::Problem { field: field.to_owned(), ..problem }))
+        }
         error => error,
     })
 }
@@ -50,12 +50,12 @@ pub(crate) fn named<T>(field: &str, result: Result<T>) -> Result<T> {
 /// The core's `vm` stands in `vms` here.
 pub(crate) fn in_vms<T>(result: Result<T>) -> Result<T> {
     result.map_err(|error| match error {
-        Error::Invalid(mut problems) => {
-            for problem in problems.iter_mut().filter(|problem| problem.field == "vm") {
+        Error::Invalid(problems) => Error::Invalid(problems.map(|mut problem| {
+            if problem.field == "vm" {
                 "vms".clone_into(&mut problem.field);
             }
-            Error::Invalid(problems)
-        }
+            problem
+        })),
         error => error,
     })
 }

@@ -6,12 +6,10 @@ use poem_openapi::registry::{MetaMediaType, MetaRequest, MetaSchema, MetaSchemaR
 use poem_openapi::types::ParseFromJSON;
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use serde_json::Value;
+use vmm_core::{Problem, Problems};
 
-use crate::error::{Failure, FieldProblem};
+use crate::error::Failure;
 use crate::json;
-
-/// So many problems of one body are told at most.
-const MOST_PROBLEMS: usize = 100;
 
 /// What a problem of the body as a whole is of.
 const WHOLE: &str = "body";
@@ -52,30 +50,27 @@ pub(crate) fn parse<T: ParseFromJSON>(bytes: &[u8]) -> Result<T, Failure> {
     if !problems.is_empty() {
         return Err(Failure::invalid(problems));
     }
-    T::parse_from_json(Some(value)).map_err(|_| {
-        Failure::invalid(vec![FieldProblem::new(WHOLE, "does not fit the specification; see /openapi.json")])
-    })
+    T::parse_from_json(Some(value))
+        .map_err(|_| Failure::invalid(Problem::new(WHOLE, "does not fit the specification; see /openapi.json")))
 }
 
 /// Everything in which a value differs from the schema of `T`.
-fn problems<T: ParseFromJSON>(value: &Value) -> Vec<FieldProblem> {
+fn problems<T: ParseFromJSON>(value: &Value) -> Problems {
     let mut registry = Registry::new();
     T::register(&mut registry);
-    let mut check = Check { registry: &registry, problems: Vec::new() };
+    let mut check = Check { registry: &registry, problems: Problems::new() };
     check.value("", &T::schema_ref(), value);
     check.problems
 }
 
 struct Check<'a> {
     registry: &'a Registry,
-    problems: Vec<FieldProblem>,
+    problems: Problems,
 }
 
 impl Check<'_> {
     fn tell(&mut self, path: &str, reason: String) {
-        if self.problems.len() < MOST_PROBLEMS {
-            self.problems.push(FieldProblem::new(if path.is_empty() { WHOLE } else { path }, reason));
-        }
+        self.problems.push(Problem::new(if path.is_empty() { WHOLE } else { path }, reason));
     }
 
     fn value(&mut self, path: &str, schema: &MetaSchemaRef, value: &Value) {

@@ -4,8 +4,9 @@ use std::fmt::Display;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use vmm_core::Problem;
 
-use crate::error::{Failure, FieldProblem};
+use crate::error::Failure;
 
 /// How many items a page has if the call does not say.
 pub(crate) const DEFAULT_LIMIT: u32 = 100;
@@ -25,8 +26,8 @@ pub(crate) fn read<K>(
     let bytes = URL_SAFE_NO_PAD.decode(cursor).ok();
     let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
     let key = text.as_deref().and_then(|text| text.strip_prefix(list)?.strip_prefix(':')).and_then(parse);
-    let wrong = || FieldProblem::new("after", "is not the `next` of an answer of this list; begin without it");
-    key.map(Some).ok_or_else(|| Failure::invalid(vec![wrong()]))
+    let wrong = || Problem::new("after", "is not the `next` of an answer of this list; begin without it");
+    key.map(Some).ok_or_else(|| Failure::invalid(wrong()))
 }
 
 /// Reads a key that is the id of a row.

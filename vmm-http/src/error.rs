@@ -11,7 +11,7 @@ use poem_openapi::payload::Json;
 use poem_openapi::registry::{MetaResponses, Registry};
 use poem_openapi::types::Type;
 use poem_openapi::{ApiResponse, Object};
-use vmm_core::Error;
+use vmm_core::{Error, Problem, Problems};
 
 /// The media type of every error.
 pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
@@ -106,8 +106,10 @@ pub(crate) struct ProblemDetails {
     status: u16,
     /// What went wrong this time, and what to do.
     detail: String,
-    /// Everything that is wrong with the input.
+    /// What is wrong with the input: the first 100 problems at most.
     problems: Vec<FieldProblem>,
+    /// How many problems there are, with those that are not listed.
+    problems_total: u32,
     /// The item of the batch that failed, counted from 0. Those before it are done.
     item: Option<u32>,
 }
@@ -116,9 +118,9 @@ pub(crate) struct ProblemDetails {
 #[derive(Clone, Debug, Object, PartialEq, Eq)]
 #[oai(rename = "FieldProblem", skip_serializing_if_is_none)]
 pub(crate) struct FieldProblem {
-    /// Row of a CSV, counted from 1 at the first row below the header.
+    /// Row of a table as a spreadsheet numbers it: the first row is 1, and blank rows count.
     row: Option<u32>,
-    /// Column of a CSV.
+    /// Column of a table.
     column: Option<String>,
     /// Path of the field in the request.
     field: Option<String>,
@@ -126,25 +128,11 @@ pub(crate) struct FieldProblem {
     reason: String,
 }
 
-impl FieldProblem {
-    pub(crate) fn new(field: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self { row: None, column: None, field: Some(field.into()), reason: reason.into() }
-    }
-
-    fn from_core(problem: vmm_core::Problem, prefix: &str) -> Self {
-        let vmm_core::Problem { row, field, reason } = problem;
-        match row {
-            Some(_) => Self { row, column: Some(field), field: None, reason },
-            None => Self::new(format!("{prefix}{field}"), reason),
-        }
-    }
-
-    fn text(&self) -> String {
-        match (self.row, &self.column, &self.field) {
-            (Some(row), Some(column), _) => format!("row {row}, column {column}: {}", self.reason),
-            (_, _, Some(field)) => format!("{field}: {}", self.reason),
-            _ => self.reason.clone(),
-        }
+impl From<Problem> for FieldProblem {
+    fn from(problem: Problem) -> Self {
+        let Problem { row, field, reason } = problem;
+        let (column, field) = if row.is_some() { (Some(field), None) } else { (None, Some(field)) };
+        Self { row, column, field, reason }
     }
 }
 
@@ -153,7 +141,7 @@ impl FieldProblem {
 pub(crate) struct Failure {
     sort: Sort,
     detail: String,
-    problems: Vec<FieldProblem>,
+    problems: Problems,
     item: Option<u32>,
     allow: Option<Box<str>>,
     /// Seconds.
@@ -163,12 +151,13 @@ pub(crate) struct Failure {
 impl Failure {
     fn new(sort: Sort, detail: impl Into<String>) -> Self {
         let retry_after = (sort == UNAVAILABLE).then_some(RETRY_AFTER);
-        Self { sort, detail: detail.into(), problems: Vec::new(), item: None, allow: None, retry_after }
+        Self { sort, detail: detail.into(), problems: Problems::new(), item: None, allow: None, retry_after }
     }
 
     /// Fields that are wrong.
-    pub(crate) fn invalid(problems: Vec<FieldProblem>) -> Self {
-        let detail = problems.iter().map(FieldProblem::text).collect::<Vec<_>>().join("; ");
+    pub(crate) fn invalid(problems: impl Into<Problems>) -> Self {
+        let problems = problems.into();
+        let detail = problems.to_string();
         Self { problems, ..Self::new(INVALID, detail) }
     }
 
@@ -178,9 +167,9 @@ impl Failure {
     }
 
     /// A body that cannot be read because of one of its fields.
-    pub(crate) fn malformed_in(problem: FieldProblem) -> Self {
-        let detail = problem.text();
-        Self { problems: vec![problem], ..Self::new(MALFORMED, detail) }
+    pub(crate) fn malformed_in(problem: Problem) -> Self {
+        let detail = problem.to_string();
+        Self { problems: problem.into(), ..Self::new(MALFORMED, detail) }
     }
 
     /// A body over the limit.
@@ -220,7 +209,7 @@ impl Failure {
 
     /// Parts of the desk that do not answer.
     pub(crate) fn down(parts: &[&str]) -> Self {
-        let problems = parts.iter().map(|part| FieldProblem::new(*part, "does not answer")).collect();
+        let problems = parts.iter().map(|part| Problem::new(*part, "does not answer")).collect();
         Self { problems, ..Self::new(UNAVAILABLE, format!("{} does not answer", parts.join(" and "))) }
     }
 
@@ -256,7 +245,8 @@ impl Failure {
             title: self.sort.title().to_owned(),
             status: self.sort.status(),
             detail: self.detail.clone(),
-            problems: self.problems.clone(),
+            problems: self.problems.iter().cloned().map(FieldProblem::from).collect(),
+            problems_total: u32::try_from(self.problems.total()).unwrap_or(u32::MAX),
             item: self.item,
         }
     }
@@ -264,9 +254,10 @@ impl Failure {
     fn from_core(error: Error, prefix: &str) -> Self {
         let detail = error.to_string();
         match error {
-            Error::Invalid(problems) => {
-                Self::invalid(problems.into_iter().map(|problem| FieldProblem::from_core(problem, prefix)).collect())
-            }
+            Error::Invalid(problems) => Self::invalid(problems.map(|problem| match problem.row {
+                Some(_) => problem,
+                None => Problem { field: format!("{prefix}{}", problem.field), ..problem },
+            })),
             Error::Unauthenticated => Self::new(UNAUTHENTICATED, detail),
             Error::TooMany { retry_after } => {
                 let seconds = u32::try_from(retry_after.as_secs()).unwrap_or(u32::MAX).saturating_add(1);
@@ -301,10 +292,10 @@ impl Failure {
     /// What poem and poem-openapi answer of themselves, in the same shape.
     fn from_poem(error: &poem::Error) -> Self {
         if let Some(ParseParamError { name, reason }) = error.downcast_ref() {
-            return Self::invalid(vec![FieldProblem::new(*name, reason.as_str())]);
+            return Self::invalid(Problem::new(*name, reason.as_str()));
         }
         if let Some(ParsePathError { name, reason }) = error.downcast_ref() {
-            return Self::invalid(vec![FieldProblem::new(*name, reason.as_str())]);
+            return Self::invalid(Problem::new(*name, reason.as_str()));
         }
         if error.is::<AuthorizationError>() {
             return Self::from(Error::Unauthenticated);

@@ -4,9 +4,10 @@ use poem::{Request, RequestBody, Result};
 use poem_openapi::error::ParseParamError;
 use poem_openapi::registry::{MetaParamIn, MetaSchema, MetaSchemaRef};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
+use vmm_core::Problem;
 use vmm_core::model::Revision;
 
-use crate::error::{Failure, FieldProblem};
+use crate::error::Failure;
 
 const NAME: &str = "If-Match";
 
@@ -21,7 +22,7 @@ impl IfMatch {
             return Ok(self.0);
         }
         let reason = format!("goes with one record, but the batch has {records}; send them one by one");
-        Err(Failure::invalid(vec![FieldProblem::new(NAME, reason)]))
+        Err(Failure::invalid(Problem::new(NAME, reason)))
     }
 }
 

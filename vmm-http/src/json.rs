@@ -6,8 +6,9 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Deserializer, Map, Number, Value};
+use vmm_core::Problem;
 
-use crate::error::{Failure, FieldProblem};
+use crate::error::Failure;
 
 /// The longest part of a key that is repeated to its sender, in characters.
 const SHOWN: usize = 64;
@@ -31,7 +32,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Value, Failure> {
 
 /// The refusal of a key that is given more than once.
 pub(crate) fn given_twice(path: &str, reason: &str) -> Failure {
-    Failure::malformed_in(FieldProblem::new(path, reason))
+    Failure::malformed_in(Problem::new(path, reason))
 }
 
 /// Where a key stands.

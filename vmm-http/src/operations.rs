@@ -8,8 +8,9 @@ use poem::{Endpoint, IntoResponse, Middleware, Request, Response, Result};
 use poem_openapi::OpenApi;
 use poem_openapi::error::ParsePathError;
 use poem_openapi::registry::{MetaParamIn, MetaResponse, MetaSchemaRef, Registry};
+use vmm_core::{Problem, Problems};
 
-use crate::error::{Failure, FieldProblem};
+use crate::error::Failure;
 
 /// Every operation of the specification.
 #[derive(Clone)]
@@ -124,26 +125,25 @@ impl Operation {
         let mut parameters = self.path.iter().filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
         let index = name.strip_prefix("param").and_then(|index| index.parse().ok());
         let name = index.and_then(|index| parameters.nth(index)).unwrap_or(name);
-        Failure::invalid(vec![FieldProblem::new(name, reason.as_str())]).into()
+        Failure::invalid(Problem::new(name, reason.as_str())).into()
     }
 
     fn check_query(&self, query: &str) -> Result<(), Failure> {
-        let mut seen = Vec::new();
-        let mut problems = Vec::new();
+        let mut seen = HashSet::new();
+        let mut problems = Problems::new();
         for name in query.split('&').filter(|part| !part.is_empty()).map(|part| part.split('=').next().unwrap_or(part))
         {
-            let shown: String = name.chars().take(64).collect();
+            let shown = || name.chars().take(64).collect::<String>();
             if !self.query.iter().any(|known| known == name) {
                 let known = if self.query.is_empty() {
                     "there are none here".to_owned()
                 } else {
                     format!("known are {}", self.query.join(", "))
                 };
-                problems.push(FieldProblem::new(shown, format!("is not a known parameter; {known}")));
-            } else if seen.contains(&name) {
-                problems.push(FieldProblem::new(shown, "is given twice"));
+                problems.push(Problem::new(shown(), format!("is not a known parameter; {known}")));
+            } else if !seen.insert(name) {
+                problems.push(Problem::new(shown(), "is given twice"));
             }
-            seen.push(name);
         }
         if problems.is_empty() { Ok(()) } else { Err(Failure::invalid(problems)) }
     }

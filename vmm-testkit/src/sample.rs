@@ -67,7 +67,8 @@ pub fn image(os: &Os) -> Image {
 pub fn plan(os: &Os, names: &[&str]) -> Plan {
     let vms = (1..).zip(names).map(|(row, name)| planned_vm(os, row, name)).collect();
     let seen = HostFigures { vcpus: 16, memory: 65_536, disk_free: 1000, addresses_free: Some(200) };
-    Plan { host: "host-1".to_owned(), pool: "pool-1".to_owned(), seen, vms }
+    let understood = vec!["column \"RAM\" is read as memory".to_owned()];
+    Plan { host: "host-1".to_owned(), pool: "pool-1".to_owned(), seen, understood, vms }
 }
 
 /// One machine of a plan. Domain id, hardware address and host key follow from its name.
@@ -131,9 +132,9 @@ pub fn audit(action: &'static str) -> AuditEntry {
         user: None,
         actor: "vmm".to_owned(),
         action,
-        target: "a sample".to_owned(),
+        target: "a sample".into(),
         outcome: Outcome::Done,
-        detail: String::new(),
+        detail: "".into(),
         finishes: None,
     }
 }

@@ -1,7 +1,7 @@
 //! Requests for machines: the upload of a CSV, and what is done about requests.
 
 use vmm_core::model::{Request, RequestFilter, RequestId, RequestState, Role};
-use vmm_core::{Actor, Error, RequestDraft, Result};
+use vmm_core::{Actor, Error, RequestDraft, RequestPreview, Result};
 
 use crate::dialogue::{Question, RequestStep};
 use crate::parts::{Answer, Asked, Parts};
@@ -29,8 +29,12 @@ pub(crate) async fn upload(parts: &Parts, asked: &Asked, document: Document, cap
         Err(reason) => return Ok(Reply::text(escape(&reason)).into()),
     };
     match parts.vmm.preview_request(&asked.actor, &draft).await {
-        Ok(preview) => Ok(with_file(Place::New, render::preview(&draft, document, &preview))),
-        Err(Error::Invalid(problems)) => Ok(with_file(Place::New, render::problems(&document, &problems))),
+        Ok(RequestPreview { plan: Some(plan), room, .. }) => {
+            Ok(with_file(Place::New, render::preview(&draft, document, &plan, &room)))
+        }
+        Ok(RequestPreview { problems, .. }) | Err(Error::Invalid(problems)) => {
+            Ok(with_file(Place::New, render::problems(&document, &problems)))
+        }
         Err(error) => Err(error),
     }
 }

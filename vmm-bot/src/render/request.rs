@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use vmm_core::model::{Page, Plan, Request, RequestEvent, RequestEventKind, RequestId, RequestState, Role, Room};
-use vmm_core::{Actor, Problem, RequestDraft, RequestPreview};
+use vmm_core::{Actor, Problem, Problems, RequestDraft};
 
 use super::table::shown;
 use super::{code, escape, shortened};
@@ -13,6 +13,8 @@ use crate::sender::Document;
 
 /// The longest description or reason that is shown, in characters.
 const LONGEST_TEXT: usize = 500;
+/// How many things are shown that were understood as something else than their letters say.
+const NOTES: usize = 5;
 /// How many warnings are shown.
 const WARNINGS: usize = 3;
 
@@ -32,16 +34,16 @@ impl Rights {
 }
 
 /// What an uploaded CSV would make, with buttons to submit it, and perhaps a file to show before.
-pub(crate) fn preview(draft: &RequestDraft, document: Document, preview: &RequestPreview) -> (Option<Reply>, Reply) {
-    let rows: BTreeSet<_> = preview.plan.vms.iter().map(|vm| vm.row).collect();
-    let (table, file) = shown(&plan_rows(&preview.plan), &format!("{}-plan.txt", draft.id));
+pub(crate) fn preview(draft: &RequestDraft, document: Document, plan: &Plan, room: &Room) -> (Option<Reply>, Reply) {
+    let rows: BTreeSet<_> = plan.vms.iter().map(|vm| vm.row).collect();
+    let (table, file) = shown(&plan_rows(plan), &format!("{}-plan.txt", draft.id));
     let text = format!(
         "✅ {} good in {}. Submitted, this becomes request {}:\n{}{table}\n{}",
         counted(rows.len(), "row is", "rows are"),
         code(shortened(&document.name, 100)),
         code(&draft.id),
         described(&draft.description),
-        summary(&preview.plan, Some(&preview.room)),
+        summary(plan, Some(room)),
     );
     let submit = RequestStep::Submit { id: draft.id.to_string(), description: draft.description.clone(), document };
     let buttons = vec![wish("Submit", submit), wish("Discard", RequestStep::Discard)];
@@ -49,7 +51,7 @@ pub(crate) fn preview(draft: &RequestDraft, document: Document, preview: &Reques
 }
 
 /// Everything that is wrong with an uploaded CSV, and perhaps a file to show before.
-pub(crate) fn problems(document: &Document, problems: &[Problem]) -> (Option<Reply>, Reply) {
+pub(crate) fn problems(document: &Document, problems: &Problems) -> (Option<Reply>, Reply) {
     let cell = |problem: &Problem| {
         let row = problem.row.map_or_else(|| "-".to_owned(), |row| row.to_string());
         vec![row, problem.field.clone(), problem.reason.clone()]
@@ -58,9 +60,10 @@ pub(crate) fn problems(document: &Document, problems: &[Problem]) -> (Option<Rep
     let rows: Vec<_> = std::iter::once(head).chain(problems.iter().map(cell)).collect();
     let (table, file) = shown(&rows, "problems.txt");
     let text = format!(
-        "❌ {} in {}; nothing was stored. Mend the file and send it again.\n{table}",
-        counted(problems.len(), "problem", "problems"),
+        "❌ {} in {}; nothing was stored. Mend the file and send it again.{}\n{table}",
+        counted(problems.total(), "problem", "problems"),
         code(shortened(&document.name, 100)),
+        if problems.total() > problems.len() { format!(" The first {} are:", problems.len()) } else { String::new() },
     );
     (file, Reply::text(text))
 }
@@ -174,6 +177,7 @@ fn summary(plan: &Plan, room: Option<&Room>) -> String {
         None => format!("{} has {} vCPU, {} memory", code(&plan.host), plan.seen.vcpus, memory(plan.seen.memory)),
     });
     let warnings = plan.vms.iter().flat_map(|vm| vm.warnings.iter().map(move |text| (vm, text)));
+    lines.extend(plan.understood.iter().take(NOTES).map(|note| format!("ℹ️ {}", escape(note))));
     lines.extend(warnings.take(WARNINGS).map(|(vm, text)| format!("⚠️ {}: {}", code(&vm.name), escape(text))));
     lines.join("\n")
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::error::{Error, Result};
+use crate::text::quoted;
 
 /// The hardware address of a network interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,7 +29,7 @@ impl FromStr for MacAddress {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let wrong = || Error::invalid("mac", format!("{text:?} is not six hexadecimal pairs joined by colons"));
+        let wrong = || Error::invalid("mac", format!("{} is not six hexadecimal pairs joined by colons", quoted(text)));
         let mut bytes = [0; 6];
         let mut parts = text.split(':');
         for byte in &mut bytes {

@@ -1,10 +1,12 @@
 //! The record of who did what.
 
 use std::fmt;
+use std::ops::Deref;
 
 use zeroize::Zeroizing;
 
 use super::{Timestamp, UserId, row_id, words};
+use crate::text::cut;
 
 row_id!(
     /// Names an audit row.
@@ -35,13 +37,51 @@ pub struct AuditEntry {
     /// What, as one of the policy's action names.
     pub action: &'static str,
     /// To what, as its kind and name.
-    pub target: String,
+    pub target: AuditText<512>,
     /// How it went.
     pub outcome: Outcome,
     /// What else helps to understand it; never a secret.
-    pub detail: String,
+    pub detail: AuditText<1024>,
     /// The `started` row whose end this is.
     pub finishes: Option<AuditId>,
+}
+
+/// A text of an audit entry: at most `MOST` bytes, whatever it was made of, because nobody can delete an audit row. A
+/// longer text is cut at the end of a character, and says that it was cut.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuditText<const MOST: usize>(String);
+
+impl<const MOST: usize> AuditText<MOST> {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<const MOST: usize> From<String> for AuditText<MOST> {
+    fn from(text: String) -> Self {
+        Self(cut(text, MOST))
+    }
+}
+
+impl<const MOST: usize> From<&str> for AuditText<MOST> {
+    fn from(text: &str) -> Self {
+        Self::from(text.to_owned())
+    }
+}
+
+impl<const MOST: usize> Deref for AuditText<MOST> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<const MOST: usize> fmt::Display for AuditText<MOST> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
 }
 
 /// An audit row.
@@ -143,4 +183,16 @@ pub struct AuditFilter {
     pub before: Option<AuditId>,
     /// At most so many; `None` is all.
     pub limit: Option<u32>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_of_an_audit_entry_is_never_longer_than_its_bound() {
+        let long = AuditText::<1024>::from("ä".repeat(7 << 20));
+        assert!(long.len() <= 1024 && long.ends_with("bytes in all)"), "{long}");
+        assert_eq!(AuditText::<1024>::from("20 GiB").as_str(), "20 GiB");
+    }
 }

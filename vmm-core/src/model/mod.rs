@@ -33,7 +33,9 @@ mod vm_state;
 
 pub use access::{Access, RevokedAccess};
 pub use address::MacAddress;
-pub use audit::{AuditEntry, AuditFilter, AuditHash, AuditHead, AuditId, AuditKey, AuditRecord, AuditVerdict, Outcome};
+pub use audit::{
+    AuditEntry, AuditFilter, AuditHash, AuditHead, AuditId, AuditKey, AuditRecord, AuditText, AuditVerdict, Outcome,
+};
 pub use bot::{
     Arrival, Attachment, Audience, BotId, BotUpdate, Button, NewButton, NewPost, Post, PostId, PostPlace, Question,
     ToldMenu, WaitingPost,
@@ -51,7 +53,6 @@ pub use idempotency::{ClaimId, Claimed, Fingerprint, IdempotencyKey, KeptAnswer,
 pub use job::{ClosedRecords, Closing, Job, JobFilter, JobId, JobKind, JobState, JobStep, NewJob, StepState};
 pub use key::Resealed;
 pub use link::NewLinkCode;
-pub(crate) use name::shortened;
 pub use name::{
     FileName, GroupName, Hostname, LoginName, NamePrefix, OsName, OsVersion, RequestId, ScriptFile, ScriptName,
     TokenName, UserName, VmName, VolumeName,
@@ -124,7 +125,7 @@ macro_rules! words {
 
             fn from_str(word: &str) -> $crate::error::Result<Self> {
                 Self::ALL.iter().copied().find(|value| value.as_str() == word).ok_or_else(|| {
-                    $crate::error::Error::invalid($field, format!("{word:?} is not one of {}", [$($word),+].join(", ")))
+                    $crate::error::Error::invalid($field, format!("{} is not one of {}", $crate::text::quoted(word), [$($word),+].join(", ")))
                 })
             }
         }

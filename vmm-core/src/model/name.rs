@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::error::{Error, Result};
+use crate::text::quoted;
 
 /// Declares a validated name over a check that says what is wrong.
 macro_rules! name {
@@ -21,7 +22,7 @@ macro_rules! name {
                 let text = text.into();
                 match $check(&text) {
                     Ok(()) => Ok(Self(text)),
-                    Err(reason) => Err(Error::invalid($field, format!("{:?} {reason}", shortened(&text)))),
+                    Err(reason) => Err(Error::invalid($field, format!("{} {reason}", quoted(&text)))),
                 }
             }
 
@@ -195,14 +196,6 @@ fn file(text: &str) -> Result<(), &'static str> {
         Err("must be a file's name: 1 to 255 bytes without a slash or control characters, and not . or ..")
     } else {
         Ok(())
-    }
-}
-
-/// Enough of a wrong value to recognise it, so that an error does not carry megabytes.
-pub(crate) fn shortened(text: &str) -> String {
-    match text.char_indices().nth(64) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
     }
 }
 

@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 /// Everything that a request will make, and where.
 ///
 /// Two plans are equal if they bind the same things, as their [`hash`](Self::hash) does. What varies by itself (the host's
-/// name and figures, and the warnings that follow from them) is kept for people to read, and is never compared.
+/// name and figures, the warnings that follow from them, and what a table was understood as) is kept for people to read, and is never compared.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// The host's name, for people. It may change by itself, for instance with the answers of a DNS server.
@@ -24,6 +24,9 @@ pub struct Plan {
     pub pool: String,
     /// What the host had when the plan was made.
     pub seen: HostFigures,
+    /// What the table was understood as where that is not what its letters say, for people: `column "RAM" is read as
+    /// memory`.
+    pub understood: Vec<String>,
     /// The machines, in order of the CSV's rows.
     pub vms: Vec<PlannedVm>,
 }
@@ -44,7 +47,7 @@ pub struct HostFigures {
 /// One machine of a plan. Two are equal if they bind the same things; warnings are not compared.
 #[derive(Clone, Debug)]
 pub struct PlannedVm {
-    /// The row of the CSV that it comes from, counted from 1 below the header.
+    /// The row of the table that it comes from, as a spreadsheet numbers it: blank rows and the header count.
     pub row: u32,
     /// Its name.
     pub name: VmName,

@@ -8,10 +8,9 @@ use chrono_tz::Tz;
 use croner::Cron;
 use croner::parser::{CronParser, Seconds, Year};
 
-use super::{
-    RunId, ScriptArguments, ScriptId, ScriptName, ScriptTarget, Timestamp, UserId, UserName, row_id, shortened, words,
-};
+use super::{RunId, ScriptArguments, ScriptId, ScriptName, ScriptTarget, Timestamp, UserId, UserName, row_id, words};
 use crate::error::{Error, Result};
+use crate::text::quoted;
 
 row_id!(
     /// Names a schedule.
@@ -42,10 +41,10 @@ impl CronExpression {
     pub fn new(text: &str, time_zone: Option<&str>) -> Result<Self> {
         const RULE: &str = "must be minute, hour, day of month, month and day of week (0 or 7 is Sunday), like 30 4 * * 1-5 for \
                             4:30 from Monday to Friday";
-        let wrong = |why: String| Error::invalid("cron", format!("{:?} {RULE}{why}", shortened(text)));
+        let wrong = |why: String| Error::invalid("cron", format!("{} {RULE}{why}", quoted(text)));
         let zone = time_zone.map_or(Ok(Tz::UTC), str::parse).map_err(|_| {
-            let name = shortened(time_zone.unwrap_or_default());
-            Error::invalid("time_zone", format!("{name:?} is not the name of a time zone like Europe/Berlin"))
+            let name = quoted(time_zone.unwrap_or_default());
+            Error::invalid("time_zone", format!("{name} is not the name of a time zone like Europe/Berlin"))
         })?;
         let allowed = |c: char| c.is_ascii_alphanumeric() || "*,-/ ".contains(c);
         let fields = text.split(' ').filter(|part| !part.is_empty()).count();
@@ -57,7 +56,7 @@ impl CronExpression {
         let expression = Self { text: text.to_owned(), zone, cron: Box::new(cron) };
         match expression.after(Utc::now()) {
             Some(_) => Ok(expression),
-            None => Err(Error::invalid("cron", format!("{:?} is a moment that never comes", shortened(text)))),
+            None => Err(Error::invalid("cron", format!("{} is a moment that never comes", quoted(text)))),
         }
     }
 

@@ -6,8 +6,9 @@ use std::str::FromStr;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::{GroupName, ScriptFile, ScriptName, Timestamp, UserId, UserName, VmName, shortened};
+use super::{GroupName, ScriptFile, ScriptName, Timestamp, UserId, UserName, VmName};
 use crate::error::{Error, Result};
+use crate::text::quoted;
 
 /// Names a script. Made before its row, since what is sealed in the row is bound to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -341,7 +342,7 @@ impl FromStr for Interpreter {
         if begins_well && words.len() <= 16 && text.len() <= 256 && words.iter().all(|word| word.bytes().all(allowed)) {
             Ok(Self(words))
         } else {
-            Err(Error::invalid("command", format!("{:?} {RULE}", shortened(text))))
+            Err(Error::invalid("command", format!("{} {RULE}", quoted(text))))
         }
     }
 }
@@ -370,9 +371,9 @@ impl FromStr for ScriptTarget {
             None => VmName::new(text).map(Self::Vm),
         };
         target.map_err(|error| match error {
-            Error::Invalid(problems) => Error::Invalid(
-                problems.into_iter().map(|problem| crate::Problem { field: "vm".to_owned(), ..problem }).collect(),
-            ),
+            Error::Invalid(problems) => {
+                Error::Invalid(problems.map(|problem| crate::Problem { field: "vm".to_owned(), ..problem }))
+            }
             error => error,
         })
     }

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
+use crate::text::quoted;
 
 use super::words;
 
@@ -133,7 +134,7 @@ impl FromStr for StatusReason {
 
     fn from_str(word: &str) -> Result<Self> {
         let known = Self::all().find(|reason| reason.as_str() == word);
-        known.ok_or_else(|| Error::invalid("status_reason", format!("{word:?} is no reason of a status")))
+        known.ok_or_else(|| Error::invalid("status_reason", format!("{} is no reason of a status", quoted(word))))
     }
 }
 

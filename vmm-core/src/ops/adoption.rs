@@ -74,7 +74,7 @@ impl Vmm {
         let target = Target::new(format!("domain {}", draft.domain));
         self.change(actor, Action::VmAdopt, target, |desk, mut audit| async move {
             let adoption = self.adoption(&desk, actor, draft).await?;
-            audit.detail = format!("vm {}, host key {}", adoption.name, adoption.host_key.fingerprint());
+            audit.detail = format!("vm {}, host key {}", adoption.name, adoption.host_key.fingerprint()).into();
             let steps = job::step_names(&JobKind::AdoptVm(VmId(0)));
             let adopted = desk.repository().vms().adopt(adoption, steps, audit).await?;
             desk.work().notify_one();

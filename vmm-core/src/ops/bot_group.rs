@@ -53,7 +53,7 @@ impl Vmm {
         let title = self.seek(actor, Action::GroupDisallow, label(chat, ""), looking).await?;
         let target = Target::new(label(chat, &title));
         self.change(actor, Action::GroupDisallow, target, |desk, mut audit| async move {
-            audit.detail = why;
+            audit.detail = why.into();
             desk.repository().groups().disallow(bot, chat, audit).await
         })
         .await

@@ -12,9 +12,6 @@ use crate::model::{
 use crate::policy::{Action, Actor, Target};
 use crate::vmm::{Desk, Vmm};
 
-/// The longest description of differences in the audit log, in characters.
-const AUDITED: usize = 1000;
-
 impl Vmm {
     /// How a machine is defined on its host, and what differs from what vmm last saw. One that vmm sees for the first
     /// time, and that agrees with its record, is what it compares with from then on.
@@ -54,7 +51,7 @@ impl Vmm {
             if differences.is_empty() {
                 return conflict("it is defined as vmm last saw it; there is nothing to accept");
             }
-            audit.detail = sentence(&differences).chars().take(AUDITED).collect();
+            audit.detail = sentence(&differences).into();
             let accepted = accepted(&desk, &vm, seen).await?;
             desk.repository().vms().accept_definition(vm.id, accepted, expect, audit).await
         })

@@ -42,7 +42,7 @@ impl Vmm {
     pub async fn add_disk(&self, actor: &Actor, vm: &VmName, size: u32) -> Result<(Disk, JobId)> {
         let vm = self.sought_vm(actor, Action::DiskCreate, vm).await?;
         self.change(actor, Action::DiskCreate, Target::from(&vm), |desk, mut audit| async move {
-            audit.detail = format!("{size} GiB");
+            audit.detail = format!("{size} GiB").into();
             if size == 0 {
                 return Err(Error::invalid("disk_size", format!("is 0; name 1 to {MAX_DISK_SIZE} GiB")));
             }
@@ -73,7 +73,7 @@ impl Vmm {
         let lookup = self.lookup(actor)?;
         let (disk, vm) = self.seek(actor, Action::DiskGrow, format!("disk {id}"), lookup.disk(id)).await?;
         self.change(actor, Action::DiskGrow, target(&disk, &vm), |desk, mut audit| async move {
-            audit.detail = format!("from {} to {size} GiB", disk.disk_size);
+            audit.detail = format!("from {} to {size} GiB", disk.disk_size).into();
             has_room(&desk, size, disk.disk_size).await?;
             check_off(&desk, &vm).await?;
             let seen = definition::require_unchanged(&desk, &vm).await?;

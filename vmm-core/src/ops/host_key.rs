@@ -52,7 +52,7 @@ impl Vmm {
         let vm = self.sought_vm(actor, Action::VmHostKey, name).await?;
         self.change(actor, Action::VmHostKey, Target::from(&vm), |desk, mut audit| async move {
             vm.check_exists()?;
-            audit.detail = format!("{} in place of {}", host_key.fingerprint(), vm.host_key.fingerprint());
+            audit.detail = format!("{} in place of {}", host_key.fingerprint(), vm.host_key.fingerprint()).into();
             if host_key == vm.host_key {
                 let reason = "this is the host key that counts already";
                 return Err(crate::Error::conflict(Kind::Vm, &vm.name, reason));

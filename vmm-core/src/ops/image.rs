@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use crate::error::{Error, Problem, Result};
+use crate::error::{Error, Problem, Problems, Result};
 use crate::hypervisor::VolumeDetail;
 use crate::model::{Image, Os, Plan, VolumeName};
 use crate::planning::seed_volume;
@@ -76,7 +76,7 @@ pub(crate) async fn check_volumes_are_free(desk: &Desk, plan: &Plan) -> Result<(
     }
     let names: Vec<VolumeName> = planned.iter().map(|(_, volume)| volume.clone()).collect();
     let found = desk.hypervisor().inspect_volumes(&names).await?;
-    let problems: Vec<_> = planned
+    let problems: Problems = planned
         .iter()
         .filter(|(_, volume)| found.iter().any(|found| found.volume.name == *volume))
         .map(|(row, volume)| {

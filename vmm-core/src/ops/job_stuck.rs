@@ -11,9 +11,6 @@ use crate::vmm::{Desk, Vmm};
 
 use super::vm_state::state_of;
 
-/// The longest note in the audit log, in characters.
-const NOTE: usize = 900;
-
 impl Vmm {
     /// Tries a stuck job again: it goes on from its log, forward or backward as it went before.
     ///
@@ -47,7 +44,7 @@ impl Vmm {
                 return Err(Error::conflict(Kind::Job, id, format!("it is {}, not stuck", job.state)));
             }
             let closing = closing(&desk, &job).await?;
-            audit.detail = closing.note.chars().take(NOTE).collect();
+            audit.detail = closing.note.as_str().into();
             point("close", "begun").await;
             let job = desk.repository().jobs().close(id, closing, audit).await?;
             point("close", "recorded").await;

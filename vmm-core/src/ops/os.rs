@@ -89,7 +89,8 @@ impl Vmm {
             audit.detail = changed([
                 change.description.as_ref().map(|_| "description".to_owned()),
                 change.login.as_ref().map(|login| format!("login {login}")),
-            ]);
+            ])
+            .into();
             desk.repository().oses().update(id, change, expect, audit).await
         })
         .await

@@ -1,12 +1,12 @@
 //! Requests for machines: submit, look, decide.
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Problems, Result};
 use crate::job;
 use crate::model::{
     JobKind, NewJob, NewRequest, OsFilter, Page, Plan, PlanHash, Request, RequestFilter, RequestId, RequestState, Room,
     UserId, UserName, VmFilter, one_more,
 };
-use crate::planning::Planner;
+use crate::planning::{Outlook, Planner, RowVerdict};
 use crate::policy::{Action, Actor, Target};
 use crate::repository::Submitted;
 use crate::vmm::{Desk, Vmm};
@@ -31,11 +31,19 @@ impl RequestDraft {
     pub const MAX_SPEC: usize = 1 << 20;
 }
 
-/// What a request would make, and of what.
+/// What a request would make, and of what; or what is wrong with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestPreview {
-    /// What it would make.
-    pub plan: Plan,
+    /// What it would make; `None` if anything is wrong.
+    pub plan: Option<Plan>,
+    /// What is wrong.
+    pub problems: Problems,
+    /// What was found of each row, up to the one with the last problem that is kept.
+    pub rows: Vec<RowVerdict>,
+    /// How many rows are not blank, without the header.
+    pub rows_total: usize,
+    /// What the table was understood as where that is not what its letters say, for people.
+    pub understood: Vec<String>,
     /// What there is.
     pub room: Room,
 }
@@ -77,20 +85,28 @@ impl Vmm {
         .await
     }
 
-    /// What a submission of this draft would make at this moment. Nothing is recorded.
+    /// Tells what a submission of this draft would make at this moment, or what is wrong with which row. Nothing is
+    /// recorded.
     ///
     /// # Errors
-    /// As [`submit_request`](Self::submit_request), but for an id that is taken.
+    /// As [`submit_request`](Self::submit_request), but for what is wrong with the rows and for an id that is taken.
     pub async fn preview_request(&self, actor: &Actor, draft: &RequestDraft) -> Result<RequestPreview> {
         let owner = self.responsible(actor, Action::RequestSubmit, "requester", draft.requester.as_ref()).await?;
         let target = Target { label: format!("request {}", draft.id), owner };
         let desk = self.read(actor, Action::RequestSubmit, &target)?;
         check(draft)?;
-        let preview = |planner: Planner<'_>| {
-            let plan = planner.plan(&draft.id, &draft.spec)?;
-            Ok(RequestPreview { plan, room: planner.room() })
-        };
-        survey(&desk, &draft.id, preview).await?
+        let look =
+            |planner: Planner<'_>| -> Result<_> { Ok((planner.outlook(&draft.id, &draft.spec)?, planner.room())) };
+        let (outlook, room) = survey(&desk, &draft.id, look).await??;
+        let Outlook { mut plan, mut problems, rows, rows_total, understood } = outlook;
+        if let Some(planned) = &plan {
+            match image::check_volumes_are_free(&desk, planned).await {
+                Ok(()) => {}
+                Err(Error::Invalid(taken)) => (plan, problems) = (None, taken),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(RequestPreview { plan, problems, rows, rows_total, understood, room })
     }
 
     /// Requests that the actor may see, newest first.
@@ -130,7 +146,7 @@ impl Vmm {
         let request = self.sought_request(actor, Action::RequestApprove, id).await?;
         let by = actor.user_id().unwrap_or(request.requester);
         self.change(actor, Action::RequestApprove, Target::from(&request), |desk, mut audit| async move {
-            audit.detail = format!("plan {plan}");
+            audit.detail = format!("plan {plan}").into();
             let kind = JobKind::StartRequest(request.id.clone());
             let job = NewJob {
                 steps: job::step_names(&kind),

@@ -298,11 +298,12 @@ async fn start(desk: Desk, new: NewRun, terms: Terms, mut audit: AuditEntry) -> 
     desk.runs().check_room()?;
     let (machines, content, arguments) = (new.machines.clone(), new.content.clone(), new.arguments.clone());
     let whose = if terms.stored { "the stored login" } else { "a login given with the call" };
-    audit.detail = format!("on {} machines with {whose}", machines.len());
+    let mut detail = format!("on {} machines with {whose}", machines.len());
     if let Some(firing) = &new.firing {
-        audit.detail.push_str(&format!(", by schedule {}", firing.schedule));
+        detail.push_str(&format!(", by schedule {}", firing.schedule));
     }
     let fires = new.firing.is_some();
+    audit.detail = detail.into();
     let run = desk.repository().runs().create(new, chrono::Utc::now() + KEPT_ALIVE, audit).await?;
     if fires {
         crash_point("recorded").await;

@@ -91,7 +91,7 @@ impl Vmm {
     pub async fn enable_schedule(&self, actor: &Actor, id: ScheduleId, enabled: bool) -> Result<Schedule> {
         let schedule = self.sought_schedule(actor, Action::ScheduleChange, id).await?;
         self.change(actor, Action::ScheduleChange, Target::from(&schedule), |desk, mut audit| async move {
-            audit.detail = if enabled { "enabled" } else { "disabled" }.to_owned();
+            audit.detail = if enabled { "enabled" } else { "disabled" }.into();
             let next_at = match enabled {
                 true if schedule.next_at.is_some() => schedule.next_at,
                 true => Some(next(&schedule.when)?),

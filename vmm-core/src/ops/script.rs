@@ -188,10 +188,7 @@ async fn from_area(desk: &Desk, owner: UserId, file: &ScriptFile) -> Result<Scri
     }
     ScriptContent::from_bytes(text).map_err(|error| match error {
         Error::Invalid(problems) => Error::Invalid(
-            problems
-                .into_iter()
-                .map(|problem| Problem::new("file", format!("in your file area {}", problem.reason)))
-                .collect(),
+            problems.map(|problem| Problem::new("file", format!("in your file area {}", problem.reason))),
         ),
         error => error,
     })
@@ -245,7 +242,7 @@ fn check_user(user: &str) -> Result<()> {
 }
 
 fn half(missing: &str) -> Error {
-    Error::Invalid(vec![Problem::new(missing, "is missing; a login has a user and a password")])
+    Error::invalid(missing, "is missing; a login has a user and a password")
 }
 
 fn seal(desk: &Desk, id: ScriptId, user: String, password: &SecretString) -> Result<StoredLogin> {

@@ -102,7 +102,7 @@ impl Vmm {
                 return Err(self.refusal(actor, Action::LinkDelete, &target));
             }
             if everything {
-                audit.detail = "with chat, schedules and runs".to_owned();
+                audit.detail = "with chat, schedules and runs".into();
             }
             let user = owner.ok_or(Error::Unauthenticated)?;
             let revoked = desk.repository().tokens().revoke_access(user, everything, audit).await?;

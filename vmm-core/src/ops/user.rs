@@ -102,7 +102,7 @@ impl Vmm {
         let (target, user) = self.named_account(actor, Action::UserUpdate, name).await?;
         let action = if self.allows(actor, action, &target) { Action::UserUpdate } else { action };
         self.change(actor, action, target, |desk, mut audit| async move {
-            audit.detail = changed_fields(&update);
+            audit.detail = changed_fields(&update).into();
             let user = there(user, name)?;
             let UserUpdate { name, password, old_password, chat_id, role, disabled } = update;
             let password = match password {

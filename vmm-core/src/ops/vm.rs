@@ -81,7 +81,8 @@ impl Vmm {
                     group.as_ref().map_or("no group_name".to_owned(), |group| format!("group_name {group}"))
                 }),
                 description.as_ref().map(|_| "description".to_owned()),
-            ]);
+            ])
+            .into();
             let user = match user {
                 Some(name) => match desk.repository().users().by_name(&name).await? {
                     Some(user) => Some(user.id),

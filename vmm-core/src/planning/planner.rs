@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::fit;
-use super::spec::{self, SpecRow, Surroundings};
-use crate::error::{Error, Problem, Result};
+use super::spec::{self, Reading, RowVerdict, SpecRow, Surroundings};
+use crate::error::{Error, Problem, Problems, Result};
 use crate::hypervisor::{Host, Reservation};
 use crate::model::{
     DeskId, DiskRole, HostFigures, Image, MacAddress, Os, OsName, OsVersion, Plan, PlannedDisk, PlannedVm, RequestId,
@@ -13,8 +13,27 @@ use crate::model::{
 };
 use crate::secrets::Secrets;
 
+/// The longest text that an entry of the catalog is looked for by likeness with, in bytes.
+const MAX_LIKE: usize = 300;
+/// How many entries of the catalog an error names.
+const MAX_NAMED: usize = 10;
+
 /// The smallest system disk if the request names none, in GiB.
 pub(super) const DEFAULT_DISK: u32 = 10;
+
+/// What a table would make, or what is wrong with it.
+pub(crate) struct Outlook {
+    /// What it would make; `None` if anything is wrong.
+    pub(crate) plan: Option<Plan>,
+    /// What is wrong.
+    pub(crate) problems: Problems,
+    /// What was found of each row, up to the one with the last problem that is kept.
+    pub(crate) rows: Vec<RowVerdict>,
+    /// How many rows there are.
+    pub(crate) rows_total: usize,
+    /// What was understood as something else than its letters say.
+    pub(crate) understood: Vec<String>,
+}
 
 /// What a request is planned against. The same records give the same hash, whatever the host has at that moment.
 pub(crate) struct Planner<'a> {
@@ -94,21 +113,49 @@ impl<'a> Planner<'a> {
         Ok((plan, misfits))
     }
 
-    /// The plan of this CSV.
+    /// The plan of this table.
     ///
     /// # Errors
-    /// [`Error::Invalid`] with every problem of every row.
+    /// [`Error::Invalid`] with the problems of the rows.
     pub(crate) fn plan(&self, request: &RequestId, spec: &str) -> Result<Plan> {
-        let rows = spec::parse(spec, self)?;
+        self.plan_of(request, spec::read(spec, self))
+    }
+
+    /// The plan of this table, or what is wrong with it, and what was found of each row.
+    ///
+    /// # Errors
+    /// Whatever is no fault of the table.
+    pub(crate) fn outlook(&self, request: &RequestId, spec: &str) -> Result<Outlook> {
+        let mut reading = spec::read(spec, self);
+        let (rows, rows_total) = (std::mem::take(&mut reading.rows), reading.rows_total);
+        let understood = reading.understood.clone();
+        let (plan, problems) = match self.plan_of(request, reading) {
+            Ok(plan) => (Some(plan), Problems::new()),
+            Err(Error::Invalid(problems)) => (None, problems),
+            Err(error) => return Err(error),
+        };
+        let mut outlook = Outlook { plan, problems, rows, rows_total, understood };
+        // What is wrong with all rows together is told of the first row that it concerns.
+        for row in &mut outlook.rows {
+            row.wrong |= outlook.problems.iter().any(|problem| problem.row == Some(row.row));
+        }
+        Ok(outlook)
+    }
+
+    fn plan_of(&self, request: &RequestId, reading: Reading) -> Result<Plan> {
+        let Reading { machines: rows, problems, understood, .. } = reading;
+        if !problems.is_empty() {
+            return Err(Error::Invalid(problems));
+        }
         let mut totals = Totals { vcpus: self.vcpus, memory: self.memory, disk: 0 };
         let vms: Result<Vec<_>> = rows.into_iter().map(|row| self.vm(request, row, &mut totals)).collect();
-        let mut plan =
-            Plan { host: self.host.name.clone(), pool: self.host.pool.clone(), seen: self.seen(), vms: vms? };
+        let (host, pool) = (self.host.name.clone(), self.host.pool.clone());
+        let mut plan = Plan { host, pool, seen: self.seen(), understood, vms: vms? };
         self.find_addresses(&mut plan)?;
         let mut macs = HashSet::new();
         match plan.vms.iter().find(|vm| !macs.insert(vm.mac)) {
             Some(vm) => {
-                Err(Error::Invalid(vec![Problem::at(vm.row, "name", "collides with another name; choose another")]))
+                Err(Error::Invalid(Problem::at(vm.row, "name", "collides with another name; choose another").into()))
             }
             None => Ok(plan),
         }
@@ -134,7 +181,7 @@ impl<'a> Planner<'a> {
                  ask for one; ask for fewer, remove machines, or widen the network's range",
                 pool.size()
             );
-            return Err(Error::Invalid(vec![Problem::at(row, "ip", reason)]));
+            return Err(Error::Invalid(Problem::at(row, "ip", reason).into()));
         }
         let left = free.saturating_sub(self.waiting);
         if let Some(vm) = dynamic.nth(left as usize) {
@@ -191,12 +238,21 @@ impl<'a> Planner<'a> {
         Ok(vm)
     }
 
+    /// The newest entries of the catalog, for people.
+    fn catalog(&self) -> String {
+        let named = self.oses.iter().rev().take(MAX_NAMED).map(|os| format!("{}:{}", os.name, os.version));
+        match (named.collect::<Vec<_>>().join(", "), self.oses.len().saturating_sub(MAX_NAMED)) {
+            (named, _) if named.is_empty() => "nothing yet".to_owned(),
+            (named, 0) => named,
+            (named, others) => format!("{named} and {others} more"),
+        }
+    }
+
     /// The entry and image that a name and version mean: the newest entry if no version is given.
     fn image(&self, name: &OsName, version: Option<&OsVersion>) -> Result<(&'a Os, &'a Image), String> {
         let fits = |os: &&&Os| os.name == *name && version.is_none_or(|version| os.version == *version);
         let Some(os) = self.oses.iter().rev().find(fits) else {
-            let known: Vec<_> = self.oses.iter().map(|os| format!("{}:{}", os.name, os.version)).collect();
-            let known = if known.is_empty() { "nothing yet".to_owned() } else { known.join(", ") };
+            let known = self.catalog();
             let version = version.map(|version| format!(":{version}")).unwrap_or_default();
             return Err(format!("{name}{version} is not in the catalog, which has {known}"));
         };
@@ -232,6 +288,11 @@ fn free_addresses<'r>(
 impl Surroundings for Planner<'_> {
     fn name(&self, name: &VmName) -> Result<(), String> {
         match self.names.get(name) {
+            Some(vm) if vm.status == VmStatus::Request => Err(format!(
+                "{name} is taken by a request of {} whose machines are not made yet; choose another name, or have that \
+                 request cancelled",
+                vm.user_name
+            )),
             Some(vm) => Err(format!("{name} is taken by a machine of {}", vm.user_name)),
             None if self.domains.contains(name.as_str()) => {
                 Err(format!("{name} is taken by a domain on the host that is not of this desk"))
@@ -269,6 +330,19 @@ impl Surroundings for Planner<'_> {
             return Err(format!("{memory} MiB is more than the host's {} MiB", self.host.memory));
         }
         Ok(())
+    }
+
+    fn os_like(&self, text: &str) -> Option<(OsName, OsVersion)> {
+        let plain = |text: &str| {
+            let words = text.split(|c: char| c.is_whitespace() || matches!(c, ':' | '-' | '_'));
+            words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ").to_lowercase()
+        };
+        let wanted = Some(text).filter(|text| text.len() <= MAX_LIKE).map(plain)?;
+        let is_like = |os: &&&Os| plain(&format!("{}:{}", os.name, os.version)) == wanted;
+        let mut found = self.oses.iter().filter(is_like);
+        let os = found.next()?;
+        // Two entries that differ in their punctuation alone are told apart by nothing but that.
+        found.next().is_none().then(|| (os.name.clone(), os.version.clone()))
     }
 
     fn ip(&self, ip: Ipv4Addr) -> Result<(), String> {
@@ -420,7 +494,7 @@ mod tests {
             vcpu: planned.vcpu,
             memory: planned.memory,
             os: Some(planned.os),
-            status: VmStatus::Request,
+            status: VmStatus::Off,
             status_reason: None,
             on_since: None,
             run: None,
@@ -458,10 +532,30 @@ mod tests {
         assert_eq!(
             found,
             [
-                "row 1, column name: web-1 is taken by a machine of alice",
-                "row 1, column ip: 192.168.122.50 is taken by web-1"
+                "row 2, column name: web-1 is taken by a machine of alice",
+                "row 2, column ip: 192.168.122.50 is taken by web-1"
             ]
         );
+    }
+
+    #[test]
+    fn a_name_in_a_request_that_waits_is_told_as_such() {
+        let first = plan("name,os\nweb-1,debian\n").expect("a good request");
+        let waiting = [Vm { status: VmStatus::Request, ..made(&first.vms[0], "r1") }];
+        let found = problems(plan_among(&waiting, "r2", "name,os\nweb-1,debian\n"));
+        assert!(found[0].contains("web-1 is taken by a request of alice whose machines are not made yet"), "{found:?}");
+    }
+
+    #[test]
+    fn an_os_is_found_by_likeness_if_one_entry_is_alike() {
+        for text in ["Debian:12", "debian 12", "debian-12", "DEBIAN__12"] {
+            let plan = plan(&format!("name,os\nweb-1,{text}\n")).expect("a good request");
+            assert_eq!(plan.vms[0].os, OsId(1), "{text}");
+            assert!(plan.understood[0].contains("is read as debian:12"), "{:?}", plan.understood);
+        }
+        for other in ["debian 1", "debian:1.2", "debian:1:2"] {
+            assert!(problems(plan(&format!("name,os\nweb-1,{other}\n")))[0].contains("column os"), "{other}");
+        }
     }
 
     #[test]
@@ -479,16 +573,16 @@ mod tests {
         ));
         let places: Vec<_> = found.iter().map(|problem| problem.split(": ").next().unwrap_or_default()).collect();
         let expected = [
-            "row 1, column os",
             "row 2, column os",
-            "row 3, column vcpu",
-            "row 4, column memory",
-            "row 5, column disk",
-            "row 6, column ip",
+            "row 3, column os",
+            "row 4, column vcpu",
+            "row 5, column memory",
+            "row 6, column disk",
             "row 7, column ip",
-            "row 8, column name",
-            "row 8, column vcpu",
-            "row 8, column os",
+            "row 8, column ip",
+            "row 9, column name",
+            "row 9, column vcpu",
+            "row 9, column os",
         ];
         assert_eq!(places, expected, "{found:#?}");
     }

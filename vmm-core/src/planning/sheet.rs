@@ -1,19 +1,9 @@
-//! CSV in and out of spreadsheets.
+//! CSV for spreadsheets.
 
-use csv::{Reader, ReaderBuilder, Trim, WriterBuilder};
+use csv::WriterBuilder;
 
-/// Reads a CSV: UTF-8 with or without BOM, LF or CRLF, comma or semicolon.
-pub(super) fn reader(text: &str) -> Reader<&[u8]> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    ReaderBuilder::new().delimiter(delimiter(text)).flexible(true).trim(Trim::All).from_reader(text.as_bytes())
-}
-
-/// A semicolon if the header has more of them than commas, as spreadsheets write in many countries.
-fn delimiter(text: &str) -> u8 {
-    let header = text.lines().next().unwrap_or_default();
-    let count = |c| header.matches(c).count();
-    if count(';') > count(',') { b';' } else { b',' }
-}
+use super::header;
+use super::table::Table;
 
 /// Writes rows as CSV with commas, so that no spreadsheet takes a cell for a formula.
 pub(crate) fn write<R>(rows: impl IntoIterator<Item = R>) -> String
@@ -29,11 +19,17 @@ where
     String::from_utf8(writer.into_inner().expect("memory is never full")).expect("cells are UTF-8")
 }
 
-/// The same table as another CSV has, written anew. What cannot be read ends it.
+/// The table of another CSV, written anew with commas. Blank rows stay, so that rows keep their numbers.
 pub(crate) fn rewritten(text: &str) -> String {
-    let mut reader = reader(text);
-    let header = reader.headers().cloned().unwrap_or_default();
-    write(std::iter::once(header).chain(reader.records().map_while(Result::ok)).collect::<Vec<_>>().iter())
+    let mut table = Table::new(text, |title| header::title(title).is_some());
+    let mut csv = String::with_capacity(text.len());
+    while let Some(record) = table.next() {
+        match &record.cells[..record.width.min(record.cells.len())] {
+            [] => csv.push('\n'),
+            cells => csv.push_str(&write([cells])),
+        }
+    }
+    csv
 }
 
 /// Puts an apostrophe before what begins a formula: at the start of a cell, and also behind whatever a spreadsheet may
@@ -53,6 +49,8 @@ fn harmless(cell: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use csv::ReaderBuilder;
+
     use super::*;
 
     /// Every cell that a spreadsheet can see which splits by this character, whether it minds quotes or not.

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::planner::{DEFAULT_DISK, gib};
-use super::{sheet, spec};
+use super::{header, sheet};
 use crate::model::Os;
 
 /// Every column, and a row that plans well where the catalog has an image: the newest one, and a name that is free.
@@ -22,6 +22,6 @@ pub(crate) fn template(oses: &[Os], taken: &HashSet<String>) -> String {
         "description" => "an example; write your own rows".to_owned(),
         _ => String::new(),
     };
-    let titles = spec::titles();
+    let titles = header::titles();
     sheet::write([titles.map(str::to_owned), titles.map(cell)])
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::Progress;
-use crate::error::{Error, Problem, Result};
-use crate::model::shortened;
+use crate::error::{Error, Problem, Problems, Result};
+use crate::text::quoted;
 
 /// Where content comes from.
 pub type Source = Box<dyn AsyncRead + Send + Unpin>;
@@ -31,13 +31,13 @@ impl Place {
     /// [`Error::Invalid`] that names `directory`, `file` or both.
     pub fn new(directory: impl Into<String>, file: impl Into<String>) -> Result<Self> {
         let (directory, file) = (directory.into(), file.into());
-        let mut problems = Vec::new();
+        let mut problems = Problems::new();
         if directory.is_empty() || directory.len() > 4096 || directory.contains('\0') {
             problems.push(Problem::new("directory", "must be 1 to 4096 bytes without a NUL character"));
         }
         if file.is_empty() || file.len() > 255 || file.contains(['/', '\0']) || file == "." || file == ".." {
             let rule = "must be a file's name: 1 to 255 bytes without a slash or a NUL character, and not . or ..";
-            problems.push(Problem::new("file", format!("{:?} {rule}", shortened(&file))));
+            problems.push(Problem::new("file", format!("{} {rule}", quoted(&file))));
         }
         if problems.is_empty() { Ok(Self { directory, file }) } else { Err(Error::Invalid(problems)) }
     }

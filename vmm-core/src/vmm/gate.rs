@@ -241,7 +241,7 @@ impl Vmm {
     where
         F: Future<Output = Result<T>> + Send,
     {
-        let entry = AuditEntry { detail, ..self.enter(actor, action, &target).await? };
+        let entry = AuditEntry { detail: detail.into(), ..self.enter(actor, action, &target).await? };
         let audit = self.parts.repository.audit();
         let started = audit.record(AuditEntry { outcome: Outcome::Started, ..entry.clone() }).await?;
         let mut begun = Begun { vmm: self, entry: entry.clone(), started, ended: false };
@@ -279,7 +279,7 @@ impl Vmm {
     }
 
     async fn record_failure(&self, entry: AuditEntry, error: &Error, finishes: Option<AuditId>) {
-        let entry = AuditEntry { outcome: Outcome::Failed, detail: error.to_string(), finishes, ..entry };
+        let entry = AuditEntry { outcome: Outcome::Failed, detail: error.to_string().into(), finishes, ..entry };
         if let Err(error) = self.parts.repository.audit().record(entry).await {
             warn!(%error, "the failure of an operation could not be recorded");
         }
@@ -311,5 +311,6 @@ impl Drop for Begun<'_> {
 /// The audit row of something that was done.
 pub(crate) fn entry(actor: &Actor, action: Action, target: String) -> AuditEntry {
     let (user, actor, action) = (actor.user_id(), actor.to_string(), action.as_str());
-    AuditEntry { user, actor, action, target, outcome: Outcome::Done, detail: String::new(), finishes: None }
+    let target = target.into();
+    AuditEntry { user, actor, action, target, outcome: Outcome::Done, detail: String::new().into(), finishes: None }
 }

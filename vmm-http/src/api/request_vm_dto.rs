@@ -144,6 +144,8 @@ pub(super) struct RequestBody {
     /// The CSV as it was submitted.
     spec: String,
     host: HostBody,
+    /// What the table was understood as where that is not what its letters say.
+    understood: Vec<String>,
     /// The machines, in order of the CSV's rows.
     rows: Vec<RowBody>,
 }
@@ -151,12 +153,13 @@ pub(super) struct RequestBody {
 impl From<Request> for RequestBody {
     fn from(request: Request) -> Self {
         let summary = RequestSummary::from(&request);
-        let Plan { host, pool, seen, vms } = request.plan;
+        let Plan { host, pool, seen, understood, vms } = request.plan;
         let HostFigures { vcpus, memory, disk_free, addresses_free } = seen;
         Self {
             summary,
             spec: request.spec,
             host: HostBody { name: host, pool, vcpu: vcpus, memory, disk_free, addresses_free },
+            understood,
             rows: vms.into_iter().map(RowBody::from).collect(),
         }
     }
@@ -238,7 +241,7 @@ enum Verdict {
 #[derive(Debug, Object)]
 #[oai(rename = "PlanRow", skip_serializing_if_is_none)]
 struct RowBody {
-    /// Row of the CSV, counted from 1 below the header.
+    /// Row of the table as a spreadsheet numbers it: the header and blank rows count.
     row: u32,
     name: String,
     verdict: Verdict,

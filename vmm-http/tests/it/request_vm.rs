@@ -20,7 +20,7 @@ async fn a_request_shows_its_plan_row_by_row() {
     );
     assert_eq!(made["plan_hash"].as_str().unwrap().len(), 64);
     let row = &made["rows"][1];
-    assert_eq!((&row["row"], &row["name"], &row["verdict"]), (&json!(2), &json!("web-2"), &json!("ok")));
+    assert_eq!((&row["row"], &row["name"], &row["verdict"]), (&json!(3), &json!("web-2"), &json!("ok")));
     assert_eq!((&row["os"], &row["disks"][0]["role"]), (&json!("debian:12"), &json!("system")));
     assert!(row["host_key"].as_str().unwrap().starts_with("SHA256:"));
     let again = app.get(Who::Alice, "/request-vm/r1").await.ok();
@@ -44,7 +44,7 @@ async fn ten_mistakes_are_told_at_once_and_nothing_is_recorded() {
     let answer = app.post(Who::Alice, "/request-vm", request("r1", spec)).await;
     let fields = answer.problem_fields();
     for expected in
-        ["1:name", "2:hostname", "3:vcpu", "4:memory", "5:os", "6:disk", "7:ip", "8:count", "9:vcpu", "10:name"]
+        ["2:name", "3:hostname", "4:vcpu", "5:memory", "6:os", "7:disk", "8:ip", "9:count", "10:vcpu", "11:name"]
     {
         assert!(fields.iter().any(|field| field == expected), "{expected} is missing in {fields:?}");
     }
@@ -77,7 +77,7 @@ async fn a_batch_says_which_of_its_requests_failed() {
         {"id": "r3", "spec": "name,os\ndb-2,debian\n"},
     ]});
     let answer = app.post(Who::Alice, "/request-vm", batch).await;
-    assert_eq!(answer.problem_fields(), ["1:os"]);
+    assert_eq!(answer.problem_fields(), ["2:os"]);
     assert_eq!(answer.body["item"], 1);
     app.get(Who::Alice, "/request-vm/r1").await.ok();
     app.get(Who::Alice, "/request-vm/r3").await.assert_problem(404);
@@ -164,4 +164,63 @@ async fn what_is_rejected_or_cancelled_stays_so() {
     let listed = app.get(Who::Alice, "/request-vm?state=cancelled").await.ok();
     assert_eq!(listed["request-vm"].as_array().unwrap().len(), 1);
     assert!(app.get(Who::Alice, "/request-vm/r1/result").await.text.ends_with(",rejected\n"));
+}
+
+/// A table of a mebibyte that is wrong in every cell, in five shapes.
+fn wrong_tables() -> [(&'static str, String); 5] {
+    let filled = |head: &str, row: &str| {
+        let mut text = head.to_owned();
+        while text.len() + row.len() <= 1 << 20 {
+            text.push_str(row);
+        }
+        text
+    };
+    [
+        ("rows", filled("name,os\n", "A,B\n")),
+        ("columns", filled("name,os,", "A,")),
+        ("quotes", filled("name,os\n", "\"\"\"A\"\"\",\"\"\"\n")),
+        ("one cell", filled("name,os\nA,", "\"B")),
+        ("counts", filled("name,os,count\n", "a,o,9999\n")),
+    ]
+}
+
+#[tokio::test]
+async fn a_mebibyte_that_is_wrong_in_every_cell_gives_a_small_answer_and_a_small_audit_row() {
+    let app = App::new().await;
+    for (shape, spec) in wrong_tables() {
+        for spec in [spec.clone(), spec.chars().take(100_000).collect()] {
+            let answer = app.post(Who::Alice, "/request-vm", request("r1", &spec)).await;
+            answer.assert_problem(422);
+            assert!(answer.text.len() <= 64 << 10, "{shape}: {} bytes", answer.text.len());
+            let problems = answer.body["problems"].as_array().unwrap();
+            assert!(!problems.is_empty() && problems.len() <= 100, "{shape}: {}", problems.len());
+            assert!(answer.body["problems_total"].as_u64().unwrap() >= problems.len() as u64, "{shape}");
+            let audit = app.get(Who::Root, "/audit?limit=1").await.ok();
+            let row = audit["audit"][0].to_string();
+            assert!(row.contains("request.submit") && row.len() <= 2 << 10, "{shape}: {} bytes", row.len());
+            assert!(audit["audit"][0]["detail"].as_str().unwrap().len() <= 1024, "{shape}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn machines_of_counts_are_counted_before_any_is_made() {
+    let app = App::new().await;
+    let spec = format!("name,os,count\n{}", "a,debian,999\n".repeat(30));
+    let answer = app.post(Who::Alice, "/request-vm", request("r1", &spec)).await;
+    answer.assert_problem(422);
+    let first = &answer.body["problems"][0];
+    assert_eq!((&first["row"], &first["column"]), (&json!(3), &json!("count")), "{}", answer.text);
+    assert!(first["reason"].as_str().unwrap().contains("more than 1000 machines"), "{first}");
+    assert_eq!((answer.body["problems"].as_array().unwrap().len(), &answer.body["problems_total"]), (1, &json!(29)));
+}
+
+#[tokio::test]
+async fn parameters_of_a_query_that_nobody_knows_are_told_within_bounds() {
+    let app = App::new().await;
+    let query: Vec<_> = (0..5000).map(|number| format!("p{number}")).collect();
+    let answer = app.get(Who::Alice, &format!("/db/vm?{}", query.join("&"))).await;
+    answer.assert_problem(422);
+    assert!(answer.text.len() <= 64 << 10, "{} bytes", answer.text.len());
+    assert_eq!(answer.body["problems_total"], 5000);
 }

@@ -39,11 +39,11 @@ async fn a_request_for_more_machines_than_free_addresses_is_refused_from_the_row
     desk.hypervisor.change_host(hands_out(4));
     desk.hypervisor.change_host(|host| lease_to_a_stranger(host, 13));
     let problem = refused(&desk, "r1", "name,os,count\na,debian,\nb,debian,\nc,debian,3\n").await;
-    assert!(problem.contains("row 3") && problem.contains("ip"), "{problem}");
+    assert!(problem.contains("row 4") && problem.contains("ip"), "{problem}");
     assert!(problem.contains("hands out 4, of which 3 are free, and 5 machines ask for one"), "{problem}");
     // A fixed address of the range is one of the free ones; one outside is not.
     let problem = refused(&desk, "r1", "name,os,ip\na,debian,192.0.2.10\nb,debian,\nc,debian,\nd,debian,\n").await;
-    assert!(problem.contains("row 4") && problem.contains("2 are free"), "{problem}");
+    assert!(problem.contains("row 5") && problem.contains("2 are free"), "{problem}");
     let spec = "name,os,ip\na,debian,192.0.2.99\nb,debian,\nc,debian,\nd,debian,\n";
     assert_eq!(desk.submit("r1", spec).await.plan.seen.addresses_free, Some(3));
 }

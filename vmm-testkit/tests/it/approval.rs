@@ -69,7 +69,8 @@ async fn what_a_host_has_and_is_called_is_not_in_the_hash_and_where_its_disks_ar
         description: String::new(),
         spec: spec.to_owned(),
     };
-    let planned = async || desk.vmm.preview_request(&desk.user, &draft("r1")).await.expect("a good CSV").plan;
+    let planned =
+        async || desk.vmm.preview_request(&desk.user, &draft("r1")).await.expect("a preview").plan.expect("a good CSV");
     let first = planned().await;
     desk.hypervisor.change_host(|host| {
         (host.vcpus, host.memory, host.pool_capacity, host.pool_available) = (2, 4096, 50 << 30, 20 << 30);

@@ -16,6 +16,7 @@ mod pool;
 mod provisioning;
 mod request;
 mod script;
+mod sheet;
 mod sqlite;
 mod ssh;
 mod state;

@@ -23,7 +23,7 @@ async fn a_csv_with_ten_mistakes_names_all_ten_and_creates_nothing() {
                 taken,,,,debian,,,\n\
                 web-3,a_b,,,debian,,,\n\
                 web-4,,0,,debian,,,\n\
-                web-5,,,2TB,debian,,,\n\
+                web-5,,,2XB,debian,,,\n\
                 web-6,,,,windows,,,\n\
                 web-7,,,,debian,none,,\n\
                 web-8,,,,debian,,10.1.2.3,\n\
@@ -33,7 +33,7 @@ async fn a_csv_with_ten_mistakes_names_all_ten_and_creates_nothing() {
     let Err(Error::Invalid(problems)) = refused else { panic!("expected problems, got {refused:?}") };
     let places: Vec<_> = problems.iter().map(|problem| (problem.row.expect("a row"), problem.field.as_str())).collect();
     let columns = ["name", "name", "hostname", "vcpu", "memory", "os", "disk", "ip", "count", "os"];
-    let expected: Vec<_> = (1_u32..).zip(columns).collect();
+    let expected: Vec<_> = (2_u32..).zip(columns).collect();
     assert_eq!(places, expected, "{problems:#?}");
 
     assert_eq!(desk.vmm.requests(&desk.admin, &RequestFilter::default()).await.expect("requests").len(), 1);

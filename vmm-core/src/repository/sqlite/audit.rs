@@ -127,9 +127,9 @@ pub(super) fn append(transaction: &Transaction<'_>, key: &AuditKey, entry: &Audi
         user: entry.user,
         actor: entry.actor.clone(),
         action: entry.action.to_owned(),
-        target: entry.target.clone(),
+        target: entry.target.to_string(),
         outcome: entry.outcome,
-        detail: entry.detail.clone(),
+        detail: entry.detail.to_string(),
         finishes: entry.finishes,
     };
     let AuditRecord { id, at, user, actor, action, target, outcome, detail, finishes } = &record;

@@ -52,7 +52,7 @@ fn insert(tx: &Transaction<'_>, request: i64, position: u32, vm: &PlannedVm) -> 
             vm.mac.to_string(),
             vm.host_key.to_string(),
             vm.description,
-            serde_json::Value::from(vm.warnings.as_slice()).to_string(),
+            texts(&vm.warnings),
         ],
     )?;
     (0_u32..).zip(&vm.disks).try_for_each(|(index, disk)| insert_disk(tx, request, position, index, disk))
@@ -105,12 +105,19 @@ fn planned_vm(row: &Row<'_>) -> Result<PlannedVm> {
         mac: row.parsed("mac")?,
         host_key: row.parsed("host_key")?,
         description: row.value("description")?,
-        warnings: strings(&warnings).map_err(|source| Error::corrupt("warnings", source))?,
+        warnings: strings("warnings", &warnings)?,
     })
 }
 
-fn strings(json: &str) -> serde_json::Result<Vec<String>> {
-    let list: Vec<serde_json::Value> = match serde_json::from_str(json)? {
+/// Texts as one cell.
+pub(super) fn texts(texts: &[String]) -> String {
+    serde_json::Value::from(texts).to_string()
+}
+
+/// The texts of one cell.
+pub(super) fn strings(column: &'static str, json: &str) -> Result<Vec<String>> {
+    let value = serde_json::from_str(json).map_err(|source| Error::corrupt(column, source))?;
+    let list: Vec<serde_json::Value> = match value {
         serde_json::Value::Array(list) => list,
         other => vec![other],
     };

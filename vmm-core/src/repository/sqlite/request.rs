@@ -172,8 +172,8 @@ fn insert(tx: &Transaction<'_>, new: &NewRequest, actor: Option<UserId>) -> Resu
     execute(
         tx,
         "INSERT INTO request (id, requester, description, spec, pool, host, host_vcpus, host_memory, host_disk_free,
-                              host_addresses_free, plan_hash, state, changed_by, created_at, changed_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 'pending', ?12, ?13, ?13)",
+                              host_addresses_free, understood, plan_hash, state, changed_by, created_at, changed_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 'pending', ?13, ?14, ?14)",
         params![
             id.as_str(),
             requester.0,
@@ -185,6 +185,7 @@ fn insert(tx: &Transaction<'_>, new: &NewRequest, actor: Option<UserId>) -> Resu
             integer("host_memory", plan.seen.memory)?,
             integer("host_disk_free", plan.seen.disk_free)?,
             plan.seen.addresses_free,
+            plan::texts(&plan.understood),
             plan.hash().to_string(),
             actor.map(|actor| actor.0),
             at.timestamp_micros(),
@@ -210,7 +211,7 @@ fn replace_plan(tx: &Transaction<'_>, request: &Request, plan: &Plan) -> Result<
     execute(
         tx,
         "UPDATE request SET pool = ?2, host = ?3, host_vcpus = ?4, host_memory = ?5, host_disk_free = ?6,
-                            host_addresses_free = ?7, plan_hash = ?8, decided_by = NULL
+                            host_addresses_free = ?7, understood = ?8, plan_hash = ?9, decided_by = NULL
          WHERE number = ?1",
         params![
             number,
@@ -220,6 +221,7 @@ fn replace_plan(tx: &Transaction<'_>, request: &Request, plan: &Plan) -> Result<
             integer("host_memory", plan.seen.memory)?,
             integer("host_disk_free", plan.seen.disk_free)?,
             plan.seen.addresses_free,
+            plan::texts(&plan.understood),
             plan.hash().to_string(),
         ],
     )?;
@@ -302,6 +304,7 @@ fn request(connection: &Connection, row: &Row<'_>) -> Result<Request> {
                 disk_free: row.size("host_disk_free")?,
                 addresses_free: row.value("host_addresses_free")?,
             },
+            understood: plan::strings("understood", &row.value::<String>("understood")?)?,
             vms: plan::vms(connection, row.value("number")?)?,
         },
         plan_hash: row.parsed("plan_hash")?,

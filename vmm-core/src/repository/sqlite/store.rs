@@ -212,9 +212,9 @@ mod tests {
             user: None,
             actor: "vmm".to_owned(),
             action: "test",
-            target: String::new(),
+            target: "".into(),
             outcome: Outcome::Done,
-            detail: "x".repeat(100_000),
+            detail: "x".repeat(1024).into(),
             finishes: None,
         }
     }

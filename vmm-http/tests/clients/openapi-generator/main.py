@@ -59,6 +59,6 @@ try:
     raise AssertionError(submit("client-2", "name,os,vcpu,memory\nclient-2,no-such-os,1,512\n"))
 except UnprocessableEntityException as error:
     assert isinstance(error.data, ProblemDetails), error
-    assert [(problem.row, problem.column) for problem in error.data.problems] == [(1, "os")]
+    assert [(problem.row, problem.column) for problem in error.data.problems] == [(2, "os")]
 
 assert SessionApi(client).logout_with_http_info().status_code == 204

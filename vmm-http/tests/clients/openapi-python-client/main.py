@@ -66,7 +66,7 @@ assert (missing.status, missing.type_) == (404, "urn:vmm:problem:not-found")
 
 wrong = submit("client-2", "name,os,vcpu,memory\nclient-2,no-such-os,1,512\n")
 assert isinstance(wrong, ProblemDetails), wrong
-assert [(problem.row, problem.column) for problem in wrong.problems] == [(1, "os")]
+assert [(problem.row, problem.column) for problem in wrong.problems] == [(2, "os")]
 
 ended = logout.sync_detailed(client=vmm)
 assert ended.status_code == 204, ended

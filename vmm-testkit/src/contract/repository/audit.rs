@@ -14,7 +14,7 @@ pub async fn a_row_reads_as_it_was_recorded(repository: Arc<dyn Repository>) {
         user: Some(desk.admin.id),
         actor: "alice".to_owned(),
         outcome: Outcome::Started,
-        detail: "a\tdetail with \"quotes\" and ümlauts\0".to_owned(),
+        detail: "a\tdetail with \"quotes\" and ümlauts\0".into(),
         ..sample::audit("vm.ssh")
     };
     let id = repository.audit().record(started.clone()).await.expect("an answer");
@@ -24,7 +24,7 @@ pub async fn a_row_reads_as_it_was_recorded(repository: Arc<dyn Repository>) {
     assert_eq!(rows.iter().map(|row| row.finishes).collect::<Vec<_>>(), [Some(id), None]);
     let row = &rows[1];
     assert_eq!((row.id, row.user, &row.actor, row.outcome), (id, started.user, &started.actor, started.outcome));
-    assert_eq!((&*row.action, &row.target, &row.detail), (started.action, &started.target, &started.detail));
+    assert_eq!((&*row.action, &*row.target, &*row.detail), (started.action, &*started.target, &*started.detail));
 }
 
 /// Rows are listed newest first, by account, by action, and page by page.

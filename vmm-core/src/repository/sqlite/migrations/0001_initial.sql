@@ -103,6 +103,8 @@ CREATE TABLE request (
     host_memory INTEGER NOT NULL,
     host_disk_free INTEGER NOT NULL,
     host_addresses_free INTEGER,
+    -- What the table was understood as where that is not what its letters say, for people.
+    understood TEXT NOT NULL CHECK (json_valid(understood)),
     plan_hash TEXT NOT NULL CHECK (length(plan_hash) = 64),
     state TEXT NOT NULL
         CHECK (state IN ('pending', 'approved', 'running', 'done', 'failed', 'rejected', 'cancelled')),

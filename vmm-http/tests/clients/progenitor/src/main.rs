@@ -72,7 +72,7 @@ async fn main() {
 
     let wrong = problem(submit(&vmm, "client-2", "name,os,vcpu,memory\nclient-2,no-such-os,1,512\n").await);
     let places: Vec<_> = wrong.problems.iter().map(|problem| (problem.row, problem.column.as_deref())).collect();
-    assert_eq!(places, [(Some(1), Some("os"))]);
+    assert_eq!(places, [(Some(2), Some("os"))]);
 
     let ended = vmm.logout().send().await.expect("a logout");
     assert_eq!(ended.status(), 204);

@@ -1,0 +1,46 @@
+//! Texts of people on their way into errors and records: never longer than a reader needs.
+
+/// How many characters of a wrong value are shown.
+const QUOTED: usize = 64;
+
+/// Quotes what a person wrote, so that an error shows enough of it to recognise it and never carries megabytes.
+///
+/// What cannot be seen (control characters, spaces without width, marks of direction) is shown by its code.
+pub(crate) fn quoted(text: impl AsRef<str>) -> String {
+    let text = text.as_ref();
+    match text.char_indices().nth(QUOTED) {
+        Some((end, _)) => format!("{:?}", format!("{}…", &text[..end])),
+        None => format!("{text:?}"),
+    }
+}
+
+/// Cuts a text to so many bytes, at the end of a character, and says that it was cut.
+pub(crate) fn cut(text: String, most: usize) -> String {
+    if text.len() <= most {
+        return text;
+    }
+    let note = format!("… (cut; {} bytes in all)", text.len());
+    let end = text.floor_char_boundary(most.saturating_sub(note.len()));
+    format!("{}{note}", &text[..end])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quote_is_short_and_shows_what_cannot_be_seen() {
+        assert_eq!(quoted("web"), "\"web\"");
+        assert_eq!(quoted("a\u{200b}b\u{a0}\u{202e}\n"), "\"a\\u{200b}b\\u{a0}\\u{202e}\\n\"");
+        assert!(quoted("x".repeat(1 << 20)).len() < 80);
+    }
+
+    #[test]
+    fn a_text_is_cut_at_the_end_of_a_character_and_says_so() {
+        assert_eq!(cut("short".to_owned(), 10), "short");
+        for most in 40..80 {
+            let text = cut("aäö€😀".repeat(100), most);
+            assert!(text.len() <= most && text.ends_with("… (cut; 1200 bytes in all)"), "{text}");
+        }
+    }
+}
