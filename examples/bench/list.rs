@@ -88,7 +88,11 @@ async fn request(desk: &TestDesk, os: &Os, id: &str, names: &[String], user: vmm
     }
     let new = sample::request(id, user, plan);
     let id = new.id.clone();
-    desk.repository.requests().submit(new, sample::audit("request.submit")).await.expect("a request");
+    desk.repository
+        .requests()
+        .submit(new, sample::no_limits(), sample::audit("request.submit"))
+        .await
+        .expect("a request");
     id
 }
 

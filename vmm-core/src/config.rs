@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::budget::{Budget, BudgetLimits};
+
 /// What a desk on one host is made of, for [`Vmm::open`](crate::Vmm::open). `Default` has the places of an installed vmm.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -63,6 +65,24 @@ impl DeskConfig {
         "sweep_interval",
         "run_lifetime",
         "runs_kept",
+        "account_requests",
+        "concurrent_requests",
+        "account_streams",
+        "concurrent_streams",
+        "account_uploads",
+        "concurrent_uploads",
+        "account_machine_calls",
+        "concurrent_machine_calls",
+        "account_sessions",
+        "concurrent_sessions",
+        "account_runs",
+        "concurrent_runs",
+        "account_run_places",
+        "concurrent_run_places",
+        "account_files",
+        "account_scripts",
+        "account_script_bytes",
+        "account_open_requests",
     ];
 
     /// Sets what one of [`KEYS`](Self::KEYS) names from a text, so that all programs of a desk read a setting in the same way.
@@ -76,7 +96,7 @@ impl DeskConfig {
             "master_key" => self.master_key = path(text)?,
             "files" => self.files = path(text)?,
             "file_limit" => settings.file_limit = size(text)?,
-            "file_quota" => settings.file_quota = size(text)?,
+            "file_quota" => settings.budgets.set_share(Budget::StoredBytes, size(text)?),
             "libvirt_uri" => self.libvirt_uri = filled(text)?,
             "pool" => self.pool = filled(text)?,
             "network" => self.network = filled(text)?,
@@ -88,7 +108,16 @@ impl DeskConfig {
             "sweep_interval" => settings.sweep_interval = time(text)?,
             "run_lifetime" => settings.run_lifetime = time(text)?,
             "runs_kept" => settings.runs_kept = count(text)?,
-            _ => return Err("a setting"),
+            "account_script_bytes" => settings.budgets.set_share(Budget::ScriptBytes, size(text)?),
+            key => {
+                let (of, word) = key.split_once('_').ok_or("a setting")?;
+                let budget = word.replace('_', "-").parse().map_err(|_| "a setting")?;
+                match of {
+                    "account" => settings.budgets.set_share(budget, count::<u32>(text)?.into()),
+                    "concurrent" => settings.budgets.set_all(budget, count::<u32>(text)?.into()),
+                    _ => return Err("a setting"),
+                }
+            }
         }
         Ok(())
     }
@@ -197,8 +226,8 @@ pub struct Settings {
     pub runs_kept: u32,
     /// The most bytes of one file in a file area.
     pub file_limit: u64,
-    /// The most bytes of all files of one user.
-    pub file_quota: u64,
+    /// What one account may hold, and all together.
+    pub budgets: BudgetLimits,
     /// How much of a console log an error shows, in bytes.
     pub console_tail: usize,
 }
@@ -215,7 +244,7 @@ impl Default for Settings {
             run_lifetime: Duration::from_secs(90 * 24 * 3600),
             runs_kept: 100,
             file_limit: 1 << 30,
-            file_quota: 10 << 30,
+            budgets: BudgetLimits::default(),
             console_tail: 2048,
         }
     }

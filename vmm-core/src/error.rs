@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::budget::{Budget, Over};
 use crate::remote::Unfinished;
 
 mod problems;
@@ -33,6 +34,20 @@ pub enum Error {
     #[error("there were too many attempts; try again in {} s", .retry_after.as_secs() + 1)]
     TooMany {
         /// How long until the next attempt is let through.
+        retry_after: Duration,
+    },
+
+    /// As much of something is taken as may be, by the caller alone or by all together: make room, or wait. Nothing was
+    /// begun.
+    #[error("{}", .budget.told(*.over, *.limit))]
+    OverBudget {
+        /// What there is no more of.
+        budget: Budget,
+        /// Whether it is the caller's own share that is used up.
+        over: Over,
+        /// How much the share is, or what all may have together.
+        limit: u64,
+        /// When the call may be tried again at the earliest.
         retry_after: Duration,
     },
 

@@ -11,6 +11,7 @@ pub mod repository;
 
 mod attempts;
 mod blocking;
+mod budget;
 mod definition;
 mod error;
 mod job;
@@ -24,17 +25,18 @@ mod seed;
 mod text;
 mod vmm;
 
+pub use budget::{Budget, BudgetLimits, Holder, Limit, Over, Place, Stored};
 pub use config::{DeskConfig, Settings};
 pub use definition::DefinitionLook;
 pub use error::{Error, Kind, Part, Problem, Problems, Result};
 #[cfg(feature = "crash-points")]
 pub use job::crash;
 pub use ops::{
-    AdoptionDraft, BotMail, Health, History, HistoryPoint, JobWatch, MadeLinkCode, MadeToken, Monitor, NewLogin,
-    PartHealth, Power, RequestDraft, RequestNews, RequestPreview, RequestProgress, RunChange, RunDraft, RunTerms,
-    RunWatch, SavedScript, ScheduleDraft, ScriptDraft, ScriptUpdate, SshEvent, Statistics, Submission, Switched,
-    TokenDraft, Transfer, TransferReport, TreeReport, TreeTransfer, UserDraft, UserUpdate, VmHostKey, VmLogin,
-    VmUpdate,
+    AdoptionDraft, BotMail, BudgetUse, Health, History, HistoryPoint, JobWatch, MadeLinkCode, MadeToken, Monitor,
+    NewLogin, PartHealth, Power, RequestDraft, RequestNews, RequestPreview, RequestProgress, RunChange, RunDraft,
+    RunTerms, RunWatch, SavedScript, ScheduleDraft, ScriptDraft, ScriptUpdate, SshEvent, Statistics, Submission,
+    Switched, TokenDraft, Transfer, TransferReport, TreeReport, TreeTransfer, UserDraft, UserUpdate, VmHostKey,
+    VmLogin, VmUpdate,
 };
 pub use planning::RowVerdict;
 pub use policy::{Action, Actor, Policy, RolePolicy, Target};

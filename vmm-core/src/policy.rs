@@ -184,7 +184,7 @@ actions! {
     /// Change a script.
     ScriptChange = "script.change", "change another person's script";
     /// Remove a script.
-    ScriptDelete = "script.delete", "delete scripts";
+    ScriptDelete = "script.delete", "delete another person's script";
     /// Run a script.
     ScriptRun = "script.run", "run scripts";
     /// Use the login stored with a script.
@@ -225,6 +225,8 @@ actions! {
     KeyRotate = "key.rotate", "change the master key";
     /// See the audit log.
     AuditRead = "audit.read", "read the audit log";
+    /// See what an account's budgets are and how much of them is taken.
+    LimitsRead = "limits.read", "see another person's limits";
     /// See the desk's figures: how many jobs, machines and so on.
     StatisticsRead = "statistics.read", "see the desk's figures";
     /// Use the pages for a browser.
@@ -312,6 +314,7 @@ impl Policy for RolePolicy {
             | Action::DiskGrow
             | Action::ScriptChange
             | Action::ScriptLogin
+            | Action::ScriptDelete
             | Action::RunOutput
             | Action::RunCancel
             | Action::ScheduleCreate
@@ -322,6 +325,7 @@ impl Policy for RolePolicy {
             | Action::RequestCancel
             | Action::FileRead
             | Action::FileWrite
+            | Action::LimitsRead
             | Action::JobRead
             | Action::JobCancel => role == Role::Admin || target.owner == Some(id),
             Action::GroupAllow
@@ -342,7 +346,6 @@ impl Policy for RolePolicy {
             | Action::VmReclaim
             | Action::VmDelete
             | Action::DiskDelete
-            | Action::ScriptDelete
             | Action::RequestApprove
             | Action::RequestReject
             | Action::JobRetry
@@ -438,7 +441,7 @@ mod tests {
         assert_eq!(may(&Target::of(UserId(2), "another's")), always);
         assert_eq!(may(&Target::none()), always);
         let own = may(&Target::of(UserId(1), "own"));
-        assert_eq!(own.len(), always.len() + 28);
+        assert_eq!(own.len(), always.len() + 30);
         assert!(own.contains(&Action::DiskGrow) && !own.contains(&Action::DiskDelete));
         assert!(!own.contains(&Action::VmDelete) && !own.contains(&Action::RequestApprove));
     }

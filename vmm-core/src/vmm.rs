@@ -5,6 +5,7 @@ mod gate;
 mod machine;
 #[cfg(feature = "sqlite")]
 mod open;
+mod recent;
 mod seen;
 
 use std::sync::{Arc, Mutex};
@@ -12,11 +13,13 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::Notify;
 
 use crate::attempts::Attempts;
+use crate::budget::Budgets;
 use crate::config::Settings;
 use crate::error::Result;
 use crate::files::FileStore;
 use crate::hypervisor::Hypervisor;
 use crate::model::UsedRight;
+use crate::ops::Health;
 use crate::password::Passwords;
 use crate::policy::{Policy, RolePolicy};
 use crate::remote::RemoteExec;
@@ -28,6 +31,7 @@ pub(crate) use gate::{Desk, entry as audit_entry};
 pub(crate) use machine::Machine;
 #[cfg(feature = "sqlite")]
 pub use open::NotReady;
+use recent::Recent;
 use seen::Seen;
 
 /// A desk. Cheap to clone; all clones are the same desk.
@@ -51,10 +55,12 @@ struct Parts {
     secrets: Secrets,
     passwords: Passwords,
     attempts: Attempts,
+    budgets: Budgets,
     settings: Settings,
     runs: Runs,
     work: Notify,
     seen: Seen,
+    health: Recent<Health>,
 }
 
 impl Vmm {
@@ -131,10 +137,12 @@ impl VmmBuilder {
                 secrets,
                 passwords: Passwords::default(),
                 attempts: Attempts::default(),
+                budgets: Budgets::new(settings.budgets.clone()),
                 settings,
                 runs: Runs::default(),
                 work: Notify::new(),
                 seen: Seen::default(),
+                health: Recent::default(),
             }),
         })
     }

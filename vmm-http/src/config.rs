@@ -60,7 +60,6 @@ settings! {
     tls_certificate: Option<PathBuf> = None;
     tls_key: Option<PathBuf> = None;
     trusted_proxies: Addresses = Addresses(Vec::new());
-    concurrent_requests: Count = Count(256);
     concurrent_connections: Count = Count(4096);
     header_deadline: Duration = Duration::from_secs(10);
     body_deadline: Duration = Duration::from_secs(10);

@@ -11,7 +11,7 @@ use poem_openapi::payload::Json;
 use poem_openapi::registry::{MetaResponses, Registry};
 use poem_openapi::types::Type;
 use poem_openapi::{ApiResponse, Object};
-use vmm_core::{Error, Problem, Problems};
+use vmm_core::{Budget, Error, Over, Problem, Problems};
 
 /// The media type of every error.
 pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
@@ -56,7 +56,7 @@ const TOO_LARGE: Sort = Sort(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The bo
 const MEDIA: Sort = Sort(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "The body has the wrong type");
 const INVALID: Sort = Sort(StatusCode::UNPROCESSABLE_ENTITY, "invalid", "The input is wrong");
 const LOGIN_REFUSED: Sort = Sort(StatusCode::UNPROCESSABLE_ENTITY, "login-refused", "The machine refused the login");
-const TOO_MANY: Sort = Sort(StatusCode::TOO_MANY_REQUESTS, "too-many", "It was tried too often");
+const TOO_MANY: Sort = Sort(StatusCode::TOO_MANY_REQUESTS, "too-many", "Too many at once, or tried too often");
 const INTERNAL: Sort = Sort(StatusCode::INTERNAL_SERVER_ERROR, "internal", "A fault of the server");
 const UNSUPPORTED: Sort = Sort(StatusCode::NOT_IMPLEMENTED, "unsupported", "This desk cannot do it");
 const HOST_KEY: Sort = Sort(StatusCode::BAD_GATEWAY, "host-key-changed", "The machine is not the one that is known");
@@ -112,6 +112,8 @@ pub(crate) struct ProblemDetails {
     problems_total: u32,
     /// The item of the batch that failed, counted from 0. Those before it are done.
     item: Option<u32>,
+    /// The budget that is used up, by the caller alone (429) or by all together (503). `GET /limits` shows one's own.
+    budget: Option<String>,
 }
 
 /// One thing wrong with one field of the input.
@@ -144,6 +146,7 @@ pub(crate) struct Failure {
     problems: Problems,
     item: Option<u32>,
     allow: Option<Box<str>>,
+    budget: Option<Budget>,
     /// Seconds.
     retry_after: Option<u32>,
 }
@@ -151,7 +154,8 @@ pub(crate) struct Failure {
 impl Failure {
     fn new(sort: Sort, detail: impl Into<String>) -> Self {
         let retry_after = (sort == UNAVAILABLE).then_some(RETRY_AFTER);
-        Self { sort, detail: detail.into(), problems: Problems::new(), item: None, allow: None, retry_after }
+        let (detail, problems) = (detail.into(), Problems::new());
+        Self { sort, detail, problems, item: None, allow: None, budget: None, retry_after }
     }
 
     /// Fields that are wrong.
@@ -202,11 +206,6 @@ impl Failure {
         Self::new(SLOW, "the body did not arrive in time")
     }
 
-    /// As many requests are running as may.
-    pub(crate) fn busy() -> Self {
-        Self::new(UNAVAILABLE, "vmm has as many requests as it can serve; try again in a moment")
-    }
-
     /// Parts of the desk that do not answer.
     pub(crate) fn down(parts: &[&str]) -> Self {
         let problems = parts.iter().map(|part| Problem::new(*part, "does not answer")).collect();
@@ -248,6 +247,7 @@ impl Failure {
             problems: self.problems.iter().cloned().map(FieldProblem::from).collect(),
             problems_total: u32::try_from(self.problems.total()).unwrap_or(u32::MAX),
             item: self.item,
+            budget: self.budget.map(|budget| budget.to_string()),
         }
     }
 
@@ -262,6 +262,11 @@ impl Failure {
             Error::TooMany { retry_after } => {
                 let seconds = u32::try_from(retry_after.as_secs()).unwrap_or(u32::MAX).saturating_add(1);
                 Self { retry_after: Some(seconds), ..Self::new(TOO_MANY, detail) }
+            }
+            Error::OverBudget { budget, over, retry_after, .. } => {
+                let sort = if over == Over::Share { TOO_MANY } else { UNAVAILABLE };
+                let retry_after = u32::try_from(retry_after.as_secs()).ok();
+                Self { budget: Some(budget), retry_after, ..Self::new(sort, detail) }
             }
             Error::Forbidden { .. } => Self::new(FORBIDDEN, detail),
             Error::NotFound { .. } => Self::new(NOT_FOUND, detail),

@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use poem::{Body, Request};
@@ -11,9 +10,8 @@ use poem_openapi::ApiResponse;
 use poem_openapi::auth::{Bearer, BearerAuthorization};
 use poem_openapi::payload::Binary;
 use poem_openapi::types::ToJSON;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout};
-use vmm_core::{SecretString, Vmm};
+use vmm_core::{Actor, Budget, Holder, Place, SecretString, Vmm};
 
 use crate::error::Failure;
 use crate::limits::Limits;
@@ -32,10 +30,9 @@ pub(crate) enum Events {
     Events(Binary<Body>),
 }
 
-/// The places for streams.
+/// How streams are sent.
 #[derive(Clone, Debug)]
 pub(crate) struct Streams {
-    places: Arc<Semaphore>,
     heartbeat: Duration,
 }
 
@@ -86,13 +83,12 @@ struct Stream<S> {
     /// When the login was last found to be good.
     checked_at: Instant,
     heartbeat: Interval,
-    _place: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 impl Streams {
     pub(crate) fn new(limits: &Limits) -> Self {
-        let places = limits.concurrent_streams.min(Semaphore::MAX_PERMITS);
-        Self { places: Arc::new(Semaphore::new(places)), heartbeat: limits.heartbeat.max(Duration::from_millis(1)) }
+        Self { heartbeat: limits.heartbeat.max(Duration::from_millis(1)) }
     }
 
     /// An answer with these events and then those of the source. It ends with the source or the login, and the source with
@@ -104,7 +100,8 @@ impl Streams {
         vmm: Vmm,
         request: &Request,
     ) -> Result<Events, Failure> {
-        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| Failure::busy())?;
+        let holder = request.data::<Holder>().copied().unwrap_or_else(|| Holder::new(&Actor::Anonymous, None));
+        let place = vmm.take_place(Budget::Streams, holder)?;
         let token = Bearer::from_request(request).map_err(|_| Failure::from(vmm_core::Error::Unauthenticated))?.token;
         let mut heartbeat = interval_at(Instant::now() + self.heartbeat, self.heartbeat);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -45,6 +45,7 @@ pub fn routes(vmm: Vmm, limits: Limits) -> impl Endpoint<Output = Response> + 's
     let spec = poem::endpoint::make_sync(serve(openapi()));
     let metrics = metrics::Metrics::default();
     let operations = operations::Operations::of::<api::Apis>();
+    let proxies = peer::TrustedProxies::from(&limits);
     let tokens = page_token::PageTokens::default();
     Route::new()
         .at("/openapi.json", poem::get(spec))
@@ -55,14 +56,14 @@ pub fn routes(vmm: Vmm, limits: Limits) -> impl Endpoint<Output = Response> + 's
         .data(tokens.clone())
         .data(metrics.clone())
         .data(events::Streams::new(&limits))
-        .data(peer::TrustedProxies::from(&limits))
         // Otherwise the type of all the layers together is deeper than the compiler follows.
         .boxed()
         .with(operations.clone())
-        .with(idempotency::Idempotency { vmm, operations: operations.clone() })
+        .with(idempotency::Idempotency { vmm: vmm.clone(), operations: operations.clone() })
         .before(documented_form::normalize)
+        .with(limits::Admission { limits, vmm, operations: operations.clone() })
         .before(move |request| std::future::ready(Ok(tokens.with_login(request))))
-        .with(limits)
+        .data(proxies)
         .with(CatchPanic::new().with_handler(|_| error::Failure::internal()))
         .catch_all_error(error::answer)
         .around(error::as_accepted)

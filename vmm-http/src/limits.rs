@@ -1,4 +1,4 @@
-//! What one client may cost: bytes of body, time to send them, and requests at once.
+//! What one client may cost: bytes of body, time to send them, and places among the requests.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -7,20 +7,24 @@ use std::time::Duration;
 use http_body_util::BodyExt;
 use http_body_util::combinators::BoxBody;
 use hyper::body::Bytes;
+use poem::http::Method;
 use poem::{Body, Endpoint, IntoResponse, Middleware, Request, Response, Result};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use poem_openapi::auth::{Bearer, BearerAuthorization};
+use vmm_core::{Actor, Budget, Error, Holder, Place, Vmm};
 
-use crate::content;
 use crate::error::Failure;
+use crate::operations::Operations;
+use crate::{content, peer};
 
-/// Paths that are served however busy the server is.
-const ALWAYS: [&str; 2] = ["/healthz", "/readyz"];
 /// Paths that take a body from anybody.
 const OPEN: [&str; 2] = ["/session", "/docs"];
 /// The most that they take, in bytes.
 const OPEN_BODY: usize = 64 << 10;
+/// Where a browser signs in, which is no operation.
+const FORM: &str = "/docs";
 
-/// Limits in front of every operation.
+/// Limits in front of every operation. What one account may hold, and all together, is a matter of the desk:
+/// [`BudgetLimits`](vmm_core::BudgetLimits).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
@@ -28,18 +32,9 @@ pub struct Limits {
     pub body: usize,
     /// How long a body may take to arrive.
     pub body_deadline: Duration,
-    /// How many bytes of bodies are held at once; a request that needs more is refused with 503.
-    pub bodies: u32,
     /// Proxies whose word is taken for the address that a request comes from (the last of `X-Forwarded-For`). Nobody
     /// else's is.
     pub trusted_proxies: Vec<IpAddr>,
-    /// How many requests are served at once; a further one is refused with 503.
-    pub concurrent_requests: usize,
-    /// How many files are sent to the server at once, beside those requests. Their size has limits of its own, and
-    /// [`ConnectionLimits`](crate::ConnectionLimits) sees to it that they come.
-    pub concurrent_files: usize,
-    /// How many event streams are open at once, beside those requests; a further one is refused with 503.
-    pub concurrent_streams: usize,
     /// How often an event stream that has nothing to tell shows that it is open, and sees whether its login still is.
     pub heartbeat: Duration,
 }
@@ -49,85 +44,162 @@ impl Default for Limits {
         Self {
             body: 2 << 20,
             body_deadline: Duration::from_secs(10),
-            bodies: 64 << 20,
             trusted_proxies: Vec::new(),
-            concurrent_requests: 256,
-            concurrent_files: 64,
-            concurrent_streams: 256,
             heartbeat: Duration::from_secs(10),
         }
     }
 }
 
-impl<E: Endpoint> Middleware<E> for Limits {
-    type Output = Limited<E>;
+/// Which place a request takes while it is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lane {
+    /// None: it is answered however busy the server is.
+    Free,
+    /// None here: the core takes those of what waits for a machine or takes in a file.
+    OfCore,
+    /// One of this budget, of the address that it comes from.
+    OfAddress(Budget),
+    /// One of this budget, of the account.
+    OfAccount(Budget),
+}
 
-    fn transform(&self, inner: E) -> Limited<E> {
-        let semaphore = |permits: usize| Semaphore::new(permits.min(Semaphore::MAX_PERMITS));
-        let (running, files) = (Arc::new(semaphore(self.concurrent_requests)), semaphore(self.concurrent_files));
-        Limited { inner, limits: self.clone(), running, files, bodies: semaphore(self.bodies as usize) }
+/// The operations that take no place among the requests.
+const LANES: [(&str, Lane); 14] = [
+    ("getLiveness", Lane::Free),
+    ("getReadiness", Lane::Free),
+    ("login", Lane::OfAddress(Budget::SignIns)),
+    ("updatePassword", Lane::OfAccount(Budget::PasswordChanges)),
+    ("revokeAccess", Lane::OfAccount(Budget::Revocations)),
+    ("logout", Lane::OfAccount(Budget::Revocations)),
+    ("endSession", Lane::OfAccount(Budget::Revocations)),
+    ("runSshCommands", Lane::OfCore),
+    ("streamSshCommands", Lane::OfCore),
+    ("runSshCommandsOnMany", Lane::OfCore),
+    ("transferFiles", Lane::OfCore),
+    ("streamFileTransfers", Lane::OfCore),
+    ("getVmHostKey", Lane::OfCore),
+    ("monitorVm", Lane::OfCore),
+];
+
+/// Lets requests in as far as the budgets of who sends them go.
+pub(crate) struct Admission {
+    pub(crate) limits: Limits,
+    pub(crate) vmm: Vmm,
+    pub(crate) operations: Operations,
+}
+
+impl<E: Endpoint> Middleware<E> for Admission {
+    type Output = Admitted<E>;
+
+    fn transform(&self, inner: E) -> Admitted<E> {
+        Admitted { inner, limits: self.limits.clone(), vmm: self.vmm.clone(), operations: self.operations.clone() }
     }
 }
 
-/// An endpoint behind [`Limits`].
-pub struct Limited<E> {
+/// An endpoint behind [`Admission`].
+pub(crate) struct Admitted<E> {
     inner: E,
     limits: Limits,
-    running: Arc<Semaphore>,
-    files: Semaphore,
-    bodies: Semaphore,
+    vmm: Vmm,
+    operations: Operations,
 }
 
-impl<E: Endpoint> Endpoint for Limited<E> {
+impl<E: Endpoint> Endpoint for Admitted<E> {
     type Output = Response;
 
     async fn call(&self, mut request: Request) -> Result<Response> {
+        let lane = self.lane(&request);
+        let holder = self.holder(&request, lane).await?;
+        request.set_data(holder);
         if content::is_streamed(&request) {
-            let _permit = self.files.try_acquire().map_err(|_| Failure::busy())?;
             return self.inner.call(request).await.map(IntoResponse::into_response);
         }
         // The body comes first, so that a client that sends it slowly takes nobody's place.
-        let (bytes, _held) = self.read(&mut request).await?;
+        let (bytes, held) = self.read(&mut request, holder).await?;
         request.set_body(Body::from_vec(bytes));
-        let always = ALWAYS.contains(&request.uri().path());
-        let _permit = match self.running.try_acquire() {
-            Ok(permit) => Some(permit),
-            Err(_) if always => None,
-            Err(_) => return Err(Failure::busy().into()),
+        let place = match lane {
+            Lane::Free | Lane::OfCore => None,
+            Lane::OfAddress(budget) | Lane::OfAccount(budget) => Some(self.take(budget, holder)?),
         };
+        // What is begun may go on when its client has gone; the places go with it.
+        let places = Arc::new((held, place));
+        request.set_data(Arc::clone(&places));
         self.inner.call(request).await.map(IntoResponse::into_response)
     }
 }
 
-impl<E> Limited<E> {
+impl<E> Admitted<E> {
+    fn lane(&self, request: &Request) -> Lane {
+        let (method, path) = (request.method(), request.uri().path());
+        if path == FORM && *method == Method::POST {
+            return Lane::OfAddress(Budget::SignIns);
+        }
+        let method = if method.as_str() == "UPDATE" { &Method::PUT } else { method };
+        let name = self.operations.name(method, path).unwrap_or_default();
+        let known = LANES.iter().find(|(operation, _)| *operation == name);
+        known.map_or(Lane::OfAccount(Budget::Requests), |(_, lane)| *lane)
+    }
+
+    /// Whose places a request takes. A token that is no good is refused by the operation itself.
+    async fn holder(&self, request: &Request, lane: Lane) -> Result<Holder, Failure> {
+        let address = Holder::new(&Actor::Anonymous, peer::address(request));
+        if matches!(lane, Lane::Free | Lane::OfAddress(_)) {
+            return Ok(address);
+        }
+        let Ok(Bearer { token }) = Bearer::from_request(request) else { return Ok(address) };
+        match self.vmm.authenticate(&token.into()).await {
+            Ok((actor, _)) => Ok(Holder::from(&actor)),
+            Err(Error::Unauthenticated) => Ok(address),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn take(&self, budget: Budget, holder: Holder) -> Result<Place, Failure> {
+        Ok(self.vmm.take_place(budget, holder)?)
+    }
+
     /// The whole body, which holds no more than the limit, whatever its length header says or leaves out.
-    async fn read(&self, request: &mut Request) -> Result<(Vec<u8>, SemaphorePermit<'_>), Failure> {
+    async fn read(&self, request: &mut Request, holder: Holder) -> Result<(Vec<u8>, Place), Failure> {
         let limit =
             if OPEN.contains(&request.uri().path()) { self.limits.body.min(OPEN_BODY) } else { self.limits.body };
         let declared = request.header("content-length").and_then(|length| length.parse::<u64>().ok());
         if declared.is_some_and(|length| length > limit as u64) {
             return Err(Failure::too_large(limit));
         }
-        let reading = self.collect(request.take_body().into(), limit);
+        let held = self.vmm.take_nothing(Budget::Bodies, holder)?;
+        let reading = collect(request.take_body().into(), limit, held);
         tokio::time::timeout(self.limits.body_deadline, reading).await.unwrap_or_else(|_| Err(Failure::slow()))
     }
+}
 
-    async fn collect(
-        &self,
-        mut body: BoxBody<Bytes, std::io::Error>,
-        limit: usize,
-    ) -> Result<(Vec<u8>, SemaphorePermit<'_>), Failure> {
-        let busy = |_| Failure::busy();
-        let (mut bytes, mut held) = (Vec::new(), self.bodies.try_acquire_many(0).map_err(busy)?);
-        while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|_| Failure::malformed("the body broke off"))?;
-            let Some(data) = frame.data_ref() else { continue };
-            if bytes.len() + data.len() > limit {
-                return Err(Failure::too_large(limit));
-            }
-            held.merge(self.bodies.try_acquire_many(u32::try_from(data.len()).unwrap_or(u32::MAX)).map_err(busy)?);
-            bytes.extend_from_slice(data);
+async fn collect(
+    mut body: BoxBody<Bytes, std::io::Error>,
+    limit: usize,
+    mut held: Place,
+) -> Result<(Vec<u8>, Place), Failure> {
+    let mut bytes = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Failure::malformed("the body broke off"))?;
+        let Some(data) = frame.data_ref() else { continue };
+        if bytes.len() + data.len() > limit {
+            return Err(Failure::too_large(limit));
         }
-        Ok((bytes, held))
+        held.grow(data.len() as u64)?;
+        bytes.extend_from_slice(data);
+    }
+    Ok((bytes, held))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::Apis;
+
+    #[test]
+    fn every_operation_with_a_lane_of_its_own_is_in_the_specification() {
+        let operations = Operations::of::<Apis>();
+        for (name, _) in LANES {
+            assert!(operations.names().any(|known| known == name), "{name}");
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Figures for Prometheus, one set for each [`routes`](crate::routes).
 
 use std::fmt;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -42,6 +43,11 @@ struct Reason {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfBudget {
+    budget: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct State {
     state: &'static str,
 }
@@ -67,6 +73,7 @@ struct Figures {
     requests: Family<Call, Counter>,
     durations: Durations,
     refusals: Family<Reason, Counter>,
+    over_budget: Family<OfBudget, Counter>,
     connections: Gauge,
     jobs: Family<State, Gauge>,
     vms: Family<Status, Gauge>,
@@ -83,6 +90,7 @@ impl Default for Metrics {
             requests: Family::default(),
             durations: Durations::new_with_constructor(|| Histogram::new(BUCKETS)),
             refusals: Family::default(),
+            over_budget: Family::default(),
             connections: Gauge::default(),
             jobs: Family::default(),
             vms: Family::default(),
@@ -100,6 +108,8 @@ impl Default for Metrics {
             figures.durations.clone(),
         );
         registry.register("vmm_login_refusals", "Logins that were refused, by why", figures.refusals.clone());
+        let refused = "Calls that were refused because a budget was used up";
+        registry.register("vmm_budget_refusals", refused, figures.over_budget.clone());
         registry.register("vmm_http_open_connections", "Connections that are open", figures.connections.clone());
         registry.register("vmm_jobs", "Jobs by state", figures.jobs.clone());
         registry.register("vmm_vms", "Machines by status", figures.vms.clone());
@@ -147,6 +157,10 @@ impl Metrics {
         }
         for (status, count) in &statistics.vms {
             figures.vms.get_or_create(&Status { status: status.as_str() }).set(number(*count));
+        }
+        for (budget, count) in &statistics.refusals {
+            let budget = budget.as_str();
+            figures.over_budget.get_or_create(&OfBudget { budget }).inner().store(*count, Ordering::Relaxed);
         }
         let health = &statistics.health;
         for (part, health) in [("database", health.database), ("hypervisor", health.hypervisor)] {

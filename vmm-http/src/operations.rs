@@ -59,6 +59,12 @@ impl Operations {
         self.at(path).find(|operation| operation.method == *method).map(|operation| operation.name)
     }
 
+    /// The id of every operation.
+    #[cfg(test)]
+    pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.0.iter().map(|operation| operation.name)
+    }
+
     /// The operation that a request is for; `None` if no operation has its path.
     fn find(&self, request: &Request) -> Result<Option<&Operation>, Failure> {
         let path = request.uri().path();

@@ -69,7 +69,6 @@ fn limits(config: &Config) -> Limits {
     let mut limits = Limits::default();
     limits.body_deadline = config.body_deadline;
     limits.trusted_proxies.clone_from(&config.trusted_proxies.0);
-    limits.concurrent_requests = config.concurrent_requests.0;
     limits
 }
 

@@ -15,7 +15,7 @@ use vmm_core::hypervisor::Hypervisor;
 use vmm_core::model::{Job, JobId, Look, NewOs, Os, Request, RequestId, RequestState, Role, Sample, Vm, VmFilter};
 use vmm_core::repository::Repository;
 use vmm_core::repository::sqlite::SqliteRepository;
-use vmm_core::{Actor, MasterKey, RequestDraft, SecretString, Settings, UserDraft, Vmm};
+use vmm_core::{Actor, Budget, BudgetLimits, MasterKey, RequestDraft, SecretString, Settings, UserDraft, Vmm};
 
 use crate::fake::hypervisor::FakeHypervisor;
 use crate::fake::remote::{Answer, FakeRemote};
@@ -71,7 +71,18 @@ impl TestDesk {
     /// # Panics
     /// When it cannot be set up.
     pub async fn without_image() -> Self {
-        Self::on(None, |hypervisor| Arc::new(hypervisor)).await
+        Self::with_budgets(|_| {}).await
+    }
+
+    /// A desk as [`without_image`](Self::without_image) with other budgets.
+    ///
+    /// # Panics
+    /// When it cannot be set up.
+    pub async fn with_budgets(change: impl FnOnce(&mut BudgetLimits)) -> Self {
+        let mut budgets = BudgetLimits::default();
+        budgets.set_share(Budget::StoredBytes, FILE_QUOTA);
+        change(&mut budgets);
+        Self::on(None, |hypervisor| Arc::new(hypervisor), budgets).await
     }
 
     /// A second desk on the host of another one, with an empty catalog, whose worker does not run yet.
@@ -79,7 +90,7 @@ impl TestDesk {
     /// # Panics
     /// When it cannot be set up.
     pub async fn beside(other: &Self) -> Self {
-        Self::on(Some(&other.hypervisor), |hypervisor| Arc::new(hypervisor)).await
+        Self::on(Some(&other.hypervisor), |hypervisor| Arc::new(hypervisor), BudgetLimits::default()).await
     }
 
     /// A desk as [`without_image`](Self::without_image), which sees the fake host through what `wrap` makes of it.
@@ -87,12 +98,13 @@ impl TestDesk {
     /// # Panics
     /// When it cannot be set up.
     pub async fn over(wrap: impl FnOnce(FakeHypervisor) -> Arc<dyn Hypervisor> + Send) -> Self {
-        Self::on(None, wrap).await
+        Self::on(None, wrap, BudgetLimits::default()).await
     }
 
     async fn on(
         host: Option<&FakeHypervisor>,
         wrap: impl FnOnce(FakeHypervisor) -> Arc<dyn Hypervisor> + Send,
+        budgets: BudgetLimits,
     ) -> Self {
         let folder = tempfile::tempdir().expect("a temporary directory");
         let repository = SqliteRepository::open(folder.path().join("vmm.db")).await.expect("a new database");
@@ -103,7 +115,7 @@ impl TestDesk {
         };
         let remote = FakeRemote::new();
         let files = DirectoryFiles::open(folder.path().join("files")).await.expect("a file area");
-        let vmm = Self::open(&repository, wrap(hypervisor.clone()), &remote, &files).await;
+        let vmm = Self::open(&repository, wrap(hypervisor.clone()), &remote, &files, budgets).await;
         let mut actors = Vec::new();
         for (name, role) in [("root", Role::Admin), ("alice", Role::User)] {
             let name = sample::user_name(name);
@@ -120,6 +132,7 @@ impl TestDesk {
         hypervisor: Arc<dyn Hypervisor>,
         remote: &FakeRemote,
         files: &DirectoryFiles,
+        budgets: BudgetLimits,
     ) -> Vmm {
         let mut settings = Settings::default();
         settings.outage_deadline = Duration::from_millis(1500);
@@ -127,7 +140,7 @@ impl TestDesk {
         settings.sweep_interval = Duration::from_millis(200);
         settings.sample_interval = Duration::from_millis(200);
         settings.file_limit = FILE_LIMIT;
-        settings.file_quota = FILE_QUOTA;
+        settings.budgets = budgets;
         let key = MasterKey::from_bytes(MASTER_KEY);
         let remote = Arc::new(remote.clone());
         Vmm::builder(Arc::clone(repository) as Arc<dyn Repository>, hypervisor, remote, key)

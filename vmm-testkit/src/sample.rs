@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use uuid::Uuid;
+use vmm_core::Stored;
 use vmm_core::model::{
     Adoption, AuditEntry, AuditKey, DeskId, DiskRole, HostFigures, HostKey, Hostname, Image, JobKind, LoginName,
     MacAddress, NewJob, NewOs, NewRequest, NewRun, NewScript, NewUser, Os, OsName, OsVersion, Outcome, PasswordHash,
@@ -137,6 +138,12 @@ pub fn audit(action: &'static str) -> AuditEntry {
         detail: "".into(),
         finishes: None,
     }
+}
+
+/// Budgets that nothing is over.
+pub fn no_limits() -> Stored {
+    let most = u64::MAX;
+    Stored { files: most, file_bytes: most, scripts: most, script_bytes: most, open_requests: most }
 }
 
 /// A job to enqueue, with two steps.

@@ -66,7 +66,7 @@ fn card_with(script: &Script, mended: &[String], actor: &Actor) -> Reply {
     );
     let name = || script.name.to_string();
     let mut row = vec![button("Run", ScriptStep::Run { wish: RunWish::Script { name: name(), on: Vec::new() } })];
-    if matches!(actor, Actor::User { role: Role::Admin, .. }) {
+    if matches!(actor, Actor::User { id, role, .. } if *role == Role::Admin || *id == script.owner) {
         row.push(button("Delete", ScriptStep::Delete { name: name() }));
     }
     Reply::text(text).rows(vec![row])

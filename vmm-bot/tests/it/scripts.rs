@@ -31,7 +31,7 @@ async fn a_script_is_kept_run_on_a_group_and_run_again_where_it_failed() {
     alice.uploads("backup.sh", b"echo well\n", "/script backup sh @lab");
     let card = alice.sees("backup of alice").await;
     assert!(card.text.contains("sh backup.sh, version 1, 10 bytes\nOn: @lab"), "{}", card.text);
-    assert_eq!(card.labels(), ["Run"], "only admins delete");
+    assert_eq!(card.labels(), ["Run", "Delete"], "its owner and admins delete");
 
     alice.presses(&card, "Run").answer().await;
     gives_login(&alice, "debian", PASSWORD).await;

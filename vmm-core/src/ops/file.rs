@@ -1,7 +1,14 @@
 //! Each user's file area: what is uploaded, and what comes from machines.
 
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, ReadBuf};
 use tracing::warn;
 
+use crate::budget::{Budget, Place};
 use crate::error::{Error, Kind, Result};
 use crate::files::Draft;
 use crate::model::{AuditEntry, ContentId, FileName, NewFile, StoredFile, UserId};
@@ -25,8 +32,8 @@ impl Vmm {
     /// that is known.
     ///
     /// # Errors
-    /// `TooLarge` for more than [`Settings::file_limit`](crate::Settings::file_limit), `Conflict` if the area is full.
-    /// Nothing is kept then.
+    /// `TooLarge` for more than [`Settings::file_limit`](crate::Settings::file_limit), `OverBudget` if the area is full,
+    /// those files included that are on their way into it, or as many are on their way as may be. Nothing is kept then.
     pub async fn put_file(
         &self,
         actor: &Actor,
@@ -35,8 +42,10 @@ impl Vmm {
         source: Source,
     ) -> Result<StoredFile> {
         let (owner, target) = own(actor, &name)?;
+        let upload = self.take_place(Budget::Uploads, actor.into())?;
         self.change(actor, Action::FileWrite, target, |desk, audit| async move {
-            let draft = take_in(&desk, owner, &name, size, source).await?;
+            let draft = take_in(&desk, (actor, owner), &name, size, source).await?;
+            drop(upload);
             keep(desk, owner, name, draft, audit).await
         })
         .await
@@ -98,32 +107,93 @@ pub(super) async fn find(desk: &Desk, owner: UserId, name: &FileName) -> Result<
     desk.repository().files().by_name(owner, name).await?.ok_or_else(|| Error::not_found(Kind::File, name))
 }
 
-/// Stores content that may become this file, as far as there is room in the area.
+/// Content that may become a file, and its share of the room in the area.
+pub(super) struct Taken {
+    pub(super) draft: Draft,
+    _meter: Arc<Mutex<Meter>>,
+}
+
+/// Takes room in an area as content comes.
+struct Meter {
+    room: Place,
+    /// How much the room is.
+    taken: u64,
+    /// How much has come.
+    come: u64,
+    /// What the other files of the area have.
+    used: u64,
+    /// Why no more is taken.
+    refusal: Option<Error>,
+}
+
+impl Meter {
+    /// Takes the room for bytes that came, unless there is room for them.
+    fn count(&mut self, bytes: usize) -> Result<(), &'static str> {
+        self.come += bytes as u64;
+        let missing = self.come.saturating_sub(self.taken);
+        match self.room.grow_beside(missing, self.used) {
+            Ok(()) => {
+                self.taken += missing;
+                Ok(())
+            }
+            Err(error) => {
+                self.refusal = Some(error);
+                Err("the area is full")
+            }
+        }
+    }
+}
+
+/// A source whose bytes are counted.
+struct Metered {
+    source: Source,
+    meter: Arc<Mutex<Meter>>,
+}
+
+impl AsyncRead for Metered {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let polled = Pin::new(&mut self.source).poll_read(context, buffer);
+        let came = buffer.filled().len() - before;
+        if came > 0 {
+            lock(&self.meter).count(came).map_err(io::Error::other)?;
+        }
+        polled
+    }
+}
+
+fn lock(meter: &Mutex<Meter>) -> MutexGuard<'_, Meter> {
+    meter.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Stores content that may become this file, as far as there is room in the area beside all other content that is on its
+/// way into it.
 pub(super) async fn take_in(
     desk: &Desk,
-    owner: UserId,
+    (actor, owner): (&Actor, UserId),
     name: &FileName,
     size: Option<u64>,
     source: Source,
-) -> Result<Draft> {
+) -> Result<Taken> {
     let (store, files) = (desk.files()?, desk.repository().files());
-    let (limit, quota) = (desk.settings().file_limit, desk.settings().file_quota);
-    let replaced = files.by_name(owner, name).await?.map_or(0, |file| file.bytes);
-    let used = files.used(owner).await?.saturating_sub(replaced);
-    let room = quota.saturating_sub(used);
+    let limit = desk.settings().file_limit;
     if size.is_some_and(|size| size > limit) {
         return Err(Error::TooLarge { limit });
     }
-    let full = || {
-        let reason = format!("your files may have {quota} bytes in all, and {used} are in use; delete some");
-        Error::conflict(Kind::File, name, reason)
-    };
-    if size.is_some_and(|size| size > room) {
-        return Err(full());
-    }
-    match store.create(owner, limit.min(room), source).await {
-        Err(Error::TooLarge { .. }) if room < limit => Err(full()),
-        draft => draft,
+    let replaced = files.by_name(owner, name).await?.map_or(0, |file| file.bytes);
+    let used = files.used(owner).await?.saturating_sub(replaced);
+    let taken = size.unwrap_or_default();
+    let room = desk.budgets().take_amount(Budget::StoredBytes, actor.into(), taken, used)?;
+    let meter = Arc::new(Mutex::new(Meter { room, taken, come: 0, used, refusal: None }));
+    let draft = store.create(owner, limit, Box::new(Metered { source, meter: Arc::clone(&meter) })).await;
+    let refusal = lock(&meter).refusal.take();
+    match refusal {
+        Some(refusal) => Err(refusal),
+        None => Ok(Taken { draft: draft?, _meter: meter }),
     }
 }
 
@@ -133,13 +203,14 @@ pub(super) async fn keep(
     desk: Desk,
     owner: UserId,
     name: FileName,
-    draft: Draft,
+    taken: Taken,
     audit: AuditEntry,
 ) -> Result<StoredFile> {
     let task = tokio::spawn(async move {
+        let Taken { draft, _meter } = taken;
         let file =
             NewFile { user: owner, name, content: draft.content, bytes: draft.bytes, sha256: draft.sha256.clone() };
-        let (file, replaced) = desk.repository().files().put(file, desk.settings().file_quota, audit).await?;
+        let (file, replaced) = desk.repository().files().put(file, desk.budgets().limits().stored(), audit).await?;
         draft.keep();
         if let Some(content) = replaced {
             remove(&desk, owner, content).await;

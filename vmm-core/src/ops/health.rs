@@ -4,7 +4,7 @@ use crate::error::Result;
 use crate::hypervisor::Host;
 use crate::model::OsFilter;
 use crate::policy::{Action, Actor, Target};
-use crate::vmm::Vmm;
+use crate::vmm::{Desk, Vmm};
 
 /// Whether the parts of a desk answer. It names no machine and no person, so anybody may see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,12 +33,10 @@ pub enum PartHealth {
 }
 
 impl Vmm {
-    /// Asks every part of the desk whether it answers.
+    /// Whether every part of the desk answers. Each is asked once a second at most, however many want to know.
     pub async fn health(&self) -> Health {
         let desk = self.own_work();
-        let one = OsFilter { limit: Some(1), ..OsFilter::default() };
-        let (database, hypervisor) = tokio::join!(desk.repository().oses().list(&one), desk.hypervisor().host());
-        Health { database: part("database", database), hypervisor: part("hypervisor", hypervisor) }
+        desk.health(|| look(&desk)).await
     }
 
     /// What the host is and has.
@@ -48,6 +46,12 @@ impl Vmm {
     pub async fn host(&self, actor: &Actor) -> Result<Host> {
         self.read(actor, Action::HostRead, &Target::none())?.hypervisor().host().await
     }
+}
+
+async fn look(desk: &Desk) -> Health {
+    let one = OsFilter { limit: Some(1), ..OsFilter::default() };
+    let (database, hypervisor) = tokio::join!(desk.repository().oses().list(&one), desk.hypervisor().host());
+    Health { database: part("database", database), hypervisor: part("hypervisor", hypervisor) }
 }
 
 fn part<T>(name: &'static str, answer: Result<T>) -> PartHealth {

@@ -10,7 +10,7 @@ use crate::model::{Sample, Timestamp, Vm, VmId, VmName};
 use crate::policy::{Action, Actor, Target};
 use crate::vmm::{Desk, Vmm};
 
-use super::monitor::{Monitor, figures};
+use super::monitor::{Monitor, figures, monitor_call};
 
 /// The shortest and the longest stretch of history.
 const WINDOW: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(3600)];
@@ -80,6 +80,7 @@ impl Vmm {
         window: Duration,
     ) -> Result<(Monitor, History)> {
         let (desk, vm) = self.monitored(actor, name).await?;
+        let _call = monitor_call(&desk, actor)?;
         let history = history(&desk, vm.clone(), window).await?;
         Ok((figures(&desk, vm).await?, history))
     }

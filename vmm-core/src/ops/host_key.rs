@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::budget::Budget;
 use crate::error::{Kind, Result};
 use crate::model::{HostKey, Revision, Vm, VmChange, VmName};
 use crate::policy::{Action, Actor, Target};
@@ -30,6 +31,7 @@ impl Vmm {
     pub async fn vm_host_key(&self, actor: &Actor, name: &VmName) -> Result<VmHostKey> {
         let vm = self.lookup(actor)?.vm(name).await?;
         let desk = self.read(actor, Action::VmRead, &Target::from(&vm))?;
+        let _place = self.take_place(Budget::MachineCalls, actor.into())?;
         let shown = match check_on(&desk, &vm).await {
             Ok(()) => desk.machine(&vm).host_key(DEADLINE).await,
             Err(error) => Err(error),

@@ -1,12 +1,45 @@
 //! The same on many machines, where what fails on one stops no other.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use crate::budget::{Budget, Place};
 use crate::error::{Error, Result};
 use crate::model::{VmId, VmName};
+use crate::policy::Actor;
+use crate::vmm::{Desk, Vmm};
+
+/// How long a call that works on one machine waits for a session.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What work on one machine belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// A call for this machine.
+    One,
+    /// A call for many machines, which has a place among the calls that wait for machines.
+    Many,
+}
+
+impl Vmm {
+    /// Takes a place among the calls that wait for machines, unless the call for many machines has one.
+    ///
+    /// # Errors
+    /// [`Error::OverBudget`].
+    pub(super) fn machine_call(&self, actor: &Actor, origin: Origin) -> Result<Option<Place>> {
+        let single = origin == Origin::One;
+        single.then(|| self.take_place(Budget::MachineCalls, actor.into())).transpose()
+    }
+}
+
+/// Waits for a session on a machine. Work of a call for many machines waits for its turn as long as it takes.
+pub(super) async fn session(desk: &Desk, actor: &Actor, origin: Origin) -> Result<Place> {
+    let patience = (origin == Origin::One).then_some(PATIENCE);
+    desk.budgets().session(actor.into(), patience).await
+}
 
 /// Works on each machine, on so many at once; the others wait, and their time does not run. Results are in the order of
 /// the machines. Work that is under way ends with the caller's waiting.

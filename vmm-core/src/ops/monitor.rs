@@ -6,6 +6,7 @@ use std::time::Duration;
 use chrono::Utc;
 use tracing::warn;
 
+use crate::budget::{Budget, Place};
 use crate::error::{Error, Kind, Result};
 use crate::hypervisor::{Domain, DomainState, Statistics};
 use crate::model::{Vm, VmName, VmStatus};
@@ -44,8 +45,14 @@ impl Vmm {
     /// `Conflict` for a machine that does not exist yet, `Unavailable` if the host does not answer.
     pub async fn monitor(&self, actor: &Actor, name: &VmName) -> Result<Monitor> {
         let (desk, vm) = self.monitored(actor, name).await?;
+        let _call = monitor_call(&desk, actor)?;
         figures(&desk, vm).await
     }
+}
+
+/// Takes a place among the calls that wait for machines.
+pub(super) fn monitor_call(desk: &Desk, actor: &Actor) -> Result<Place> {
+    desk.budgets().take(Budget::MachineCalls, actor.into())
 }
 
 /// How a machine is at this moment.

@@ -71,13 +71,13 @@ impl Vmm {
             check(&draft)?;
             let requester = owner.ok_or(Error::Unauthenticated)?;
             let RequestDraft { id, requester: _, description, spec } = draft;
-            let requests = desk.repository().requests();
+            let (requests, limits) = (desk.repository().requests(), desk.budgets().limits().stored());
             // A repeat answers as the first call did, even when the plan could not be made again.
             let plan = match requests.by_id(&id).await? {
                 Some(existing) => existing.plan,
                 None => plan(&desk, &id, &spec).await?,
             };
-            Ok(match requests.submit(NewRequest { id, requester, description, spec, plan }, audit).await? {
+            Ok(match requests.submit(NewRequest { id, requester, description, spec, plan }, limits, audit).await? {
                 Submitted::Created(request) => Submission { request, created: true },
                 Submitted::Existing(request) => Submission { request, created: false },
             })

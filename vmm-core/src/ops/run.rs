@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use crate::budget::{Budget, Holder};
 use crate::error::{Error, Kind, Problem, Result};
 use crate::model::{
     Again, AuditEntry, FiringOf, NewRun, Page, Run, RunFilter, RunId, RunMachine, Script, ScriptArguments, ScriptName,
@@ -257,7 +258,7 @@ impl Vmm {
             }
             None => return Err(self.refusal(actor, Action::ScriptLogin, &Target::from(script))),
         };
-        Ok(Terms { login, stored, timeout, at_once })
+        Ok(Terms { login, stored, timeout, at_once, holder: actor.into() })
     }
 }
 
@@ -291,11 +292,12 @@ struct Terms {
     stored: bool,
     timeout: Duration,
     at_once: u32,
+    holder: Holder,
 }
 
 /// Records the run, and then begins it.
 async fn start(desk: Desk, new: NewRun, terms: Terms, mut audit: AuditEntry) -> Result<Run> {
-    desk.runs().check_room()?;
+    let place = desk.budgets().take(Budget::Runs, terms.holder)?;
     let (machines, content, arguments) = (new.machines.clone(), new.content.clone(), new.arguments.clone());
     let whose = if terms.stored { "the stored login" } else { "a login given with the call" };
     let mut detail = format!("on {} machines with {whose}", machines.len());
@@ -308,7 +310,8 @@ async fn start(desk: Desk, new: NewRun, terms: Terms, mut audit: AuditEntry) -> 
     if fires {
         crash_point("recorded").await;
     }
-    Task { run: run.clone(), machines, content, arguments, login: terms.login }.start(desk);
+    Task { run: run.clone(), machines, content, arguments, login: terms.login, holder: terms.holder, _place: place }
+        .start(desk);
     Ok(run)
 }
 

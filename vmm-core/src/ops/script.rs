@@ -80,7 +80,10 @@ impl Vmm {
             let id = ScriptId(Uuid::new_v4());
             let login = login(user, password)?.map(|(user, password)| seal(&desk, id, user, &password)).transpose()?;
             let script = NewScript { id, name, owner, file, command, content, targets, login };
-            Ok(SavedScript { script: desk.repository().scripts().create(script, audit).await?, mended })
+            Ok(SavedScript {
+                script: desk.repository().scripts().create(script, desk.budgets().limits().stored(), audit).await?,
+                mended,
+            })
         })
         .await
     }
@@ -146,7 +149,14 @@ impl Vmm {
             };
             let mended = content.as_ref().map(|content| content.mended().to_vec()).unwrap_or_default();
             let change = ScriptChange { version, file, command, content, targets, login };
-            Ok(SavedScript { script: desk.repository().scripts().change(script.id, change, audit).await?, mended })
+            Ok(SavedScript {
+                script: desk
+                    .repository()
+                    .scripts()
+                    .change(script.id, change, desk.budgets().limits().stored(), audit)
+                    .await?,
+                mended,
+            })
         })
         .await
     }
@@ -154,11 +164,13 @@ impl Vmm {
     /// Removes a script and the login stored with it. Its runs stay.
     ///
     /// # Errors
-    /// `Forbidden` for anyone but an admin.
+    /// `Forbidden` for anyone but its owner and admins; `Conflict` for its owner if it has runs.
     pub async fn delete_script(&self, actor: &Actor, name: &ScriptName) -> Result<()> {
         let script = self.sought_script(actor, Action::ScriptDelete, name).await?;
+        // Its runs show what it did under this name. Only who may delete anybody's scripts may take that from them.
+        let unless_run = !self.allows(actor, Action::ScriptDelete, &Target::none());
         self.change(actor, Action::ScriptDelete, Target::from(&script), |desk, audit| async move {
-            desk.repository().scripts().delete(script.id, audit).await
+            desk.repository().scripts().delete(script.id, unless_run, audit).await
         })
         .await
     }

@@ -10,6 +10,7 @@ use crate::policy::{Action, Actor, Target};
 use crate::remote::{Command, Exit, Login, Output, Piece};
 use crate::vmm::{Machine, Vmm};
 
+use super::many::{Origin, session};
 use super::vm_state::check_on;
 
 /// What happens while commands run one after the other. Commands are counted from 0.
@@ -50,7 +51,7 @@ impl Vmm {
         name: &VmName,
         commands: Vec<(Login, Command)>,
     ) -> Result<Vec<Result<Output>>> {
-        self.run_in_order(actor, name, commands, None).await
+        self.run_in_order(actor, name, commands, None, Origin::One).await
     }
 
     /// The same, and tells of it as it happens. Who follows slowly slows the commands down.
@@ -64,16 +65,18 @@ impl Vmm {
         commands: Vec<(Login, Command)>,
         events: mpsc::Sender<SshEvent>,
     ) -> Result<Vec<Result<Output>>> {
-        self.run_in_order(actor, name, commands, Some(events)).await
+        self.run_in_order(actor, name, commands, Some(events), Origin::One).await
     }
 
-    async fn run_in_order(
+    pub(super) async fn run_in_order(
         &self,
         actor: &Actor,
         name: &VmName,
         commands: Vec<(Login, Command)>,
         events: Option<mpsc::Sender<SshEvent>>,
+        origin: Origin,
     ) -> Result<Vec<Result<Output>>> {
+        let _call = self.machine_call(actor, origin)?;
         let vm = self.sought_vm(actor, Action::VmSsh, name).await?;
         let detail = match commands.len() {
             1 => "1 command".to_owned(),
@@ -81,6 +84,7 @@ impl Vmm {
         };
         self.effect(actor, Action::VmSsh, Target::from(&vm), detail, |desk| async move {
             check_on(&desk, &vm).await?;
+            let _session = session(&desk, actor, origin).await?;
             let mut machine = desk.machine(&vm);
             let mut results = Vec::with_capacity(commands.len());
             for (index, (login, command)) in commands.into_iter().enumerate() {

@@ -1,12 +1,13 @@
 //! The same commands on many machines.
 
+use crate::budget::Budget;
 use crate::error::{Error, Result};
 use crate::model::{ScriptTarget, VmName};
 use crate::policy::{Action, Actor, Target};
 use crate::remote::{Command, Login, Output};
 use crate::vmm::Vmm;
 
-use super::many::on_each;
+use super::many::{Origin, on_each};
 use super::run::{machines, pace};
 
 /// So much is kept of all streams of all commands on all machines together, in bytes.
@@ -30,6 +31,7 @@ impl Vmm {
         if targets.is_empty() {
             return Err(Error::invalid("vm", "names no machine"));
         }
+        let _call = self.take_place(Budget::MachineCalls, actor.into())?;
         let (_, at_once) = pace(None, at_once)?;
         let desk = self.read(actor, Action::VmRead, &Target::none())?;
         let machines = machines(&desk, targets).await?;
@@ -39,7 +41,7 @@ impl Vmm {
         }
         let run = |vm: VmName| {
             let (vmm, actor, commands) = (self.clone(), actor.clone(), commands.clone());
-            async move { vmm.ssh(&actor, &vm, commands).await }
+            async move { vmm.run_in_order(&actor, &vm, commands, None, Origin::Many).await }
         };
         on_each(machines, usize::try_from(at_once).unwrap_or(1), run).await
     }

@@ -1,5 +1,6 @@
 //! The desk in figures.
 
+use crate::budget::Budget;
 use crate::error::Result;
 use crate::model::{AuditHead, JobState, VmStatus};
 use crate::policy::{Action, Actor, Target};
@@ -15,6 +16,8 @@ pub struct Statistics {
     pub jobs: Vec<(JobState, u64)>,
     /// How many machines have each status.
     pub vms: Vec<(VmStatus, u64)>,
+    /// How often each budget was refused since the process began.
+    pub refusals: Vec<(Budget, u64)>,
     /// Whether the parts of the desk answer.
     pub health: Health,
     /// The newest audit row.
@@ -33,7 +36,7 @@ impl Vmm {
         let health = self.health().await;
         let vms = every(VmStatus::ALL, &if desk.seen().await.answered() { vms } else { unknown(&vms) });
         let audit = desk.repository().audit().head().await?;
-        Ok(Statistics { jobs, vms, health, audit })
+        Ok(Statistics { jobs, vms, refusals: desk.budgets().refusals(), health, audit })
     }
 }
 

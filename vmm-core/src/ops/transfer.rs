@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::budget::Budget;
 use crate::error::{Error, Result};
 use crate::model::{FileName, Vm, VmName};
 use crate::policy::{Action, Actor, Target};
@@ -9,10 +10,16 @@ use crate::remote::{Download, Login, Place, Progress, Sink, Source, Transferred,
 use crate::vmm::{Desk, Vmm};
 
 use super::file;
+use super::many::{Origin, session};
 use super::vm_state::check_on;
 
 /// So many bytes wait between a machine and the file area.
 pub(super) const BETWEEN: usize = 256 * 1024;
+
+/// What the audit log has of a transfer to a machine.
+pub(super) const SEND: &str = "send";
+/// What the audit log has of a transfer from a machine.
+pub(super) const RECEIVE: &str = "receive";
 
 /// What to carry: a file's place on a machine, and the login there.
 #[derive(Clone, Debug)]
@@ -44,11 +51,22 @@ impl Vmm {
     /// # Errors
     /// `NotFound` if the actor has no such file; `Invalid` that names `directory` or `file` if it has no place there.
     pub async fn send_file(&self, actor: &Actor, name: &VmName, transfer: Transfer) -> Result<TransferReport> {
+        self.send_file_of(actor, name, transfer, Origin::One).await
+    }
+
+    /// Sends a file of the actor's file area to a machine, for a call of this origin.
+    pub(super) async fn send_file_of(
+        &self,
+        actor: &Actor,
+        name: &VmName,
+        transfer: Transfer,
+        origin: Origin,
+    ) -> Result<TransferReport> {
         let vm = self.lookup(actor)?.vm(name).await?;
         let file_name = FileName::new(transfer.place.file())?;
         let (owner, target) = file::own(actor, &file_name)?;
         self.read(actor, Action::FileRead, &target)?;
-        self.carry(actor, vm, "send", transfer, |desk, vm, transfer| async move {
+        self.carry(actor, vm, (SEND, origin), transfer, |desk, vm, transfer| async move {
             let (file, content) = file::open(&desk, owner, &file_name, 0).await?;
             transfer.progress.expect(file.bytes);
             send(&desk, &vm, transfer, content).await
@@ -69,7 +87,7 @@ impl Vmm {
     ) -> Result<TransferReport> {
         let vm = self.lookup(actor)?.vm(name).await?;
         let send = |desk: Desk, vm: Vm, transfer| async move { send(&desk, &vm, transfer, content).await };
-        self.carry(actor, vm, "send", transfer, send).await
+        self.carry(actor, vm, (SEND, Origin::One), transfer, send).await
     }
 
     /// Fetches a machine's file into the actor's file area, in place of one of the same name.
@@ -81,17 +99,18 @@ impl Vmm {
         let vm = self.lookup(actor)?.vm(name).await?;
         let file_name = FileName::new(transfer.place.file())?;
         let (owner, target) = file::own(actor, &file_name)?;
-        self.carry(actor, vm, "receive", transfer, |desk, vm, transfer| async move {
+        self.carry(actor, vm, (RECEIVE, Origin::One), transfer, |desk, vm, transfer| async move {
             desk.files()?;
+            let _upload = desk.budgets().take(Budget::Uploads, actor.into())?;
             self.change(actor, Action::FileWrite, target, |desk, audit| async move {
                 let (here, there) = tokio::io::duplex(BETWEEN);
                 let (received, draft) = tokio::join!(
                     receive(&desk, &vm, transfer, Box::new(there)),
-                    file::take_in(&desk, owner, &file_name, None, Box::new(here)),
+                    file::take_in(&desk, (actor, owner), &file_name, None, Box::new(here)),
                 );
                 // A file area that takes no more ends the transfer, and is the reason to tell.
                 let (draft, received) = (draft?, received?);
-                if draft.sha256 != received.sha256 {
+                if draft.draft.sha256 != received.sha256 {
                     return Err(Error::internal("storing a received file", "another content was stored"));
                 }
                 file::keep(desk, owner, file_name, draft, audit).await?;
@@ -115,24 +134,26 @@ impl Vmm {
     ) -> Result<TransferReport> {
         let vm = self.lookup(actor)?.vm(name).await?;
         let receive = |desk: Desk, vm: Vm, transfer| async move { receive(&desk, &vm, transfer, sink).await };
-        self.carry(actor, vm, "receive", transfer, receive).await
+        self.carry(actor, vm, (RECEIVE, Origin::One), transfer, receive).await
     }
 
     async fn carry<F>(
         &self,
         actor: &Actor,
         vm: Vm,
-        direction: &str,
+        (direction, origin): (&str, Origin),
         transfer: Transfer,
         work: impl FnOnce(Desk, Vm, Transfer) -> F + Send,
     ) -> Result<TransferReport>
     where
         F: Future<Output = Result<Transferred>> + Send,
     {
+        let _call = self.machine_call(actor, origin)?;
         let began = Instant::now();
         let detail = format!("{direction} {:?}", transfer.place.to_string());
         self.effect(actor, Action::VmTransfer, Target::from(&vm), detail, |desk| async move {
             check_on(&desk, &vm).await?;
+            let _session = session(&desk, actor, origin).await?;
             let Transferred { bytes, sha256 } = Box::pin(work(desk, vm, transfer)).await?;
             Ok(TransferReport { bytes, sha256, duration: began.elapsed() })
         })

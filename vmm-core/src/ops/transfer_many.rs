@@ -1,11 +1,12 @@
 //! One file or directory to many machines.
 
+use crate::budget::Budget;
 use crate::error::{Error, Result};
 use crate::model::{FileName, ScriptTarget, VmName};
 use crate::policy::{Action, Actor};
 use crate::vmm::Vmm;
 
-use super::many::on_each;
+use super::many::{Origin, on_each};
 use super::run::machines;
 use super::{Transfer, TransferReport, TreeReport, TreeTransfer, file, tree};
 
@@ -32,7 +33,7 @@ impl Vmm {
             move |vm: VmName| {
                 let (vmm, actor) = (self.clone(), actor.clone());
                 let transfer = Transfer { progress: transfer.progress.part(), ..transfer.clone() };
-                async move { vmm.send_file(&actor, &vm, transfer).await }
+                async move { vmm.send_file_of(&actor, &vm, transfer, Origin::Many).await }
             }
         };
         self.to_many(actor, targets, &name, send).await
@@ -55,7 +56,7 @@ impl Vmm {
             move |vm: VmName| {
                 let (vmm, actor) = (self.clone(), actor.clone());
                 let transfer = TreeTransfer { progress: transfer.progress.part(), ..transfer.clone() };
-                async move { vmm.send_tree_file(&actor, &vm, transfer).await }
+                async move { vmm.send_tree_file_of(&actor, &vm, transfer, Origin::Many).await }
             }
         };
         self.to_many(actor, targets, &name, send).await
@@ -76,6 +77,7 @@ impl Vmm {
         if targets.is_empty() {
             return Err(Error::invalid("vm", "names no machine"));
         }
+        let _call = self.take_place(Budget::MachineCalls, actor.into())?;
         let (owner, target) = file::own(actor, name)?;
         let desk = self.read(actor, Action::FileRead, &target)?;
         let machines = machines(&desk, targets).await?;

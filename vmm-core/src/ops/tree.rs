@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use crate::budget::Budget;
 use crate::error::{Error, Result};
 use crate::model::{FileName, Vm, VmName};
 use crate::policy::{Action, Actor, Target};
@@ -10,7 +11,8 @@ use crate::remote::{Login, Place, Progress, Sink, Source, TreeDownload, TreeTran
 use crate::vmm::{Desk, Vmm};
 
 use super::file;
-use super::transfer::BETWEEN;
+use super::many::{Origin, session};
+use super::transfer::{BETWEEN, RECEIVE, SEND};
 use super::vm_state::check_on;
 
 /// A directory to carry: its place on a machine, and the login there.
@@ -54,7 +56,7 @@ impl Vmm {
     ) -> Result<TreeReport> {
         let vm = self.lookup(actor)?.vm(name).await?;
         let send = |desk: Desk, vm: Vm, transfer| async move { send(&desk, &vm, transfer, archive).await };
-        self.carry_tree(actor, vm, "send", transfer, send).await
+        self.carry_tree(actor, vm, (SEND, Origin::One), transfer, send).await
     }
 
     /// Fetches a machine's directory into `sink`, as a tar archive. If it fails, `sink` may have got a part.
@@ -70,7 +72,7 @@ impl Vmm {
     ) -> Result<TreeReport> {
         let vm = self.lookup(actor)?.vm(name).await?;
         let receive = |desk: Desk, vm: Vm, transfer| async move { receive(&desk, &vm, transfer, u64::MAX, sink).await };
-        self.carry_tree(actor, vm, "receive", transfer, receive).await
+        self.carry_tree(actor, vm, (RECEIVE, Origin::One), transfer, receive).await
     }
 
     /// Sends a directory whose tar archive is in the actor's file area, under its name with `.tar` behind it.
@@ -78,11 +80,22 @@ impl Vmm {
     /// # Errors
     /// As [`Vmm::send_tree`]; `NotFound` if the actor has no such file.
     pub async fn send_tree_file(&self, actor: &Actor, name: &VmName, transfer: TreeTransfer) -> Result<TreeReport> {
+        self.send_tree_file_of(actor, name, transfer, Origin::One).await
+    }
+
+    /// Sends a directory whose tar archive is in the actor's file area, for a call of this origin.
+    pub(super) async fn send_tree_file_of(
+        &self,
+        actor: &Actor,
+        name: &VmName,
+        transfer: TreeTransfer,
+        origin: Origin,
+    ) -> Result<TreeReport> {
         let vm = self.lookup(actor)?.vm(name).await?;
         let archive = archive_name(&transfer.place)?;
         let (owner, target) = file::own(actor, &archive)?;
         self.read(actor, Action::FileRead, &target)?;
-        self.carry_tree(actor, vm, "send", transfer, |desk, vm, transfer| async move {
+        self.carry_tree(actor, vm, (SEND, origin), transfer, |desk, vm, transfer| async move {
             let (_, content) = file::open(&desk, owner, &archive, 0).await?;
             send(&desk, &vm, transfer, content).await
         })
@@ -98,13 +111,14 @@ impl Vmm {
         let vm = self.lookup(actor)?.vm(name).await?;
         let archive = archive_name(&transfer.place)?;
         let (owner, target) = file::own(actor, &archive)?;
-        self.carry_tree(actor, vm, "receive", transfer, |desk, vm, transfer| async move {
+        self.carry_tree(actor, vm, (RECEIVE, Origin::One), transfer, |desk, vm, transfer| async move {
             let limit = desk.settings().file_limit;
+            let _upload = desk.budgets().take(Budget::Uploads, actor.into())?;
             self.change(actor, Action::FileWrite, target, |desk, audit| async move {
                 let (here, there) = tokio::io::duplex(BETWEEN);
                 let (received, draft) = tokio::join!(
                     receive(&desk, &vm, transfer, limit, Box::new(there)),
-                    file::take_in(&desk, owner, &archive, None, Box::new(here)),
+                    file::take_in(&desk, (actor, owner), &archive, None, Box::new(here)),
                 );
                 // A file area that takes no more ends the transfer, and is the reason to tell.
                 let (draft, received) = (draft?, received?);
@@ -149,7 +163,7 @@ impl Vmm {
         limit: u64,
     ) -> Result<TreeReport> {
         let vm = self.lookup(actor)?.vm(name).await?;
-        self.carry_tree(actor, vm, "receive", transfer, |desk, vm, transfer| async move {
+        self.carry_tree(actor, vm, (RECEIVE, Origin::One), transfer, |desk, vm, transfer| async move {
             let (here, there) = tokio::io::duplex(BETWEEN);
             let unpacking = tree::Unpacking { target: local, replace: transfer.replace, limit };
             // The directory is put in place only when the machine has confirmed what came.
@@ -163,17 +177,19 @@ impl Vmm {
         &self,
         actor: &Actor,
         vm: Vm,
-        direction: &str,
+        (direction, origin): (&str, Origin),
         transfer: TreeTransfer,
         work: impl FnOnce(Desk, Vm, TreeTransfer) -> F + Send,
     ) -> Result<TreeReport>
     where
         F: Future<Output = Result<TreeTransferred>> + Send,
     {
+        let _call = self.machine_call(actor, origin)?;
         let began = Instant::now();
         let detail = format!("{direction} the directory {:?}", transfer.place.to_string());
         self.effect(actor, Action::VmTransfer, Target::from(&vm), detail, |desk| async move {
             check_on(&desk, &vm).await?;
+            let _session = session(&desk, actor, origin).await?;
             let tree = Box::pin(work(desk, vm, transfer)).await?;
             Ok(TreeReport { tree, duration: began.elapsed() })
         })

@@ -13,6 +13,7 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 use uuid::Uuid;
 
+use crate::budget::Stored;
 use crate::error::Result;
 use crate::model::{
     AcceptedDefinition, Adoption, Arrival, Attachment, AuditEntry, AuditFilter, AuditHash, AuditHead, AuditId,
@@ -112,6 +113,8 @@ pub trait UserRepository: Send + Sync {
     async fn by_chat(&self, chat: i64) -> Result<Option<User>>;
     /// Accounts, in order of name without regard to case.
     async fn list(&self, filter: &UserFilter) -> Result<Vec<User>>;
+    /// What the records hold of an account that it has budgets for.
+    async fn stored(&self, id: UserId) -> Result<Stored>;
     /// The hash of an account's password.
     async fn password(&self, id: UserId) -> Result<Option<PasswordHash>>;
     /// Changes an account. Another role, another password, and being disabled or enabled end its sessions. A name or
@@ -389,8 +392,9 @@ pub trait RequestRepository: Send + Sync {
     ///
     /// An id that is taken by a request of the same requester, description and spec changes nothing and writes no
     /// audit row; by another one it is a conflict. So are machine names, domain ids, MAC addresses and fixed
-    /// addresses that are taken, and volumes.
-    async fn submit(&self, request: NewRequest, audit: AuditEntry) -> Result<Submitted>;
+    /// addresses that are taken, and volumes. More open requests than the requester may have are
+    /// [`OverBudget`](crate::Error::OverBudget).
+    async fn submit(&self, request: NewRequest, limits: Stored, audit: AuditEntry) -> Result<Submitted>;
     /// The request of this id.
     async fn by_id(&self, id: &RequestId) -> Result<Option<Request>>;
     /// Requests, newest first.
@@ -472,8 +476,9 @@ pub trait JobRepository: Send + Sync {
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait ScriptRepository: Send + Sync {
-    /// Registers a script. A name (without regard to case) that is taken is a conflict.
-    async fn create(&self, script: NewScript, audit: AuditEntry) -> Result<Script>;
+    /// Registers a script. A name (without regard to case) that is taken is a conflict; more scripts or bytes of their
+    /// texts than the owner may have are [`OverBudget`](crate::Error::OverBudget).
+    async fn create(&self, script: NewScript, limits: Stored, audit: AuditEntry) -> Result<Script>;
     /// The script of this name, without regard to case.
     async fn by_name(&self, name: &ScriptName) -> Result<Option<Script>>;
     /// Scripts in order of name.
@@ -485,10 +490,11 @@ pub trait ScriptRepository: Send + Sync {
     /// The login stored with a script.
     async fn login(&self, id: ScriptId) -> Result<Option<StoredLogin>>;
     /// Changes what is given of a script. Another text, file name or interpreter makes a version, whose author is the
-    /// actor of `audit`. An earlier version that is not kept is not found.
-    async fn change(&self, id: ScriptId, change: ScriptChange, audit: AuditEntry) -> Result<Script>;
-    /// Removes a script and the login stored with it.
-    async fn delete(&self, id: ScriptId, audit: AuditEntry) -> Result<()>;
+    /// actor of `audit`. An earlier version that is not kept is not found. More bytes of texts than the owner may have are
+    /// [`OverBudget`](crate::Error::OverBudget).
+    async fn change(&self, id: ScriptId, change: ScriptChange, limits: Stored, audit: AuditEntry) -> Result<Script>;
+    /// Removes a script and the login stored with it. With `unless_run`, one that has runs is a conflict.
+    async fn delete(&self, id: ScriptId, unless_run: bool, audit: AuditEntry) -> Result<()>;
 }
 
 /// Runs of scripts.
@@ -579,9 +585,9 @@ pub trait IdempotencyRepository: Send + Sync {
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait FileRepository: Send + Sync {
-    /// Records a file in place of the user's one of the same name, whose content is given back to be removed. More
-    /// than `quota` bytes of all the user's files is a conflict.
-    async fn put(&self, file: NewFile, quota: u64, audit: AuditEntry) -> Result<(StoredFile, Option<ContentId>)>;
+    /// Records a file in place of the user's one of the same name, whose content is given back to be removed. More files
+    /// or bytes of files than the user may have are [`OverBudget`](crate::Error::OverBudget).
+    async fn put(&self, file: NewFile, limits: Stored, audit: AuditEntry) -> Result<(StoredFile, Option<ContentId>)>;
     /// The user's file of this name.
     async fn by_name(&self, user: UserId, name: &FileName) -> Result<Option<StoredFile>>;
     /// The user's files in order of name, at most `limit` of those behind `after`.

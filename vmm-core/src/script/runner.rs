@@ -9,12 +9,13 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use super::line::Delivery;
-use crate::error::{Error, Kind, Part, Result};
+use crate::budget::{Holder, Place};
+use crate::error::{Error, Kind, Result};
 use crate::model::{Run, RunEnd, RunId, ScriptArguments, ScriptContent, VmId, VmName};
 use crate::ops::{check_on, forget_runs};
 use crate::remote::Login;
@@ -23,10 +24,6 @@ use crate::vmm::Desk;
 /// How long a run counts as alive after a sign of life.
 pub(crate) const KEPT_ALIVE: Duration = Duration::from_secs(10);
 const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
-/// Of all runs of this process, at a time.
-const MACHINES: usize = 64;
-/// Of this process, begun and not ended.
-const RUNS: usize = 256;
 /// How long a stopping process waits for its runs to note that they are interrupted.
 const GRACE: Duration = Duration::from_secs(10);
 /// How much of each output stream of one machine is kept at most, in bytes, and of all machines of a run together.
@@ -49,30 +46,12 @@ struct Open {
 }
 
 /// The runs of this process.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Runs {
-    machines: Semaphore,
     open: Mutex<Open>,
 }
 
-impl Default for Runs {
-    fn default() -> Self {
-        Self { machines: Semaphore::new(MACHINES), open: Mutex::default() }
-    }
-}
-
 impl Runs {
-    /// Refuses more runs than this process can keep in mind.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`].
-    pub(crate) fn check_room(&self) -> Result<()> {
-        if self.open().runs.len() < RUNS {
-            return Ok(());
-        }
-        Err(Error::unavailable(Part::Desk, "as many scripts are running as can; try again when some have ended"))
-    }
-
     /// Tells a run of this process to end.
     pub(crate) fn cancel(&self, id: RunId) {
         if let Some(orders) = self.open().runs.get(&id) {
@@ -112,6 +91,10 @@ pub(crate) struct Task {
     pub(crate) content: ScriptContent,
     pub(crate) arguments: ScriptArguments,
     pub(crate) login: Login,
+    /// Whose places it takes.
+    pub(crate) holder: Holder,
+    /// Its place among the runs in progress.
+    pub(crate) _place: Place,
 }
 
 impl Task {
@@ -134,7 +117,7 @@ impl Task {
         info!(run = %id, script = %self.run.script_name, machines = self.machines.len(), "a script begins");
         let task = Arc::new(self);
         let (mut waiting, mut running) = (0..task.machines.len(), JoinSet::new());
-        let at_once = usize::try_from(task.run.at_once).unwrap_or(MACHINES);
+        let at_once = usize::try_from(task.run.at_once).unwrap_or(1);
         loop {
             while running.len() < at_once
                 && let Some(position) = waiting.next()
@@ -166,11 +149,12 @@ impl Task {
 
 async fn run_one(desk: Desk, task: Arc<Task>, position: usize, mut order: watch::Receiver<Order>) -> Result<()> {
     let runs = desk.repository().runs();
-    let turn = tokio::select! {
-        turn = desk.runs().machines.acquire() => turn,
+    // The machine comes first: a run that waits for a busy one leaves the places of the others alone.
+    let place = tokio::select! {
+        place = desk.budgets().run_on(task.holder, task.machines[position].0) => place?,
         _ = order.wait_for(|order| *order != Order::GoOn) => return Ok(()),
     };
-    if turn.is_err() || *order.borrow() != Order::GoOn || !runs.begin(task.run.id, position).await? {
+    if *order.borrow() != Order::GoOn || !runs.begin(task.run.id, position).await? {
         return Ok(());
     }
     let end = tokio::select! {
@@ -180,6 +164,7 @@ async fn run_one(desk: Desk, task: Arc<Task>, position: usize, mut order: watch:
             _ => RunEnd::Interrupted,
         },
     };
+    drop(place);
     runs.finish(task.run.id, position, end).await
 }
 

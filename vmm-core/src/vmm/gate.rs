@@ -11,6 +11,7 @@ use tracing::warn;
 
 use super::{Parts, Vmm};
 use crate::attempts::Attempts;
+use crate::budget::{Budget, Budgets, Holder, Place};
 use crate::config::Settings;
 use crate::error::{Error, Kind, Part, Result};
 use crate::files::FileStore;
@@ -20,6 +21,7 @@ use crate::model::{
     ScheduleId, Script, ScriptName, SeenStates, Session, SessionId, UsedRight, User, UserId, UserName, Vm, VmId,
     VmName,
 };
+use crate::ops::Health;
 use crate::password::Passwords;
 use crate::policy::{Action, Actor, Target};
 use crate::remote::RemoteExec;
@@ -64,6 +66,10 @@ impl Desk {
         &self.parts.attempts
     }
 
+    pub(crate) fn budgets(&self) -> &Budgets {
+        &self.parts.budgets
+    }
+
     pub(crate) fn settings(&self) -> &Settings {
         &self.parts.settings
     }
@@ -76,6 +82,11 @@ impl Desk {
     /// How the machines are on the host, at most about a second ago; all unknown if the host does not answer.
     pub(crate) async fn seen(&self) -> Arc<SeenStates> {
         self.parts.seen.states(self.hypervisor()).await
+    }
+
+    /// Whether the desk's parts answered in this second; `look` asks them if nobody did.
+    pub(crate) async fn health<F: Future<Output = Health>>(&self, look: impl FnOnce() -> F) -> Health {
+        self.parts.health.get(look).await
     }
 
     /// To call after something was done to a machine, so that nobody is told how it was before.
@@ -170,6 +181,22 @@ impl Vmm {
         rights.unwrap_or_default()
     }
 
+    /// Takes a place of a budget, which is given back when it is dropped.
+    ///
+    /// # Errors
+    /// [`Error::OverBudget`] if the holder's share or all of it is taken.
+    pub fn take_place(&self, budget: Budget, holder: Holder) -> Result<Place> {
+        self.parts.budgets.take(budget, holder)
+    }
+
+    /// A place that has nothing of its budget yet, for what [grows](Place::grow).
+    ///
+    /// # Errors
+    /// As [`take_place`](Self::take_place).
+    pub fn take_nothing(&self, budget: Budget, holder: Holder) -> Result<Place> {
+        self.parts.budgets.take_amount(budget, holder, 0, 0)
+    }
+
     /// Whether the policy allows this.
     pub(crate) fn allows(&self, actor: &Actor, action: Action, target: &Target) -> bool {
         let allowed = self.parts.policy.allows(actor, action, target);
@@ -223,6 +250,7 @@ impl Vmm {
         let entry = self.enter(actor, action, &target).await?;
         let result = operation(self.own_work(), entry.clone()).await;
         if let Err(error) = &result {
+            self.parts.budgets.note(error);
             self.record_failure(entry, error, None).await;
         }
         result

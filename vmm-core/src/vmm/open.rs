@@ -6,6 +6,8 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::Vmm;
+#[cfg(feature = "ssh")]
+use crate::budget::Budget;
 use crate::config::DeskConfig;
 use crate::error::{Error, Result};
 use crate::files::directory::DirectoryFiles;
@@ -37,7 +39,7 @@ impl Vmm {
         let key = MasterKey::open(&config.master_key, &repository).await?;
         let files = DirectoryFiles::open(&config.files).await?;
         let hypervisor = hypervisor(config, repository.desk());
-        let builder = Self::builder(Arc::new(repository), hypervisor, remote(), key);
+        let builder = Self::builder(Arc::new(repository), hypervisor, remote(config), key);
         builder.files(Arc::new(files)).settings(config.settings.clone()).build().await
     }
 }
@@ -111,11 +113,18 @@ fn hypervisor(_: &DeskConfig, _: DeskId) -> Arc<dyn Hypervisor> {
 }
 
 #[cfg(feature = "ssh")]
-fn remote() -> Arc<dyn RemoteExec> {
-    Arc::new(crate::remote::libssh2::Libssh2Exec::default())
+fn remote(config: &DeskConfig) -> Arc<dyn RemoteExec> {
+    use crate::remote::libssh2::{Libssh2Config, Libssh2Exec};
+
+    let all = |budget| config.settings.budgets.get(budget).all.unwrap_or_default();
+    let mut ssh = Libssh2Config::default();
+    // Calls and runs have places of their own among the sessions, and each machine that is made needs one.
+    let sessions = all(Budget::Sessions) + all(Budget::RunPlaces) + config.settings.concurrent_jobs as u64;
+    ssh.sessions = usize::try_from(sessions).unwrap_or(usize::MAX);
+    Arc::new(Libssh2Exec::new(&ssh))
 }
 
 #[cfg(not(feature = "ssh"))]
-fn remote() -> Arc<dyn RemoteExec> {
+fn remote(_: &DeskConfig) -> Arc<dyn RemoteExec> {
     Arc::new(crate::remote::AbsentRemote)
 }

@@ -1,61 +1,31 @@
 //! What was last seen of the machines on the host, shared by everybody who asks.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::OnceCell;
-use tokio::time::Instant;
 use tracing::debug;
 
+use super::recent::Recent;
 use crate::hypervisor::Hypervisor;
 use crate::model::SeenStates;
 use crate::ops::state_of;
 
-/// How old an answer may be.
-const AGE: Duration = Duration::from_secs(1);
 /// How long somebody who lists machines waits for the host.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// One look at the host serves everybody who asks within [`AGE`], and whoever asks while it goes on waits for it.
+/// The states of the machines on the host, as they were at most a second ago.
 #[derive(Debug, Default)]
-pub(super) struct Seen {
-    look: Mutex<Arc<Look>>,
-}
-
-#[derive(Debug)]
-struct Look {
-    since: Instant,
-    states: OnceCell<Arc<SeenStates>>,
-}
-
-impl Default for Look {
-    fn default() -> Self {
-        Self { since: Instant::now(), states: OnceCell::new() }
-    }
-}
+pub(super) struct Seen(Recent<Arc<SeenStates>>);
 
 impl Seen {
     /// The states of this second; all unknown if the host did not answer.
     pub(super) async fn states(&self, hypervisor: &dyn Hypervisor) -> Arc<SeenStates> {
-        let look = self.latest();
-        look.states.get_or_init(|| see(hypervisor)).await.clone()
+        self.0.get(|| see(hypervisor)).await
     }
 
     /// What was seen is out of date: something was just done to a machine.
     pub(super) fn forget(&self) {
-        *self.lock() = Arc::default();
-    }
-
-    fn latest(&self) -> Arc<Look> {
-        let mut latest = self.lock();
-        if latest.states.initialized() && latest.since.elapsed() > AGE {
-            *latest = Arc::default();
-        }
-        Arc::clone(&latest)
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Arc<Look>> {
-        self.look.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.forget();
     }
 }
 
@@ -78,6 +48,7 @@ async fn see(hypervisor: &dyn Hypervisor) -> Arc<SeenStates> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::recent::AGE;
     use super::*;
     use crate::error::{Error, Part};
     use crate::hypervisor::MockHypervisor;

@@ -7,6 +7,7 @@ mod disk;
 mod file;
 mod health;
 mod job;
+mod limits;
 mod link;
 mod metrics;
 mod os;
@@ -50,7 +51,7 @@ macro_rules! every_api {
             session::SessionApi,
             (token::TokenApi, link::LinkApi, bot_group::BotGroupApi),
             config::ConfigApi,
-            user::UserApi,
+            (user::UserApi, limits::LimitsApi),
             os::OsApi,
             request_vm::RequestApi,
             job::JobApi,

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+use vmm_core::BudgetLimits;
 use vmm_core::model::{NewSession, Role, SessionId, TokenHash, UserChange, UserId, VmFilter};
 use vmm_core::repository::Repository;
 use vmm_http::{ConnectionLimits, Limits, Server};
@@ -80,9 +81,19 @@ impl App {
         Self::behind(limits, ConnectionLimits::default()).await
     }
 
+    pub(crate) async fn with_budgets(change: impl FnOnce(&mut BudgetLimits)) -> Self {
+        let mut desk = TestDesk::with_budgets(change).await;
+        desk.start_worker();
+        desk.import("debian", "12").await;
+        Self::over(desk, Limits::default(), ConnectionLimits::default()).await
+    }
+
     pub(crate) async fn behind(limits: Limits, connections: ConnectionLimits) -> Self {
+        Self::over(TestDesk::new().await, limits, connections).await
+    }
+
+    async fn over(desk: TestDesk, limits: Limits, connections: ConnectionLimits) -> Self {
         capture_log();
-        let desk = TestDesk::new().await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let server = Server::new(listener).limits(connections);

@@ -6,6 +6,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
+use vmm_core::Budget;
 use vmm_http::{ConnectionLimits, Limits};
 
 use crate::app::{App, Who};
@@ -150,9 +151,7 @@ async fn a_client_that_sends_too_much_still_gets_its_answer() {
 
 #[tokio::test]
 async fn slow_bodies_take_no_place_from_others() {
-    let mut limits = Limits::default();
-    limits.concurrent_requests = 1;
-    let app = App::behind(limits, ConnectionLimits::default()).await;
+    let app = App::with_budgets(|limits| limits.set_all(Budget::Requests, 1)).await;
     let mut slow = Vec::new();
     for _ in 0..8 {
         let mut socket = connect(&app).await;
@@ -164,10 +163,8 @@ async fn slow_bodies_take_no_place_from_others() {
 
 #[tokio::test]
 async fn bodies_held_at_once_are_bounded() {
-    let mut limits = Limits::default();
-    limits.bodies = 1000;
-    let app = App::behind(limits, ConnectionLimits::default()).await;
+    let app = App::with_budgets(|limits| limits.set_share(Budget::Bodies, 1000)).await;
     let long = json!({"name": "alice", "password": "x".repeat(2000)});
-    app.send(None, "POST", "/session", Some(long)).await.assert_problem(503);
+    app.send(None, "POST", "/session", Some(long)).await.assert_problem(429);
     assert_eq!(app.get(Who::Alice, "/db/os").await.status, 200, "what was held is given back");
 }

@@ -173,7 +173,8 @@ async fn a_full_area_is_a_conflict_that_says_what_to_do() {
         put(&app, Who::Alice, &format!("file-{number}"), &whole).await.ok();
     }
     let answer = put(&app, Who::Alice, "one-more", &whole).await;
-    answer.assert_problem(409);
+    answer.assert_problem(429);
+    assert_eq!(answer.body["budget"], "stored-bytes");
     assert!(answer.text.contains("delete some"), "{}", answer.text);
     put(&app, Who::Bob, "one-more", &whole).await.ok();
     app.call(Who::Alice, "DELETE", "/files/file-0", None).await;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use vmm_core::Budget;
 use vmm_core::model::JobState;
 use vmm_core::repository::Repository;
 use vmm_http::Limits;
@@ -118,9 +119,7 @@ async fn a_stream_with_nothing_to_tell_shows_that_it_is_open_and_ends_with_its_l
 
 #[tokio::test]
 async fn a_stream_over_the_limit_is_refused_until_another_ends() {
-    let mut limits = Limits::default();
-    limits.concurrent_streams = 0;
-    let app = App::with(limits).await;
+    let app = App::with_budgets(|limits| limits.set_all(Budget::Streams, 0)).await;
     app.provision().await;
     let job = app.desk.jobs(&"r1".parse().unwrap()).await.remove(0).id;
     app.get(Who::Alice, &format!("/job/{job}/events")).await.assert_problem(503);

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use vmm_http::Limits;
 
-use crate::app::{App, Who};
+use crate::app::App;
 
 /// Sends raw bytes and reads until the server closes or falls silent.
 async fn exchange(app: &App, parts: &[&[u8]]) -> String {
@@ -59,25 +58,4 @@ async fn a_body_that_does_not_come_is_given_up() {
     let head = b"POST /session HTTP/1.1\r\nHost: vmm\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{";
     let answer = exchange(&app, &[head]).await;
     assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
-}
-
-#[tokio::test]
-async fn requests_over_the_limit_are_told_to_come_again_while_health_answers() {
-    let mut limits = Limits::default();
-    limits.concurrent_requests = 1;
-    let app = App::with(limits).await;
-    app.provision().await;
-    app.token(Who::Bob).await;
-    // A look at a running machine takes half a second, so the others come while it is under way.
-    let slow = app.get(Who::Bob, "/vm/monitor?vm=web-1");
-    let others = async {
-        let busy = async || app.get(Who::Bob, "/db/os").await.status == 503;
-        app.desk.until("the server is busy", busy).await;
-        (app.get(Who::Bob, "/db/os").await, app.get(Who::Anonymous, "/healthz").await)
-    };
-    let (slow, (refused, health)) = tokio::join!(slow, others);
-    assert_eq!((slow.status, health.status), (200, 200));
-    refused.assert_problem(503);
-    assert_eq!(refused.header("retry-after"), "2");
-    assert_eq!(app.post(Who::Bob, "/session", json!({"name": "bob", "password": "wrong"})).await.status, 401);
 }

@@ -8,6 +8,7 @@ mod app;
 mod audit;
 mod authority;
 mod bot_group;
+mod budget;
 mod clients;
 mod connection;
 #[cfg(all(feature = "crash-points", feature = "libvirt", feature = "ssh"))]

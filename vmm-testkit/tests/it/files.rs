@@ -11,7 +11,7 @@ use vmm_core::files::FileStore;
 use vmm_core::files::directory::DirectoryFiles;
 use vmm_core::model::{FileName, VmFilter, VmName};
 use vmm_core::remote::{Credential, Login, Place, Progress};
-use vmm_core::{Actor, Error, Transfer, TreeTransfer};
+use vmm_core::{Actor, Budget, Error, Transfer, TreeTransfer};
 use vmm_testkit::fixture::{FILE_LIMIT, FILE_QUOTA, TestDesk};
 
 mod directory {
@@ -92,7 +92,8 @@ async fn limit_and_quota_hold_whether_the_size_is_told_or_not() {
     put("b", FILE_LIMIT, false).await.expect("just right");
     for told in [true, false] {
         let error = put("c", FILE_QUOTA - 2 * FILE_LIMIT + 1, told).await.expect_err("the area is full");
-        assert!(matches!(&error, Error::Conflict { reason, .. } if reason.contains("delete some")), "{error}");
+        assert!(matches!(&error, Error::OverBudget { budget: Budget::StoredBytes, .. }), "{error}");
+        assert!(error.to_string().contains("delete some"), "{error}");
     }
     put("c", FILE_QUOTA - 2 * FILE_LIMIT, true).await.expect("the rest");
     put("a", FILE_LIMIT, true).await.expect("in place of one as large");

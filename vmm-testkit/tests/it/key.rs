@@ -155,7 +155,11 @@ async fn what_does_not_open_stops_a_rotation_before_anything_changes() {
     let desk = Desk::make(&repository).await;
     let login = StoredLogin { user: "root".to_owned(), password: Sealed::new([1; 60]) };
     let new = vmm_core::model::NewScript { login: Some(login), ..sample::script("deploy", desk.user.id) };
-    let script = repository.scripts().create(new, sample::audit("script.create")).await.expect("a free name");
+    let script = repository
+        .scripts()
+        .create(new, sample::no_limits(), sample::audit("script.create"))
+        .await
+        .expect("a free name");
     let refused = MasterKey::rotate(place.key(), repository.as_ref()).await.expect_err("what does not open");
     assert!(refused.to_string().contains(&script.id.to_string()), "{refused}");
     drop(repository);

@@ -5,6 +5,7 @@ mod address;
 mod addresses;
 mod approval;
 mod architecture;
+mod budget;
 mod definition;
 mod files;
 mod history;

@@ -6,6 +6,7 @@ use rusqlite::{Connection, Row, params};
 use super::error::{Error, Result};
 use super::row::{Columns, all, execute, first, integer, now};
 use super::store::Store;
+use crate::budget::{Budget, Stored};
 use crate::error::{self, Kind};
 use crate::model::{AuditEntry, ContentId, FileId, FileName, NewFile, StoredFile, UserId};
 use crate::repository::FileRepository;
@@ -15,17 +16,17 @@ impl FileRepository for Store {
     async fn put(
         &self,
         file: NewFile,
-        quota: u64,
+        limits: Stored,
         audit: AuditEntry,
     ) -> error::Result<(StoredFile, Option<ContentId>)> {
         self.change("recording a file", audit, move |tx| {
             let NewFile { user, name, content, bytes, sha256 } = &file;
             let before = by_name(tx, *user, name)?;
-            let used = used(tx, *user)? - before.as_ref().map_or(0, |file| file.bytes);
-            if used.saturating_add(*bytes) > quota {
-                let reason = format!("your files may have {quota} bytes in all, and {used} are in use; delete some");
-                return Err(error::Error::conflict(Kind::File, name, reason).into());
-            }
+            let (files, total) = stored(tx, *user)?;
+            // A number that no column holds is over every limit.
+            let rest = total - before.as_ref().map_or(0, |file| file.bytes);
+            Budget::StoredBytes.check_stored(total, rest.saturating_add(*bytes), limits.file_bytes)?;
+            Budget::Files.check_stored(files, files + u64::from(before.is_none()), limits.files)?;
             execute(tx, "DELETE FROM file WHERE user = ?1 AND name = ?2", params![user.0, name.as_str()])?;
             execute(
                 tx,
@@ -64,7 +65,7 @@ impl FileRepository for Store {
     }
 
     async fn used(&self, user: UserId) -> error::Result<u64> {
-        self.read("adding up files", move |connection| used(connection, user)).await
+        self.read("adding up files", move |connection| Ok(stored(connection, user)?.1)).await
     }
 
     async fn delete(&self, id: FileId, audit: AuditEntry) -> error::Result<()> {
@@ -84,9 +85,10 @@ fn by_name(connection: &Connection, user: UserId, name: &FileName) -> Result<Opt
     first(connection, "SELECT * FROM file WHERE user = ?1 AND name = ?2", params![user.0, name.as_str()], file)
 }
 
-fn used(connection: &Connection, user: UserId) -> Result<u64> {
-    let sum = "SELECT coalesce(sum(bytes), 0) AS bytes FROM file WHERE user = ?1";
-    Ok(first(connection, sum, [user.0], |row| row.size("bytes"))?.unwrap_or_default())
+/// How many files a user has, and how many bytes they have in all.
+pub(super) fn stored(connection: &Connection, user: UserId) -> Result<(u64, u64)> {
+    let sum = "SELECT count(*) AS files, coalesce(sum(bytes), 0) AS bytes FROM file WHERE user = ?1";
+    Ok(first(connection, sum, [user.0], |row| Ok((row.size("files")?, row.size("bytes")?)))?.unwrap_or_default())
 }
 
 fn file(row: &Row<'_>) -> Result<StoredFile> {

@@ -8,6 +8,7 @@ use super::list::List;
 use super::row::{Columns, execute, exists, first, integer, now};
 use super::store::Store;
 use super::{audit, job, plan, user, vm};
+use crate::budget::{Budget, Stored};
 use crate::error::{self, Kind};
 use crate::model::{
     AuditEntry, HostFigures, NewJob, NewRequest, Plan, PlanHash, Request, RequestFilter, RequestId, RequestState,
@@ -21,7 +22,7 @@ const SELECT: &str = "SELECT request.*, requester.name AS requester_name, decide
 
 #[async_trait]
 impl RequestRepository for Store {
-    async fn submit(&self, request: NewRequest, audit: AuditEntry) -> error::Result<Submitted> {
+    async fn submit(&self, request: NewRequest, limits: Stored, audit: AuditEntry) -> error::Result<Submitted> {
         let key = self.audit_key()?.clone();
         self.write("recording a request", move |tx| {
             if let Some(existing) = by_id(tx, &request.id)? {
@@ -31,6 +32,8 @@ impl RequestRepository for Store {
                     Err(conflict(&request.id, "the id is taken by another request; choose another id"))
                 };
             }
+            let open = open(tx, request.requester)?;
+            Budget::OpenRequests.check_stored(open, open + 1, limits.open_requests)?;
             insert(tx, &request, audit.user)?;
             audit::append(tx, &key, &audit)?;
             required(tx, &request.id).map(Submitted::Created)
@@ -282,6 +285,13 @@ fn same(existing: &Request, new: &NewRequest) -> bool {
 
 fn required(connection: &Connection, id: &RequestId) -> Result<Request> {
     by_id(connection, id)?.ok_or_else(|| error::Error::not_found(Kind::Request, id).into())
+}
+
+/// How many requests of a person are not decided on, or being carried out.
+pub(super) fn open(connection: &Connection, requester: UserId) -> Result<u64> {
+    let count =
+        "SELECT count(*) AS open FROM request WHERE requester = ?1 AND state IN ('pending', 'approved', 'running')";
+    Ok(first(connection, count, [requester.0], |row| row.size("open"))?.unwrap_or_default())
 }
 
 fn by_id(connection: &Connection, id: &RequestId) -> Result<Option<Request>> {

@@ -5,9 +5,10 @@ use rusqlite::{Connection, Row, Transaction, params};
 
 use super::error::{Error, Result};
 use super::list::List;
-use super::row::{Columns, all, execute, first, now};
+use super::row::{Columns, all, execute, exists, first, now};
 use super::store::Store;
 use super::user;
+use crate::budget::{Budget, Stored};
 use crate::error::{self, Kind};
 use crate::model::{
     AuditEntry, Interpreter, KEPT_VERSIONS, NewScript, Script, ScriptChange, ScriptContent, ScriptFile, ScriptFilter,
@@ -23,9 +24,12 @@ const SELECT_VERSION: &str = "SELECT script_version.*, length(CAST(content AS BL
 
 #[async_trait]
 impl ScriptRepository for Store {
-    async fn create(&self, script: NewScript, audit: AuditEntry) -> error::Result<Script> {
+    async fn create(&self, script: NewScript, limits: Stored, audit: AuditEntry) -> error::Result<Script> {
         let author = audit.actor.clone();
-        self.change("registering a script", audit, move |tx| insert(tx, &script, &author)).await
+        self.change("registering a script", audit, move |tx| {
+            within(tx, script.owner, limits, || insert(tx, &script, &author))
+        })
+        .await
     }
 
     async fn by_name(&self, name: &ScriptName) -> error::Result<Option<Script>> {
@@ -77,13 +81,26 @@ impl ScriptRepository for Store {
         .await
     }
 
-    async fn change(&self, id: ScriptId, change: ScriptChange, audit: AuditEntry) -> error::Result<Script> {
+    async fn change(
+        &self,
+        id: ScriptId,
+        change: ScriptChange,
+        limits: Stored,
+        audit: AuditEntry,
+    ) -> error::Result<Script> {
         let author = audit.actor.clone();
-        self.change("changing a script", audit, move |tx| update(tx, id, &change, &author)).await
+        self.change("changing a script", audit, move |tx| {
+            within(tx, required(tx, id)?.owner, limits, || update(tx, id, &change, &author))
+        })
+        .await
     }
 
-    async fn delete(&self, id: ScriptId, audit: AuditEntry) -> error::Result<()> {
+    async fn delete(&self, id: ScriptId, unless_run: bool, audit: AuditEntry) -> error::Result<()> {
         self.change("removing a script", audit, move |tx| {
+            if unless_run && exists(tx, "SELECT 1 FROM run WHERE script = ?1", [id.to_string()])? {
+                let reason = "has runs, whose records show what it did; ask an admin to delete it";
+                return Err(error::Error::conflict(Kind::Script, required(tx, id)?.name, reason).into());
+            }
             if execute(tx, "DELETE FROM script WHERE id = ?1", [id.to_string()])? == 0 {
                 return Err(error::Error::not_found(Kind::Script, id).into());
             }
@@ -91,6 +108,25 @@ impl ScriptRepository for Store {
         })
         .await
     }
+}
+
+/// How many scripts a person has, and how many bytes the texts of all their kept versions have.
+pub(super) fn stored(connection: &Connection, owner: UserId) -> Result<(u64, u64)> {
+    let sum = "SELECT (SELECT count(*) FROM script WHERE owner = ?1) AS scripts,
+        (SELECT coalesce(sum(octet_length(content)), 0) FROM script_content WHERE sha256 IN
+            (SELECT script_version.sha256 FROM script_version JOIN script ON script.id = script_version.script
+             WHERE script.owner = ?1)) AS bytes";
+    Ok(first(connection, sum, [owner.0], |row| Ok((row.size("scripts")?, row.size("bytes")?)))?.unwrap_or_default())
+}
+
+/// Makes a change of a person's scripts that leaves them within their budgets.
+fn within<T>(tx: &Transaction<'_>, owner: UserId, limits: Stored, change: impl FnOnce() -> Result<T>) -> Result<T> {
+    let (scripts, bytes) = stored(tx, owner)?;
+    let done = change()?;
+    let (scripts_after, bytes_after) = stored(tx, owner)?;
+    Budget::Scripts.check_stored(scripts, scripts_after, limits.scripts)?;
+    Budget::ScriptBytes.check_stored(bytes, bytes_after, limits.script_bytes)?;
+    Ok(done)
 }
 
 /// A script of this person, if there is one.

@@ -6,8 +6,9 @@ use rusqlite::{Connection, Row, Transaction, params};
 use super::error::{Error, Result};
 use super::list::List;
 use super::row::{Columns, execute, exists, expected, first, now};
-use super::script;
 use super::store::Store;
+use super::{file, request, script};
+use crate::budget::Stored;
 use crate::error::{self, Kind};
 use crate::model::{AuditEntry, NewUser, PasswordHash, Revision, Role, User, UserChange, UserFilter, UserId, UserName};
 use crate::repository::UserRepository;
@@ -49,6 +50,16 @@ impl UserRepository for Store {
                 .named("name", name_prefix.as_ref())
                 .only("name > ?", after.map(|name| name.to_string()))
                 .read(connection, "name", limit, user)
+        })
+        .await
+    }
+
+    async fn stored(&self, id: UserId) -> error::Result<Stored> {
+        self.read("counting what an account has", move |connection| {
+            let (files, file_bytes) = file::stored(connection, id)?;
+            let (scripts, script_bytes) = script::stored(connection, id)?;
+            let open_requests = request::open(connection, id)?;
+            Ok(Stored { files, file_bytes, scripts, script_bytes, open_requests })
         })
         .await
     }

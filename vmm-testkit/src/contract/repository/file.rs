@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use uuid::Uuid;
-use vmm_core::Error;
 use vmm_core::model::{ContentId, FileName, NewFile, StoredFile, UserId};
 use vmm_core::repository::Repository;
+use vmm_core::{Budget, Stored};
 
-use super::{assert_not_found, audited, unaudited};
+use super::{assert_not_found, assert_over, audited, unaudited};
 use crate::sample::{self, Desk};
 
-const ROOM: u64 = 1000;
+/// Room for a thousand bytes in ten files.
+const ROOM: Stored = Stored { files: 10, file_bytes: 1000, scripts: 0, script_bytes: 0, open_requests: 0 };
 
 fn name(text: &str) -> FileName {
     FileName::new(text).expect("a sample's name is valid")
@@ -54,7 +55,7 @@ pub async fn a_file_of_the_same_name_is_replaced(repository: Arc<dyn Repository>
     assert_eq!(repository.files().contents().await.expect("an answer").len(), 2);
 }
 
-/// More than the quota is refused and changes nothing.
+/// More bytes than the user may have are refused and change nothing.
 pub async fn a_quota_holds(repository: Arc<dyn Repository>) {
     let desk = Desk::make(&repository).await;
     put(&repository, new(desk.user.id, "a", 600)).await;
@@ -62,12 +63,29 @@ pub async fn a_quota_holds(repository: Arc<dyn Repository>) {
     unaudited(&repository, async {
         for file in [new(desk.user.id, "c", 1), new(desk.user.id, "b", 401), new(desk.user.id, "c", u64::MAX)] {
             let refused = repository.files().put(file, ROOM, sample::audit("put")).await;
-            assert!(matches!(refused, Err(Error::Conflict { .. })), "{refused:?}");
+            assert_over(refused, Budget::StoredBytes);
         }
     })
     .await;
     assert_eq!(repository.files().used(desk.user.id).await.expect("an answer"), 1000);
     put(&repository, new(desk.admin.id, "c", 1000)).await;
+}
+
+/// More files than the user may have are refused, whatever their size, and one of a name that is there is no further one.
+pub async fn a_user_has_so_many_files_at_most(repository: Arc<dyn Repository>) {
+    let desk = Desk::make(&repository).await;
+    for text in ["a", "b", "c", "d", "f", "g", "h", "i", "j", "k"] {
+        put(&repository, new(desk.user.id, text, 0)).await;
+    }
+    unaudited(&repository, async {
+        let refused = repository.files().put(new(desk.user.id, "e", 0), ROOM, sample::audit("put")).await;
+        assert_over(refused, Budget::Files);
+    })
+    .await;
+    put(&repository, new(desk.user.id, "a", 1)).await;
+    put(&repository, new(desk.admin.id, "e", 0)).await;
+    let stored = repository.users().stored(desk.user.id).await.expect("an answer");
+    assert_eq!((stored.files, stored.file_bytes), (10, 1));
 }
 
 /// Files are listed in order of name, from behind any name on.

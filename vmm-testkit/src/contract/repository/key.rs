@@ -15,7 +15,11 @@ fn sealed(byte: u8) -> Sealed {
 async fn create(repository: &Arc<dyn Repository>, desk: &Desk, name: &str, password: Option<Sealed>) -> NewScript {
     let login = password.map(|password| StoredLogin { user: "deployer".to_owned(), password });
     let new = NewScript { login, ..sample::script(name, desk.user.id) };
-    repository.scripts().create(new.clone(), sample::audit("script.create")).await.expect("a free name");
+    repository
+        .scripts()
+        .create(new.clone(), sample::no_limits(), sample::audit("script.create"))
+        .await
+        .expect("a free name");
     new
 }
 

@@ -9,7 +9,7 @@ use vmm_core::model::{
     Vm, VmFilter,
 };
 use vmm_core::repository::{Repository, Submitted};
-use vmm_core::{Error, Result};
+use vmm_core::{Budget, Error, Over, Result};
 
 use crate::sample::{self, Desk};
 
@@ -98,6 +98,7 @@ macro_rules! repository_contract {
             definition { a_definition_is_kept_with_its_machine, an_accepted_definition_goes_into_the_record, }
             file {
                 a_file_reads_as_it_was_recorded, a_file_of_the_same_name_is_replaced, a_quota_holds,
+                a_user_has_so_many_files_at_most,
                 files_are_listed_in_order_of_name, a_removed_file_is_gone, files_go_with_their_user,
             }
             disk { the_system_disk_comes_first, a_path_is_recorded_and_forgotten, disks_go_with_their_machine,
@@ -110,6 +111,7 @@ macro_rules! repository_contract {
             }
             request {
                 a_request_reads_as_it_was_submitted, the_same_submission_again_makes_nothing, an_id_names_one_request,
+                a_requester_has_so_many_open_requests_at_most,
                 what_is_taken_is_named, a_request_needs_its_person_and_its_catalog, requests_are_listed_newest_first,
                 an_approval_names_the_plan, one_of_64_approvers_wins, approval_or_rejection_wins,
                 a_closed_request_is_over, only_a_pending_request_is_closed, a_changed_plan_returns_for_approval,
@@ -136,6 +138,7 @@ macro_rules! repository_contract {
                 a_script_reads_as_it_was_registered, a_script_name_is_taken_once, scripts_are_listed_in_order_of_name,
                 a_change_leaves_the_rest, a_change_of_what_runs_makes_a_version, an_earlier_version_comes_back,
                 the_oldest_versions_are_forgotten, a_text_stays_while_a_script_has_it, a_deleted_script_is_gone, an_owner_stays,
+                a_person_has_so_many_scripts_and_bytes_at_most, a_script_with_runs_can_be_kept,
             }
             run {
                 a_run_reads_as_it_was_recorded, a_machine_of_a_run_begins_once,
@@ -211,6 +214,15 @@ fn assert_not_found<T: std::fmt::Debug>(result: Result<T>) {
     }
 }
 
+/// The call must be refused because an account's share of this budget is used up.
+#[track_caller]
+fn assert_over<T: std::fmt::Debug>(result: Result<T>, wanted: Budget) {
+    match result {
+        Err(Error::OverBudget { budget, over: Over::Share, .. }) if budget == wanted => {}
+        other => panic!("expected to be over {wanted}, got {other:?}"),
+    }
+}
+
 /// Starts so many racers at once and counts the winners; the others must lose by a conflict.
 async fn race<F: Future<Output = Result<()>> + Send + 'static>(
     repository: &Arc<dyn Repository>,
@@ -247,7 +259,7 @@ async fn login(repository: &Arc<dyn Repository>, user: UserId, token: u8) -> Tok
 /// Submits a plan in the user's name.
 async fn submit(repository: &Arc<dyn Repository>, desk: &Desk, id: &str, plan: Plan) -> Request {
     let new = sample::request(id, desk.user.id, plan);
-    match repository.requests().submit(new, sample::audit("request.submit")).await {
+    match repository.requests().submit(new, sample::no_limits(), sample::audit("request.submit")).await {
         Ok(Submitted::Created(request)) => request,
         other => panic!("expected a new request, got {other:?}"),
     }

@@ -70,7 +70,7 @@ pub async fn an_event_knows_whose_deed_it_was(repository: Arc<dyn Repository>) {
     repository.bots().follow_requests(BOT).await.expect("room");
     let new = sample::request("req-1", desk.user.id, sample::plan(&desk.os, &["web-1"]));
     let hash = new.plan.hash();
-    repository.requests().submit(new, by(carol.id)).await.expect("a free id");
+    repository.requests().submit(new, sample::no_limits(), by(carol.id)).await.expect("a free id");
     let (id, job) =
         (sample::request_id("req-1"), sample::job(JobKind::StartRequest(sample::request_id("req-1")), None));
     repository.requests().approve(&id, hash, desk.admin.id, job, by(desk.admin.id)).await.expect("it is pending");

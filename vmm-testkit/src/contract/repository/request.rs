@@ -8,10 +8,11 @@ use vmm_core::model::{
     RequestState, UserId, VmFilter,
 };
 use vmm_core::repository::{Repository, Submitted};
+use vmm_core::{Budget, Stored};
 
 use super::{
-    approve, approved, assert_conflict, assert_not_found, audited, cancel, close, job, pending, race, request, running,
-    submit, unaudited, vm, vm_names,
+    approve, approved, assert_conflict, assert_not_found, assert_over, audited, cancel, close, job, pending, race,
+    request, running, submit, unaudited, vm, vm_names,
 };
 use crate::sample::{self, Desk};
 
@@ -37,7 +38,7 @@ pub async fn a_request_reads_as_it_was_submitted(repository: Arc<dyn Repository>
 pub async fn the_same_submission_again_makes_nothing(repository: Arc<dyn Repository>) {
     let desk = Desk::make(&repository).await;
     let new = sample::request("req-1", desk.user.id, sample::plan(&desk.os, &["web-1"]));
-    let send = |new| repository.requests().submit(new, sample::audit("request.submit"));
+    let send = |new| repository.requests().submit(new, sample::no_limits(), sample::audit("request.submit"));
     audited(&repository, 1, async { assert!(matches!(send(new.clone()).await, Ok(Submitted::Created(_)))) }).await;
     let mut replanned = new.clone();
     replanned.plan.seen.memory += 1;
@@ -54,6 +55,22 @@ pub async fn the_same_submission_again_makes_nothing(repository: Arc<dyn Reposit
     assert_eq!(vm_names(&repository, &VmFilter::default()).await, [""; 0]);
 }
 
+/// A person has so many open requests at most; a repeat of one is none more, and one that is closed makes room.
+pub async fn a_requester_has_so_many_open_requests_at_most(repository: Arc<dyn Repository>) {
+    let desk = Desk::make(&repository).await;
+    let limits = Stored { open_requests: 1, ..sample::no_limits() };
+    let send = async |id: &str, name: &str| {
+        let new = sample::request(id, desk.user.id, sample::plan(&desk.os, &[name]));
+        repository.requests().submit(new, limits, sample::audit("request.submit")).await
+    };
+    send("req-1", "web-1").await.expect("there is room");
+    send("req-1", "web-1").await.expect("it is a repeat");
+    assert_over(unaudited(&repository, send("req-2", "web-2")).await, Budget::OpenRequests);
+    assert_eq!(repository.users().stored(desk.user.id).await.expect("an answer").open_requests, 1);
+    cancel(&repository, &desk, "req-1").await;
+    send("req-2", "web-2").await.expect("there is room again");
+}
+
 /// An id that another request has is a conflict.
 pub async fn an_id_names_one_request(repository: Arc<dyn Repository>) {
     let desk = Desk::make(&repository).await;
@@ -66,7 +83,10 @@ pub async fn an_id_names_one_request(repository: Arc<dyn Repository>) {
     ];
     unaudited(&repository, async {
         for other in others {
-            assert_conflict(repository.requests().submit(other, sample::audit("request.submit")).await, &["id"]);
+            assert_conflict(
+                repository.requests().submit(other, sample::no_limits(), sample::audit("request.submit")).await,
+                &["id"],
+            );
         }
     })
     .await;
@@ -93,7 +113,10 @@ pub async fn what_is_taken_is_named(repository: Arc<dyn Repository>) {
         plan.vms.push(taken);
         let new = sample::request("req-2", desk.admin.id, plan);
         unaudited(&repository, async {
-            assert_conflict(repository.requests().submit(new, sample::audit("request.submit")).await, words);
+            assert_conflict(
+                repository.requests().submit(new, sample::no_limits(), sample::audit("request.submit")).await,
+                words,
+            );
         })
         .await;
     }
@@ -110,7 +133,9 @@ pub async fn a_request_needs_its_person_and_its_catalog(repository: Arc<dyn Repo
     let cases = [sample::request("req-1", UserId(4711), plan), sample::request("req-1", desk.user.id, without_os)];
     unaudited(&repository, async {
         for new in cases {
-            assert_not_found(repository.requests().submit(new, sample::audit("request.submit")).await);
+            assert_not_found(
+                repository.requests().submit(new, sample::no_limits(), sample::audit("request.submit")).await,
+            );
         }
     })
     .await;

@@ -22,7 +22,7 @@ fn output(exit: Exit) -> Output {
 async fn script(repository: &Arc<dyn Repository>) -> Script {
     let desk = Desk::make(repository).await;
     let new = sample::script("deploy", desk.user.id);
-    repository.scripts().create(new, sample::audit("script.create")).await.expect("a free name")
+    repository.scripts().create(new, sample::no_limits(), sample::audit("script.create")).await.expect("a free name")
 }
 
 /// A run of the script on so many machines.
@@ -178,7 +178,11 @@ pub async fn a_cancelled_run_begins_nothing_more(repository: Arc<dyn Repository>
 pub async fn runs_are_listed_newest_first(repository: Arc<dyn Repository>) {
     let deploy = script(&repository).await;
     let other = sample::script("other", deploy.owner);
-    let other = repository.scripts().create(other, sample::audit("script.create")).await.expect("a free name");
+    let other = repository
+        .scripts()
+        .create(other, sample::no_limits(), sample::audit("script.create"))
+        .await
+        .expect("a free name");
     let mut ids = Vec::new();
     for script in [&deploy, &other, &deploy] {
         ids.push(start(&repository, script, 1).await.id);
@@ -202,8 +206,12 @@ pub async fn a_run_outlives_its_script(repository: Arc<dyn Repository>) {
     let id = start(&repository, &script, 1).await.id;
     let content = Some(sample::script_content("echo two\n"));
     let change = ScriptChange { content, ..ScriptChange::default() };
-    repository.scripts().change(script.id, change, sample::audit("script.change")).await.expect("it is there");
-    repository.scripts().delete(script.id, sample::audit("script.delete")).await.expect("it is there");
+    repository
+        .scripts()
+        .change(script.id, change, sample::no_limits(), sample::audit("script.change"))
+        .await
+        .expect("it is there");
+    repository.scripts().delete(script.id, false, sample::audit("script.delete")).await.expect("it is there");
     repository
         .users()
         .delete(script.owner, None, sample::audit("user.delete"))
@@ -219,7 +227,11 @@ pub async fn a_run_outlives_its_script(repository: Arc<dyn Repository>) {
 pub async fn the_oldest_runs_are_forgotten(repository: Arc<dyn Repository>) {
     let deploy = script(&repository).await;
     let other = sample::script("other", deploy.owner);
-    let other = repository.scripts().create(other, sample::audit("script.create")).await.expect("a free name");
+    let other = repository
+        .scripts()
+        .create(other, sample::no_limits(), sample::audit("script.create"))
+        .await
+        .expect("a free name");
     let (mut ended, mut alone) = (Vec::new(), Vec::new());
     let open = start(&repository, &deploy, 1).await.id;
     for _ in 0..4 {
@@ -237,8 +249,8 @@ pub async fn the_oldest_runs_are_forgotten(repository: Arc<dyn Repository>) {
     assert_eq!(repository.runs().forget(long_ago, 4).await.expect("an answer"), 0);
     assert_eq!(repository.runs().forget(long_ago, 2).await.expect("an answer"), 4);
     assert_eq!(left().await, [open, ended[2], alone[2], ended[3], alone[3]]);
-    repository.scripts().delete(deploy.id, sample::audit("script.delete")).await.expect("it is there");
-    repository.scripts().delete(other.id, sample::audit("script.delete")).await.expect("it is there");
+    repository.scripts().delete(deploy.id, false, sample::audit("script.delete")).await.expect("it is there");
+    repository.scripts().delete(other.id, false, sample::audit("script.delete")).await.expect("it is there");
     let kept = async || repository.scripts().content(&deploy.sha256).await.expect("an answer").is_some();
     assert!(kept().await);
     assert_eq!(repository.runs().forget(Utc::now() + ALIVE, 100).await.expect("an answer"), 4);

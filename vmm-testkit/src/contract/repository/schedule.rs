@@ -16,7 +16,11 @@ use crate::sample::{self, Desk};
 async fn script(repository: &Arc<dyn Repository>) -> (Desk, Script) {
     let desk = Desk::make(repository).await;
     let new = sample::script("deploy", desk.user.id);
-    let script = repository.scripts().create(new, sample::audit("script.create")).await.expect("a free name");
+    let script = repository
+        .scripts()
+        .create(new, sample::no_limits(), sample::audit("script.create"))
+        .await
+        .expect("a free name");
     (desk, script)
 }
 
@@ -185,13 +189,17 @@ pub async fn schedules_go_with_their_script_and_their_maker(repository: Arc<dyn 
     let run = repository.runs().create(run_for(&script, &made, due_at, None), Utc::now(), sample::audit("script.run"));
     let run = run.await.expect("it is due");
     let other = sample::script("other", desk.user.id);
-    let other = repository.scripts().create(other, sample::audit("script.create")).await.expect("a free name");
+    let other = repository
+        .scripts()
+        .create(other, sample::no_limits(), sample::audit("script.create"))
+        .await
+        .expect("a free name");
     let new = sample::user("carol", vmm_core::model::Role::Admin);
     let carol = repository.users().create(new, sample::audit("user.create")).await.expect("a free name");
     let carols = create(&repository, daily(&other, carol.id, due_at)).await;
     repository.users().delete(carol.id, None, sample::audit("user.delete")).await.expect("another admin is left");
     assert_eq!(repository.schedules().by_id(carols.id).await.expect("an answer"), None);
-    repository.scripts().delete(script.id, sample::audit("script.delete")).await.expect("it is there");
+    repository.scripts().delete(script.id, false, sample::audit("script.delete")).await.expect("it is there");
     assert_eq!(repository.schedules().list(&ScheduleFilter::default()).await.expect("an answer"), []);
     assert!(repository.runs().by_id(run.id).await.expect("an answer").is_some());
 }

@@ -133,7 +133,10 @@ pub async fn revoked_access_is_gone_and_nobody_else_s(repository: Arc<dyn Reposi
 /// What goes on in an account's name is told, and ends when it is asked for.
 pub async fn what_is_left_of_an_account_s_access_is_told_and_can_end(repository: Arc<dyn Repository>) {
     let desk = Desk::make(&repository).await;
-    let script = repository.scripts().create(sample::script("up", desk.user.id), sample::audit("script.create")).await;
+    let script = repository
+        .scripts()
+        .create(sample::script("up", desk.user.id), sample::no_limits(), sample::audit("script.create"))
+        .await;
     let script = script.expect("a free name");
     let bind = UserChange { chat_id: Some(Some(7)), ..UserChange::default() };
     repository.users().update(desk.user.id, bind, None, sample::audit("user.update")).await.expect("it is free");

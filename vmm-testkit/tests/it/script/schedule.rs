@@ -155,7 +155,11 @@ async fn what_cannot_begin_has_the_reason_and_is_not_tried_again() {
     // A group that is empty by now, an account that is disabled, a right that is gone.
     let targets = Some(vec!["@nobody".parse().expect("a target")]);
     let change = ScriptChange { targets, ..ScriptChange::default() };
-    desk.repository.scripts().change(script.id, change, sample::audit("script.change")).await.expect("it is there");
+    desk.repository
+        .scripts()
+        .change(script.id, change, sample::no_limits(), sample::audit("script.change"))
+        .await
+        .expect("it is there");
     let empty = due_since(&desk, &script, &desk.user, TimeDelta::seconds(1), yearly()).await;
     let change = UserChange { disabled: Some(true), ..UserChange::default() };
     let carol = sample::user("carol", vmm_core::model::Role::Admin);

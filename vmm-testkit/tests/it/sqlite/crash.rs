@@ -117,7 +117,11 @@ async fn write_for_ever(repository: Arc<dyn Repository>, prefix: String, os: Os,
             let names: Vec<_> = (0..MACHINES).map(|machine| format!("vm-{id}-{machine}")).collect();
             let plan = sample::plan(&os, &names.iter().map(String::as_str).collect::<Vec<_>>());
             let new = sample::request(&format!("request-{id}"), requester, plan);
-            repository.requests().submit(new, sample::audit("request.submit")).await.expect("a free id");
+            repository
+                .requests()
+                .submit(new, sample::no_limits(), sample::audit("request.submit"))
+                .await
+                .expect("a free id");
             acknowledge(&format!("request-{id}"));
         }
     }

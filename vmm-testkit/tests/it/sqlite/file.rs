@@ -19,7 +19,8 @@ async fn everything_is_there_after_reopening() {
     let repository = open(&path).await;
     let desk = Desk::make(&repository).await;
     let new = sample::request("req-1", desk.user.id, sample::plan(&desk.os, &["web-1", "web-2"]));
-    let Ok(Submitted::Created(request)) = repository.requests().submit(new, sample::audit("request.submit")).await
+    let Ok(Submitted::Created(request)) =
+        repository.requests().submit(new, sample::no_limits(), sample::audit("request.submit")).await
     else {
         panic!("it is new")
     };
@@ -93,7 +94,8 @@ async fn many_writers_on_one_file_wait_for_each_other() {
                     // It reads before it writes: a transaction that took the lock only then would fail.
                     let name = format!("web-{writer}-{task}-{row}");
                     let new = sample::request(&name, requester, sample::plan(&os, &[&name]));
-                    let submitted = repository.requests().submit(new, sample::audit("request.submit"));
+                    let submitted =
+                        repository.requests().submit(new, sample::no_limits(), sample::audit("request.submit"));
                     submitted.await.expect("it only has to wait");
                 }
             }));

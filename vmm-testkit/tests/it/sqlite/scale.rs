@@ -16,7 +16,7 @@ async fn a_thousand_machines_are_requested_made_and_seen() {
     let plan = sample::plan(&desk.os, &names.iter().map(String::as_str).collect::<Vec<_>>());
     let new = sample::request("req-1", desk.user.id, plan);
     let id = new.id.clone();
-    repository.requests().submit(new, sample::audit("request.submit")).await.expect("an answer");
+    repository.requests().submit(new, sample::no_limits(), sample::audit("request.submit")).await.expect("an answer");
     let filter = VmFilter::default();
     let vms = repository.vms().list(&filter).await.expect("an answer");
     assert_eq!(vms.len(), 1_000);
@@ -33,7 +33,11 @@ async fn a_thousand_machines_are_requested_made_and_seen() {
     assert_eq!(request.plan.vms.len(), 1_000);
 
     let again = sample::request("req-2", desk.user.id, request.plan);
-    repository.requests().submit(again, sample::audit("request.submit")).await.expect("the names are free");
+    repository
+        .requests()
+        .submit(again, sample::no_limits(), sample::audit("request.submit"))
+        .await
+        .expect("the names are free");
     let id = sample::request_id("req-2");
     let start = sample::job(vmm_core::model::JobKind::StartRequest(id.clone()), Some(&id));
     let entry = sample::audit("request.approve");
@@ -62,7 +66,7 @@ async fn the_history_of_many_machines_stays_small() {
     let names: Vec<_> = (0..MACHINES).map(|index| format!("web-{index}")).collect();
     let plan = sample::plan(&desk.os, &names.iter().map(String::as_str).collect::<Vec<_>>());
     let new = sample::request("req-1", desk.user.id, plan);
-    repository.requests().submit(new, sample::audit("request.submit")).await.expect("an answer");
+    repository.requests().submit(new, sample::no_limits(), sample::audit("request.submit")).await.expect("an answer");
     let vms = repository.vms().list(&VmFilter::default()).await.expect("an answer");
     let begin = DateTime::from_timestamp(1_800_000_000, 0).expect("a moment");
     let look = |number: u32| {

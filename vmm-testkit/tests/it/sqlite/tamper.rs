@@ -117,7 +117,11 @@ async fn what_cannot_be_audited_does_not_happen() {
     let (first, second) = (sample::request_id("req-1"), sample::request_id("req-2"));
     for (id, name) in [("req-1", "web-1"), ("req-2", "web-2")] {
         let new = sample::request(id, admin.id, sample::plan(&os, &[name]));
-        repository.requests().submit(new, sample::audit("request.submit")).await.expect("a free id");
+        repository
+            .requests()
+            .submit(new, sample::no_limits(), sample::audit("request.submit"))
+            .await
+            .expect("a free id");
     }
     let hash = repository.requests().by_id(&first).await.expect("an answer").expect("it is there").plan_hash;
     let start = sample::job(JobKind::StartRequest(first.clone()), Some(&first));
@@ -168,7 +172,7 @@ async fn what_cannot_be_audited_does_not_happen() {
     assert_undone(repository.oses().create(sample::os("debian", "13"), vec!["import"], audit()).await);
     assert_undone(repository.oses().delete(unused.id, None, audit()).await);
     assert_undone(repository.vms().start_delete(vm, removal, None, audit()).await);
-    assert_undone(requests.submit(third, audit()).await);
+    assert_undone(requests.submit(third, sample::no_limits(), audit()).await);
     assert_undone(requests.approve(&second, hash, admin.id, start, audit()).await);
     assert_undone(requests.close(&second, RequestState::Rejected, admin.id, None, audit()).await);
     assert_undone(repository.jobs().cancel(job, audit()).await);

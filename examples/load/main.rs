@@ -1,9 +1,12 @@
-//! What a hostile crowd costs the server: bodies of 200 MB, 2,000 slow connections, 500 logins at once.
+//! What a hostile crowd costs the server: bodies of 200 MB, 2,000 slow connections, 500 logins at once, and accounts that
+//! hold all that they may.
 //!
-//! `make load` runs it on loopback against `vmm-http serve`, built beside it. It prints a table and ends with 1 if a
-//! figure is not reached.
+//! `make load` runs it on loopback against `vmm-http serve`, built beside it; the accounts against a desk of fakes in its
+//! own process. It prints a table and ends with 1 if a figure is not reached.
 
 #![expect(clippy::print_stdout, reason = "it is for people to read")]
+
+mod budgets;
 
 use std::env;
 use std::io;
@@ -41,6 +44,8 @@ async fn main() -> io::Result<ExitCode> {
     }
     slow(&server, &mut table).await?;
     logins(&server, &mut table).await?;
+    drop(server);
+    budgets::run(&mut table).await?;
     Ok(if table.good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

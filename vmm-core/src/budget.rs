@@ -1,0 +1,699 @@
+//! Budgets: what one account may hold at once, and what all accounts may hold together.
+//!
+//! A [`Budget`] names something that somebody can make wait, grow or repeat. Each holder has a share of it, and most
+//! budgets have a limit for all holders together, of which an eighth is kept for admins and another one is closed to
+//! whoever is not signed in. Places are held in this process's memory as long as their [`Place`] lives. What is stored is
+//! counted in the records, by the transaction that adds to it.
+
+use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use crate::attempts::network;
+use crate::error::{Error, Result};
+use crate::model::{Role, UserId, VmId, words};
+use crate::policy::Actor;
+
+words!(
+    /// Something of which every account has a share.
+    Budget, "budget" {
+        /// Requests to the API that are being answered and wait for no machine.
+        Requests = "requests",
+        /// Bytes of request bodies that are held in memory.
+        Bodies = "bodies",
+        /// Sign-ins that are being checked. Their holder is the address that they come from.
+        SignIns = "sign-ins",
+        /// Changes of passwords that are being checked.
+        PasswordChanges = "password-changes",
+        /// Calls that end logins and tokens.
+        Revocations = "revocations",
+        /// Event streams that are open.
+        Streams = "streams",
+        /// Files that are on their way into a file area.
+        Uploads = "uploads",
+        /// Calls that wait for a machine: commands, transfers, host keys, monitors.
+        MachineCalls = "machine-calls",
+        /// Machines that calls work on over SSH at this moment.
+        Sessions = "sessions",
+        /// Runs of scripts that have begun and not ended.
+        Runs = "runs",
+        /// Machines that scripts run on at this moment.
+        RunPlaces = "run-places",
+        /// Scripts that run on one machine at this moment. Their holder is the machine.
+        MachineRuns = "runs-on-a-machine",
+        /// Files in a file area.
+        Files = "files",
+        /// Bytes in a file area, those of files on their way into it included.
+        StoredBytes = "stored-bytes",
+        /// Scripts.
+        Scripts = "scripts",
+        /// Bytes of the texts of scripts, kept versions included.
+        ScriptBytes = "script-bytes",
+        /// Requests for machines that are not decided on, or being carried out.
+        OpenRequests = "open-requests",
+    }
+);
+
+impl Budget {
+    /// What is counted, as it stands behind a number.
+    pub fn counts(self) -> &'static str {
+        match self {
+            Self::Requests => "requests in progress",
+            Self::Bodies => "bytes of request bodies on their way",
+            Self::SignIns => "sign-ins in progress",
+            Self::PasswordChanges => "password changes in progress",
+            Self::Revocations => "revocations in progress",
+            Self::Streams => "open event streams",
+            Self::Uploads => "files on their way",
+            Self::MachineCalls => "calls waiting for machines",
+            Self::Sessions => "machines worked on over SSH",
+            Self::Runs => "runs in progress",
+            Self::RunPlaces => "machines that scripts run on",
+            Self::MachineRuns => "scripts running on this machine",
+            Self::Files => "files",
+            Self::StoredBytes => "bytes of files, those on their way included",
+            Self::Scripts => "scripts",
+            Self::ScriptBytes => "bytes of scripts, their kept versions included",
+            Self::OpenRequests => "open requests for machines",
+        }
+    }
+
+    /// What makes room in it, as an order.
+    fn relief(self) -> &'static str {
+        match self {
+            Self::Files | Self::StoredBytes | Self::Scripts | Self::ScriptBytes => "delete some",
+            Self::OpenRequests => "cancel one, or wait until one is done",
+            _ => "try again when some have ended",
+        }
+    }
+
+    /// When a refused call may be tried again at the earliest.
+    fn retry_after(self) -> Duration {
+        Duration::from_secs(if self.is_stored() { 60 } else { 2 })
+    }
+
+    /// Whether it is counted in the records.
+    pub fn is_stored(self) -> bool {
+        use Budget::{Files, OpenRequests, ScriptBytes, Scripts, StoredBytes};
+        matches!(self, Files | StoredBytes | Scripts | ScriptBytes | OpenRequests)
+    }
+
+    /// Whether somebody may wait for a place in it.
+    fn is_waited_for(self) -> bool {
+        matches!(self, Self::Sessions | Self::RunPlaces | Self::MachineRuns)
+    }
+
+    /// Refuses what made a stored amount larger than its limit. One that was over it before may become smaller.
+    ///
+    /// # Errors
+    /// [`Error::OverBudget`].
+    pub(crate) fn check_stored(self, before: u64, after: u64, limit: u64) -> Result<()> {
+        if after > limit && after > before { Err(self.refusal(Over::Share, limit)) } else { Ok(()) }
+    }
+
+    fn refusal(self, over: Over, limit: u64) -> Error {
+        Error::OverBudget { budget: self, over, limit, retry_after: self.retry_after() }
+    }
+
+    /// What somebody is told who is refused.
+    pub(crate) fn told(self, over: Over, limit: u64) -> String {
+        let (counts, relief) = (self.counts(), self.relief());
+        match over {
+            Over::Share => format!("you may have {limit} {counts} at most; {relief}"),
+            Over::Everybody => {
+                format!("there are as many {counts} as can be, {limit} of all accounts; try again in a moment")
+            }
+        }
+    }
+}
+
+/// Which limit of a budget stands in the way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Over {
+    /// The holder's own share.
+    Share,
+    /// That of all holders together.
+    Everybody,
+}
+
+/// How much of a budget there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// For one holder.
+    pub share: u64,
+    /// For all holders together, the eighth that is kept for admins included; `None` without such a limit.
+    pub all: Option<u64>,
+}
+
+/// The limits of every budget.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BudgetLimits([Limit; Budget::ALL.len()]);
+
+impl Default for BudgetLimits {
+    fn default() -> Self {
+        let mut limits = Self([Limit { share: 0, all: None }; Budget::ALL.len()]);
+        for budget in Budget::ALL {
+            let (share, all) = match budget {
+                Budget::Requests => (32, Some(256)),
+                Budget::Bodies => (8 << 20, Some(64 << 20)),
+                Budget::SignIns => (8, Some(48)),
+                Budget::PasswordChanges => (2, Some(16)),
+                Budget::Revocations => (2, Some(128)),
+                Budget::Streams => (32, Some(256)),
+                Budget::Uploads => (8, Some(64)),
+                Budget::MachineCalls => (32, Some(256)),
+                Budget::Sessions | Budget::RunPlaces => (32, Some(64)),
+                Budget::Runs => (128, Some(256)),
+                Budget::MachineRuns => (6, None),
+                Budget::Files => (500, None),
+                Budget::StoredBytes => (10 << 30, None),
+                Budget::Scripts => (200, None),
+                Budget::ScriptBytes => (64 << 20, None),
+                Budget::OpenRequests => (50, None),
+            };
+            limits.0[*budget as usize] = Limit { share, all };
+        }
+        limits
+    }
+}
+
+impl BudgetLimits {
+    /// The limit of a budget.
+    pub fn get(&self, budget: Budget) -> Limit {
+        self.0[budget as usize]
+    }
+
+    /// Sets how much of a budget one holder may have.
+    pub fn set_share(&mut self, budget: Budget, share: u64) {
+        self.0[budget as usize].share = share;
+    }
+
+    /// Sets how much of a budget all holders may have together.
+    pub fn set_all(&mut self, budget: Budget, all: u64) {
+        self.0[budget as usize].all = Some(all);
+    }
+
+    /// What the records may hold of an account.
+    pub(crate) fn stored(&self) -> Stored {
+        let share = |budget| self.get(budget).share;
+        Stored {
+            files: share(Budget::Files),
+            file_bytes: share(Budget::StoredBytes),
+            scripts: share(Budget::Scripts),
+            script_bytes: share(Budget::ScriptBytes),
+            open_requests: share(Budget::OpenRequests),
+        }
+    }
+}
+
+/// What the records hold of an account, or may hold of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stored {
+    /// Files.
+    pub files: u64,
+    /// The bytes of all files.
+    pub file_bytes: u64,
+    /// Scripts.
+    pub scripts: u64,
+    /// The bytes of the texts of all kept versions of scripts.
+    pub script_bytes: u64,
+    /// Requests that are pending, approved or running.
+    pub open_requests: u64,
+}
+
+impl Stored {
+    /// What is stored of a budget; nothing of one whose places are held in memory.
+    pub fn of(&self, budget: Budget) -> u64 {
+        match budget {
+            Budget::Files => self.files,
+            Budget::StoredBytes => self.file_bytes,
+            Budget::Scripts => self.scripts,
+            Budget::ScriptBytes => self.script_bytes,
+            Budget::OpenRequests => self.open_requests,
+            _ => 0,
+        }
+    }
+}
+
+/// Who holds places.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Holder {
+    /// An account; admins have reserved places.
+    Account {
+        /// Its id.
+        id: UserId,
+        /// Its role.
+        role: Role,
+    },
+    /// Somebody who is not signed in, by the address that they come from.
+    Anonymous(Option<IpAddr>),
+    /// vmm itself, which has no share of its own.
+    Vmm,
+}
+
+impl Holder {
+    /// Who holds what an actor takes who comes from this address.
+    pub fn new(actor: &Actor, from: Option<IpAddr>) -> Self {
+        match actor {
+            Actor::User { id, role, .. } => Self::Account { id: *id, role: *role },
+            Actor::Anonymous => Self::Anonymous(from),
+            Actor::System => Self::Vmm,
+        }
+    }
+
+    fn key(self) -> Option<Key> {
+        match self {
+            Self::Account { id, .. } => Some(Key::Account(id)),
+            Self::Anonymous(from) => Some(Key::Address(from.map(network))),
+            Self::Vmm => None,
+        }
+    }
+
+    /// How many eighths of what all may have are closed to this holder.
+    fn closed_eighths(self) -> u64 {
+        match self {
+            Self::Anonymous(_) => 2,
+            Self::Account { role: Role::User, .. } => 1,
+            Self::Account { role: Role::Admin, .. } | Self::Vmm => 0,
+        }
+    }
+}
+
+impl From<&Actor> for Holder {
+    fn from(actor: &Actor) -> Self {
+        Self::new(actor, None)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Key {
+    Account(UserId),
+    Address(Option<IpAddr>),
+    Machine(VmId),
+}
+
+/// An amount of a budget.
+#[derive(Clone, Copy, Debug)]
+struct Claim {
+    budget: Budget,
+    key: Option<Key>,
+    closed_eighths: u64,
+    amount: u64,
+}
+
+impl Claim {
+    fn new(budget: Budget, holder: Holder, amount: u64) -> Self {
+        // Who signs in is nobody yet, and who takes rights away must not be kept waiting by those who have them.
+        let open = matches!(budget, Budget::SignIns | Budget::Revocations);
+        let closed_eighths = if open { 0 } else { holder.closed_eighths() };
+        Self { budget, key: holder.key(), closed_eighths, amount }
+    }
+}
+
+/// The budgets of a desk in this process. Clones are the same.
+#[derive(Clone, Debug)]
+pub(crate) struct Budgets(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    limits: BudgetLimits,
+    state: Mutex<State>,
+    refused: [AtomicU64; Budget::ALL.len()],
+}
+
+#[derive(Debug, Default)]
+struct State {
+    shares: HashMap<(Budget, Key), u64>,
+    all: [u64; Budget::ALL.len()],
+    /// Those who wait, in the order in which they came. None of them could have what it waits for.
+    waiting: VecDeque<Waiting>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    claims: Vec<Claim>,
+    place: oneshot::Sender<Place>,
+}
+
+/// A place that somebody holds. It is given back when it is dropped.
+#[must_use]
+#[derive(Debug)]
+pub struct Place {
+    shared: Arc<Shared>,
+    claims: Vec<Claim>,
+}
+
+impl Budgets {
+    pub(crate) fn new(limits: BudgetLimits) -> Self {
+        let refused = std::array::from_fn(|_| AtomicU64::new(0));
+        Self(Arc::new(Shared { limits, state: Mutex::default(), refused }))
+    }
+
+    pub(crate) fn limits(&self) -> &BudgetLimits {
+        &self.0.limits
+    }
+
+    /// Takes a place.
+    ///
+    /// # Errors
+    /// [`Error::OverBudget`] if the holder's share or all of it is taken.
+    pub(crate) fn take(&self, budget: Budget, holder: Holder) -> Result<Place> {
+        self.take_amount(budget, holder, 1, 0)
+    }
+
+    /// Takes an amount, which counts together with what is stored already.
+    ///
+    /// # Errors
+    /// As [`take`](Self::take).
+    pub(crate) fn take_amount(&self, budget: Budget, holder: Holder, amount: u64, stored: u64) -> Result<Place> {
+        let claims = vec![Claim::new(budget, holder, amount)];
+        let mut state = self.0.state();
+        match state.obstacle(&claims, &self.0.limits, stored) {
+            Some(error) => Err(self.0.refuse(error)),
+            None => Ok(state.give(&self.0, claims)),
+        }
+    }
+
+    /// Waits for the place of a call that works on a machine over SSH.
+    ///
+    /// # Errors
+    /// [`Error::OverBudget`] after `patience`, if there is any.
+    pub(crate) async fn session(&self, holder: Holder, patience: Option<Duration>) -> Result<Place> {
+        self.wait(vec![Claim::new(Budget::Sessions, holder, 1)], patience).await
+    }
+
+    /// Waits until a script may run on a machine: for the machine and for a place of the holder at one time, so that who
+    /// waits for a busy machine takes nobody's place.
+    ///
+    /// # Errors
+    /// None while the budgets are there.
+    pub(crate) async fn run_on(&self, holder: Holder, machine: VmId) -> Result<Place> {
+        let on = Claim { budget: Budget::MachineRuns, key: Some(Key::Machine(machine)), closed_eighths: 0, amount: 1 };
+        self.wait(vec![on, Claim::new(Budget::RunPlaces, holder, 1)], None).await
+    }
+
+    async fn wait(&self, claims: Vec<Claim>, patience: Option<Duration>) -> Result<Place> {
+        let given = {
+            let mut state = self.0.state();
+            if state.obstacle(&claims, &self.0.limits, 0).is_none() {
+                return Ok(state.give(&self.0, claims));
+            }
+            let (place, given) = oneshot::channel();
+            state.waiting.push_back(Waiting { claims: claims.clone(), place });
+            given
+        };
+        let gone = |error| Error::internal("waiting for a place", error);
+        match patience {
+            None => given.await.map_err(gone),
+            Some(patience) => match timeout(patience, given).await {
+                Ok(given) => given.map_err(gone),
+                Err(_) => {
+                    let error = self.0.state().obstacle(&claims, &self.0.limits, 0);
+                    let (budget, limit) = (claims[0].budget, self.0.limits.get(claims[0].budget).share);
+                    Err(self.0.refuse(error.unwrap_or_else(|| budget.refusal(Over::Share, limit))))
+                }
+            },
+        }
+    }
+
+    /// How much a holder has of a budget in this process.
+    pub(crate) fn held(&self, budget: Budget, holder: Holder) -> u64 {
+        let key = holder.key();
+        key.and_then(|key| self.0.state().shares.get(&(budget, key)).copied()).unwrap_or_default()
+    }
+
+    /// Counts a refusal that a transaction made.
+    pub(crate) fn note(&self, error: &Error) {
+        if let Error::OverBudget { budget, .. } = error
+            && budget.is_stored()
+        {
+            self.0.refused[*budget as usize].fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// How often each budget was refused since the process began.
+    pub(crate) fn refusals(&self) -> Vec<(Budget, u64)> {
+        Budget::ALL.iter().map(|budget| (*budget, self.0.refused[*budget as usize].load(Ordering::Relaxed))).collect()
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts a refusal of a place.
+    fn refuse(&self, error: Error) -> Error {
+        if let Error::OverBudget { budget, .. } = &error {
+            self.refused[*budget as usize].fetch_add(1, Ordering::Relaxed);
+        }
+        error
+    }
+}
+
+impl State {
+    /// What stands in the way of these claims.
+    fn obstacle(&self, claims: &[Claim], limits: &BudgetLimits, stored: u64) -> Option<Error> {
+        claims.iter().find_map(|Claim { budget, key, closed_eighths, amount }| {
+            let Limit { share, all } = limits.get(*budget);
+            let held = key.and_then(|key| self.shares.get(&(*budget, key)).copied()).unwrap_or_default();
+            let own = stored.saturating_add(held).saturating_add(*amount);
+            if key.is_some() && *amount > 0 && own > share {
+                return Some(budget.refusal(Over::Share, share));
+            }
+            let open = all.map(|all| all - all / 8 * closed_eighths);
+            let taken = self.all[*budget as usize].saturating_add(*amount);
+            open.filter(|open| *amount > 0 && taken > *open).map(|open| budget.refusal(Over::Everybody, open))
+        })
+    }
+
+    fn give(&mut self, shared: &Arc<Shared>, claims: Vec<Claim>) -> Place {
+        claims.iter().for_each(|claim| self.add(*claim));
+        Place { shared: Arc::clone(shared), claims }
+    }
+
+    fn add(&mut self, Claim { budget, key, amount, .. }: Claim) {
+        self.all[budget as usize] += amount;
+        if let Some(key) = key {
+            *self.shares.entry((budget, key)).or_default() += amount;
+        }
+    }
+
+    fn remove(&mut self, Claim { budget, key, amount, .. }: Claim) {
+        self.all[budget as usize] -= amount;
+        if let Some(key) = key
+            && let Some(share) = self.shares.get_mut(&(budget, key))
+        {
+            *share -= amount;
+            if *share == 0 {
+                self.shares.remove(&(budget, key));
+            }
+        }
+    }
+
+    /// Gives places to those who wait and can have them now.
+    fn admit(&mut self, shared: &Arc<Shared>) -> Vec<(oneshot::Sender<Place>, Place)> {
+        let mut admitted = Vec::new();
+        for waiting in std::mem::take(&mut self.waiting) {
+            if waiting.place.is_closed() {
+                continue;
+            }
+            if self.obstacle(&waiting.claims, &shared.limits, 0).is_some() {
+                self.waiting.push_back(waiting);
+            } else {
+                let Waiting { claims, place } = waiting;
+                admitted.push((place, self.give(shared, claims)));
+            }
+        }
+        admitted
+    }
+}
+
+impl Place {
+    /// Takes more of the budget, which counts together with what is stored already.
+    ///
+    /// # Errors
+    /// [`Error::OverBudget`]. The place stays as it is then.
+    pub(crate) fn grow_beside(&mut self, amount: u64, stored: u64) -> Result<()> {
+        let Some(claim) = self.claims.first_mut() else { return Ok(()) };
+        let more = Claim { amount, ..*claim };
+        let mut state = self.shared.state();
+        if let Some(error) = state.obstacle(&[more], &self.shared.limits, stored) {
+            return Err(self.shared.refuse(error));
+        }
+        state.add(more);
+        claim.amount += amount;
+        Ok(())
+    }
+
+    /// Takes more of the budget.
+    ///
+    /// # Errors
+    /// [`Error::OverBudget`]. The place stays as it is then.
+    pub fn grow(&mut self, amount: u64) -> Result<()> {
+        self.grow_beside(amount, 0)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let admitted = {
+            let mut state = self.shared.state();
+            self.claims.iter().for_each(|claim| state.remove(*claim));
+            let waited_for = self.claims.iter().any(|claim| claim.budget.is_waited_for());
+            if waited_for { state.admit(&self.shared) } else { Vec::new() }
+        };
+        for (waiting, place) in admitted {
+            // The place of somebody who has gone is given back when it is dropped.
+            let _ = waiting.send(place);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn user(id: i64) -> Holder {
+        Holder::Account { id: UserId(id), role: Role::User }
+    }
+
+    fn admin(id: i64) -> Holder {
+        Holder::Account { id: UserId(id), role: Role::Admin }
+    }
+
+    /// Everything that a holder gets of a budget.
+    fn fill(budgets: &Budgets, budget: Budget, holder: Holder) -> Vec<Place> {
+        std::iter::from_fn(|| budgets.take(budget, holder).ok()).take(1 << 16).collect()
+    }
+
+    fn over(result: Result<Place>) -> Option<(Budget, Over)> {
+        match result {
+            Err(Error::OverBudget { budget, over, .. }) => Some((budget, over)),
+            _ => None,
+        }
+    }
+
+    /// Budgets whose places are counted by number and held by accounts or addresses.
+    fn of_places() -> impl Iterator<Item = Budget> {
+        Budget::ALL.iter().copied().filter(|budget| !budget.is_stored() && *budget != Budget::MachineRuns)
+    }
+
+    #[test]
+    fn a_holder_who_has_a_whole_share_leaves_room_for_another_in_every_budget() {
+        let mut limits = BudgetLimits::default();
+        limits.set_share(Budget::Bodies, 8);
+        limits.set_all(Budget::Bodies, 64);
+        let budgets = Budgets::new(limits);
+        for budget in of_places() {
+            let share = budgets.limits().get(budget).share;
+            let held = fill(&budgets, budget, user(1));
+            assert_eq!(held.len() as u64, share, "{budget}");
+            assert_eq!(over(budgets.take(budget, user(1))), Some((budget, Over::Share)));
+            assert!(budgets.take(budget, user(2)).is_ok(), "{budget}");
+            drop(held);
+            assert_eq!(budgets.held(budget, user(1)), 0, "{budget}");
+        }
+    }
+
+    #[test]
+    fn an_admin_has_a_place_in_every_budget_when_twenty_accounts_hold_all_that_they_may() {
+        let mut limits = BudgetLimits::default();
+        limits.set_share(Budget::Bodies, 8);
+        limits.set_all(Budget::Bodies, 64);
+        let budgets = Budgets::new(limits);
+        for budget in of_places().filter(|budget| !matches!(budget, Budget::SignIns | Budget::Revocations)) {
+            let held: Vec<_> = (1..=20).map(|id| fill(&budgets, budget, user(id))).collect();
+            let full = Some((budget, Over::Everybody));
+            let everything = budgets.limits().get(budget).share * 20 > budgets.limits().get(budget).all.unwrap_or(0);
+            assert_eq!(over(budgets.take(budget, user(21))), full.filter(|_| everything), "{budget}");
+            assert!(budgets.take(budget, admin(22)).is_ok(), "{budget}");
+            drop(held);
+        }
+    }
+
+    #[test]
+    fn who_is_not_signed_in_takes_no_place_that_accounts_are_sure_of() {
+        let budgets = Budgets::new(BudgetLimits::default());
+        let address = |last| Holder::Anonymous(Some(IpAddr::from([10, 0, 0, last])));
+        let held: Vec<_> = (0..100).map(|last| fill(&budgets, Budget::Requests, address(last))).collect();
+        assert_eq!(over(budgets.take(Budget::Requests, address(101))), Some((Budget::Requests, Over::Everybody)));
+        assert!(budgets.take(Budget::Requests, user(1)).is_ok());
+        drop(held);
+    }
+
+    #[test]
+    fn the_addresses_of_one_network_have_one_share() {
+        let budgets = Budgets::new(BudgetLimits::default());
+        let from = |text: &str| Holder::Anonymous(Some(text.parse().expect("an address")));
+        let held = fill(&budgets, Budget::SignIns, from("2001:db8::1"));
+        assert_eq!(over(budgets.take(Budget::SignIns, from("2001:db8::2"))), Some((Budget::SignIns, Over::Share)));
+        assert!(budgets.take(Budget::SignIns, from("2001:db8:0:1::1")).is_ok());
+        drop(held);
+    }
+
+    #[test]
+    fn what_is_on_its_way_counts_together_with_what_is_stored() {
+        let budgets = Budgets::new(BudgetLimits::default());
+        let quota = budgets.limits().get(Budget::StoredBytes).share;
+        let mut first = budgets.take_amount(Budget::StoredBytes, user(1), 100, quota - 150).expect("room");
+        let refused = budgets.take_amount(Budget::StoredBytes, user(1), 51, quota - 150);
+        assert_eq!(over(refused), Some((Budget::StoredBytes, Over::Share)));
+        first.grow_beside(50, quota - 150).expect("room");
+        assert!(first.grow_beside(1, quota - 150).is_err());
+        assert!(budgets.take_amount(Budget::StoredBytes, user(2), 51, 0).is_ok(), "another account's");
+        drop(first);
+        assert_eq!(budgets.held(Budget::StoredBytes, user(1)), 0);
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_a_busy_machine_takes_no_place_from_a_run_on_another_one() {
+        let budgets = Budgets::new(BudgetLimits::default());
+        let (busy, other) = (VmId(1), VmId(2));
+        let mut running = Vec::new();
+        for _ in 0..budgets.limits().get(Budget::MachineRuns).share {
+            running.push(budgets.run_on(user(1), busy).await.expect("a place"));
+        }
+        let waiting: Vec<_> = (0..70)
+            .map(|_| {
+                let budgets = budgets.clone();
+                tokio::spawn(async move { budgets.run_on(user(1), busy).await })
+            })
+            .collect();
+        while budgets.0.state().waiting.len() < 70 {
+            tokio::task::yield_now().await;
+        }
+        drop(budgets.run_on(user(1), other).await.expect("a place"));
+        running.clear();
+        for waited in waiting {
+            drop(waited.await.expect("no panic").expect("a place"));
+        }
+        assert_eq!(budgets.held(Budget::RunPlaces, user(1)), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_in_vain_is_told_the_budget_and_leaves_nothing_behind() {
+        let budgets = Budgets::new(BudgetLimits::default());
+        let held = fill(&budgets, Budget::Sessions, user(1));
+        let refused = budgets.session(user(1), Some(Duration::from_secs(30))).await;
+        assert_eq!(over(refused), Some((Budget::Sessions, Over::Share)));
+        drop(held);
+        assert_eq!((budgets.held(Budget::Sessions, user(1)), budgets.0.state().waiting.len()), (0, 0));
+        assert_eq!(
+            budgets.refusals().into_iter().find(|(budget, _)| *budget == Budget::Sessions).map(|r| r.1),
+            Some(2)
+        );
+    }
+
+    #[test]
+    fn a_stored_amount_over_its_limit_may_shrink_and_not_grow() {
+        assert!(Budget::Files.check_stored(9, 10, 10).is_ok());
+        assert!(Budget::Files.check_stored(10, 11, 10).is_err());
+        assert!(Budget::Files.check_stored(20, 19, 10).is_ok());
+    }
+}

@@ -1,0 +1,42 @@
+//! What an account may hold, and what it holds.
+
+use crate::budget::{Budget, Holder};
+use crate::error::{Error, Result};
+use crate::policy::{Action, Actor, Target};
+use crate::vmm::Vmm;
+
+/// A budget of an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BudgetUse {
+    /// Which one.
+    pub budget: Budget,
+    /// How much of it the account may have.
+    pub limit: u64,
+    /// How much of it the account has. What is held in memory is that of the process that was asked.
+    pub taken: u64,
+}
+
+impl Vmm {
+    /// The actor's budgets, each with its limit and how much of it is taken.
+    ///
+    /// # Errors
+    /// `Unauthenticated` for nobody, `Unsupported` for vmm itself, which has none.
+    pub async fn limits(&self, actor: &Actor) -> Result<Vec<BudgetUse>> {
+        let account = match actor {
+            Actor::User { id, .. } => *id,
+            Actor::Anonymous => return Err(Error::Unauthenticated),
+            Actor::System => return Err(Error::Unsupported("budgets of vmm itself")),
+        };
+        let desk = self.read(actor, Action::LimitsRead, &Target::of(account, "limits"))?;
+        let stored = desk.repository().users().stored(account).await?;
+        let budgets = desk.budgets();
+        let of_accounts = |budget: &&Budget| !matches!(budget, Budget::SignIns | Budget::MachineRuns);
+        let used = Budget::ALL.iter().filter(of_accounts).map(|budget| BudgetUse {
+            budget: *budget,
+            limit: budgets.limits().get(*budget).share,
+            taken: budgets.held(*budget, Holder::from(actor)) + stored.of(*budget),
+        });
+        Ok(used.collect())
+    }
+}
