@@ -43,6 +43,10 @@ enum Command {
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if let Err(error) = vmm_core::forbid_core_files() {
+        let _ = writeln!(std::io::stderr(), "vmm-bot: core files cannot be forbidden: {error}");
+        return ExitCode::FAILURE;
+    }
     let result = match Config::load(arguments.config.as_deref(), environment()) {
         Ok(config) => match arguments.command {
             Command::Run => run(config).await,

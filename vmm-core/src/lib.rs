@@ -19,6 +19,7 @@ mod ops;
 mod password;
 mod planning;
 mod policy;
+mod process;
 mod script;
 mod secrets;
 mod seed;
@@ -40,6 +41,7 @@ pub use ops::{
 };
 pub use planning::RowVerdict;
 pub use policy::{Action, Actor, Policy, RolePolicy, Target};
+pub use process::forbid_core_files;
 pub use secrecy::{ExposeSecret, SecretString};
 pub use secrets::MasterKey;
 #[cfg(feature = "sqlite")]

@@ -13,22 +13,26 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::ready;
 use std::time::Duration;
 
+use hyper::header::{self, HeaderValue};
 use hyper::http::uri::Scheme;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use poem::web::{LocalAddr, RemoteAddr};
-use poem::{Addr, Endpoint, EndpointExt, Request};
+use poem::{Addr, Endpoint, EndpointExt, IntoResponse, Request};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, Sleep, sleep_until, timeout, timeout_at};
 
 use self::phase::{Answer, Incoming, Progress};
 use self::socket::{Reset, Watched};
+use crate::error::Failure;
 use crate::tls::Tls;
 
 /// The largest head of a request, and how much of an answer waits in memory for its client, in bytes.
 const BUFFER: usize = 64 << 10;
+/// Tells browsers to speak TLS alone with this host for a year (RFC 6797).
+const TLS_FOR_A_YEAR: HeaderValue = HeaderValue::from_static("max-age=31536000");
 /// How much of an answer waits in the system for its client, in bytes. Left to itself the system grows it to megabytes,
 /// and clients that take nothing then fill the memory of the host.
 const SEND_BUFFER: usize = 256 << 10;
@@ -214,13 +218,22 @@ impl<E: Endpoint<Output = poem::Response> + 'static> Shared<E> {
         let progress = Progress::new(&self.limits, accepted);
         let service = service_fn(|request: hyper::Request<hyper::body::Incoming>| {
             progress.begin(&request);
+            let large = head_size(&request) > BUFFER;
+            let secure = scheme == Scheme::HTTPS;
             let mut request = Request::from((request, local.clone(), peer.clone(), scheme.clone()));
             let body = Incoming::new(request.take_body().into(), progress.clone());
             request.set_body(http_body_util::combinators::BoxBody::new(body));
             request.extensions_mut().insert(self.open.clone());
             let (shared, progress) = (Arc::clone(self), progress.clone());
             async move {
-                let response = hyper::Response::from(shared.endpoint.get_response(request).await);
+                let mut response = match large {
+                    true => Failure::large_head(BUFFER).into_response(),
+                    false => shared.endpoint.get_response(request).await,
+                };
+                if secure {
+                    response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, TLS_FOR_A_YEAR);
+                }
+                let response = hyper::Response::from(response);
                 Ok::<_, std::convert::Infallible>(response.map(|body| Answer::new(body, progress)))
             }
         });
@@ -238,6 +251,13 @@ impl<E: Endpoint<Output = poem::Response> + 'static> Shared<E> {
             () = reached(self.stages.clone(), Stage::End) => {}
         }
     }
+}
+
+/// How many bytes the head of a request has at least.
+fn head_size<B>(request: &hyper::Request<B>) -> usize {
+    let lines = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len());
+    let place = request.uri().path_and_query().map_or(0, |place| place.as_str().len());
+    request.method().as_str().len() + place + "  HTTP/1.1\r\n\r\n".len() + lines.sum::<usize>()
 }
 
 /// Drives a connection until it ends or a deadline of it passes.

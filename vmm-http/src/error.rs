@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::sync::Arc;
 
 use poem::error::{MethodNotAllowedError, NotFoundError};
-use poem::http::{HeaderValue, StatusCode, header};
+use poem::http::{HeaderName, HeaderValue, StatusCode, header};
 use poem::{Endpoint, IntoResponse, Request, Response, Result};
 use poem_openapi::error::{AuthorizationError, ContentTypeError, ParseParamError, ParsePathError};
 use poem_openapi::payload::Json;
@@ -54,6 +54,9 @@ const CONFLICT: Sort = Sort(StatusCode::CONFLICT, "conflict", "It does not fit t
 const STALE: Sort = Sort(StatusCode::PRECONDITION_FAILED, "stale", "It was changed since it was read");
 const TOO_LARGE: Sort = Sort(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The body is too large");
 const MEDIA: Sort = Sort(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "The body has the wrong type");
+const RANGE: Sort = Sort(StatusCode::RANGE_NOT_SATISFIABLE, "range-not-satisfiable", "The file has no such part");
+const LARGE_HEAD: Sort =
+    Sort(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "head-too-large", "The head of the request is too large");
 const INVALID: Sort = Sort(StatusCode::UNPROCESSABLE_ENTITY, "invalid", "The input is wrong");
 const LOGIN_REFUSED: Sort = Sort(StatusCode::UNPROCESSABLE_ENTITY, "login-refused", "The machine refused the login");
 const TOO_MANY: Sort = Sort(StatusCode::TOO_MANY_REQUESTS, "too-many", "Too many at once, or tried too often");
@@ -66,7 +69,7 @@ const TIMEOUT: Sort = Sort(StatusCode::GATEWAY_TIMEOUT, "timeout", "It did not f
 
 /// The sorts that operations document; `LOGIN_REFUSED` shares its status with `INVALID`, and `END_UNKNOWN` with
 /// `HOST_KEY`.
-const DOCUMENTED: [Sort; 16] = [
+const DOCUMENTED: [Sort; 17] = [
     MALFORMED,
     UNAUTHENTICATED,
     FORBIDDEN,
@@ -76,6 +79,7 @@ const DOCUMENTED: [Sort; 16] = [
     STALE,
     TOO_LARGE,
     MEDIA,
+    RANGE,
     INVALID,
     TOO_MANY,
     INTERNAL,
@@ -145,7 +149,8 @@ pub(crate) struct Failure {
     detail: String,
     problems: Problems,
     item: Option<u32>,
-    allow: Option<Box<str>>,
+    /// What the answer says besides, in a header.
+    header: Option<Box<(HeaderName, String)>>,
     budget: Option<Budget>,
     /// Seconds.
     retry_after: Option<u32>,
@@ -155,7 +160,7 @@ impl Failure {
     fn new(sort: Sort, detail: impl Into<String>) -> Self {
         let retry_after = (sort == UNAVAILABLE).then_some(RETRY_AFTER);
         let (detail, problems) = (detail.into(), Problems::new());
-        Self { sort, detail, problems, item: None, allow: None, budget: None, retry_after }
+        Self { sort, detail, problems, item: None, header: None, budget: None, retry_after }
     }
 
     /// Fields that are wrong.
@@ -219,7 +224,25 @@ impl Failure {
 
     /// A path without this method; `allow` lists those that it has.
     pub(crate) fn method(allow: &str) -> Self {
-        Self { allow: Some(allow.into()), ..Self::new(METHOD, format!("this path has {allow}")) }
+        let header = Some(Box::new((header::ALLOW, allow.to_owned())));
+        Self { header, ..Self::new(METHOD, format!("this path has {allow}")) }
+    }
+
+    /// A path that is an operation's but for a slash at its end.
+    pub(crate) fn path_ends_with_slash(path: &str) -> Self {
+        Self::new(NOT_FOUND, format!("there is no such path; leave the last slash out: {path}"))
+    }
+
+    /// A request whose head is larger than this.
+    pub(crate) fn large_head(limit: usize) -> Self {
+        Self::new(LARGE_HEAD, format!("the head of the request is larger than {} KiB", limit >> 10))
+    }
+
+    /// A part of a file that begins behind the file's end.
+    pub(crate) fn range(bytes: u64) -> Self {
+        let detail = format!("the file has {bytes} bytes, so the range begins behind its end");
+        let header = Some(Box::new((header::CONTENT_RANGE, format!("bytes */{bytes}"))));
+        Self { header, ..Self::new(RANGE, detail) }
     }
 
     /// A fault whose cause stands in the log already.
@@ -347,8 +370,10 @@ impl IntoResponse for Failure {
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        if let Some(allow) = self.allow.and_then(|allow| HeaderValue::from_str(&allow).ok()) {
-            headers.insert(header::ALLOW, allow);
+        if let Some((name, value)) = self.header.map(|header| *header)
+            && let Ok(value) = HeaderValue::from_str(&value)
+        {
+            headers.insert(name, value);
         }
         response
     }

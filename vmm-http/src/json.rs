@@ -23,11 +23,22 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Value, Failure> {
     let read = Place { path: String::new(), twice: &twice }.deserialize(&mut deserializer);
     read.and_then(|value| deserializer.end().map(|()| value)).map_err(|error| match twice.take() {
         Some(path) => given_twice(&path, "is given twice; give it once"),
-        None => {
-            let (line, column) = (error.line(), error.column());
-            Failure::malformed(format!("the body is not JSON: see line {line}, column {column}"))
-        }
+        None => Failure::malformed(match no_text(bytes) {
+            Some(reason) => format!("the body {reason}"),
+            None => format!("the body is not JSON: see line {}, column {}", error.line(), error.column()),
+        }),
     })
+}
+
+/// What a body is that a client sent by mistake instead of JSON.
+fn no_text(bytes: &[u8]) -> Option<&'static str> {
+    match bytes {
+        _ if bytes.trim_ascii().is_empty() => Some("is empty; send JSON"),
+        [0x1f, 0x8b, ..] => Some("is compressed with gzip; send the JSON as it is"),
+        [0xef, 0xbb, 0xbf, ..] => Some("begins with a byte order mark (BOM); send UTF-8 without one"),
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Some("is UTF-16; send UTF-8"),
+        _ => None,
+    }
 }
 
 /// The refusal of a key that is given more than once.

@@ -76,6 +76,7 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Failed> {
     }
     #[cfg(feature = "crash-points")]
     vmm_core::crash::arm(crash_plan());
+    vmm_core::forbid_core_files().map_err(|error| format!("core files cannot be forbidden: {error}"))?;
     let config = Config::load(arguments.config.as_deref(), std::env::vars_os())?;
     match arguments.command {
         Command::Serve => serve::run(config).await,

@@ -74,7 +74,11 @@ impl Operations {
         }
         let mut methods: Vec<_> = self.at(path).map(|operation| operation.method.as_str()).collect();
         methods.sort_unstable();
-        if methods.is_empty() { Ok(None) } else { Err(Failure::method(&methods.join(", "))) }
+        match path.strip_suffix('/').filter(|shorter| self.at(shorter).next().is_some()) {
+            _ if !methods.is_empty() => Err(Failure::method(&methods.join(", "))),
+            Some(shorter) => Err(Failure::path_ends_with_slash(shorter)),
+            None => Ok(None),
+        }
     }
 
     /// Every operation at a path. As the router does: a path that is written out goes before one with parameters.
@@ -118,7 +122,7 @@ impl<E: Endpoint> Endpoint for Checked<E> {
 impl Operation {
     fn is_at(&self, path: &[&str]) -> bool {
         self.path.len() == path.len()
-            && self.path.iter().zip(path).all(|(own, given)| own.starts_with('{') || own == given)
+            && self.path.iter().zip(path).all(|(own, given)| own == given || own.starts_with('{') && !given.is_empty())
     }
 
     fn parameters(&self) -> usize {

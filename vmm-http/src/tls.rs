@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -20,6 +21,9 @@ pub enum TlsError {
     /// A file cannot be read, or is not PEM.
     #[error("{0} cannot be read as PEM: {1}")]
     Unreadable(PathBuf, #[source] pem::Error),
+    /// Others than its owner can read the key.
+    #[error("{path} has mode {mode:03o}, so others can read the key; run: chmod 600 {path}", path = .0.display(), mode = .1)]
+    ReadableByOthers(PathBuf, u32),
     /// A file holds no certificate.
     #[error("{0} holds no certificate; it must hold the server's own, then those that it was signed with")]
     NoCertificate(PathBuf),
@@ -46,6 +50,11 @@ impl Tls {
         let chain = chain.collect::<Result<Vec<_>, _>>().map_err(unreadable(certificate))?;
         if chain.is_empty() {
             return Err(TlsError::NoCertificate(certificate.to_owned()));
+        }
+        // Whoever owns the file may let a group read it, like `ssl-cert` of Debian.
+        if let Some(mode) = std::fs::metadata(key).ok().map(|metadata| metadata.mode()).filter(|mode| mode & 0o007 != 0)
+        {
+            return Err(TlsError::ReadableByOthers(key.to_owned(), mode & 0o777));
         }
         let private = PrivateKeyDer::from_pem_file(key).map_err(unreadable(key))?;
         let unusable = |error| TlsError::Unusable(certificate.to_owned(), key.to_owned(), error);

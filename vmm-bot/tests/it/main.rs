@@ -4,6 +4,7 @@
 
 mod access;
 mod app;
+mod canaries;
 #[cfg(feature = "crash-points")]
 mod crash;
 mod faults;

@@ -194,9 +194,16 @@ fn file(text: &str) -> Result<(), &'static str> {
     let dots = text == "." || text == "..";
     if text.is_empty() || text.len() > 255 || dots || text.contains('/') || text.chars().any(char::is_control) {
         Err("must be a file's name: 1 to 255 bytes without a slash or control characters, and not . or ..")
+    } else if text.chars().any(misleads) {
+        Err("holds an invisible character that breaks the line or turns the writing around; rename it")
     } else {
         Ok(())
     }
+}
+
+/// Whether a character makes a name look like another one: it turns the direction of writing, or breaks the line.
+fn misleads(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{206f}' | '\u{feff}')
 }
 
 #[cfg(test)]
@@ -269,5 +276,16 @@ mod tests {
     fn a_wrong_name_is_quoted_shortened() {
         let message = VmName::new("x".repeat(1_000_000)).expect_err("too long").to_string();
         assert!(message.len() < 300, "{message}");
+    }
+
+    #[test]
+    fn a_file_s_name_holds_no_character_that_makes_it_look_like_another() {
+        for name in ["note.txt", "Ü 日本.txt", "עברית.txt", "a\u{301}b"] {
+            assert!(FileName::new(name).is_ok(), "{name}");
+        }
+        for hidden in ["\u{202e}", "\u{2028}", "\u{2029}", "\u{200f}", "\u{2066}", "\u{61c}", "\u{feff}"] {
+            let error = FileName::new(format!("gpj{hidden}exe.txt")).expect_err("it misleads").to_string();
+            assert!(error.contains("rename it") && !error.contains(hidden), "{error}");
+        }
     }
 }

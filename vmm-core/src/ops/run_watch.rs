@@ -1,7 +1,7 @@
 //! Runs of scripts, watched.
 
 use std::collections::VecDeque;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::error::Result;
 use crate::model::{Run, RunId, RunMachine, RunState};
@@ -10,6 +10,8 @@ use crate::vmm::Vmm;
 
 /// How often a run that is watched is looked at.
 const LOOK: Duration = Duration::from_millis(500);
+/// How long what was read may wait to be taken without another look at the actor's rights.
+const FRESH: Duration = Duration::from_millis(250);
 
 /// Something that has changed in a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +24,7 @@ pub enum RunChange {
 
 impl RunChange {
     /// The change without what went in and came out.
-    fn from_outside(self) -> Self {
+    fn without_content(self) -> Self {
         match self {
             Self::Run(run) => Self::Run(Run { arguments: None, ..run }),
             Self::Machine(machine) => Self::Machine(RunMachine { output: None, ..machine }),
@@ -40,6 +42,8 @@ pub struct RunWatch {
     /// The states of its machines, in its order.
     states: Vec<RunState>,
     waiting: VecDeque<RunChange>,
+    /// When what waits was read, with the rights of that moment.
+    read_at: Instant,
 }
 
 impl RunWatch {
@@ -53,12 +57,17 @@ impl RunWatch {
             if self.waiting.is_empty() && self.last.as_ref().is_some_and(|run| run.state.is_final()) {
                 return Ok(None);
             }
+            if self.read_at.elapsed() < FRESH
+                && let Some(change) = self.waiting.pop_front()
+            {
+                return Ok(Some(change));
+            }
             self.actor = self.vmm.at_this_moment(&self.actor).await?;
             if !self.waiting.is_empty() {
                 // Whoever takes changes slowly may have lost rights since they were read.
                 let run = self.vmm.shown_run(&self.actor, self.id).await?;
                 let Some(change) = self.waiting.pop_front() else { continue };
-                return Ok(Some(if run.arguments.is_some() { change } else { change.from_outside() }));
+                return Ok(Some(if run.arguments.is_some() { change } else { change.without_content() }));
             }
             let run = self.vmm.shown_run(&self.actor, self.id).await?;
             if self.last.as_ref() == Some(&run) {
@@ -72,6 +81,7 @@ impl RunWatch {
     }
 
     fn take(&mut self, run: Run, machines: Vec<RunMachine>) {
+        self.read_at = Instant::now();
         self.last = Some(run.clone());
         self.waiting.push_back(RunChange::Run(run));
         let states: Vec<_> = machines.iter().map(|machine| machine.state).collect();
@@ -94,6 +104,14 @@ impl Vmm {
     pub async fn watch_run(&self, actor: &Actor, id: RunId) -> Result<RunWatch> {
         self.shown_run(actor, id).await?;
         let (states, waiting) = (Vec::new(), VecDeque::new());
-        Ok(RunWatch { vmm: self.clone(), actor: actor.clone(), id, last: None, states, waiting })
+        Ok(RunWatch {
+            vmm: self.clone(),
+            actor: actor.clone(),
+            id,
+            last: None,
+            states,
+            waiting,
+            read_at: Instant::now(),
+        })
     }
 }

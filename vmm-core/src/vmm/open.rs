@@ -1,6 +1,7 @@
 //! A desk from plain data, with the backends that this crate was built with.
 
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -33,8 +34,10 @@ impl Vmm {
     /// without](Self::MISSING) answers that it is not there.
     ///
     /// # Errors
-    /// If the database or the file area cannot be opened, or the master key is not that of the database.
+    /// If the database or the file area cannot be opened, the master key is not that of the database, or everybody may
+    /// write into a directory of theirs.
     pub async fn open(config: &DeskConfig) -> Result<Self> {
+        refuse_open_directories(config)?;
         let repository = SqliteRepository::open(&config.database).await?;
         let key = MasterKey::open(&config.master_key, &repository).await?;
         let files = DirectoryFiles::open(&config.files).await?;
@@ -93,6 +96,29 @@ impl Vmm {
     pub async fn look_at_host(config: &DeskConfig) -> Result<Host> {
         hypervisor(config, DeskId(Uuid::new_v4())).host().await
     }
+}
+
+/// Whoever may write into a directory can put another database or another key there. A sticky one, as `/tmp` is, lets nobody
+/// replace what others own.
+fn refuse_open_directories(config: &DeskConfig) -> Result<()> {
+    let parent = |file: &Path| file.parent().map(Path::to_owned);
+    let directories = [
+        ("database", parent(&config.database)),
+        ("master_key", parent(&config.master_key)),
+        ("files", Some(config.files.clone())),
+    ];
+    for (field, directory) in directories {
+        let directory = directory.filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(PathBuf::from("."));
+        // What is not there is told where it is needed.
+        let Ok(metadata) = std::fs::metadata(&directory) else { continue };
+        let mode = metadata.mode() & 0o7777;
+        if mode & 0o1002 == 0o0002 {
+            let shown = directory.display();
+            let reason = format!("{shown} has mode {mode:03o}, so everybody may write there; run: chmod o-w {shown}");
+            return Err(Error::invalid(field, reason));
+        }
+    }
+    Ok(())
 }
 
 #[cfg(feature = "libvirt")]

@@ -131,7 +131,8 @@ impl FileApi {
         &self,
         caller: Caller,
         name: Path<String>,
-        /// A part of it, like `bytes=1000-1999` or `bytes=1000-`. Anything else gives the whole.
+        /// A part of it, like `bytes=1000-1999` or `bytes=1000-`; 416 if it begins behind the end. Anything else gives the
+        /// whole.
         #[oai(name = "Range")]
         range: Header<Option<String>>,
     ) -> Result<FileContent, Failure> {
@@ -139,10 +140,12 @@ impl FileApi {
         let name = named("name", FileName::new(name.0))?;
         let part = range.0.as_deref().and_then(read_range);
         let from = part.map_or(0, |(from, _)| from);
-        let (file, mut content) = login.vmm.open_file(&login.actor, &name, from).await?;
-        let part = part.filter(|_| from < file.bytes);
-        if part.is_none() && from > 0 {
-            content = login.vmm.open_file(&login.actor, &name, 0).await?.1;
+        let (mut file, mut content) = login.vmm.open_file(&login.actor, &name, 0).await?;
+        if (1..file.bytes).contains(&from) {
+            (file, content) = login.vmm.open_file(&login.actor, &name, from).await?;
+        }
+        if part.is_some() && from >= file.bytes {
+            return Err(Failure::range(file.bytes));
         }
         let tag = format!("\"{}\"", file.sha256);
         let (disposition, sniffing) = (disposition(&file.name), "nosniff".to_owned());

@@ -52,6 +52,7 @@ fn can(operation: &Object, path: &str, method: &str, status: u16) -> bool {
         404 => with_caller && (with_body || with_parameters),
         409 => with_caller && (method != "get" || under(&["/vm/"])),
         412 => has_parameter("If-Match"),
+        416 => has_parameter("Range"),
         429 => !ALWAYS.contains(&path),
         501 => under(&AT_HOST),
         502 | 504 => under(&AT_MACHINE),

@@ -239,10 +239,12 @@ async fn each_change_of_a_watched_run_is_shown_with_the_rights_of_that_moment() 
     let mut watch = app.desk.vmm.watch_run(&actor, vmm_core::model::RunId(1)).await.unwrap();
     let vmm_core::RunChange::Run(run) = watch.next().await.unwrap().unwrap() else { panic!("the run comes first") };
     assert!(run.arguments.is_some());
-    // What waits to be taken was read before the role was lowered.
+    // What waits to be taken was read before the role was lowered, longer ago than rights are taken for granted.
     app.call(Who::Root, "PUT", "/db/user", Some(promote("user"))).await.ok();
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
     let vmm_core::RunChange::Machine(machine) = watch.next().await.unwrap().unwrap() else { panic!("a machine") };
     assert!(machine.output.is_none());
     app.call(Who::Root, "PUT", "/db/user", Some(json!({"user": [{"name": "bob", "disabled": true}]}))).await.ok();
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
     assert!(matches!(watch.next().await, Err(vmm_core::Error::Unauthenticated)));
 }

@@ -168,3 +168,17 @@ async fn bodies_held_at_once_are_bounded() {
     app.send(None, "POST", "/session", Some(long)).await.assert_problem(429);
     assert_eq!(app.get(Who::Alice, "/db/os").await.status, 200, "what was held is given back");
 }
+
+#[tokio::test]
+async fn a_head_of_more_than_64_kib_is_refused() {
+    let app = app(|_| {}).await;
+    for (kib, status) in [(60, 200), (66, 431), (100, 431)] {
+        let mut socket = connect(&app).await;
+        let long = "x".repeat(kib << 10);
+        let head = format!("GET /healthz HTTP/1.1\r\nHost: vmm\r\nConnection: close\r\nX-Long: {long}\r\n\r\n");
+        // A server that has refused it need not take all of it.
+        let _ = socket.write_all(head.as_bytes()).await;
+        let answer = closed(&mut socket).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{kib} KiB: {answer}");
+    }
+}

@@ -77,3 +77,33 @@ async fn an_answer_is_never_kept_by_a_cache() {
     assert_eq!(app.get(Who::Root, "/db/user").await.header("cache-control"), "no-store");
     assert_eq!(app.get(Who::Anonymous, "/db/user").await.header("cache-control"), "no-store");
 }
+
+#[tokio::test]
+async fn a_body_that_is_no_json_is_told_what_it_is() {
+    let app = App::new().await;
+    let json: &[u8] = br#"{"user": []}"#;
+    for (bytes, says) in [
+        (b"".to_vec(), "is empty"),
+        (b" \n".to_vec(), "is empty"),
+        (vec![0x1f, 0x8b, 8, 0], "gzip"),
+        ([b"\xef\xbb\xbf", json].concat(), "byte order mark"),
+        ([b"\xff\xfe", json].concat(), "UTF-16"),
+        (b"{".to_vec(), "see line 1, column 1"),
+    ] {
+        let answer = app.send_bytes(Who::Root, "POST", "/db/user", "application/json", bytes).await;
+        answer.assert_problem(400);
+        assert!(answer.text.contains(says), "{says}: {}", answer.text);
+    }
+}
+
+#[tokio::test]
+async fn a_path_with_a_slash_at_its_end_is_told_without() {
+    let app = App::new().await;
+    for path in ["/db/vm", "/vm/script/run", "/vm/script/run/7"] {
+        let answer = app.get(Who::Alice, &format!("{path}/")).await;
+        answer.assert_problem(404);
+        assert!(answer.text.contains(&format!("leave the last slash out: {path}")), "{}", answer.text);
+    }
+    let answer = app.get(Who::Alice, "/no/such/path/").await;
+    assert!(!answer.text.contains("slash"), "{}", answer.text);
+}

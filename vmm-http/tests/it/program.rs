@@ -1,5 +1,6 @@
 //! The program itself, started as a process.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -267,4 +268,64 @@ async fn kill_9_at_every_point_of_a_rotation_leaves_one_key_that_fits() {
         assert!(std::fs::read(&key).unwrap() != kept && !next.exists(), "{point}");
         place.run(&["doctor"], "").await.1.lines().find(|line| line.starts_with("ok      admin")).unwrap();
     }
+}
+
+#[tokio::test]
+async fn an_audit_log_is_verified_and_an_edited_row_is_named() {
+    let place = Place::new();
+    place.run(&["init"], "").await;
+    let (code, out, error) = place.run(&["verify-audit"], "").await;
+    assert_eq!(code, 0, "{error}");
+    let newest = out.trim().rsplit(' ').next().unwrap();
+    assert!(out.starts_with("ok     1 rows of the audit log fit") && newest.starts_with("1:"), "{out}");
+    let kept = &newest[..14];
+    assert_eq!(place.run(&["verify-audit", kept, newest], "").await.0, 0);
+    let (code, out, _) = place.run(&["verify-audit", "1:000000000000"], "").await;
+    assert!(code == 1 && out.contains("another one since that was kept"), "{out}");
+    let (code, out, _) = place.run(&["verify-audit", "2:000000000000"], "").await;
+    assert!(code == 1 && out.contains("row 2 is not there"), "{out}");
+
+    // The chain goes on under another master key.
+    let (code, _, error) = place.run(&["rotate-key"], "").await;
+    assert_eq!(code, 0, "{error}");
+    let (code, out, _) = place.run(&["verify-audit", kept], "").await;
+    assert!(code == 0 && out.starts_with("ok     2 rows"), "{out}");
+
+    // One character of a text, where nothing but the chain can tell.
+    let path = place.file("data/vmm.db");
+    let mut bytes = std::fs::read(&path).unwrap();
+    let at = bytes.windows(11).position(|window| window == b"user.create").unwrap();
+    bytes[at] = b'U';
+    std::fs::write(&path, bytes).unwrap();
+    let (code, out, _) = place.run(&["verify-audit"], "").await;
+    assert!(code == 1 && out.starts_with("wrong  row 1 of the audit log is the first that does not fit"), "{out}");
+    let (_, out, _) = place.run(&["doctor"], "").await;
+    assert!(out.contains("problem audit log: row 1 is the first that was tampered with"), "{out}");
+}
+
+#[tokio::test]
+async fn the_program_leaves_no_core_file() {
+    let place = Place::new();
+    place.run(&["init"], "").await;
+    let (mut child, _) = place.serve().await;
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", child.id().unwrap())).unwrap();
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    assert_eq!(core.split_whitespace().skip(4).take(2).collect::<Vec<_>>(), ["0", "0"], "{core}");
+    terminate(&child).await;
+    child.wait().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_directory_that_everybody_may_write_into_is_refused_with_the_command_that_mends_it() {
+    let place = Place::new();
+    place.run(&["init"], "").await;
+    let data = place.file("data");
+    std::fs::set_permissions(&data, std::fs::Permissions::from_mode(0o777)).unwrap();
+    let mends = format!("run: chmod o-w {}", data.display());
+    for command in ["serve", "verify-audit", "init"] {
+        let (code, _, error) = place.run(&[command], "").await;
+        assert!(code == 1 && error.contains("mode 777") && error.contains(&mends), "{command}: {error}");
+    }
+    let (code, out, _) = place.run(&["doctor"], "").await;
+    assert!(code == 1 && out.contains(&mends), "{out}");
 }

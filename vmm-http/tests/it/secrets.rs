@@ -1,6 +1,7 @@
 //! Secrets that pass through the API stay out of the log and the audit log.
 
 use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex};
 
 use serde_json::json;
@@ -45,8 +46,22 @@ impl<'a> MakeWriter<'a> for Captured {
     }
 }
 
+/// Every file below a directory, as it is on the disk: the records, their write-ahead log and the file area.
+fn files_of(directory: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(files_of(&path));
+        } else if let Ok(bytes) = std::fs::read(&path) {
+            files.push((path, bytes));
+        }
+    }
+    files
+}
+
 #[tokio::test]
-async fn no_secret_reaches_the_log() {
+async fn no_secret_reaches_a_log_an_answer_or_a_file() {
     let app = App::new().await;
     app.provision().await;
     let token = app.token(Who::Alice).await.unwrap();
@@ -76,11 +91,22 @@ async fn no_secret_reaches_the_log() {
     let change =
         json!({"update password": [{"user": "alice", "old=pass": PASSWORD, "new-password": "canary-changed"}]});
     assert_eq!(app.call(Who::Alice, "UPDATE", "/config/update-password", Some(change)).await.status, 204);
+    let created = json!({"user": [{"name": "carol", "password": "canary-created"}]});
+    let root = app.token(Who::Root).await;
+    let made = app.send_with(&[("Idempotency-Key", "one")], root.as_deref(), "POST", "/db/user", Some(created)).await;
+    answers.push(made.text);
+    let change = json!({"user": [{"name": "carol", "password": "canary-set"}]});
+    answers.push(app.call(Who::Root, "PUT", "/db/user", Some(change)).await.text);
+    let ft = json!({"ft": [{"file": "note", "directory": "/tmp", "user": "root", "password": "canary-carried"}]});
+    crate::file::put(&app, Who::Alice, "note", b"a note").await;
+    app.post(Who::Alice, "/vm/ft?direction=send&vm=web-1", ft).await;
     let audit = app.get(Who::Root, "/audit?limit=1000").await.text;
 
     let log = String::from_utf8(LOG.0.lock().unwrap().clone()).unwrap();
     assert!(log.contains("/vm/ssh") && log.contains("status=422"), "the log is not captured");
     let password = login["password"].as_str().unwrap();
+    let stored = files_of(app.desk.database().parent().unwrap());
+    assert!(stored.len() > 2, "{stored:?}");
     for secret in [
         PASSWORD,
         &token,
@@ -91,7 +117,14 @@ async fn no_secret_reaches_the_log() {
         "canary-stored",
         "canary-restored",
         "canary-given",
+        "canary-created",
+        "canary-set",
+        "canary-carried",
     ] {
+        for (path, bytes) in &stored {
+            let holds = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
+            assert!(!holds, "{secret} stands in {}", path.display());
+        }
         assert!(!log.contains(secret), "{secret} stands in the log");
         assert!(!audit.contains(secret), "{secret} stands in the audit log");
         assert!(answers.iter().all(|answer| !answer.contains(secret)), "{secret} stands in an answer");

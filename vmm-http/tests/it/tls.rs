@@ -1,5 +1,6 @@
 //! TLS by certificate files.
 
+use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -26,6 +27,7 @@ async fn with_a_certificate_the_server_speaks_tls_alone() {
     let (certificate, key) = (place.file("tls.crt"), place.file("tls.key"));
     std::fs::write(&certificate, made.cert.pem()).unwrap();
     std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
     place.run(&["init"], "").await;
     let settings = [("VMM_TLS_CERTIFICATE", certificate.as_path()), ("VMM_TLS_KEY", key.as_path())];
     let (mut child, address) = place.serve_with(&settings).await;
@@ -38,6 +40,7 @@ async fn with_a_certificate_the_server_speaks_tls_alone() {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    assert!(answer.to_lowercase().contains("\r\nstrict-transport-security: max-age=31536000\r\n"), "{answer}");
 
     let mut plain = TcpStream::connect(address).await.unwrap();
     plain.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
@@ -54,6 +57,7 @@ fn what_is_wrong_with_the_files_is_said() {
     let file = |name: &str, text: &str| {
         let path = folder.path().join(name);
         std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
         path
     };
     let make = || rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
@@ -70,4 +74,7 @@ fn what_is_wrong_with_the_files_is_said() {
         let error = Tls::from_files(certificate, key).unwrap_err().to_string();
         assert!(error.contains(part), "{error}");
     }
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let error = Tls::from_files(&certificate, &key).unwrap_err().to_string();
+    assert!(error.contains("mode 644") && error.contains(&format!("chmod 600 {}", key.display())), "{error}");
 }

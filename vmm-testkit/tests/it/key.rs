@@ -152,6 +152,7 @@ async fn what_does_not_open_stops_a_rotation_before_anything_changes() {
     drop(place.open().await.expect("a new desk"));
     let key = fs::read(place.key()).expect("the key");
     let repository: Arc<dyn Repository> = Arc::new(place.alone().await.expect("nobody has it open"));
+    repository.audit().use_key(sample::audit_key()).await.expect("an answer");
     let desk = Desk::make(&repository).await;
     let login = StoredLogin { user: "root".to_owned(), password: Sealed::new([1; 60]) };
     let new = vmm_core::model::NewScript { login: Some(login), ..sample::script("deploy", desk.user.id) };

@@ -45,7 +45,7 @@ impl AuditRepository for Store {
     }
 
     async fn use_key(&self, key: AuditKey) -> error::Result<()> {
-        if self.read("reading the newest audit row", |connection| sealed_head(connection)).await?.is_none() {
+        if self.read("reading the newest audit row", sealed_head).await?.is_none() {
             let key = key.clone();
             self.write("beginning the audit log", move |tx| begin(tx, &key)).await?;
         }
