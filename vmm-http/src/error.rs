@@ -147,7 +147,7 @@ impl From<Problem> for FieldProblem {
 pub(crate) struct Failure {
     sort: Sort,
     detail: String,
-    problems: Problems,
+    problems: Box<Problems>,
     item: Option<u32>,
     /// What the answer says besides, in a header.
     header: Option<Box<(HeaderName, String)>>,
@@ -159,13 +159,13 @@ pub(crate) struct Failure {
 impl Failure {
     fn new(sort: Sort, detail: impl Into<String>) -> Self {
         let retry_after = (sort == UNAVAILABLE).then_some(RETRY_AFTER);
-        let (detail, problems) = (detail.into(), Problems::new());
+        let (detail, problems) = (detail.into(), Box::new(Problems::new()));
         Self { sort, detail, problems, item: None, header: None, budget: None, retry_after }
     }
 
     /// Fields that are wrong.
     pub(crate) fn invalid(problems: impl Into<Problems>) -> Self {
-        let problems = problems.into();
+        let problems = Box::new(problems.into());
         let detail = problems.to_string();
         Self { problems, ..Self::new(INVALID, detail) }
     }
@@ -178,7 +178,7 @@ impl Failure {
     /// A body that cannot be read because of one of its fields.
     pub(crate) fn malformed_in(problem: Problem) -> Self {
         let detail = problem.to_string();
-        Self { problems: problem.into(), ..Self::new(MALFORMED, detail) }
+        Self { problems: Box::new(problem.into()), ..Self::new(MALFORMED, detail) }
     }
 
     /// A body over the limit.
@@ -213,7 +213,7 @@ impl Failure {
 
     /// Parts of the desk that do not answer.
     pub(crate) fn down(parts: &[&str]) -> Self {
-        let problems = parts.iter().map(|part| Problem::new(*part, "does not answer")).collect();
+        let problems = Box::new(parts.iter().map(|part| Problem::new(*part, "does not answer")).collect());
         Self { problems, ..Self::new(UNAVAILABLE, format!("{} does not answer", parts.join(" and "))) }
     }
 
