@@ -2,8 +2,10 @@
 LAB := vmm-testkit/lab/lab
 CLIENTS := vmm-http/tests/clients/tools
 CARGO_TEST_FLAGS ?=
+# A new version takes a new place.
+DENY := target/tools/cargo-deny-0.20.2
 
-.PHONY: help packages bench-packages check features clients lab-up lab-down images test fuzz-api demo bench load doc clean
+.PHONY: help packages bench-packages check deny features clients lab-up lab-down images test fuzz-api demo bench load doc clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,6 +22,12 @@ check: packages ## format, lints, documentation, shell scripts, the specificatio
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --all-features
 	$(CLIENTS) lint
 	shellcheck -x $(CLIENTS) $(LAB) vmm-testkit/lab/recipes/*/build vmm-testkit/lab/hidden-headers
+
+deny: packages ## licences and sources of all dependencies, by deny.toml
+	@test -x $(DENY)/bin/cargo-deny || { python3 -m venv $(DENY) && \
+	  $(DENY)/bin/pip install --quiet --require-hashes --only-binary :all: -r vmm-testkit/deny/requirements.txt; }
+	cargo fetch --locked
+	$(DENY)/bin/cargo-deny --offline check --hide-inclusion-graph bans licenses sources
 
 features: packages ## each feature alone, and the core where libvirt's and OpenSSL's headers are hidden
 	cargo check -p vmm-core --no-default-features
@@ -42,7 +50,7 @@ lab-down: ## stop it and clean up
 	$(LAB) down
 
 # The lab has a network of its own, without a way out: all that is fetched must be there before.
-test: check features images clients ## every check and every test, against a real libvirt
+test: check deny features images clients ## every check and every test, against a real libvirt
 	cargo test --workspace --all-features --no-run
 	vmm-testkit/lab/with cargo test --workspace --all-features $(CARGO_TEST_FLAGS)
 	$(MAKE) demo

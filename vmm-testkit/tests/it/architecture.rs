@@ -110,15 +110,43 @@ fn the_core_reads_no_environment() {
     assert!(files_with("vmm-core/src", "std::env").is_empty());
 }
 
+/// The numbers of a version, without what stands behind a sign.
+fn version(text: &str) -> Vec<u64> {
+    let numbers = text.split(['+', '-']).next().unwrap_or_default().split('.');
+    numbers.map(|number| number.parse().expect("a version is numbers")).collect()
+}
+
+/// Whether two versions are of one line: Cargo takes the newer one in place of the older one.
+fn of_one_line(one: &[u64], other: &[u64]) -> bool {
+    let length = if one[0] == 0 { 2 } else { 1 };
+    one[..length] == other[..length]
+}
+
+fn escapes(locked: &str, advisory: &toml::Table) -> bool {
+    let locked = version(locked);
+    let text = |value: &toml::Value| version(value.as_str().expect("a text"));
+    let patched: Vec<_> = advisory.get("patched").and_then(toml::Value::as_array).into_iter().flatten().map(text).collect();
+    advisory.get("affected_from").is_some_and(|from| locked < text(from))
+        || patched.iter().max().is_some_and(|patched| locked >= *patched)
+        || patched.iter().any(|patched| of_one_line(patched, &locked) && locked >= *patched)
+}
+
 #[test]
-fn the_locked_libssh2_has_the_fixes_that_it_must_have() {
-    let lock = fs::read_to_string(root().join("Cargo.lock")).expect("a lock file");
-    let version = lock
-        .split("[[package]]")
-        .find(|package| package.contains("name = \"libssh2-sys\""))
-        .and_then(|package| package.lines().find_map(|line| line.strip_prefix("version = ")))
-        .expect("libssh2-sys is locked");
-    let numbers: Vec<u32> =
-        version.trim_matches('"').split(['.', '+']).take(3).filter_map(|n| n.parse().ok()).collect();
-    assert!(numbers >= vec![0, 3, 3], "libssh2-sys {version} has remote holes; 0.3.3 is the first without");
+fn no_locked_crate_has_a_hole_that_is_known_unless_the_list_says_why_it_does_no_harm() {
+    let read = |name: &str| -> toml::Table {
+        fs::read_to_string(root().join(name)).expect("a file").parse().expect("a file of TOML")
+    };
+    let (lock, list) = (read("Cargo.lock"), read("docs/advisories.toml"));
+    let packages = lock["package"].as_array().expect("packages");
+    assert!(list["date"].is_datetime());
+    for advisory in list["advisory"].as_array().expect("advisories") {
+        let advisory = advisory.as_table().expect("an advisory");
+        let (id, name) = (advisory["id"].as_str().expect("an id"), advisory["crate"].as_str().expect("a crate"));
+        let locked = packages.iter().filter(|package| package["name"].as_str() == Some(name));
+        let versions: Vec<_> = locked.filter_map(|package| package["version"].as_str()).collect();
+        assert!(!versions.is_empty(), "{name} is not locked; take {id} off the list");
+        let reason = advisory.get("accepted").and_then(toml::Value::as_str);
+        let open: Vec<_> = versions.iter().filter(|locked| !escapes(locked, advisory)).collect();
+        assert_eq!(open.is_empty(), reason.is_none(), "{id} and {name} {open:?}: accepted for {reason:?}");
+    }
 }
