@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::time::{Instant, sleep_until};
 use vmm_core::model::{
-    Again, Interpreter, Run, RunFilter, RunId, RunMachine, RunState, ScriptArguments, ScriptContent, ScriptFilter,
+    Again, Run, RunFilter, RunId, RunMachine, RunState, ScriptArguments, ScriptContent, ScriptFilter,
     ScriptName, ScriptTarget, VmName,
 };
 use vmm_core::{Error, Kind, Result, RunChange, RunDraft, RunTerms, ScriptDraft};
@@ -23,7 +23,6 @@ use crate::sender::Document;
 /// How many scripts or runs a list shows.
 const LISTED: u32 = 10;
 /// What runs a script if nothing is said.
-const INTERPRETER: &str = "sh";
 
 /// The scripts there are.
 pub(crate) async fn list(parts: &Parts, asked: &Asked) -> Result<Answer> {
@@ -58,11 +57,11 @@ pub(crate) async fn keep(
         Ok(bytes) => bytes,
         Err(reason) => return Ok(Reply::text(escape(&reason)).into()),
     };
-    let (command, targets) = words.split_first().map_or((INTERPRETER, &[][..]), |(first, rest)| (first, rest));
+    let (command, targets) = words.split_first().map_or((None, &[][..]), |(first, rest)| (Some(first), rest));
     let draft = ScriptDraft {
         name: name.clone(),
         file: document.name.parse()?,
-        command: command.parse::<Interpreter>()?,
+        command: command.map(|command| command.parse()).transpose()?,
         content: Some(ScriptContent::from_bytes(bytes)?),
         targets: read(targets)?,
         user: None,

@@ -225,7 +225,7 @@ async fn a_login_is_never_asked_for_in_a_group_and_used_there_once_it_is_known()
     let script = ScriptDraft {
         name: ScriptName::new("stored").unwrap(),
         file: "backup.sh".parse().unwrap(),
-        command: "sh".parse().unwrap(),
+        command: Some("sh".parse().unwrap()),
         content: Some(ScriptContent::new("echo well\n").unwrap()),
         targets: vec!["web-1".parse().unwrap()],
         user: Some("debian".to_owned()),

@@ -225,6 +225,18 @@ impl ScriptContent {
         &self.mended
     }
 
+    /// What the first line names after `#!`, which runs the text where nothing else is told to; `sh` if it names nothing.
+    /// `env` is left out, since an interpreter is looked for by its name anyway.
+    pub fn interpreter(&self) -> Interpreter {
+        let first = self.text.strip_prefix("#!").and_then(|rest| rest.lines().next()).unwrap_or_default();
+        let mut words: Vec<_> = first.split_whitespace().collect();
+        if words.first().is_some_and(|word| word.ends_with("/env")) {
+            words.remove(0);
+            words.retain(|word| *word != "-S");
+        }
+        words.join(" ").parse().unwrap_or_else(|_| Interpreter(vec!["sh".to_owned()]))
+    }
+
     /// Its SHA-256 in hexadecimal digits.
     pub fn sha256(&self) -> String {
         Sha256::digest(self.text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
@@ -391,6 +403,21 @@ impl fmt::Display for ScriptTarget {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_first_line_names_the_interpreter() {
+        for (text, interpreter) in [
+            ("#!/usr/bin/env python3\nprint(1)\n", "python3"),
+            ("#!/usr/bin/env -S python3 -u\n", "python3 -u"),
+            ("#! /bin/bash -e\r\ntrue\r\n", "/bin/bash -e"),
+            ("#!/bin/sh", "/bin/sh"),
+            ("#!\n", "sh"),
+            ("#!/bin/$(reboot)\n", "sh"),
+            ("echo\n#!/bin/bash\n", "sh"),
+        ] {
+            assert_eq!(ScriptContent::new(text).expect("a text").interpreter().to_string(), interpreter, "{text:?}");
+        }
+    }
 
     #[test]
     fn an_interpreter_is_words_that_no_shell_can_misread() {

@@ -21,8 +21,8 @@ pub struct ScriptDraft {
     pub name: ScriptName,
     /// The name of its file.
     pub file: ScriptFile,
-    /// What runs the file.
-    pub command: Interpreter,
+    /// What runs the file; what its first line names, or `sh`, if `None`.
+    pub command: Option<Interpreter>,
     /// Its text; that of `file` in the owner's file area if `None`.
     pub content: Option<ScriptContent>,
     /// The machines it runs on if a call names none.
@@ -77,6 +77,7 @@ impl Vmm {
                 None => from_area(&desk, owner, &file).await?,
             };
             let mended = content.mended().to_vec();
+            let command = command.unwrap_or_else(|| content.interpreter());
             let id = ScriptId(Uuid::new_v4());
             let login = login(user, password)?.map(|(user, password)| seal(&desk, id, user, &password)).transpose()?;
             let script = NewScript { id, name, owner, file, command, content, targets, login };

@@ -30,9 +30,10 @@ struct NewScriptBody {
     /// Its text, at most 256 KiB; that of `file` in the caller's file area if absent.
     #[oai(validator(max_length = 262144))]
     content: Option<String>,
-    /// What runs the file: a program and its arguments, like `sh` or `python3 -u`. No shell reads it.
+    /// What runs the file: a program and its arguments, like `sh` or `python3 -u`. No shell reads it. If it is absent, the
+    /// first line of the text names it after `#!`, or it is `sh`.
     #[oai(validator(max_length = 256))]
-    command: String,
+    command: Option<String>,
     /// The machines it runs on if a call names none: names, or `@group`.
     #[oai(default, validator(max_items = 500))]
     vm: Vec<String>,
@@ -51,7 +52,7 @@ impl TryFrom<NewScriptBody> for ScriptDraft {
         Ok(Self {
             name: ScriptName::new(name)?,
             file: ScriptFile::new(file)?,
-            command: command.parse()?,
+            command: command.map(|command| command.parse()).transpose()?,
             content: content.map(ScriptContent::new).transpose()?,
             targets: targets(vm)?,
             user,

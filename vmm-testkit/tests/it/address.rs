@@ -76,7 +76,7 @@ async fn start_script(desk: &TestDesk, name: &VmName) -> RunId {
     let draft = ScriptDraft {
         name: sample::script_name("job"),
         file: ScriptFile::new("job.sh").expect("a name"),
-        command: "sh".parse().expect("an interpreter"),
+        command: Some("sh".parse().expect("an interpreter")),
         content: Some(ScriptContent::new("true\n").expect("a text")),
         targets: vec![name.as_str().parse().expect("a target")],
         user: Some("vmm".to_owned()),

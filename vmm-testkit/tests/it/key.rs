@@ -112,7 +112,7 @@ async fn after_a_rotation_the_old_key_opens_nothing_and_nothing_of_it_is_left() 
     let script = ScriptDraft {
         name: sample::script_name("deploy"),
         file: "deploy.sh".parse().expect("a name"),
-        command: "sh".parse().expect("an interpreter"),
+        command: Some("sh".parse().expect("an interpreter")),
         content: Some(sample::script_content("true")),
         targets: Vec::new(),
         user: Some("root".to_owned()),

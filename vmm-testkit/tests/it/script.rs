@@ -26,7 +26,7 @@ fn draft(name: &str, command: &str, content: &str, targets: &[&str]) -> ScriptDr
     ScriptDraft {
         name: sample::script_name(name),
         file: ScriptFile::new("job.sh").expect("a name"),
-        command: command.parse().expect("an interpreter"),
+        command: Some(command.parse().expect("an interpreter")),
         content: Some(ScriptContent::new(content).expect("a text")),
         targets: targets.iter().map(|target| target.parse().expect("a target")).collect(),
         user: Some(Sshd::USER.to_owned()),

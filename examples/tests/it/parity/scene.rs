@@ -77,7 +77,7 @@ impl Scene {
         let script = ScriptDraft {
             name: sample::script_name(SCRIPT),
             file: "check.sh".parse().unwrap(),
-            command: "sh".parse().unwrap(),
+            command: Some("sh".parse().unwrap()),
             content: Some(sample::script_content("true\n")),
             targets: Vec::new(),
             user: None,
