@@ -82,12 +82,27 @@ impl fmt::Display for HostKey {
 impl FromStr for HostKey {
     type Err = Error;
 
+    /// Reads a key as a file of public keys has it, or as `ssh-keyscan` and a file of known hosts have it, behind the name
+    /// of its host.
     fn from_str(text: &str) -> Result<Self> {
-        ssh_key::PublicKey::from_openssh(text)
+        let text = text.trim();
+        let bare = match text.split_once(char::is_whitespace) {
+            Some((_, rest)) if rest.split_whitespace().count() > 1 && !is_algorithm(text) => rest.trim_start(),
+            _ => text,
+        };
+        ssh_key::PublicKey::from_openssh(bare)
             .map_err(|error| error.to_string())
             .and_then(Self::checked)
-            .map_err(|error| Error::invalid("host_key", format!("not an OpenSSH public key: {error}")))
+            .map_err(|error| {
+                let reason = format!("is not a public key like \"ssh-ed25519 AAAA…\", as ssh-keyscan prints it: {error}");
+                Error::invalid("host_key", reason)
+            })
     }
+}
+
+/// Whether a text begins with the name of a key's algorithm.
+fn is_algorithm(text: &str) -> bool {
+    ["ssh-", "ecdsa-", "sk-"].iter().any(|prefix| text.starts_with(prefix))
 }
 
 #[cfg(test)]
@@ -100,6 +115,9 @@ mod tests {
     fn a_key_is_the_same_however_it_came() {
         let key: HostKey = format!("{KEY} root@web-1").parse().expect("a key");
         assert_eq!((key.to_string().as_str(), key.algorithm()), (KEY, "ssh-ed25519"));
+        for known in [format!("192.0.2.7 {KEY}"), format!("[web-1]:2222 {KEY} root@web-1\n"), format!("|1|a=|b= {KEY}")] {
+            assert_eq!(known.parse::<HostKey>().expect("a key"), key, "{known}");
+        }
         assert_eq!(HostKey::from_wire(&key.to_wire().expect("bytes")).expect("a key"), key);
         assert_eq!(HostKey::recorded(KEY).expect("a key"), key);
         let shown = ssh_key::PublicKey::from_openssh(KEY).expect("a key").fingerprint(ssh_key::HashAlg::Sha256);

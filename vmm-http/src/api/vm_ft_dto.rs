@@ -43,7 +43,7 @@ pub(super) struct FileTransfer {
     #[oai(default)]
     tree: bool,
     /// Whether a directory that is sent may take the place of one that is not empty. That one is removed, with all that
-    /// is in it.
+    /// is in it. A file, and an archive that is received, takes the place of what is there in any case.
     #[oai(default)]
     replace: bool,
     /// The directory on the machine: absolute, or below the user's home.
@@ -115,12 +115,6 @@ pub(super) fn read(in_query: Option<&VmName>, direction: Direction, item: FileTr
         (None, None, None) => return Err(Error::invalid("vm", "is missing; name the machine here or in the query")),
     };
     let login = login(user, password)?;
-    if replace && !(tree && direction == Direction::Send) {
-        return Err(Error::invalid(
-            "replace",
-            "must be absent but where a directory is sent; a file is replaced always",
-        ));
-    }
     let deadline = timeout.map_or(DEFAULT_TRANSFER_DEADLINE, |seconds| Duration::from_secs(seconds.into()));
     let (place, progress) = (Place::new(directory, file.clone())?, Progress::new());
     let what = if tree {

@@ -234,9 +234,13 @@ async fn a_directory_goes_as_an_archive_through_the_area() {
     put(&app, "evil.tar", b"no archive").await;
     let evil = app.post(Who::Alice, path, json!({"ft": [tree_item("evil")]})).await;
     assert_eq!(evil.problem_fields(), ["ft[0].file"]);
+    // Where nothing would be kept anyway, it says what happens.
     let mut file = item("site.tar");
     file["replace"] = true.into();
-    assert_eq!(app.post(Who::Alice, path, json!({"ft": [file]})).await.problem_fields(), ["ft[0].replace"]);
+    app.post(Who::Alice, path, json!({"ft": [file]})).await.ok();
+    let mut received = tree_item("site");
+    received["replace"] = true.into();
+    app.post(Who::Bob, "/vm/ft?receive&vm=web-1", json!({"ft": [received]})).await.ok();
     app.post(Who::Alice, path, json!({"ft": [tree_item("not-mine")]})).await.assert_problem(404);
 }
 
