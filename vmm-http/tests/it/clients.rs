@@ -11,7 +11,7 @@ use vmm_testkit::fixture::PASSWORD;
 use crate::app::{App, Who};
 
 /// The first run makes the tools' environments.
-const PATIENCE: Duration = Duration::from_secs(900);
+const PATIENCE: Duration = Duration::from_secs(1800);
 
 /// `tests/clients/tools` with these arguments, for a server.
 pub(crate) fn tools(app: &App, arguments: &[&str]) -> Command {
