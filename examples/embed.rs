@@ -18,7 +18,7 @@ use std::time::Duration;
 use vmm_core::model::{NewOs, OsFilter, RequestState, Role};
 use vmm_core::repository::Repository;
 use vmm_core::repository::sqlite::SqliteRepository;
-use vmm_core::{Actor, MasterKey, RequestDraft, UserDraft, Vmm};
+use vmm_core::{Actor, MasterKey, RequestDraft, Settings, UserDraft, Vmm};
 use vmm_testkit::fake::hypervisor::FakeHypervisor;
 use vmm_testkit::fake::remote::{Answer, FakeRemote};
 use vmm_testkit::image;
@@ -30,7 +30,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let key = MasterKey::open(folder.path().join("master.key"), repository.as_ref()).await?;
     let hypervisor = FakeHypervisor::new(repository.desk());
     let remote = FakeRemote::new();
-    let vmm = Vmm::builder(repository, Arc::new(hypervisor.clone()), Arc::new(remote.clone()), key).build().await?;
+    let mut settings = Settings::default();
+    settings.image_dirs = vec![folder.path().to_owned()];
+    let vmm = Vmm::builder(repository, Arc::new(hypervisor.clone()), Arc::new(remote.clone()), key)
+        .settings(settings)
+        .build()
+        .await?;
 
     // Background work runs as long as the program lets it.
     let worker = tokio::spawn({

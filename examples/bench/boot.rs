@@ -13,7 +13,7 @@ use vmm_core::model::{JobState, NewOs, Role};
 use vmm_core::remote::libssh2::Libssh2Exec;
 use vmm_core::repository::Repository;
 use vmm_core::repository::sqlite::SqliteRepository;
-use vmm_core::{Actor, MasterKey, RequestDraft, UserDraft, Vmm};
+use vmm_core::{Actor, MasterKey, RequestDraft, Settings, UserDraft, Vmm};
 use vmm_testkit::lab::Lab;
 
 const RUNS: usize = 7;
@@ -61,7 +61,10 @@ impl Desk {
         config.virt_type = VirtType::Qemu;
         let hypervisor = LibvirtHypervisor::new(config);
         let (host, remote) = (Arc::new(hypervisor.clone()), Arc::new(Libssh2Exec::default()));
-        let vmm = Vmm::builder(Arc::new(repository), host, remote, MasterKey::from_bytes([1; 32])).build();
+        let mut settings = Settings::default();
+        settings.image_dirs = vec!["/".into()];
+        let vmm = Vmm::builder(Arc::new(repository), host, remote, MasterKey::from_bytes([1; 32]));
+        let vmm = vmm.settings(settings).build();
         let vmm = vmm.await.expect("the key of a new desk");
         let name = "admin".parse().expect("a name");
         let draft = UserDraft { name, password: "a long password".into(), chat_id: None, role: Role::Admin };

@@ -54,6 +54,7 @@ impl DeskConfig {
         "files",
         "file_limit",
         "file_quota",
+        "image_dirs",
         "libvirt_uri",
         "pool",
         "network",
@@ -97,6 +98,7 @@ impl DeskConfig {
             "files" => self.files = path(text)?,
             "file_limit" => settings.file_limit = size(text)?,
             "file_quota" => settings.budgets.set_share(Budget::StoredBytes, size(text)?),
+            "image_dirs" => settings.image_dirs = directories(text)?,
             "libvirt_uri" => self.libvirt_uri = filled(text)?,
             "pool" => self.pool = filled(text)?,
             "network" => self.network = filled(text)?,
@@ -129,6 +131,13 @@ fn filled(text: &str) -> Result<String, &'static str> {
 
 fn path(text: &str) -> Result<PathBuf, &'static str> {
     if text.is_empty() { Err("a path") } else { Ok(text.into()) }
+}
+
+/// Absolute paths with colons between, as in `PATH`.
+fn directories(text: &str) -> Result<Vec<PathBuf>, &'static str> {
+    let directories: Vec<_> = text.split(':').map(PathBuf::from).collect();
+    let absolute = directories.iter().all(|directory| directory.is_absolute());
+    if absolute { Ok(directories) } else { Err("the absolute path of a directory, or several with colons between") }
 }
 
 /// A number of things, at least one.
@@ -228,6 +237,8 @@ pub struct Settings {
     pub file_limit: u64,
     /// What one account may hold, and all together.
     pub budgets: BudgetLimits,
+    /// The directories that images are imported from, beside uploaded files. Others are refused.
+    pub image_dirs: Vec<PathBuf>,
     /// How much of a console log an error shows, in bytes.
     pub console_tail: usize,
 }
@@ -245,6 +256,7 @@ impl Default for Settings {
             runs_kept: 100,
             file_limit: 1 << 30,
             budgets: BudgetLimits::default(),
+            image_dirs: vec!["/var/lib/vmm/images".into()],
             console_tail: 2048,
         }
     }

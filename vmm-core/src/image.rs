@@ -3,7 +3,9 @@
 //! An image can name other files of the host (a backing file, a data file), and a format that is guessed can be
 //! anything. So only qcow2 is let in, by its own header and tables, and only when it stands alone.
 
+mod directories;
 mod guess;
+mod inspected;
 mod qcow2;
 
 use std::fs::{self, File};
@@ -13,6 +15,9 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
+pub use self::directories::ImageDirectories;
+use self::inspected::Pieces;
+pub use self::inspected::{ImageBody, InspectedImage};
 use crate::error::{Error, Result};
 
 /// The largest disk that a guest may see, in bytes: 64 TiB.
@@ -40,6 +45,12 @@ pub fn inspect(path: &Path) -> Result<ImageInfo> {
     inspect_file(&open(path)?)
 }
 
+/// Reads the header and the tables of an open image. Blocks.
+pub(crate) fn inspect_file(file: &File) -> Result<ImageInfo> {
+    let size = file.metadata().map_err(unreadable)?.len();
+    qcow2::inspect(&Source { file, size, pieces: None })
+}
+
 /// SHA-256 of the file at `path`, in lower-case hexadecimal. Blocks.
 ///
 /// # Errors
@@ -50,7 +61,7 @@ pub fn checksum(path: &Path) -> Result<String> {
     let mut buffer = vec![0; 1 << 20];
     loop {
         match file.read(&mut buffer).map_err(unreadable)? {
-            0 => return Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()),
+            0 => return Ok(hex(digest)),
             read => digest.update(&buffer[..read]),
         }
     }
@@ -70,16 +81,17 @@ pub(crate) fn open(path: &Path) -> Result<File> {
     Ok(file)
 }
 
-/// Reads the header and the tables of an open image.
-pub(crate) fn inspect_file(file: &File) -> Result<ImageInfo> {
-    let source = Source { file, size: file.metadata().map_err(unreadable)?.len() };
-    qcow2::inspect(&source)
+/// The digest in lower-case hexadecimal.
+fn hex(digest: Sha256) -> String {
+    digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A file that is read at places which its own content names.
 struct Source<'a> {
     file: &'a File,
     size: u64,
+    /// What the bytes are compared with, if they must be those that were read before.
+    pieces: Option<&'a Pieces>,
 }
 
 impl Source<'_> {
@@ -88,7 +100,10 @@ impl Source<'_> {
             return Err(refused("ends before its tables do"));
         }
         let mut bytes = vec![0; length];
-        self.file.read_exact_at(&mut bytes, offset).map_err(unreadable)?;
+        match self.pieces {
+            Some(pieces) => pieces.copy(self.file, self.size, offset, &mut bytes)?,
+            None => self.file.read_exact_at(&mut bytes, offset).map_err(unreadable)?,
+        }
         Ok(bytes)
     }
 

@@ -1,7 +1,7 @@
 //! `vmm-http doctor`: tries everything that vmm needs, and says what to do about what is missing.
 
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use tokio::net::TcpListener;
@@ -88,6 +88,7 @@ pub(crate) async fn run(config: &Config) -> Result<ExitCode, Failed> {
     report.then("database", database, init)?;
     report.then("master key", key, init)?;
     report.then("file area", files, init)?;
+    report.tell("image directory", image_directories(&config.desk.settings.image_dirs))?;
     let opened = if made { Some(Vmm::open(&config.desk).await) } else { None };
     match opened {
         Some(Ok(vmm)) => {
@@ -131,6 +132,16 @@ fn file_area(path: &Path) -> Finding {
             Problem(format!("{shown} is not there; run vmm-http init"))
         }
         Err(error) => Problem(format!("{shown} cannot be written: {error}; run as the user that owns it")),
+    }
+}
+
+/// Whether there is a directory to put images into.
+fn image_directories(directories: &[PathBuf]) -> Finding {
+    let shown = directories.iter().map(|directory| directory.display().to_string()).collect::<Vec<_>>().join(", ");
+    if directories.iter().any(|directory| directory.is_dir()) {
+        Fine(format!("images are imported from {shown}, and from uploaded files"))
+    } else {
+        Warning(format!("{shown} is not there; make it and put cloud images in it, or upload them"))
     }
 }
 

@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
+use uuid::Uuid;
 use vmm_core::files::directory::DirectoryFiles;
 use vmm_core::hypervisor::Hypervisor;
 use vmm_core::model::{Job, JobId, Look, NewOs, Os, Request, RequestId, RequestState, Role, Sample, Vm, VmFilter};
@@ -141,6 +142,7 @@ impl TestDesk {
         settings.sample_interval = Duration::from_millis(200);
         settings.file_limit = FILE_LIMIT;
         settings.budgets = budgets;
+        settings.image_dirs = vec![std::env::temp_dir()];
         let key = MasterKey::from_bytes(MASTER_KEY);
         let remote = Arc::new(remote.clone());
         Vmm::builder(Arc::clone(repository) as Arc<dyn Repository>, hypervisor, remote, key)
@@ -177,6 +179,21 @@ impl TestDesk {
             drop(stop);
             task.await.expect("the worker ends well");
         }
+    }
+
+    /// Ends background work in the middle of what it does, as the death of its process would. The next worker begins
+    /// at once: it does not wait for the lease of this one to expire.
+    ///
+    /// # Panics
+    /// When the records cannot be written.
+    pub async fn kill_worker(&mut self) {
+        let Some((_, task)) = self.worker.take() else { return };
+        task.abort();
+        // A worker that was aborted returns nothing.
+        let _ = task.await;
+        let (heir, later) = (Uuid::new_v4(), chrono::Utc::now() + TimeDelta::minutes(1));
+        self.repository.jobs().lease(heir, later, Duration::ZERO).await.expect("an answer");
+        self.repository.jobs().release(heir).await.expect("an answer");
     }
 
     /// Adds a small image to the catalog and waits until it is imported. The worker must run.

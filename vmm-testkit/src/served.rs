@@ -352,6 +352,8 @@ impl Served {
             .env("VMM_DATABASE", file("vmm.db"))
             .env("VMM_MASTER_KEY", file("master.key"))
             .env("VMM_FILES", file("files"))
+            // The images of the lab and of tests are anywhere.
+            .env("VMM_IMAGE_DIRS", "/")
             .env("VMM_LIBVIRT_URI", &self.lab.uri)
             .env("VMM_POOL", &self.lab.pool)
             .env("VMM_NETWORK", &self.lab.network)

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use tokio::time::{Instant, sleep_until};
 use vmm_core::model::{
-    Again, Run, RunFilter, RunId, RunMachine, RunState, ScriptArguments, ScriptContent, ScriptFilter,
-    ScriptName, ScriptTarget, VmName,
+    Again, Run, RunFilter, RunId, RunMachine, RunState, ScriptArguments, ScriptContent, ScriptFilter, ScriptName,
+    ScriptTarget, VmName,
 };
 use vmm_core::{Error, Kind, Result, RunChange, RunDraft, RunTerms, ScriptDraft};
 

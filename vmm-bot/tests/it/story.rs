@@ -17,7 +17,7 @@ use vmm_core::remote::libssh2::Libssh2Exec;
 use vmm_core::remote::{Command, Credential, Exit, Login};
 use vmm_core::repository::Repository;
 use vmm_core::repository::sqlite::SqliteRepository;
-use vmm_core::{Actor, ExposeSecret, MasterKey, SecretString, UserDraft, VmLogin, Vmm};
+use vmm_core::{Actor, ExposeSecret, MasterKey, SecretString, Settings, UserDraft, VmLogin, Vmm};
 use vmm_testkit::fake::telegram::{FakeTelegram, Person};
 use vmm_testkit::fixture::PASSWORD;
 use vmm_testkit::lab::Lab;
@@ -55,7 +55,10 @@ impl RealDesk {
         config.network.clone_from(&lab.network);
         config.virt_type = VirtType::Qemu;
         let (hypervisor, remote) = (Arc::new(LibvirtHypervisor::new(config)), Arc::new(Libssh2Exec::default()));
-        let vmm = Vmm::builder(repository, hypervisor, remote, key).files(Arc::new(files)).build().await.unwrap();
+        let mut settings = Settings::default();
+        settings.image_dirs = vec!["/".into()];
+        let builder = Vmm::builder(repository, hypervisor, remote, key).files(Arc::new(files)).settings(settings);
+        let vmm = builder.build().await.unwrap();
         let mut actors = Vec::new();
         for (name, role) in [("root", Role::Admin), ("alice", Role::User)] {
             let draft = UserDraft { name: sample::user_name(name), password: PASSWORD.into(), chat_id: None, role };

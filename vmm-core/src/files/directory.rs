@@ -85,12 +85,20 @@ impl FileStore for DirectoryFiles {
     }
 
     async fn open(&self, user: UserId, content: ContentId, from: u64) -> Result<Source> {
-        let mut file = tokio::fs::File::open(self.path(user, content)).await.map_err(|error| match error.kind() {
-            ErrorKind::NotFound => Error::not_found(Kind::File, content),
-            _ => unavailable(error),
-        })?;
+        let mut file = tokio::fs::File::from_std(self.file(user, content).await?);
         file.seek(SeekFrom::Start(from)).await.map_err(unavailable)?;
         Ok(Box::new(file))
+    }
+
+    async fn file(&self, user: UserId, content: ContentId) -> Result<File> {
+        let path = self.path(user, content);
+        blocking::run("opening a file", move || {
+            File::open(path).map_err(|error| match error.kind() {
+                ErrorKind::NotFound => Error::not_found(Kind::File, content),
+                _ => unavailable(error),
+            })
+        })
+        .await
     }
 
     async fn remove(&self, user: UserId, content: ContentId) -> Result<()> {

@@ -25,6 +25,10 @@ pub trait FileStore: Send + Sync {
     /// Gives content from this byte on. It can be read to its end also when it is removed meanwhile.
     async fn open(&self, user: UserId, content: ContentId, from: u64) -> Result<Source>;
 
+    /// Gives content as a file of this machine, which can be read at any place. It stays readable also when it is removed
+    /// meanwhile. A store on another machine copies it first.
+    async fn file(&self, user: UserId, content: ContentId) -> Result<std::fs::File>;
+
     /// Removes content; does nothing if it is not there, or is still a draft.
     async fn remove(&self, user: UserId, content: ContentId) -> Result<()>;
 

@@ -1,13 +1,13 @@
 //! Stands where libvirt would be in a program that was built without it.
 
 use std::net::IpAddr;
-use std::path::Path;
 
 use super::{
     Definition, Domain, DomainSpec, ForeignDomain, Host, Hypervisor, Lease, NewVolume, Reservation, Start, Volume,
     VolumeDetail,
 };
 use crate::error::{Error, Part, Result};
+use crate::image::InspectedImage;
 use crate::model::{DefinitionDigest, MacAddress, VolumeName};
 use async_trait::async_trait;
 use uuid::Uuid;
@@ -29,7 +29,7 @@ macro_rules! absent {
 
 absent! {
     host() -> Host;
-    import_volume(&VolumeName, &Path) -> Volume;
+    import_volume(&VolumeName, &InspectedImage) -> Volume;
     create_volume(&NewVolume) -> Volume;
     resize_volume(&VolumeName, u64) -> Volume;
     write_volume(&VolumeName, &[u8]) -> Volume;

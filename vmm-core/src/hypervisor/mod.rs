@@ -7,12 +7,12 @@ pub mod libvirt;
 
 use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::Path;
 
 use async_trait::async_trait;
 use uuid::Uuid;
 
 use crate::error::Result;
+use crate::image::InspectedImage;
 use crate::model::{DefinitionDigest, DeskId, MacAddress, PauseReason, VmName, VolumeName};
 
 pub use absent::AbsentHypervisor;
@@ -44,9 +44,10 @@ pub trait Hypervisor: Send + Sync {
     /// What this host is and has at this moment.
     async fn host(&self) -> Result<Host>;
 
-    /// Copies the qcow2 file at `source` (on this machine) into the pool as `name`.
+    /// Copies an image into the pool as `name`. What is stored are the bytes that were inspected: if the file was changed
+    /// since, the volume is removed again, and the call is [`Invalid`](crate::Error::Invalid).
     /// A finished volume of that name and the same virtual size is kept as it is; an unfinished one is replaced.
-    async fn import_volume(&self, name: &VolumeName, source: &Path) -> Result<Volume>;
+    async fn import_volume(&self, name: &VolumeName, image: &InspectedImage) -> Result<Volume>;
 
     /// Creates an empty volume, or an overlay on another volume of the pool.
     async fn create_volume(&self, volume: &NewVolume) -> Result<Volume>;

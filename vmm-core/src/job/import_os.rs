@@ -4,17 +4,14 @@
 //! made. So no other job, and no other desk on the pool, makes a volume of that name, and undoing an import removes
 //! nothing that somebody else stands on.
 
-use std::path::{Path, PathBuf};
-
 use tokio::sync::OnceCell;
 
 use super::step::{OnFailure, Planned, Step, step};
-use crate::blocking;
 use crate::error::{Error, Kind, Result};
 use crate::hypervisor::VolumeDetail;
-use crate::image::{self, ImageInfo};
-use crate::model::{Image, Os, OsId, VolumeName, image_volume};
-use crate::ops::{could_be, is_as_imported};
+use crate::image::InspectedImage;
+use crate::model::{Image, ImageSource, Os, OsId, VolumeName, image_volume};
+use crate::ops::{could_be, inspect_image, is_as_imported};
 use crate::vmm::Desk;
 
 pub(super) const STEPS: &[Step<ImportOs>] =
@@ -23,23 +20,16 @@ pub(super) const STEPS: &[Step<ImportOs>] =
 pub(super) struct ImportOs {
     desk: Desk,
     os: Os,
-    path: PathBuf,
-    image: OnceCell<Image>,
+    source: ImageSource,
+    /// The image, inspected once by each process that works on the job.
+    image: OnceCell<InspectedImage>,
 }
 
 pub(super) async fn load(desk: &Desk, id: OsId) -> Result<Planned<ImportOs>> {
     let os = desk.repository().oses().by_id(id).await?.ok_or_else(|| Error::not_found(Kind::Os, id))?;
-    let path = PathBuf::from(os.qcow2.clone().unwrap_or_default());
-    let work = ImportOs { desk: desk.clone(), os, path, image: OnceCell::new() };
+    let source = os.qcow2.as_deref().unwrap_or_default().parse()?;
+    let work = ImportOs { desk: desk.clone(), os, source, image: OnceCell::new() };
     Ok(Planned { work, steps: STEPS, on_failure: OnFailure::Undo })
-}
-
-/// Looks at an image before anybody else does.
-///
-/// # Errors
-/// `Invalid` if it is not a self-contained qcow2 file.
-pub(crate) async fn inspect(path: PathBuf) -> Result<ImageInfo> {
-    blocking::run("inspecting an image", move || image::inspect(&path)).await
 }
 
 impl ImportOs {
@@ -50,16 +40,16 @@ impl ImportOs {
         {
             return Ok(());
         }
-        self.desk.hypervisor().import_volume(&image.volume, &self.path).await.map(drop)
+        self.desk.hypervisor().import_volume(&self.volume()?, image).await.map(drop)
     }
 
     /// Whether the volume of an image that was imported before is as it was. One that is not is removed, unless something
     /// uses it.
-    async fn is_mended(&self, known: &Image, file: &Image) -> Result<bool> {
-        if known.sha256 != file.sha256 {
+    async fn is_mended(&self, known: &Image, file: &InspectedImage) -> Result<bool> {
+        if known.sha256 != file.sha256() {
             let reason = format!(
                 "{} is not the file that was imported; put that one back, or add this one as another version",
-                self.path.display()
+                self.source
             );
             return Err(Error::conflict(Kind::Os, self.label(), reason));
         }
@@ -92,21 +82,25 @@ impl ImportOs {
         }
     }
 
+    /// Records what the pool has. A process that did not copy the image itself asks the pool, since the file may have been
+    /// changed after another process copied it.
     async fn record(&self) -> Result<()> {
-        let image = self.image().await?.clone();
-        let found = self.found(&image.volume).await?;
-        let found = found.ok_or_else(|| Error::not_found(Kind::Volume, &image.volume))?;
-        self.desk.repository().oses().set_image(self.os.id, Image { stamp: Some(found.stamp), ..image }).await
+        let volume = self.volume()?;
+        let found = self.found(&volume).await?.ok_or_else(|| Error::not_found(Kind::Volume, &volume))?;
+        let sha256 = match self.image.get() {
+            Some(image) => image.sha256().to_owned(),
+            None => self.desk.hypervisor().checksum_volume(&volume).await?,
+        };
+        let image = Image { volume, sha256, virtual_size: found.volume.capacity, stamp: Some(found.stamp) };
+        self.desk.repository().oses().set_image(self.os.id, image).await
     }
 
     async fn found(&self, volume: &VolumeName) -> Result<Option<VolumeDetail>> {
         Ok(self.desk.hypervisor().inspect_volumes(std::slice::from_ref(volume)).await?.pop())
     }
 
-    /// The image in the file, with the volume that it is to be in.
-    async fn image(&self) -> Result<&Image> {
-        let volume = self.volume()?;
-        self.image.get_or_try_init(|| image_of(&self.path, volume)).await
+    async fn image(&self) -> Result<&InspectedImage> {
+        self.image.get_or_try_init(|| inspect_image(&self.desk, &self.source)).await
     }
 
     /// The volume that the entry has, or is to have.
@@ -120,14 +114,4 @@ impl ImportOs {
     fn label(&self) -> String {
         format!("{}:{}", self.os.name, self.os.version)
     }
-}
-
-async fn image_of(path: &Path, volume: VolumeName) -> Result<Image> {
-    let path = path.to_owned();
-    blocking::run("reading an image", move || {
-        let info = image::inspect(&path)?;
-        let sha256 = image::checksum(&path)?;
-        Ok(Image { volume, sha256, virtual_size: info.virtual_size, stamp: None })
-    })
-    .await
 }

@@ -29,8 +29,6 @@ mod worker;
 
 use crate::model::JobKind;
 
-pub(crate) use import_os::inspect;
-
 /// The names of a job's steps, in order.
 pub(crate) fn step_names(kind: &JobKind) -> Vec<&'static str> {
     match kind {

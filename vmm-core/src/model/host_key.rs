@@ -90,13 +90,13 @@ impl FromStr for HostKey {
             Some((_, rest)) if rest.split_whitespace().count() > 1 && !is_algorithm(text) => rest.trim_start(),
             _ => text,
         };
-        ssh_key::PublicKey::from_openssh(bare)
-            .map_err(|error| error.to_string())
-            .and_then(Self::checked)
-            .map_err(|error| {
-                let reason = format!("is not a public key like \"ssh-ed25519 AAAA…\", as ssh-keyscan prints it: {error}");
+        ssh_key::PublicKey::from_openssh(bare).map_err(|error| error.to_string()).and_then(Self::checked).map_err(
+            |error| {
+                let reason =
+                    format!("is not a public key like \"ssh-ed25519 AAAA…\", as ssh-keyscan prints it: {error}");
                 Error::invalid("host_key", reason)
-            })
+            },
+        )
     }
 }
 
@@ -115,7 +115,8 @@ mod tests {
     fn a_key_is_the_same_however_it_came() {
         let key: HostKey = format!("{KEY} root@web-1").parse().expect("a key");
         assert_eq!((key.to_string().as_str(), key.algorithm()), (KEY, "ssh-ed25519"));
-        for known in [format!("192.0.2.7 {KEY}"), format!("[web-1]:2222 {KEY} root@web-1\n"), format!("|1|a=|b= {KEY}")] {
+        for known in [format!("192.0.2.7 {KEY}"), format!("[web-1]:2222 {KEY} root@web-1\n"), format!("|1|a=|b= {KEY}")]
+        {
             assert_eq!(known.parse::<HostKey>().expect("a key"), key, "{known}");
         }
         assert_eq!(HostKey::from_wire(&key.to_wire().expect("bytes")).expect("a key"), key);

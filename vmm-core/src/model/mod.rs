@@ -57,7 +57,7 @@ pub use name::{
     FileName, GroupName, Hostname, LoginName, NamePrefix, OsName, OsVersion, RequestId, ScriptFile, ScriptName,
     TokenName, UserName, VmName, VolumeName,
 };
-pub use os::{Image, NewOs, Os, OsChange, OsFilter, OsId};
+pub use os::{Image, ImageSource, NewOs, Os, OsChange, OsFilter, OsId};
 pub use page::Page;
 pub(crate) use page::one_more;
 pub use plan::{HostFigures, Plan, PlanHash, PlannedDisk, PlannedVm, Room};

@@ -1,6 +1,12 @@
 //! The catalog that machines are made from.
 
-use super::{LoginName, OsName, OsVersion, Revision, Timestamp, VolumeName, row_id};
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use crate::error::{Error, Result};
+
+use super::{FileName, LoginName, OsName, OsVersion, Revision, Timestamp, UserName, VolumeName, row_id};
 
 row_id!(
     /// Names a catalog entry.
@@ -16,9 +22,10 @@ pub struct Os {
     pub name: OsName,
     /// Its version, like `12`. Name and version together are unique.
     pub version: OsVersion,
-    /// Path of an installer image on the host.
+    /// Path of an installer image on the host. `None` if it has none, and for everybody but admins.
     pub iso: Option<String>,
-    /// Path of the cloud image that it was imported from.
+    /// Where the cloud image that it was imported from was, as an [`ImageSource`] says it. `None` if it has no image, and
+    /// for everybody but admins.
     pub qcow2: Option<String>,
     /// For people.
     pub description: String,
@@ -32,6 +39,47 @@ pub struct Os {
     pub revision: Revision,
     /// When it was made.
     pub created_at: Timestamp,
+}
+
+/// Where the image of a catalog entry comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ImageSource {
+    /// A file on this machine, in one of the directories of [`Settings::image_dirs`](crate::Settings::image_dirs).
+    Path(PathBuf),
+    /// A file of a file area.
+    File {
+        /// Whose area; `None` is that of the account that names the file.
+        owner: Option<UserName>,
+        /// The file's name.
+        name: FileName,
+    },
+}
+
+/// A path, `file:NAME` or `file:OWNER/NAME`.
+impl FromStr for ImageSource {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let Some(file) = text.strip_prefix("file:") else { return Ok(Self::Path(text.into())) };
+        let read = || {
+            let Some((owner, name)) = file.split_once('/') else { return Ok((None, FileName::new(file)?)) };
+            Ok::<_, Error>((Some(UserName::new(owner)?), FileName::new(name)?))
+        };
+        let (owner, name) = read().map_err(|_| {
+            Error::invalid("qcow2", "file: is followed by the name of one of your files, like file:debian-12.qcow2")
+        })?;
+        Ok(Self::File { owner, name })
+    }
+}
+
+impl fmt::Display for ImageSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Path(path) => write!(f, "{}", path.display()),
+            Self::File { owner: Some(owner), name } => write!(f, "file:{owner}/{name}"),
+            Self::File { owner: None, name } => write!(f, "file:{name}"),
+        }
+    }
 }
 
 /// What to change of a catalog entry. What is `None` stays. Machines that are made already stay as they are.
@@ -76,7 +124,7 @@ pub struct NewOs {
     pub version: OsVersion,
     /// Path of an installer image on the host.
     pub iso: Option<String>,
-    /// Path of a cloud image on this machine, in qcow2 without a backing or data file.
+    /// Where a cloud image is, in qcow2 without a backing or data file, as an [`ImageSource`] says it.
     pub qcow2: Option<String>,
     /// For people.
     pub description: String,

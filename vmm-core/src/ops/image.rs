@@ -1,17 +1,57 @@
-//! What the pool has of the catalog's images, and of the volumes that a plan wants to make.
+//! Where the catalog's images come from, and what the pool has of them and of the volumes that a plan wants to make.
 
+use std::fs::File;
 use std::time::Duration;
 
 use tokio::time::timeout;
 
-use crate::error::{Error, Problem, Problems, Result};
+use crate::blocking;
+use crate::error::{Error, Kind, Problem, Problems, Result};
 use crate::hypervisor::VolumeDetail;
-use crate::model::{Image, Os, Plan, VolumeName};
+use crate::image::{self, ImageDirectories, InspectedImage};
+use crate::model::{Image, ImageSource, Os, Plan, VolumeName};
 use crate::planning::seed_volume;
 use crate::vmm::Desk;
 
 /// How long somebody who lists the catalog waits for the host.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Inspects an image before its entry is made. It is inspected again, with all of its bytes, when it is imported.
+///
+/// # Errors
+/// `Invalid` if it is not a self-contained qcow2 image in a place that images are taken from.
+pub(crate) async fn check(desk: &Desk, source: &ImageSource) -> Result<()> {
+    let file = open(desk, source).await?;
+    blocking::run("inspecting an image", move || image::inspect_file(&file).map(drop)).await
+}
+
+/// Reads and inspects an image, to be imported.
+///
+/// # Errors
+/// `Invalid` if it is not a self-contained qcow2 image in a place that images are taken from.
+pub(crate) async fn inspect(desk: &Desk, source: &ImageSource) -> Result<InspectedImage> {
+    let file = open(desk, source).await?;
+    blocking::run("reading an image", move || InspectedImage::read(file)).await
+}
+
+async fn open(desk: &Desk, source: &ImageSource) -> Result<File> {
+    match source {
+        ImageSource::Path(path) => {
+            let (path, directories) = (path.clone(), desk.settings().image_dirs.clone());
+            blocking::run("opening an image", move || ImageDirectories(&directories).open(&path)).await
+        }
+        ImageSource::File { owner, name } => {
+            let gone = || Error::invalid("qcow2", format!("there is no file {name}; upload it"));
+            let owner = owner.as_ref().ok_or_else(gone)?;
+            let owner = desk.repository().users().by_name(owner).await?.ok_or_else(gone)?.id;
+            let found = desk.repository().files().by_name(owner, name).await?.ok_or_else(gone)?;
+            match desk.files()?.file(owner, found.content).await {
+                Err(Error::NotFound { kind: Kind::File, .. }) => Err(gone()),
+                file => file,
+            }
+        }
+    }
+}
 
 /// Catalog entries with what is wrong with their images. Their content is not read: size, format and the moment of the
 /// last change are compared.

@@ -66,9 +66,9 @@ pub use tree::{TreeReport, TreeTransfer};
 pub use user::{UserDraft, UserUpdate};
 pub use vm::{VmLogin, VmUpdate};
 pub(crate) use {
-    audit::log_audit_head, file::tidy as tidy_files, history::sample, image::could_be, image::is_as_imported,
-    os::tidy_images, reclaim::require_tagged, request::plan_again, run::forget_runs, vm_state::check_off,
-    vm_state::check_on, vm_state::seen, vm_state::state_now, vm_state::state_of,
+    audit::log_audit_head, file::tidy as tidy_files, history::sample, image::could_be, image::inspect as inspect_image,
+    image::is_as_imported, os::tidy_images, reclaim::require_tagged, request::plan_again, run::forget_runs,
+    vm_state::check_off, vm_state::check_on, vm_state::seen, vm_state::state_now, vm_state::state_of,
 };
 
 use crate::error::{Error, Result};

@@ -1,30 +1,36 @@
 //! The catalog.
 
-use std::path::Path;
-
 use tracing::warn;
 
 use crate::error::{Error, Kind, Result};
 use crate::job;
-use crate::model::{JobId, JobKind, NewOs, Os, OsChange, OsFilter, OsId, OsName, OsVersion, Page, Revision, one_more};
+use crate::model::{
+    ImageSource, JobId, JobKind, NewOs, Os, OsChange, OsFilter, OsId, OsName, OsVersion, Page, Revision, one_more,
+};
 use crate::policy::{Action, Actor, Target};
 use crate::vmm::{Desk, Vmm};
 
 use super::image::inspected_if_possible;
-use super::{changed, text};
+use super::{changed, image, text};
 
 impl Vmm {
     /// Adds to the catalog and starts the import of the image. The image is inspected again when it is imported.
     ///
     /// # Errors
-    /// `Invalid` if the file is not a self-contained qcow2 image, `Conflict` if name and version are taken.
-    pub async fn create_os(&self, actor: &Actor, os: NewOs) -> Result<(Os, Option<JobId>)> {
+    /// `Invalid` if the file is not a self-contained qcow2 image, or in none of the directories of
+    /// [`Settings::image_dirs`](crate::Settings::image_dirs); `Conflict` if name and version are taken.
+    pub async fn create_os(&self, actor: &Actor, mut os: NewOs) -> Result<(Os, Option<JobId>)> {
         let target = Target::new(format!("os {}:{}", os.name, os.version));
+        let by = actor.clone();
         self.change(actor, Action::OsCreate, target, |desk, audit| async move {
             text("description", &os.description)?;
-            match (&os.qcow2, &os.iso) {
-                (Some(path), _) => job::inspect(Path::new(path).to_owned()).await.map(|_| ())?,
-                (None, Some(_)) => {}
+            match (os.qcow2, &os.iso) {
+                (Some(text), _) => {
+                    let source = source_of(&by, &text)?;
+                    image::check(&desk, &source).await?;
+                    os.qcow2 = Some(source.to_string());
+                }
+                (None, Some(_)) => os.qcow2 = None,
                 (None, None) => return Err(Error::invalid("qcow2", "name a qcow2 image, or an iso")),
             }
             let created =
@@ -44,6 +50,7 @@ impl Vmm {
         let asked = OsFilter { limit: one_more(filter.limit), ..filter.clone() };
         let oses = desk.repository().oses().list(&asked).await?;
         let oses = inspected_if_possible(&desk, oses).await;
+        let oses = oses.into_iter().map(|os| shown_to(self, actor, os)).collect();
         Ok(Page::cut(oses, filter.limit, |os| (os.name.clone(), os.version.clone())))
     }
 
@@ -54,7 +61,8 @@ impl Vmm {
     pub async fn os(&self, actor: &Actor, id: OsId) -> Result<Os> {
         let desk = self.read(actor, Action::OsRead, &Target::none())?;
         let os = desk.repository().oses().by_id(id).await?.ok_or_else(|| Error::not_found(Kind::Os, id))?;
-        Ok(inspected_if_possible(&desk, vec![os.clone()]).await.pop().unwrap_or(os))
+        let os = inspected_if_possible(&desk, vec![os.clone()]).await.pop().unwrap_or(os);
+        Ok(shown_to(self, actor, os))
     }
 
     /// Imports the image of an entry again: one that is missing from the pool, was changed there, or whose import failed. A
@@ -65,11 +73,11 @@ impl Vmm {
     pub async fn import_os(&self, actor: &Actor, id: OsId) -> Result<(Os, JobId)> {
         let os = self.seek(actor, Action::OsImport, format!("os {id}"), self.os(actor, id)).await?;
         self.change(actor, Action::OsImport, target(&os), |desk, audit| async move {
-            let Some(path) = &os.qcow2 else {
+            let Some(text) = &os.qcow2 else {
                 let reason = "it has only an installer; there is no image to import";
                 return Err(Error::conflict(Kind::Os, format!("{}:{}", os.name, os.version), reason));
             };
-            job::inspect(Path::new(path).to_owned()).await?;
+            image::check(&desk, &text.parse()?).await?;
             let steps = job::step_names(&JobKind::ImportOs(OsId(0)));
             let started = desk.repository().oses().start_import(id, steps, audit).await?;
             desk.work().notify_one();
@@ -127,6 +135,25 @@ pub(crate) async fn tidy_images(desk: &Desk) -> Result<()> {
         desk.repository().oses().forget_removed_image(&volume).await?;
     }
     Ok(())
+}
+
+/// The place that an image is to be taken from. A file is one of the actor's own.
+fn source_of(actor: &Actor, text: &str) -> Result<ImageSource> {
+    match (text.parse()?, actor) {
+        (ImageSource::File { owner: Some(owner), name }, Actor::User { name: own, .. }) if owner != *own => {
+            Err(Error::invalid("qcow2", format!("{name} of {owner} is not your file; upload it to your own files")))
+        }
+        (ImageSource::File { name, .. }, Actor::User { name: own, .. }) => {
+            Ok(ImageSource::File { owner: Some(own.clone()), name })
+        }
+        (source, _) => Ok(source),
+    }
+}
+
+/// An entry as somebody may see it: where the server has its images is for those who add to the catalog.
+fn shown_to(vmm: &Vmm, actor: &Actor, os: Os) -> Os {
+    let adds = vmm.allows(actor, Action::OsCreate, &target(&os));
+    if adds { os } else { Os { iso: None, qcow2: None, ..os } }
 }
 
 fn target(os: &Os) -> Target {

@@ -26,7 +26,8 @@ struct NewOsBody {
     /// Like `12`.
     #[oai(validator(max_length = 128))]
     version: String,
-    /// Path of a cloud image on the server, in qcow2 without a backing or data file. It is imported into the pool.
+    /// A cloud image in qcow2 without a backing or data file, which is imported into the pool: its path on the server, in a
+    /// directory of the setting `image_dirs`, or `file:NAME` for a file of one's own (`PUT /files/NAME`).
     #[oai(validator(max_length = 4096))]
     qcow2: Option<String>,
     /// Path of an installer image on the host.
@@ -100,7 +101,9 @@ struct OsBody {
     id: i64,
     name: String,
     version: String,
+    /// Where its installer is. Shown to admins only.
     iso: Option<String>,
+    /// Where its image was imported from. Shown to admins only.
     qcow2: Option<String>,
     description: String,
     login: String,

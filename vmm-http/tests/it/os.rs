@@ -66,13 +66,64 @@ async fn an_image_that_is_none_is_refused() {
 }
 
 #[tokio::test]
+async fn an_image_outside_its_directories_gets_one_answer_whatever_is_there() {
+    let app = App::new().await;
+    let outside = tempfile::tempdir_in("/var/tmp").unwrap();
+    std::fs::write(outside.path().join("real.qcow2"), vmm_testkit::image::empty_qcow2(1 << 30)).unwrap();
+    std::fs::write(outside.path().join("raw.img"), vec![0; 4096]).unwrap();
+    let mut answers = Vec::new();
+    for path in ["real.qcow2", "raw.img", "missing.qcow2", "../../etc/shadow"].map(|name| outside.path().join(name)) {
+        let entry = json!({"os": [{"name": "alpine", "version": "3", "qcow2": path}]});
+        let answer = app.post(Who::Root, "/db/os", entry).await;
+        assert_eq!(answer.problem_fields(), ["os[0].qcow2"]);
+        answers.push(answer.body["problems"][0]["reason"].as_str().unwrap().to_owned());
+    }
+    assert!(answers.iter().all(|answer| *answer == answers[0] && answer.contains("image_dirs")), "{answers:#?}");
+}
+
+#[tokio::test]
+async fn where_the_server_has_its_images_is_for_admins() {
+    let app = App::new().await;
+    for path in ["/db/os", "/db/os/1"] {
+        let shown = app.get(Who::Root, path).await.ok().to_string();
+        assert!(shown.contains("debian-12.qcow2"), "{shown}");
+        let hidden = app.get(Who::Alice, path).await.ok().to_string();
+        assert!(hidden.contains("debian") && !hidden.contains("qcow2"), "{hidden}");
+    }
+}
+
+#[tokio::test]
+async fn an_image_is_imported_from_the_files_of_who_adds_it() {
+    let app = App::new().await;
+    let image = vmm_testkit::image::empty_qcow2(1 << 30);
+    for who in [Who::Root, Who::Alice] {
+        app.send_bytes(who, "PUT", "/files/alpine.qcow2", "application/octet-stream", image.clone()).await.ok();
+    }
+    let entry = |source: &str| json!({"os": [{"name": "alpine", "version": "3", "qcow2": source}]});
+    for wrong in ["file:missing.qcow2", "file:alice/alpine.qcow2", "file:", "file:a/b/c"] {
+        let answer = app.post(Who::Root, "/db/os", entry(wrong)).await;
+        assert_eq!(answer.problem_fields(), ["os[0].qcow2"], "{wrong}");
+    }
+    let made = app.post(Who::Root, "/db/os", entry("file:alpine.qcow2")).await.ok()["os"][0].take();
+    assert_eq!(made["qcow2"], "file:root/alpine.qcow2");
+    let job = format!("/job/{}", made["job"]);
+    app.desk.until("the import ends", async || app.get(Who::Root, &job).await.body["state"] == "done").await;
+    assert_eq!(app.get(Who::Alice, &format!("/db/os/{}", made["id"])).await.ok()["ready"], true);
+
+    let again = format!("/db/os/import?id={}", made["id"]);
+    assert_eq!(app.call(Who::Root, "DELETE", "/files/alpine.qcow2", None).await.status, 204);
+    let answer = app.call(Who::Root, "POST", &again, None).await;
+    assert!(answer.status == 422 && answer.body.to_string().contains("upload it"), "{answer:?}");
+}
+
+#[tokio::test]
 async fn an_entry_is_changed_for_machines_made_later() {
     let app = App::new().await;
     app.provision().await;
     let change = json!({"os": [{"id": 1, "description": "stable", "login": "admin"}]});
     let changed = app.call(Who::Root, "PUT", "/db/os", Some(change)).await.ok()["os"][0].take();
     assert_eq!((&changed["description"], &changed["login"]), (&json!("stable"), &json!("admin")));
-    assert_eq!(app.get(Who::Bob, "/db/os/1").await.ok(), changed);
+    assert_eq!(app.get(Who::Root, "/db/os/1").await.ok(), changed);
     assert_ne!(app.get(Who::Bob, "/db/vm/web-1").await.ok()["login"], "admin");
     let name = json!({"os": [{"id": 1, "name": "ubuntu"}]});
     assert_eq!(app.call(Who::Root, "PUT", "/db/os", Some(name)).await.problem_fields(), ["os[0].name"]);

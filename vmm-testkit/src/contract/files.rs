@@ -1,6 +1,7 @@
 //! What every [`FileStore`] keeps. [`files_contract!`](crate::files_contract) makes a test of each promise.
 
 use std::io::{Cursor, Error as IoError};
+use std::os::unix::fs::FileExt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -61,12 +62,17 @@ pub async fn removed_content_is_gone(store: Arc<dyn FileStore>) {
     draft.keep();
     assert_eq!(store.list().await.expect("an answer"), [(USER, content)]);
     let mut reader = store.open(USER, content, 0).await.expect("it is there");
+    let file = store.file(USER, content).await.expect("it is there");
     for _ in 0..2 {
         store.remove(USER, content).await.expect("that is no error");
     }
     let mut bytes = Vec::new();
     reader.read_to_end(&mut bytes).await.expect("it is read");
     assert_eq!(bytes, b"content");
+    let mut end = [0; 3];
+    file.read_exact_at(&mut end, 4).expect("it is read");
+    assert_eq!(&end, b"ent");
+    assert!(matches!(store.file(USER, content).await, Err(Error::NotFound { .. })));
     assert!(store.list().await.expect("an answer").is_empty());
     assert!(matches!(store.open(USER, content, 0).await, Err(Error::NotFound { .. })));
     assert!(matches!(store.open(UserId(8), ContentId(Uuid::nil()), 0).await, Err(Error::NotFound { .. })));

@@ -72,7 +72,7 @@ macro_rules! hypervisor_contract {
             the_checksum_of_a_volume_is_that_of_its_file
             volumes_are_listed_in_order_of_name
             importing_is_safe_to_repeat
-            an_image_that_does_not_stand_alone_is_refused
+            what_is_stored_of_an_image_is_what_was_inspected
             writing_replaces
             reserving_and_releasing_are_safe_to_repeat
             a_reservation_that_clashes_is_a_conflict

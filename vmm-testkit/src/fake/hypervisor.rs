@@ -4,8 +4,8 @@ mod definition;
 mod rules;
 mod state;
 
+use std::io;
 use std::net::IpAddr;
-use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -14,8 +14,9 @@ use vmm_core::hypervisor::{
     Definition, Domain, DomainSpec, DomainState, ForeignDomain, Host, Hypervisor, Lease, NewVolume, Reservation, Start,
     Statistics, Volume, VolumeDetail,
 };
+use vmm_core::image::InspectedImage;
 use vmm_core::model::{DefinitionDigest, DeskId, MacAddress, VolumeName};
-use vmm_core::{Error, Result, image};
+use vmm_core::{Error, Result};
 
 use self::state::{Content, State, Turn};
 
@@ -187,10 +188,13 @@ impl Hypervisor for FakeHypervisor {
         Ok(self.enter("host")?.host())
     }
 
-    async fn import_volume(&self, name: &VolumeName, source: &Path) -> Result<Volume> {
-        let info = image::inspect(source)?;
-        let sha256 = image::checksum(source)?;
-        self.enter("import_volume")?.import(name, info.virtual_size, sha256)
+    async fn import_volume(&self, name: &VolumeName, image: &InspectedImage) -> Result<Volume> {
+        let mut turn = self.enter("import_volume")?;
+        let mut body = image.body();
+        io::copy(&mut body, &mut io::sink())
+            .map_err(|error| Error::invalid("qcow2", format!("the image cannot be read: {error}")))?;
+        body.verify()?;
+        turn.import(name, image.info().virtual_size, image.sha256().to_owned())
     }
 
     async fn create_volume(&self, volume: &NewVolume) -> Result<Volume> {

@@ -1,7 +1,6 @@
 //! A hypervisor whose host never reports the same figures twice.
 
 use std::net::IpAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -12,6 +11,7 @@ use vmm_core::hypervisor::{
     Definition, Domain, DomainSpec, ForeignDomain, Host, Hypervisor, Lease, NewVolume, Reservation, Start, Volume,
     VolumeDetail,
 };
+use vmm_core::image::InspectedImage;
 use vmm_core::model::{DefinitionDigest, MacAddress, VolumeName};
 
 /// Wraps a hypervisor and changes all that a host may change by itself in each answer of [`host`](Hypervisor::host): its
@@ -55,8 +55,8 @@ impl Hypervisor for Restless {
         Ok(host)
     }
 
-    async fn import_volume(&self, name: &VolumeName, source: &Path) -> Result<Volume> {
-        self.host.import_volume(name, source).await
+    async fn import_volume(&self, name: &VolumeName, image: &InspectedImage) -> Result<Volume> {
+        self.host.import_volume(name, image).await
     }
 
     async fn create_volume(&self, volume: &NewVolume) -> Result<Volume> {

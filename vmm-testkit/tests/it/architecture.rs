@@ -125,7 +125,8 @@ fn of_one_line(one: &[u64], other: &[u64]) -> bool {
 fn escapes(locked: &str, advisory: &toml::Table) -> bool {
     let locked = version(locked);
     let text = |value: &toml::Value| version(value.as_str().expect("a text"));
-    let patched: Vec<_> = advisory.get("patched").and_then(toml::Value::as_array).into_iter().flatten().map(text).collect();
+    let patched: Vec<_> =
+        advisory.get("patched").and_then(toml::Value::as_array).into_iter().flatten().map(text).collect();
     advisory.get("affected_from").is_some_and(|from| locked < text(from))
         || patched.iter().max().is_some_and(|patched| locked >= *patched)
         || patched.iter().any(|patched| of_one_line(patched, &locked) && locked >= *patched)

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use vmm_core::image::{checksum, inspect};
+use vmm_core::image::{InspectedImage, checksum, inspect};
 use vmm_testkit::image::{CLUSTER, empty_qcow2, put};
 
 const GIB: u64 = 1 << 30;
@@ -116,12 +116,15 @@ fn a_sound_image_is_accepted_and_every_way_to_spoil_it_is_refused() {
     let path = directory.path().join("image.qcow2");
     // Large enough for two entries of the first-level table.
     fs::write(&path, empty_qcow2(GIB)).expect("it is written");
-    assert_eq!(inspect(&path).expect("it is sound").virtual_size, GIB);
+    let sound = InspectedImage::open(&path).expect("it is sound");
+    assert_eq!((sound.info(), sound.info().virtual_size), (inspect(&path).expect("it is sound"), GIB));
+    assert_eq!(sound.sha256(), checksum(&path).expect("it is read"));
     for (name, spoil, reason) in SPOILED {
         let mut image = empty_qcow2(GIB);
         spoil(&mut image);
         fs::write(&path, image).expect("it is written");
         let message = inspect(&path).expect_err(name).to_string();
+        assert_eq!(InspectedImage::open(&path).expect_err(name).to_string(), message);
         assert!(message.contains(reason), "{name}: {message}");
     }
 }
@@ -150,6 +153,7 @@ fn only_a_regular_file_is_opened() {
     let missing = directory.path().join("missing.qcow2");
     for path in [link.as_path(), fifo.as_path(), directory.path(), Path::new("/dev/zero"), missing.as_path()] {
         inspect(path).expect_err("it is refused");
+        InspectedImage::open(path).expect_err("it is refused");
         checksum(path).expect_err("it is refused");
     }
 }

@@ -1,7 +1,6 @@
 //! The content of volumes, sent and fetched through streams.
 
-use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -15,15 +14,11 @@ use super::error::{Failure, Result};
 use super::storage::{self, Described, volume_xml};
 use crate::error::{Error, Kind, Part};
 use crate::hypervisor::Volume;
-use crate::image::ImageInfo;
+use crate::image::{ImageInfo, InspectedImage};
 use crate::model::VolumeName;
 
 /// Bytes of one message; libvirt's protocol carries a little more.
 const CHUNK: usize = 255 << 10;
-
-/// Bytes of an image that are sent last. The magic number is in them, so that an image whose copying was interrupted
-/// is not qcow2 for anybody; and they fit in one message, so that they are written in one go.
-const HEAD: u64 = 4096;
 
 /// How far a long call is, and whether it is still wanted.
 #[derive(Clone, Debug, Default)]
@@ -52,10 +47,10 @@ pub(super) fn import(
     session: &Session,
     pool: &StoragePool,
     name: &VolumeName,
-    image: (&File, ImageInfo),
+    image: &InspectedImage,
     progress: &Progress,
 ) -> Result<Volume> {
-    let (mut file, info) = image;
+    let info = image.info();
     storage::refresh(pool)?;
     if let Some(described) = storage::describe(pool, name)? {
         if described.format == "qcow2" {
@@ -65,13 +60,18 @@ pub(super) fn import(
     }
     let xml = volume_xml(name.as_str(), info.file_size, "raw").render();
     let volume = StorageVol::create_xml(pool, &xml, 0)?;
-    let head = HEAD.min(info.file_size);
-    for (offset, length) in [(head, info.file_size - head), (0, head)] {
-        if length > 0 {
-            file.seek(SeekFrom::Start(offset)).map_err(unreadable)?;
-            send(session, &volume, offset, &mut file.take(length), length, progress)?;
-        }
+    // The head comes last: it has the magic number, so that an image whose copying was interrupted is not qcow2 for
+    // anybody, and it fits in one message, so that it is written in one go.
+    let (head, mut body) = (image.head(), image.body());
+    let (length, rest) = (head.len() as u64, info.file_size - head.len() as u64);
+    if rest > 0 {
+        send(session, &volume, length, &mut body, rest, progress)?;
     }
+    if let Err(changed) = body.verify() {
+        storage::delete(pool, name.as_str())?;
+        return Err(changed.into());
+    }
+    send(session, &volume, 0, &mut &head[..], length, progress)?;
     storage::refresh(pool)?;
     match storage::describe(pool, name)? {
         Some(described) => finished(name, described, info),

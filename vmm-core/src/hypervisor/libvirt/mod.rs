@@ -23,7 +23,6 @@ mod usage;
 mod xml;
 
 use std::net::IpAddr;
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -40,9 +39,8 @@ use super::{
     Definition, Domain, DomainSpec, ForeignDomain, Host, Hypervisor, Lease, NewVolume, Reservation, Start, Volume,
     VolumeDetail,
 };
-use crate::blocking;
 use crate::error::{Error, Kind, Result};
-use crate::image;
+use crate::image::InspectedImage;
 use crate::model::{DefinitionDigest, MacAddress, VolumeName};
 
 /// One libvirt host. It is connected to when it is first used, and again whenever the connection was lost.
@@ -121,16 +119,9 @@ impl Hypervisor for LibvirtHypervisor {
         .await
     }
 
-    async fn import_volume(&self, name: &VolumeName, source: &Path) -> Result<Volume> {
+    async fn import_volume(&self, name: &VolumeName, image: &InspectedImage) -> Result<Volume> {
         let turn = Arc::clone(&self.importing).lock_owned().await;
-        let (name, source) = (name.clone(), source.to_owned());
-        // Inspected and copied through one handle, so that nothing can be put in its place between the two.
-        let (file, info) = blocking::run("inspecting an image", move || {
-            let file = image::open(&source)?;
-            let info = image::inspect_file(&file)?;
-            Ok((file, info))
-        })
-        .await?;
+        let (name, image) = (name.clone(), image.clone());
         let progress = Progress::default();
         let (seen, desk) = (progress.clone(), Arc::clone(&self.desk));
         self.connector
@@ -139,7 +130,7 @@ impl Hypervisor for LibvirtHypervisor {
                 let _turn = &turn;
                 content::supported(session)?;
                 let pool = storage::pool(session, &desk.config.pool)?;
-                content::import(session, &pool, &name, (&file, info), &seen)
+                content::import(session, &pool, &name, &image, &seen)
             })
             .await
     }

@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use vmm_core::hypervisor::{NewVolume, Volume};
+use vmm_core::image::InspectedImage;
 use vmm_core::model::VolumeName;
 
 use super::subject::{Subject, assert_conflict, assert_invalid, assert_not_found, assert_unsupported};
-use crate::image::{empty_qcow2, put};
+use crate::image::{CLUSTER, empty_qcow2, put};
 
 const GIB: u64 = 1 << 30;
 
@@ -155,7 +156,7 @@ pub async fn the_checksum_of_a_volume_is_that_of_its_file(subject: &Subject) {
     let directory = tempfile::tempdir().expect("a directory");
     let image = write(&directory, "image.qcow2", &empty_qcow2(GIB));
     let name = subject.volume("image.qcow2");
-    subject.hypervisor.import_volume(&name, &image).await.expect("it is imported");
+    subject.hypervisor.import_volume(&name, &inspected(&image)).await.expect("it is imported");
     let expected = vmm_core::image::checksum(&image).expect("it is read");
     assert_eq!(subject.hypervisor.checksum_volume(&name).await.expect("it is read"), expected);
     assert_not_found(&subject.hypervisor.checksum_volume(&subject.volume("missing")).await);
@@ -179,36 +180,44 @@ pub async fn importing_is_safe_to_repeat(subject: &Subject) {
     let image = write(&directory, "image.qcow2", &empty_qcow2(GIB));
     let name = subject.volume("image.qcow2");
     if !subject.capabilities().await.volume_content {
-        assert_unsupported(&subject.hypervisor.import_volume(&name, &image).await);
+        assert_unsupported(&subject.hypervisor.import_volume(&name, &inspected(&image)).await);
         return;
     }
-    let first = subject.hypervisor.import_volume(&name, &image).await.expect("it is imported");
+    let first = subject.hypervisor.import_volume(&name, &inspected(&image)).await.expect("it is imported");
     assert_eq!((&first.name, first.capacity), (&name, GIB));
-    assert_eq!(subject.hypervisor.import_volume(&name, &image).await.expect("it is there"), first);
+    assert_eq!(subject.hypervisor.import_volume(&name, &inspected(&image)).await.expect("it is there"), first);
     assert!(subject.hypervisor.volumes().await.expect("it answers").contains(&first));
     let overlay = new(subject.volume("overlay.qcow2"), 2 * GIB, Some(&name));
     subject.hypervisor.create_volume(&overlay).await.expect("it can stand on the image");
 
     let other = write(&directory, "other.qcow2", &empty_qcow2(2 * GIB));
-    assert_conflict(&subject.hypervisor.import_volume(&name, &other).await);
+    assert_conflict(&subject.hypervisor.import_volume(&name, &inspected(&other)).await);
 }
 
-/// Before anything of it reaches the host.
-pub async fn an_image_that_does_not_stand_alone_is_refused(subject: &Subject) {
-    let directory = tempfile::tempdir().expect("a directory");
-    let mut with_backing = empty_qcow2(GIB);
-    put(&mut with_backing, 8, &512_u64.to_be_bytes());
-    put(&mut with_backing, 16, &11_u32.to_be_bytes());
-    put(&mut with_backing, 512, b"/etc/shadow");
-    for (name, bytes) in [("backing.qcow2", with_backing), ("raw.qcow2", vec![0; 1 << 20])] {
-        let image = write(&directory, name, &bytes);
-        assert_invalid(&subject.hypervisor.import_volume(&subject.volume(name), &image).await);
+/// A file that is written into after it was inspected leaves no volume, or one with the content that was inspected.
+pub async fn what_is_stored_of_an_image_is_what_was_inspected(subject: &Subject) {
+    if !subject.capabilities().await.volume_content {
+        return;
     }
-    let missing = directory.path().join("missing.qcow2");
-    assert_invalid(&subject.hypervisor.import_volume(&subject.volume("missing"), &missing).await);
-    let own = subject.volume("");
-    let volumes = subject.hypervisor.volumes().await.expect("it answers");
-    assert!(volumes.iter().all(|volume| !volume.name.as_str().starts_with(own.as_str())));
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut bytes = empty_qcow2(GIB);
+    bytes.resize(3 << 20, 7);
+    for (name, changed, kept) in [("head", 24, true), ("tables", 2 * CLUSTER, false), ("end", bytes.len() - 1, false)] {
+        let (path, name) = (write(&directory, name, &bytes), subject.volume(name));
+        let image = inspected(&path);
+        let mut other = bytes.clone();
+        put(&mut other, changed, &[0xee]);
+        std::fs::write(&path, other).expect("room");
+        let imported = subject.hypervisor.import_volume(&name, &image).await;
+        if kept {
+            imported.expect("what was changed is in memory");
+            assert_eq!(subject.hypervisor.checksum_volume(&name).await.expect("it is read"), image.sha256());
+        } else {
+            assert_invalid(&imported);
+            let found = subject.hypervisor.inspect_volumes(&[name]).await.expect("it answers");
+            assert!(found.is_empty(), "{found:?}");
+        }
+    }
 }
 
 /// Whatever had the name.
@@ -232,4 +241,8 @@ fn write(directory: &tempfile::TempDir, name: &str, bytes: &[u8]) -> std::path::
     let path = path.join(name);
     std::fs::write(&path, bytes).expect("it is written");
     path
+}
+
+fn inspected(path: &Path) -> InspectedImage {
+    InspectedImage::open(path).expect("a sound image")
 }

@@ -47,6 +47,7 @@ impl LabDesk {
         let remote = FakeRemote::new();
         let mut settings = Settings::default();
         settings.boot_deadline = PATIENCE;
+        settings.image_dirs = vec!["/".into()];
         let key = MasterKey::from_bytes([7; 32]);
         let vmm = Vmm::builder(repository as Arc<dyn Repository>, hypervisor.clone(), Arc::new(remote.clone()), key);
         let vmm = vmm.settings(settings).build().await.expect("a desk");

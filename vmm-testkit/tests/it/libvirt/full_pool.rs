@@ -6,6 +6,7 @@ use std::time::Duration;
 use uuid::Uuid;
 use vmm_core::hypervisor::libvirt::LibvirtHypervisor;
 use vmm_core::hypervisor::{DomainSpec, DomainState, NewVolume};
+use vmm_core::image::InspectedImage;
 use vmm_core::model::{DeskId, PauseReason};
 use vmm_testkit::contract::hypervisor::{Subject, hold};
 use vmm_testkit::lab::Lab;
@@ -69,7 +70,10 @@ async fn a_domain_whose_pool_is_full_is_paused_by_an_io_error_and_goes_on_once_t
 
 async fn fill(subject: &Subject, image: PathBuf, pool: &SmallPool, room: u64) {
     let hypervisor = &subject.hypervisor;
-    let base = hypervisor.import_volume(&subject.volume("tiny.qcow2"), &image).await.expect("it is imported");
+    let base = hypervisor
+        .import_volume(&subject.volume("tiny.qcow2"), &InspectedImage::open(&image).expect("a sound image"))
+        .await
+        .expect("it is imported");
     let overlay = NewVolume { name: subject.volume("web.qcow2"), capacity: 1 << 30, backing: Some(base.name) };
     hypervisor.create_volume(&overlay).await.expect("it is created");
     let spec = DomainSpec { memory: 256, disks: vec![overlay.name], ..subject.spec("web") };

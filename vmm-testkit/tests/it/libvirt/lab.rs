@@ -9,6 +9,7 @@ use uuid::Uuid;
 use vmm_core::Error;
 use vmm_core::hypervisor::libvirt::{LibvirtHypervisor, VirtType};
 use vmm_core::hypervisor::{DomainSpec, DomainState, ForeignDisk, Hypervisor, NewVolume};
+use vmm_core::image::InspectedImage;
 use vmm_core::model::DeskId;
 use vmm_testkit::contract::hypervisor::{Subject, hold};
 use vmm_testkit::image::empty_qcow2;
@@ -131,7 +132,10 @@ async fn a_guest_boots_gets_its_address_and_shuts_down() {
 
 async fn boot(subject: Subject, image: PathBuf, lab: Lab) {
     let hypervisor = &subject.hypervisor;
-    let base = hypervisor.import_volume(&subject.volume("tiny.qcow2"), &image).await.expect("it is imported");
+    let base = hypervisor
+        .import_volume(&subject.volume("tiny.qcow2"), &InspectedImage::open(&image).expect("a sound image"))
+        .await
+        .expect("it is imported");
     let overlay =
         NewVolume { name: subject.volume("web.qcow2"), capacity: base.capacity, backing: Some(base.name.clone()) };
     hypervisor.create_volume(&overlay).await.expect("it is created");
@@ -176,11 +180,12 @@ async fn an_import_that_was_cut_is_not_taken_for_a_finished_one() {
         let path = directory.path().join("image.qcow2");
         std::fs::write(&path, empty_qcow2(1 << 30)).expect("it is written");
         let file = std::fs::File::options().write(true).open(&path).expect("it is opened");
-        file.set_len(512 << 20).expect("it is made long");
+        file.set_len(128 << 20).expect("it is made long");
+        let image = InspectedImage::open(&path).expect("a sound image");
         let name = subject.volume("image.qcow2");
 
         let (hypervisor, volume) = (subject.hypervisor.clone(), name.clone());
-        let source = path.clone();
+        let source = image.clone();
         let import = tokio::spawn(async move { hypervisor.import_volume(&volume, &source).await });
         let left = eventually(CALL, "something of it is there", || async {
             let volumes = subject.hypervisor.volumes().await.expect("it answers");
@@ -190,7 +195,7 @@ async fn an_import_that_was_cut_is_not_taken_for_a_finished_one() {
         import.abort();
         assert!(import.await.is_err_and(|error| error.is_cancelled()), "it was too fast to be cut");
         assert_ne!(left.capacity, 1 << 30, "it is not qcow2 yet");
-        let volume = subject.hypervisor.import_volume(&name, &path).await.expect("it is imported anew");
+        let volume = subject.hypervisor.import_volume(&name, &image).await.expect("it is imported anew");
         assert_eq!(volume.capacity, 1 << 30);
     })
     .await;

@@ -9,7 +9,7 @@ use vmm_core::remote::libssh2::Libssh2Exec;
 use vmm_core::remote::{Command, Credential, Login};
 use vmm_core::repository::Repository;
 use vmm_core::repository::sqlite::SqliteRepository;
-use vmm_core::{Actor, MasterKey, RequestDraft, UserDraft, Vmm};
+use vmm_core::{Actor, MasterKey, RequestDraft, Settings, UserDraft, Vmm};
 use vmm_testkit::fake::restless::Restless;
 use vmm_testkit::lab::Lab;
 use vmm_testkit::sample;
@@ -39,7 +39,10 @@ async fn the_main_job_succeeds_each_time_on_a_real_host_whose_figures_never_stay
     let repository = Arc::new(SqliteRepository::open(folder.path().join("vmm.db")).await.expect("a database"));
     let host = Restless::new(LibvirtHypervisor::new(config(&lab, repository.desk())));
     let (remote, key) = (Arc::new(Libssh2Exec::default()), MasterKey::from_bytes([1; 32]));
-    let vmm = Vmm::builder(repository, Arc::new(host), remote, key).build().await.expect("a new desk");
+    let mut settings = Settings::default();
+    settings.image_dirs = vec!["/".into()];
+    let builder = Vmm::builder(repository, Arc::new(host), remote, key).settings(settings);
+    let vmm = builder.build().await.expect("a new desk");
     let draft = UserDraft {
         name: sample::user_name("root"),
         password: "a long password".into(),
