@@ -1,7 +1,9 @@
 //! What is whose in a pool: two desks with the same image, volumes that came by other hands, images that went missing.
 
+use std::collections::HashSet;
+
 use vmm_core::hypervisor::{DomainState, Hypervisor};
-use vmm_core::model::{Job, JobState, Os, OsFilter, RequestState, Vm, VolumeName};
+use vmm_core::model::{Job, JobFilter, JobState, Os, OsFilter, RequestState, Vm, VmFilter, VolumeName};
 use vmm_core::{Error, Part, Power, RequestDraft, Result};
 use vmm_testkit::fixture::TestDesk;
 use vmm_testkit::sample;
@@ -77,6 +79,117 @@ async fn whatever_another_desk_does_with_the_same_image_the_machines_of_a_desk_k
     assert!(before.iter().all(|volume| now.contains(volume)), "{before:?} became {now:?}");
     assert_eq!(entry(&first).await.problem, None);
     restarts(&first, &vm).await;
+}
+
+/// What one of two desks does with its catalog.
+#[derive(Clone, Copy, Debug)]
+enum Event {
+    Import,
+    Cancel,
+    Delete,
+    Kill,
+}
+
+/// Every event of both desks, three in a row, in every order: the shortest list that has each order of three once
+/// (a de Bruijn sequence, made as the concatenation of Lyndon words).
+fn every_order_of_three() -> Vec<(usize, Event)> {
+    const EVENTS: [Event; 4] = [Event::Import, Event::Cancel, Event::Delete, Event::Kill];
+    const SYMBOLS: usize = 2 * EVENTS.len();
+    let mut order = Vec::new();
+    let mut word = vec![0];
+    while !word.is_empty() {
+        if 3 % word.len() == 0 {
+            order.extend_from_slice(&word);
+        }
+        word = word.iter().copied().cycle().take(3).collect();
+        while word.last() == Some(&(SYMBOLS - 1)) {
+            word.pop();
+        }
+        if let Some(last) = word.last_mut() {
+            *last += 1;
+        }
+    }
+    order.extend_from_within(..2);
+    order.into_iter().map(|symbol| (symbol % 2, EVENTS[symbol / 2])).collect()
+}
+
+async fn entries(desk: &TestDesk) -> Vec<Os> {
+    desk.vmm.oses(&desk.admin, &OsFilter::default()).await.expect("the catalog").items
+}
+
+async fn open_jobs(desk: &TestDesk) -> Vec<Job> {
+    let jobs = desk.vmm.jobs(&desk.admin, &JobFilter::default()).await.expect("jobs").items;
+    jobs.into_iter().filter(|job| !job.state.is_final()).collect()
+}
+
+/// Does what an event says. A refusal is an answer like any other: an entry that is being imported is not deleted.
+async fn happens(desk: &mut TestDesk, event: Event, number: usize) {
+    match event {
+        Event::Import => drop(desk.start_import("debian", &format!("13.{number}")).await),
+        Event::Cancel => {
+            if let Some(job) = open_jobs(desk).await.first() {
+                drop(desk.vmm.cancel_job(&desk.admin, job.id).await);
+            }
+        }
+        Event::Delete => {
+            if let Some(os) = entries(desk).await.iter().rfind(|os| os.version.as_str() != "12") {
+                drop(desk.vmm.delete_os(&desk.admin, os.id, None).await);
+            }
+        }
+        Event::Kill => {
+            desk.kill_worker().await;
+            desk.start_worker();
+        }
+    }
+}
+
+/// Every entry that says that it has an image has it in the pool, as it was imported.
+async fn keeps_its_images(desk: &TestDesk, after: &str) {
+    for os in entries(desk).await {
+        assert_eq!(os.problem, None, "{}:{} after {after}", os.name, os.version);
+    }
+}
+
+#[tokio::test]
+async fn in_every_order_of_imports_cancels_deletions_and_kills_no_desk_loses_an_image_and_none_is_left_over() {
+    let first = TestDesk::new().await;
+    let mut second = TestDesk::beside(&first).await;
+    second.start_worker();
+    second.import("debian", "12").await;
+    let mut desks = [first, second];
+    let mut machines = Vec::new();
+    for (desk, name) in desks.iter().zip(["web-1", "db-1"]) {
+        machines.push(desk.provision("r1", &format!("name,os\n{name},debian:12\n")).await.remove(0));
+    }
+    let before: HashSet<_> = volumes(&desks[0]).await.into_iter().collect();
+
+    let order = every_order_of_three();
+    assert_eq!(order.len(), 8 * 8 * 8 + 2);
+    for (number, (desk, event)) in order.iter().enumerate() {
+        happens(&mut desks[*desk], *event, number).await;
+        let now = volumes(&desks[0]).await;
+        assert!(before.iter().all(|volume| now.contains(volume)), "{:?}", &order[number.saturating_sub(2)..=number]);
+        for desk in &desks {
+            keeps_its_images(desk, &format!("{:?}", &order[number.saturating_sub(2)..=number])).await;
+        }
+    }
+
+    for (desk, vm) in desks.iter().zip(&machines) {
+        desk.until("its jobs end", async || open_jobs(desk).await.is_empty()).await;
+        let jobs = desk.vmm.jobs(&desk.admin, &JobFilter::default()).await.expect("jobs").items;
+        for end in [JobState::Done, JobState::Cancelled] {
+            assert!(jobs.iter().filter(|job| job.state == end).count() > 5, "too few jobs are {end}: {jobs:?}");
+        }
+        keeps_its_images(desk, "all").await;
+        restarts(desk, vm).await;
+        let job = desk.vmm.delete_vm(&desk.admin, &vm.name, None).await.expect("a removal");
+        assert_eq!(desk.ended(job).await.state, JobState::Done);
+        for os in entries(desk).await {
+            desk.vmm.delete_os(&desk.admin, os.id, None).await.expect("nothing uses it");
+        }
+        assert!(desk.vmm.vms(&desk.admin, &VmFilter::default()).await.expect("machines").items.is_empty());
+    }
+    assert_eq!(volumes(&desks[0]).await, []);
 }
 
 #[tokio::test]
