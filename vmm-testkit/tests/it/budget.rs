@@ -32,7 +32,7 @@ async fn script(desk: &TestDesk, text: &str) -> ScriptName {
     let draft = ScriptDraft {
         name: sample::script_name(text),
         file: ScriptFile::new("job.sh").expect("a name"),
-        command: "sh".parse().expect("an interpreter"),
+        command: Some("sh".parse().expect("an interpreter")),
         content: Some(ScriptContent::new("true\n").expect("a text")),
         targets: Vec::new(),
         user: Some("vmm".to_owned()),

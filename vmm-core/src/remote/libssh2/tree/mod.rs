@@ -138,12 +138,24 @@ fn refusal(place: &Place, ended: &Exit, errors: &Stream) -> Cause {
         exit::GONE => Cause::Protocol("what had arrived is no longer there"),
         _ => {
             let text = errors.text();
-            if text.contains("changed as we read it") || text.contains("removed before we read it") {
-                return in_the_way(place, "changed while it was read; try again");
+            match changing(&text) {
+                Some(file) => in_the_way(
+                    place,
+                    format!("{file} in it changed while it was read; stop what writes to that file, then try again"),
+                ),
+                None => in_the_way(place, shell::why(errors)),
             }
-            in_the_way(place, shell::why(errors))
         }
     }
+}
+
+/// The file of which tar says that somebody writes to it, like `tar: ./app.log: file changed as we read it`.
+fn changing(errors: &str) -> Option<&str> {
+    const SAID: [&str; 2] = ["file changed as we read it", "removed before we read it"];
+    let line = errors.lines().find(|line| SAID.iter().any(|said| line.contains(said)))?;
+    let name = line.split_once(": ").map_or(line, |(_, rest)| rest);
+    let name = name.rsplit_once(": ").map_or(name, |(name, _)| name);
+    Some(name.trim_start_matches("File ").trim_start_matches("./"))
 }
 
 fn wrong_archive(reason: &dyn std::fmt::Display) -> Cause {
