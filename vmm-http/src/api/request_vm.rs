@@ -9,8 +9,8 @@ use vmm_core::model::{RequestFilter, RequestId, UserName};
 use super::Tag;
 use super::job::JobsBody;
 use super::request_vm_dto::{
-    ApprovalBody, NewRequestsBody, RejectionBody, RequestBody, RequestStateWord, RequestSummary, RequestsBody,
-    SubmissionBody, SubmissionsBody,
+    ApprovalBody, NewRequestsBody, RejectionBody, RequestBody, RequestPreviewBody, RequestStateWord, RequestSummary,
+    RequestToPreviewBody, RequestsBody, SubmissionBody, SubmissionsBody,
 };
 use crate::auth::Caller;
 use crate::batch;
@@ -42,6 +42,19 @@ impl RequestApi {
         let submit = |draft| login.vmm.submit_request(&login.actor, draft);
         let submissions = batch::in_order("request-vm", drafts, submit).await?;
         Ok(Json(SubmissionsBody { request_vm: submissions.into_iter().map(SubmissionBody::from).collect() }))
+    }
+
+    /// Try a request: what it would make, with a verdict for each row.
+    ///
+    /// Nothing is stored. What is wrong with rows is part of the answer; docs/REQUESTS.md has every column and unit.
+    #[oai(path = "/request-vm/preview", method = "post", operation_id = "previewRequest")]
+    async fn preview(
+        &self,
+        caller: Caller,
+        body: Body<RequestToPreviewBody>,
+    ) -> Result<Json<RequestPreviewBody>, Failure> {
+        let login = caller.0;
+        Ok(Json(login.vmm.preview_request(&login.actor, &body.0.try_into()?).await?.into()))
     }
 
     /// List requests, newest first: one's own, or everybody's for an admin.

@@ -77,6 +77,7 @@ fn response(sort: Sort) -> Value {
             "status": sort.status(),
             "detail": super::example::of_problem(sort.name()),
             "problems": [],
+            "problems_total": 0,
         },
     });
     let mut response = json!({

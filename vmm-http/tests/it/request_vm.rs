@@ -224,3 +224,24 @@ async fn parameters_of_a_query_that_nobody_knows_are_told_within_bounds() {
     assert!(answer.text.len() <= 64 << 10, "{} bytes", answer.text.len());
     assert_eq!(answer.body["problems_total"], 5000);
 }
+
+#[tokio::test]
+async fn a_table_is_tried_with_a_verdict_for_each_row_and_stores_nothing() {
+    let app = App::new().await;
+    let tried = |spec: &str| json!({"spec": spec});
+    let good = app.post(Who::Alice, "/request-vm/preview", tried("Name;OS;CPU\nweb-1;debian;2\n")).await.ok();
+    assert_eq!((&good["good"], &good["totals"]["vcpu"], &good["problems_total"]), (&json!(true), &json!(2), &json!(0)));
+    assert_eq!(good["rows"], json!([{"row": 2, "name": "web-1", "verdict": "ok", "machines": 1, "warnings": []}]));
+    assert_eq!(good["understood"], json!(["column \"CPU\" is read as vcpu"]));
+    let spec = "name,os,vcpu,count\nweb,debian,1,3\n\ndb,debian,none,\n";
+    let wrong = app.post(Who::Alice, "/request-vm/preview", tried(spec)).await.ok();
+    let verdicts: Vec<_> = wrong["rows"].as_array().unwrap().iter().map(|row| (&row["row"], &row["verdict"])).collect();
+    assert_eq!(verdicts, [(&json!(2), &json!("ok")), (&json!(4), &json!("wrong"))]);
+    assert_eq!((&wrong["good"], &wrong["totals"]), (&json!(false), &Value::Null));
+    assert_eq!((&wrong["problems"][0]["row"], &wrong["problems"][0]["column"]), (&json!(4), &json!("vcpu")));
+    assert_eq!(app.get(Who::Root, "/request-vm").await.ok()["request-vm"], json!([]));
+    let audited = app.get(Who::Root, "/audit?action=request.submit").await.ok();
+    assert_eq!(audited["audit"], json!([]), "trying leaves no trace");
+    let reserved = app.post(Who::Alice, "/request-vm", request("preview", SPEC)).await;
+    assert!(reserved.problem_fields()[0].ends_with("id"), "{}", reserved.text);
+}

@@ -267,3 +267,36 @@ fn names(problem: &vmm_core::Problem, mark: &str, text: &str, found: &RequestPre
         || problem.reason.contains("lines that look like rows")
         || row.is_some_and(|row| row.name.is_empty())
 }
+
+/// The page that people learn the columns from.
+const PAGE: &str = include_str!("../../../docs/REQUESTS.md");
+
+#[tokio::test]
+async fn the_example_of_the_page_about_requests_plans() {
+    let desk = TestDesk::new().await;
+    let example = PAGE.split("```csv\n").nth(1).and_then(|rest| rest.split("```").next()).expect("an example");
+    let found = preview(&desk, example.to_owned()).await;
+    let plan = found.plan.unwrap_or_else(|| panic!("{}", found.problems));
+    let names: Vec<_> = plan.vms.iter().map(|vm| vm.name.as_str()).collect();
+    assert_eq!(names, ["shop-web-1", "shop-web-2", "shop-web-3", "shop-db"]);
+    assert!(plan.understood.is_empty(), "{:?}", plan.understood);
+}
+
+#[tokio::test]
+async fn every_column_and_synonym_of_the_page_about_requests_is_understood() {
+    let desk = TestDesk::new().await;
+    let rows: Vec<Vec<_>> =
+        PAGE.lines().filter(|line| line.starts_with("| `")).map(|line| line.split('|').collect()).collect();
+    let template = desk.vmm.request_template(&desk.user).await.expect("a template");
+    let columns: Vec<_> = rows.iter().map(|row| row[1].trim().trim_matches('`')).collect();
+    assert_eq!(columns.join(","), template.lines().next().expect("a header"));
+    for row in &rows {
+        let column = row[1].trim().trim_matches('`');
+        for title in row[2].split(',').map(|title| title.trim().trim_matches('`')) {
+            let [name, os] = ["name", "os"].map(|own| if own == column { title } else { own });
+            let third = if ["name", "os"].contains(&column) { "ip" } else { title };
+            let found = preview(&desk, format!("{name},{os},{third}\nweb,debian,\n")).await;
+            assert!(found.plan.is_some(), "{title}: {}", found.problems);
+        }
+    }
+}
