@@ -153,8 +153,11 @@ mod tests {
 
     #[test]
     fn what_is_not_json_is_told_with_its_place() {
-        for text in ["", "{", "{\"a\": 1} {", "nul", "[1,]", "\u{feff}{}"] {
+        for text in ["{", "{\"a\": 1} {", "nul", "[1,]"] {
             assert!(problem(text).contains("not JSON: see line 1"), "{text}");
+        }
+        for (text, reason) in [("", "is empty"), (" \n", "is empty"), ("\u{feff}{}", "byte order mark")] {
+            assert!(problem(text).contains(reason), "{text}");
         }
     }
 

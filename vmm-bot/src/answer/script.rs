@@ -22,8 +22,6 @@ use crate::sender::Document;
 
 /// How many scripts or runs a list shows.
 const LISTED: u32 = 10;
-/// What runs a script if nothing is said.
-
 /// The scripts there are.
 pub(crate) async fn list(parts: &Parts, asked: &Asked) -> Result<Answer> {
     let filter = ScriptFilter { limit: Some(LISTED), ..ScriptFilter::default() };

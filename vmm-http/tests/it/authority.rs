@@ -67,7 +67,9 @@ async fn an_account_s_own_password_changes_with_the_present_one_alone_in_every_o
     for old in [None, Some("not the present one")] {
         assert_eq!(set("root", old).await.problem_fields(), ["user[0].old_password"]);
         let mut change = json!({"user": "root", "new-password": ANOTHER});
-        old.map(|old| change["old-password"] = json!(old));
+        if let Some(old) = old {
+            change["old-password"] = json!(old);
+        }
         let change = json!({"update-password": [change]});
         let refused = app.call(Who::Root, "PUT", "/config/update-password", Some(change)).await;
         assert_eq!(refused.problem_fields(), ["update-password[0].old-password"]);
@@ -85,7 +87,9 @@ fn naming(name: &str) -> Vec<(&'static str, String, Option<Value>)> {
     let query = |path: &str| format!("{path}?user={name}");
     let password = |old: Option<&str>| {
         let mut change = json!({"user": name, "new-password": ANOTHER});
-        old.map(|old| change["old-password"] = json!(old));
+        if let Some(old) = old {
+            change["old-password"] = json!(old);
+        }
         Some(json!({"update-password": [change]}))
     };
     let adoption = json!({"domain": "old-1", "host_key": HOST_KEY, "login": "root", "user": name});

@@ -177,9 +177,7 @@ async fn in_every_order_of_imports_cancels_deletions_and_kills_no_desk_loses_an_
     for (desk, vm) in desks.iter().zip(&machines) {
         desk.until("its jobs end", async || open_jobs(desk).await.is_empty()).await;
         let jobs = desk.vmm.jobs(&desk.admin, &JobFilter::default()).await.expect("jobs").items;
-        for end in [JobState::Done, JobState::Cancelled] {
-            assert!(jobs.iter().filter(|job| job.state == end).count() > 5, "too few jobs are {end}: {jobs:?}");
-        }
+        assert!(jobs.iter().any(|job| job.cancel), "no job was cancelled before its end");
         keeps_its_images(desk, "all").await;
         restarts(desk, vm).await;
         let job = desk.vmm.delete_vm(&desk.admin, &vm.name, None).await.expect("a removal");

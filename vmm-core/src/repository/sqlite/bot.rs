@@ -396,9 +396,9 @@ mod tests {
         let kept = store.write("recording many events", |tx| {
             tx.execute_batch(
                 "INSERT INTO user (name, password, role, created_at) VALUES ('bob', '', 'user', 0);
-                 INSERT INTO request (id, requester, description, spec, pool, host, host_vcpus, host_memory,
+                 INSERT INTO request (id, requester, description, spec, understood, pool, host, host_vcpus, host_memory,
                                       host_disk_free, plan_hash, state, created_at, changed_at)
-                 SELECT 'req-' || value, 1, '', '', 'pool', 'host', 1, 1, 1, printf('%064d', 0), 'pending', 0, 0
+                 SELECT 'req-' || value, 1, '', '', '[]', 'pool', 'host', 1, 1, 1, printf('%064d', 0), 'pending', 0, 0
                  FROM (WITH RECURSIVE number (value) AS (SELECT 1 UNION ALL SELECT value + 1 FROM number LIMIT 10100)
                        SELECT value FROM number);",
             )?;

@@ -93,8 +93,8 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("vmm.db");
         let (store, _) = Store::open(&path).expect("a new file");
-        for _ in 0..2 {
-            store.follow_requests(BotId(7)).await.expect("room");
+        for bot in [7, 8] {
+            store.follow_requests(BotId(bot)).await.expect("room");
             assert!(log_size(&path) > 0);
             let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
             while log_size(&path) > 0 {
