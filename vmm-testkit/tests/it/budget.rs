@@ -110,7 +110,7 @@ async fn uploads_that_stall_count_towards_the_stored_bytes_whether_their_size_is
         assert_eq!(refused, vec![Some(Budget::StoredBytes); 30 - room], "told: {told}");
         let limits = desk.vmm.limits(&desk.user).await.expect("an answer");
         let taken = limits.iter().find(|used| used.budget == Budget::StoredBytes).expect("it is there").taken;
-        assert!(taken <= FILE_QUOTA && taken >= 2 * (FILE_LIMIT - 1000), "{taken}");
+        assert!((2 * (FILE_LIMIT - 1000)..=FILE_QUOTA).contains(&taken), "{taken}");
         uploads.shutdown().await;
         drop(open);
         desk.until("nothing is kept", async || {
