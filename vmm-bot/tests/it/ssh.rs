@@ -116,7 +116,7 @@ async fn a_password_is_in_no_record_even_while_its_command_runs() {
     scene.says_with_login("/ssh web-1 sleep 1d").await;
     let live = scene.alice.sees("It runs.").await;
     let bytes = records(&scene.app);
-    assert!(holds(&bytes, "sleep 1d") && !holds(&bytes, "w0rd"));
+    assert!(holds(&bytes, "web-1") && !holds(&bytes, "sleep 1d") && !holds(&bytes, "w0rd"));
     scene.alice.presses(&live, "Cancel").answer().await;
     scene.alice.sees_edit(&live, "It was cancelled.").await;
     assert!(!holds(&records(&scene.app), "w0rd"));
