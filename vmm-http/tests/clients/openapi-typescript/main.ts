@@ -61,7 +61,7 @@ const notFound: Problem | undefined = missing.error;
 assert.deepEqual([notFound?.status, notFound?.type], [404, "urn:vmm:problem:not-found"]);
 
 const wrong = await submit("client-2", "name,os,vcpu,memory\nclient-2,no-such-os,1,512\n");
-assert.deepEqual(wrong.error?.problems.map(({ row, column }) => [row, column]), [[1, "os"]]);
+assert.deepEqual(wrong.error?.problems.map(({ row, column }) => [row, column]), [[2, "os"]]);
 
 const ended = await vmm.DELETE("/session");
 assert.equal(ended.response.status, 204);
