@@ -48,8 +48,6 @@ async fn desk() -> Place {
     let place = Place::new();
     place.run(&["init", "--name", "chief", "--password-stdin"], &format!("{PASSWORD}\n")).await;
     let repository = open(&place).await;
-    // Not the desk's own key: nobody verifies the audit log of this one.
-    repository.audit().use_key(sample::audit_key()).await.unwrap();
     let chief = repository.users().by_name(&sample::user_name("chief")).await.unwrap().unwrap();
     let adoption =
         vmm_core::model::Adoption { ip: Some([127, 99, 99, 99].into()), ..sample::adoption(&chief, "old-1") };
@@ -68,7 +66,10 @@ async fn desk() -> Place {
 }
 
 async fn open(place: &Place) -> SqliteRepository {
-    SqliteRepository::open(place.file("data/vmm.db")).await.unwrap()
+    let repository = SqliteRepository::open(place.file("data/vmm.db")).await.unwrap();
+    // Not the desk's own key: nobody verifies the audit log of this one.
+    repository.audit().use_key(sample::audit_key()).await.unwrap();
+    repository
 }
 
 /// A schedule of each minute whose next moment was so long ago.
