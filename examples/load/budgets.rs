@@ -1,4 +1,4 @@
-//! Accounts that hold every place that they may have, on every pool at once, and what others notice of it.
+//! Measures the time of other accounts while some hold every place that they may have, in every budget at once.
 //!
 //! The desk is one of fakes, with a machine that accepts and stays silent. What a client can hold is held over HTTP: calls
 //! to the machine, event streams, uploads that stall, runs that sleep. Places that no client can hold for long are taken
@@ -28,7 +28,7 @@ const MEASURED: Duration = Duration::from_secs(10);
 const CROWD: usize = 20;
 /// How many times as long an answer may take as without them.
 const AT_MOST: f64 = 1.5;
-/// What is measured.
+/// An operation whose time is measured.
 const CALLS: [&str; 3] = ["GET /db/vm", "sign-in", "DELETE /access"];
 
 /// How long each call took, in the order of [`CALLS`].
@@ -71,7 +71,7 @@ impl Drop for Site {
     }
 }
 
-/// What some accounts hold. Dropping it gives it back.
+/// The places that some accounts hold. Dropping it gives them back.
 struct Holding {
     _calls: JoinSet<()>,
     _sockets: Vec<TcpStream>,

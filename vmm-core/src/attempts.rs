@@ -31,7 +31,7 @@ const MOST: usize = 100_000;
 /// Known addresses that are remembered at most. Those that were not used for the longest time are forgotten first.
 const MOST_KNOWN: usize = 10_000;
 
-/// What a password is tried for. Each kind has budgets of its own, whatever names people choose.
+/// An operation that checks a password. Each kind has budgets of its own, whatever names people choose.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Door<'a> {
     /// Signing in with this name, whether there is such an account or not.

@@ -60,7 +60,7 @@ words!(
 );
 
 impl Budget {
-    /// What is counted, as it stands behind a number.
+    /// Returns the plural of what the budget counts, to be written behind a number.
     pub fn counts(self) -> &'static str {
         match self {
             Self::Requests => "requests in progress",
@@ -83,7 +83,7 @@ impl Budget {
         }
     }
 
-    /// What makes room in it, as an order.
+    /// Returns the advice that makes room in the budget.
     fn relief(self) -> &'static str {
         match self {
             Self::Files | Self::StoredBytes | Self::Scripts | Self::ScriptBytes => "delete some",
@@ -120,7 +120,7 @@ impl Budget {
         Error::OverBudget { budget: self, over, limit, retry_after: self.retry_after() }
     }
 
-    /// What somebody is told who is refused.
+    /// Returns the words of a refusal, with the limit and the advice.
     pub(crate) fn told(self, over: Over, limit: u64) -> String {
         let (counts, relief) = (self.counts(), self.relief());
         match over {
@@ -403,6 +403,8 @@ impl Budgets {
             if state.obstacle(&claims, &self.0.limits, 0).is_none() {
                 return Ok(state.give(&self.0, claims));
             }
+            // Those who have stopped waiting would stay until a place is given back.
+            state.waiting.retain(|waiting| !waiting.place.is_closed());
             let (place, given) = oneshot::channel();
             state.waiting.push_back(Waiting { claims: claims.clone(), place });
             given

@@ -19,6 +19,7 @@ pub use self::directories::ImageDirectories;
 use self::inspected::Pieces;
 pub use self::inspected::{ImageBody, InspectedImage};
 use crate::error::{Error, Result};
+use crate::text::hex;
 
 /// The largest disk that a guest may see, in bytes: 64 TiB.
 pub const MAX_VIRTUAL_SIZE: u64 = 64 << 40;
@@ -61,7 +62,7 @@ pub fn checksum(path: &Path) -> Result<String> {
     let mut buffer = vec![0; 1 << 20];
     loop {
         match file.read(&mut buffer).map_err(unreadable)? {
-            0 => return Ok(hex(digest)),
+            0 => return Ok(hex(digest.finalize())),
             read => digest.update(&buffer[..read]),
         }
     }
@@ -79,11 +80,6 @@ pub(crate) fn open(path: &Path) -> Result<File> {
         return Err(refused("was replaced while it was opened"));
     }
     Ok(file)
-}
-
-/// The digest in lower-case hexadecimal.
-fn hex(digest: Sha256) -> String {
-    digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A file that is read at places which its own content names.

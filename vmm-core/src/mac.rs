@@ -21,12 +21,12 @@ fn hmac(key: &[u8], message: &[u8]) -> [u8; 32] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::hex;
 
     #[test]
     fn it_is_the_hmac_of_rfc_4231() {
         let hash = hmac(b"Jefe", b"what do ya want for nothing?");
-        let text: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(text, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+        assert_eq!(hex(hash), "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
     }
 
     #[test]

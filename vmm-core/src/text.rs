@@ -1,4 +1,4 @@
-//! Texts of people on their way into errors and records: never longer than a reader needs.
+//! Texts on their way into errors and records: those of people, never longer than a reader needs, and those of checksums.
 
 /// How many characters of a wrong value are shown.
 const QUOTED: usize = 64;
@@ -22,6 +22,11 @@ pub(crate) fn cut(text: String, most: usize) -> String {
     let note = format!("… (cut; {} bytes in all)", text.len());
     let end = text.floor_char_boundary(most.saturating_sub(note.len()));
     format!("{}{note}", &text[..end])
+}
+
+/// Writes bytes in lower-case hexadecimal, as a checksum is shown.
+pub(crate) fn hex(bytes: impl AsRef<[u8]>) -> String {
+    bytes.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ pub(crate) enum Switch {
 }
 
 impl Switch {
-    /// What makes sense for a machine in this state.
+    /// Returns the switches that a machine in this state has a button for.
     pub(crate) fn offered(state: VmState) -> &'static [Self] {
         match state.status {
             VmStatus::Request => &[],

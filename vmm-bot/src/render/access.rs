@@ -1,11 +1,11 @@
-//! What became of the access to an account.
+//! The reply to somebody who ends the access to an account.
 
 use vmm_core::model::{Access, RevokedAccess};
 
 use super::code;
 use crate::post::Reply;
 
-/// What has ended, what is left, and what to do about that.
+/// Renders what was ended and what is still bound, with the command that ends that too.
 pub(crate) fn revoked(revoked: &RevokedAccess) -> Reply {
     let RevokedAccess { ended, left } = revoked;
     let mut lines = vec![format!("Ended: {}.", listed(ended, "this chat, which speaks for nobody now"))];

@@ -1,4 +1,4 @@
-//! What people tell the bot is nowhere in the files of the records, at no moment.
+//! No secret that somebody tells the bot stands in the database or its write-ahead log, at any moment.
 
 use vmm_testkit::fake::remote::Answer;
 use vmm_testkit::fixture::PASSWORD;

@@ -19,6 +19,7 @@ use crate::blocking;
 use crate::error::{Error, Kind, Part, Result};
 use crate::model::{ContentId, UserId};
 use crate::remote::Source;
+use crate::text::hex;
 
 /// So much of a file is in memory at once.
 const CHUNK: usize = 256 * 1024;
@@ -80,7 +81,7 @@ impl FileStore for DirectoryFiles {
         }
         file.flush().await.map_err(unavailable)?;
         file.sync_all().await.map_err(unavailable)?;
-        let sha256 = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let sha256 = hex(digest.finalize());
         Ok(Draft::new(content, bytes, sha256, Box::new(held)))
     }
 

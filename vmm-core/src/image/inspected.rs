@@ -9,8 +9,9 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::{ImageInfo, Source, hex, open, qcow2, refused, unreadable};
+use super::{ImageInfo, Source, open, qcow2, refused, unreadable};
 use crate::error::Result;
+use crate::text::hex;
 
 /// Bytes that have one checksum. The inspection reads whole pieces only.
 const PIECE: u64 = 1 << 20;
@@ -88,7 +89,7 @@ impl ImageBody<'_> {
     /// # Errors
     /// [`Error::Invalid`](crate::Error::Invalid) if the file was changed, or was not read to its end.
     pub fn verify(self) -> Result<()> {
-        if self.offset == self.image.info.file_size && hex(self.digest) == self.image.sha256 {
+        if self.offset == self.image.info.file_size && hex(self.digest.finalize()) == self.image.sha256 {
             Ok(())
         } else {
             Err(refused("was changed while it was copied; import it again when nothing writes to it"))
@@ -128,7 +129,7 @@ impl Pieces {
             whole.update(&piece);
             sums.push(Sha256::digest(&piece).into());
         }
-        Ok(Self { sums, sha256: hex(whole), head: head.into(), latest: RefCell::new(None) })
+        Ok(Self { sums, sha256: hex(whole.finalize()), head: head.into(), latest: RefCell::new(None) })
     }
 
     /// Fills the buffer with what stands at this offset, if that is what was read before.

@@ -19,7 +19,7 @@ pub struct Access {
     pub runs: Vec<RunId>,
 }
 
-/// What became of the access to an account.
+/// The access to an account that was ended, and the access that is left.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RevokedAccess {
     /// What has ended: logins and tokens that are of no use, schedules that were disabled, runs that are being cancelled.

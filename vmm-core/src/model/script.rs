@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{GroupName, ScriptFile, ScriptName, Timestamp, UserId, UserName, VmName};
 use crate::error::{Error, Result};
-use crate::text::quoted;
+use crate::text::{hex, quoted};
 
 /// Names a script. Made before its row, since what is sealed in the row is bound to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -239,7 +239,7 @@ impl ScriptContent {
 
     /// Its SHA-256 in hexadecimal digits.
     pub fn sha256(&self) -> String {
-        Sha256::digest(self.text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(Sha256::digest(self.text.as_bytes()))
     }
 
     /// Takes off what comes with editors of other systems: a byte order mark makes the first line a command that is not

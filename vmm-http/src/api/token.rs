@@ -129,7 +129,7 @@ impl From<Access> for AccessBody {
     }
 }
 
-/// What became of the access to an account.
+/// The access to an account that was ended, and the access that is left.
 #[derive(Debug, Object)]
 #[oai(rename = "RevokedAccess")]
 struct RevokedAccessBody {

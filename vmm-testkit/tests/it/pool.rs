@@ -163,6 +163,12 @@ async fn in_every_order_of_imports_cancels_deletions_and_kills_no_desk_loses_an_
     }
     let before: HashSet<_> = volumes(&desks[0]).await.into_iter().collect();
 
+    // One import that is cancelled for certain, however fast the computer is.
+    desks[0].kill_worker().await;
+    happens(&mut desks[0], Event::Import, usize::MAX).await;
+    happens(&mut desks[0], Event::Cancel, 0).await;
+    desks[0].start_worker();
+
     let order = every_order_of_three();
     assert_eq!(order.len(), 8 * 8 * 8 + 2);
     for (number, (desk, event)) in order.iter().enumerate() {

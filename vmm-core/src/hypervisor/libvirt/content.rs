@@ -16,6 +16,7 @@ use crate::error::{Error, Kind, Part};
 use crate::hypervisor::Volume;
 use crate::image::{ImageInfo, InspectedImage};
 use crate::model::VolumeName;
+use crate::text::hex;
 
 /// Bytes of one message; libvirt's protocol carries a little more.
 const CHUNK: usize = 255 << 10;
@@ -143,7 +144,7 @@ pub(super) fn checksum(session: &Session, volume: &StorageVol, progress: &Progre
     match digest(&stream, progress) {
         Ok(digest) => {
             stream.finish()?;
-            Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+            Ok(hex(digest.finalize()))
         }
         Err(failure) => {
             abort(stream);

@@ -7,6 +7,7 @@ use super::connection::Driver;
 use super::owner::Tag;
 use super::xml::{Element, element};
 use crate::hypervisor::DomainSpec;
+use crate::text::hex;
 
 /// Seconds between two reports of the guest's balloon driver.
 const BALLOON_PERIOD: u32 = 10;
@@ -34,7 +35,7 @@ pub(super) struct DomainXml<'a> {
 impl DomainXml<'_> {
     /// The document, and the tag in it.
     pub(super) fn render(&self) -> (String, Tag) {
-        let spec = Sha256::digest(self.domain(None).render()).iter().map(|byte| format!("{byte:02x}")).collect();
+        let spec = hex(Sha256::digest(self.domain(None).render()));
         let tag = Tag { desk: self.spec.desk, spec };
         (self.domain(Some(&tag)).render(), tag)
     }

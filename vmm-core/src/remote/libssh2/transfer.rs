@@ -18,6 +18,7 @@ use super::{Call, Libssh2Exec, ends, upload};
 use crate::error::{Error, Part, Result};
 use crate::remote::tree::{PieceReader, PieceWriter};
 use crate::remote::{Endpoint, Login, Progress, Sink, Source};
+use crate::text::hex;
 
 /// The size of a piece, a multiple of what libssh2 puts into one packet.
 pub(super) const CHUNK: usize = 8 * 30_000;
@@ -70,7 +71,7 @@ async fn pump(mut source: Source, chunks: mpsc::Sender<Option<Vec<u8>>>, all: &O
         let last = chunk.is_empty();
         digest.update(&chunk);
         if last {
-            let _ = all.set(hex(digest.clone()));
+            let _ = all.set(hex(digest.clone().finalize()));
         }
         if chunks.send(if last { None } else { Some(chunk) }).await.is_err() || last {
             return Ok(());
@@ -119,7 +120,7 @@ async fn drain(
     let (mut digest, mut bytes) = (Sha256::new(), 0);
     while let Some(chunk) = chunks.recv().await {
         if chunk.is_empty() {
-            let _ = tell.send(hex(digest.clone()));
+            let _ = tell.send(hex(digest.clone().finalize()));
         }
         digest.update(&chunk);
         sink.write_all(&chunk).await?;
@@ -281,8 +282,4 @@ pub(super) fn temporary_name() -> Result<String, Cause> {
     let mut random = [0; 8];
     getrandom::fill(&mut random).map_err(|error| Cause::Told(Error::internal("reading random bytes", error)))?;
     Ok(format!(".vmm-{:016x}.part", u64::from_ne_bytes(random)))
-}
-
-pub(super) fn hex(digest: Sha256) -> String {
-    digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -13,9 +13,10 @@ use super::seat::Seat;
 use super::sftp::{Files, No, OpenFile, Way, in_the_way, nothing, wrong_directory, wrong_file};
 use super::shell::{self, Digesting};
 use super::supervise::Sockets;
-use super::transfer::{self, Chunks, Left, hex};
+use super::transfer::{self, Chunks, Left};
 use crate::error::Result;
 use crate::remote::{Transferred, Upload};
+use crate::text::hex;
 
 /// The permission bits that a file can be given.
 const PERMISSIONS: u32 = 0o777;
@@ -268,5 +269,5 @@ fn read_back(files: &Files, path: &str) -> Result<String, Cause> {
         }
     }
     file.close()?.map_err(|_| UNREADABLE)?;
-    Ok(hex(digest))
+    Ok(hex(digest.finalize()))
 }

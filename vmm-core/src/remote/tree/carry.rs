@@ -9,6 +9,7 @@ use super::name::relative;
 use super::write::Writer;
 use super::{MOST_ENTRIES, MOST_NAME_BYTES, MOST_NAMED, Skipped, SkippedKind, TreeTransferred};
 use crate::remote::Progress;
+use crate::text::hex;
 
 /// What takes checked directories and files. Paths are relative, and empty for the directory itself.
 pub(crate) trait Target {
@@ -39,7 +40,7 @@ impl Tally {
 
     pub(crate) fn transferred(&self) -> TreeTransferred {
         let Self { files, directories, bytes, skipped_count, .. } = *self;
-        let sha256 = self.digest.clone().finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let sha256 = hex(self.digest.clone().finalize());
         TreeTransferred { files, directories, bytes, sha256, skipped_count, skipped: self.skipped.clone() }
     }
 

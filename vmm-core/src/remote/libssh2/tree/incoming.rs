@@ -14,7 +14,7 @@ use crate::remote::libssh2::link::Link;
 use crate::remote::libssh2::sftp::in_the_way;
 use crate::remote::libssh2::shell;
 use crate::remote::libssh2::stream::Running;
-use crate::remote::libssh2::transfer::hex;
+use crate::text::hex;
 
 /// The archive as it is read.
 ///
@@ -101,7 +101,7 @@ impl<'t, 'c> Incoming<'t, 'c> {
         let again = || expect_line(running, self.place, shell::said_digest);
         let (digest, mut running) = link.patiently(again)?;
         let mut rest = vec![0; come.rest.len()];
-        if digest != hex(come.digest.clone()) {
+        if digest != hex(come.digest.clone().finalize()) {
             return Err(changed());
         }
         match running.read_exact(&mut rest) {
