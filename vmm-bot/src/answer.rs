@@ -129,7 +129,7 @@ pub(crate) async fn reply(parts: &Arc<Parts>, asked: &Asked, question: Question,
 
 /// Answers a file that somebody has uploaded where that may be done.
 pub(crate) async fn document(parts: &Arc<Parts>, asked: &Asked, document: Document, caption: &str) -> Result<Answer> {
-    if request::is_csv(&document, caption) {
+    if request::is_table(&document, caption) {
         return request::upload(parts, asked, document, caption).await;
     }
     match command::parse(caption, &parts.name) {

@@ -39,7 +39,7 @@ pub use ops::{
     Switched, TokenDraft, Transfer, TransferReport, TreeReport, TreeTransfer, UserDraft, UserUpdate, VmHostKey,
     VmLogin, VmUpdate,
 };
-pub use planning::RowVerdict;
+pub use planning::{RowVerdict, Spreadsheet};
 pub use policy::{Action, Actor, Policy, RolePolicy, Target};
 pub use process::forbid_core_files;
 pub use secrecy::{ExposeSecret, SecretString};

@@ -1,7 +1,7 @@
 //! Bodies that are a file's content: never held whole in memory.
 
 use poem::http::{Method, header};
-use poem::{Request, RequestBody, Result};
+use poem::{FromRequest, Request, RequestBody, Result};
 use poem_openapi::payload::{Binary, Payload};
 use poem_openapi::registry::{MetaMediaType, MetaRequest};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
@@ -29,6 +29,32 @@ fn media_type(kind: &str) -> &str {
     kind.split(';').next().unwrap_or_default().trim()
 }
 
+/// A body of plain content that is small enough to be held in memory.
+pub(crate) struct SmallContent(pub(crate) Vec<u8>);
+
+impl<'a> ApiExtractor<'a> for SmallContent {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
+
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn request_meta() -> Option<MetaRequest> {
+        Content::request_meta()
+    }
+
+    async fn from_request(request: &'a Request, body: &mut RequestBody, _: ExtractParamOptions<()>) -> Result<Self> {
+        check_type(request)?;
+        Ok(Self(<Vec<u8> as FromRequest>::from_request(request, body).await?))
+    }
+}
+
+fn check_type(request: &Request) -> Result<()> {
+    if request.content_type().is_some_and(|kind| !media_type(kind).eq_ignore_ascii_case(OCTETS)) {
+        return Err(Failure::not_octets().into());
+    }
+    Ok(())
+}
+
 /// A body of plain content.
 pub(crate) struct Content {
     pub(crate) source: Source,
@@ -48,9 +74,7 @@ impl<'a> ApiExtractor<'a> for Content {
     }
 
     async fn from_request(request: &'a Request, body: &mut RequestBody, _: ExtractParamOptions<()>) -> Result<Self> {
-        if request.content_type().is_some_and(|kind| !media_type(kind).eq_ignore_ascii_case(OCTETS)) {
-            return Err(Failure::not_octets().into());
-        }
+        check_type(request)?;
         let size = request.header(header::CONTENT_LENGTH.as_str()).and_then(|size| size.parse().ok());
         Ok(Self { source: Box::new(body.take()?.into_async_read()), size })
     }

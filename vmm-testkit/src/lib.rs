@@ -10,6 +10,7 @@ pub mod proxy;
 pub mod sample;
 pub mod served;
 pub mod sshd;
+pub mod workbook;
 
 /// mockall mocks of every trait of vmm-core.
 pub mod mock {

@@ -1,7 +1,7 @@
-//! Requests for machines: the upload of a CSV, and what is done about requests.
+//! Requests for machines: the upload of a table, and what is done about requests.
 
 use vmm_core::model::{Request, RequestFilter, RequestId, RequestState, Role};
-use vmm_core::{Actor, Error, RequestDraft, RequestPreview, Result};
+use vmm_core::{Actor, Error, RequestDraft, RequestPreview, Result, Spreadsheet};
 
 use crate::dialogue::{Question, RequestStep};
 use crate::parts::{Answer, Asked, Parts};
@@ -16,15 +16,19 @@ const LISTED: u32 = 10;
 /// The longest word to a press that Telegram takes, in characters.
 const LONGEST_TOAST: usize = 190;
 
-/// Whether an uploaded file is a CSV of machines: it is named so, and no command about the file stands with it.
-pub(crate) fn is_csv(document: &Document, caption: &str) -> bool {
-    document.name.to_lowercase().ends_with(".csv") && !caption.starts_with('/')
+/// The ends of the names of files that spreadsheets write. Of the old format, the answer says what to do.
+const ENDS: [&str; 5] = [".csv", ".tsv", ".xlsx", ".ods", ".xls"];
+
+/// Whether an uploaded file is a table of machines: it is named so, and no command about the file stands with it.
+pub(crate) fn is_table(document: &Document, caption: &str) -> bool {
+    let name = document.name.to_lowercase();
+    ENDS.iter().any(|end| name.ends_with(end)) && !caption.starts_with('/')
 }
 
-/// Shows what an uploaded CSV would make, or everything that is wrong with it.
+/// Shows what an uploaded table would make, or everything that is wrong with it.
 pub(crate) async fn upload(parts: &Parts, asked: &Asked, document: Document, caption: &str) -> Result<Answer> {
     // The number of the update never comes again, so that a repeat of it makes no second request.
-    let draft = match draft(parts, format!("tg-{}", asked.update), caption, &document).await? {
+    let draft = match draft(parts, asked, format!("tg-{}", asked.update), caption, &document).await? {
         Ok(draft) => draft,
         Err(reason) => return Ok(Reply::text(escape(&reason)).into()),
     };
@@ -103,7 +107,7 @@ pub(crate) async fn reject(parts: &Parts, asked: &Asked, id: &str, reason: &str)
 }
 
 async fn submit(parts: &Parts, asked: &Asked, id: String, description: &str, document: Document) -> Result<Answer> {
-    let draft = match draft(parts, id, description, &document).await? {
+    let draft = match draft(parts, asked, id, description, &document).await? {
         Ok(draft) => draft,
         // The button stays, to be pressed again.
         Err(reason) => return Ok(Answer::toast(shortened(&reason, LONGEST_TOAST))),
@@ -122,20 +126,26 @@ async fn submit(parts: &Parts, asked: &Asked, id: String, description: &str, doc
 /// What was uploaded, as a request; or what to say about why it is none.
 async fn draft(
     parts: &Parts,
+    asked: &Asked,
     id: String,
     description: &str,
     document: &Document,
 ) -> Result<std::result::Result<RequestDraft, String>> {
-    let most = RequestDraft::MAX_SPEC;
+    let most = Spreadsheet::MAX_FILE;
     if usize::try_from(document.size).is_ok_and(|size| size > most) {
-        return Ok(Err(format!("The file has {} bytes; a CSV of machines has at most {most}.", document.size)));
+        return Ok(Err(format!("The file has {} bytes; a table of machines has at most {most}.", document.size)));
     }
     let bytes = match client::download(&parts.bot, document).await {
         Ok(bytes) => bytes,
         Err(reason) => return Ok(Err(reason)),
     };
-    let Ok(spec) = String::from_utf8(bytes) else {
-        return Ok(Err("The file is not text in UTF-8; save it as CSV in UTF-8 and send it again.".to_owned()));
+    let spec = match parts.vmm.read_spreadsheet(&asked.actor, bytes).await {
+        Ok(Spreadsheet { spec, .. }) => spec,
+        Err(Error::Invalid(problems)) => {
+            let reasons: Vec<_> = problems.iter().map(|problem| problem.reason.as_str()).collect();
+            return Ok(Err(format!("I cannot read it: {}.", reasons.join("; "))));
+        }
+        Err(error) => return Err(error),
     };
     Ok(Ok(RequestDraft { id: RequestId::new(id)?, requester: None, description: description.to_owned(), spec }))
 }

@@ -154,7 +154,7 @@ pub(crate) fn with_file() -> Reply {
 /// To a file that comes without what to do with it.
 pub(crate) fn what_with_file() -> Reply {
     Reply::text(
-        "What shall I do with it? Send a CSV of machines to request them, or a script with the caption \
+        "What shall I do with it? Send a table of machines (CSV, .xlsx or .ods) to request them, or a script with the caption \
          <code>/script NAME sh</code>.",
     )
 }

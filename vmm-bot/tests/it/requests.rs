@@ -5,6 +5,7 @@ use vmm_core::{Actor, Error, Kind, UserDraft};
 use vmm_testkit::fake::telegram::{Event, Message, Person};
 use vmm_testkit::fixture::PASSWORD;
 use vmm_testkit::sample;
+use vmm_testkit::workbook::xlsx;
 
 use crate::app::App;
 use crate::manual::shows;
@@ -103,7 +104,11 @@ async fn a_bad_csv_shows_every_problem_and_stores_nothing() {
     assert_eq!(String::from_utf8(file.bytes).unwrap().lines().count(), 101);
     alice.sees("150 problems").await;
     alice.uploads("latin.csv", b"name,os,description\nweb-1,debian:12,M\xfcller\n", "");
-    alice.sees("UTF-8").await;
+    alice.sees("the file is not text in UTF-8; save it as \"CSV UTF-8\"").await;
+    alice.uploads("empty.tsv", b"", "");
+    alice.sees("the file is empty").await;
+    alice.uploads("machines.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "");
+    alice.sees("save it as .xlsx").await;
     alice.uploads("large.csv", &vec![b'x'; (1 << 20) + 1], "");
     alice.sees("at most 1048576").await;
     assert!(app.desk.vmm.requests(&app.desk.admin, &RequestFilter::default()).await.unwrap().is_empty());
@@ -320,4 +325,20 @@ async fn the_manual_shows_a_request() {
     shows("What the requester sees:", said.strip_prefix(&before_alice).unwrap());
     let said = root.transcript();
     shows("What an admin sees:", said.strip_prefix(&before_root).unwrap());
+}
+
+#[tokio::test]
+async fn a_workbook_is_requested_as_a_csv_is() {
+    let mut app = App::new().await;
+    let alice = app.linked("Alice", &app.desk.user).await;
+    app.desk.stop_worker().await;
+    let cell = |text: &str| format!("<c t=\"inlineStr\"><is><t>{text}</t></is></c>");
+    let row = |cells: [&str; 2]| format!("<row>{}</row>", cells.map(cell).concat());
+    alice.uploads("machines.xlsx", &xlsx(&(row(["name", "os"]) + &row(["web-1", "debian"]))), "");
+    let preview = alice.sees("1 row is good in machines.xlsx").await;
+    alice.presses(&preview, "Submit").answer().await;
+    alice.sees_edit(&preview, "waits for an admin").await;
+    assert_eq!(newest(&app).await.spec, "name,os\nweb-1,debian\n");
+    alice.uploads("machines.ods", b"PK\x03\x04", "");
+    alice.sees("I cannot read it: the file is no workbook").await;
 }

@@ -30,6 +30,7 @@ mod run_watch;
 mod schedule;
 mod script;
 mod session;
+mod spreadsheet;
 mod ssh;
 mod ssh_many;
 mod statistics;

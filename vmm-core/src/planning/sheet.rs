@@ -1,6 +1,6 @@
 //! CSV for spreadsheets.
 
-use csv::WriterBuilder;
+use csv::{Writer, WriterBuilder};
 
 use super::header;
 use super::table::Table;
@@ -10,12 +10,26 @@ pub(crate) fn write<R>(rows: impl IntoIterator<Item = R>) -> String
 where
     R: IntoIterator<Item: AsRef<str>>,
 {
-    let mut writer = WriterBuilder::new().flexible(true).from_writer(Vec::new());
+    let mut writer = writer();
     for row in rows {
-        writer
-            .write_record(row.into_iter().map(|cell| harmless(cell.as_ref())))
-            .expect("writing to memory does not fail");
+        let row = row.into_iter().map(|cell| harmless(cell.as_ref()));
+        writer.write_record(row).expect("writing to memory does not fail");
     }
+    text(writer)
+}
+
+/// Writes a row as CSV with commas, cell by cell as it is: for a reader that runs nothing.
+pub(super) fn verbatim(row: &[&str]) -> String {
+    let mut writer = writer();
+    writer.write_record(row).expect("writing to memory does not fail");
+    text(writer)
+}
+
+fn writer() -> Writer<Vec<u8>> {
+    WriterBuilder::new().flexible(true).from_writer(Vec::new())
+}
+
+fn text(writer: Writer<Vec<u8>>) -> String {
     String::from_utf8(writer.into_inner().expect("memory is never full")).expect("cells are UTF-8")
 }
 

@@ -10,11 +10,12 @@ use super::Tag;
 use super::job::JobsBody;
 use super::request_vm_dto::{
     ApprovalBody, NewRequestsBody, RejectionBody, RequestBody, RequestPreviewBody, RequestStateWord, RequestSummary,
-    RequestToPreviewBody, RequestsBody, SubmissionBody, SubmissionsBody,
+    RequestToPreviewBody, RequestsBody, SpreadsheetBody, SubmissionBody, SubmissionsBody,
 };
 use crate::auth::Caller;
 use crate::batch;
 use crate::body::Body;
+use crate::content::SmallContent;
 use crate::cursor;
 use crate::error::Failure;
 
@@ -55,6 +56,16 @@ impl RequestApi {
     ) -> Result<Json<RequestPreviewBody>, Failure> {
         let login = caller.0;
         Ok(Json(login.vmm.preview_request(&login.actor, &body.0.try_into()?).await?.into()))
+    }
+
+    /// Read a file of a spreadsheet: CSV, TSV, XLSX or ODS, of at most 1 MiB.
+    ///
+    /// Nothing is stored. The answer has the CSV to try, and then to submit, with the row numbers that the spreadsheet
+    /// shows. Of a workbook, the first sheet with the columns of a request is read that is not hidden.
+    #[oai(path = "/request-vm/spreadsheet", method = "post", operation_id = "readSpreadsheet")]
+    async fn read(&self, caller: Caller, file: SmallContent) -> Result<Json<SpreadsheetBody>, Failure> {
+        let login = caller.0;
+        Ok(Json(login.vmm.read_spreadsheet(&login.actor, file.0).await?.into()))
     }
 
     /// List requests, newest first: one's own, or everybody's for an admin.

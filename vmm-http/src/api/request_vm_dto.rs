@@ -7,7 +7,7 @@ use poem_openapi::{Enum, Object};
 use vmm_core::model::{
     DiskRole, HostFigures, Plan, PlannedDisk, PlannedVm, Request, RequestId, RequestState, UserName,
 };
-use vmm_core::{RequestDraft, RequestPreview, RowVerdict, Submission};
+use vmm_core::{RequestDraft, RequestPreview, RowVerdict, Spreadsheet, Submission};
 
 use crate::batch;
 use crate::error::FieldProblem;
@@ -75,8 +75,8 @@ impl TryFrom<NewRequestBody> for RequestDraft {
 
     fn try_from(body: NewRequestBody) -> vmm_core::Result<Self> {
         let NewRequestBody { id, requester, description, spec } = body;
-        // These paths are the template's and the preview's, so nobody could look at the request.
-        if ["template", "preview"].contains(&id.as_str()) {
+        // These paths are operations' own, so nobody could look at the request.
+        if ["template", "preview", "spreadsheet"].contains(&id.as_str()) {
             let reason = format!("{id:?} is taken by a path of its own; choose another");
             return Err(vmm_core::Error::invalid("id", reason));
         }
@@ -105,6 +105,22 @@ impl TryFrom<RequestToPreviewBody> for RequestDraft {
         let requester = batch::named("requester", requester.map(UserName::new).transpose())?;
         // No request can have this id, so it is in the way of none.
         Ok(Self { id: RequestId::new("preview")?, requester, description: String::new(), spec })
+    }
+}
+
+/// The table of a spreadsheet's file.
+#[derive(Debug, Object)]
+#[oai(rename = "Spreadsheet", skip_serializing_if_is_none)]
+pub(super) struct SpreadsheetBody {
+    /// It as CSV, for the field `spec` of a request.
+    spec: String,
+    /// The sheet that it was read from; absent for a file without sheets.
+    sheet: Option<String>,
+}
+
+impl From<Spreadsheet> for SpreadsheetBody {
+    fn from(Spreadsheet { spec, sheet }: Spreadsheet) -> Self {
+        Self { spec, sheet }
     }
 }
 

@@ -1,4 +1,5 @@
 use serde_json::{Value, json};
+use vmm_testkit::workbook::xlsx;
 
 use crate::app::{App, SPEC, Who};
 
@@ -243,5 +244,28 @@ async fn a_table_is_tried_with_a_verdict_for_each_row_and_stores_nothing() {
     let audited = app.get(Who::Root, "/audit?action=request.submit").await.ok();
     assert_eq!(audited["audit"], json!([]), "trying leaves no trace");
     let reserved = app.post(Who::Alice, "/request-vm", request("preview", SPEC)).await;
+    assert!(reserved.problem_fields()[0].ends_with("id"), "{}", reserved.text);
+}
+
+#[tokio::test]
+async fn a_file_of_a_spreadsheet_is_read_into_the_csv_of_a_request() {
+    let app = App::new().await;
+    let send = async |kind: &str, bytes: &[u8]| {
+        app.send_bytes(Who::Alice, "POST", "/request-vm/spreadsheet", kind, bytes.to_vec()).await
+    };
+    let cell = |text: &str| format!("<c t=\"inlineStr\"><is><t>{text}</t></is></c>");
+    let row = |cells: [&str; 2]| format!("<row>{}</row>", cells.map(cell).concat());
+    let workbook = xlsx(&(row(["name", "os"]) + &row(["web-1", "debian"])));
+    let read = send("application/octet-stream", &workbook).await.ok();
+    assert_eq!(read, json!({"spec": "name,os\nweb-1,debian\n", "sheet": "Machines"}));
+    let tried = app.post(Who::Alice, "/request-vm/preview", json!({"spec": read["spec"]})).await.ok();
+    assert_eq!(tried["good"], json!(true));
+    let text = send("application/octet-stream", b"name\tos\n").await.ok();
+    assert_eq!(text, json!({"spec": "name\tos\n"}));
+    let wrong = send("application/octet-stream", b"PK\x03\x04").await;
+    wrong.assert_problem(422);
+    assert_eq!(wrong.problem_fields(), ["file"]);
+    send("application/json", b"{}").await.assert_problem(415);
+    let reserved = app.post(Who::Alice, "/request-vm", request("spreadsheet", SPEC)).await;
     assert!(reserved.problem_fields()[0].ends_with("id"), "{}", reserved.text);
 }

@@ -23,3 +23,4 @@ mod ssh;
 mod state;
 mod stuck;
 mod telegram;
+mod workbook;

@@ -96,7 +96,7 @@ const CASES: [Case; 18] = [
     ),
 ];
 
-async fn preview(desk: &TestDesk, spec: String) -> RequestPreview {
+pub(crate) async fn preview(desk: &TestDesk, spec: String) -> RequestPreview {
     let draft = RequestDraft { id: sample::request_id("r1"), requester: None, description: String::new(), spec };
     desk.vmm.preview_request(&desk.user, &draft).await.expect("a verdict")
 }
@@ -162,10 +162,10 @@ async fn a_preview_has_a_verdict_for_each_row() {
 }
 
 /// Random numbers that are equal in every run (xorshift).
-struct Numbers(u64);
+pub(crate) struct Numbers(pub(crate) u64);
 
 impl Numbers {
-    fn below(&mut self, most: usize) -> usize {
+    pub(crate) fn below(&mut self, most: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
