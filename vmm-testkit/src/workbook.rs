@@ -143,7 +143,7 @@ pub fn hostile() -> Vec<Hostile> {
                 let cells = "<c t=\"s\"><v>0</v></c>".repeat(90_000);
                 let texts = list("sst", &format!("<si><t xml:space=\"preserve\">{}</t></si>", " ".repeat(1 << 20)), 1);
                 let mut parts = xlsx_parts(&sheet(&format!("<row>{cells}</row>")));
-                parts[3].1 = parts[3].1.replace("</Relationships>", &format!("{}</Relationships>", SHARED_STRINGS));
+                parts[3].1 = parts[3].1.replace("</Relationships>", &format!("{SHARED_STRINGS}</Relationships>"));
                 parts.push(("xl/sharedStrings.xml", texts));
                 archive(parts.iter().map(|(name, content)| (*name, content.as_bytes())))
             },
