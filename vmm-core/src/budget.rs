@@ -438,6 +438,12 @@ impl Budgets {
         }
     }
 
+    /// Returns how much of each budget all holders have together in this process.
+    pub(crate) fn taken(&self) -> Vec<(Budget, u64)> {
+        let state = self.0.state();
+        Budget::ALL.iter().map(|budget| (*budget, state.all[*budget as usize])).collect()
+    }
+
     /// How often each budget was refused since the process began.
     pub(crate) fn refusals(&self) -> Vec<(Budget, u64)> {
         Budget::ALL.iter().map(|budget| (*budget, self.0.refused[*budget as usize].load(Ordering::Relaxed))).collect()
@@ -617,6 +623,16 @@ mod tests {
             assert!(budgets.take(budget, admin(22)).is_ok(), "{budget}");
             drop(held);
         }
+    }
+
+    #[test]
+    fn what_all_holders_have_is_told_together() {
+        let budgets = Budgets::new(BudgetLimits::default());
+        let taken = || budgets.taken().into_iter().find(|(budget, _)| *budget == Budget::Streams).map(|(_, held)| held);
+        let held = [fill(&budgets, Budget::Streams, user(1)), fill(&budgets, Budget::Streams, user(2))];
+        assert_eq!(taken(), Some(2 * budgets.limits().get(Budget::Streams).share));
+        drop(held);
+        assert_eq!(taken(), Some(0));
     }
 
     #[test]

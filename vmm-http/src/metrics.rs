@@ -74,6 +74,7 @@ struct Figures {
     durations: Durations,
     refusals: Family<Reason, Counter>,
     over_budget: Family<OfBudget, Counter>,
+    of_budget: Family<OfBudget, Gauge>,
     connections: Gauge,
     jobs: Family<State, Gauge>,
     vms: Family<Status, Gauge>,
@@ -91,6 +92,7 @@ impl Default for Metrics {
             durations: Durations::new_with_constructor(|| Histogram::new(BUCKETS)),
             refusals: Family::default(),
             over_budget: Family::default(),
+            of_budget: Family::default(),
             connections: Gauge::default(),
             jobs: Family::default(),
             vms: Family::default(),
@@ -110,6 +112,8 @@ impl Default for Metrics {
         registry.register("vmm_login_refusals", "Logins that were refused, by why", figures.refusals.clone());
         let refused = "Calls that were refused because a budget was used up";
         registry.register("vmm_budget_refusals", refused, figures.over_budget.clone());
+        let taken = "How much of a budget all accounts have at this moment";
+        registry.register("vmm_budget_taken", taken, figures.of_budget.clone());
         registry.register("vmm_http_open_connections", "Connections that are open", figures.connections.clone());
         registry.register("vmm_jobs", "Jobs by state", figures.jobs.clone());
         registry.register("vmm_vms", "Machines by status", figures.vms.clone());
@@ -161,6 +165,9 @@ impl Metrics {
         for (budget, count) in &statistics.refusals {
             let budget = budget.as_str();
             figures.over_budget.get_or_create(&OfBudget { budget }).inner().store(*count, Ordering::Relaxed);
+        }
+        for (budget, count) in statistics.taken.iter().filter(|(budget, _)| !budget.is_stored()) {
+            figures.of_budget.get_or_create(&OfBudget { budget: budget.as_str() }).set(number(*count));
         }
         let health = &statistics.health;
         for (part, health) in [("database", health.database), ("hypervisor", health.hypervisor)] {

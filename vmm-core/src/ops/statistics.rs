@@ -18,6 +18,8 @@ pub struct Statistics {
     pub vms: Vec<(VmStatus, u64)>,
     /// How often each budget was refused since the process began.
     pub refusals: Vec<(Budget, u64)>,
+    /// How much of each budget all accounts have together in this process. What is stored is not counted.
+    pub taken: Vec<(Budget, u64)>,
     /// Whether the parts of the desk answer.
     pub health: Health,
     /// The newest audit row.
@@ -36,7 +38,8 @@ impl Vmm {
         let health = self.health().await;
         let vms = every(VmStatus::ALL, &if desk.seen().await.answered() { vms } else { unknown(&vms) });
         let audit = desk.repository().audit().head().await?;
-        Ok(Statistics { jobs, vms, refusals: desk.budgets().refusals(), health, audit })
+        let (refusals, taken) = (desk.budgets().refusals(), desk.budgets().taken());
+        Ok(Statistics { jobs, vms, refusals, taken, health, audit })
     }
 }
 
