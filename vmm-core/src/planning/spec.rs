@@ -90,6 +90,18 @@ pub(super) struct Reading {
 }
 
 impl Reading {
+    /// Counts a row behind as many rows as a request can have machines as one problem, whatever its cells hold.
+    fn leave_out(&mut self, header: &Header, record: &Record<'_>, taken: &mut Taken) {
+        if std::mem::replace(&mut taken.machines, usize::MAX) > MAX_MACHINES {
+            return self.problems.count(1);
+        }
+        if !self.problems.is_full() {
+            let name = shown_name(header, record);
+            self.rows.push(RowVerdict { row: record.row, name, machines: 0, wrong: true });
+        }
+        self.problems.push(Problem::at(record.row, Column::Count.name(), too_many()));
+    }
+
     fn understand(&mut self, note: String) {
         match self.understood.len() {
             length if length < MOST_NOTES => self.understood.push(note),
@@ -111,13 +123,17 @@ pub(super) fn read(text: &str, surroundings: &dyn Surroundings) -> Reading {
             continue;
         }
         reading.rows_total += 1;
+        if reading.rows_total > MAX_MACHINES {
+            reading.leave_out(&header, &record, &mut taken);
+            continue;
+        }
         let before = reading.problems.total();
         let told = !reading.problems.is_full();
         let separator = table.separator();
         let mut row =
             Row { header: &header, record: &record, separator, reading: &mut reading, taken: &mut taken, surroundings };
         let machines = row.machines();
-        let name = row.shown_name();
+        let name = shown_name(&header, &record);
         let wrong = reading.problems.total() > before;
         if told {
             let count = if wrong { 0 } else { u32::try_from(machines.len()).unwrap_or(u32::MAX) };
@@ -174,6 +190,16 @@ struct Taken {
     addresses: HashMap<Ipv4Addr, u32>,
     machines: usize,
     descriptions: usize,
+}
+
+/// Returns what people see of a row's name.
+fn shown_name(header: &Header, record: &Record<'_>) -> String {
+    let name = header.place(Column::Name).and_then(|place| record.cells.get(place));
+    name.map(|name| name.chars().take(64).filter(|c| !c.is_control()).collect()).unwrap_or_default()
+}
+
+fn too_many() -> String {
+    format!("from this row on these are more than {MAX_MACHINES} machines; split the request")
 }
 
 /// One row, and where its problems go.
@@ -242,12 +268,6 @@ impl Row<'_> {
         }
     }
 
-    /// What people see of this row's name.
-    fn shown_name(&self) -> String {
-        let name = self.header.place(Column::Name).and_then(|place| self.record.cells.get(place));
-        name.map(|name| name.chars().take(64).filter(|c| !c.is_control()).collect()).unwrap_or_default()
-    }
-
     /// The names that this row takes: `name`, or with a count `name-1` … `name-n`. They are counted before any is made.
     fn names(&mut self, name: Option<VmName>, count: Option<Option<u32>>) -> Vec<VmName> {
         let Some(count) = count else { return Vec::new() };
@@ -256,8 +276,7 @@ impl Row<'_> {
         self.taken.machines = before.saturating_add(machines);
         if self.taken.machines > MAX_MACHINES {
             if before <= MAX_MACHINES {
-                let reason = format!("from this row on these are more than {MAX_MACHINES} machines; split the request");
-                self.problem(Column::Count, &reason);
+                self.problem(Column::Count, &too_many());
             } else {
                 self.reading.problems.count(1);
             }
@@ -594,6 +613,22 @@ mod tests {
         assert_eq!(
             problems("name,os,count\nlab,debian,2\nlab-2,debian,\n"),
             ["row 3, column name: lab-2 is in row 2 already"]
+        );
+    }
+
+    #[test]
+    fn a_row_that_no_request_has_room_for_is_one_problem_whatever_its_cells_hold() {
+        for (row, kept) in [("?,?,?\n", 100), ("web,debian,1\n", 100)] {
+            let text = format!("name,os,vcpu\n{}", row.repeat(MAX_MACHINES + 5000));
+            let all = read(&text, &Open).problems;
+            let first = read(&format!("name,os,vcpu\n{}", row.repeat(MAX_MACHINES)), &Open).problems;
+            assert_eq!((all.len(), all.total()), (kept, first.total() + 5000));
+        }
+        let good: String = (0..=MAX_MACHINES).map(|number| format!("web-{number},debian\n")).collect();
+        let found = problems(&format!("name,os\n{good}web-x,debian\n"));
+        assert_eq!(
+            found,
+            ["row 1002, column count: from this row on these are more than 1000 machines; split the request"]
         );
     }
 
