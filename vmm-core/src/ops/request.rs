@@ -1,5 +1,8 @@
 //! Requests for machines: submit, look, decide.
 
+use tokio::sync::Semaphore;
+
+use crate::blocking;
 use crate::error::{Error, Kind, Problems, Result};
 use crate::job;
 use crate::model::{
@@ -12,6 +15,9 @@ use crate::repository::Submitted;
 use crate::vmm::{Desk, Vmm};
 
 use super::{image, text};
+
+/// Requests are planned one at a time, so that however many there are, a processor is left for everything else.
+static PLANNING: Semaphore = Semaphore::const_new(1);
 
 /// A request as somebody submits it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,8 +101,8 @@ impl Vmm {
         let target = Target { label: format!("request {}", draft.id), owner };
         let desk = self.read(actor, Action::RequestSubmit, &target)?;
         check(draft)?;
-        let look =
-            |planner: Planner<'_>| -> Result<_> { Ok((planner.outlook(&draft.id, &draft.spec)?, planner.room())) };
+        let (id, spec) = (draft.id.clone(), draft.spec.clone());
+        let look = move |planner: Planner<'_>| -> Result<_> { Ok((planner.outlook(&id, &spec)?, planner.room())) };
         let (outlook, room) = survey(&desk, &draft.id, look).await??;
         let Outlook { mut plan, mut problems, rows, rows_total, understood } = outlook;
         if let Some(planned) = &plan {
@@ -228,7 +234,8 @@ impl Vmm {
 
 /// Works out what a CSV means at this moment.
 async fn plan(desk: &Desk, id: &RequestId, spec: &str) -> Result<Plan> {
-    let plan = survey(desk, id, |planner| planner.plan(id, spec)).await??;
+    let (owned, spec) = (id.clone(), spec.to_owned());
+    let plan = survey(desk, id, move |planner| planner.plan(&owned, &spec)).await??;
     image::check_volumes_are_free(desk, &plan).await?;
     Ok(plan)
 }
@@ -236,7 +243,8 @@ async fn plan(desk: &Desk, id: &RequestId, spec: &str) -> Result<Plan> {
 /// Works out what the CSV of a request means at this moment, and says why that does not fit any longer on a host that had
 /// enough when the request was planned first: nothing if it fits.
 pub(crate) async fn plan_again(desk: &Desk, request: &Request) -> Result<(Plan, Vec<String>)> {
-    let again = |planner: Planner<'_>| planner.plan_again(&request.id, &request.spec, &request.plan.seen);
+    let (id, spec, seen) = (request.id.clone(), request.spec.clone(), request.plan.seen);
+    let again = move |planner: Planner<'_>| planner.plan_again(&id, &spec, &seen);
     let (plan, misfits) = survey(desk, &request.id, again).await??;
     image::check_volumes_are_free(desk, &plan).await?;
     Ok((plan, misfits))
@@ -247,7 +255,14 @@ pub(super) async fn room(desk: &Desk, id: &RequestId) -> Result<Room> {
     survey(desk, id, |planner| planner.room()).await
 }
 
-async fn survey<T>(desk: &Desk, id: &RequestId, with: impl FnOnce(Planner<'_>) -> T + Send) -> Result<T> {
+/// Asks the host and the records what there is, and plans with it.
+///
+/// A large table takes a processor for a while, so that no thread is taken for it which others' requests need.
+async fn survey<T: Send + 'static>(
+    desk: &Desk,
+    id: &RequestId,
+    with: impl FnOnce(Planner<'_>) -> T + Send + 'static,
+) -> Result<T> {
     let repository = desk.repository();
     let host = desk.hypervisor().host().await?;
     let reservations =
@@ -255,7 +270,15 @@ async fn survey<T>(desk: &Desk, id: &RequestId, with: impl FnOnce(Planner<'_>) -
     let (oses, vms) =
         (repository.oses().list(&OsFilter::default()).await?, repository.vms().list(&VmFilter::default()).await?);
     let oses = image::inspected(desk, oses).await?;
-    Ok(with(Planner::new(repository.desk(), desk.secrets(), id, &host, &reservations, &oses, &vms)))
+    let turn = PLANNING.acquire().await.map_err(|error| Error::internal("waiting to plan", error))?;
+    let (desk, id) = (desk.clone(), id.clone());
+    blocking::run("planning a request", move || {
+        // The thread goes on when the caller stops waiting, and with it the turn.
+        let _turn = turn;
+        let number = desk.repository().desk();
+        Ok(with(Planner::new(number, desk.secrets(), &id, &host, &reservations, &oses, &vms)))
+    })
+    .await
 }
 
 fn check(draft: &RequestDraft) -> Result<()> {
