@@ -20,6 +20,10 @@ pub(super) const LIMIT: Duration = Duration::from_secs(12);
 /// more.
 const CALLS: usize = 8;
 
+/// How many looks at all machines run at once, each on a connection of its own. Everybody's lists wait for them, so they
+/// do not queue behind the calls of those who ask much.
+const LOOKS: usize = 2;
+
 /// Seconds between signs of life that are asked of libvirtd, and how many may be missed.
 const KEEP_ALIVE: (i32, u32) = (3, 3);
 
@@ -63,6 +67,7 @@ pub(super) struct Connector {
     uri: String,
     idle: Mutex<Vec<Session>>,
     calls: Arc<Semaphore>,
+    looks: Arc<Semaphore>,
     /// The test driver's world lives in its connection, so there is but one; being in process it is safe to share.
     test: Option<OnceLock<Session>>,
 }
@@ -74,6 +79,7 @@ impl Connector {
             uri: config.uri.clone(),
             idle: Mutex::default(),
             calls: Arc::new(Semaphore::new(CALLS)),
+            looks: Arc::new(Semaphore::new(LOOKS)),
             test: config.uri.starts_with("test:").then(OnceLock::new),
         }
     }
@@ -85,8 +91,26 @@ impl Connector {
         context: &'static str,
         operation: impl Fn(&Session) -> Result<T> + Send + 'static,
     ) -> crate::Result<T> {
+        self.call_among(&self.calls, context, operation).await
+    }
+
+    /// Like [`call`](Self::call), for an operation that looks at all machines, which waits for no other call.
+    pub(super) async fn look<T: Send + 'static>(
+        self: &Arc<Self>,
+        context: &'static str,
+        operation: impl Fn(&Session) -> Result<T> + Send + 'static,
+    ) -> crate::Result<T> {
+        self.call_among(&self.looks, context, operation).await
+    }
+
+    async fn call_among<T: Send + 'static>(
+        self: &Arc<Self>,
+        places: &Arc<Semaphore>,
+        context: &'static str,
+        operation: impl Fn(&Session) -> Result<T> + Send + 'static,
+    ) -> crate::Result<T> {
         let deadline = Instant::now() + LIMIT;
-        let Ok(permit) = timeout_at(deadline, Arc::clone(&self.calls).acquire_owned()).await else {
+        let Ok(permit) = timeout_at(deadline, Arc::clone(places).acquire_owned()).await else {
             return Err(silent(context));
         };
         let connector = Arc::clone(self);
@@ -209,5 +233,25 @@ fn prepare_library(event_loop: bool) {
                 tracing::error!(%error, "cannot start the thread of libvirt's events");
             }
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::model::DeskId;
+
+    #[tokio::test]
+    async fn a_look_at_all_machines_does_not_wait_for_those_who_ask_much() {
+        let mut config = LibvirtConfig::new(DeskId(Uuid::nil()));
+        config.uri = "test:///default".to_owned();
+        let connector = Arc::new(Connector::new(&config));
+        let _busy = Arc::clone(&connector.calls).acquire_many_owned(CALLS as u32).await.expect("all places");
+        let looked = timeout(LIMIT / 2, connector.look("looking", |session| Ok(session.driver))).await;
+        assert_eq!(looked.expect("at once").expect("an answer"), Driver::Test);
+        let called = timeout(Duration::from_millis(50), connector.call("calling", |session| Ok(session.driver))).await;
+        assert!(called.is_err(), "another call waits for its turn");
     }
 }

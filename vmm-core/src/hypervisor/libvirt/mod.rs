@@ -310,7 +310,9 @@ impl Hypervisor for LibvirtHypervisor {
     }
 
     async fn domains(&self) -> Result<Vec<Domain>> {
-        self.call("listing domains", |session, desk| stats::domains(session, desk.config.desk, &desk.ownership)).await
+        let desk = Arc::clone(&self.desk);
+        let list = move |session: &Session| stats::domains(session, desk.config.desk, &desk.ownership);
+        self.connector.look("listing domains", list).await
     }
 
     async fn addresses(&self, uuid: Uuid) -> Result<Vec<IpAddr>> {
