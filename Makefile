@@ -68,9 +68,9 @@ bench: images bench-packages ## figures, in turns with peers where there are any
 	cargo build --release -p vmm-http -p vmm-examples --examples --bins
 	vmm-testkit/lab/with target/release/examples/bench
 
-load: ## a hostile crowd on loopback, and what it costs the server
+load: ## a hostile crowd on loopback, and what it costs the server, in the lab
 	cargo build --release -p vmm-http -p vmm-examples --examples --bins
-	target/release/examples/load
+	vmm-testkit/lab/with target/release/examples/load
 
 doc: ## the documentation of all crates, in target/doc
 	cargo doc --workspace --no-deps --all-features

@@ -1,206 +1,194 @@
 //! Measures the time of other accounts while some hold every place that they may have, in every budget at once.
-//!
-//! The desk is one of fakes, with a machine that accepts and stays silent. What a client can hold is held over HTTP: calls
-//! to the machine, event streams, uploads that stall, runs that sleep. Places that no client can hold for long are taken
-//! in the name of the accounts.
 
+use std::collections::BTreeMap;
 use std::io;
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
-use tokio::io::AsyncWriteExt;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::{JoinHandle, JoinSet};
-use vmm_core::model::{Role, UserName, VmFilter};
-use vmm_core::{Actor, Budget, Holder, Place, SecretString, UserDraft};
-use vmm_http::{Limits, Server};
-use vmm_testkit::fake::remote::Answer;
-use vmm_testkit::fixture::{PASSWORD, TestDesk};
-use vmm_testkit::sample;
+use tokio::runtime::Runtime;
+use tokio::task::JoinSet;
+use vmm_core::{Budget, BudgetLimits};
+use vmm_testkit::lab::Lab;
 
-use crate::{Table, milliseconds, p99};
+use crate::holding::Account;
+use crate::server::PASSWORD;
+use crate::site::{Site, good, json_of};
+use crate::{Table, milliseconds};
 
-/// How long others are measured at a time.
+/// How long others are measured at a time, and how often beside the crowd.
 const MEASURED: Duration = Duration::from_secs(10);
+const ROUNDS: usize = 3;
+/// How long accounts have to take their places.
+const TAKING: Duration = Duration::from_secs(15);
 /// Accounts that hold all that they may while an admin is measured.
 const CROWD: usize = 20;
 /// How many times as long an answer may take as without them.
 const AT_MOST: f64 = 1.5;
-/// An operation whose time is measured.
+/// The operations whose time is measured.
 const CALLS: [&str; 3] = ["GET /db/vm", "sign-in", "DELETE /access"];
 
 /// How long each call took, in the order of [`CALLS`].
 type Times = [Vec<Duration>; CALLS.len()];
 
-pub(crate) async fn run(table: &mut Table) -> io::Result<()> {
-    for (crowd, name, who) in [(1, "alice", "another account"), (CROWD, "root", "an admin")] {
-        let site = Site::open().await?;
-        let before = site.measure(name).await;
-        let holding = site.hold(crowd).await;
-        let beside = site.measure(name).await;
-        drop(holding);
-        // The computer may have something else to do now and then, so the quiet is measured on both sides.
-        let after = site.measure(name).await;
-        println!("{crowd} accounts hold all that they may; beside them {who}:");
-        for (index, call) in CALLS.into_iter().enumerate() {
-            let mut quiet = [&before[index][..], &after[index][..]].concat();
-            quiet.sort_unstable();
-            let mut beside = beside[index].clone();
-            beside.sort_unstable();
-            let (quiet, beside) = (p99(&quiet), p99(&beside));
-            table.line(&format!("  p99 of {call}, idle"), milliseconds(quiet), "", true);
-            table.line("    beside them", milliseconds(beside), "1.5 ×", beside <= quiet.mul_f64(AT_MOST));
-        }
+pub(crate) async fn run(lab: &Lab, table: &mut Table) -> io::Result<()> {
+    let site = Site::open(lab).await?;
+    site.create_account("alice", "user").await?;
+    site.create_account("root", "admin").await?;
+    let measured = async {
+        compare(&site, 1, "alice", "another account", table).await?;
+        compare(&site, CROWD, "root", "an admin", table).await
+    };
+    let measured = measured.await;
+    site.close().await?;
+    measured
+}
+
+/// Measures an account in turns without and beside others, and shows both.
+async fn compare(site: &Site, crowd: usize, name: &str, who: &str, table: &mut Table) -> io::Result<()> {
+    let accounts = crowd_of(site, crowd).await?;
+    let (mut idle, mut full, mut held) = (vec![measure(site, name).await?], Vec::new(), BTreeMap::new());
+    for _ in 0..ROUNDS {
+        let holding = Holding::begin(&accounts)?;
+        tokio::time::sleep(TAKING).await;
+        let (beside, ()) = tokio::try_join!(measure(site, name), watch(site, &mut held))?;
+        full.push(beside);
+        holding.end(site).await;
+        idle.push(measure(site, name).await?);
+    }
+    println!("\n{crowd} account(s) hold all that they may: what is taken, median of samples, and what they may take");
+    show_held(crowd, &mut held, &accounts).await?;
+    println!("beside them {who}; medians of {ROUNDS} rounds of {} s, idle of {}", MEASURED.as_secs(), ROUNDS + 1);
+    let [a, b, c, d, e, f] = ["p50 idle", "p50 full", "p99 idle", "p99 full", "p99 idle, least - most", "ratio"];
+    println!("  {:<16}{a:>12}{b:>12}{c:>12}{d:>12}{e:>26}{f:>8}", "");
+    for (index, call) in CALLS.into_iter().enumerate() {
+        let of = |rounds: &[Times], share| {
+            let mut found: Vec<_> = rounds.iter().map(|times| quantile(&times[index], share)).collect();
+            found.sort_unstable();
+            found
+        };
+        let middle = |found: &[Duration]| found[found.len() / 2];
+        let (idle_p99, full_p99) = (of(&idle, 99), of(&full, 99));
+        let ratio = middle(&full_p99).as_secs_f64() / middle(&idle_p99).as_secs_f64();
+        let range = format!("{} - {}", milliseconds(idle_p99[0]), milliseconds(idle_p99[ROUNDS]));
+        let [p50_idle, p50_full] = [&idle, &full].map(|rounds| milliseconds(middle(&of(rounds, 50))));
+        let [p99_idle, p99_full] = [&idle_p99, &full_p99].map(|found| milliseconds(middle(found)));
+        let verdict = table.verdict(ratio <= AT_MOST);
+        println!(
+            "  {call:<16}{p50_idle:>12}{p50_full:>12}{p99_idle:>12}{p99_full:>12}{range:>26}{ratio:>8.2}{verdict}"
+        );
     }
     Ok(())
 }
 
-/// A desk of fakes that is served on loopback.
-struct Site {
-    desk: TestDesk,
-    address: SocketAddr,
-    client: Client,
-    server: JoinHandle<()>,
-}
-
-impl Drop for Site {
-    fn drop(&mut self) {
-        self.server.abort();
+/// Makes accounts that store all that they may.
+async fn crowd_of(site: &Site, crowd: usize) -> io::Result<Vec<Account>> {
+    let (mut accounts, mut filling) = (Vec::new(), JoinSet::new());
+    for number in 0..crowd {
+        let name = format!("mallory-{crowd}-{number}");
+        site.create_account(&name, "user").await?;
+        let account = Account::sign_in(site.server.address, &name, number).await?;
+        let filled = account.clone();
+        filling.spawn(async move { filled.fill().await });
+        accounts.push(account);
     }
+    filling.join_all().await.into_iter().collect::<io::Result<()>>()?;
+    Ok(accounts)
 }
 
-/// The places that some accounts hold. Dropping it gives them back.
+/// The clients of a crowd, with threads of their own. Dropping it ends them.
 struct Holding {
-    _calls: JoinSet<()>,
-    _sockets: Vec<TcpStream>,
-    _places: Vec<Place>,
+    runtime: Option<Runtime>,
 }
 
-impl Site {
-    async fn open() -> io::Result<Self> {
-        let desk = TestDesk::new().await;
-        desk.provision("r1", "name,os\nquiet,debian\n").await;
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let address = listener.local_addr()?;
-        let routes = vmm_http::routes(desk.vmm.clone(), Limits::default());
-        let server = tokio::spawn(Server::new(listener).run(routes, std::future::pending(), Duration::ZERO));
-        let vms = desk.vmm.vms(&desk.admin, &VmFilter::default()).await.map_err(io::Error::other)?;
-        let ip = vms.first().and_then(|vm| vm.ip).ok_or_else(|| io::Error::other("no machine"))?;
-        let machine = SocketAddr::new(ip, 22);
-        desk.remote.answer(machine, "job.sh", Answer::hangs());
-        desk.remote.fall_silent(machine);
-        Ok(Self { desk, address, client: Client::new(), server })
+impl Holding {
+    fn begin(accounts: &[Account]) -> io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        let accounts = accounts.to_vec();
+        runtime.spawn(async move {
+            let mut clients = JoinSet::new();
+            accounts.iter().for_each(|account| account.hold(&mut clients));
+            clients.join_all().await;
+        });
+        Ok(Self { runtime: Some(runtime) })
     }
 
-    fn at(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
-    }
-
-    fn sign_in(&self, name: &str) -> RequestBuilder {
-        self.client.post(self.at("/session")).json(&json!({ "name": name, "password": PASSWORD }))
-    }
-
-    async fn token(&self, name: &str) -> String {
-        let answer: Value = good(self.sign_in(name)).await.json().await.expect("JSON");
-        answer["token"].as_str().expect("a login").to_owned()
-    }
-
-    /// Signs in, lists and ends the access, again and again.
-    async fn measure(&self, name: &str) -> Times {
-        let (end, mut times) = (Instant::now() + MEASURED, Times::default());
-        while Instant::now() < end {
-            let (took, token) = timed(self.token(name)).await;
-            times[1].push(took);
-            for _ in 0..10 {
-                let list = self.client.get(self.at("/db/vm")).bearer_auth(&token);
-                times[0].push(timed(good(list)).await.0);
-            }
-            let revoke = self.client.delete(self.at("/access")).bearer_auth(&token);
-            times[2].push(timed(good(revoke)).await.0);
+    /// Ends the clients, and waits until what they have begun has ended.
+    async fn end(mut self, site: &Site) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
         }
-        times
-    }
-
-    /// Has so many accounts hold all that they may.
-    async fn hold(&self, accounts: usize) -> Holding {
-        let mut holding = Holding { _calls: JoinSet::new(), _sockets: Vec::new(), _places: Vec::new() };
-        for number in 0..accounts {
-            let name = sample::user_name(&format!("mallory-{accounts}-{number}"));
-            let draft = UserDraft {
-                name: name.clone(),
-                password: SecretString::from(PASSWORD),
-                chat_id: None,
-                role: Role::User,
-            };
-            let user = self.desk.vmm.create_user(&Actor::System, draft).await.expect("a new account");
-            self.hold_all(&name, Holder::from(&Actor::from(&user)), &mut holding).await;
-        }
-        holding
-    }
-
-    async fn hold_all(&self, name: &UserName, holder: Holder, holding: &mut Holding) {
-        let token = self.token(name.as_str()).await;
-        let script = format!("sleep-{name}");
-        let new = json!({"script": [{"name": script, "file": "job.sh", "command": "sh", "content": "sleep 3600"}]});
-        good(self.client.post(self.at("/vm/script")).bearer_auth(&token).json(&new)).await;
-        let run = json!({"run": [{"script": script, "vm": ["quiet"], "user": "root", "password": "p"}]});
-        for _ in 0..self.share(Budget::Runs) {
-            let start = self.client.post(self.at("/vm/script/run")).bearer_auth(&token).json(&run);
-            if !start.send().await.expect("an answer").status().is_success() {
-                break;
-            }
-        }
-        for _ in 0..self.share(Budget::MachineCalls) {
-            let call = self.client.get(self.at("/vm/host-key?vm=quiet")).bearer_auth(&token);
-            holding._calls.spawn(again_and_again(call));
-        }
-        for _ in 0..self.share(Budget::Streams) {
-            let call = self.client.get(self.at("/vm/script/run/1/events")).bearer_auth(&token);
-            holding._calls.spawn(async move {
-                let Ok(mut stream) = call.send().await else { return };
-                while let Ok(Some(_)) = stream.chunk().await {}
-            });
-        }
-        for number in 0..self.share(Budget::Uploads) {
-            let mut socket = TcpStream::connect(self.address).await.expect("a connection");
-            let head = format!(
-                "PUT /files/{number} HTTP/1.1\r\nHost: vmm\r\nAuthorization: Bearer {token}\r\nContent-Length: 1000000\r\n\r\n"
-            );
-            socket.write_all(head.as_bytes()).await.expect("a server that listens");
-            holding._sockets.push(socket);
-        }
-        let take = |budget| self.desk.vmm.take_place(budget, holder).ok();
-        for budget in [Budget::Requests, Budget::PasswordChanges, Budget::Revocations, Budget::Sessions] {
-            holding._places.extend(std::iter::from_fn(|| take(budget)));
-        }
-    }
-
-    /// How much one account may have.
-    fn share(&self, budget: Budget) -> u64 {
-        vmm_core::BudgetLimits::default().get(budget).share
-    }
-}
-
-/// Makes a call that takes long, and makes it again.
-async fn again_and_again(call: RequestBuilder) {
-    while let Some(next) = call.try_clone() {
-        match next.send().await {
-            Ok(answer) if answer.status().is_success() => {}
-            _ => tokio::time::sleep(Duration::from_secs(1)).await,
+        let end = Instant::now() + Duration::from_secs(30);
+        while Instant::now() < end && taken(site).await.map_or(true, |taken| taken.iter().any(|(_, held)| *held > 2)) {
+            tokio::time::sleep(Duration::from_millis(500)).await;
         }
     }
 }
 
-async fn good(request: RequestBuilder) -> reqwest::Response {
-    let answer = request.send().await.expect("an answer");
-    assert!(answer.status().is_success(), "{answer:?}");
-    answer
+/// How much of each budget is taken.
+async fn taken(site: &Site) -> io::Result<Vec<(Budget, u64)>> {
+    let of = |line: &str| {
+        let (budget, taken) = line.strip_prefix("vmm_budget_taken{budget=\"")?.split_once("\"} ")?;
+        Some((budget.parse().ok()?, taken.parse().ok()?))
+    };
+    Ok(site.metrics().await?.lines().filter_map(of).collect())
 }
 
-async fn timed<T>(call: impl Future<Output = T>) -> (Duration, T) {
+/// Samples what is taken while others are measured.
+async fn watch(site: &Site, held: &mut BTreeMap<&'static str, Vec<u64>>) -> io::Result<()> {
+    let end = Instant::now() + MEASURED;
+    while Instant::now() < end {
+        for (budget, taken) in taken(site).await? {
+            held.entry(budget.as_str()).or_default().push(taken);
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    Ok(())
+}
+
+async fn show_held(crowd: usize, held: &mut BTreeMap<&'static str, Vec<u64>>, accounts: &[Account]) -> io::Result<()> {
+    let limits = BudgetLimits::default();
+    for (budget, samples) in held {
+        samples.sort_unstable();
+        let limit = limits.get(budget.parse::<Budget>().map_err(io::Error::other)?);
+        // An eighth is kept for admins.
+        let all = limit.all.map_or(u64::MAX, |all| all - all / 8);
+        println!("  {budget:<20}{:>10}{:>10}", samples[samples.len() / 2], (limit.share * crowd as u64).min(all));
+    }
+    for (budget, limit, taken) in accounts[0].stored().await? {
+        println!("  {budget:<20}{taken:>10}{limit:>10}  of the first account");
+    }
+    Ok(())
+}
+
+/// Signs in, lists and ends the access, again and again.
+async fn measure(site: &Site, name: &str) -> io::Result<Times> {
+    let (client, mut times) = (Client::new(), Times::default());
+    let at = |path: &str| format!("http://{}{path}", site.server.address);
+    let end = Instant::now() + MEASURED;
+    while Instant::now() < end {
+        let body = json!({ "name": name, "password": PASSWORD });
+        let sign_in = client.post(at("/session")).header("X-Forwarded-For", "10.2.0.1").json(&body);
+        let began = Instant::now();
+        let signed_in: Value = json_of(sign_in).await?;
+        times[1].push(began.elapsed());
+        let token = signed_in["token"].as_str().unwrap_or_default();
+        for _ in 0..10 {
+            times[0].push(timed(client.get(at("/db/vm")).bearer_auth(token)).await?);
+        }
+        times[2].push(timed(client.delete(at("/access")).bearer_auth(token)).await?);
+    }
+    times.iter_mut().for_each(|times| times.sort_unstable());
+    Ok(times)
+}
+
+async fn timed(call: RequestBuilder) -> io::Result<Duration> {
     let began = Instant::now();
-    let value = call.await;
-    (began.elapsed(), value)
+    good(call).await?.bytes().await.map_err(io::Error::other)?;
+    Ok(began.elapsed())
+}
+
+/// So many hundredths of the calls took at most this time.
+fn quantile(sorted: &[Duration], hundredths: usize) -> Duration {
+    sorted.get(sorted.len() * hundredths / 100).copied().unwrap_or_default()
 }

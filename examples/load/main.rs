@@ -1,27 +1,27 @@
-//! What a hostile crowd costs the server: bodies of 200 MB, 2,000 slow connections, 500 logins at once, and accounts that
-//! hold all that they may.
+//! What a hostile crowd costs the server: bodies of 200 MB, 2,000 slow connections, 500 logins at once, tables that are
+//! wrong in every cell, and accounts that hold all that they may.
 //!
-//! `make load` runs it on loopback against `vmm-http serve`, built beside it; the accounts against a desk of fakes in its
-//! own process. It prints a table and ends with 1 if a figure is not reached.
+//! `make load` runs it in the lab, on loopback against `vmm-http serve`, built beside it. It prints a table and ends with 1
+//! if a figure is not reached. With names as arguments (`crowd`, `tables`, `budgets`) only those parts run.
 
 #![expect(clippy::print_stdout, reason = "it is for people to read")]
 
 mod budgets;
+mod holding;
+mod server;
+mod site;
+mod tables;
 
 use std::env;
 use std::io;
-use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::process::{ExitCode, Stdio};
+use std::process::ExitCode;
 use std::time::Duration;
 
-use serde_json::{Value, json};
-use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::process::{Child, Command};
+use vmm_testkit::lab::Lab;
 use vmm_testkit::load;
 
-const PASSWORD: &str = "correct horse battery";
+use server::Server;
+
 /// Of a login's body, in bytes.
 const BODY: usize = 200_000_000;
 const SLOW: usize = 2000;
@@ -36,17 +36,30 @@ const BORNE: Duration = Duration::from_secs(15);
 #[tokio::main]
 async fn main() -> io::Result<ExitCode> {
     load::allow_connections(SLOW as u64 * 2)?;
-    let server = Server::start().await?;
+    let asked: Vec<_> = env::args().skip(1).collect();
+    let wanted = |part: &str| asked.is_empty() || asked.iter().any(|asked| asked == part);
     let mut table = Table { good: true };
     println!("{:<62} {:>12} {:>12}", "", "measured", "at most");
-    for chunked in [false, true] {
-        bodies(&server, chunked, &mut table).await?;
+    if wanted("crowd") {
+        crowd(&mut table).await?;
     }
-    slow(&server, &mut table).await?;
-    logins(&server, &mut table).await?;
-    drop(server);
-    budgets::run(&mut table).await?;
+    let lab = || Lab::from_env().ok_or_else(|| io::Error::other("there is no lab; run make load"));
+    if wanted("tables") {
+        tables::run(&Server::start(Some(&lab()?), &[]).await?, &mut table).await?;
+    }
+    if wanted("budgets") {
+        budgets::run(&lab()?, &mut table).await?;
+    }
     Ok(if table.good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn crowd(table: &mut Table) -> io::Result<()> {
+    let server = Server::start(None, &[]).await?;
+    for chunked in [false, true] {
+        bodies(&server, chunked, table).await?;
+    }
+    slow(&server, table).await?;
+    logins(&server, table).await
 }
 
 async fn bodies(server: &Server, chunked: bool, table: &mut Table) -> io::Result<()> {
@@ -117,58 +130,12 @@ struct Table {
 
 impl Table {
     fn line(&mut self, what: &str, measured: String, most: &str, reached: bool) {
+        println!("{what:<62} {measured:>12} {most:>12}{}", self.verdict(reached));
+    }
+
+    /// Notes whether a figure is reached, and says if it is not.
+    fn verdict(&mut self, reached: bool) -> &'static str {
         self.good &= reached;
-        println!("{what:<62} {measured:>12} {most:>12}{}", if reached { "" } else { "  NOT REACHED" });
+        if reached { "" } else { "  NOT REACHED" }
     }
-}
-
-/// The program, with a desk in a temporary directory and no libvirt. Dropping it kills the program.
-struct Server {
-    address: SocketAddr,
-    process: u32,
-    token: String,
-    _child: Child,
-    _folder: TempDir,
-}
-
-impl Server {
-    async fn start() -> io::Result<Self> {
-        let folder = tempfile::tempdir()?;
-        let mut init = program(&folder, "init").arg("--password-stdin").stdin(Stdio::piped()).spawn()?;
-        let mut stdin = init.stdin.take().ok_or_else(|| io::Error::other("no pipe"))?;
-        stdin.write_all(format!("{PASSWORD}\n").as_bytes()).await?;
-        drop(stdin);
-        if !init.wait().await?.success() {
-            return Err(io::Error::other("vmm-http init failed"));
-        }
-        let mut child = program(&folder, "serve").spawn()?;
-        let out = child.stdout.take().ok_or_else(|| io::Error::other("no pipe"))?;
-        let line = BufReader::new(out).lines().next_line().await?.unwrap_or_default();
-        let address: SocketAddr =
-            line.rsplit('/').next().unwrap_or_default().parse().map_err(|_| io::Error::other("it did not start"))?;
-        let process = child.id().ok_or_else(|| io::Error::other("it ended"))?;
-        let login = json!({ "name": "admin", "password": PASSWORD });
-        let login = reqwest::Client::new().post(format!("http://{address}/session")).json(&login);
-        let session: Value = login.send().await.map_err(io::Error::other)?.json().await.map_err(io::Error::other)?;
-        let token = session["token"].as_str().ok_or_else(|| io::Error::other("no login"))?.to_owned();
-        Ok(Self { address, process, token, _child: child, _folder: folder })
-    }
-}
-
-fn program(folder: &TempDir, subcommand: &str) -> Command {
-    // This program stands in `examples`, and `vmm-http` one level above.
-    let own = env::current_exe().unwrap_or_default();
-    let beside: PathBuf = own.parent().and_then(|examples| examples.parent()).unwrap_or(&own).join("vmm-http");
-    let mut command = Command::new(beside);
-    command
-        .arg(subcommand)
-        .env("VMM_LISTEN", "127.0.0.1:0")
-        .env("VMM_DATABASE", folder.path().join("vmm.db"))
-        .env("VMM_MASTER_KEY", folder.path().join("master.key"))
-        .env("VMM_LIBVIRT_URI", format!("qemu+unix:///system?socket={}", folder.path().join("none").display()))
-        .env("VMM_TRUSTED_PROXIES", "127.0.0.1")
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .kill_on_drop(true);
-    command
 }
