@@ -36,12 +36,37 @@ pub(super) async fn line(parts: &Arc<Parts>, asked: &Asked, vm: String, text: &s
     login::begin(parts, asked, Task::Errand { vm, errand }).await
 }
 
+/// The first word that begins with what a phone's keyboard puts for two hyphens or a quote. In straight quotes it may be
+/// meant.
+fn spoilt(line: &str) -> Option<&str> {
+    let mut quote = None;
+    let mut begins = true;
+    for (at, c) in line.char_indices() {
+        match (quote, c) {
+            (None, '\u{2013}' | '\u{2014}' | '\u{2018}'..='\u{201f}') if begins => {
+                return line[at..].split_whitespace().next();
+            }
+            (None, '\'' | '"') => quote = Some(c),
+            (Some(open), _) if open == c => quote = None,
+            _ => {}
+        }
+        begins = c.is_whitespace();
+    }
+    None
+}
+
 /// The machine on which something is to be done.
 ///
 /// # Errors
 /// If it cannot be done there: nobody shall give a password for nothing.
 pub(super) async fn machine(parts: &Parts, asked: &Asked, vm: &str, errand: &Errand) -> Result<VmName> {
     transfer::place(errand)?;
+    if let Errand::Run { line } = errand
+        && let Some(word) = spoilt(line)
+    {
+        let reason = format!("the keyboard made {word:?} of what was typed; write it with - or straight quotes");
+        return Err(Error::invalid("command", reason));
+    }
     let vm = VmName::new(vm)?;
     parts.vmm.vm(&asked.actor, &vm).await?.0.check_on()?;
     Ok(vm)

@@ -333,3 +333,21 @@ async fn a_login_is_forgotten_when_the_account_is_freed() {
     scene.alice.says("/ssh web-1 uptime");
     scene.alice.sees("As which user").await;
 }
+
+#[tokio::test]
+async fn a_command_that_a_phones_keyboard_has_changed_is_asked_for_again() {
+    let scene = Scene::new().await;
+    for (said, word) in [
+        ("/ssh web-1 ls \u{2014}la", "\u{2014}la"),
+        ("/ssh web-1 echo \u{201c}two words\u{201d}", "\u{201c}two"),
+        ("/ssh web-1 echo 'a' \u{2013}n", "\u{2013}n"),
+    ] {
+        scene.alice.says(said);
+        scene.alice.sees(&format!("the keyboard made {word:?} of what was typed")).await;
+    }
+    assert_eq!(scene.lines(), []);
+    // In straight quotes, and within a word, it is meant.
+    scene.app.desk.remote.answer(scene.web_1, "echo 'a \u{2014}b' c\u{2014}d", Answer::stdout("said\n"));
+    scene.says_with_login("/ssh web-1 echo 'a \u{2014}b' c\u{2014}d").await;
+    scene.ended("said").await;
+}
