@@ -7,15 +7,19 @@ use crate::error::{Error, Kind, Result};
 use crate::hypervisor::ForeignDomain;
 use crate::job;
 use crate::model::{
-    Adoption, GroupName, HostKey, Hostname, JobId, JobKind, LoginName, OsId, UserName, Vm, VmFilter, VmId, VmName,
+    Adoption, GroupName, HostKey, Hostname, JobId, JobKind, LoginName, Os, OsFilter, OsId, UserName, Vm, VmFilter,
+    VmId, VmName,
 };
 use crate::policy::{Action, Actor, Target};
+use crate::text::quoted;
 use crate::vmm::{Desk, Vmm};
 
 use super::text;
 
 /// The longest name of a domain, in bytes.
 const MAX_DOMAIN: usize = 255;
+/// How many entries of the catalog are told to who names none of them.
+const NAMED: usize = 8;
 
 /// A machine that somebody wants to adopt.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,8 +32,8 @@ pub struct AdoptionDraft {
     pub user: Option<UserName>,
     /// Its group.
     pub group_name: Option<GroupName>,
-    /// What it runs, if the catalog has it.
-    pub os: Option<OsId>,
+    /// What it runs, if the catalog has it: `debian:12`, `debian` for the newest version, or the entry's id.
+    pub os: Option<String>,
     /// The name it gives itself; its name if `None`.
     pub hostname: Option<Hostname>,
     /// Its address, which then stays; looked for if `None`.
@@ -88,11 +92,10 @@ impl Vmm {
         text("description", &description)?;
         let user = self.responsible(actor, Action::VmAdopt, "user", user.as_ref()).await?;
         let user = user.ok_or(Error::Unauthenticated)?;
-        if let Some(id) = os
-            && desk.repository().oses().by_id(id).await?.is_none()
-        {
-            return Err(Error::invalid("os", format!("the catalog has no entry {id}")));
-        }
+        let os = match os {
+            Some(os) => Some(entry(desk, &os).await?),
+            None => None,
+        };
         let found = find(desk, &domain).await?;
         let name = match name {
             Some(name) => name,
@@ -122,6 +125,22 @@ impl Vmm {
             disks: found.disks.into_iter().map(|disk| (size(disk.capacity), disk.path)).collect(),
         })
     }
+}
+
+/// The catalog's entry that a text names.
+async fn entry(desk: &Desk, text: &str) -> Result<OsId> {
+    let (name, version) = text.split_once(':').map_or((text, None), |(name, version)| (name, Some(version)));
+    let entries = desk.repository().oses().list(&OsFilter::default()).await?;
+    let id = text.parse().map(OsId);
+    let is_named = |os: &&Os| {
+        id == Ok(os.id) || (os.name.as_str() == name && version.is_none_or(|version| os.version.as_str() == version))
+    };
+    let found = entries.iter().filter(is_named).map(|os| os.id).max();
+    let known =
+        || entries.iter().map(|os| format!("{}:{}", os.name, os.version)).take(NAMED).collect::<Vec<_>>().join(", ");
+    found.ok_or_else(|| {
+        Error::invalid("os", format!("{} is not in the catalog, which begins with {}", quoted(text), known()))
+    })
 }
 
 async fn find(desk: &Desk, name: &str) -> Result<ForeignDomain> {

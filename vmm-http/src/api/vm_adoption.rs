@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use poem_openapi::Object;
 use vmm_core::hypervisor::ForeignDomain;
-use vmm_core::model::{GroupName, Hostname, JobId, LoginName, OsId, UserName, Vm, VmName};
+use vmm_core::model::{GroupName, Hostname, JobId, LoginName, UserName, Vm, VmName};
 use vmm_core::{AdoptionDraft, Error};
 
 use super::vm_dto::VmBody;
@@ -66,8 +66,9 @@ pub(super) struct VmAdoptionBody {
     user: Option<String>,
     #[oai(validator(max_length = 128))]
     group_name: Option<String>,
-    /// Id of the catalog entry that it runs, if the catalog has it.
-    os: Option<i64>,
+    /// What it runs, if the catalog has it: `debian:12`, `debian` for the newest version, or the entry's id.
+    #[oai(validator(max_length = 128))]
+    os: Option<String>,
     /// The name it gives itself; its name if absent.
     #[oai(validator(max_length = 253))]
     hostname: Option<String>,
@@ -97,7 +98,7 @@ impl TryFrom<VmAdoptionBody> for AdoptionDraft {
             name: name.map(VmName::new).transpose()?,
             user: named("user", user.map(UserName::new).transpose())?,
             group_name: group_name.map(GroupName::new).transpose()?,
-            os: os.map(OsId),
+            os,
             hostname: hostname.map(Hostname::new).transpose()?,
             ip: ip.map(address).transpose()?,
             host_key: host_key.parse()?,

@@ -35,7 +35,7 @@ async fn state(app: &App, job: &Value) -> Value {
 
 /// Adopts the domain and waits until it is done.
 async fn adopted(app: &App) -> Value {
-    let vm = adopt(app, json!({"user": "alice", "group_name": "old"})).await.ok()["vm"][0].take();
+    let vm = adopt(app, json!({"user": "alice", "group_name": "old", "os": "debian"})).await.ok()["vm"][0].take();
     assert_eq!(state(app, &vm["job"]).await, "done");
     vm
 }
@@ -55,7 +55,7 @@ async fn an_adopted_machine_is_worked_on_like_any_other() {
 
     let vm = adopted(&app).await;
     assert_eq!((&vm["status"], &vm["adopted"], &vm["user"]), (&json!("request"), &json!(true), &json!("alice")));
-    assert_eq!((&vm["uuid"], &vm["os"], &vm["hostname"]), (&json!(uuid.to_string()), &Value::Null, &json!("old-1")));
+    assert_eq!((&vm["uuid"], &vm["os"], &vm["hostname"]), (&json!(uuid.to_string()), &json!(1), &json!("old-1")));
     assert_eq!(adoptable(&app).await, [Value::Null; 0]);
     let shown = app.get(Who::Bob, "/db/vm/old-1").await.ok();
     assert_eq!((&shown["status"], &shown["ip"], &shown["vcpu"]), (&json!("on"), &json!(ADDRESS), &json!(1)));
@@ -133,7 +133,8 @@ async fn what_a_machine_cannot_be_is_told() {
         (json!({"host_key": "trust me"}), "host_key"),
         (json!({"login": "-x"}), "login"),
         (json!({"ip": "10.0.0"}), "ip"),
-        (json!({"os": 99}), "os"),
+        (json!({"os": "99"}), "os"),
+        (json!({"os": "debian:99"}), "os"),
         (json!({"user": "nobody"}), "user"),
         (json!({"hostname": "-"}), "hostname"),
         (json!({"domain": "a\u{1b}b"}), "domain"),
