@@ -101,6 +101,14 @@ struct Holding {
     runtime: Option<Runtime>,
 }
 
+impl Drop for Holding {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
 impl Holding {
     fn begin(accounts: &[Account]) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
