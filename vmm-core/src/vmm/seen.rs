@@ -23,6 +23,20 @@ impl Seen {
         self.0.get(|| see(hypervisor)).await
     }
 
+    /// Looks again while what was seen still serves, if it soon does not. `this` finds these states in their owner.
+    pub(super) fn look_ahead<O: Send + Sync + 'static>(
+        &self,
+        owner: &Arc<O>,
+        this: fn(&O) -> (&Self, &dyn Hypervisor),
+    ) {
+        let Some(next) = self.0.due() else { return };
+        let owner = Arc::clone(owner);
+        tokio::spawn(async move {
+            let (seen, hypervisor) = this(&owner);
+            seen.0.take(next, || see(hypervisor)).await;
+        });
+    }
+
     /// What was seen is out of date: something was just done to a machine.
     pub(super) fn forget(&self) {
         self.0.forget();
