@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use reqwest::Client;
 use serde_json::{Value, json};
 use vmm_testkit::load;
+use vmm_testkit::workbook::{Hostile, hostile};
 
 use crate::server::Server;
 use crate::{Table, mebibytes, milliseconds};
@@ -49,6 +50,7 @@ struct Cost {
 
 fn shapes() -> Vec<Shape> {
     const JSON: &str = "application/json";
+    const OCTETS: &str = "application/octet-stream";
     let tables = [
         ("rows", repeated("name,os,vcpu,memory,disk\n", "?,?,?,?,?\n")),
         ("columns", wide()),
@@ -62,6 +64,10 @@ fn shapes() -> Vec<Shape> {
         shapes.push(Shape::new(name, "/request-vm", JSON, submission.to_string()));
         shapes.push(Shape::new(name, "/request-vm/preview", JSON, json!({ "spec": spec }).to_string()));
     }
+    let workbook = |hostile: Hostile| {
+        Shape::new(format!("workbook, {}", hostile.name), "/request-vm/spreadsheet", OCTETS, hostile.bytes)
+    };
+    shapes.extend(hostile().into_iter().map(workbook));
     shapes
 }
 
