@@ -16,8 +16,9 @@ use crate::vmm::{Desk, Vmm};
 
 use super::{image, text};
 
-/// Requests are planned one at a time, so that however many there are, a processor is left for everything else.
-static PLANNING: Semaphore = Semaphore::const_new(1);
+/// One table is read or planned at a time, so that however many there are, a processor and the memory are left for
+/// everything else.
+static TABLES: Semaphore = Semaphore::const_new(1);
 
 /// A request as somebody submits it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -257,7 +258,7 @@ pub(super) async fn room(desk: &Desk, id: &RequestId) -> Result<Room> {
 
 /// Asks the host and the records what there is, and plans with it.
 ///
-/// A large table takes a processor for a while, so that no thread is taken for it which others' requests need.
+/// A large table takes a processor for a while, so it is planned [in turn](in_turn).
 async fn survey<T: Send + 'static>(
     desk: &Desk,
     id: &RequestId,
@@ -270,13 +271,24 @@ async fn survey<T: Send + 'static>(
     let (oses, vms) =
         (repository.oses().list(&OsFilter::default()).await?, repository.vms().list(&VmFilter::default()).await?);
     let oses = image::inspected(desk, oses).await?;
-    let turn = PLANNING.acquire().await.map_err(|error| Error::internal("waiting to plan", error))?;
     let (desk, id) = (desk.clone(), id.clone());
-    blocking::run("planning a request", move || {
-        // The thread goes on when the caller stops waiting, and with it the turn.
-        let _turn = turn;
+    in_turn("planning a request", move || {
         let number = desk.repository().desk();
         Ok(with(Planner::new(number, desk.secrets(), &id, &host, &reservations, &oses, &vms)))
+    })
+    .await
+}
+
+/// Works on a table on a thread that no request needs, once no other table is worked on.
+pub(super) async fn in_turn<T: Send + 'static>(
+    context: &'static str,
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let turn = TABLES.acquire().await.map_err(|error| Error::internal(context, error))?;
+    blocking::run(context, move || {
+        // The thread goes on when the caller stops waiting, and with it the turn.
+        let _turn = turn;
+        work()
     })
     .await
 }

@@ -1,10 +1,11 @@
 //! Files of spreadsheets, on their way to a request.
 
-use crate::blocking;
 use crate::error::Result;
 use crate::planning::Spreadsheet;
 use crate::policy::{Action, Actor, Target};
 use crate::vmm::Vmm;
+
+use super::request::in_turn;
 
 impl Vmm {
     /// Reads a file that a spreadsheet wrote (CSV, TSV, XLSX or ODS): the CSV for a [`RequestDraft`](crate::RequestDraft).
@@ -14,6 +15,6 @@ impl Vmm {
     /// `Invalid` with the field `file` if it is no table, or larger than that of a request can be.
     pub async fn read_spreadsheet(&self, actor: &Actor, file: Vec<u8>) -> Result<Spreadsheet> {
         self.read(actor, Action::RequestSubmit, &Target { label: String::new(), owner: actor.user_id() })?;
-        blocking::run("reading a spreadsheet", move || Spreadsheet::read(&file)).await
+        in_turn("reading a spreadsheet", move || Spreadsheet::read(&file)).await
     }
 }
