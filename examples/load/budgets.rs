@@ -196,7 +196,7 @@ async fn timed(call: RequestBuilder) -> io::Result<Duration> {
     Ok(began.elapsed())
 }
 
-/// So many hundredths of the calls took at most this time.
+/// Returns the time within which this many hundredths of the calls ended.
 fn quantile(sorted: &[Duration], hundredths: usize) -> Duration {
     sorted.get(sorted.len() * hundredths / 100).copied().unwrap_or_default()
 }

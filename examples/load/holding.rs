@@ -18,7 +18,7 @@ use crate::site::{good, json_of, machine};
 
 /// How long a client waits that was refused a place.
 const PAUSE: Duration = Duration::from_secs(1);
-/// What an account keeps in files, and in each script, in bytes.
+/// The bytes that an account stores in files, and in each script.
 const STORED: usize = 60 << 20;
 const SCRIPT: usize = 40_000;
 /// How large the bodies are that are sent slowly.

@@ -1,5 +1,5 @@
-//! What a hostile crowd costs the server: bodies of 200 MB, 2,000 slow connections, 500 logins at once, tables that are
-//! wrong in every cell, and accounts that hold all that they may.
+//! Measures what a hostile crowd costs the server: bodies of 200 MB, 2,000 slow connections, 500 logins at once,
+//! tables that are wrong in every cell, and accounts that hold all that they may.
 //!
 //! `make load` runs it in the lab, on loopback against `vmm-http serve`, built beside it. It prints a table and ends with 1
 //! if a figure is not reached. With names as arguments (`crowd`, `tables`, `budgets`) only those parts run.

@@ -20,7 +20,7 @@ use crate::server::{PASSWORD, Server};
 pub(crate) const MACHINES: usize = 10;
 /// How long machines may take to be made, or removed.
 const PATIENCE: Duration = Duration::from_secs(300);
-/// What one account may keep in its file area, and in scripts, so that filling both takes seconds.
+/// The quotas of an account for files and for scripts, small enough to be filled in seconds.
 const QUOTAS: [(&str, &str); 2] = [("VMM_FILE_QUOTA", "64MiB"), ("VMM_ACCOUNT_SCRIPT_BYTES", "8MiB")];
 
 /// The desk, and what answers in place of its machines.

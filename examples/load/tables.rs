@@ -39,7 +39,7 @@ impl Shape {
     }
 }
 
-/// What a body cost.
+/// The status that a body got, and what the server spent on it.
 struct Cost {
     status: u16,
     answer: usize,

@@ -10,7 +10,7 @@ const SHEET_END: &str = "</sheetData></worksheet>";
 
 /// A workbook that no reader should take in.
 pub struct Hostile {
-    /// What it does.
+    /// Names the harm that it would do.
     pub name: &'static str,
     /// The file.
     pub bytes: Vec<u8>,

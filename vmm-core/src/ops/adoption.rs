@@ -18,7 +18,7 @@ use super::text;
 
 /// The longest name of a domain, in bytes.
 const MAX_DOMAIN: usize = 255;
-/// How many entries of the catalog are told to who names none of them.
+/// The most entries of the catalog that a refusal lists.
 const NAMED: usize = 8;
 
 /// A machine that somebody wants to adopt.
@@ -32,7 +32,7 @@ pub struct AdoptionDraft {
     pub user: Option<UserName>,
     /// Its group.
     pub group_name: Option<GroupName>,
-    /// What it runs, if the catalog has it: `debian:12`, `debian` for the newest version, or the entry's id.
+    /// The catalog's entry that it runs, if there is one: `debian:12`, `debian` for the newest version, or the entry's id.
     pub os: Option<String>,
     /// The name it gives itself; its name if `None`.
     pub hostname: Option<Hostname>,

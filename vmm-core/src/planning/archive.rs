@@ -1,7 +1,7 @@
 //! The archive that a workbook is, unpacked within bounds.
 //!
-//! What a file says of its own size is not believed, and what was looked at is what is read: the readers of workbooks get
-//! an archive of the parts that passed, and nothing else of the file.
+//! The size that a file claims is not believed. The readers of workbooks get an archive of the parts that were
+//! checked, byte by byte, and nothing else of the file.
 
 use std::borrow::Cow;
 use std::io::{Cursor, Read, Write};
@@ -30,7 +30,7 @@ pub(super) enum Format {
 /// A workbook whose parts are within bounds, and well-formed XML without document types.
 pub(super) struct Checked {
     pub(super) format: Format,
-    /// An archive of them.
+    /// An archive of the checked parts.
     pub(super) bytes: Vec<u8>,
 }
 

@@ -1,4 +1,4 @@
-//! What a part of a workbook may hold: well-formed XML without document types, in bounds for who reads it.
+//! Checks a part of a workbook: it is well-formed XML without document types, and within the bounds of its reader.
 
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};

@@ -66,7 +66,7 @@ pub(super) struct VmAdoptionBody {
     user: Option<String>,
     #[oai(validator(max_length = 128))]
     group_name: Option<String>,
-    /// What it runs, if the catalog has it: `debian:12`, `debian` for the newest version, or the entry's id.
+    /// The catalog's entry that it runs, if there is one: `debian:12`, `debian` for the newest version, or the entry's id.
     #[oai(validator(max_length = 128))]
     os: Option<String>,
     /// The name it gives itself; its name if absent.
