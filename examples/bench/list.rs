@@ -9,7 +9,7 @@ use poem::listener::TcpAcceptor;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use vmm_core::hypervisor::{DomainSpec, Hypervisor};
-use vmm_core::model::{JobKind, JobState, Os, OsFilter, RequestId, Vm, VmFilter};
+use vmm_core::model::{JobState, Os, OsFilter, RequestId, Vm, VmFilter};
 use vmm_core::repository::Repository;
 use vmm_core::{ExposeSecret, SecretString};
 use vmm_http::Limits;
@@ -63,14 +63,13 @@ pub(crate) async fn make_machines(desk: &TestDesk, machines: usize) {
     for batch in 0..machines / 1000 {
         let names: Vec<_> = (0..1000).map(|index| format!("web-{}", batch * 1000 + index)).collect();
         let id = request(desk, &os, &format!("bench-{batch}"), &names, user).await;
-        let start = sample::job(JobKind::StartRequest(id.clone()), Some(&id));
         let hash = repository.requests().by_id(&id).await.expect("an answer").expect("the request").plan_hash;
-        let approve = repository.requests().approve(&id, hash, admin, start, sample::audit("request.approve"));
+        let approve =
+            repository.requests().approve(&id, hash, admin, sample::start(), sample::audit("request.approve"));
         approve.await.expect("an approval");
         let filter = VmFilter { request: Some(id.clone()), ..VmFilter::default() };
         let vms = repository.vms().list(&filter).await.expect("machines");
-        let jobs = vms.iter().map(|vm| sample::job(JobKind::CreateVm(vm.id), Some(&id))).collect();
-        repository.requests().start(&id, jobs).await.expect("a start");
+        repository.requests().start(&id, sample::making()).await.expect("a start");
         for job in repository.jobs().open().await.expect("jobs") {
             repository.jobs().finish(job.id, JobState::Done, None).await.expect("an end");
         }

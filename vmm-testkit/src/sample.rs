@@ -6,7 +6,7 @@ use std::time::Duration;
 use uuid::Uuid;
 use vmm_core::Stored;
 use vmm_core::model::{
-    Adoption, AuditEntry, AuditKey, DeskId, DiskRole, HostFigures, HostKey, Hostname, Image, JobKind, LoginName,
+    Adoption, AuditEntry, AuditKey, DeskId, DiskRole, Fate, HostFigures, HostKey, Hostname, Image, JobKind, LoginName,
     MacAddress, NewJob, NewOs, NewRequest, NewRun, NewScript, NewUser, Os, OsName, OsVersion, Outcome, PasswordHash,
     Plan, PlannedDisk, PlannedVm, RequestId, Role, Script, ScriptArguments, ScriptContent, ScriptFile, ScriptId,
     ScriptName, User, UserId, UserName, VmId, VmName, VolumeName,
@@ -146,9 +146,44 @@ pub fn no_limits() -> Stored {
     Stored { files: most, file_bytes: most, scripts: most, script_bytes: most, open_requests: most }
 }
 
-/// A job to enqueue, with two steps.
-pub fn job(kind: JobKind, request: Option<&RequestId>) -> NewJob {
-    NewJob { title: kind.subject(), kind, request: request.cloned(), steps: vec!["first", "second"] }
+/// A job of two steps that starts a request.
+pub fn start() -> NewJob {
+    job("start-request", Fate::Stays, Fate::Stays)
+}
+
+/// A job that makes a machine.
+pub fn making() -> NewJob {
+    job("create-vm", Fate::Made, Fate::Gone)
+}
+
+/// A job that makes a domain a machine of the desk.
+pub fn adopting() -> NewJob {
+    job("adopt-vm", Fate::Made, Fate::Gone)
+}
+
+/// A job that removes a machine, also one that lets it go, or a disk.
+pub fn removal() -> NewJob {
+    NewJob { cancellable: false, ..job("delete-vm", Fate::Gone, Fate::Stays) }
+}
+
+/// A job that makes a disk.
+pub fn addition() -> NewJob {
+    job("add-disk", Fate::Stays, Fate::Gone)
+}
+
+/// A job that makes a disk larger.
+pub fn growth() -> NewJob {
+    job("grow-disk", Fate::Grown, Fate::Stays)
+}
+
+/// A job that imports an image.
+pub fn import() -> NewJob {
+    job("import-os", Fate::Stays, Fate::Stays)
+}
+
+fn job(kind: &'static str, if_done: Fate, if_undone: Fate) -> NewJob {
+    let (kind, steps) = (JobKind::new(kind), vec!["first", "second"]);
+    NewJob { kind, steps, cancellable: true, if_done, if_undone }
 }
 
 /// An ed25519 key that nobody has the private half of.
@@ -242,7 +277,7 @@ impl Desk {
         let (users, oses) = (repository.users(), repository.oses());
         let admin = users.create(user("alice", Role::Admin), audit("user.create")).await.expect("an empty desk");
         let user = users.create(user("bob", Role::User), audit("user.create")).await.expect("an empty desk");
-        let made = oses.create(os("debian", "12"), vec!["import"], audit("os.create")).await;
+        let made = oses.create(os("debian", "12"), import(), audit("os.create")).await;
         let (os, import) = made.expect("an empty desk");
         oses.set_image(os.id, image(&os)).await.expect("the entry is there");
         if let Some(job) = import {

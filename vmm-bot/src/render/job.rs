@@ -61,5 +61,5 @@ fn headline(job: &Job) -> String {
         _ => String::new(),
     };
     let since = job.changed_at.format("%Y-%m-%d %H:%M UTC");
-    format!("<b>Job {}</b> ({} {}) is {}{at}, since {since}", job.id, job.kind.word(), escape(&job.title), job.state)
+    format!("<b>Job {}</b> ({} {}) is {}{at}, since {since}", job.id, job.kind, escape(&job.title), job.state)
 }

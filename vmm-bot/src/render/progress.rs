@@ -1,6 +1,6 @@
 //! How far the machines of a request are, and what became of them.
 
-use vmm_core::model::{Job, JobKind, JobState, Request, RequestState, StepState, Vm};
+use vmm_core::model::{Job, JobState, Request, RequestState, StepState, Subject, Vm};
 
 use super::request::{counted, headline};
 use super::table::{shown, table};
@@ -14,7 +14,7 @@ const LONGEST_FAILURES: usize = 1500;
 
 /// The machines of an approved request, a bar for each.
 pub(crate) fn progress(request: &Request, jobs: &[Job]) -> Reply {
-    let jobs: Vec<_> = jobs.iter().filter(|job| matches!(job.kind, JobKind::CreateVm(_))).collect();
+    let jobs: Vec<_> = jobs.iter().filter(|job| matches!(job.subject, Subject::Vm(_))).collect();
     let made = jobs.iter().filter(|job| job.state == JobState::Done).count();
     let of = counted(request.plan.vms.len(), "machine is", "machines are");
     let mut text = format!("{}\n{made} of {of} there.", headline(request));

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use super::step_names;
+use super::kinds;
 use crate::error::{Error, Result};
-use crate::model::{DiskId, JobKind, OsId, RequestId, VmId};
+use crate::model::NewJob;
 
 /// What a test wants to happen.
 #[derive(Clone, Debug, Default)]
@@ -28,27 +28,15 @@ pub fn arm(plan: Plan) {
 
 /// Every point, as `kind.step.moment`, in order.
 pub fn points() -> Vec<String> {
-    let request = RequestId::new("any").expect("a word is an id");
-    let kinds = [
-        (JobKind::ImportOs(OsId(0)), true),
-        (JobKind::StartRequest(request), false),
-        (JobKind::CreateVm(VmId(0)), true),
-        (JobKind::AddDisk(DiskId(0)), true),
-        (JobKind::GrowDisk(DiskId(0)), true),
-        (JobKind::DeleteDisk(DiskId(0)), false),
-        (JobKind::DeleteVm(VmId(0)), false),
-        (JobKind::AdoptVm(VmId(0)), true),
-        (JobKind::ReleaseVm(VmId(0)), false),
-    ];
     let mut points = Vec::new();
-    for (kind, undoes) in kinds {
-        let steps = step_names(&kind);
+    for kind in kinds::ALL {
+        let NewJob { kind, steps, cancellable, .. } = kind.new_job();
         let forward = steps.iter().flat_map(|step| ["begun", "acted", "recorded"].map(|moment| (*step, moment)));
         let finish = ["begun", "recorded"].map(|moment| ("finish", moment));
         let backward =
             steps.iter().rev().flat_map(|step| ["undo-begun", "undone", "undo-recorded"].map(|m| (*step, m)));
-        let all = forward.chain(finish).chain(backward.filter(|_| undoes));
-        points.extend(all.map(|(step, moment)| name(kind.word(), step, moment)));
+        let all = forward.chain(finish).chain(backward.filter(|_| cancellable));
+        points.extend(all.map(|(step, moment)| name(kind.as_str(), step, moment)));
     }
     points
 }

@@ -6,10 +6,10 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
+use super::kind::AnyKind;
 use super::step::{OnFailure, Work};
-use super::{add_disk, adopt_vm, create_vm, delete_disk, delete_vm, grow_disk, import_os, release_vm, start_request};
 use crate::error::{Error, Kind, Result};
-use crate::model::{Job, JobKind, JobState, StepState};
+use crate::model::{Job, JobState, StepState};
 use crate::vmm::Desk;
 
 /// How long to wait before a part that did not answer is asked again.
@@ -38,9 +38,18 @@ enum End {
 /// Runs a job to its end, or until it is ordered to be left.
 ///
 /// # Errors
-/// When the log cannot be written. The job is then as the log says, and can be run again.
-pub(super) async fn run(desk: Desk, job: Job, mut orders: watch::Receiver<Order>) -> Result<()> {
-    let work = match load(&desk, &job.kind).await {
+/// `Internal` for a job of a kind that is not one of `kinds`, and when the log cannot be written. The job is then as the
+/// log says, and can be run again.
+pub(super) async fn run(
+    desk: Desk,
+    kinds: &'static [&'static dyn AnyKind],
+    job: Job,
+    mut orders: watch::Receiver<Order>,
+) -> Result<()> {
+    let unknown =
+        || Error::internal("looking a job up", format!("this program knows no jobs of the kind {}", job.kind));
+    let kind = kinds.iter().find(|kind| kind.new_job().kind == job.kind).ok_or_else(unknown)?;
+    let work = match kind.load(&desk, &job.subject).await {
         Ok(work) => work,
         // What it works on does not come back, however often it is tried.
         Err(error @ Error::NotFound { .. }) => {
@@ -50,20 +59,6 @@ pub(super) async fn run(desk: Desk, job: Job, mut orders: watch::Receiver<Order>
     };
     let runner = Runner { desk, job, work };
     runner.run(&mut orders).await
-}
-
-async fn load(desk: &Desk, kind: &JobKind) -> Result<Box<dyn Work>> {
-    Ok(match kind {
-        JobKind::StartRequest(id) => Box::new(start_request::load(desk, id)),
-        JobKind::CreateVm(id) => Box::new(create_vm::load(desk, *id).await?),
-        JobKind::DeleteVm(id) => Box::new(delete_vm::load(desk, *id).await?),
-        JobKind::AdoptVm(id) => Box::new(adopt_vm::load(desk, *id).await?),
-        JobKind::ReleaseVm(id) => Box::new(release_vm::load(desk, *id).await?),
-        JobKind::ImportOs(id) => Box::new(import_os::load(desk, *id).await?),
-        JobKind::AddDisk(id) => Box::new(add_disk::load(desk, *id).await?),
-        JobKind::GrowDisk(id) => Box::new(grow_disk::load(desk, *id).await?),
-        JobKind::DeleteDisk(id) => Box::new(delete_disk::load(desk, *id).await?),
-    })
 }
 
 struct Runner {
@@ -137,7 +132,7 @@ impl Runner {
         let since = Instant::now();
         loop {
             #[cfg(feature = "crash-points")]
-            super::crash::fault(self.job.kind.word(), &self.job.steps[index].name)?;
+            super::crash::fault(self.job.kind.as_str(), &self.job.steps[index].name)?;
             match self.work.act(index).await {
                 Ok(()) => return Ok(Acted::Done),
                 Err(error @ Error::Unavailable { .. }) => {
@@ -184,7 +179,7 @@ impl Runner {
         let since = Instant::now();
         loop {
             #[cfg(feature = "crash-points")]
-            super::crash::fault(self.job.kind.word(), &format!("undo-{}", self.job.steps[index].name))?;
+            super::crash::fault(self.job.kind.as_str(), &format!("undo-{}", self.job.steps[index].name))?;
             match self.work.undo(index).await {
                 Err(Error::Unavailable { .. }) if since.elapsed() <= self.desk.settings().outage_deadline => {
                     tokio::time::sleep(RETRY).await;
@@ -200,7 +195,7 @@ impl Runner {
 
     async fn finish(&self, state: JobState, error: Option<String>) -> Result<()> {
         self.point("finish", "begun").await;
-        info!(job = %self.job.id, kind = self.job.kind.word(), title = %self.job.title, %state, "a job ended");
+        info!(job = %self.job.id, kind = self.job.kind.as_str(), title = %self.job.title, %state, "a job ended");
         self.desk.repository().jobs().finish(self.job.id, state, error).await?;
         self.desk.forget_seen();
         self.point("finish", "recorded").await;
@@ -209,7 +204,7 @@ impl Runner {
 
     #[cfg(feature = "crash-points")]
     async fn point(&self, step: &str, moment: &str) {
-        super::crash::point(self.job.kind.word(), step, moment).await;
+        super::crash::point(self.job.kind.as_str(), step, moment).await;
     }
 
     #[cfg(not(feature = "crash-points"))]

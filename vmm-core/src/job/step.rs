@@ -6,15 +6,15 @@ use async_trait::async_trait;
 
 use crate::error::Result;
 
-pub(super) type Doing<'a> = Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>;
+pub(crate) type Doing<'a> = Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>;
 
 /// One step of a kind of job. Doing and undoing are safe to repeat, also after having been cut off.
-pub(super) struct Step<W: 'static> {
-    pub(super) name: &'static str,
-    pub(super) act: for<'a> fn(&'a W) -> Doing<'a>,
-    pub(super) undo: Option<for<'a> fn(&'a W) -> Doing<'a>>,
+pub(crate) struct Step<W: 'static> {
+    pub(crate) name: &'static str,
+    pub(crate) act: for<'a> fn(&'a W) -> Doing<'a>,
+    pub(crate) undo: Option<for<'a> fn(&'a W) -> Doing<'a>>,
     /// Whether it only waits, so that it may be dropped at any moment when the job is cancelled or the process stops.
-    pub(super) waits: bool,
+    pub(crate) waits: bool,
 }
 
 /// `step!("name", act)`, `step!("name", act, undo)` or `step!("name", wait act)` over methods of the job's work.
@@ -36,13 +36,9 @@ macro_rules! step {
 }
 pub(super) use step;
 
-pub(super) fn names<W>(steps: &[Step<W>]) -> Vec<&'static str> {
-    steps.iter().map(|step| step.name).collect()
-}
-
 /// A job's work with its steps, of whatever kind.
 #[async_trait]
-pub(super) trait Work: Send + Sync {
+pub(crate) trait Work: Send + Sync {
     /// Does the step of this index.
     async fn act(&self, step: usize) -> Result<()>;
     /// Undoes the step of this index.
@@ -55,7 +51,7 @@ pub(super) trait Work: Send + Sync {
 
 /// What happens when a step of a job fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum OnFailure {
+pub(crate) enum OnFailure {
     /// The steps so far are undone.
     Undo,
     /// The job stops where it is and says so; it can be asked for again.

@@ -9,6 +9,8 @@ use tokio::time::{Instant, MissedTickBehavior};
 use tracing::{error, info, warn};
 use uuid::Uuid;
 
+use super::kind::AnyKind;
+use super::kinds;
 use super::runner::{self, Order};
 use super::sweep::Sweep;
 use crate::error::Result;
@@ -35,13 +37,14 @@ impl Vmm {
     /// # Errors
     /// None at present; what goes wrong with a job is recorded with it.
     pub async fn work(&self, shutdown: impl Future<Output = ()> + Send) -> Result<()> {
-        Worker::new(self.clone()).run(shutdown).await
+        Worker::new(self.clone(), kinds::ALL).run(shutdown).await
     }
 }
 
-struct Worker {
+pub(super) struct Worker {
     vmm: Vmm,
     desk: Desk,
+    kinds: &'static [&'static dyn AnyKind],
     owner: Uuid,
     tasks: JoinSet<Result<()>>,
     running: HashMap<JobId, Running>,
@@ -66,13 +69,13 @@ struct Running {
 }
 
 impl Worker {
-    fn new(vmm: Vmm) -> Self {
+    pub(super) fn new(vmm: Vmm, kinds: &'static [&'static dyn AnyKind]) -> Self {
         let desk = vmm.own_work();
         let sweep = Sweep::new(desk.clone());
-        Self { vmm, desk, owner: Uuid::new_v4(), tasks: JoinSet::new(), running: HashMap::new(), sweep }
+        Self { vmm, desk, kinds, owner: Uuid::new_v4(), tasks: JoinSet::new(), running: HashMap::new(), sweep }
     }
 
-    async fn run(mut self, shutdown: impl Future<Output = ()> + Send) -> Result<()> {
+    pub(super) async fn run(mut self, shutdown: impl Future<Output = ()> + Send) -> Result<()> {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut tidying = tokio::time::interval(TIDYING);
@@ -124,10 +127,10 @@ impl Worker {
                 }
                 Some(_) => {}
                 None if self.running.len() < self.desk.settings().concurrent_jobs => {
-                    info!(job = %job.id, kind = job.kind.word(), title = %job.title, state = %job.state, "a job begins");
+                    info!(job = %job.id, kind = job.kind.as_str(), title = %job.title, state = %job.state, "a job begins");
                     let (orders, order) = watch::channel(if job.cancel { Order::Cancel } else { Order::Run });
                     let id = job.id;
-                    let task = self.tasks.spawn(runner::run(self.desk.clone(), job, order)).id();
+                    let task = self.tasks.spawn(runner::run(self.desk.clone(), self.kinds, job, order)).id();
                     self.running.insert(id, Running { task, orders });
                 }
                 None => {}

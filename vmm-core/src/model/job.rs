@@ -1,5 +1,8 @@
 //! Long operations.
 
+use std::borrow::Cow;
+use std::fmt;
+
 use super::{DiskId, OsId, RequestId, Timestamp, UserId, VmId, VmState, row_id, words};
 
 row_id!(
@@ -7,56 +10,83 @@ row_id!(
     JobId
 );
 
-/// What a job does, and to what.
+/// The word of a kind of job, such as `create-vm`. It stays as it is for ever, since the records have it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum JobKind {
-    /// Plans an approved request again, and starts a job for each of its machines.
-    StartRequest(RequestId),
-    /// Makes one machine of a request.
-    CreateVm(VmId),
-    /// Removes a machine and all that belongs to it.
-    DeleteVm(VmId),
-    /// Makes a domain that exists on the host one of the desk.
-    AdoptVm(VmId),
-    /// Lets an adopted machine go.
-    ReleaseVm(VmId),
-    /// Imports a catalog entry's image into the pool.
-    ImportOs(OsId),
-    /// Makes a data disk and attaches it.
-    AddDisk(DiskId),
-    /// Makes a disk larger.
-    GrowDisk(DiskId),
-    /// Detaches a data disk and removes it.
-    DeleteDisk(DiskId),
-}
+pub struct JobKind(Cow<'static, str>);
 
 impl JobKind {
-    /// Its word, without the subject.
+    /// The kind of this word.
+    pub const fn new(word: &'static str) -> Self {
+        Self(Cow::Borrowed(word))
+    }
+
+    /// Its word.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for JobKind {
+    fn from(word: String) -> Self {
+        Self(Cow::Owned(word))
+    }
+}
+
+impl fmt::Display for JobKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// What a job works on.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Subject {
+    /// A request.
+    Request(RequestId),
+    /// A machine.
+    Vm(VmId),
+    /// A catalog entry.
+    Os(OsId),
+    /// A disk.
+    Disk(DiskId),
+}
+
+impl Subject {
+    /// The word of what it is.
     pub fn word(&self) -> &'static str {
         match self {
-            Self::StartRequest(_) => "start-request",
-            Self::CreateVm(_) => "create-vm",
-            Self::DeleteVm(_) => "delete-vm",
-            Self::AdoptVm(_) => "adopt-vm",
-            Self::ReleaseVm(_) => "release-vm",
-            Self::ImportOs(_) => "import-os",
-            Self::AddDisk(_) => "add-disk",
-            Self::GrowDisk(_) => "grow-disk",
-            Self::DeleteDisk(_) => "delete-disk",
+            Self::Request(_) => "request",
+            Self::Vm(_) => "vm",
+            Self::Os(_) => "os",
+            Self::Disk(_) => "disk",
         }
     }
 
-    /// The id of what it works on, as text.
-    pub fn subject(&self) -> String {
+    /// Its id, as text.
+    pub fn id(&self) -> String {
         match self {
-            Self::StartRequest(id) => id.to_string(),
-            Self::CreateVm(id) | Self::DeleteVm(id) | Self::AdoptVm(id) | Self::ReleaseVm(id) => id.to_string(),
-            Self::ImportOs(id) => id.to_string(),
-            Self::AddDisk(id) | Self::GrowDisk(id) | Self::DeleteDisk(id) => id.to_string(),
+            Self::Request(id) => id.to_string(),
+            Self::Vm(id) => id.to_string(),
+            Self::Os(id) => id.to_string(),
+            Self::Disk(id) => id.to_string(),
         }
     }
 }
+
+words!(
+    /// What becomes of the records of what a job works on.
+    Fate, "fate" {
+        /// They stay as they are; a disk that was to grow does not any more.
+        Stays = "stays",
+        /// The machine is there, and on until a look at the host shows what really is so.
+        Made = "made",
+        /// The machine, or the disk, is not there any more.
+        Gone = "gone",
+        /// The disk has the size that it was to grow to.
+        Grown = "grown",
+    }
+);
 
 words!(
     /// A job's place in its life.
@@ -110,9 +140,11 @@ pub struct Job {
     pub id: JobId,
     /// What it does.
     pub kind: JobKind,
+    /// What it works on, which may be gone by now.
+    pub subject: Subject,
     /// The name of what it works on, for people.
     pub title: String,
-    /// The request it belongs to.
+    /// The request that it starts, or makes a machine of.
     pub request: Option<RequestId>,
     /// The machine that it works on, which may be gone by now.
     pub vm: Option<VmId>,
@@ -120,8 +152,14 @@ pub struct Job {
     pub state: JobState,
     /// Its steps in order.
     pub steps: Vec<JobStep>,
+    /// Whether it can be cancelled.
+    pub cancellable: bool,
     /// Whether somebody asked to cancel it.
     pub cancel: bool,
+    /// What becomes of the records when it is done.
+    pub if_done: Fate,
+    /// What becomes of them when what it did is undone.
+    pub if_undone: Fate,
     /// Why it failed.
     pub error: Option<String>,
     /// When it was asked for.
@@ -192,15 +230,17 @@ pub struct JobFilter {
     pub limit: Option<u32>,
 }
 
-/// A job to enqueue.
+/// A job to enqueue, but for what it works on: that may be recorded in the same transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewJob {
     /// What it does.
     pub kind: JobKind,
-    /// The name of what it works on, for people.
-    pub title: String,
-    /// The request it belongs to.
-    pub request: Option<RequestId>,
     /// The names of its steps in order.
     pub steps: Vec<&'static str>,
+    /// Whether it can be cancelled.
+    pub cancellable: bool,
+    /// What becomes of the records when it is done.
+    pub if_done: Fate,
+    /// What becomes of them when what it did is undone.
+    pub if_undone: Fate,
 }

@@ -50,7 +50,9 @@ pub use file::{ContentId, FileId, NewFile, StoredFile};
 pub use history::{Look, Sample};
 pub use host_key::HostKey;
 pub use idempotency::{ClaimId, Claimed, Fingerprint, IdempotencyKey, KeptAnswer, NewClaim, UsedRight};
-pub use job::{ClosedRecords, Closing, Job, JobFilter, JobId, JobKind, JobState, JobStep, NewJob, StepState};
+pub use job::{
+    ClosedRecords, Closing, Fate, Job, JobFilter, JobId, JobKind, JobState, JobStep, NewJob, StepState, Subject,
+};
 pub use key::Resealed;
 pub use link::NewLinkCode;
 pub use name::{

@@ -5,10 +5,10 @@ use std::net::IpAddr;
 
 use crate::error::{Error, Kind, Result};
 use crate::hypervisor::ForeignDomain;
-use crate::job;
+use crate::job::kinds::adopt_vm::AdoptVm;
 use crate::model::{
-    Adoption, GroupName, HostKey, Hostname, JobId, JobKind, LoginName, Os, OsFilter, OsId, UserName, Vm, VmFilter,
-    VmId, VmName,
+    Adoption, GroupName, HostKey, Hostname, JobId, LoginName, NewJob, Os, OsFilter, OsId, UserName, Vm, VmFilter,
+    VmName,
 };
 use crate::policy::{Action, Actor, Target};
 use crate::text::quoted;
@@ -79,8 +79,7 @@ impl Vmm {
         self.change(actor, Action::VmAdopt, target, |desk, mut audit| async move {
             let adoption = self.adoption(&desk, actor, draft).await?;
             audit.detail = format!("vm {}, host key {}", adoption.name, adoption.host_key.fingerprint()).into();
-            let steps = job::step_names(&JobKind::AdoptVm(VmId(0)));
-            let adopted = desk.repository().vms().adopt(adoption, steps, audit).await?;
+            let adopted = desk.repository().vms().adopt(adoption, NewJob::of::<AdoptVm>(), audit).await?;
             desk.work().notify_one();
             Ok(adopted)
         })

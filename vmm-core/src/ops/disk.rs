@@ -2,9 +2,9 @@
 
 use crate::definition;
 use crate::error::{Error, Result};
-use crate::job;
+use crate::job::kinds::{add_disk::AddDisk, delete_disk::DeleteDisk, grow_disk::GrowDisk};
 use crate::model::{
-    Disk, DiskFilter, DiskId, JobId, JobKind, MAX_DISK_SIZE, NewDisk, Page, Vm, VmName, VolumeName, one_more,
+    Disk, DiskFilter, DiskId, JobId, MAX_DISK_SIZE, NewDisk, NewJob, Page, Vm, VmName, VolumeName, one_more,
 };
 use crate::planning::disk_volume;
 use crate::policy::{Action, Actor, Target};
@@ -55,7 +55,7 @@ impl Vmm {
                 volume: free_volume(&desk, &vm, &disks.of_vm(vm.id).await?).await?,
                 disk_size: size,
             };
-            let added = disks.add(disk, job::step_names(&JobKind::AddDisk(DiskId(0))), audit).await?;
+            let added = disks.add(disk, NewJob::of::<AddDisk>(), audit).await?;
             desk.work().notify_one();
             Ok(added)
         })
@@ -78,8 +78,7 @@ impl Vmm {
             check_off(&desk, &vm).await?;
             let seen = definition::require_unchanged(&desk, &vm).await?;
             definition::require_own_file(&vm, &seen, &disk)?;
-            let steps = job::step_names(&JobKind::GrowDisk(id));
-            let grown = desk.repository().disks().grow(id, size, steps, audit).await?;
+            let grown = desk.repository().disks().grow(id, size, NewJob::of::<GrowDisk>(), audit).await?;
             desk.work().notify_one();
             Ok(grown)
         })
@@ -98,8 +97,7 @@ impl Vmm {
             check_off(&desk, &vm).await?;
             let seen = definition::require_unchanged(&desk, &vm).await?;
             definition::require_own_file(&vm, &seen, &disk)?;
-            let steps = job::step_names(&JobKind::DeleteDisk(id));
-            let job = desk.repository().disks().start_delete(id, steps, audit).await?;
+            let job = desk.repository().disks().start_delete(id, NewJob::of::<DeleteDisk>(), audit).await?;
             desk.work().notify_one();
             Ok(job)
         })

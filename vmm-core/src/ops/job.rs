@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::error::{Error, Kind, Result};
-use crate::model::{Job, JobFilter, JobId, JobKind, Page, RequestId, one_more};
+use crate::model::{Job, JobFilter, JobId, Page, RequestId, one_more};
 use crate::policy::{Action, Actor, Target};
 use crate::vmm::Vmm;
 
@@ -98,11 +98,8 @@ impl Vmm {
         let looking = self.visible_job(actor, id);
         let (job, target) = self.seek(actor, Action::JobCancel, format!("job {id}"), looking).await?;
         self.change(actor, Action::JobCancel, target, |desk, audit| async move {
-            if matches!(
-                job.kind,
-                JobKind::DeleteVm(_) | JobKind::ReleaseVm(_) | JobKind::DeleteDisk(_) | JobKind::StartRequest(_)
-            ) {
-                return Err(Error::conflict(Kind::Job, id, format!("a {} job cannot be cancelled", job.kind.word())));
+            if !job.cancellable {
+                return Err(Error::conflict(Kind::Job, id, format!("a {} job cannot be cancelled", job.kind)));
             }
             desk.repository().jobs().cancel(id, audit).await?;
             desk.work().notify_one();

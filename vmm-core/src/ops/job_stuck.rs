@@ -3,7 +3,7 @@
 use crate::error::{Error, Kind, Result};
 use crate::hypervisor::Volume;
 use crate::model::{
-    ClosedRecords, Closing, Disk, DiskId, Job, JobId, JobKind, JobState, StatusReason, Vm, VmId, VmState, VolumeName,
+    ClosedRecords, Closing, Disk, DiskId, Job, JobId, JobState, StatusReason, Subject, Vm, VmId, VmState, VolumeName,
 };
 use crate::planning::seed_volume;
 use crate::policy::{Action, Actor};
@@ -66,13 +66,11 @@ async fn point(_step: &str, _moment: &str) {}
 
 /// What the host says of what a job worked on.
 async fn closing(desk: &Desk, job: &Job) -> Result<Closing> {
-    match &job.kind {
-        JobKind::CreateVm(id) | JobKind::DeleteVm(id) | JobKind::AdoptVm(id) | JobKind::ReleaseVm(id) => {
-            of_machine(desk, *id).await
-        }
-        JobKind::AddDisk(id) | JobKind::GrowDisk(id) | JobKind::DeleteDisk(id) => of_disk(desk, *id).await,
-        JobKind::ImportOs(_) => Ok(stay("a volume with the image may be left in the pool")),
-        JobKind::StartRequest(_) => Ok(stay("nothing was made; submit the request again")),
+    match &job.subject {
+        Subject::Vm(id) => of_machine(desk, *id).await,
+        Subject::Disk(id) => of_disk(desk, *id).await,
+        Subject::Os(_) => Ok(stay("a volume with the image may be left in the pool")),
+        Subject::Request(_) => Ok(stay("nothing was made; submit the request again")),
     }
 }
 

@@ -128,5 +128,5 @@ fn changed<const N: usize>(fields: [Option<String>; N]) -> String {
 
 /// The label of a job; its owner is that of the request or machine it belongs to.
 fn job_label(job: &Job) -> String {
-    format!("job {} ({} {})", job.id, job.kind.word(), job.title)
+    format!("job {} ({} {})", job.id, job.kind, job.title)
 }

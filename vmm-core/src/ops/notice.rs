@@ -4,8 +4,8 @@
 
 use crate::error::{Error, Kind, Result};
 use crate::model::{
-    Job, JobFilter, JobKind, NewPost, Request, RequestEvent, RequestEventId, RequestEventKind, RequestFilter,
-    RequestState, Room, User, UserFilter,
+    Job, JobFilter, NewPost, Request, RequestEvent, RequestEventId, RequestEventKind, RequestFilter, RequestState,
+    Room, Subject, User, UserFilter,
 };
 use crate::policy::{Action, Actor, Target};
 
@@ -91,7 +91,7 @@ impl BotMail {
         let filter = JobFilter { request: Some(request.id.clone()), ..JobFilter::default() };
         let mut jobs = self.desk.repository().jobs().list(&filter).await?;
         // Those of an approval before the last one say nothing about this one.
-        let start = jobs.iter().position(|job| matches!(job.kind, JobKind::StartRequest(_)));
+        let start = jobs.iter().position(|job| matches!(job.subject, Subject::Request(_)));
         jobs.truncate(start.map_or(jobs.len(), |start| start + 1));
         jobs.reverse();
         Ok(jobs)

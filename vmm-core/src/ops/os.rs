@@ -3,9 +3,9 @@
 use tracing::warn;
 
 use crate::error::{Error, Kind, Result};
-use crate::job;
+use crate::job::kinds::import_os::ImportOs;
 use crate::model::{
-    ImageSource, JobId, JobKind, NewOs, Os, OsChange, OsFilter, OsId, OsName, OsVersion, Page, Revision, one_more,
+    ImageSource, JobId, NewJob, NewOs, Os, OsChange, OsFilter, OsId, OsName, OsVersion, Page, Revision, one_more,
 };
 use crate::policy::{Action, Actor, Target};
 use crate::vmm::{Desk, Vmm};
@@ -33,8 +33,7 @@ impl Vmm {
                 (None, Some(_)) => os.qcow2 = None,
                 (None, None) => return Err(Error::invalid("qcow2", "name a qcow2 image, or an iso")),
             }
-            let created =
-                desk.repository().oses().create(os, job::step_names(&JobKind::ImportOs(OsId(0))), audit).await?;
+            let created = desk.repository().oses().create(os, NewJob::of::<ImportOs>(), audit).await?;
             desk.work().notify_one();
             Ok(created)
         })
@@ -78,8 +77,7 @@ impl Vmm {
                 return Err(Error::conflict(Kind::Os, format!("{}:{}", os.name, os.version), reason));
             };
             image::check(&desk, &text.parse()?).await?;
-            let steps = job::step_names(&JobKind::ImportOs(OsId(0)));
-            let started = desk.repository().oses().start_import(id, steps, audit).await?;
+            let started = desk.repository().oses().start_import(id, NewJob::of::<ImportOs>(), audit).await?;
             desk.work().notify_one();
             Ok(started)
         })

@@ -91,7 +91,7 @@ impl Vmm {
         self.effect(actor, Action::VmPower, Target::from(&vm), detail, |desk| async move {
             vm.check_exists()?;
             if let Some(job) = desk.repository().jobs().on_vm(vm.id).await? {
-                let reason = format!("job {} ({}) works on it; wait for it", job.id, job.kind.word());
+                let reason = format!("job {} ({}) works on it; wait for it", job.id, job.kind);
                 return Err(Error::conflict(Kind::Vm, &vm.name, reason));
             }
             let before = state_now(&desk, &vm).await?;

@@ -4,10 +4,10 @@ use tokio::sync::Semaphore;
 
 use crate::blocking;
 use crate::error::{Error, Kind, Problems, Result};
-use crate::job;
+use crate::job::kinds::start_request::StartRequest;
 use crate::model::{
-    JobKind, NewJob, NewRequest, OsFilter, Page, Plan, PlanHash, Request, RequestFilter, RequestId, RequestState, Room,
-    UserId, UserName, VmFilter, one_more,
+    NewJob, NewRequest, OsFilter, Page, Plan, PlanHash, Request, RequestFilter, RequestId, RequestState, Room, UserId,
+    UserName, VmFilter, one_more,
 };
 use crate::planning::{Outlook, Planner, RowVerdict};
 use crate::policy::{Action, Actor, Target};
@@ -154,13 +154,7 @@ impl Vmm {
         let by = actor.user_id().unwrap_or(request.requester);
         self.change(actor, Action::RequestApprove, Target::from(&request), |desk, mut audit| async move {
             audit.detail = format!("plan {plan}").into();
-            let kind = JobKind::StartRequest(request.id.clone());
-            let job = NewJob {
-                steps: job::step_names(&kind),
-                kind,
-                title: request.id.to_string(),
-                request: Some(request.id.clone()),
-            };
+            let job = NewJob::of::<StartRequest>();
             let approved = desk.repository().requests().approve(&request.id, plan, by, job, audit).await?;
             desk.work().notify_one();
             Ok(approved)

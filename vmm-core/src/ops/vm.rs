@@ -4,10 +4,9 @@ use secrecy::SecretString;
 
 use crate::definition;
 use crate::error::{Error, Kind, Result};
-use crate::job;
+use crate::job::kinds::{delete_vm::DeleteVm, release_vm::ReleaseVm};
 use crate::model::{
-    Disk, GroupName, JobId, JobKind, LoginName, NewJob, Page, Revision, UserName, Vm, VmChange, VmFilter, VmId, VmName,
-    one_more,
+    Disk, GroupName, JobId, LoginName, NewJob, Page, Revision, UserName, Vm, VmChange, VmFilter, VmId, VmName, one_more,
 };
 use crate::policy::{Action, Actor, Target};
 use crate::vmm::Vmm;
@@ -121,7 +120,6 @@ impl Vmm {
     pub async fn delete_vm(&self, actor: &Actor, name: &VmName, expect: Option<Revision>) -> Result<JobId> {
         let vm = self.sought_vm(actor, Action::VmDelete, name).await?;
         self.change(actor, Action::VmDelete, Target::from(&vm), |desk, audit| async move {
-            let kind = if vm.adopted { JobKind::ReleaseVm(vm.id) } else { JobKind::DeleteVm(vm.id) };
             if !vm.adopted {
                 match desk.hypervisor().definition(vm.uuid).await {
                     Ok(Some(seen)) => {
@@ -134,7 +132,7 @@ impl Vmm {
                     Err(error) => return Err(error),
                 }
             }
-            let job = NewJob { steps: job::step_names(&kind), kind, title: vm.name.to_string(), request: None };
+            let job = if vm.adopted { NewJob::of::<ReleaseVm>() } else { NewJob::of::<DeleteVm>() };
             let id = desk.repository().vms().start_delete(vm.id, job, expect, audit).await?;
             desk.work().notify_one();
             Ok(id)

@@ -3,6 +3,7 @@
 //! Every method that a person's operation calls to change something takes an [`AuditEntry`] and writes it in the same
 //! transaction: no audit row, no change. Methods of the job log take none; the log itself is their record.
 
+pub mod outcome;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
@@ -260,14 +261,9 @@ pub trait BotGroupRepository: Send + Sync {
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait OsRepository: Send + Sync {
-    /// Makes an entry and, if it has a `qcow2`, enqueues the job `import-os` with these steps. A name and version that
+    /// Makes an entry and, if it has a `qcow2`, enqueues the job that imports it. A name and version that
     /// is taken is a conflict.
-    async fn create(
-        &self,
-        os: NewOs,
-        import_steps: Vec<&'static str>,
-        audit: AuditEntry,
-    ) -> Result<(Os, Option<JobId>)>;
+    async fn create(&self, os: NewOs, import: NewJob, audit: AuditEntry) -> Result<(Os, Option<JobId>)>;
     /// The entry with this id.
     async fn by_id(&self, id: OsId) -> Result<Option<Os>>;
     /// Every entry of this name; with a version at most one. In order of creation.
@@ -276,8 +272,8 @@ pub trait OsRepository: Send + Sync {
     async fn list(&self, filter: &OsFilter) -> Result<Vec<Os>>;
     /// Records the imported image.
     async fn set_image(&self, id: OsId, image: Image) -> Result<()>;
-    /// Enqueues the job `import-os` with these steps for an entry that is there. One that is being imported is a conflict.
-    async fn start_import(&self, id: OsId, steps: Vec<&'static str>, audit: AuditEntry) -> Result<(Os, JobId)>;
+    /// Enqueues the job that imports the image of an entry. One that is being imported is a conflict.
+    async fn start_import(&self, id: OsId, import: NewJob, audit: AuditEntry) -> Result<(Os, JobId)>;
     /// Changes an entry.
     async fn update(&self, id: OsId, change: OsChange, expect: Option<Revision>, audit: AuditEntry) -> Result<Os>;
     /// Removes an entry. One that a machine is made from is a conflict, and so is one that is being imported. Its image's
@@ -310,9 +306,9 @@ pub trait VmRepository: Send + Sync {
     /// A machine that is on and was off, or not made yet, or is in another run than before, has been on since now; one
     /// that was on in no known run stays without that moment.
     async fn observe(&self, seen: Vec<Seen>) -> Result<()>;
-    /// Records a machine to adopt, with the status `request`, and its disks, and enqueues the job `adopt-vm` with these
-    /// steps. A name, domain, hardware address or fixed address that is taken is a conflict.
-    async fn adopt(&self, adoption: Adoption, steps: Vec<&'static str>, audit: AuditEntry) -> Result<(Vm, JobId)>;
+    /// Records a machine to adopt, with the status `request`, and its disks, and enqueues the job that
+    /// adopts it. A name, domain, hardware address or fixed address that is taken is a conflict.
+    async fn adopt(&self, adoption: Adoption, job: NewJob, audit: AuditEntry) -> Result<(Vm, JobId)>;
     /// The facts of a machine's definition as vmm last saw it; `None` if it has not seen it yet, or by other rules.
     async fn definition(&self, id: VmId) -> Result<Option<Facts>>;
     /// Keeps the facts of a machine's definition: vmm made it so, or sees it for the first time.
@@ -360,14 +356,14 @@ pub trait DiskRepository: Send + Sync {
     async fn by_id(&self, id: DiskId) -> Result<Option<Disk>>;
     /// Disks in order of id.
     async fn list(&self, filter: &DiskFilter) -> Result<Vec<Disk>>;
-    /// Adds a data disk and enqueues the job `add-disk` with these steps. A machine that does not exist yet, that a job
+    /// Adds a data disk and enqueues the job that makes it. A machine that does not exist yet, that a job
     /// works on, or that has as many disks as can be is a conflict, and so is a volume that is taken.
-    async fn add(&self, disk: NewDisk, steps: Vec<&'static str>, audit: AuditEntry) -> Result<(Disk, JobId)>;
-    /// Enqueues the job `grow-disk`, to this size in GiB. One that is not larger is invalid; a machine that a job works
+    async fn add(&self, disk: NewDisk, job: NewJob, audit: AuditEntry) -> Result<(Disk, JobId)>;
+    /// Enqueues the job that makes a disk larger, to this size in GiB. One that is not larger is invalid; a machine that a job works
     /// on is a conflict.
-    async fn grow(&self, id: DiskId, size: u32, steps: Vec<&'static str>, audit: AuditEntry) -> Result<(Disk, JobId)>;
-    /// Enqueues the job `delete-disk`. A system disk, and a machine that a job works on, is a conflict.
-    async fn start_delete(&self, id: DiskId, steps: Vec<&'static str>, audit: AuditEntry) -> Result<JobId>;
+    async fn grow(&self, id: DiskId, size: u32, job: NewJob, audit: AuditEntry) -> Result<(Disk, JobId)>;
+    /// Enqueues the removal of a disk. A system disk, and a machine that a job works on, is a conflict.
+    async fn start_delete(&self, id: DiskId, job: NewJob, audit: AuditEntry) -> Result<JobId>;
     /// Records which size in GiB a disk has, and that it is not growing.
     async fn set_size(&self, id: DiskId, size: u32) -> Result<()>;
     /// Records where a disk is, or that it is not any more.
@@ -421,8 +417,8 @@ pub trait RequestRepository: Send + Sync {
     /// `approved` → `pending` with a plan whose machines, disks and figures of the host replace the former rows. It may
     /// bind what the former one does. A repeat changes nothing.
     async fn return_for_approval(&self, id: &RequestId, plan: Plan, reason: &str) -> Result<()>;
-    /// `approved` → `running`, and enqueues these jobs, one for each machine. A repeat changes nothing.
-    async fn start(&self, id: &RequestId, jobs: Vec<NewJob>) -> Result<()>;
+    /// `approved` → `running`, and enqueues a job like `making` for each of its machines. A repeat changes nothing.
+    async fn start(&self, id: &RequestId, making: NewJob) -> Result<()>;
     /// `approved` → `failed` with this reason, and removes its machines' rows. A repeat changes nothing.
     async fn fail(&self, id: &RequestId, reason: &str) -> Result<()>;
 }
@@ -451,13 +447,11 @@ pub trait JobRepository: Send + Sync {
     async fn step(&self, id: JobId, step: usize, state: StepState) -> Result<()>;
     /// Records that undoing begins, and why.
     async fn undo(&self, id: JobId, error: &str) -> Result<()>;
-    /// Records a job's end, and what follows from it in the same transaction:
-    /// - a `create-vm` or `adopt-vm` that is done sets its machine to `on`, and what really is so is seen by the next look;
-    ///   one that failed or was cancelled removes the machine's rows;
-    /// - a `delete-vm` or `release-vm` that is done removes the machine's rows;
-    /// - an `add-disk` that failed or was cancelled, and a `delete-disk` that is done, removes the disk's row;
-    /// - a `grow-disk` that is done gives the disk its new size, and after any end it grows no more;
-    /// - the last open job of a request sets the request to `done`, or to `failed` if any of its jobs was not done.
+    /// Records a job's end, and in the same transaction what follows from it by the rules of [`outcome`]: the [`Fate`] of
+    /// what it works on, and after the last open job of a request that the request is `done`, or `failed` if any of its
+    /// jobs was not done.
+    ///
+    /// [`Fate`]: crate::model::Fate
     async fn finish(&self, id: JobId, state: JobState, error: Option<String>) -> Result<()>;
     /// Asks for a job to be cancelled. One that is final is a conflict.
     async fn cancel(&self, id: JobId, audit: AuditEntry) -> Result<()>;

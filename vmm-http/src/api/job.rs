@@ -129,7 +129,7 @@ impl From<Job> for JobBody {
     fn from(job: Job) -> Self {
         Self {
             id: job.id.0,
-            kind: job.kind.word().to_owned(),
+            kind: job.kind.to_string(),
             percent: percent(&job),
             title: job.title,
             request: job.request.map(|request| request.to_string()),

@@ -51,7 +51,7 @@ async fn desk() -> Place {
     let chief = repository.users().by_name(&sample::user_name("chief")).await.unwrap().unwrap();
     let adoption =
         vmm_core::model::Adoption { ip: Some([127, 99, 99, 99].into()), ..sample::adoption(&chief, "old-1") };
-    let (_, job) = repository.vms().adopt(adoption, vec!["tag-domain"], sample::audit("vm.adopt")).await.unwrap();
+    let (_, job) = repository.vms().adopt(adoption, sample::adopting(), sample::audit("vm.adopt")).await.unwrap();
     repository.jobs().finish(job, JobState::Done, None).await.unwrap();
     drop(repository);
     let (mut child, address) = place.serve_with(&[]).await;

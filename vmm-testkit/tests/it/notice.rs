@@ -1,6 +1,6 @@
 //! Who hears what happens to requests, and what requests would make.
 
-use vmm_core::model::{BotId, JobKind, RequestEventKind, RequestState, Role, User};
+use vmm_core::model::{BotId, RequestEventKind, RequestState, Role, Subject, User};
 use vmm_core::{Actor, BotMail, Error, RequestDraft, RequestNews, UserDraft, UserUpdate};
 use vmm_testkit::fixture::{PASSWORD, TestDesk};
 use vmm_testkit::sample;
@@ -77,7 +77,7 @@ async fn the_progress_of_approved_requests_is_seen_by_those_who_asked_and_approv
     let progress = mail.request_progress().await.expect("an answer");
     let [only] = &progress[..] else { panic!("{progress:?}") };
     assert_eq!(names(&only.watchers), ["alice", "root"]);
-    assert_eq!(only.jobs.iter().map(|job| &job.kind).collect::<Vec<_>>(), [&JobKind::StartRequest(request.id.clone())]);
+    assert_eq!(only.jobs.iter().map(|job| &job.subject).collect::<Vec<_>>(), [&Subject::Request(request.id.clone())]);
     desk.start_worker();
     desk.settled(&request.id).await;
     assert_eq!(mail.request_progress().await.expect("an answer"), []);

@@ -10,7 +10,7 @@ use super::store::Store;
 use super::{job, vm};
 use crate::error::{self, Kind};
 use crate::model::{
-    AuditEntry, Disk, DiskFilter, DiskId, DiskRole, JobId, JobKind, MAX_DISKS, NewDisk, NewJob, PlannedDisk, Vm, VmId,
+    AuditEntry, Disk, DiskFilter, DiskId, DiskRole, JobId, MAX_DISKS, NewDisk, NewJob, PlannedDisk, Subject, Vm, VmId,
     VmStatus,
 };
 use crate::repository::DiskRepository;
@@ -36,7 +36,7 @@ impl DiskRepository for Store {
         .await
     }
 
-    async fn add(&self, disk: NewDisk, steps: Vec<&'static str>, audit: AuditEntry) -> error::Result<(Disk, JobId)> {
+    async fn add(&self, disk: NewDisk, job: NewJob, audit: AuditEntry) -> error::Result<(Disk, JobId)> {
         self.change("adding a disk", audit, move |tx| {
             let NewDisk { vm, volume, disk_size: size } = disk;
             let vm = changeable(tx, vm)?;
@@ -45,18 +45,12 @@ impl DiskRepository for Store {
                 return Err(error::Error::conflict(Kind::Vm, &vm.name, reason).into());
             }
             let id = insert(tx, vm.id, &PlannedDisk { role: DiskRole::Data, volume, size })?;
-            enqueue(tx, JobKind::AddDisk(id), id, steps)
+            enqueue(tx, id, &job)
         })
         .await
     }
 
-    async fn grow(
-        &self,
-        id: DiskId,
-        size: u32,
-        steps: Vec<&'static str>,
-        audit: AuditEntry,
-    ) -> error::Result<(Disk, JobId)> {
+    async fn grow(&self, id: DiskId, size: u32, job: NewJob, audit: AuditEntry) -> error::Result<(Disk, JobId)> {
         self.change("growing a disk", audit, move |tx| {
             let disk = required(tx, id)?;
             changeable(tx, disk.vm)?;
@@ -67,12 +61,12 @@ impl DiskRepository for Store {
                 return Err(error::Error::invalid("disk_size", reason).into());
             }
             execute(tx, "UPDATE disk SET grow_to = ?1 WHERE id = ?2", params![size, id.0])?;
-            enqueue(tx, JobKind::GrowDisk(id), id, steps)
+            enqueue(tx, id, &job)
         })
         .await
     }
 
-    async fn start_delete(&self, id: DiskId, steps: Vec<&'static str>, audit: AuditEntry) -> error::Result<JobId> {
+    async fn start_delete(&self, id: DiskId, job: NewJob, audit: AuditEntry) -> error::Result<JobId> {
         self.change("starting the removal of a disk", audit, move |tx| {
             let disk = required(tx, id)?;
             changeable(tx, disk.vm)?;
@@ -80,7 +74,7 @@ impl DiskRepository for Store {
                 let reason = format!("it is the system disk of {}; delete the machine instead", disk.vm_name);
                 return Err(error::Error::conflict(Kind::Disk, id, reason).into());
             }
-            enqueue(tx, JobKind::DeleteDisk(id), id, steps).map(|(_, job)| job)
+            enqueue(tx, id, &job).map(|(_, job)| job)
         })
         .await
     }
@@ -188,10 +182,10 @@ fn changeable(tx: &Transaction<'_>, id: VmId) -> Result<Vm> {
     Ok(vm)
 }
 
-fn enqueue(tx: &Transaction<'_>, kind: JobKind, id: DiskId, steps: Vec<&'static str>) -> Result<(Disk, JobId)> {
+fn enqueue(tx: &Transaction<'_>, id: DiskId, job: &NewJob) -> Result<(Disk, JobId)> {
     let disk = required(tx, id)?;
     let title = format!("disk {id} of {}", disk.vm_name);
-    let job = job::insert(tx, &NewJob { kind, title, request: None, steps })?;
+    let job = job::insert(tx, job, &Subject::Disk(id), &title, None)?;
     Ok((disk, job))
 }
 

@@ -13,10 +13,11 @@ use super::store::Store;
 use super::{disk, request, vm};
 use crate::error::{self, Kind};
 use crate::model::{
-    AuditEntry, ClosedRecords, Closing, DiskId, Job, JobFilter, JobId, JobKind, JobState, JobStep, NewJob, OsId,
-    RequestId, StepState, Timestamp, VmId,
+    AuditEntry, Closing, DiskId, Job, JobFilter, JobId, JobKind, JobState, JobStep, NewJob, OsId, RequestId, StepState,
+    Subject, Timestamp, VmId,
 };
 use crate::repository::JobRepository;
+use crate::repository::outcome::{self, Effect, JobOfRequest};
 
 #[async_trait]
 impl JobRepository for Store {
@@ -129,7 +130,11 @@ impl JobRepository for Store {
             }
             let job = unfinished(tx, id)?;
             set_state(tx, id, state, error.as_deref())?;
-            follow(tx, &job, state, error.as_deref())
+            outcome::ended(&job, state).map_or(Ok(()), |effect| apply(tx, &effect))?;
+            match &job.request {
+                Some(request) => settle(tx, request, error.as_deref().or(job.error.as_deref())),
+                None => Ok(()),
+            }
         })
         .await
     }
@@ -146,18 +151,16 @@ impl JobRepository for Store {
         let actor = audit.user;
         self.change("trying a job again", audit, move |tx| {
             let job = stuck(tx, id)?;
-            refuse_without_subject(tx, &job)?;
-            let (state, error) = match job.goes_backward() {
-                true => (JobState::Undoing, job.error),
-                false => (JobState::Queued, None),
-            };
+            let (state, error) = outcome::retried(&job, is_there(tx, &job.subject)?)?;
             execute(
                 tx,
                 "UPDATE job SET state = ?2, error = ?3, changed_at = ?4 WHERE id = ?1",
                 params![id.0, state.as_str(), error, now().timestamp_micros()],
             )?;
-            if let (JobKind::CreateVm(_), JobState::Queued, Some(request)) = (&job.kind, state, &job.request) {
-                request::run_again(tx, request, actor)?;
+            if let (JobState::Queued, Some(request)) = (state, &job.request)
+                && let Some(effect) = outcome::runs_again(request, request::state(tx, request)?, actor)
+            {
+                apply(tx, &effect)?;
             }
             required(tx, id)
         })
@@ -168,76 +171,88 @@ impl JobRepository for Store {
         self.change("closing a job", audit, move |tx| {
             let job = stuck(tx, id)?;
             let Closing { note, records } = closing;
-            let error = job.error.map(|error| format!("{error}; ")).unwrap_or_default();
+            let error = job.error.as_ref().map(|error| format!("{error}; ")).unwrap_or_default();
             set_state(tx, id, JobState::Closed, Some(&format!("{error}closed: {note}")))?;
-            match (records, job.vm, &job.kind) {
-                (ClosedRecords::Machine(state), Some(vm), _) => vm::set_state(tx, vm, state)?,
-                (ClosedRecords::NoMachine, Some(vm), _) => vm::remove(tx, vm)?,
-                (
-                    ClosedRecords::Disk(size),
-                    _,
-                    JobKind::AddDisk(disk) | JobKind::GrowDisk(disk) | JobKind::DeleteDisk(disk),
-                ) => {
-                    disk::set_size(tx, *disk, size)?;
-                }
-                (ClosedRecords::NoDisk, _, JobKind::AddDisk(disk) | JobKind::DeleteDisk(disk)) => {
-                    disk::remove(tx, *disk)?;
-                }
-                _ => {}
-            }
+            outcome::closed(&job, records).map_or(Ok(()), |effect| apply(tx, &effect))?;
             required(tx, id)
         })
         .await
     }
 }
 
+/// Applies what follows from something else.
+pub(super) fn apply(tx: &Transaction<'_>, effect: &Effect) -> Result<()> {
+    match effect {
+        Effect::Vm(id, state) => vm::set_state(tx, *id, *state),
+        Effect::NoVm(id) => vm::remove(tx, *id),
+        Effect::Grown(id) => disk::settle(tx, *id, true),
+        Effect::Settled(id) => disk::settle(tx, *id, false),
+        Effect::Size(id, size) => disk::set_size(tx, *id, *size).map(drop),
+        Effect::NoDisk(id) => disk::remove(tx, *id),
+        Effect::Request { id, to, reason, actor } => request::set_state(tx, id, *to, reason.as_deref(), *actor),
+        Effect::NoRequested(id) => vm::remove_requested(tx, id),
+    }
+}
+
+/// Applies what follows for a request from the end of one of its jobs.
+fn settle(tx: &Transaction<'_>, id: &RequestId, error: Option<&str>) -> Result<()> {
+    let jobs = all(
+        tx,
+        "SELECT subject_kind = 'request' AS starts, title, state, error FROM job WHERE request = ?1 ORDER BY id",
+        [id.as_str()],
+        |row| {
+            Ok(JobOfRequest {
+                starts: row.value("starts")?,
+                title: row.value("title")?,
+                state: row.parsed("state")?,
+                error: row.value("error")?,
+            })
+        },
+    )?;
+    let effects = outcome::settled(id, request::state(tx, id)?, &jobs, error);
+    effects.iter().try_for_each(|effect| apply(tx, effect))
+}
+
 /// A job that is stuck, on whose machine no other job works.
 fn stuck(tx: &Transaction<'_>, id: JobId) -> Result<Job> {
     let job = required(tx, id)?;
-    if job.state != JobState::Stuck {
-        return Err(error::Error::conflict(Kind::Job, id, format!("it is {}, not stuck", job.state)).into());
-    }
-    if let Some(other) = job.vm.map(|vm| open_on_vm(tx, vm)).transpose()?.flatten() {
-        let reason = format!("job {} ({}) works on its machine; wait for it", other.id, other.kind.word());
-        return Err(error::Error::conflict(Kind::Job, id, reason).into());
-    }
+    let other = job.vm.map(|vm| open_on_vm(tx, vm)).transpose()?.flatten();
+    outcome::require_stuck(&job, other.as_ref())?;
     Ok(job)
 }
 
-/// Refuses a job that has nothing to work on any more.
-fn refuse_without_subject(tx: &Transaction<'_>, job: &Job) -> Result<()> {
-    let table = match &job.kind {
-        JobKind::StartRequest(_) => {
-            let reason = "its request has failed with it; close the job and submit the request again";
-            return Err(error::Error::conflict(Kind::Job, job.id, reason).into());
-        }
-        JobKind::CreateVm(_) | JobKind::DeleteVm(_) | JobKind::AdoptVm(_) | JobKind::ReleaseVm(_) => "vm",
-        JobKind::ImportOs(_) => "os",
-        JobKind::AddDisk(_) | JobKind::GrowDisk(_) | JobKind::DeleteDisk(_) => "disk",
-    };
-    let sql = format!("SELECT 1 FROM {table} WHERE id = CAST(?1 AS INTEGER)");
-    if exists(tx, &sql, [job.kind.subject()])? {
-        return Ok(());
-    }
-    let reason = "what it works on is gone from the records; close the job";
-    Err(error::Error::conflict(Kind::Job, job.id, reason).into())
+/// Whether the records have what a job works on.
+fn is_there(tx: &Transaction<'_>, subject: &Subject) -> Result<bool> {
+    let table = subject.word();
+    let id = if matches!(subject, Subject::Request(_)) { "?1" } else { "CAST(?1 AS INTEGER)" };
+    exists(tx, &format!("SELECT 1 FROM {table} WHERE id = {id}"), [subject.id()])
 }
 
-/// Enqueues a job.
-pub(super) fn insert(tx: &Transaction<'_>, new: &NewJob) -> Result<JobId> {
-    let NewJob { kind, title, request, steps } = new;
-    let request = if let JobKind::StartRequest(id) = kind { Some(id) } else { request.as_ref() };
+/// Enqueues a job on a subject of this title, which belongs to a request or to none.
+pub(super) fn insert(
+    tx: &Transaction<'_>,
+    new: &NewJob,
+    subject: &Subject,
+    title: &str,
+    request: Option<&RequestId>,
+) -> Result<JobId> {
+    let NewJob { kind, steps, cancellable, if_done, if_undone } = new;
     let at = now().timestamp_micros();
     let inserted = execute(
         tx,
-        "INSERT INTO job (kind, subject, vm, title, request, state, created_at, changed_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, 'queued', ?6, ?6)",
+        "INSERT INTO job (kind, subject_kind, subject, vm, title, request, state, cancellable, if_done, if_undone,
+                          created_at, changed_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'queued', ?7, ?8, ?9, ?10, ?10)",
         params![
-            kind.word(),
-            kind.subject(),
-            vm_of(tx, kind)?.map(|id| id.0),
+            kind.as_str(),
+            subject.word(),
+            subject.id(),
+            vm_of(tx, subject)?.map(|id| id.0),
             title,
             request.map(RequestId::as_str),
+            cancellable,
+            if_done.as_str(),
+            if_undone.as_str(),
             at
         ],
     );
@@ -258,14 +273,12 @@ pub(super) fn insert(tx: &Transaction<'_>, new: &NewJob) -> Result<JobId> {
     Ok(id)
 }
 
-/// The machine that a job of this kind changes.
-fn vm_of(connection: &Connection, kind: &JobKind) -> Result<Option<VmId>> {
-    match kind {
-        JobKind::CreateVm(id) | JobKind::DeleteVm(id) | JobKind::AdoptVm(id) | JobKind::ReleaseVm(id) => Ok(Some(*id)),
-        JobKind::AddDisk(id) | JobKind::GrowDisk(id) | JobKind::DeleteDisk(id) => {
-            disk::required(connection, *id).map(|disk| Some(disk.vm))
-        }
-        JobKind::StartRequest(_) | JobKind::ImportOs(_) => Ok(None),
+/// The machine that a job on this subject changes.
+fn vm_of(connection: &Connection, subject: &Subject) -> Result<Option<VmId>> {
+    match subject {
+        Subject::Vm(id) => Ok(Some(*id)),
+        Subject::Disk(id) => disk::required(connection, *id).map(|disk| Some(disk.vm)),
+        Subject::Request(_) | Subject::Os(_) => Ok(None),
     }
 }
 
@@ -276,73 +289,25 @@ pub(super) fn open_on_vm(connection: &Connection, vm: VmId) -> Result<Option<Job
     })
 }
 
-/// The open job of this kind on this subject.
-pub(super) fn open_on(connection: &Connection, kind: &str, subject: &str) -> Result<Option<JobId>> {
+/// The open job on this subject.
+pub(super) fn open_on(connection: &Connection, subject: &Subject) -> Result<Option<JobId>> {
     first(
         connection,
-        "SELECT id FROM job WHERE subject = ?1 AND kind = ?2 AND state IN ('queued', 'running', 'undoing')",
-        [subject, kind],
+        "SELECT id FROM job WHERE subject = ?1 AND subject_kind = ?2 AND state IN ('queued', 'running', 'undoing')",
+        [&subject.id(), subject.word()],
         |row| row.value("id").map(JobId),
     )
 }
 
-/// The job that could neither make this machine nor undo what it had begun.
+/// The job that could neither make this machine of a request nor undo what it had begun.
 pub(super) fn stuck_making(connection: &Connection, vm: VmId) -> Result<Option<JobId>> {
     first(
         connection,
-        "SELECT id FROM job WHERE subject = ?1 AND kind = 'create-vm' AND state = 'stuck'",
+        "SELECT id FROM job
+         WHERE subject = ?1 AND subject_kind = 'vm' AND request IS NOT NULL AND state = 'stuck'",
         [vm.to_string()],
         |row| row.value("id").map(JobId),
     )
-}
-
-/// Whether a request waits for one of its jobs.
-pub(super) fn any_open(connection: &Connection, request: &RequestId) -> Result<bool> {
-    exists(
-        connection,
-        "SELECT 1 FROM job WHERE request = ?1 AND kind IN ('start-request', 'create-vm')
-           AND state IN ('queued', 'running', 'undoing')",
-        [request.as_str()],
-    )
-}
-
-/// What each of a request's jobs that were not done says. Jobs of an approval before the last one do not count.
-pub(super) fn failures(connection: &Connection, request: &RequestId) -> Result<Vec<String>> {
-    all(
-        connection,
-        "SELECT title, state, error FROM job
-         WHERE request = ?1 AND kind IN ('start-request', 'create-vm') AND state <> 'done'
-           AND id >= (SELECT coalesce(max(id), 0) FROM job WHERE request = ?1 AND kind = 'start-request')
-         ORDER BY id",
-        [request.as_str()],
-        |row| {
-            let (title, state): (String, String) = (row.value("title")?, row.value("state")?);
-            let error: Option<String> = row.value("error")?;
-            Ok(format!("{title}: {}", error.unwrap_or(state)))
-        },
-    )
-}
-
-/// What follows from a job's end.
-fn follow(tx: &Transaction<'_>, job: &Job, state: JobState, error: Option<&str>) -> Result<()> {
-    match (&job.kind, state) {
-        (JobKind::CreateVm(vm) | JobKind::AdoptVm(vm), JobState::Done) => vm::set_on(tx, *vm)?,
-        (JobKind::CreateVm(vm) | JobKind::AdoptVm(vm), JobState::Failed | JobState::Cancelled)
-        | (JobKind::DeleteVm(vm) | JobKind::ReleaseVm(vm), JobState::Done) => {
-            vm::remove(tx, *vm)?;
-        }
-        (JobKind::AddDisk(id), JobState::Failed | JobState::Cancelled) | (JobKind::DeleteDisk(id), JobState::Done) => {
-            disk::remove(tx, *id)?;
-        }
-        (JobKind::GrowDisk(id), end) => disk::settle(tx, *id, end == JobState::Done)?,
-        _ => {}
-    }
-    match (&job.kind, &job.request) {
-        (JobKind::StartRequest(request), _) | (JobKind::CreateVm(_), Some(request)) => {
-            request::settle(tx, request, error.or(job.error.as_deref()))
-        }
-        _ => Ok(()),
-    }
 }
 
 fn set_state(tx: &Transaction<'_>, id: JobId, state: JobState, error: Option<&str>) -> Result<()> {
@@ -374,32 +339,31 @@ fn job(connection: &Connection, row: &Row<'_>) -> Result<Job> {
     let id = JobId(row.value("id")?);
     Ok(Job {
         id,
-        kind: kind(row)?,
+        kind: JobKind::from(row.value::<String>("kind")?),
+        subject: subject(row)?,
         title: row.value("title")?,
         request: row.parsed_opt("request")?,
         vm: row.value::<Option<_>>("vm")?.map(VmId),
         state: row.parsed("state")?,
         steps: steps(connection, id)?,
+        cancellable: row.value("cancellable")?,
         cancel: row.value("cancel")?,
+        if_done: row.parsed("if_done")?,
+        if_undone: row.parsed("if_undone")?,
         error: row.value("error")?,
         created_at: row.time("created_at")?,
         changed_at: row.time("changed_at")?,
     })
 }
 
-fn kind(row: &Row<'_>) -> Result<JobKind> {
-    let word: String = row.value("kind")?;
+fn subject(row: &Row<'_>) -> Result<Subject> {
+    let word: String = row.value("subject_kind")?;
     Ok(match word.as_str() {
-        "start-request" => JobKind::StartRequest(row.parsed("subject")?),
-        "create-vm" => JobKind::CreateVm(VmId(row.parsed("subject")?)),
-        "delete-vm" => JobKind::DeleteVm(VmId(row.parsed("subject")?)),
-        "adopt-vm" => JobKind::AdoptVm(VmId(row.parsed("subject")?)),
-        "release-vm" => JobKind::ReleaseVm(VmId(row.parsed("subject")?)),
-        "import-os" => JobKind::ImportOs(OsId(row.parsed("subject")?)),
-        "add-disk" => JobKind::AddDisk(DiskId(row.parsed("subject")?)),
-        "grow-disk" => JobKind::GrowDisk(DiskId(row.parsed("subject")?)),
-        "delete-disk" => JobKind::DeleteDisk(DiskId(row.parsed("subject")?)),
-        _ => return Err(Error::corrupt("kind", word)),
+        "request" => Subject::Request(row.parsed("subject")?),
+        "vm" => Subject::Vm(VmId(row.parsed("subject")?)),
+        "os" => Subject::Os(OsId(row.parsed("subject")?)),
+        "disk" => Subject::Disk(DiskId(row.parsed("subject")?)),
+        _ => return Err(Error::corrupt("subject_kind", word)),
     })
 }
 

@@ -10,22 +10,18 @@ use super::row::{Columns, all, execute, exists, expected, first, integer, now};
 use super::store::Store;
 use crate::error::{self, Kind};
 use crate::model::{
-    AuditEntry, Image, JobId, JobKind, LoginName, NewJob, NewOs, Os, OsChange, OsFilter, OsId, OsName, OsVersion,
-    Revision, VolumeName,
+    AuditEntry, Image, JobId, LoginName, NewJob, NewOs, Os, OsChange, OsFilter, OsId, OsName, OsVersion, Revision,
+    Subject, VolumeName,
 };
 use crate::repository::OsRepository;
 
 #[async_trait]
 impl OsRepository for Store {
-    async fn create(
-        &self,
-        os: NewOs,
-        import_steps: Vec<&'static str>,
-        audit: AuditEntry,
-    ) -> error::Result<(Os, Option<JobId>)> {
+    async fn create(&self, os: NewOs, import: NewJob, audit: AuditEntry) -> error::Result<(Os, Option<JobId>)> {
         self.change("making a catalog entry", audit, move |tx| {
             let id = insert(tx, &os)?;
-            let job = os.qcow2.is_some().then(|| import(tx, id, &os, import_steps)).transpose()?;
+            let title = label(&os.name, &os.version);
+            let job = os.qcow2.is_some().then(|| enqueue(tx, id, &title, &import)).transpose()?;
             Ok((required(tx, id)?, job))
         })
         .await
@@ -75,15 +71,14 @@ impl OsRepository for Store {
         .await
     }
 
-    async fn start_import(&self, id: OsId, steps: Vec<&'static str>, audit: AuditEntry) -> error::Result<(Os, JobId)> {
+    async fn start_import(&self, id: OsId, import: NewJob, audit: AuditEntry) -> error::Result<(Os, JobId)> {
         self.change("starting an import", audit, move |tx| {
             let os = required(tx, id)?;
-            if let Some(job) = job::open_on(tx, "import-os", &id.to_string())? {
+            if let Some(job) = job::open_on(tx, &Subject::Os(id))? {
                 let reason = format!("job {job} is importing it already");
                 return Err(error::Error::conflict(Kind::Os, label(&os.name, &os.version), reason).into());
             }
-            let title = label(&os.name, &os.version);
-            let job = job::insert(tx, &NewJob { kind: JobKind::ImportOs(id), title, request: None, steps })?;
+            let job = enqueue(tx, id, &label(&os.name, &os.version), &import)?;
             Ok((os, job))
         })
         .await
@@ -159,9 +154,8 @@ fn insert(tx: &Transaction<'_>, new: &NewOs) -> Result<OsId> {
     Ok(OsId(tx.last_insert_rowid()))
 }
 
-fn import(tx: &Transaction<'_>, id: OsId, os: &NewOs, steps: Vec<&'static str>) -> Result<JobId> {
-    let title = label(&os.name, &os.version);
-    job::insert(tx, &NewJob { kind: JobKind::ImportOs(id), title, request: None, steps })
+fn enqueue(tx: &Transaction<'_>, id: OsId, title: &str, job: &NewJob) -> Result<JobId> {
+    job::insert(tx, job, &Subject::Os(id), title, None)
 }
 
 /// Name and version as a CSV has them.
@@ -182,7 +176,7 @@ fn refuse_while_used(tx: &Transaction<'_>, os: &Os) -> Result<()> {
         first(tx, "SELECT name FROM vm WHERE os = ?1 ORDER BY id LIMIT 1", [os.id.0], |row| row.value("name"))?;
     let reason = if let Some(vm) = vm {
         format!("vm {vm} is made from it")
-    } else if let Some(job) = job::open_on(tx, "import-os", &os.id.to_string())? {
+    } else if let Some(job) = job::open_on(tx, &Subject::Os(os.id))? {
         format!("job {job} is importing it; wait for it or cancel it")
     } else {
         return Ok(());

@@ -12,9 +12,9 @@ use crate::budget::{Budget, Stored};
 use crate::error::{self, Kind};
 use crate::model::{
     AuditEntry, HostFigures, NewJob, NewRequest, Plan, PlanHash, Request, RequestFilter, RequestId, RequestState,
-    Timestamp, UserId,
+    Subject, Timestamp, UserId,
 };
-use crate::repository::{RequestRepository, Submitted};
+use crate::repository::{RequestRepository, Submitted, outcome};
 
 const SELECT: &str = "SELECT request.*, requester.name AS requester_name, decider.name AS decided_by_name
     FROM request CROSS JOIN user requester ON requester.id = request.requester
@@ -78,7 +78,7 @@ impl RequestRepository for Store {
             }
             decide(tx, &id, by)?;
             set_state(tx, &id, RequestState::Approved, None, actor)?;
-            job::insert(tx, &job)?;
+            job::insert(tx, &job, &Subject::Request(id.clone()), id.as_str(), Some(&id))?;
             required(tx, &id)
         })
         .await
@@ -122,7 +122,7 @@ impl RequestRepository for Store {
         .await
     }
 
-    async fn start(&self, id: &RequestId, jobs: Vec<NewJob>) -> error::Result<()> {
+    async fn start(&self, id: &RequestId, making: NewJob) -> error::Result<()> {
         let id = id.clone();
         self.write("starting a request", move |tx| {
             if matches!(required(tx, &id)?.state, RequestState::Running | RequestState::Done) {
@@ -130,7 +130,9 @@ impl RequestRepository for Store {
             }
             expect(tx, &id, RequestState::Approved)?;
             set_state(tx, &id, RequestState::Running, None, None)?;
-            jobs.iter().try_for_each(|new| job::insert(tx, new).map(drop))
+            vm::of_request(tx, &id)?.iter().try_for_each(|(vm, name)| {
+                job::insert(tx, &making, &Subject::Vm(*vm), name.as_str(), Some(&id)).map(drop)
+            })
         })
         .await
     }
@@ -142,30 +144,10 @@ impl RequestRepository for Store {
                 return Ok(());
             }
             expect(tx, &id, RequestState::Approved)?;
-            fail_approved(tx, &id, &reason)
+            outcome::not_started(&id, &reason).iter().try_for_each(|effect| job::apply(tx, effect))
         })
         .await
     }
-}
-
-/// What follows for a request from the end of one of its jobs, when none of them is open any more.
-pub(super) fn settle(tx: &Transaction<'_>, id: &RequestId, error: Option<&str>) -> Result<()> {
-    let state = state(tx, id)?;
-    if !matches!(state, RequestState::Approved | RequestState::Running) || job::any_open(tx, id)? {
-        return Ok(());
-    }
-    let failures = job::failures(tx, id)?;
-    match (state, failures.is_empty()) {
-        (RequestState::Approved, true) => Ok(()),
-        (RequestState::Approved, false) => fail_approved(tx, id, error.unwrap_or("it could not be started")),
-        (_, true) => set_state(tx, id, RequestState::Done, None, None),
-        (_, false) => set_state(tx, id, RequestState::Failed, Some(&failures.join("\n")), None),
-    }
-}
-
-/// Lets a request that failed run again, since one of its machines is made after all.
-pub(super) fn run_again(tx: &Transaction<'_>, id: &RequestId, actor: Option<UserId>) -> Result<()> {
-    if state(tx, id)? == RequestState::Failed { set_state(tx, id, RequestState::Running, None, actor) } else { Ok(()) }
 }
 
 fn insert(tx: &Transaction<'_>, new: &NewRequest, actor: Option<UserId>) -> Result<()> {
@@ -238,7 +220,7 @@ fn decide(tx: &Transaction<'_>, id: &RequestId, by: UserId) -> Result<()> {
 }
 
 /// Changes the state; a trigger makes an event of it. `actor` is `None` for what vmm does by itself.
-fn set_state(
+pub(super) fn set_state(
     tx: &Transaction<'_>,
     id: &RequestId,
     to: RequestState,
@@ -254,12 +236,7 @@ fn set_state(
     .map(drop)
 }
 
-fn fail_approved(tx: &Transaction<'_>, id: &RequestId, reason: &str) -> Result<()> {
-    set_state(tx, id, RequestState::Failed, Some(reason), None)?;
-    vm::remove_requested(tx, id)
-}
-
-fn state(connection: &Connection, id: &RequestId) -> Result<RequestState> {
+pub(super) fn state(connection: &Connection, id: &RequestId) -> Result<RequestState> {
     first(connection, "SELECT state FROM request WHERE id = ?1", [id.as_str()], |row| row.parsed("state"))?
         .ok_or_else(|| error::Error::not_found(Kind::Request, id).into())
 }

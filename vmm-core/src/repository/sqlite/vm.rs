@@ -14,11 +14,11 @@ use super::store::Store;
 use super::{disk, history, job, user};
 use crate::error::{self, Kind};
 use crate::model::{
-    AcceptedDefinition, Adoption, AuditEntry, DiskRole, Facts, GroupName, HostKey, JobId, JobKind, MacAddress, NewJob,
-    OsId, PlannedVm, RequestId, Revision, Seen, SeenStates, StatusReason, Timestamp, UserId, Vm, VmChange, VmFilter,
+    AcceptedDefinition, Adoption, AuditEntry, DiskRole, Facts, GroupName, HostKey, JobId, MacAddress, NewJob, OsId,
+    PlannedVm, RequestId, Revision, Seen, SeenStates, StatusReason, Subject, Timestamp, UserId, Vm, VmChange, VmFilter,
     VmId, VmName, VmState, VmStatus,
 };
-use crate::repository::VmRepository;
+use crate::repository::{VmRepository, outcome};
 
 /// The columns in the order in which [`vm`] reads them. The cross join keeps the machines in the outer loop, whose order
 /// a page needs.
@@ -67,16 +67,10 @@ impl VmRepository for Store {
         .await
     }
 
-    async fn adopt(
-        &self,
-        adoption: Adoption,
-        steps: Vec<&'static str>,
-        audit: AuditEntry,
-    ) -> error::Result<(Vm, JobId)> {
+    async fn adopt(&self, adoption: Adoption, job: NewJob, audit: AuditEntry) -> error::Result<(Vm, JobId)> {
         self.change("recording a machine to adopt", audit, move |tx| {
             let id = insert_adopted(tx, &adoption)?;
-            let (kind, title) = (JobKind::AdoptVm(id), adoption.name.to_string());
-            let job = job::insert(tx, &NewJob { kind, title, request: None, steps })?;
+            let job = job::insert(tx, &job, &Subject::Vm(id), adoption.name.as_str(), None)?;
             Ok((required(tx, id)?, job))
         })
         .await
@@ -146,7 +140,7 @@ impl VmRepository for Store {
                 return Err(error::Error::conflict(Kind::Vm, &vm.name, reason).into());
             }
             refuse_while_changed(tx, &vm)?;
-            job::insert(tx, &job)
+            job::insert(tx, &job, &Subject::Vm(id), vm.name.as_str(), None)
         })
         .await
     }
@@ -235,15 +229,17 @@ fn insert_adopted(tx: &Transaction<'_>, adoption: &Adoption) -> Result<VmId> {
     Ok(id)
 }
 
+/// The machines of a request, in order of id.
+pub(super) fn of_request(tx: &Transaction<'_>, request: &RequestId) -> Result<Vec<(VmId, VmName)>> {
+    all(tx, "SELECT id, name FROM vm WHERE request = ?1 ORDER BY id", [request.as_str()], |row| {
+        Ok((VmId(row.value("id")?), row.parsed("name")?))
+    })
+}
+
 /// Removes the rows of a request's machines that do not exist yet, and thereby frees their names.
 pub(super) fn remove_requested(tx: &Transaction<'_>, request: &RequestId) -> Result<()> {
     execute(tx, "DELETE FROM vm WHERE request = ?1 AND status = 'request'", [request.as_str()])?;
     Ok(())
-}
-
-/// Records that a machine was made.
-pub(super) fn set_on(tx: &Transaction<'_>, id: VmId) -> Result<()> {
-    execute(tx, "UPDATE vm SET status = 'on', status_reason = NULL WHERE id = ?1", [id.0]).map(drop)
 }
 
 /// Records the state that a machine was found in, also of one that was only asked for.
@@ -387,13 +383,7 @@ fn observe(tx: &Transaction<'_>, seen: &Seen) -> Result<()> {
 /// Two jobs never work on one machine at once.
 pub(super) fn refuse_while_changed(tx: &Transaction<'_>, vm: &Vm) -> Result<()> {
     let Some(job) = job::open_on_vm(tx, vm.id)? else { return Ok(()) };
-    let id = job.id;
-    let reason = match &job.kind {
-        JobKind::DeleteVm(_) | JobKind::ReleaseVm(_) => format!("job {id} is removing it already"),
-        JobKind::CreateVm(_) => format!("job {id} is still making it; wait for it or cancel it"),
-        kind => format!("job {id} ({}) works on it; wait for it", kind.word()),
-    };
-    Err(error::Error::conflict(Kind::Vm, &vm.name, reason).into())
+    Err(error::Error::conflict(Kind::Vm, &vm.name, outcome::occupied(&job)).into())
 }
 
 /// Says which of a new machine's unique values is taken, and by whose machine.

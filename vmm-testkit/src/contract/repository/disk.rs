@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use vmm_core::model::{
-    Disk, DiskFilter, DiskId, DiskRole, JobId, JobKind, JobState, NewDisk, PlannedDisk, Vm, VolumeName,
+    Disk, DiskFilter, DiskId, DiskRole, JobId, JobState, NewDisk, PlannedDisk, Subject, Vm, VolumeName,
 };
 use vmm_core::repository::Repository;
 use vmm_core::{Error, Result};
@@ -70,7 +70,7 @@ pub async fn a_disk_is_added(repository: Arc<dyn Repository>) {
             audited(&repository, 1, add(&repository, &vm, "web-1.data1.qcow2")).await.expect("all is free");
         assert_eq!((disk.vm, disk.role, disk.disk_size), (vm.id, DiskRole::Data, 5));
         let open = job(&repository, id).await;
-        assert_eq!((open.kind, open.vm), (JobKind::AddDisk(disk.id), Some(vm.id)));
+        assert_eq!((open.subject, open.vm), (Subject::Disk(disk.id), Some(vm.id)));
         repository.jobs().finish(id, end, None).await.expect("it is open");
         let kept = repository.disks().by_id(disk.id).await.expect("an answer").is_some();
         assert_eq!(kept, end == JobState::Done);
@@ -87,7 +87,7 @@ pub async fn a_disk_grows(repository: Arc<dyn Repository>) {
     let vm = made(&repository, &desk, "req-1", "web-1").await;
     let disks = repository.disks();
     let disk = disks.of_vm(vm.id).await.expect("an answer").remove(0);
-    let grow = async |size| disks.grow(disk.id, size, vec!["resize"], sample::audit("disk.grow")).await;
+    let grow = async |size| disks.grow(disk.id, size, sample::growth(), sample::audit("disk.grow")).await;
     for size in [1, disk.disk_size] {
         let refused = unaudited(&repository, grow(size)).await;
         assert!(matches!(refused, Err(Error::Invalid(_))), "{refused:?}");
@@ -132,18 +132,21 @@ pub async fn one_job_works_on_a_machine(repository: Arc<dyn Repository>) {
     let working = repository.jobs().on_vm(vm.id).await.expect("an answer").expect("a job");
     assert_eq!((working.id, repository.jobs().on_vm(other.id).await.expect("an answer")), (id, None));
     let system = repository.disks().of_vm(vm.id).await.expect("an answer").remove(0);
-    let delete_vm = sample::job(JobKind::DeleteVm(vm.id), None);
     unaudited(&repository, async {
         assert_conflict(add(&repository, &vm, "web-1.data2.qcow2").await, &["add-disk"]);
-        let grow = repository.disks().grow(system.id, 9, vec!["resize"], sample::audit("disk.grow")).await;
+        let grow = repository.disks().grow(system.id, 9, sample::growth(), sample::audit("disk.grow")).await;
         assert_conflict(grow, &["add-disk"]);
         assert_conflict(start_delete(&repository, disk.id).await, &["add-disk"]);
-        let delete = repository.vms().start_delete(vm.id, delete_vm.clone(), None, sample::audit("vm.delete")).await;
+        let delete = repository.vms().start_delete(vm.id, sample::removal(), None, sample::audit("vm.delete")).await;
         assert_conflict(delete, &["add-disk"]);
     })
     .await;
     repository.jobs().finish(id, JobState::Done, None).await.expect("it is open");
-    repository.vms().start_delete(vm.id, delete_vm, None, sample::audit("vm.delete")).await.expect("no job is open");
+    repository
+        .vms()
+        .start_delete(vm.id, sample::removal(), None, sample::audit("vm.delete"))
+        .await
+        .expect("no job is open");
     assert_conflict(add(&repository, &vm, "web-1.data2.qcow2").await, &["removing"]);
     let won = super::race(&repository, 16, move |repository, index| {
         let other = other.clone();
@@ -156,13 +159,13 @@ pub async fn one_job_works_on_a_machine(repository: Arc<dyn Repository>) {
 pub async fn the_disks_of_an_adopted_machine_are_left_alone(repository: Arc<dyn Repository>) {
     let desk = Desk::make(&repository).await;
     let adoption = sample::adoption(&desk.user, "old-1");
-    let adopted = repository.vms().adopt(adoption, vec!["tag"], sample::audit("vm.adopt")).await;
+    let adopted = repository.vms().adopt(adoption, sample::adopting(), sample::audit("vm.adopt")).await;
     repository.jobs().finish(adopted.expect("all is free").1, JobState::Done, None).await.expect("it is open");
     let vm = vm(&repository, "old-1").await;
     let disk = repository.disks().of_vm(vm.id).await.expect("an answer").remove(1);
     unaudited(&repository, async {
         assert_conflict(add(&repository, &vm, "old-1.data1.qcow2").await, &["adopted"]);
-        let grow = repository.disks().grow(disk.id, 90, vec!["resize"], sample::audit("disk.grow")).await;
+        let grow = repository.disks().grow(disk.id, 90, sample::growth(), sample::audit("disk.grow")).await;
         assert_conflict(grow, &["adopted"]);
         assert_conflict(start_delete(&repository, disk.id).await, &["adopted"]);
     })
@@ -171,9 +174,9 @@ pub async fn the_disks_of_an_adopted_machine_are_left_alone(repository: Arc<dyn 
 
 async fn add(repository: &Arc<dyn Repository>, vm: &Vm, volume: &str) -> Result<(Disk, JobId)> {
     let disk = NewDisk { vm: vm.id, volume: VolumeName::new(volume).expect("valid"), disk_size: 5 };
-    repository.disks().add(disk, vec!["create", "attach"], sample::audit("disk.create")).await
+    repository.disks().add(disk, sample::addition(), sample::audit("disk.create")).await
 }
 
 async fn start_delete(repository: &Arc<dyn Repository>, id: DiskId) -> Result<JobId> {
-    repository.disks().start_delete(id, vec!["detach", "delete"], sample::audit("disk.delete")).await
+    repository.disks().start_delete(id, sample::removal(), sample::audit("disk.delete")).await
 }

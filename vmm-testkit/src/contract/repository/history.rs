@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta};
-use vmm_core::model::{JobKind, JobState, Look, Sample, Timestamp, VmId};
+use vmm_core::model::{JobState, Look, Sample, Timestamp, VmId};
 use vmm_core::repository::{KEPT_LOOKS, LOOK_LIFETIME, Repository};
 
 use super::{made, unaudited};
@@ -73,8 +73,11 @@ pub async fn samples_go_with_their_machine(repository: Arc<dyn Repository>) {
     let web = made(&repository, &desk, "r1", "web").await.id;
     let db = made(&repository, &desk, "r2", "db").await.id;
     record(&repository, at(1), vec![figures(web, 1), figures(db, 1)]).await;
-    let removal = sample::job(JobKind::DeleteVm(web), None);
-    let job = repository.vms().start_delete(web, removal, None, sample::audit("vm.delete")).await.expect("it is on");
+    let job = repository
+        .vms()
+        .start_delete(web, sample::removal(), None, sample::audit("vm.delete"))
+        .await
+        .expect("it is on");
     repository.jobs().finish(job, JobState::Done, None).await.expect("it is open");
     record(&repository, at(2), vec![figures(web, 2), figures(db, 2)]).await;
     assert_eq!(read(&repository, web, at(0)).await, []);

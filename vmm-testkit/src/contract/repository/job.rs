@@ -6,8 +6,8 @@ use std::time::Duration;
 use chrono::Utc;
 use uuid::Uuid;
 use vmm_core::model::{
-    ClosedRecords, Closing, JobFilter, JobId, JobKind, JobState, NewDisk, PauseReason, RequestState, StatusReason,
-    StepState, VmFilter, VmState, VmStatus, VolumeName,
+    ClosedRecords, Closing, JobFilter, JobId, JobState, NewDisk, PauseReason, RequestState, StatusReason, StepState,
+    Subject, VmFilter, VmState, VmStatus, VolumeName,
 };
 use vmm_core::repository::Repository;
 
@@ -289,8 +289,7 @@ pub async fn what_cannot_be_tried_again_is_refused(repository: Arc<dyn Repositor
     assert_not_found(repository.jobs().retry(JobId(4711), audit()).await);
     let id = stuck(&repository, &desk, "req-1", "web-1", StepState::Undoing).await;
     let machine = vm(&repository, "web-1").await.id;
-    let removal = sample::job(JobKind::DeleteVm(machine), None);
-    let removal = repository.vms().start_delete(machine, removal, None, sample::audit("vm.delete")).await;
+    let removal = repository.vms().start_delete(machine, sample::removal(), None, sample::audit("vm.delete")).await;
     let removal = removal.expect("its job is stuck");
     let closing = Closing { note: "nothing".to_owned(), records: ClosedRecords::Stay };
     assert_conflict(repository.jobs().retry(id, audit()).await, &["works on its machine"]);
@@ -339,9 +338,11 @@ pub async fn a_closed_disk_job_leaves_what_the_host_says(repository: Arc<dyn Rep
     let machine = super::made(&repository, &desk, "req-1", "web-1").await.id;
     let volume = VolumeName::new("web-1-1.qcow2").expect("valid");
     let new = NewDisk { vm: machine, volume, disk_size: 2 };
-    let (disk, id) = repository.disks().add(new, vec!["a"], sample::audit("disk.create")).await.expect("there is room");
+    let (disk, id) =
+        repository.disks().add(new, sample::addition(), sample::audit("disk.create")).await.expect("there is room");
     repository.jobs().finish(id, JobState::Done, None).await.expect("it is open");
-    let (_, id) = repository.disks().grow(disk.id, 9, vec!["a"], sample::audit("disk.grow")).await.expect("it grows");
+    let (_, id) =
+        repository.disks().grow(disk.id, 9, sample::growth(), sample::audit("disk.grow")).await.expect("it grows");
     repository.jobs().finish(id, JobState::Stuck, None).await.expect("it is open");
     let close = async |id, records| {
         let closing = Closing { note: "as it is".to_owned(), records };
@@ -350,8 +351,11 @@ pub async fn a_closed_disk_job_leaves_what_the_host_says(repository: Arc<dyn Rep
     assert_eq!(close(id, ClosedRecords::Disk(9)).await.error.as_deref(), Some("closed: as it is"));
     let grown = repository.disks().by_id(disk.id).await.expect("an answer").expect("it is there");
     assert_eq!((grown.disk_size, grown.grow_to), (9, None));
-    let id =
-        repository.disks().start_delete(disk.id, vec!["a"], sample::audit("disk.delete")).await.expect("it is data");
+    let id = repository
+        .disks()
+        .start_delete(disk.id, sample::removal(), sample::audit("disk.delete"))
+        .await
+        .expect("it is data");
     repository.jobs().finish(id, JobState::Stuck, None).await.expect("it is open");
     close(id, ClosedRecords::NoDisk).await;
     assert_eq!(repository.disks().by_id(disk.id).await.expect("an answer"), None);
@@ -372,6 +376,6 @@ async fn one_job(repository: &Arc<dyn Repository>) -> JobId {
     let desk = Desk::make(repository).await;
     approved(repository, &desk, "req-1", &["web-1"]).await;
     let open = repository.jobs().open().await.expect("an answer");
-    assert_eq!(open[0].kind, JobKind::StartRequest(sample::request_id("req-1")));
+    assert_eq!(open[0].subject, Subject::Request(sample::request_id("req-1")));
     open[0].id
 }

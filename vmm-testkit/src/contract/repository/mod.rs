@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::{Duration, Utc};
 use vmm_core::model::{
-    AuditFilter, Job, JobId, JobKind, JobState, NewSession, Plan, PlanHash, Request, RequestState, TokenHash, UserId,
+    AuditFilter, Job, JobId, JobState, NewSession, Plan, PlanHash, Request, RequestState, Subject, TokenHash, UserId,
     Vm, VmFilter,
 };
 use vmm_core::repository::{Repository, Submitted};
@@ -276,8 +276,7 @@ async fn approved(repository: &Arc<dyn Repository>, desk: &Desk, id: &str, names
 
 async fn approve(repository: &Arc<dyn Repository>, desk: &Desk, id: &str, plan: PlanHash) -> Result<Request> {
     let id = sample::request_id(id);
-    let job = sample::job(JobKind::StartRequest(id.clone()), Some(&id));
-    repository.requests().approve(&id, plan, desk.admin.id, job, sample::audit("request.approve")).await
+    repository.requests().approve(&id, plan, desk.admin.id, sample::start(), sample::audit("request.approve")).await
 }
 
 async fn close(repository: &Arc<dyn Repository>, desk: &Desk, id: &str, to: RequestState) -> Result<Request> {
@@ -292,15 +291,12 @@ async fn cancel(repository: &Arc<dyn Repository>, desk: &Desk, id: &str) -> Requ
 /// Starts an approved request as its start job does; gives the jobs of its machines.
 async fn running(repository: &Arc<dyn Repository>, id: &str) -> Vec<JobId> {
     let id = sample::request_id(id);
-    let filter = VmFilter { request: Some(id.clone()), ..VmFilter::default() };
-    let vms = repository.vms().list(&filter).await.expect("an answer");
-    let jobs = vms.iter().map(|vm| sample::job(JobKind::CreateVm(vm.id), Some(&id))).collect();
-    repository.requests().start(&id, jobs).await.expect("it is approved");
+    repository.requests().start(&id, sample::making()).await.expect("it is approved");
     let (mut starts, mut creates) = (Vec::new(), Vec::new());
     for job in repository.jobs().open().await.expect("an answer") {
-        match job.kind {
-            JobKind::StartRequest(request) if request == id => starts.push(job.id),
-            JobKind::CreateVm(_) if job.request.as_ref() == Some(&id) => creates.push(job.id),
+        match job.subject {
+            Subject::Request(request) if request == id => starts.push(job.id),
+            Subject::Vm(_) if job.request.as_ref() == Some(&id) => creates.push(job.id),
             _ => {}
         }
     }

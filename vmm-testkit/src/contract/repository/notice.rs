@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use vmm_core::model::{
-    AuditEntry, BotId, JobKind, JobState, NewPost, PlanHash, PostPlace, RequestEvent, RequestEventKind, RequestState,
-    UserId,
+    AuditEntry, BotId, JobState, NewPost, PlanHash, PostPlace, RequestEvent, RequestEventKind, RequestState, UserId,
 };
 use vmm_core::repository::Repository;
 
@@ -71,8 +70,7 @@ pub async fn an_event_knows_whose_deed_it_was(repository: Arc<dyn Repository>) {
     let new = sample::request("req-1", desk.user.id, sample::plan(&desk.os, &["web-1"]));
     let hash = new.plan.hash();
     repository.requests().submit(new, sample::no_limits(), by(carol.id)).await.expect("a free id");
-    let (id, job) =
-        (sample::request_id("req-1"), sample::job(JobKind::StartRequest(sample::request_id("req-1")), None));
+    let (id, job) = (sample::request_id("req-1"), sample::start());
     repository.requests().approve(&id, hash, desk.admin.id, job, by(desk.admin.id)).await.expect("it is pending");
     repository.requests().fail(&id, "no image").await.expect("it is approved");
     let actors = async || -> Vec<_> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use vmm_core::model::{JobKind, JobState, LoginName, NewOs, Os, OsChange, OsFilter, OsId, OsName, OsVersion, Revision};
+use vmm_core::model::{JobState, LoginName, NewOs, Os, OsChange, OsFilter, OsId, OsName, OsVersion, Revision, Subject};
 use vmm_core::repository::Repository;
 
 use super::{assert_conflict, assert_not_found, assert_stale, audited, job, unaudited};
@@ -11,30 +11,30 @@ use crate::sample::{self, Desk};
 /// An entry with a cloud image comes with the job that imports it; one with an installer image with none.
 pub async fn a_cloud_image_is_imported(repository: Arc<dyn Repository>) {
     let entry = || sample::audit("os.create");
-    let steps = vec!["inspect", "upload"];
-    let (os, import) = repository.oses().create(sample::os("debian", "12"), steps, entry()).await.expect("free");
+    let (os, import) =
+        repository.oses().create(sample::os("debian", "12"), sample::import(), entry()).await.expect("free");
     let job = job(&repository, import.expect("it has a cloud image")).await;
-    assert_eq!(job.kind, JobKind::ImportOs(os.id));
-    assert_eq!(job.steps.iter().map(|step| step.name.as_str()).collect::<Vec<_>>(), ["inspect", "upload"]);
+    assert_eq!(job.subject, Subject::Os(os.id));
+    assert_eq!(job.steps.iter().map(|step| step.name.as_str()).collect::<Vec<_>>(), ["first", "second"]);
     assert_eq!(os.image, None);
 
     let installer = NewOs { qcow2: None, iso: Some("/images/x.iso".to_owned()), ..sample::os("debian", "13") };
-    let (os, import) = repository.oses().create(installer, vec!["inspect"], entry()).await.expect("free");
+    let (os, import) = repository.oses().create(installer, sample::import(), entry()).await.expect("free");
     assert_eq!((os.iso.as_deref(), os.qcow2, import), (Some("/images/x.iso"), None, None));
 }
 
 /// One import of an entry at a time; its image stays until another one is recorded.
 pub async fn an_image_is_imported_again(repository: Arc<dyn Repository>) {
     let desk = Desk::make(&repository).await;
-    let start = || repository.oses().start_import(desk.os.id, vec!["upload"], sample::audit("os.import"));
+    let start = || repository.oses().start_import(desk.os.id, sample::import(), sample::audit("os.import"));
     let (os, first) = audited(&repository, 1, start()).await.expect("nothing imports it");
     assert_eq!(os, desk.os);
     let started = job(&repository, first).await;
-    assert_eq!((started.kind, started.title.as_str()), (JobKind::ImportOs(os.id), "debian:12"));
+    assert_eq!((started.subject, started.title.as_str()), (Subject::Os(os.id), "debian:12"));
     unaudited(&repository, async { assert_conflict(start().await, &["importing"]) }).await;
     repository.jobs().finish(first, JobState::Done, None).await.expect("the job is open");
     start().await.expect("nothing imports it any more");
-    let unknown = repository.oses().start_import(OsId(4711), vec!["upload"], sample::audit("os.import")).await;
+    let unknown = repository.oses().start_import(OsId(4711), sample::import(), sample::audit("os.import")).await;
     assert_not_found(unknown);
 }
 
@@ -43,7 +43,7 @@ pub async fn a_removed_image_is_known_until_it_is_forgotten(repository: Arc<dyn 
     let desk = Desk::make(&repository).await;
     let (oses, volume) = (repository.oses(), sample::image(&desk.os).volume);
     let installer = NewOs { qcow2: None, iso: Some("/images/x.iso".to_owned()), ..sample::os("debian", "13") };
-    let (other, _) = oses.create(installer, vec![], sample::audit("os.create")).await.expect("free");
+    let (other, _) = oses.create(installer, sample::import(), sample::audit("os.create")).await.expect("free");
     for (id, expected) in [(other.id, vec![]), (desk.os.id, vec![volume.clone()])] {
         oses.delete(id, None, sample::audit("os.delete")).await.expect("nothing uses it");
         assert_eq!(oses.removed_images().await.expect("an answer"), expected);
@@ -64,7 +64,8 @@ pub async fn an_image_reads_as_it_was_recorded(repository: Arc<dyn Repository>) 
 /// A name and version is taken once; another version is free.
 pub async fn a_name_and_version_is_taken_once(repository: Arc<dyn Repository>) {
     Desk::make(&repository).await;
-    let create = |version| repository.oses().create(sample::os("debian", version), vec![], sample::audit("os.create"));
+    let create =
+        |version| repository.oses().create(sample::os("debian", version), sample::import(), sample::audit("os.create"));
     unaudited(&repository, async { assert_conflict(create("12").await, &["version"]) }).await;
     create("13").await.expect("another version");
 }
@@ -72,7 +73,8 @@ pub async fn a_name_and_version_is_taken_once(repository: Arc<dyn Repository>) {
 /// Entries are found by name, and by name and version.
 pub async fn entries_are_found_by_name_and_version(repository: Arc<dyn Repository>) {
     for (name, version) in [("debian", "13"), ("alpine", "3"), ("debian", "12")] {
-        let made = repository.oses().create(sample::os(name, version), vec![], sample::audit("os.create")).await;
+        let made =
+            repository.oses().create(sample::os(name, version), sample::import(), sample::audit("os.create")).await;
         made.expect("a free name and version");
     }
     let versions =
@@ -100,7 +102,7 @@ pub async fn entries_are_found_by_name_and_version(repository: Arc<dyn Repositor
 
 /// An entry is not deleted while it is imported; one whose import failed is.
 pub async fn an_entry_that_is_being_imported_stays(repository: Arc<dyn Repository>) {
-    let made = repository.oses().create(sample::os("debian", "12"), vec!["import"], sample::audit("os.create")).await;
+    let made = repository.oses().create(sample::os("debian", "12"), sample::import(), sample::audit("os.create")).await;
     let (os, import) = made.expect("a free name");
     let delete = || repository.oses().delete(os.id, None, sample::audit("os.delete"));
     unaudited(&repository, async { assert_conflict(delete().await, &["importing"]) }).await;

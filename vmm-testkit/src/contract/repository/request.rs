@@ -4,8 +4,8 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use vmm_core::model::{
-    HostFigures, JobFilter, JobKind, JobState, NewRequest, OsId, Plan, PlanHash, PlannedVm, RequestFilter, RequestId,
-    RequestState, UserId, VmFilter,
+    HostFigures, JobFilter, JobState, NewRequest, OsId, Plan, PlanHash, PlannedVm, RequestFilter, RequestId,
+    RequestState, Subject, UserId, VmFilter,
 };
 use vmm_core::repository::{Repository, Submitted};
 use vmm_core::{Budget, Stored};
@@ -177,7 +177,7 @@ pub async fn an_approval_names_the_plan(repository: Arc<dyn Repository>) {
     let approved = audited(&repository, 1, approve(&repository, &desk, "req-1", hash)).await.expect("that plan");
     assert_eq!((approved.state, approved.decided_by), (RequestState::Approved, Some(desk.admin.name)));
     let jobs = repository.jobs().open().await.expect("an answer");
-    assert_eq!(jobs[0].kind, JobKind::StartRequest(approved.id.clone()));
+    assert_eq!(jobs[0].subject, Subject::Request(approved.id.clone()));
     assert_eq!((jobs.len(), &jobs[0].request, jobs[0].state), (1, &Some(approved.id), JobState::Queued));
 }
 
@@ -242,7 +242,7 @@ pub async fn a_closed_request_is_over(repository: Arc<dyn Repository>) {
         })
         .await;
         let request = sample::request_id(id);
-        assert_conflict(repository.requests().start(&request, vec![]).await, &[to.as_str()]);
+        assert_conflict(repository.requests().start(&request, sample::making()).await, &[to.as_str()]);
         assert_conflict(repository.requests().fail(&request, "no").await, &[to.as_str()]);
         assert_conflict(repository.requests().return_for_approval(&request, plan, "no").await, &[to.as_str()]);
     }
@@ -313,15 +313,14 @@ pub async fn a_start_enqueues_once(repository: Arc<dyn Repository>) {
     let desk = Desk::make(&repository).await;
     let hash = pending(&repository, &desk, "req-1", &["web-1", "web-2"]).await.plan_hash;
     let id = sample::request_id("req-1");
-    assert_conflict(repository.requests().start(&id, vec![]).await, &["pending"]);
+    assert_conflict(repository.requests().start(&id, sample::making()).await, &["pending"]);
     approve(&repository, &desk, "req-1", hash).await.expect("it is pending");
     let jobs = running(&repository, "req-1").await;
     assert_eq!(request(&repository, "req-1").await.state, RequestState::Running);
     for id in &jobs {
         assert_eq!(job(&repository, *id).await.steps.len(), 2);
     }
-    let again = vec![sample::job(JobKind::CreateVm(vm(&repository, "web-1").await.id), Some(&id))];
-    repository.requests().start(&id, again).await.expect("a repeat");
+    repository.requests().start(&id, sample::making()).await.expect("a repeat");
     assert_eq!(
         repository
             .jobs()
@@ -331,7 +330,7 @@ pub async fn a_start_enqueues_once(repository: Arc<dyn Repository>) {
             .len(),
         jobs.len() + 1
     );
-    assert_not_found(repository.requests().start(&RequestId::new("req-2").expect("valid"), vec![]).await);
+    assert_not_found(repository.requests().start(&RequestId::new("req-2").expect("valid"), sample::making()).await);
 }
 
 /// A request that fails before it starts loses its machines' rows, once.
@@ -343,6 +342,6 @@ pub async fn a_failed_request_frees_its_names(repository: Arc<dyn Repository>) {
     repository.requests().fail(&id, "another reason").await.expect("a repeat");
     let failed = request(&repository, "req-1").await;
     assert_eq!((failed.state, failed.reason.as_deref()), (RequestState::Failed, Some("no image")));
-    assert_conflict(repository.requests().start(&id, vec![]).await, &["failed"]);
+    assert_conflict(repository.requests().start(&id, sample::making()).await, &["failed"]);
     pending(&repository, &desk, "req-2", &["web-1"]).await;
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 use vmm_core::model::{
-    Adoption, GroupName, JobId, JobKind, JobState, NamePrefix, OsId, PauseReason, Revision, Seen, SeenStates,
-    StatusReason, UserId, Vm, VmChange, VmFilter, VmId, VmState, VmStatus,
+    Adoption, GroupName, JobId, JobState, NamePrefix, OsId, PauseReason, Revision, Seen, SeenStates, StatusReason,
+    Subject, UserId, Vm, VmChange, VmFilter, VmId, VmState, VmStatus,
 };
 use vmm_core::repository::Repository;
 
@@ -206,7 +206,7 @@ pub async fn a_removal_is_enqueued_once(repository: Arc<dyn Repository>) {
     let desk = Desk::make(&repository).await;
     let id = made(&repository, &desk, "req-1", "web-1").await.id;
     let job_id = audited(&repository, 1, start_delete(&repository, id)).await.expect("it is on");
-    assert_eq!(job(&repository, job_id).await.kind, JobKind::DeleteVm(id));
+    assert_eq!(job(&repository, job_id).await.subject, Subject::Vm(id));
     unaudited(&repository, async { assert_conflict(start_delete(&repository, id).await, &["removing"]) }).await;
     vm(&repository, "web-1").await;
     repository.jobs().finish(job_id, JobState::Done, None).await.expect("it is open");
@@ -248,7 +248,7 @@ pub async fn a_machine_is_adopted_and_let_go(repository: Arc<dyn Repository>) {
     assert_eq!((made.status, made.adopted, made.os, made.request.as_ref()), (VmStatus::Request, true, None, None));
     assert_eq!((made.uuid, made.mac, &made.host_key), (adoption.uuid, adoption.mac, &adoption.host_key));
     assert_eq!((made.ip, made.ip_fixed, &made.login), (adoption.ip, true, &adoption.login));
-    assert_eq!(job(&repository, job_id).await.kind, JobKind::AdoptVm(made.id));
+    assert_eq!(job(&repository, job_id).await.subject, Subject::Vm(made.id));
     unaudited(&repository, async { assert_conflict(start_delete(&repository, made.id).await, &["adopt-vm"]) }).await;
     repository.jobs().finish(job_id, JobState::Done, None).await.expect("it is open");
     assert_eq!(vm(&repository, "old-1").await, Vm { status: VmStatus::On, ..made.clone() });
@@ -257,8 +257,7 @@ pub async fn a_machine_is_adopted_and_let_go(repository: Arc<dyn Repository>) {
         disks.iter().map(|disk| (disk.disk_size, disk.volume.as_ref(), disk.disk_path.clone())).collect();
     assert_eq!(seen, [(10, None, Some("/elsewhere/old-1.img".to_owned())), (0, None, None)]);
 
-    let release = sample::job(JobKind::ReleaseVm(made.id), None);
-    let release = repository.vms().start_delete(made.id, release, None, sample::audit("vm.delete")).await;
+    let release = repository.vms().start_delete(made.id, sample::removal(), None, sample::audit("vm.delete")).await;
     repository.jobs().finish(release.expect("it is on"), JobState::Done, None).await.expect("it is open");
     assert_eq!(repository.vms().by_id(made.id).await.expect("an answer"), None);
 }
@@ -282,7 +281,7 @@ pub async fn what_is_taken_is_not_adopted(repository: Arc<dyn Repository>) {
 }
 
 async fn adopt(repository: &Arc<dyn Repository>, adoption: Adoption) -> vmm_core::Result<(Vm, JobId)> {
-    repository.vms().adopt(adoption, vec!["tag-domain"], sample::audit("vm.adopt")).await
+    repository.vms().adopt(adoption, sample::adopting(), sample::audit("vm.adopt")).await
 }
 
 /// Of many who ask for a removal at once exactly one gets it.
@@ -324,10 +323,8 @@ pub async fn of_a_machine_the_revision_is_compared(repository: Arc<dyn Repositor
     observe(&repository, uuid, VmStatus::Off, None).await;
     let update = |expect| repository.vms().update(id, VmChange::default(), Some(expect), sample::audit("vm.update"));
     let second = update(first).await.expect("it is the present one").revision;
-    let delete = |expect| {
-        let job = sample::job(JobKind::DeleteVm(id), None);
-        repository.vms().start_delete(id, job, Some(expect), sample::audit("vm.delete"))
-    };
+    let delete =
+        |expect| repository.vms().start_delete(id, sample::removal(), Some(expect), sample::audit("vm.delete"));
     unaudited(&repository, async {
         assert_stale(update(first).await);
         assert_stale(delete(first).await);
@@ -341,5 +338,5 @@ async fn observe(repository: &Arc<dyn Repository>, uuid: Uuid, status: VmStatus,
 }
 
 async fn start_delete(repository: &Arc<dyn Repository>, id: VmId) -> vmm_core::Result<JobId> {
-    repository.vms().start_delete(id, sample::job(JobKind::DeleteVm(id), None), None, sample::audit("vm.delete")).await
+    repository.vms().start_delete(id, sample::removal(), None, sample::audit("vm.delete")).await
 }

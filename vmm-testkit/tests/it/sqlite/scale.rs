@@ -39,13 +39,12 @@ async fn a_thousand_machines_are_requested_made_and_seen() {
         .await
         .expect("the names are free");
     let id = sample::request_id("req-2");
-    let start = sample::job(vmm_core::model::JobKind::StartRequest(id.clone()), Some(&id));
+    let start = sample::start();
     let entry = sample::audit("request.approve");
     let hash = repository.requests().by_id(&id).await.expect("an answer").expect("it is there").plan_hash;
     repository.requests().approve(&id, hash, desk.admin.id, start, entry).await.expect("an answer");
     let vms = repository.vms().list(&filter).await.expect("an answer");
-    let jobs = vms.iter().map(|vm| sample::job(vmm_core::model::JobKind::CreateVm(vm.id), Some(&id))).collect();
-    repository.requests().start(&id, jobs).await.expect("an answer");
+    repository.requests().start(&id, sample::making()).await.expect("an answer");
     for job in repository.jobs().open().await.expect("an answer") {
         repository.jobs().finish(job.id, vmm_core::model::JobState::Done, None).await.expect("it is open");
     }

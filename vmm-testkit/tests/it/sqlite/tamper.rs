@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use vmm_core::model::{
-    AuditId, AuditKey, JobFilter, JobKind, NewSession, PasswordHash, RequestState, Role, Timestamp, TokenHash,
-    UserChange, VmFilter,
+    AuditId, AuditKey, JobFilter, NewSession, PasswordHash, RequestState, Role, Timestamp, TokenHash, UserChange,
+    VmFilter,
 };
 use vmm_core::repository::Repository;
 use vmm_core::repository::sqlite::SqliteRepository;
@@ -124,8 +124,11 @@ async fn what_cannot_be_audited_does_not_happen() {
             .expect("a free id");
     }
     let hash = repository.requests().by_id(&first).await.expect("an answer").expect("it is there").plan_hash;
-    let start = sample::job(JobKind::StartRequest(first.clone()), Some(&first));
-    repository.requests().approve(&first, hash, admin.id, start, sample::audit("x")).await.expect("it is pending");
+    repository
+        .requests()
+        .approve(&first, hash, admin.id, sample::start(), sample::audit("x"))
+        .await
+        .expect("it is pending");
     let login = |token| NewSession {
         user: user.id,
         token: TokenHash([token; 32]),
@@ -133,7 +136,12 @@ async fn what_cannot_be_audited_does_not_happen() {
     };
     let session = repository.sessions().create(login(1), sample::audit("x")).await.expect("the account is there");
     let job = repository.jobs().open().await.expect("an answer").remove(0).id;
-    let unused = repository.oses().create(sample::os("alpine", "3"), vec![], sample::audit("x")).await.expect("free").0;
+    let unused = repository
+        .oses()
+        .create(sample::os("alpine", "3"), sample::import(), sample::audit("x"))
+        .await
+        .expect("free")
+        .0;
     let import = repository
         .jobs()
         .list(&JobFilter { limit: Some(1), ..JobFilter::default() })
@@ -150,8 +158,7 @@ async fn what_cannot_be_audited_does_not_happen() {
         .expect("a file that can be written");
     let before = dump(&path);
     let hash = repository.requests().by_id(&second).await.expect("an answer").expect("it is there").plan_hash;
-    let start = sample::job(JobKind::StartRequest(second.clone()), Some(&second));
-    let removal = sample::job(JobKind::DeleteVm(vm), None);
+    let (start, removal) = (sample::start(), sample::removal());
     let third = sample::request("req-3", user.id, sample::plan(&os, &["web-3"]));
     let audit = || sample::audit("x");
     let (users, requests) = (repository.users(), repository.requests());
@@ -169,7 +176,7 @@ async fn what_cannot_be_audited_does_not_happen() {
     assert_undone(users.delete(user.id, None, audit()).await);
     assert_undone(repository.sessions().create(login(2), audit()).await);
     assert_undone(repository.sessions().delete(session.id, audit()).await);
-    assert_undone(repository.oses().create(sample::os("debian", "13"), vec!["import"], audit()).await);
+    assert_undone(repository.oses().create(sample::os("debian", "13"), sample::import(), audit()).await);
     assert_undone(repository.oses().delete(unused.id, None, audit()).await);
     assert_undone(repository.vms().start_delete(vm, removal, None, audit()).await);
     assert_undone(requests.submit(third, sample::no_limits(), audit()).await);

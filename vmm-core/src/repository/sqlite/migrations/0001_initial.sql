@@ -259,26 +259,28 @@ CREATE TABLE sample (
 ) STRICT, WITHOUT ROWID;
 
 -- `subject` is the id of what the job works on, and `vm` the machine that it changes. No references: the job's log
--- outlives them.
+-- outlives them. The kinds are the program's; what follows for the records from a job's end stands in its row.
 CREATE TABLE job (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
-    kind TEXT NOT NULL
-        CHECK (kind IN ('start-request', 'create-vm', 'delete-vm', 'adopt-vm', 'release-vm', 'import-os', 'add-disk',
-                        'grow-disk', 'delete-disk')),
+    kind TEXT NOT NULL,
+    subject_kind TEXT NOT NULL CHECK (subject_kind IN ('request', 'vm', 'os', 'disk')),
     subject TEXT NOT NULL,
     vm INTEGER,
     title TEXT NOT NULL,
     request TEXT REFERENCES request (id),
     state TEXT NOT NULL
         CHECK (state IN ('queued', 'running', 'undoing', 'done', 'failed', 'cancelled', 'stuck', 'closed')),
+    cancellable INTEGER NOT NULL CHECK (cancellable IN (0, 1)),
     cancel INTEGER NOT NULL DEFAULT 0 CHECK (cancel IN (0, 1)),
+    if_done TEXT NOT NULL CHECK (if_done IN ('stays', 'made', 'gone', 'grown')),
+    if_undone TEXT NOT NULL CHECK (if_undone IN ('stays', 'made', 'gone', 'grown')),
     error TEXT,
     created_at INTEGER NOT NULL,
     changed_at INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX job_request ON job (request);
 CREATE INDEX job_open ON job (id) WHERE state IN ('queued', 'running', 'undoing');
-CREATE INDEX job_subject ON job (subject, kind);
+CREATE INDEX job_subject ON job (subject, subject_kind);
 -- Two jobs never work on one machine at once.
 CREATE UNIQUE INDEX job_open_vm ON job (vm) WHERE state IN ('queued', 'running', 'undoing');
 

@@ -4,20 +4,40 @@
 //! made. So no other job, and no other desk on the pool, makes a volume of that name, and undoing an import removes
 //! nothing that somebody else stands on.
 
+use async_trait::async_trait;
 use tokio::sync::OnceCell;
 
-use super::step::{OnFailure, Planned, Step, step};
 use crate::error::{Error, Kind, Result};
 use crate::hypervisor::VolumeDetail;
 use crate::image::InspectedImage;
+use crate::job;
+use crate::job::step::{OnFailure, Step, step};
 use crate::model::{Image, ImageSource, Os, OsId, VolumeName, image_volume};
 use crate::ops::{could_be, inspect_image, is_as_imported};
 use crate::vmm::Desk;
 
-pub(super) const STEPS: &[Step<ImportOs>] =
-    &[step!("upload-image", ImportOs::upload, ImportOs::remove), step!("record-image", ImportOs::record)];
+/// Imports a catalog entry's image into the pool.
+pub(crate) struct ImportOs;
 
-pub(super) struct ImportOs {
+#[async_trait]
+impl job::Kind for ImportOs {
+    type On = OsId;
+    type Work = Import;
+
+    const WORD: &'static str = "import-os";
+    const STEPS: &'static [Step<Import>] =
+        &[step!("upload-image", Import::upload, Import::remove), step!("record-image", Import::record)];
+    const ON_FAILURE: OnFailure = OnFailure::Undo;
+
+    async fn load(desk: &Desk, id: OsId) -> Result<Import> {
+        let os = desk.repository().oses().by_id(id).await?.ok_or_else(|| Error::not_found(Kind::Os, id))?;
+        let source = os.qcow2.as_deref().unwrap_or_default().parse()?;
+        Ok(Import { desk: desk.clone(), os, source, image: OnceCell::new() })
+    }
+}
+
+/// A catalog entry and its image.
+pub(crate) struct Import {
     desk: Desk,
     os: Os,
     source: ImageSource,
@@ -25,14 +45,7 @@ pub(super) struct ImportOs {
     image: OnceCell<InspectedImage>,
 }
 
-pub(super) async fn load(desk: &Desk, id: OsId) -> Result<Planned<ImportOs>> {
-    let os = desk.repository().oses().by_id(id).await?.ok_or_else(|| Error::not_found(Kind::Os, id))?;
-    let source = os.qcow2.as_deref().unwrap_or_default().parse()?;
-    let work = ImportOs { desk: desk.clone(), os, source, image: OnceCell::new() };
-    Ok(Planned { work, steps: STEPS, on_failure: OnFailure::Undo })
-}
-
-impl ImportOs {
+impl Import {
     async fn upload(&self) -> Result<()> {
         let image = self.image().await?;
         if let Some(known) = &self.os.image

@@ -3,39 +3,55 @@
 use std::net::IpAddr;
 use std::path::Path;
 
-use super::readiness;
-use super::step::{OnFailure, Planned, Step, step};
+use async_trait::async_trait;
+
 use crate::error::{Error, Kind, Result};
 use crate::hypervisor::{DomainSpec, NewVolume, Reservation, VolumeDetail};
-use crate::model::{Disk, DiskRole, Image, Vm, VmId, VolumeName};
+use crate::job;
+use crate::job::readiness;
+use crate::job::step::{OnFailure, Step, step};
+use crate::model::{Disk, DiskRole, Fate, Image, Vm, VmId, VolumeName};
 use crate::ops::seen;
 use crate::planning::seed_volume;
 use crate::seed::Seed;
 use crate::vmm::Desk;
 
-pub(super) const STEPS: &[Step<CreateVm>] = &[
-    step!("reserve-address", CreateVm::reserve_address, CreateVm::release_address),
-    step!("create-disks", CreateVm::create_disks, CreateVm::undo_disks),
-    step!("write-seed", CreateVm::write_seed, CreateVm::delete_seed),
-    step!("define-domain", CreateVm::define, CreateVm::undefine),
-    step!("start-domain", CreateVm::start, CreateVm::stop),
-    step!("wait-for-address", wait CreateVm::wait_for_address),
-    step!("wait-for-login", wait CreateVm::wait_for_login),
-];
+/// Makes one machine of a request.
+pub(crate) struct CreateVm;
+
+#[async_trait]
+impl job::Kind for CreateVm {
+    type On = VmId;
+    type Work = VmWork;
+
+    const WORD: &'static str = "create-vm";
+    const STEPS: &'static [Step<VmWork>] = &[
+        step!("reserve-address", VmWork::reserve_address, VmWork::release_address),
+        step!("create-disks", VmWork::create_disks, VmWork::undo_disks),
+        step!("write-seed", VmWork::write_seed, VmWork::delete_seed),
+        step!("define-domain", VmWork::define, VmWork::undefine),
+        step!("start-domain", VmWork::start, VmWork::stop),
+        step!("wait-for-address", wait VmWork::wait_for_address),
+        step!("wait-for-login", wait VmWork::wait_for_login),
+    ];
+    const ON_FAILURE: OnFailure = OnFailure::Undo;
+    const IF_DONE: Fate = Fate::Made;
+    const IF_UNDONE: Fate = Fate::Gone;
+
+    async fn load(desk: &Desk, id: VmId) -> Result<VmWork> {
+        VmWork::load(desk, id).await
+    }
+}
 
 /// A machine and everything that belongs to it; also what its removal works on.
-pub(super) struct CreateVm {
+pub(crate) struct VmWork {
     pub(super) desk: Desk,
     pub(super) vm: Vm,
     pub(super) disks: Vec<Disk>,
     pub(super) seed: VolumeName,
 }
 
-pub(super) async fn load(desk: &Desk, id: VmId) -> Result<Planned<CreateVm>> {
-    Ok(Planned { work: CreateVm::load(desk, id).await?, steps: STEPS, on_failure: OnFailure::Undo })
-}
-
-impl CreateVm {
+impl VmWork {
     pub(super) async fn load(desk: &Desk, id: VmId) -> Result<Self> {
         let repository = desk.repository();
         let vm = repository.vms().by_id(id).await?.ok_or_else(|| Error::not_found(Kind::Vm, id))?;

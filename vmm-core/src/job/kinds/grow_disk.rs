@@ -1,16 +1,31 @@
 //! Makes a disk of a machine that is off larger.
 
+use async_trait::async_trait;
+
 use super::add_disk::DiskWork;
-use super::step::{OnFailure, Planned, Step, step};
 use crate::definition;
 use crate::error::{Error, Kind, Result};
-use crate::model::DiskId;
+use crate::job;
+use crate::job::step::{OnFailure, Step, step};
+use crate::model::{DiskId, Fate};
 use crate::vmm::Desk;
 
-pub(super) const STEPS: &[Step<DiskWork>] = &[step!("resize-volume", DiskWork::resize, DiskWork::record_size)];
+/// Makes a disk larger.
+pub(crate) struct GrowDisk;
 
-pub(super) async fn load(desk: &Desk, id: DiskId) -> Result<Planned<DiskWork>> {
-    Ok(Planned { work: DiskWork::load(desk, id).await?, steps: STEPS, on_failure: OnFailure::Undo })
+#[async_trait]
+impl job::Kind for GrowDisk {
+    type On = DiskId;
+    type Work = DiskWork;
+
+    const WORD: &'static str = "grow-disk";
+    const STEPS: &'static [Step<DiskWork>] = &[step!("resize-volume", DiskWork::resize, DiskWork::record_size)];
+    const ON_FAILURE: OnFailure = OnFailure::Undo;
+    const IF_DONE: Fate = Fate::Grown;
+
+    async fn load(desk: &Desk, id: DiskId) -> Result<DiskWork> {
+        DiskWork::load(desk, id).await
+    }
 }
 
 impl DiskWork {

@@ -1,25 +1,39 @@
 //! Starts an approved request, if its plan still holds and still fits.
 
-use super::step::{OnFailure, Planned, Step, step};
-use super::step_names;
+use async_trait::async_trait;
+
+use super::create_vm::CreateVm;
 use crate::error::{Error, Kind, Result};
-use crate::model::{JobKind, NewJob, RequestId, RequestState, VmFilter};
+use crate::job;
+use crate::job::step::{OnFailure, Step, step};
+use crate::model::{NewJob, RequestId, RequestState};
 use crate::ops::plan_again;
 use crate::vmm::Desk;
 
-pub(super) const STEPS: &[Step<StartRequest>] = &[step!("plan-again", StartRequest::plan_again)];
+/// Plans an approved request again, and starts a job for each of its machines.
+pub(crate) struct StartRequest;
 
-pub(super) struct StartRequest {
+#[async_trait]
+impl job::Kind for StartRequest {
+    type On = RequestId;
+    type Work = Start;
+
+    const WORD: &'static str = "start-request";
+    const STEPS: &'static [Step<Start>] = &[step!("plan-again", Start::plan_again)];
+    const ON_FAILURE: OnFailure = OnFailure::Wait;
+
+    async fn load(desk: &Desk, id: RequestId) -> Result<Start> {
+        Ok(Start { desk: desk.clone(), id })
+    }
+}
+
+/// A request.
+pub(crate) struct Start {
     desk: Desk,
     id: RequestId,
 }
 
-pub(super) fn load(desk: &Desk, id: &RequestId) -> Planned<StartRequest> {
-    let work = StartRequest { desk: desk.clone(), id: id.clone() };
-    Planned { work, steps: STEPS, on_failure: OnFailure::Wait }
-}
-
-impl StartRequest {
+impl Start {
     async fn plan_again(&self) -> Result<()> {
         let requests = self.desk.repository().requests();
         let request = requests.by_id(&self.id).await?.ok_or_else(|| Error::not_found(Kind::Request, &self.id))?;
@@ -30,7 +44,7 @@ impl StartRequest {
             // What is bound is compared, and not the hash of the record: a plan that was hashed in an earlier format holds
             // as it is.
             Ok((plan, misfits)) if plan == request.plan && misfits.is_empty() => {
-                requests.start(&self.id, self.jobs().await?).await
+                requests.start(&self.id, NewJob::of::<CreateVm>()).await
             }
             Ok((plan, misfits)) => {
                 let reason = returned(&request.plan.differences(&plan), &misfits);
@@ -41,18 +55,6 @@ impl StartRequest {
             }
             Err(error) => Err(error),
         }
-    }
-
-    async fn jobs(&self) -> Result<Vec<NewJob>> {
-        let filter = VmFilter { request: Some(self.id.clone()), ..VmFilter::default() };
-        let vms = self.desk.repository().vms().list(&filter).await?;
-        Ok(vms
-            .into_iter()
-            .map(|vm| {
-                let kind = JobKind::CreateVm(vm.id);
-                NewJob { steps: step_names(&kind), kind, title: vm.name.to_string(), request: Some(self.id.clone()) }
-            })
-            .collect())
     }
 }
 

@@ -1,32 +1,47 @@
 //! Makes a data disk and attaches it to a machine that is off.
 
-use super::create_vm::CreateVm;
-use super::step::{OnFailure, Planned, Step, step};
+use async_trait::async_trait;
+
+use super::create_vm::VmWork;
 use crate::definition;
 use crate::error::{Error, Kind, Result};
-use crate::model::{Disk, DiskId, Facts, VolumeName};
+use crate::job;
+use crate::job::step::{OnFailure, Step, step};
+use crate::model::{Disk, DiskId, Facts, Fate, VolumeName};
 use crate::ops::{check_off, require_tagged};
 use crate::vmm::Desk;
 
-pub(super) const STEPS: &[Step<DiskWork>] = &[
-    step!("create-volume", DiskWork::create_volume, DiskWork::undo_volume),
-    step!("attach-disk", DiskWork::attach, DiskWork::take_off),
-];
+/// Makes a data disk and attaches it.
+pub(crate) struct AddDisk;
 
-/// A disk and its machine; also what growing and removal work on.
-pub(super) struct DiskWork {
-    pub(super) machine: CreateVm,
-    pub(super) disk: Disk,
+#[async_trait]
+impl job::Kind for AddDisk {
+    type On = DiskId;
+    type Work = DiskWork;
+
+    const WORD: &'static str = "add-disk";
+    const STEPS: &'static [Step<DiskWork>] = &[
+        step!("create-volume", DiskWork::create_volume, DiskWork::undo_volume),
+        step!("attach-disk", DiskWork::attach, DiskWork::take_off),
+    ];
+    const ON_FAILURE: OnFailure = OnFailure::Undo;
+    const IF_UNDONE: Fate = Fate::Gone;
+
+    async fn load(desk: &Desk, id: DiskId) -> Result<DiskWork> {
+        DiskWork::load(desk, id).await
+    }
 }
 
-pub(super) async fn load(desk: &Desk, id: DiskId) -> Result<Planned<DiskWork>> {
-    Ok(Planned { work: DiskWork::load(desk, id).await?, steps: STEPS, on_failure: OnFailure::Undo })
+/// A disk and its machine; also what growing and removal work on.
+pub(crate) struct DiskWork {
+    pub(super) machine: VmWork,
+    pub(super) disk: Disk,
 }
 
 impl DiskWork {
     pub(super) async fn load(desk: &Desk, id: DiskId) -> Result<Self> {
         let disk = desk.repository().disks().by_id(id).await?.ok_or_else(|| Error::not_found(Kind::Disk, id))?;
-        Ok(Self { machine: CreateVm::load(desk, disk.vm).await?, disk })
+        Ok(Self { machine: VmWork::load(desk, disk.vm).await?, disk })
     }
 
     async fn create_volume(&self) -> Result<()> {

@@ -1,0 +1,93 @@
+//! What makes a kind of job.
+
+use async_trait::async_trait;
+
+use super::step::{OnFailure, Planned, Step, Work};
+use crate::error::{Error, Result};
+use crate::model::{DiskId, Fate, JobKind, NewJob, OsId, RequestId, Subject, VmId};
+use crate::vmm::Desk;
+
+/// A kind of job. Its file and its line in [`kinds::ALL`](super::kinds::ALL) are all that there is of it.
+#[async_trait]
+pub(crate) trait Kind: Send + Sync + 'static {
+    /// The id of what a job of this kind works on.
+    type On: On;
+    /// A job that a process works on.
+    type Work: Send + Sync + 'static;
+
+    /// Its word, which stays as it is for ever: the records have it, and people.
+    const WORD: &'static str;
+    /// Its steps in order.
+    const STEPS: &'static [Step<Self::Work>];
+    /// What happens when a step fails.
+    const ON_FAILURE: OnFailure;
+    /// Whether somebody can cancel it, upon which it is undone.
+    const CANCELLABLE: bool = matches!(Self::ON_FAILURE, OnFailure::Undo);
+    /// What becomes of the records when it is done.
+    const IF_DONE: Fate = Fate::Stays;
+    /// What becomes of them when what it did is undone.
+    const IF_UNDONE: Fate = Fate::Stays;
+
+    /// Reads what a job works on.
+    ///
+    /// # Errors
+    /// `NotFound` if it is gone from the records; the job is stuck then.
+    async fn load(desk: &Desk, on: Self::On) -> Result<Self::Work>;
+}
+
+/// An id of something that jobs work on.
+pub(crate) trait On: Sized + Send {
+    /// The id of a subject, if it is one of these.
+    fn of(subject: &Subject) -> Option<Self>;
+}
+
+/// Names the subjects of which each type is the id.
+macro_rules! on {
+    ($($subject:ident($id:ident)),+) => {
+        $(impl On for $id {
+            fn of(subject: &Subject) -> Option<Self> {
+                if let Subject::$subject(id) = subject { Some(id.clone()) } else { None }
+            }
+        })+
+    };
+}
+on!(Request(RequestId), Vm(VmId), Os(OsId), Disk(DiskId));
+
+impl NewJob {
+    /// A job of a kind.
+    pub(crate) fn of<K: Kind>() -> Self {
+        Self {
+            kind: JobKind::new(K::WORD),
+            steps: K::STEPS.iter().map(|step| step.name).collect(),
+            cancellable: K::CANCELLABLE,
+            if_done: K::IF_DONE,
+            if_undone: K::IF_UNDONE,
+        }
+    }
+}
+
+/// Any kind of job.
+#[async_trait]
+pub(crate) trait AnyKind: Send + Sync {
+    /// A job of this kind.
+    fn new_job(&self) -> NewJob;
+    /// Reads what a job works on.
+    ///
+    /// # Errors
+    /// As [`Kind::load`], and `Internal` for a subject of another type.
+    async fn load(&self, desk: &Desk, subject: &Subject) -> Result<Box<dyn Work>>;
+}
+
+#[async_trait]
+impl<K: Kind> AnyKind for K {
+    fn new_job(&self) -> NewJob {
+        NewJob::of::<K>()
+    }
+
+    async fn load(&self, desk: &Desk, subject: &Subject) -> Result<Box<dyn Work>> {
+        let of_another_type =
+            || Error::internal("loading a job", format!("{} works on no {}", K::WORD, subject.word()));
+        let work = K::load(desk, K::On::of(subject).ok_or_else(of_another_type)?).await?;
+        Ok(Box::new(Planned { work, steps: K::STEPS, on_failure: K::ON_FAILURE }))
+    }
+}
