@@ -1,10 +1,8 @@
 //! The one public error. Its variants are named for what the caller can do next.
 
+use crate::model::{Budget, Over, Unfinished};
 use std::fmt;
 use std::time::Duration;
-
-use crate::budget::{Budget, Over};
-use crate::remote::Unfinished;
 
 mod problems;
 

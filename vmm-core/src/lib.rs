@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 pub mod config;
+#[cfg(feature = "crash-points")]
+pub mod crash;
 pub mod files;
 pub mod hypervisor;
 pub mod image;
@@ -12,7 +14,9 @@ pub mod repository;
 mod attempts;
 mod blocking;
 mod budget;
-mod definition;
+#[cfg(not(feature = "crash-points"))]
+mod crash;
+mod desk;
 mod error;
 mod job;
 mod ops;
@@ -24,26 +28,25 @@ mod script;
 mod secrets;
 mod seed;
 mod text;
-mod vmm;
+mod worker;
 
-pub use budget::{Budget, BudgetLimits, Holder, Limit, Over, Place, Stored};
+pub use budget::{Holder, Place};
 pub use config::{DeskConfig, Settings};
-pub use definition::DefinitionLook;
+#[cfg(feature = "sqlite")]
+pub use desk::NotReady;
+pub use desk::{DefinitionLook, Health, PartHealth, Vmm, VmmBuilder};
 pub use error::{Error, Kind, Part, Problem, Problems, Result};
 #[cfg(feature = "crash-points")]
-pub use job::crash;
+pub use job::crash_points;
+pub use model::{Budget, BudgetLimits, Limit, Over, Stored};
 pub use ops::{
-    AdoptionDraft, BotMail, BudgetUse, Health, History, HistoryPoint, JobWatch, MadeLinkCode, MadeToken, Monitor,
-    NewLogin, PartHealth, Power, RequestDraft, RequestNews, RequestPreview, RequestProgress, RunChange, RunDraft,
-    RunTerms, RunWatch, SavedScript, ScheduleDraft, ScriptDraft, ScriptUpdate, SshEvent, Statistics, Submission,
-    Switched, TokenDraft, Transfer, TransferReport, TreeReport, TreeTransfer, UserDraft, UserUpdate, VmHostKey,
-    VmLogin, VmUpdate,
+    AdoptionDraft, BotMail, BudgetUse, History, HistoryPoint, JobWatch, MadeLinkCode, MadeToken, Monitor, NewLogin,
+    Power, RequestDraft, RequestNews, RequestPreview, RequestProgress, RunChange, RunDraft, RunTerms, RunWatch,
+    SavedScript, ScheduleDraft, ScriptDraft, ScriptUpdate, SshEvent, Statistics, Submission, Switched, TokenDraft,
+    Transfer, TransferReport, TreeReport, TreeTransfer, UserDraft, UserUpdate, VmHostKey, VmLogin, VmUpdate,
 };
 pub use planning::{RowVerdict, Spreadsheet};
 pub use policy::{Action, Actor, Policy, RolePolicy, Target};
 pub use process::forbid_core_files;
 pub use secrecy::{ExposeSecret, SecretString};
 pub use secrets::MasterKey;
-#[cfg(feature = "sqlite")]
-pub use vmm::NotReady;
-pub use vmm::{Vmm, VmmBuilder};

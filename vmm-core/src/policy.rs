@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::model::{Role, Token, TokenName, User, UserId, UserName};
+use crate::model::{AuditEntry, Outcome, Role, Token, TokenName, User, UserId, UserName};
 
 /// Who asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -372,6 +372,13 @@ fn needs_sign_in(action: Action) -> bool {
             | Action::UserDelete
             | Action::PasswordChange
     )
+}
+
+/// The audit row of something that was done.
+pub(crate) fn audit_entry(actor: &Actor, action: Action, target: String) -> AuditEntry {
+    let (user, actor, action) = (actor.user_id(), actor.to_string(), action.as_str());
+    let target = target.into();
+    AuditEntry { user, actor, action, target, outcome: Outcome::Done, detail: String::new().into(), finishes: None }
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@ mod absent;
 mod definition;
 #[cfg(feature = "libvirt")]
 pub mod libvirt;
+mod sample;
+mod state;
 
 use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr};
@@ -17,6 +19,8 @@ use crate::model::{DefinitionDigest, DeskId, MacAddress, PauseReason, VmName, Vo
 
 pub use absent::AbsentHypervisor;
 pub use definition::{DefinedDisk, Definition};
+pub(crate) use sample::sample;
+pub(crate) use state::{seen, state_of};
 
 /// A host that runs domains.
 ///

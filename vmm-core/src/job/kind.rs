@@ -3,9 +3,9 @@
 use async_trait::async_trait;
 
 use super::step::{OnFailure, Planned, Step, Work};
+use crate::desk::Desk;
 use crate::error::{Error, Result};
 use crate::model::{DiskId, Fate, JobKind, NewJob, OsId, RequestId, Subject, VmId};
-use crate::vmm::Desk;
 
 /// A kind of job. Its file and its line in [`kinds::ALL`](super::kinds::ALL) are all that there is of it.
 #[async_trait]

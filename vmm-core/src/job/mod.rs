@@ -10,16 +10,15 @@
 //! - A step acts on things named by its own machine's records and never on what it finds by searching.
 //! - Undoing never gives up silently: what cannot be undone leaves the job `stuck`, with the reason.
 
-#[cfg(feature = "crash-points")]
-pub mod crash;
-#[cfg(all(test, feature = "sqlite"))]
-mod foreign;
 mod kind;
 pub(crate) mod kinds;
+#[cfg(feature = "crash-points")]
+mod points;
 mod readiness;
 mod runner;
-mod step;
-mod sweep;
-mod worker;
+pub(crate) mod step;
 
-pub(crate) use kind::Kind;
+pub(crate) use kind::{AnyKind, Kind};
+#[cfg(feature = "crash-points")]
+pub use points::crash_points;
+pub(crate) use runner::{Order, run};

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::desk::Desk;
 use crate::error::{Error, Result};
 use crate::hypervisor::DomainState;
 use crate::model::{PauseReason, Vm, VmState};
 use crate::remote::{Command, Credential, Login, Stream};
 use crate::seed::READINESS_COMMAND;
-use crate::vmm::Desk;
 
 /// Pause between two looks.
 const POLL: Duration = Duration::from_millis(500);

@@ -8,9 +8,10 @@ use tracing::{info, warn};
 
 use super::kind::AnyKind;
 use super::step::{OnFailure, Work};
+use crate::crash;
+use crate::desk::Desk;
 use crate::error::{Error, Kind, Result};
 use crate::model::{Job, JobState, StepState};
-use crate::vmm::Desk;
 
 /// How long to wait before a part that did not answer is asked again.
 const RETRY: Duration = Duration::from_secs(1);
@@ -20,7 +21,7 @@ const UNDOING: &str = "; undoing ";
 
 /// What the worker wants of a running job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Order {
+pub(crate) enum Order {
     Run,
     Cancel,
     /// Stop at the next safe point and leave the job as it is.
@@ -40,7 +41,7 @@ enum End {
 /// # Errors
 /// `Internal` for a job of a kind that is not one of `kinds`, and when the log cannot be written. The job is then as the
 /// log says, and can be run again.
-pub(super) async fn run(
+pub(crate) async fn run(
     desk: Desk,
     kinds: &'static [&'static dyn AnyKind],
     job: Job,
@@ -131,8 +132,7 @@ impl Runner {
     async fn act(&self, index: usize, orders: watch::Receiver<Order>) -> Result<Acted> {
         let since = Instant::now();
         loop {
-            #[cfg(feature = "crash-points")]
-            super::crash::fault(self.job.kind.as_str(), &self.job.steps[index].name)?;
+            crash::fault(self.job.kind.as_str(), &self.job.steps[index].name)?;
             match self.work.act(index).await {
                 Ok(()) => return Ok(Acted::Done),
                 Err(error @ Error::Unavailable { .. }) => {
@@ -178,8 +178,7 @@ impl Runner {
     async fn undo(&self, index: usize) -> Result<()> {
         let since = Instant::now();
         loop {
-            #[cfg(feature = "crash-points")]
-            super::crash::fault(self.job.kind.as_str(), &format!("undo-{}", self.job.steps[index].name))?;
+            crash::fault(self.job.kind.as_str(), &format!("undo-{}", self.job.steps[index].name))?;
             match self.work.undo(index).await {
                 Err(Error::Unavailable { .. }) if since.elapsed() <= self.desk.settings().outage_deadline => {
                     tokio::time::sleep(RETRY).await;
@@ -202,14 +201,9 @@ impl Runner {
         Ok(())
     }
 
-    #[cfg(feature = "crash-points")]
     async fn point(&self, step: &str, moment: &str) {
-        super::crash::point(self.job.kind.as_str(), step, moment).await;
+        crash::point(self.job.kind.as_str(), step, moment).await;
     }
-
-    #[cfg(not(feature = "crash-points"))]
-    #[expect(clippy::unused_async, reason = "the same shape as with the feature")]
-    async fn point(&self, _step: &str, _moment: &str) {}
 }
 
 enum Acted {

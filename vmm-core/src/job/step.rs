@@ -34,7 +34,7 @@ macro_rules! step {
         $crate::job::step::Step { name: $name, act: |work| Box::pin($act(work)), undo: None, waits: true }
     };
 }
-pub(super) use step;
+pub(crate) use step;
 
 /// A job's work with its steps, of whatever kind.
 #[async_trait]

@@ -5,6 +5,7 @@ mod address;
 mod audit;
 mod bot;
 mod bot_group;
+mod budget;
 mod definition;
 mod derive;
 mod desk;
@@ -18,6 +19,7 @@ mod key;
 mod link;
 mod name;
 mod os;
+mod output;
 mod page;
 mod plan;
 mod request;
@@ -27,6 +29,7 @@ mod schedule;
 mod script;
 mod session;
 mod token;
+mod unfinished;
 mod user;
 mod vm;
 mod vm_state;
@@ -41,6 +44,7 @@ pub use bot::{
     ToldMenu, WaitingPost,
 };
 pub use bot_group::{BotGroup, NewBotGroup};
+pub use budget::{Budget, BudgetLimits, Limit, Over, Stored};
 pub use definition::{AcceptedDefinition, DefinitionDigest, Difference, Facts};
 pub use derive::{domain_uuid, image_volume, mac};
 pub use desk::DeskId;
@@ -60,6 +64,7 @@ pub use name::{
     TokenName, UserName, VmName, VolumeName,
 };
 pub use os::{Image, ImageSource, NewOs, Os, OsChange, OsFilter, OsId};
+pub use output::{Exit, Output, Stream};
 pub use page::Page;
 pub(crate) use page::one_more;
 pub use plan::{HostFigures, Plan, PlanHash, PlannedDisk, PlannedVm, Room};
@@ -76,6 +81,7 @@ pub use script::{
 };
 pub use session::{NewSession, Session, SessionFilter, SessionId, TokenHash};
 pub use token::{Credential, NewToken, Token, TokenId};
+pub use unfinished::{Processes, Unfinished};
 pub use user::{NewUser, PasswordHash, Role, User, UserChange, UserFilter, UserId};
 pub use vm::{Adoption, Seen, Vm, VmChange, VmFilter, VmId};
 pub use vm_state::{PauseReason, SeenStates, StatusReason, VmState, VmStatus};

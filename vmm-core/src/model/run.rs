@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use super::{
-    FiringOf, Interpreter, ScriptArguments, ScriptContent, ScriptFile, ScriptId, ScriptName, Timestamp, UserId, VmId,
-    VmName, row_id, words,
+    Exit, FiringOf, Interpreter, Output, ScriptArguments, ScriptContent, ScriptFile, ScriptId, ScriptName, Stream,
+    Timestamp, UserId, VmId, VmName, row_id, words,
 };
-use crate::remote::{Exit, Output, Stream};
 
 row_id!(
     /// Names a run.

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::net::IpAddr;
 
+use crate::desk::{Desk, Vmm};
 use crate::error::{Error, Kind, Result};
 use crate::hypervisor::ForeignDomain;
 use crate::job::kinds::adopt_vm::AdoptVm;
@@ -12,7 +13,6 @@ use crate::model::{
 };
 use crate::policy::{Action, Actor, Target};
 use crate::text::quoted;
-use crate::vmm::{Desk, Vmm};
 
 use super::text;
 

@@ -1,9 +1,9 @@
 //! The record of who did what.
 
+use crate::desk::{Desk, Vmm};
 use crate::error::Result;
 use crate::model::{AuditFilter, AuditHash, AuditHead, AuditId, AuditRecord, AuditVerdict, Page, UserName, one_more};
 use crate::policy::{Action, Actor, Target};
-use crate::vmm::{Desk, Vmm};
 
 impl Vmm {
     /// Audit rows, newest first; only those of the account `of` where given, which then takes the place of the

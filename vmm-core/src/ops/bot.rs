@@ -4,13 +4,13 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use uuid::Uuid;
 
+use crate::desk::{Desk, Vmm};
 use crate::error::{Error, Result};
 use crate::model::{
     Arrival, Attachment, BotId, BotUpdate, Button, NewButton, NewPost, Post, PostId, Question, Sealed, Timestamp,
     WaitingPost,
 };
 use crate::repository::BotRepository;
-use crate::vmm::{Desk, Vmm};
 
 /// The mail of one bot, stored beside the desk's records.
 ///

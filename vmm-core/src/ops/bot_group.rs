@@ -1,9 +1,9 @@
 //! Groups of a chat service in which people may do through a bot what they may do in private.
 
+use crate::desk::Vmm;
 use crate::error::{Error, Result};
 use crate::model::{BotGroup, BotId, NewBotGroup};
 use crate::policy::{Action, Actor, Target};
-use crate::vmm::Vmm;
 
 use super::BotMail;
 

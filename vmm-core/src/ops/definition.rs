@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use crate::definition::{self, DefinitionLook, is_file_of, sentence};
+use crate::desk::definition::{self, DefinitionLook, is_file_of, sentence};
+use crate::desk::{Desk, Vmm};
 use crate::error::{Error, Kind, Result};
 use crate::hypervisor::Definition;
 use crate::model::{
@@ -10,7 +11,6 @@ use crate::model::{
     Vm, VmName,
 };
 use crate::policy::{Action, Actor, Target};
-use crate::vmm::{Desk, Vmm};
 
 impl Vmm {
     /// How a machine is defined on its host, and what differs from what vmm last saw. One that vmm sees for the first

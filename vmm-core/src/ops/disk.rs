@@ -1,6 +1,7 @@
 //! Disks of machines.
 
-use crate::definition;
+use crate::desk::{Desk, Vmm};
+use crate::desk::{check_off, definition};
 use crate::error::{Error, Result};
 use crate::job::kinds::{add_disk::AddDisk, delete_disk::DeleteDisk, grow_disk::GrowDisk};
 use crate::model::{
@@ -8,9 +9,6 @@ use crate::model::{
 };
 use crate::planning::disk_volume;
 use crate::policy::{Action, Actor, Target};
-use crate::vmm::{Desk, Vmm};
-
-use super::vm_state::check_off;
 
 impl Vmm {
     /// Disks in order of id.

@@ -8,13 +8,13 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, ReadBuf};
 use tracing::warn;
 
-use crate::budget::{Budget, Place};
+use crate::budget::Place;
+use crate::desk::{Desk, Vmm};
 use crate::error::{Error, Kind, Result};
 use crate::files::Draft;
-use crate::model::{AuditEntry, ContentId, FileName, NewFile, StoredFile, UserId};
+use crate::model::{AuditEntry, Budget, ContentId, FileName, NewFile, StoredFile, UserId};
 use crate::policy::{Action, Actor, Target};
 use crate::remote::Source;
-use crate::vmm::{Desk, Vmm};
 
 impl Vmm {
     /// The actor's files in order of name, at most `limit` of those behind `after`.

@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
 
+use crate::desk::{Desk, Vmm};
 use crate::error::{Error, Result};
-use crate::hypervisor::{Domain, Statistics};
-use crate::model::{Sample, Timestamp, Vm, VmId, VmName};
+use crate::model::{Sample, Timestamp, Vm, VmName};
 use crate::policy::{Action, Actor, Target};
-use crate::vmm::{Desk, Vmm};
 
 use super::monitor::{Monitor, figures, monitor_call};
 
@@ -115,35 +114,6 @@ fn delta(duration: Duration) -> TimeDelta {
     TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX)
 }
 
-/// What a domain of the desk shows of itself, if it runs and was not busy just then.
-pub(crate) fn sample(vm: VmId, domain: &Domain) -> Option<Sample> {
-    if !domain.state.has_run() || domain.statistics.cpu_time == 0 {
-        return None;
-    }
-    let Statistics { cpu_time, vcpu, memory_current, memory_unused, memory_resident, disks, interfaces } =
-        &domain.statistics;
-    let sum = |numbers: &mut dyn Iterator<Item = u64>| numbers.fold(0, u64::saturating_add);
-    // A busy domain counts nothing, which would look as if all were counted at once afterwards.
-    let counted = |one: u64, other: u64| if (one, other) == (0, 0) { None } else { Some((one, other)) };
-    let disk = counted(sum(&mut disks.iter().map(|disk| disk.read)), sum(&mut disks.iter().map(|disk| disk.written)));
-    let net = counted(
-        sum(&mut interfaces.iter().map(|interface| interface.received)),
-        sum(&mut interfaces.iter().map(|interface| interface.sent)),
-    );
-    Some(Sample {
-        vm,
-        run: domain.run,
-        vcpu: (*vcpu).max(1),
-        cpu_time: *cpu_time,
-        memory_used: memory_unused.map(|unused| memory_current.saturating_sub(unused)),
-        memory_resident: *memory_resident,
-        disk_read: disk.map(|(read, _)| read),
-        disk_written: disk.map(|(_, written)| written),
-        net_received: net.map(|(received, _)| received),
-        net_sent: net.map(|(_, sent)| sent),
-    })
-}
-
 /// A point for each sample but the first.
 fn points(samples: &[(Timestamp, Sample)], gap: TimeDelta) -> Vec<HistoryPoint> {
     let guest_reports = samples.iter().any(|(_, sample)| sample.memory_used.is_some());
@@ -192,7 +162,7 @@ impl HistoryPoint {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hypervisor::DomainState;
+    use crate::model::VmId;
 
     const GIGA: u64 = 1_000_000_000;
 
@@ -261,22 +231,5 @@ mod tests {
             (at, sample)
         });
         assert_eq!(figures(&silent)[0].memory_used, Some(768.0));
-    }
-
-    #[test]
-    fn a_busy_domain_is_not_taken_for_an_idle_one() {
-        let mut domain = Domain {
-            uuid: uuid::Uuid::nil(),
-            name: "web".to_owned(),
-            state: DomainState::Running,
-            run: Some(1),
-            statistics: Statistics { cpu_time: 1, vcpu: 1, ..Statistics::default() },
-        };
-        let found = sample(VmId(1), &domain).expect("it runs");
-        assert_eq!((found.disk_read, found.net_sent, found.memory_used), (None, None, None));
-        domain.state = DomainState::Off;
-        assert_eq!(sample(VmId(1), &domain), None);
-        (domain.state, domain.statistics) = (DomainState::Running, Statistics::default());
-        assert_eq!(sample(VmId(1), &domain), None);
     }
 }

@@ -2,13 +2,10 @@
 
 use std::time::Duration;
 
-use crate::budget::Budget;
+use crate::desk::{Vmm, check_on};
 use crate::error::{Kind, Result};
-use crate::model::{HostKey, Revision, Vm, VmChange, VmName};
+use crate::model::{Budget, HostKey, Revision, Vm, VmChange, VmName};
 use crate::policy::{Action, Actor, Target};
-use crate::vmm::Vmm;
-
-use super::vm_state::check_on;
 
 /// How long a machine has to show its key.
 const DEADLINE: Duration = Duration::from_secs(15);

@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
+use crate::desk::Vmm;
 use crate::error::{Error, Result};
 use crate::model::{ClaimId, Claimed, Fingerprint, IdempotencyKey, KeptAnswer, NewClaim, UsedRight};
 use crate::policy::{Action, Actor, Target};
-use crate::vmm::Vmm;
 
 /// How long an answer is kept.
 const KEPT: Duration = Duration::from_secs(24 * 3600);

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use crate::desk::Vmm;
 use crate::error::{Error, Kind, Result};
 use crate::model::{Job, JobFilter, JobId, Page, RequestId, one_more};
 use crate::policy::{Action, Actor, Target};
-use crate::vmm::Vmm;
 
 use super::job_label;
 

@@ -1,15 +1,14 @@
 //! Jobs that could neither be done nor undone: tried again, or closed.
 
+use crate::crash;
+use crate::desk::{Desk, Vmm};
 use crate::error::{Error, Kind, Result};
-use crate::hypervisor::Volume;
+use crate::hypervisor::{Volume, state_of};
 use crate::model::{
     ClosedRecords, Closing, Disk, DiskId, Job, JobId, JobState, StatusReason, Subject, Vm, VmId, VmState, VolumeName,
 };
 use crate::planning::seed_volume;
 use crate::policy::{Action, Actor};
-use crate::vmm::{Desk, Vmm};
-
-use super::vm_state::state_of;
 
 impl Vmm {
     /// Tries a stuck job again: it goes on from its log, forward or backward as it went before.
@@ -21,9 +20,9 @@ impl Vmm {
         let looking = self.visible_job(actor, id);
         let (_, target) = self.seek(actor, Action::JobRetry, format!("job {id}"), looking).await?;
         self.change(actor, Action::JobRetry, target, |desk, audit| async move {
-            point("retry", "begun").await;
+            crash::point("stuck", "retry", "begun").await;
             let job = desk.repository().jobs().retry(id, audit).await?;
-            point("retry", "recorded").await;
+            crash::point("stuck", "retry", "recorded").await;
             desk.work().notify_one();
             Ok(job)
         })
@@ -45,24 +44,15 @@ impl Vmm {
             }
             let closing = closing(&desk, &job).await?;
             audit.detail = closing.note.as_str().into();
-            point("close", "begun").await;
+            crash::point("stuck", "close", "begun").await;
             let job = desk.repository().jobs().close(id, closing, audit).await?;
-            point("close", "recorded").await;
+            crash::point("stuck", "close", "recorded").await;
             desk.forget_seen();
             Ok(job)
         })
         .await
     }
 }
-
-#[cfg(feature = "crash-points")]
-async fn point(step: &str, moment: &str) {
-    crate::job::crash::point("stuck", step, moment).await;
-}
-
-#[cfg(not(feature = "crash-points"))]
-#[expect(clippy::unused_async, reason = "the same shape as with the feature")]
-async fn point(_step: &str, _moment: &str) {}
 
 /// What the host says of what a job worked on.
 async fn closing(desk: &Desk, job: &Job) -> Result<Closing> {

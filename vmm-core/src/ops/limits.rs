@@ -1,9 +1,10 @@
 //! What an account may hold, and what it holds.
 
-use crate::budget::{Budget, Holder};
+use crate::budget::Holder;
+use crate::desk::Vmm;
 use crate::error::{Error, Result};
+use crate::model::Budget;
 use crate::policy::{Action, Actor, Target};
-use crate::vmm::Vmm;
 
 /// A budget of an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

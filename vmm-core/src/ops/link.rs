@@ -5,10 +5,10 @@ use std::time::Duration;
 use chrono::Utc;
 use secrecy::SecretString;
 
+use crate::desk::Vmm;
 use crate::error::{Error, Result};
 use crate::model::{NewLinkCode, Timestamp, User, UserChange, UserName};
 use crate::policy::{Action, Actor, Target};
-use crate::vmm::Vmm;
 
 use super::session::{hash_token, new_secret};
 

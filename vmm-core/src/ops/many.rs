@@ -6,11 +6,11 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::budget::{Budget, Place};
+use crate::budget::Place;
+use crate::desk::{Desk, Vmm};
 use crate::error::{Error, Result};
-use crate::model::{VmId, VmName};
+use crate::model::{Budget, VmId, VmName};
 use crate::policy::Actor;
-use crate::vmm::{Desk, Vmm};
 
 /// How long a call that works on one machine waits for a session.
 const PATIENCE: Duration = Duration::from_secs(30);

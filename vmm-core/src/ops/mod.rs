@@ -11,7 +11,6 @@ mod health;
 mod history;
 mod host_key;
 mod idempotency;
-mod image;
 mod job;
 mod job_stuck;
 mod limits;
@@ -40,11 +39,9 @@ mod transfer_many;
 mod tree;
 mod user;
 mod vm;
-mod vm_state;
 
 pub use adoption::AdoptionDraft;
 pub use bot::BotMail;
-pub use health::{Health, PartHealth};
 pub use history::{History, HistoryPoint};
 pub use host_key::VmHostKey;
 pub use job::JobWatch;
@@ -66,11 +63,7 @@ pub use transfer::{Transfer, TransferReport};
 pub use tree::{TreeReport, TreeTransfer};
 pub use user::{UserDraft, UserUpdate};
 pub use vm::{VmLogin, VmUpdate};
-pub(crate) use {
-    audit::log_audit_head, file::tidy as tidy_files, history::sample, image::could_be, image::inspect as inspect_image,
-    image::is_as_imported, os::tidy_images, reclaim::require_tagged, request::plan_again, run::forget_runs,
-    vm_state::check_off, vm_state::check_on, vm_state::seen, vm_state::state_now, vm_state::state_of,
-};
+pub(crate) use {audit::log_audit_head, file::tidy as tidy_files, os::tidy_images};
 
 use crate::error::{Error, Result};
 use crate::model::{Job, Request, Run, Schedule, Script, Vm};

@@ -6,14 +6,12 @@ use std::time::Duration;
 use chrono::Utc;
 use tracing::warn;
 
-use crate::budget::{Budget, Place};
+use crate::budget::Place;
+use crate::desk::{Desk, Vmm};
 use crate::error::{Error, Kind, Result};
-use crate::hypervisor::{Domain, DomainState, Statistics};
-use crate::model::{Vm, VmName, VmStatus};
+use crate::hypervisor::{Domain, DomainState, Statistics, seen, state_of};
+use crate::model::{Budget, Vm, VmName, VmStatus};
 use crate::policy::Actor;
-use crate::vmm::{Desk, Vmm};
-
-use super::vm_state::{seen, state_of};
 
 /// How far apart the two looks are that a processor load is worked out from.
 const LOAD_INTERVAL: Duration = Duration::from_millis(500);

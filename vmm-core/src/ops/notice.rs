@@ -2,6 +2,7 @@
 //!
 //! Changes are made by other processes too, so a bot looks for them, about every two seconds.
 
+use crate::desk::room;
 use crate::error::{Error, Kind, Result};
 use crate::model::{
     Job, JobFilter, NewPost, Request, RequestEvent, RequestEventId, RequestEventKind, RequestFilter, RequestState,
@@ -10,7 +11,6 @@ use crate::model::{
 use crate::policy::{Action, Actor, Target};
 
 use super::BotMail;
-use super::request::room;
 
 /// Something that happened to a request, with those who are to hear of it. Nobody needs to be told of an own deed.
 #[derive(Clone, Debug, PartialEq, Eq)]

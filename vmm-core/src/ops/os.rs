@@ -2,16 +2,15 @@
 
 use tracing::warn;
 
+use crate::desk::{Desk, Vmm, image};
 use crate::error::{Error, Kind, Result};
 use crate::job::kinds::import_os::ImportOs;
 use crate::model::{
     ImageSource, JobId, NewJob, NewOs, Os, OsChange, OsFilter, OsId, OsName, OsVersion, Page, Revision, one_more,
 };
 use crate::policy::{Action, Actor, Target};
-use crate::vmm::{Desk, Vmm};
 
-use super::image::inspected_if_possible;
-use super::{changed, image, text};
+use super::{changed, text};
 
 impl Vmm {
     /// Adds to the catalog and starts the import of the image. The image is inspected again when it is imported.
@@ -48,7 +47,7 @@ impl Vmm {
         let desk = self.read(actor, Action::OsRead, &Target::none())?;
         let asked = OsFilter { limit: one_more(filter.limit), ..filter.clone() };
         let oses = desk.repository().oses().list(&asked).await?;
-        let oses = inspected_if_possible(&desk, oses).await;
+        let oses = image::inspected_if_possible(&desk, oses).await;
         let oses = oses.into_iter().map(|os| shown_to(self, actor, os)).collect();
         Ok(Page::cut(oses, filter.limit, |os| (os.name.clone(), os.version.clone())))
     }
@@ -60,7 +59,7 @@ impl Vmm {
     pub async fn os(&self, actor: &Actor, id: OsId) -> Result<Os> {
         let desk = self.read(actor, Action::OsRead, &Target::none())?;
         let os = desk.repository().oses().by_id(id).await?.ok_or_else(|| Error::not_found(Kind::Os, id))?;
-        let os = inspected_if_possible(&desk, vec![os.clone()]).await.pop().unwrap_or(os);
+        let os = image::inspected_if_possible(&desk, vec![os.clone()]).await.pop().unwrap_or(os);
         Ok(shown_to(self, actor, os))
     }
 

@@ -2,13 +2,11 @@
 
 use std::time::Duration;
 
+use crate::desk::{Desk, Vmm, state_now};
 use crate::error::{Error, Kind, Result};
-use crate::hypervisor::Start;
+use crate::hypervisor::{Start, seen, state_of};
 use crate::model::{PauseReason, StatusReason, Vm, VmName, VmState, VmStatus};
 use crate::policy::{Action, Actor, Target};
-use crate::vmm::{Desk, Vmm};
-
-use super::vm_state::{seen, state_now, state_of};
 
 /// How often a machine that an I/O error had paused is looked at after it was resumed, and how long apart.
 const LOOKS: u32 = 3;

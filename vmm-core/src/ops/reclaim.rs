@@ -1,10 +1,10 @@
 //! Machines whose domain has lost vmm's tag.
 
+use crate::desk::{Desk, Vmm, untagged};
 use crate::error::{Error, Kind, Result};
 use crate::hypervisor::ForeignDomain;
 use crate::model::{Vm, VmName};
 use crate::policy::{Action, Actor, Target};
-use crate::vmm::{Desk, Vmm};
 
 impl Vmm {
     /// Sets vmm's tag again on the domain of a machine that has lost it, as when somebody defined the domain anew with
@@ -37,22 +37,6 @@ impl Vmm {
         })
         .await
     }
-}
-
-/// The domain of a machine that has lost its tag, if the host has it.
-pub(crate) async fn untagged(desk: &Desk, vm: &Vm) -> Result<Option<ForeignDomain>> {
-    let domains = desk.hypervisor().adoptable().await?;
-    Ok(domains.into_iter().find(|domain| domain.uuid == vm.uuid && !domain.adopted))
-}
-
-/// Refuses a machine whose domain is there without vmm's tag: vmm would leave the domain as it is, and forget it.
-pub(crate) async fn require_tagged(desk: &Desk, vm: &Vm) -> Result<()> {
-    let Some(found) = untagged(desk, vm).await? else { return Ok(()) };
-    let reason = format!(
-        "its domain {} on the host has lost vmm's tag; an admin can set it again: POST /vm/reclaim?vm={}",
-        found.name, vm.name
-    );
-    Err(Error::conflict(Kind::Vm, &vm.name, reason))
 }
 
 async fn require_own(desk: &Desk, vm: &Vm, found: &ForeignDomain) -> Result<()> {

@@ -4,11 +4,11 @@
 
 use std::collections::{HashMap, HashSet};
 
+use crate::desk::Vmm;
 use crate::error::Result;
 use crate::model::{OsFilter, PlannedVm, Request, RequestId, Vm, VmFilter};
 use crate::planning::{sheet, template};
 use crate::policy::{Action, Actor, Target};
-use crate::vmm::Vmm;
 
 const RESULT: [&str; 9] = ["name", "hostname", "group_name", "ip", "login", "vcpu", "memory", "os", "status"];
 

@@ -5,16 +5,17 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use crate::budget::{Budget, Holder};
+use crate::budget::Holder;
+use crate::crash;
+use crate::desk::{Desk, Vmm};
 use crate::error::{Error, Kind, Problem, Result};
 use crate::model::{
-    Again, AuditEntry, FiringOf, NewRun, Page, Run, RunFilter, RunId, RunMachine, Script, ScriptArguments, ScriptName,
-    ScriptTarget, VmFilter, VmId, VmName, VmStatus, one_more,
+    Again, AuditEntry, Budget, FiringOf, NewRun, Page, Run, RunFilter, RunId, RunMachine, Script, ScriptArguments,
+    ScriptName, ScriptTarget, VmFilter, VmId, VmName, VmStatus, one_more,
 };
 use crate::policy::{Action, Actor, Target};
 use crate::remote::{Credential, Login};
-use crate::script::{KEPT_ALIVE, Task, crash_point};
-use crate::vmm::{Desk, Vmm};
+use crate::script::{KEPT_ALIVE, Task};
 
 use super::script::{in_version, login, stored_login};
 
@@ -275,18 +276,6 @@ pub(super) fn pace(timeout: Option<Duration>, at_once: Option<u32>) -> Result<(D
     Ok((timeout, at_once))
 }
 
-/// Forgets the runs that are too old, or of which there are too many.
-pub(crate) async fn forget_runs(desk: &Desk) -> Result<()> {
-    let settings = desk.settings();
-    let lifetime = chrono::TimeDelta::from_std(settings.run_lifetime).unwrap_or(chrono::TimeDelta::MAX);
-    let before = chrono::Utc::now().checked_sub_signed(lifetime).unwrap_or(chrono::DateTime::UNIX_EPOCH);
-    let forgotten = desk.repository().runs().forget(before, settings.runs_kept.max(1)).await?;
-    if forgotten > 0 {
-        tracing::info!(forgotten, "runs of scripts were forgotten");
-    }
-    Ok(())
-}
-
 struct Terms {
     login: Login,
     stored: bool,
@@ -308,7 +297,7 @@ async fn start(desk: Desk, new: NewRun, terms: Terms, mut audit: AuditEntry) -> 
     audit.detail = detail.into();
     let run = desk.repository().runs().create(new, chrono::Utc::now() + KEPT_ALIVE, audit).await?;
     if fires {
-        crash_point("recorded").await;
+        crash::point("schedule", "fire", "recorded").await;
     }
     Task { run: run.clone(), machines, content, arguments, login: terms.login, holder: terms.holder, _place: place }
         .start(desk);

@@ -3,10 +3,10 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use crate::desk::Vmm;
 use crate::error::Result;
 use crate::model::{Run, RunId, RunMachine, RunState};
 use crate::policy::Actor;
-use crate::vmm::Vmm;
 
 /// How often a run that is watched is looked at.
 const LOOK: Duration = Duration::from_millis(500);

@@ -5,13 +5,13 @@ use std::time::Duration;
 use chrono::{TimeDelta, Utc};
 
 use super::run::pace;
+use crate::desk::Vmm;
 use crate::error::{Error, Result};
 use crate::model::{
     Firing, NewSchedule, Page, Schedule, ScheduleFilter, ScheduleId, ScriptArguments, ScriptName, ScriptTarget,
     Timestamp, When, one_more,
 };
 use crate::policy::{Action, Actor, Target};
-use crate::vmm::Vmm;
 
 /// How far ahead a schedule may begin.
 const FARTHEST: TimeDelta = TimeDelta::days(3653);

@@ -4,6 +4,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::io::AsyncReadExt;
 use uuid::Uuid;
 
+use crate::desk::{Desk, Vmm};
 use crate::error::{Error, Kind, Problem, Result};
 use crate::model::{
     FileName, Interpreter, NewScript, Page, Script, ScriptChange, ScriptContent, ScriptFile, ScriptFilter, ScriptId,
@@ -12,7 +13,6 @@ use crate::model::{
 use crate::policy::{Action, Actor, Target};
 use crate::remote::{Credential, Login};
 use crate::secrets::SCRIPT_LOGIN;
-use crate::vmm::{Desk, Vmm};
 
 /// A script that somebody registers. `Debug` shows no password.
 #[derive(Debug)]

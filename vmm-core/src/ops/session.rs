@@ -10,12 +10,12 @@ use sha2::{Digest, Sha256};
 use tracing::warn;
 
 use crate::attempts::Door;
+use crate::desk::Vmm;
 use crate::error::{Error, Kind, Result};
 use crate::model::{
     Credential, NewSession, Page, Session, SessionFilter, SessionId, TokenHash, User, UserName, one_more,
 };
 use crate::policy::{Action, Actor, Target};
-use crate::vmm::Vmm;
 
 use super::token::is_api_token;
 

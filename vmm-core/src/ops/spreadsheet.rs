@@ -1,11 +1,9 @@
 //! Files of spreadsheets, on their way to a request.
 
+use crate::desk::{Vmm, in_turn};
 use crate::error::Result;
 use crate::planning::Spreadsheet;
 use crate::policy::{Action, Actor, Target};
-use crate::vmm::Vmm;
-
-use super::request::in_turn;
 
 impl Vmm {
     /// Reads a file that a spreadsheet wrote (CSV, TSV, XLSX or ODS): the CSV for a [`RequestDraft`](crate::RequestDraft).

@@ -4,14 +4,13 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
+use crate::desk::{Machine, Vmm, check_on};
 use crate::error::{Error, Result};
 use crate::model::VmName;
 use crate::policy::{Action, Actor, Target};
 use crate::remote::{Command, Exit, Login, Output, Piece};
-use crate::vmm::{Machine, Vmm};
 
 use super::many::{Origin, session};
-use super::vm_state::check_on;
 
 /// What happens while commands run one after the other. Commands are counted from 0.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,11 +1,10 @@
 //! The same commands on many machines.
 
-use crate::budget::Budget;
+use crate::desk::Vmm;
 use crate::error::{Error, Result};
-use crate::model::{ScriptTarget, VmName};
+use crate::model::{Budget, ScriptTarget, VmName};
 use crate::policy::{Action, Actor, Target};
 use crate::remote::{Command, Login, Output};
-use crate::vmm::Vmm;
 
 use super::many::{Origin, on_each};
 use super::run::{machines, pace};

@@ -1,12 +1,9 @@
 //! The desk in figures.
 
-use crate::budget::Budget;
+use crate::desk::{Health, Vmm};
 use crate::error::Result;
-use crate::model::{AuditHead, JobState, VmStatus};
+use crate::model::{AuditHead, Budget, JobState, VmStatus};
 use crate::policy::{Action, Actor, Target};
-use crate::vmm::Vmm;
-
-use super::Health;
 
 /// The desk in figures.
 #[derive(Clone, Debug, PartialEq, Eq)]

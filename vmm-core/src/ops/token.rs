@@ -3,10 +3,10 @@
 use chrono::{Days, Utc};
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::desk::Vmm;
 use crate::error::{Error, Result};
 use crate::model::{NewToken, RevokedAccess, Token, TokenName, UserName};
 use crate::policy::{Action, Actor, Target};
-use crate::vmm::Vmm;
 
 use super::session::{hash_token, new_secret};
 

@@ -2,16 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use crate::budget::Budget;
+use crate::desk::{Desk, Vmm, check_on};
 use crate::error::{Error, Result};
-use crate::model::{FileName, Vm, VmName};
+use crate::model::{Budget, FileName, Vm, VmName};
 use crate::policy::{Action, Actor, Target};
 use crate::remote::{Download, Login, Place, Progress, Sink, Source, Transferred, Upload};
-use crate::vmm::{Desk, Vmm};
 
 use super::file;
 use super::many::{Origin, session};
-use super::vm_state::check_on;
 
 /// So many bytes wait between a machine and the file area.
 pub(super) const BETWEEN: usize = 256 * 1024;

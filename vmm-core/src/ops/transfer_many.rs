@@ -1,10 +1,9 @@
 //! One file or directory to many machines.
 
-use crate::budget::Budget;
+use crate::desk::Vmm;
 use crate::error::{Error, Result};
-use crate::model::{FileName, ScriptTarget, VmName};
+use crate::model::{Budget, FileName, ScriptTarget, VmName};
 use crate::policy::{Action, Actor};
-use crate::vmm::Vmm;
 
 use super::many::{Origin, on_each};
 use super::run::machines;

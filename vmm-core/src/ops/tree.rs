@@ -3,17 +3,15 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use crate::budget::Budget;
+use crate::desk::{Desk, Vmm, check_on};
 use crate::error::{Error, Result};
-use crate::model::{FileName, Vm, VmName};
+use crate::model::{Budget, FileName, Vm, VmName};
 use crate::policy::{Action, Actor, Target};
 use crate::remote::{Login, Place, Progress, Sink, Source, TreeDownload, TreeTransferred, TreeUpload, tree};
-use crate::vmm::{Desk, Vmm};
 
 use super::file;
 use super::many::{Origin, session};
 use super::transfer::{BETWEEN, RECEIVE, SEND};
-use super::vm_state::check_on;
 
 /// A directory to carry: its place on a machine, and the login there.
 #[derive(Clone, Debug)]

@@ -3,10 +3,10 @@
 use secrecy::SecretString;
 
 use crate::attempts::Door;
+use crate::desk::{Desk, Vmm};
 use crate::error::{Error, Kind, Result};
 use crate::model::{NewUser, Page, Revision, Role, User, UserChange, UserFilter, UserId, UserName, one_more};
 use crate::policy::{Action, Actor, Target};
-use crate::vmm::{Desk, Vmm};
 
 use super::changed;
 

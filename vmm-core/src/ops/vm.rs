@@ -2,16 +2,15 @@
 
 use secrecy::SecretString;
 
-use crate::definition;
+use crate::desk::definition;
+use crate::desk::{Vmm, require_tagged};
 use crate::error::{Error, Kind, Result};
 use crate::job::kinds::{delete_vm::DeleteVm, release_vm::ReleaseVm};
 use crate::model::{
     Disk, GroupName, JobId, LoginName, NewJob, Page, Revision, UserName, Vm, VmChange, VmFilter, VmId, VmName, one_more,
 };
 use crate::policy::{Action, Actor, Target};
-use crate::vmm::Vmm;
 
-use super::reclaim::require_tagged;
 use super::{changed, text};
 
 /// The login that a machine was made with.

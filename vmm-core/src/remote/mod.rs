@@ -7,7 +7,6 @@ mod progress;
 mod text;
 mod transfer;
 pub mod tree;
-mod unfinished;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -21,12 +20,12 @@ use tokio::sync::mpsc;
 use crate::error::{Error, Result};
 use crate::model::{HostKey, words};
 
+pub use crate::model::{Exit, Output, Processes, Stream, Unfinished};
 pub use absent::AbsentRemote;
 pub use progress::Progress;
 pub use text::Text;
 pub use transfer::{DEFAULT_TRANSFER_DEADLINE, Download, Place, Sink, Source, Transferred, Upload};
 pub use tree::{TreeDownload, TreeTransferred, TreeUpload};
-pub use unfinished::{Processes, Unfinished};
 
 /// Runs commands on machines, and carries files there and back.
 ///
@@ -223,40 +222,6 @@ impl fmt::Debug for Command {
     }
 }
 
-/// What a command did.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Output {
-    /// How it ended.
-    pub exit: Exit,
-    /// What it wrote to standard output.
-    pub stdout: Stream,
-    /// What it wrote to standard error.
-    pub stderr: Stream,
-    /// From the call to the exit.
-    pub duration: Duration,
-}
-
-/// One output stream of a command.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Stream {
-    /// The first bytes, up to the limit.
-    pub bytes: Vec<u8>,
-    /// How many bytes came in all.
-    pub total: u64,
-}
-
-impl Stream {
-    /// Whether bytes were left out.
-    pub fn truncated(&self) -> bool {
-        self.total > self.bytes.len() as u64
-    }
-
-    /// The text, with what is not UTF-8 replaced.
-    pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.bytes).into_owned()
-    }
-}
-
 /// A piece of a command's output on its way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Piece {
@@ -275,12 +240,3 @@ words!(
         Stderr = "stderr",
     }
 );
-
-/// How a command ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Exit {
-    /// By itself, with this code.
-    Code(i32),
-    /// By a signal of this name, without `SIG`.
-    Signal(String),
-}

@@ -14,7 +14,6 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 use uuid::Uuid;
 
-use crate::budget::Stored;
 use crate::error::Result;
 use crate::model::{
     AcceptedDefinition, Adoption, Arrival, Attachment, AuditEntry, AuditFilter, AuditHash, AuditHead, AuditId,
@@ -25,9 +24,9 @@ use crate::model::{
     PasswordHash, Plan, PlanHash, Post, PostId, Question, Request, RequestEvent, RequestEventId, RequestFilter,
     RequestId, RequestState, Resealed, Revision, RevokedAccess, Run, RunEnd, RunFilter, RunId, RunMachine, Sample,
     Schedule, ScheduleFilter, ScheduleId, Script, ScriptChange, ScriptContent, ScriptFilter, ScriptId, ScriptName,
-    ScriptVersion, Sealed, Seen, SeenStates, Session, SessionFilter, SessionId, StepState, StoredFile, StoredLogin,
-    Timestamp, Token, TokenHash, TokenId, TokenName, ToldMenu, User, UserChange, UserFilter, UserId, UserName, Vm,
-    VmChange, VmFilter, VmId, VmName, VmStatus, VolumeName, WaitingPost,
+    ScriptVersion, Sealed, Seen, SeenStates, Session, SessionFilter, SessionId, StepState, Stored, StoredFile,
+    StoredLogin, Timestamp, Token, TokenHash, TokenId, TokenName, ToldMenu, User, UserChange, UserFilter, UserId,
+    UserName, Vm, VmChange, VmFilter, VmId, VmName, VmStatus, VolumeName, WaitingPost,
 };
 
 /// The records of one desk.

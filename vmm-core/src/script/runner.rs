@@ -5,8 +5,7 @@
 //! for interrupted. A machine begins by a compare-and-set on its record, so none is ever begun twice, nor after it was
 //! cancelled or taken for interrupted.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -15,74 +14,17 @@ use tracing::{info, warn};
 
 use super::line::Delivery;
 use crate::budget::{Holder, Place};
+use crate::desk::{Desk, Order, check_on};
 use crate::error::{Error, Kind, Result};
-use crate::model::{Run, RunEnd, RunId, ScriptArguments, ScriptContent, VmId, VmName};
-use crate::ops::{check_on, forget_runs};
+use crate::model::{Run, RunEnd, ScriptArguments, ScriptContent, VmId, VmName};
 use crate::remote::Login;
-use crate::vmm::Desk;
 
 /// How long a run counts as alive after a sign of life.
 pub(crate) const KEPT_ALIVE: Duration = Duration::from_secs(10);
 const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
-/// How long a stopping process waits for its runs to note that they are interrupted.
-const GRACE: Duration = Duration::from_secs(10);
 /// How much of each output stream of one machine is kept at most, in bytes, and of all machines of a run together.
 const OUTPUT_OF_A_STREAM: usize = 64 << 10;
 const OUTPUT_OF_A_RUN: usize = 8 << 20;
-
-/// What a run is told from outside.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Order {
-    GoOn,
-    Cancel,
-    Stop,
-}
-
-#[derive(Debug, Default)]
-struct Open {
-    runs: HashMap<RunId, watch::Sender<Order>>,
-    /// Whether somebody gives signs of life for them.
-    kept_alive: bool,
-}
-
-/// The runs of this process.
-#[derive(Debug, Default)]
-pub(crate) struct Runs {
-    open: Mutex<Open>,
-}
-
-impl Runs {
-    /// Tells a run of this process to end.
-    pub(crate) fn cancel(&self, id: RunId) {
-        if let Some(orders) = self.open().runs.get(&id) {
-            orders.send_if_modified(|order| {
-                let goes_on = *order == Order::GoOn;
-                if goes_on {
-                    *order = Order::Cancel;
-                }
-                goes_on
-            });
-        }
-    }
-
-    /// Interrupts every run of this process, and waits until that is recorded.
-    pub(crate) async fn stop(&self) {
-        let open: Vec<_> = self.open().runs.values().cloned().collect();
-        let ended = async {
-            for orders in &open {
-                orders.send_replace(Order::Stop);
-                orders.closed().await;
-            }
-        };
-        if tokio::time::timeout(GRACE, ended).await.is_err() {
-            warn!("not every script that ran could be noted as interrupted; the next start does it");
-        }
-    }
-
-    fn open(&self) -> MutexGuard<'_, Open> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// A recorded run and what it takes to do it.
 pub(crate) struct Task {
@@ -100,12 +42,7 @@ pub(crate) struct Task {
 impl Task {
     /// Does it in the background.
     pub(crate) fn start(self, desk: Desk) {
-        let (orders, order) = watch::channel(Order::GoOn);
-        let kept_alive = {
-            let mut open = desk.runs().open();
-            open.runs.insert(self.run.id, orders);
-            std::mem::replace(&mut open.kept_alive, true)
-        };
+        let (order, kept_alive) = desk.runs().begin(self.run.id);
         if !kept_alive {
             tokio::spawn(keep_alive(desk.clone()));
         }
@@ -138,7 +75,7 @@ impl Task {
         if let Err(error) = forget_runs(&desk).await {
             warn!(%error, "old runs could not be forgotten; it is tried again");
         }
-        desk.runs().open().runs.remove(&id);
+        desk.runs().end(id);
         info!(run = %id, "a script has ended on all machines");
     }
 
@@ -188,11 +125,7 @@ async fn keep_alive(desk: Desk) {
     let mut tick = tokio::time::interval(SIGN_OF_LIFE);
     loop {
         tick.tick().await;
-        let ids: Vec<_> = {
-            let mut open = desk.runs().open();
-            open.kept_alive = !open.runs.is_empty();
-            open.runs.keys().copied().collect()
-        };
+        let ids = desk.runs().to_keep_alive();
         if ids.is_empty() {
             return;
         }
@@ -201,4 +134,16 @@ async fn keep_alive(desk: Desk) {
             Err(error) => warn!(%error, "signs of life of running scripts could not be recorded"),
         }
     }
+}
+
+/// Forgets the runs that are too old, or of which there are too many.
+pub(crate) async fn forget_runs(desk: &Desk) -> Result<()> {
+    let settings = desk.settings();
+    let lifetime = chrono::TimeDelta::from_std(settings.run_lifetime).unwrap_or(chrono::TimeDelta::MAX);
+    let before = chrono::Utc::now().checked_sub_signed(lifetime).unwrap_or(chrono::DateTime::UNIX_EPOCH);
+    let forgotten = desk.repository().runs().forget(before, settings.runs_kept.max(1)).await?;
+    if forgotten > 0 {
+        tracing::info!(forgotten, "runs of scripts were forgotten");
+    }
+    Ok(())
 }

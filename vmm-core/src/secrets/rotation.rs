@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 use super::master_key::{Failure, sync_directory};
 use super::{MasterKey, SCRIPT_LOGIN, Secrets};
 use crate::blocking;
+use crate::crash;
 use crate::error::{Error, Kind, Part, Result};
 use crate::model::{Resealed, Sealed};
-use crate::policy::{Action, Actor};
+use crate::policy::{Action, Actor, audit_entry};
 use crate::repository::Repository;
-use crate::vmm::audit_entry;
 
 impl MasterKey {
     /// Reads the key of these records from its file at `path`: 64 hexadecimal digits that only its owner can read. For a
@@ -70,13 +70,13 @@ impl MasterKey {
         let new = Self::random()?;
         let (key, next) = (new.clone(), beside(&path));
         blocking::run("writing the new master key", move || write(&key, &next)).await?;
-        point("written").await;
+        crash::point("rotate", "key", "written").await;
         let resealed = resealed(&old, &old.under(&new), repository).await?;
         let audit = audit_entry(&Actor::System, Action::KeyRotate, "master key".to_owned());
         repository.keys().replace(resealed, audit).await?;
-        point("sealed").await;
+        crash::point("rotate", "key", "sealed").await;
         blocking::run("replacing the master key", move || put_in_place(&path)).await?;
-        point("replaced").await;
+        crash::point("rotate", "key", "replaced").await;
         Ok(())
     }
 }
@@ -119,12 +119,4 @@ fn put_in_place(path: &Path) -> Result<()> {
             format!("the new key {} cannot be put in place: {error}", beside(path).display()),
         )
     })
-}
-
-/// Where a test may kill the process.
-async fn point(moment: &str) {
-    #[cfg(feature = "crash-points")]
-    crate::job::crash::point("rotate", "key", moment).await;
-    #[cfg(not(feature = "crash-points"))]
-    let _ = moment;
 }

@@ -27,7 +27,7 @@ type Work = Arc<Mutex<VecDeque<(usize, String)>>>;
 async fn kill_9_at_every_crash_point_leaves_no_orphan_loses_nothing_and_makes_nothing_twice() {
     let Some(lab) = Lab::or_skip("the crash test") else { return };
     let Some(image) = lab.image("tiny") else { return };
-    let mut points: Vec<_> = crash::points().into_iter().chain(crash::stuck_points()).collect();
+    let mut points: Vec<_> = vmm_core::crash_points().into_iter().chain(crash::stuck_points()).collect();
     assert!(points.len() >= 40, "{} points", points.len());
     // Names of kinds of jobs, with commas between, for a run that need not be whole.
     if let Ok(kinds) = std::env::var("VMM_CRASH_KINDS") {

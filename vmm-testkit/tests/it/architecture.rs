@@ -1,5 +1,6 @@
 //! The rules of the house that are cheap to check.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -72,17 +73,17 @@ fn the_core_stands_on_no_other_crate_of_the_workspace() {
 
 #[test]
 fn only_the_gate_makes_audit_entries_and_only_known_places_do_work_that_nobody_asked_for() {
-    assert_eq!(files_with("vmm-core/src", "= AuditEntry {"), ["vmm-core/src/vmm/gate.rs"]);
+    assert_eq!(files_with("vmm-core/src", "= AuditEntry {"), ["vmm-core/src/desk/gate.rs"]);
     assert_eq!(
         files_with("vmm-core/src", ".own_work()"),
         [
-            "vmm-core/src/job/worker.rs",
+            "vmm-core/src/desk/gate.rs",
             "vmm-core/src/ops/bot.rs",
             "vmm-core/src/ops/health.rs",
             "vmm-core/src/ops/idempotency.rs",
             "vmm-core/src/ops/link.rs",
             "vmm-core/src/ops/session.rs",
-            "vmm-core/src/vmm/gate.rs"
+            "vmm-core/src/worker/mod.rs"
         ]
     );
 }
@@ -111,6 +112,117 @@ fn the_core_reads_no_environment() {
 }
 
 /// The numbers of a version, without what stands behind a sign.
+/// The floors of the core, the lowest first. A module uses those below its own and, on its own floor, those that do not
+/// use it.
+const FLOORS: [&[&str]; 8] = [
+    &["blocking", "config", "crash", "error", "mac", "model", "process", "text"],
+    &["attempts", "budget", "image", "password", "policy"],
+    &["files", "hypervisor", "remote", "repository"],
+    &["planning", "secrets", "seed"],
+    &["desk"],
+    &["job", "script"],
+    &["ops"],
+    &["worker"],
+];
+/// The ground floor is one house: errors name what models are, and models fail with errors.
+const GROUND: usize = 0;
+
+fn floor(module: &str) -> usize {
+    let found = FLOORS.iter().position(|modules| modules.contains(&module));
+    found.unwrap_or_else(|| panic!("the module {module} of vmm-core stands on no floor"))
+}
+
+/// The modules of the core's root that a text uses: by a path that begins with `crate::`, or with so many `super::` that it
+/// ends there. `exported` tells where a name of the root comes from.
+fn used(text: &str, depth: usize, exported: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
+    let climbs = "super::".repeat(depth);
+    let code: String = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
+    let mut found = Vec::new();
+    for start in ["crate::", climbs.as_str()] {
+        for (at, _) in code.match_indices(start) {
+            let rest = &code[at + start.len()..];
+            if code[..at].ends_with("super::") || code[..at].ends_with("$") || rest.starts_with("super::") {
+                continue;
+            }
+            let names: Vec<&str> = match rest.strip_prefix('{') {
+                Some(group) => group.split('}').next().unwrap_or_default().split(',').map(str::trim).collect(),
+                None => vec![rest],
+            };
+            for name in names {
+                let name: String = name.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+                let module =
+                    if FLOORS.concat().contains(&name.as_str()) { Some(name.clone()) } else { exported(&name) };
+                found.extend(module);
+            }
+        }
+    }
+    found
+}
+
+/// The arrows between the core's modules, each with a file that draws it.
+fn arrows(sources: &[(String, String)], root: &str) -> BTreeMap<(String, String), String> {
+    let exported = |name: &str| {
+        let exports = root.split("pub use ").skip(1).map(|export| export.split(';').next().unwrap_or_default());
+        let from = exports.filter(|export| export.split(|c: char| !c.is_alphanumeric()).any(|word| word == name));
+        from.filter_map(|export| export.split("::").next()).map(str::to_owned).next()
+    };
+    let mut arrows = BTreeMap::new();
+    for (path, text) in sources.iter().filter(|(path, _)| path != "lib.rs") {
+        let path_of_module = path.trim_end_matches("/mod.rs").trim_end_matches(".rs");
+        let module = path_of_module.split('/').next().unwrap_or_default();
+        for other in used(text, path_of_module.split('/').count(), &exported) {
+            if other != module {
+                arrows.entry((module.to_owned(), other)).or_insert_with(|| path.clone());
+            }
+        }
+    }
+    arrows
+}
+
+/// The arrows that do not point down.
+fn crossed(sources: &[(String, String)], root: &str) -> Vec<String> {
+    let arrows = arrows(sources, root);
+    let goes_up = |(from, to): &(String, String)| {
+        let (above, below) = (floor(from), floor(to));
+        below > above || below == above && below != GROUND && arrows.contains_key(&(to.clone(), from.clone()))
+    };
+    let told = |((from, to), path): (&(String, String), &String)| format!("{from} uses {to} ({path})");
+    arrows.iter().filter(|(arrow, _)| goes_up(arrow)).map(told).collect()
+}
+
+fn core() -> (Vec<(String, String)>, String) {
+    let folder = root().join("vmm-core/src");
+    let relative = |path: &Path| path.strip_prefix(&folder).expect("below it").to_string_lossy().into_owned();
+    let sources: Vec<_> = sources("vmm-core/src").into_iter().map(|(path, text)| (relative(&path), text)).collect();
+    let root = sources.iter().find(|(path, _)| path == "lib.rs").expect("the root").1.clone();
+    (sources, root)
+}
+
+#[test]
+fn every_arrow_inside_the_core_points_down() {
+    let (sources, root) = core();
+    assert_eq!(crossed(&sources, &root), Vec::<String>::new());
+}
+
+#[test]
+fn an_arrow_that_points_up_is_found_however_it_is_written() {
+    let (mut sources, root) = core();
+    for (path, text, told) in [
+        ("job/more.rs", "use crate::ops::Vm;", "job uses ops"),
+        ("job/more/deep.rs", "use super::super::super::ops::Vm;", "job uses ops"),
+        ("desk/more.rs", "use crate::{model::Vm, script::Task};", "desk uses script"),
+        ("policy/more.rs", "fn any() { crate::desk::any() }", "policy uses desk"),
+        ("model/more.rs", "use crate::Health;", "model uses desk"),
+        ("files/more.rs", "use crate::hypervisor::Host;\n", ""),
+    ] {
+        sources.push((path.to_owned(), text.to_owned()));
+        let found = crossed(&sources, &root);
+        assert_eq!(found.len(), usize::from(!told.is_empty()), "{text}: {found:?}");
+        assert!(found.iter().all(|arrow| arrow.starts_with(told)), "{text}: {found:?}");
+        sources.pop();
+    }
+}
+
 fn version(text: &str) -> Vec<u64> {
     let numbers = text.split(['+', '-']).next().unwrap_or_default().split('.');
     numbers.map(|number| number.parse().expect("a version is numbers")).collect()

@@ -3,13 +3,12 @@
 use async_trait::async_trait;
 
 use super::create_vm::VmWork;
-use crate::definition;
+use crate::desk::definition;
+use crate::desk::{Desk, check_off, require_tagged};
 use crate::error::{Error, Kind, Result};
 use crate::job;
 use crate::job::step::{OnFailure, Step, step};
 use crate::model::{Disk, DiskId, Facts, Fate, VolumeName};
-use crate::ops::{check_off, require_tagged};
-use crate::vmm::Desk;
 
 /// Makes a data disk and attaches it.
 pub(crate) struct AddDisk;

@@ -2,11 +2,11 @@
 
 use async_trait::async_trait;
 
+use crate::desk::Desk;
 use crate::error::{Error, Kind, Result};
 use crate::job;
 use crate::job::step::{OnFailure, Step, step};
 use crate::model::{Fate, Vm, VmId};
-use crate::vmm::Desk;
 
 /// Makes a domain that exists on the host a machine of the desk.
 pub(crate) struct AdoptVm;

@@ -5,16 +5,15 @@ use std::path::Path;
 
 use async_trait::async_trait;
 
+use crate::desk::Desk;
 use crate::error::{Error, Kind, Result};
-use crate::hypervisor::{DomainSpec, NewVolume, Reservation, VolumeDetail};
+use crate::hypervisor::{DomainSpec, NewVolume, Reservation, VolumeDetail, seen};
 use crate::job;
 use crate::job::readiness;
 use crate::job::step::{OnFailure, Step, step};
 use crate::model::{Disk, DiskRole, Fate, Image, Vm, VmId, VolumeName};
-use crate::ops::seen;
 use crate::planning::seed_volume;
 use crate::seed::Seed;
-use crate::vmm::Desk;
 
 /// Makes one machine of a request.
 pub(crate) struct CreateVm;

@@ -3,11 +3,11 @@
 use async_trait::async_trait;
 
 use super::add_disk::DiskWork;
+use crate::desk::Desk;
 use crate::error::Result;
 use crate::job;
 use crate::job::step::{OnFailure, Step, step};
 use crate::model::{DiskId, Fate};
-use crate::vmm::Desk;
 
 /// Detaches a data disk and removes it.
 pub(crate) struct DeleteDisk;

@@ -3,13 +3,12 @@
 use async_trait::async_trait;
 
 use super::create_vm::VmWork;
-use crate::definition;
+use crate::desk::definition;
+use crate::desk::{Desk, require_tagged};
 use crate::error::Result;
 use crate::job;
 use crate::job::step::{OnFailure, Step, step};
 use crate::model::{Fate, VmId};
-use crate::ops::require_tagged;
-use crate::vmm::Desk;
 
 /// Removes a machine and all that belongs to it.
 pub(crate) struct DeleteVm;

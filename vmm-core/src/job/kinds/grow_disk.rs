@@ -3,12 +3,12 @@
 use async_trait::async_trait;
 
 use super::add_disk::DiskWork;
-use crate::definition;
+use crate::desk::Desk;
+use crate::desk::definition;
 use crate::error::{Error, Kind, Result};
 use crate::job;
 use crate::job::step::{OnFailure, Step, step};
 use crate::model::{DiskId, Fate};
-use crate::vmm::Desk;
 
 /// Makes a disk larger.
 pub(crate) struct GrowDisk;

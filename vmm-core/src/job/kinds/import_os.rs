@@ -7,14 +7,14 @@
 use async_trait::async_trait;
 use tokio::sync::OnceCell;
 
+use crate::desk::Desk;
+use crate::desk::image::{could_be, inspect, is_as_imported};
 use crate::error::{Error, Kind, Result};
 use crate::hypervisor::VolumeDetail;
 use crate::image::InspectedImage;
 use crate::job;
 use crate::job::step::{OnFailure, Step, step};
 use crate::model::{Image, ImageSource, Os, OsId, VolumeName, image_volume};
-use crate::ops::{could_be, inspect_image, is_as_imported};
-use crate::vmm::Desk;
 
 /// Imports a catalog entry's image into the pool.
 pub(crate) struct ImportOs;
@@ -113,7 +113,7 @@ impl Import {
     }
 
     async fn image(&self) -> Result<&InspectedImage> {
-        self.image.get_or_try_init(|| inspect_image(&self.desk, &self.source)).await
+        self.image.get_or_try_init(|| inspect(&self.desk, &self.source)).await
     }
 
     /// The volume that the entry has, or is to have.

@@ -3,11 +3,11 @@
 use async_trait::async_trait;
 
 use super::adopt_vm::Adopted;
+use crate::desk::Desk;
 use crate::error::Result;
 use crate::job;
 use crate::job::step::{OnFailure, Step, step};
 use crate::model::{Fate, VmId};
-use crate::vmm::Desk;
 
 /// Lets an adopted machine go.
 pub(crate) struct ReleaseVm;

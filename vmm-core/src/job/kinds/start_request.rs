@@ -3,12 +3,11 @@
 use async_trait::async_trait;
 
 use super::create_vm::CreateVm;
+use crate::desk::{Desk, plan_again};
 use crate::error::{Error, Kind, Result};
 use crate::job;
 use crate::job::step::{OnFailure, Step, step};
 use crate::model::{NewJob, RequestId, RequestState};
-use crate::ops::plan_again;
-use crate::vmm::Desk;
 
 /// Plans an approved request again, and starts a job for each of its machines.
 pub(crate) struct StartRequest;

@@ -6,9 +6,8 @@ use rusqlite::{Connection, Row, params};
 use super::error::{Error, Result};
 use super::row::{Columns, all, execute, first, integer, now};
 use super::store::Store;
-use crate::budget::{Budget, Stored};
 use crate::error::{self, Kind};
-use crate::model::{AuditEntry, ContentId, FileId, FileName, NewFile, StoredFile, UserId};
+use crate::model::{AuditEntry, Budget, ContentId, FileId, FileName, NewFile, Stored, StoredFile, UserId};
 use crate::repository::FileRepository;
 
 #[async_trait]

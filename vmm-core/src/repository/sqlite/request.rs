@@ -8,11 +8,10 @@ use super::list::List;
 use super::row::{Columns, execute, exists, first, integer, now};
 use super::store::Store;
 use super::{audit, job, plan, user, vm};
-use crate::budget::{Budget, Stored};
 use crate::error::{self, Kind};
 use crate::model::{
-    AuditEntry, HostFigures, NewJob, NewRequest, Plan, PlanHash, Request, RequestFilter, RequestId, RequestState,
-    Subject, Timestamp, UserId,
+    AuditEntry, Budget, HostFigures, NewJob, NewRequest, Plan, PlanHash, Request, RequestFilter, RequestId,
+    RequestState, Stored, Subject, Timestamp, UserId,
 };
 use crate::repository::{RequestRepository, Submitted, outcome};
 

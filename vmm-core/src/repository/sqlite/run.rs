@@ -12,10 +12,9 @@ use super::store::Store;
 use super::{schedule, script};
 use crate::error::{self, Kind};
 use crate::model::{
-    AuditEntry, NewRun, Run, RunEnd, RunFilter, RunId, RunMachine, RunOutput, RunState, ScriptArguments, ScriptId,
-    Timestamp, UserId, VmId,
+    AuditEntry, Exit, NewRun, Output, Run, RunEnd, RunFilter, RunId, RunMachine, RunOutput, RunState, ScriptArguments,
+    ScriptId, Stream, Timestamp, UserId, VmId,
 };
-use crate::remote::{Exit, Output, Stream};
 use crate::repository::RunRepository;
 
 const NEVER_BEGAN: &str = "vmm stopped before it began";

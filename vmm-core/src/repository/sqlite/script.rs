@@ -8,11 +8,10 @@ use super::list::List;
 use super::row::{Columns, all, execute, exists, first, now};
 use super::store::Store;
 use super::user;
-use crate::budget::{Budget, Stored};
 use crate::error::{self, Kind};
 use crate::model::{
-    AuditEntry, Interpreter, KEPT_VERSIONS, NewScript, Script, ScriptChange, ScriptContent, ScriptFile, ScriptFilter,
-    ScriptId, ScriptName, ScriptTarget, ScriptVersion, Sealed, StoredLogin, UserId,
+    AuditEntry, Budget, Interpreter, KEPT_VERSIONS, NewScript, Script, ScriptChange, ScriptContent, ScriptFile,
+    ScriptFilter, ScriptId, ScriptName, ScriptTarget, ScriptVersion, Sealed, Stored, StoredLogin, UserId,
 };
 use crate::repository::ScriptRepository;
 

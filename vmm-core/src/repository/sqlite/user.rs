@@ -8,9 +8,10 @@ use super::list::List;
 use super::row::{Columns, execute, exists, expected, first, now};
 use super::store::Store;
 use super::{file, request, script};
-use crate::budget::Stored;
 use crate::error::{self, Kind};
-use crate::model::{AuditEntry, NewUser, PasswordHash, Revision, Role, User, UserChange, UserFilter, UserId, UserName};
+use crate::model::{
+    AuditEntry, NewUser, PasswordHash, Revision, Role, Stored, User, UserChange, UserFilter, UserId, UserName,
+};
 use crate::repository::UserRepository;
 
 #[async_trait]

@@ -7,21 +7,21 @@ use std::time::Duration;
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use super::kind::{AnyKind, Kind};
-use super::step::{OnFailure, Step, step};
-use super::worker::Worker;
+use super::Worker;
+use crate::desk::{Desk, Vmm};
 use crate::error::Result;
 use crate::hypervisor::AbsentHypervisor;
+use crate::job::step::{OnFailure, Step, step};
+use crate::job::{AnyKind, Kind};
 use crate::model::{
     Adoption, Hostname, Job, JobState, LoginName, MacAddress, NewJob, NewUser, PasswordHash, Role, UserName, VmId,
     VmName,
 };
-use crate::policy::{Action, Actor};
+use crate::policy::{Action, Actor, audit_entry};
 use crate::remote::AbsentRemote;
 use crate::repository::Repository;
 use crate::repository::sqlite::SqliteRepository;
 use crate::secrets::MasterKey;
-use crate::vmm::{Desk, Vmm, audit_entry};
 
 /// Rings a bell for a machine.
 struct Ring;

@@ -1,4 +1,9 @@
-//! Does the desk's jobs while it holds the lease.
+//! What runs by itself: jobs, schedules, looks at the host, tidying up. One process at a time, which holds the lease.
+
+mod firing;
+#[cfg(all(test, feature = "sqlite"))]
+mod foreign;
+mod sweep;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -9,14 +14,14 @@ use tokio::time::{Instant, MissedTickBehavior};
 use tracing::{error, info, warn};
 use uuid::Uuid;
 
-use super::kind::AnyKind;
-use super::kinds;
-use super::runner::{self, Order};
-use super::sweep::Sweep;
+use self::firing::fire_schedules;
+use self::sweep::Sweep;
+use crate::desk::{Desk, Vmm};
 use crate::error::Result;
+use crate::job::{self, AnyKind, Order};
 use crate::model::{JobId, JobState};
-use crate::script::fire_schedules;
-use crate::vmm::{Desk, Vmm};
+use crate::ops;
+use crate::script::forget_runs;
 
 /// How often the worker looks for jobs of other processes and extends its lease.
 const TICK: Duration = Duration::from_secs(1);
@@ -37,11 +42,11 @@ impl Vmm {
     /// # Errors
     /// None at present; what goes wrong with a job is recorded with it.
     pub async fn work(&self, shutdown: impl Future<Output = ()> + Send) -> Result<()> {
-        Worker::new(self.clone(), kinds::ALL).run(shutdown).await
+        Worker::new(self.clone(), job::kinds::ALL).run(shutdown).await
     }
 }
 
-pub(super) struct Worker {
+struct Worker {
     vmm: Vmm,
     desk: Desk,
     kinds: &'static [&'static dyn AnyKind],
@@ -52,13 +57,13 @@ pub(super) struct Worker {
 }
 
 async fn tidy(desk: &Desk) {
-    if let Err(error) = crate::ops::tidy_files(desk).await {
+    if let Err(error) = ops::tidy_files(desk).await {
         warn!(%error, "the file area could not be tidied up; it is tried again");
     }
-    if let Err(error) = crate::ops::tidy_images(desk).await {
+    if let Err(error) = ops::tidy_images(desk).await {
         warn!(%error, "images of removed catalog entries are still in the pool; it is tried again");
     }
-    if let Err(error) = crate::ops::forget_runs(desk).await {
+    if let Err(error) = forget_runs(desk).await {
         warn!(%error, "old runs could not be forgotten; it is tried again");
     }
 }
@@ -69,13 +74,13 @@ struct Running {
 }
 
 impl Worker {
-    pub(super) fn new(vmm: Vmm, kinds: &'static [&'static dyn AnyKind]) -> Self {
+    fn new(vmm: Vmm, kinds: &'static [&'static dyn AnyKind]) -> Self {
         let desk = vmm.own_work();
         let sweep = Sweep::new(desk.clone());
         Self { vmm, desk, kinds, owner: Uuid::new_v4(), tasks: JoinSet::new(), running: HashMap::new(), sweep }
     }
 
-    pub(super) async fn run(mut self, shutdown: impl Future<Output = ()> + Send) -> Result<()> {
+    async fn run(mut self, shutdown: impl Future<Output = ()> + Send) -> Result<()> {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut tidying = tokio::time::interval(TIDYING);
@@ -87,7 +92,7 @@ impl Worker {
                 () = &mut shutdown => break,
                 _ = tick.tick() => {}
                 _ = tidying.tick() => tidy(&self.desk).await,
-                _ = daily.tick() => if let Err(error) = crate::ops::log_audit_head(&self.desk).await {
+                _ = daily.tick() => if let Err(error) = ops::log_audit_head(&self.desk).await {
                     warn!(%error, "the newest audit row could not be logged");
                 },
                 () = desk.work().notified() => {}
@@ -130,7 +135,7 @@ impl Worker {
                     info!(job = %job.id, kind = job.kind.as_str(), title = %job.title, state = %job.state, "a job begins");
                     let (orders, order) = watch::channel(if job.cancel { Order::Cancel } else { Order::Run });
                     let id = job.id;
-                    let task = self.tasks.spawn(runner::run(self.desk.clone(), self.kinds, job, order)).id();
+                    let task = self.tasks.spawn(job::run(self.desk.clone(), self.kinds, job, order)).id();
                     self.running.insert(id, Running { task, orders });
                 }
                 None => {}

@@ -12,11 +12,10 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 use uuid::Uuid;
 
+use crate::desk::Desk;
 use crate::error::Result;
-use crate::hypervisor::Domain;
+use crate::hypervisor::{Domain, sample, state_of};
 use crate::model::{Look, MacAddress, Seen, Vm, VmFilter, VmStatus};
-use crate::ops::{sample, state_of};
-use crate::vmm::Desk;
 
 /// Looks whenever something is due, never twice at once. One look serves all that is due then.
 pub(super) struct Sweep {

@@ -6,10 +6,11 @@
 use chrono::Utc;
 use tracing::warn;
 
+use crate::crash;
+use crate::desk::{Desk, Vmm};
 use crate::error::{Error, Kind, Result};
 use crate::model::{Due, Firing, FiringOf, FiringState, Schedule, Timestamp};
 use crate::policy::Actor;
-use crate::vmm::{Desk, Vmm};
 use crate::{RunDraft, RunTerms};
 
 /// Fires what is due.
@@ -25,28 +26,28 @@ pub(crate) async fn fire_schedules(vmm: &Vmm, desk: &Desk) -> Result<()> {
 async fn fire(vmm: &Vmm, desk: &Desk, schedule: &Schedule, now: Timestamp) -> Result<()> {
     let schedules = desk.repository().schedules();
     let Some(first) = schedule.next_at else { return Ok(()) };
-    crash_point("due").await;
+    crash::point("schedule", "fire", "due").await;
     let Due { missed, fires, next } = schedule.when.due(first, now);
     if let Some(missed) = missed {
         warn!(schedule = %schedule.id, times = missed.times, since = %missed.first, "a schedule was missed");
         if !schedules.pass(schedule.id, first, Firing::missed(missed), fires.or(next)).await? {
             return Ok(());
         }
-        crash_point("missed").await;
+        crash::point("schedule", "fire", "missed").await;
     }
     let Some(due_at) = fires else { return Ok(()) };
     let (state, reason) = match run_before(desk, schedule).await? {
         Some(reason) => (FiringState::Missed, reason),
         None => match begin(vmm, desk, schedule, FiringOf { schedule: schedule.id, due_at, next_at: next }).await {
             Ok(()) => {
-                crash_point("begun").await;
+                crash::point("schedule", "fire", "begun").await;
                 return Ok(());
             }
             Err(error) => (FiringState::Failed, error.to_string()),
         },
     };
     warn!(schedule = %schedule.id, %reason, "a schedule began no run");
-    crash_point("refused").await;
+    crash::point("schedule", "fire", "refused").await;
     // If the moment is not the next one any more, somebody else has fired it.
     schedules.pass(schedule.id, due_at, Firing::without_run(due_at, state, reason), next).await.map(drop)
 }
@@ -74,12 +75,4 @@ async fn begin(vmm: &Vmm, desk: &Desk, schedule: &Schedule, firing: FiringOf) ->
         terms: RunTerms { timeout: schedule.timeout, at_once: schedule.at_once, ..RunTerms::default() },
     };
     vmm.run_script_for(&Actor::from(&user), draft, Some(firing)).await.map(drop)
-}
-
-/// Where a test may kill the process.
-pub(crate) async fn crash_point(moment: &str) {
-    #[cfg(feature = "crash-points")]
-    crate::job::crash::point("schedule", "fire", moment).await;
-    #[cfg(not(feature = "crash-points"))]
-    let _ = moment;
 }

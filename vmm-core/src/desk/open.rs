@@ -8,12 +8,11 @@ use uuid::Uuid;
 
 use super::Vmm;
 #[cfg(feature = "ssh")]
-use crate::budget::Budget;
 use crate::config::DeskConfig;
 use crate::error::{Error, Result};
 use crate::files::directory::DirectoryFiles;
 use crate::hypervisor::{Host, Hypervisor};
-use crate::model::{DeskId, Role, UserFilter};
+use crate::model::{Budget, DeskId, Role, UserFilter};
 use crate::policy::Actor;
 use crate::remote::RemoteExec;
 use crate::repository::Repository;

@@ -9,24 +9,24 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tracing::warn;
 
+use super::health::Health;
+use super::runs::Runs;
 use super::{Parts, Vmm};
 use crate::attempts::Attempts;
-use crate::budget::{Budget, Budgets, Holder, Place};
+use crate::budget::{Budgets, Holder, Place};
 use crate::config::Settings;
 use crate::error::{Error, Kind, Part, Result};
 use crate::files::FileStore;
 use crate::hypervisor::Hypervisor;
 use crate::model::{
-    AuditEntry, AuditId, BotGroup, BotId, Disk, DiskId, Job, JobId, Outcome, Request, RequestId, Run, RunId, Schedule,
-    ScheduleId, Script, ScriptName, SeenStates, Session, SessionId, UsedRight, User, UserId, UserName, Vm, VmId,
-    VmName,
+    AuditEntry, AuditId, BotGroup, BotId, Budget, Disk, DiskId, Job, JobId, Outcome, Request, RequestId, Run, RunId,
+    Schedule, ScheduleId, Script, ScriptName, SeenStates, Session, SessionId, UsedRight, User, UserId, UserName, Vm,
+    VmId, VmName,
 };
-use crate::ops::Health;
 use crate::password::Passwords;
-use crate::policy::{Action, Actor, Target};
+use crate::policy::{Action, Actor, Target, audit_entry};
 use crate::remote::RemoteExec;
 use crate::repository::Repository;
-use crate::script::Runs;
 use crate::secrets::Secrets;
 
 /// The backends, for somebody who passed the gate.
@@ -231,7 +231,7 @@ impl Vmm {
     ) -> Result<T> {
         let result = looking.await;
         if let (Err(error), Actor::User { .. } | Actor::System) = (&result, actor) {
-            self.record_failure(entry(actor, action, label.into()), error, None).await;
+            self.record_failure(audit_entry(actor, action, label.into()), error, None).await;
         }
         result
     }
@@ -290,7 +290,7 @@ impl Vmm {
 
     /// Asks the policy. A refusal is recorded.
     pub(crate) async fn enter(&self, actor: &Actor, action: Action, target: &Target) -> Result<AuditEntry> {
-        let entry = entry(actor, action, target.label.clone());
+        let entry = audit_entry(actor, action, target.label.clone());
         if self.allows(actor, action, target) {
             return Ok(entry);
         }
@@ -335,11 +335,4 @@ impl Drop for Begun<'_> {
             vmm.record_failure(entry, &error, Some(started)).await;
         });
     }
-}
-
-/// The audit row of something that was done.
-pub(crate) fn entry(actor: &Actor, action: Action, target: String) -> AuditEntry {
-    let (user, actor, action) = (actor.user_id(), actor.to_string(), action.as_str());
-    let target = target.into();
-    AuditEntry { user, actor, action, target, outcome: Outcome::Done, detail: String::new().into(), finishes: None }
 }

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
+use super::Desk;
 use crate::blocking;
 use crate::error::{Error, Kind, Problem, Problems, Result};
 use crate::hypervisor::VolumeDetail;
 use crate::image::{self, ImageDirectories, InspectedImage};
 use crate::model::{Image, ImageSource, Os, Plan, VolumeName};
 use crate::planning::seed_volume;
-use crate::vmm::Desk;
 
 /// How long somebody who lists the catalog waits for the host.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -74,7 +74,7 @@ pub(crate) async fn inspected(desk: &Desk, mut oses: Vec<Os>) -> Result<Vec<Os>>
 }
 
 /// The same for somebody who looks: if the host does not say in time, nothing is said of the images.
-pub(super) async fn inspected_if_possible(desk: &Desk, oses: Vec<Os>) -> Vec<Os> {
+pub(crate) async fn inspected_if_possible(desk: &Desk, oses: Vec<Os>) -> Vec<Os> {
     match timeout(PATIENCE, inspected(desk, oses.clone())).await {
         Ok(Ok(inspected)) => inspected,
         Ok(Err(_)) | Err(_) => oses,

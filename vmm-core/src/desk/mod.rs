@@ -1,12 +1,18 @@
 //! The one door: everything that can be done with a desk is a method of [`Vmm`].
 
 mod content;
+pub(crate) mod definition;
 mod gate;
+mod health;
+pub(crate) mod image;
 mod machine;
 #[cfg(feature = "sqlite")]
 mod open;
 mod recent;
+mod runs;
 mod seen;
+mod state;
+mod survey;
 
 use std::sync::{Arc, Mutex};
 
@@ -19,20 +25,24 @@ use crate::error::Result;
 use crate::files::FileStore;
 use crate::hypervisor::Hypervisor;
 use crate::model::UsedRight;
-use crate::ops::Health;
 use crate::password::Passwords;
 use crate::policy::{Policy, RolePolicy};
 use crate::remote::RemoteExec;
 use crate::repository::Repository;
-use crate::script::Runs;
 use crate::secrets::{MasterKey, Secrets};
 
-pub(crate) use gate::{Desk, entry as audit_entry};
+pub use definition::DefinitionLook;
+pub(crate) use gate::Desk;
+pub use health::{Health, PartHealth};
 pub(crate) use machine::Machine;
 #[cfg(feature = "sqlite")]
 pub use open::NotReady;
 use recent::Recent;
+pub(crate) use runs::Order;
+use runs::Runs;
 use seen::Seen;
+pub(crate) use state::{check_off, check_on, require_tagged, state_now, untagged};
+pub(crate) use survey::{in_turn, plan, plan_again, room, survey};
 
 /// A desk. Cheap to clone; all clones are the same desk.
 ///

@@ -6,9 +6,8 @@ use std::time::Duration;
 use tracing::debug;
 
 use super::recent::Recent;
-use crate::hypervisor::Hypervisor;
+use crate::hypervisor::{Hypervisor, state_of};
 use crate::model::SeenStates;
-use crate::ops::state_of;
 
 /// How long somebody who lists machines waits for the host.
 const PATIENCE: Duration = Duration::from_secs(2);

@@ -16,9 +16,10 @@ use tracing::{info, warn};
 
 use super::content::{Counted, Rewind};
 use super::gate::Desk;
+use super::state::state_now;
 use crate::error::{Error, Part, Result};
+use crate::hypervisor::seen;
 use crate::model::{HostKey, Vm, VmFilter, VmName, VmState, VmStatus};
-use crate::ops::{seen, state_now};
 use crate::remote::{
     Command, Download, Endpoint, Login, Output, Piece, Sink, Source, Transferred, TreeDownload, TreeTransferred,
     TreeUpload, Upload,

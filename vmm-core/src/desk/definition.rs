@@ -4,11 +4,11 @@
 //! what it believes: a disk that stands on a snapshot, or that somebody swapped, is not the disk that a job means. The
 //! facts of the definition are kept with the machine, and every job that writes a definition or a disk compares first.
 
+use crate::desk::Desk;
 use crate::error::{Error, Kind, Result};
 use crate::hypervisor::Definition;
 use crate::model::{Difference, Disk, DiskRole, StatusReason, Vm, VmState, VolumeName};
 use crate::planning::seed_volume;
-use crate::vmm::Desk;
 
 /// The most differences that a sentence names.
 const NAMED: usize = 6;
