@@ -5,7 +5,7 @@ CARGO_TEST_FLAGS ?=
 # A new version takes a new place.
 DENY := target/tools/cargo-deny-0.20.2
 
-.PHONY: help packages bench-packages check deny features clients lab-up lab-down images test fuzz-api demo bench load doc clean
+.PHONY: help packages bench-packages check deny features clients lab-up lab-down images test fuzz-api demo bench load dist doc clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,12 +65,15 @@ demo: images ## the main job, for real: from a CSV to two running machines and a
 	@vmm-testkit/lab/with $${CARGO_TARGET_DIR:-target}/debug/examples/demo
 
 bench: images bench-packages ## figures, in turns with peers where there are any
-	cargo build --release -p vmm-http -p vmm-examples --examples --bins
+	cargo build --release -p vmm-examples --example bench
 	vmm-testkit/lab/with target/release/examples/bench
 
 load: ## a hostile crowd on loopback, and what it costs the server, in the lab
-	cargo build --release -p vmm-http -p vmm-examples --examples --bins
+	cargo build --release -p vmm-http -p vmm-examples --bin vmm-http --example load
 	vmm-testkit/lab/with target/release/examples/load
+
+dist: packages ## the two programs as they are shipped, in target/dist
+	cargo build --profile dist -p vmm-http -p vmm-bot
 
 doc: ## the documentation of all crates, in target/doc
 	cargo doc --workspace --no-deps --all-features
