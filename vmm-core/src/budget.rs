@@ -5,19 +5,24 @@
 //! whoever is not signed in. Places are held in this process's memory as long as their [`Place`] lives. What is stored is
 //! counted in the records, by the transaction that adds to it.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::attempts::network;
 use crate::error::{Error, Result};
 use crate::model::{Budget, BudgetLimits, Limit, Over, Role, UserId, VmId};
 use crate::policy::Actor;
+
+/// How long a turn lasts at least that somebody waited for. So an account that always asks for more than it has turns is
+/// answered eighty times a second, and leaves the processors to others.
+const TURN_LASTS: Duration = Duration::from_millis(25);
 
 /// Who holds places.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -109,7 +114,7 @@ struct Shared {
 struct State {
     shares: HashMap<(Budget, Key), u64>,
     all: [u64; Budget::ALL.len()],
-    /// Those who wait, in the order in which they came. None of them could have what it waits for.
+    /// Those who wait, in the order in which they get places. None of them could have what it waits for.
     waiting: VecDeque<Waiting>,
 }
 
@@ -125,6 +130,8 @@ struct Waiting {
 pub struct Place {
     shared: Arc<Shared>,
     claims: Vec<Claim>,
+    /// It is not given back before.
+    until: Option<Instant>,
 }
 
 impl Budgets {
@@ -163,7 +170,27 @@ impl Budgets {
     /// # Errors
     /// [`Error::OverBudget`] after `patience`, if there is any.
     pub(crate) async fn session(&self, holder: Holder, patience: Option<Duration>) -> Result<Place> {
-        self.wait(vec![Claim::new(Budget::Sessions, holder, 1)], patience).await
+        let claims = vec![Claim::new(Budget::Sessions, holder, 1)];
+        let Some(patience) = patience else { return self.wait(claims).await };
+        match timeout(patience, self.wait(claims.clone())).await {
+            Ok(given) => given,
+            Err(_) => {
+                let error = self.0.state().obstacle(&claims, &self.0.limits, 0);
+                let share = self.0.limits.get(Budget::Sessions).share;
+                Err(self.0.refuse(error.unwrap_or_else(|| Budget::Sessions.refusal(Over::Share, share))))
+            }
+        }
+    }
+
+    /// Waits for a request's turn to be worked on, no longer than `patience`. `None` is for one that is worked on beside
+    /// the others then: what they wait for need not be what it waits for.
+    ///
+    /// A turn that was waited for lasts a [moment](TURN_LASTS) at least, however fast its request is.
+    ///
+    /// # Errors
+    /// None while the budgets are there.
+    pub(crate) async fn turn(&self, holder: Holder, patience: Duration) -> Result<Option<Place>> {
+        timeout(patience, self.wait(vec![Claim::new(Budget::Turns, holder, 1)])).await.ok().transpose()
     }
 
     /// Waits until a script may run on a machine: for the machine and for a place of the holder at one time, so that who
@@ -173,10 +200,10 @@ impl Budgets {
     /// None while the budgets are there.
     pub(crate) async fn run_on(&self, holder: Holder, machine: VmId) -> Result<Place> {
         let on = Claim { budget: Budget::MachineRuns, key: Some(Key::Machine(machine)), closed_eighths: 0, amount: 1 };
-        self.wait(vec![on, Claim::new(Budget::RunPlaces, holder, 1)], None).await
+        self.wait(vec![on, Claim::new(Budget::RunPlaces, holder, 1)]).await
     }
 
-    async fn wait(&self, claims: Vec<Claim>, patience: Option<Duration>) -> Result<Place> {
+    async fn wait(&self, claims: Vec<Claim>) -> Result<Place> {
         let given = {
             let mut state = self.0.state();
             if state.obstacle(&claims, &self.0.limits, 0).is_none() {
@@ -185,21 +212,10 @@ impl Budgets {
             // Those who have stopped waiting would stay until a place is given back.
             state.waiting.retain(|waiting| !waiting.place.is_closed());
             let (place, given) = oneshot::channel();
-            state.waiting.push_back(Waiting { claims: claims.clone(), place });
+            state.waiting.push_back(Waiting { claims, place });
             given
         };
-        let gone = |error| Error::internal("waiting for a place", error);
-        match patience {
-            None => given.await.map_err(gone),
-            Some(patience) => match timeout(patience, given).await {
-                Ok(given) => given.map_err(gone),
-                Err(_) => {
-                    let error = self.0.state().obstacle(&claims, &self.0.limits, 0);
-                    let (budget, limit) = (claims[0].budget, self.0.limits.get(claims[0].budget).share);
-                    Err(self.0.refuse(error.unwrap_or_else(|| budget.refusal(Over::Share, limit))))
-                }
-            },
-        }
+        given.await.map_err(|error| Error::internal("waiting for a place", error))
     }
 
     /// How much a holder has of a budget in this process.
@@ -261,7 +277,7 @@ impl State {
 
     fn give(&mut self, shared: &Arc<Shared>, claims: Vec<Claim>) -> Place {
         claims.iter().for_each(|claim| self.add(*claim));
-        Place { shared: Arc::clone(shared), claims }
+        Place { shared: Arc::clone(shared), claims, until: None }
     }
 
     fn add(&mut self, Claim { budget, key, amount, .. }: Claim) {
@@ -283,21 +299,36 @@ impl State {
         }
     }
 
-    /// Gives places to those who wait and can have them now.
+    /// Gives places to those who wait and can have them now. A holder who gets one stands behind all others with what
+    /// else it waits for.
     fn admit(&mut self, shared: &Arc<Shared>) -> Vec<(oneshot::Sender<Place>, Place)> {
         let mut admitted = Vec::new();
-        for waiting in std::mem::take(&mut self.waiting) {
-            if waiting.place.is_closed() {
-                continue;
+        loop {
+            let (mut served, mut again) = (HashSet::new(), VecDeque::new());
+            for waiting in std::mem::take(&mut self.waiting) {
+                if waiting.place.is_closed() {
+                    continue;
+                }
+                let holder = waiting.claims.last().and_then(|claim| claim.key);
+                if served.contains(&holder) {
+                    again.push_back(waiting);
+                } else if self.obstacle(&waiting.claims, &shared.limits, 0).is_some() {
+                    self.waiting.push_back(waiting);
+                } else {
+                    served.insert(holder);
+                    let Waiting { claims, place } = waiting;
+                    let mut given = self.give(shared, claims);
+                    if given.claims.iter().any(|claim| claim.budget == Budget::Turns) {
+                        given.until = Some(Instant::now() + TURN_LASTS);
+                    }
+                    admitted.push((place, given));
+                }
             }
-            if self.obstacle(&waiting.claims, &shared.limits, 0).is_some() {
-                self.waiting.push_back(waiting);
-            } else {
-                let Waiting { claims, place } = waiting;
-                admitted.push((place, self.give(shared, claims)));
+            self.waiting.append(&mut again);
+            if served.is_empty() {
+                return admitted;
             }
         }
-        admitted
     }
 }
 
@@ -329,6 +360,17 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
+        if let Some(until) = self.until.take().filter(|until| *until > Instant::now())
+            && let Ok(runtime) = Handle::try_current()
+        {
+            let place =
+                Self { shared: Arc::clone(&self.shared), claims: std::mem::take(&mut self.claims), until: None };
+            runtime.spawn(async move {
+                sleep_until(until).await;
+                drop(place);
+            });
+            return;
+        }
         let admitted = {
             let mut state = self.shared.state();
             self.claims.iter().for_each(|claim| state.remove(*claim));
@@ -485,6 +527,64 @@ mod tests {
             budgets.refusals().into_iter().find(|(budget, _)| *budget == Budget::Sessions).map(|r| r.1),
             Some(2)
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_account_that_always_waits_for_a_turn_is_answered_eighty_times_a_second() {
+        let budgets = Budgets::new(BudgetLimits::default());
+        let ask = |times: usize| {
+            let budgets = budgets.clone();
+            async move {
+                let began = Instant::now();
+                let asked = (0..times).map(|_| {
+                    let budgets = budgets.clone();
+                    tokio::spawn(async move { drop(budgets.turn(user(1), Duration::from_secs(60)).await) })
+                });
+                for asked in asked.collect::<Vec<_>>() {
+                    asked.await.expect("no panic");
+                }
+                began.elapsed()
+            }
+        };
+        assert_eq!(ask(2).await, Duration::ZERO);
+        let second = ask(82).await;
+        assert!(second > Duration::from_millis(950) && second < Duration::from_millis(1050), "{second:?}");
+    }
+
+    #[tokio::test]
+    async fn places_go_round_among_those_who_wait() {
+        let mut limits = BudgetLimits::default();
+        limits.set_all(Budget::Turns, 1);
+        let budgets = Budgets::new(limits);
+        let first = budgets.take(Budget::Turns, user(1)).expect("a turn");
+        let (told, mut turns) = tokio::sync::mpsc::unbounded_channel();
+        for (number, id) in [1, 1, 1, 2, 3, 2].into_iter().enumerate() {
+            let (waiting, told) = (budgets.clone(), told.clone());
+            tokio::spawn(async move {
+                let turn = waiting.turn(user(id), Duration::from_secs(3600)).await;
+                told.send((id, turn)).expect("the test reads them");
+            });
+            while budgets.0.state().waiting.len() == number {
+                tokio::task::yield_now().await;
+            }
+        }
+        drop(first);
+        let mut order = Vec::new();
+        while order.len() < 6 {
+            let (id, turn) = turns.recv().await.expect("a turn");
+            order.push(id);
+            drop(turn);
+        }
+        assert_eq!(order, [1, 2, 3, 1, 2, 1]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_that_has_waited_for_its_turn_in_vain_is_worked_on_all_the_same() {
+        let budgets = Budgets::new(BudgetLimits::default());
+        let _held = fill(&budgets, Budget::Turns, user(1));
+        assert!(matches!(budgets.turn(user(1), Duration::from_secs(1)).await, Ok(None)));
+        assert!(matches!(budgets.turn(user(2), Duration::from_secs(1)).await, Ok(Some(_))));
+        assert_eq!(budgets.refusals().into_iter().map(|(_, times)| times).sum::<u64>(), 0);
     }
 
     #[test]

@@ -121,8 +121,12 @@ impl<E: Endpoint> Endpoint for Admitted<E> {
             Lane::Free | Lane::OfCore => None,
             Lane::OfAddress(budget) | Lane::OfAccount(budget) => Some(self.take(budget, holder)?),
         };
+        let turn = match lane {
+            Lane::OfAccount(Budget::Requests) => self.vmm.turn(holder).await.map_err(Failure::from)?,
+            _ => None,
+        };
         // What is begun may go on when its client has gone; the places go with it.
-        let places = Arc::new((held, place));
+        let places = Arc::new((held, place, turn));
         request.set_data(Arc::clone(&places));
         self.inner.call(request).await.map(IntoResponse::into_response)
     }

@@ -4,6 +4,7 @@
 //! audit row: [`Vmm::change`] for what changes records alone, [`Vmm::effect`] for what changes something outside.
 
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
@@ -28,6 +29,9 @@ use crate::policy::{Action, Actor, Target, audit_entry};
 use crate::remote::RemoteExec;
 use crate::repository::Repository;
 use crate::secrets::Secrets;
+
+/// How long a request waits for its turn.
+const TURN: Duration = Duration::from_secs(1);
 
 /// The backends, for somebody who passed the gate.
 #[derive(Clone)]
@@ -188,6 +192,15 @@ impl Vmm {
     /// [`Error::OverBudget`] if the holder's share or all of it is taken.
     pub fn take_place(&self, budget: Budget, holder: Holder) -> Result<Place> {
         self.parts.budgets.take(budget, holder)
+    }
+
+    /// Waits until it is the turn of a request of this holder, for a second at most. One that has waited in vain is worked
+    /// on without a turn: those before it may wait for something else than this computer.
+    ///
+    /// # Errors
+    /// None while the desk is open.
+    pub async fn turn(&self, holder: Holder) -> Result<Option<Place>> {
+        self.parts.budgets.turn(holder, TURN).await
     }
 
     /// A place that has nothing of its budget yet, for what [grows](Place::grow).

@@ -10,6 +10,8 @@ words!(
     Budget, "budget" {
         /// Requests to the API that are being answered and wait for no machine.
         Requests = "requests",
+        /// Requests of these that are worked on at this moment. The others wait for their turn.
+        Turns = "turns",
         /// Bytes of request bodies that are held in memory.
         Bodies = "bodies",
         /// Sign-ins that are being checked. Their holder is the address that they come from.
@@ -50,6 +52,7 @@ impl Budget {
     pub fn counts(self) -> &'static str {
         match self {
             Self::Requests => "requests in progress",
+            Self::Turns => "requests worked on at this moment",
             Self::Bodies => "bytes of request bodies on their way",
             Self::SignIns => "sign-ins in progress",
             Self::PasswordChanges => "password changes in progress",
@@ -91,7 +94,7 @@ impl Budget {
 
     /// Whether somebody may wait for a place in it.
     pub(crate) fn is_waited_for(self) -> bool {
-        matches!(self, Self::Sessions | Self::RunPlaces | Self::MachineRuns)
+        matches!(self, Self::Turns | Self::Sessions | Self::RunPlaces | Self::MachineRuns)
     }
 
     /// Refuses what made a stored amount larger than its limit. One that was over it before may become smaller.
@@ -146,6 +149,7 @@ impl Default for BudgetLimits {
         for budget in Budget::ALL {
             let (share, all) = match budget {
                 Budget::Requests => (32, Some(256)),
+                Budget::Turns => (2, Some(8)),
                 Budget::Bodies => (8 << 20, Some(64 << 20)),
                 Budget::SignIns => (8, Some(48)),
                 Budget::PasswordChanges => (2, Some(16)),

@@ -101,6 +101,7 @@ fn call_over(budget: Budget) -> Call {
     let script = |name: &str| json!({"script": [{"name": name, "file": "s.sh", "command": "sh", "content": name}]});
     match budget {
         Budget::Requests => alice("GET", "/db/vm", None),
+        Budget::Turns => Call::Waits(core, "places_go_round_among_those_who_wait"),
         Budget::Bodies => alice("POST", "/vm/script", Some(script("new"))),
         Budget::SignIns => {
             let login = json!({"name": "alice", "password": PASSWORD});
