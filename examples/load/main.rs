@@ -2,7 +2,7 @@
 //! tables that are wrong in every cell, and accounts that hold all that they may.
 //!
 //! `make load` runs it in the lab, on loopback against `vmm-http serve`, built beside it. It prints a table and ends with 1
-//! if a figure is not reached. With names as arguments (`crowd`, `tables`, `budgets`) only those parts run.
+//! if a figure is not reached. With names as arguments (`crowd`, `tables`, `budgets`, `budgets-of-20`) only those parts run.
 
 #![expect(clippy::print_stdout, reason = "it is for people to read")]
 
@@ -20,6 +20,7 @@ use std::time::Duration;
 use vmm_testkit::lab::Lab;
 use vmm_testkit::load;
 
+use budgets::Accounts;
 use server::Server;
 
 /// Of a login's body, in bytes.
@@ -47,8 +48,10 @@ async fn main() -> io::Result<ExitCode> {
     if wanted("tables") {
         tables::run(&Server::start(Some(&lab()?), &[]).await?, &mut table).await?;
     }
-    if wanted("budgets") {
-        budgets::run(&lab()?, &mut table).await?;
+    for (part, accounts) in [("budgets", Accounts::One), ("budgets-of-20", Accounts::Crowd)] {
+        if wanted(part) {
+            budgets::run(&lab()?, accounts, &mut table).await?;
+        }
     }
     Ok(if table.good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -15,7 +15,7 @@ pub(crate) trait Kind: Send + Sync + 'static {
     /// A job that a process works on.
     type Work: Send + Sync + 'static;
 
-    /// Its word, which stays as it is for ever: the records have it, and people.
+    /// Its word. It is never changed: records have it.
     const WORD: &'static str;
     /// Its steps in order.
     const STEPS: &'static [Step<Self::Work>];
@@ -23,9 +23,9 @@ pub(crate) trait Kind: Send + Sync + 'static {
     const ON_FAILURE: OnFailure;
     /// Whether somebody can cancel it, upon which it is undone.
     const CANCELLABLE: bool = matches!(Self::ON_FAILURE, OnFailure::Undo);
-    /// What becomes of the records when it is done.
+    /// What becomes of its subject's record when every step was done.
     const IF_DONE: Fate = Fate::Stays;
-    /// What becomes of them when what it did is undone.
+    /// What becomes of its subject's record when every step was undone.
     const IF_UNDONE: Fate = Fate::Stays;
 
     /// Reads what a job works on.
@@ -37,11 +37,11 @@ pub(crate) trait Kind: Send + Sync + 'static {
 
 /// An id of something that jobs work on.
 pub(crate) trait On: Sized + Send {
-    /// The id of a subject, if it is one of these.
+    /// Returns the id of a subject of this type.
     fn of(subject: &Subject) -> Option<Self>;
 }
 
-/// Names the subjects of which each type is the id.
+/// Pairs each kind of subject with the type of its id.
 macro_rules! on {
     ($($subject:ident($id:ident)),+) => {
         $(impl On for $id {
@@ -54,7 +54,7 @@ macro_rules! on {
 on!(Request(RequestId), Vm(VmId), Os(OsId), Disk(DiskId));
 
 impl NewJob {
-    /// A job of a kind.
+    /// Returns a job of a kind.
     pub(crate) fn of<K: Kind>() -> Self {
         Self {
             kind: JobKind::new(K::WORD),
@@ -69,7 +69,7 @@ impl NewJob {
 /// Any kind of job.
 #[async_trait]
 pub(crate) trait AnyKind: Send + Sync {
-    /// A job of this kind.
+    /// Returns a job of this kind.
     fn new_job(&self) -> NewJob;
     /// Reads what a job works on.
     ///

@@ -10,7 +10,7 @@ row_id!(
     JobId
 );
 
-/// The word of a kind of job, such as `create-vm`. It stays as it is for ever, since the records have it.
+/// The word of a kind of job, such as `create-vm`. A word is never changed: records have it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct JobKind(Cow<'static, str>);
 
@@ -75,15 +75,15 @@ impl Subject {
 }
 
 words!(
-    /// What becomes of the records of what a job works on.
+    /// What becomes of the record of a job's subject when the job ends.
     Fate, "fate" {
-        /// They stay as they are; a disk that was to grow does not any more.
+        /// It stays; a disk stops growing.
         Stays = "stays",
-        /// The machine is there, and on until a look at the host shows what really is so.
+        /// The machine has the status `on` until the next look at the host.
         Made = "made",
-        /// The machine, or the disk, is not there any more.
+        /// The machine or disk is removed from the records.
         Gone = "gone",
-        /// The disk has the size that it was to grow to.
+        /// The disk has the size that it was growing to.
         Grown = "grown",
     }
 );
@@ -156,9 +156,9 @@ pub struct Job {
     pub cancellable: bool,
     /// Whether somebody asked to cancel it.
     pub cancel: bool,
-    /// What becomes of the records when it is done.
+    /// What becomes of its subject's record when every step was done.
     pub if_done: Fate,
-    /// What becomes of them when what it did is undone.
+    /// What becomes of its subject's record when every step was undone.
     pub if_undone: Fate,
     /// Why it failed.
     pub error: Option<String>,
@@ -230,7 +230,8 @@ pub struct JobFilter {
     pub limit: Option<u32>,
 }
 
-/// A job to enqueue, but for what it works on: that may be recorded in the same transaction.
+/// A job to enqueue. Its subject is an argument of the method that enqueues it, since both may be recorded in one
+/// transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewJob {
     /// What it does.
@@ -239,8 +240,8 @@ pub struct NewJob {
     pub steps: Vec<&'static str>,
     /// Whether it can be cancelled.
     pub cancellable: bool,
-    /// What becomes of the records when it is done.
+    /// What becomes of its subject's record when every step was done.
     pub if_done: Fate,
-    /// What becomes of them when what it did is undone.
+    /// What becomes of its subject's record when every step was undone.
     pub if_undone: Fate,
 }

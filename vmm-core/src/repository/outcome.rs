@@ -1,42 +1,43 @@
-//! What follows for the records from what becomes of a job: rules, which every store applies in the transaction that
-//! records it.
+//! The rules by which the end of a job, its retry and its closing change other records.
+//!
+//! Every function here is pure. A store calls it in the transaction that records the end, and applies the effects.
 
 use crate::error::{Error, Kind, Result};
 use crate::model::{
     ClosedRecords, DiskId, Fate, Job, JobState, RequestId, RequestState, Subject, UserId, VmId, VmState, VmStatus,
 };
 
-/// A change of the records that follows from something else.
+/// A change of a record other than the job's own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// A machine is in this state, also one that was only asked for.
+    /// The machine has this state, even if it had the status `request`.
     Vm(VmId, VmState),
-    /// A machine is not there any more, nor its figures.
+    /// The machine and its figures are removed from the records.
     NoVm(VmId),
-    /// A disk has the size that it was to grow to, if it was to grow.
+    /// The disk has the size that it was growing to, if it was growing.
     Grown(DiskId),
-    /// A disk is not to grow any more.
+    /// The disk keeps its size and stops growing.
     Settled(DiskId),
-    /// A disk has this size in GiB, and is not to grow any more.
+    /// The disk has this size in GiB and stops growing.
     Size(DiskId, u32),
-    /// A disk is not there any more.
+    /// The disk is removed from the records.
     NoDisk(DiskId),
-    /// A request is in another state.
+    /// The request changes its state.
     Request {
-        /// Which.
+        /// Its id.
         id: RequestId,
-        /// The state.
+        /// The new state.
         to: RequestState,
-        /// Why.
+        /// The reason, for people.
         reason: Option<String>,
-        /// By whom; `None` for what vmm does by itself.
+        /// The account that changed it; `None` for vmm itself.
         actor: Option<UserId>,
     },
-    /// The machines of a request that do not exist yet are not asked for any more.
+    /// The request's machines with the status `request` are removed from the records, which frees their names.
     NoRequested(RequestId),
 }
 
-/// A job of a request, as far as the request's state follows from it.
+/// What a request's state depends on of one of its jobs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobOfRequest {
     /// Whether it starts the request, rather than making a machine of it.
@@ -49,7 +50,7 @@ pub struct JobOfRequest {
     pub error: Option<String>,
 }
 
-/// What follows from a job's end for what it works on.
+/// Returns the effect of a job's end on the record of its subject.
 pub fn ended(job: &Job, end: JobState) -> Option<Effect> {
     let fate = match end {
         JobState::Done => job.if_done,
@@ -66,8 +67,9 @@ pub fn ended(job: &Job, end: JobState) -> Option<Effect> {
     }
 }
 
-/// What follows for a request from the end of one of its jobs, whose error this is. `jobs` are all that the request ever
-/// had, oldest first; those before the last approval do not count.
+/// Returns the effects on a request after one of its jobs has ended with this error: none until its last job has ended.
+///
+/// `jobs` are all jobs of the request, oldest first. Those of an earlier approval are ignored.
 pub fn settled(id: &RequestId, state: RequestState, jobs: &[JobOfRequest], error: Option<&str>) -> Vec<Effect> {
     if !matches!(state, RequestState::Approved | RequestState::Running) || jobs.iter().any(|job| !job.state.is_final())
     {
@@ -87,7 +89,7 @@ pub fn settled(id: &RequestId, state: RequestState, jobs: &[JobOfRequest], error
     }
 }
 
-/// What follows from the failure of a request before anything of it was made.
+/// Returns the effects of the failure of a request of which nothing was made.
 pub fn not_started(id: &RequestId, reason: &str) -> [Effect; 2] {
     let to = RequestState::Failed;
     [
@@ -96,7 +98,7 @@ pub fn not_started(id: &RequestId, reason: &str) -> [Effect; 2] {
     ]
 }
 
-/// Whether a stuck job can be tried or closed now. `other` is the open job on its machine.
+/// Checks that a job can be retried or closed. `other` is the open job on its machine.
 ///
 /// # Errors
 /// `Conflict` if it is not stuck, or another job works on its machine.
@@ -113,11 +115,11 @@ pub fn require_stuck(job: &Job, other: Option<&Job>) -> Result<()> {
     }
 }
 
-/// The state and the error of a stuck job that is tried again. `subject_is_there` says whether the records have what it
-/// works on.
+/// Returns the state and the error of a stuck job that is retried. `subject_is_there` says whether the records have its
+/// subject.
 ///
 /// # Errors
-/// `Conflict` if it has nothing to work on.
+/// `Conflict` if its subject is gone, or is a request, whose machines are gone.
 pub fn retried(job: &Job, subject_is_there: bool) -> Result<(JobState, Option<String>)> {
     if matches!(job.subject, Subject::Request(_)) {
         let reason = "its request has failed with it; close the job and submit the request again";
@@ -130,13 +132,13 @@ pub fn retried(job: &Job, subject_is_there: bool) -> Result<(JobState, Option<St
     Ok(if job.goes_backward() { (JobState::Undoing, job.error.clone()) } else { (JobState::Queued, None) })
 }
 
-/// What follows for a request that failed when the making of one of its machines is tried again.
+/// Returns the effect on a failed request when the job that makes one of its machines is retried.
 pub fn runs_again(id: &RequestId, state: RequestState, actor: Option<UserId>) -> Option<Effect> {
     let to = RequestState::Running;
     (state == RequestState::Failed).then(|| Effect::Request { id: id.clone(), to, reason: None, actor })
 }
 
-/// What a stuck job's closing says of the records.
+/// Returns the effect of closing a stuck job.
 pub fn closed(job: &Job, records: ClosedRecords) -> Option<Effect> {
     let may_go = job.if_done == Fate::Gone || job.if_undone == Fate::Gone;
     match (records, job.vm, &job.subject) {
@@ -148,7 +150,7 @@ pub fn closed(job: &Job, records: ClosedRecords) -> Option<Effect> {
     }
 }
 
-/// Says what an open job does to a machine that somebody wants to change.
+/// Returns why a machine cannot be changed while this job is open.
 pub fn occupied(job: &Job) -> String {
     let id = job.id;
     match (&job.subject, job.if_done) {
