@@ -48,8 +48,9 @@ pub(crate) async fn run(lab: &Lab, accounts: Accounts, table: &mut Table) -> io:
         Accounts::One => compare(&site, 1, "alice", "another account", table).await,
         Accounts::Crowd => compare(&site, CROWD, "root", "an admin", table).await,
     };
-    site.close().await?;
-    measured
+    // What went wrong first is what is told.
+    let closed = site.close().await;
+    measured.and(closed)
 }
 
 /// Measures an account in turns without and beside others, and shows both.
