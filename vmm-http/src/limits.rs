@@ -115,7 +115,11 @@ impl<E: Endpoint> Endpoint for Admitted<E> {
             return self.inner.call(request).await.map(IntoResponse::into_response);
         }
         // The body comes first, so that a client that sends it slowly takes nobody's place.
-        let (bytes, held) = self.read(&mut request, holder).await?;
+        let bodies = match lane {
+            Lane::OfAddress(Budget::SignIns) => Budget::SignInBodies,
+            _ => Budget::Bodies,
+        };
+        let (bytes, held) = self.read(&mut request, bodies, holder).await?;
         request.set_body(Body::from_vec(bytes));
         let place = match lane {
             Lane::Free | Lane::OfCore => None,
@@ -163,14 +167,14 @@ impl<E> Admitted<E> {
     }
 
     /// The whole body, which holds no more than the limit, whatever its length header says or leaves out.
-    async fn read(&self, request: &mut Request, holder: Holder) -> Result<(Vec<u8>, Place), Failure> {
+    async fn read(&self, request: &mut Request, bodies: Budget, holder: Holder) -> Result<(Vec<u8>, Place), Failure> {
         let limit =
             if OPEN.contains(&request.uri().path()) { self.limits.body.min(OPEN_BODY) } else { self.limits.body };
         let declared = request.header("content-length").and_then(|length| length.parse::<u64>().ok());
         if declared.is_some_and(|length| length > limit as u64) {
             return Err(Failure::too_large(limit));
         }
-        let held = self.vmm.take_nothing(Budget::Bodies, holder)?;
+        let held = self.vmm.take_nothing(bodies, holder)?;
         let reading = collect(request.take_body().into(), limit, held);
         tokio::time::timeout(self.limits.body_deadline, reading).await.unwrap_or_else(|_| Err(Failure::slow()))
     }

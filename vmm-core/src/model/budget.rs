@@ -16,6 +16,8 @@ words!(
         Bodies = "bodies",
         /// Sign-ins that are being checked. Their holder is the address that they come from.
         SignIns = "sign-ins",
+        /// Bytes of the bodies of sign-ins that are held in memory. Their holder is the address that they come from.
+        SignInBodies = "sign-in-bodies",
         /// Changes of passwords that are being checked.
         PasswordChanges = "password-changes",
         /// Calls that end logins and tokens.
@@ -55,6 +57,7 @@ impl Budget {
             Self::Turns => "requests worked on at this moment",
             Self::Bodies => "bytes of request bodies on their way",
             Self::SignIns => "sign-ins in progress",
+            Self::SignInBodies => "bytes of sign-ins on their way",
             Self::PasswordChanges => "password changes in progress",
             Self::Revocations => "revocations in progress",
             Self::Streams => "open event streams",
@@ -152,6 +155,7 @@ impl Default for BudgetLimits {
                 Budget::Turns => (2, Some(8)),
                 Budget::Bodies => (8 << 20, Some(64 << 20)),
                 Budget::SignIns => (8, Some(48)),
+                Budget::SignInBodies => (1 << 20, Some(8 << 20)),
                 Budget::PasswordChanges => (2, Some(16)),
                 Budget::Revocations => (2, Some(128)),
                 Budget::Streams => (32, Some(256)),

@@ -32,7 +32,8 @@ impl Vmm {
         let desk = self.read(actor, Action::LimitsRead, &Target::of(account, "limits"))?;
         let stored = desk.repository().users().stored(account).await?;
         let budgets = desk.budgets();
-        let of_accounts = |budget: &&Budget| !matches!(budget, Budget::SignIns | Budget::MachineRuns);
+        let of_accounts =
+            |budget: &&Budget| !matches!(budget, Budget::SignIns | Budget::SignInBodies | Budget::MachineRuns);
         let used = Budget::ALL.iter().filter(of_accounts).map(|budget| BudgetUse {
             budget: *budget,
             limit: budgets.limits().get(*budget).share,

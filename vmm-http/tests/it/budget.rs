@@ -18,6 +18,13 @@ fn fill(app: &App, budget: Budget, holder: Holder) -> Vec<Place> {
     std::iter::from_fn(|| app.desk.vmm.take_place(budget, holder).ok()).take(1 << 16).collect()
 }
 
+/// The same of a budget of bytes, a mebibyte at a time.
+fn fill_with_bytes(app: &App, budget: Budget, holder: Holder) -> Place {
+    let mut place = app.desk.vmm.take_nothing(budget, holder).unwrap();
+    while place.grow(1 << 20).is_ok() {}
+    place
+}
+
 async fn holder(app: &App, who: Who) -> Holder {
     let user = app.desk.vmm.user(&app.desk.admin, &sample::user_name(who.name())).await.unwrap();
     Holder::from(&Actor::from(&user))
@@ -69,19 +76,20 @@ async fn when_twenty_accounts_hold_all_that_they_may_sign_in_the_end_of_access_a
     for who in [Who::Alice, Who::Root] {
         app.token(who).await;
     }
-    // Nobody can hold a sign-in, and bytes are not counted one by one.
-    let others = [Budget::SignIns, Budget::Bodies];
+    // Nobody can hold a sign-in, and bytes are not taken one by one.
+    let others = [Budget::SignIns, Budget::SignInBodies, Budget::Bodies];
     let of_places = Budget::ALL.iter().filter(|budget| !budget.is_stored() && !others.contains(budget));
     let crowd =
         |budget| (100..120).flat_map(move |id| [(budget, Holder::Account { id: UserId(id), role: Role::User })]);
     let held: Vec<_> = of_places.flat_map(crowd).map(|(budget, holder)| fill(&app, *budget, holder)).collect();
+    let bytes: Vec<_> = crowd(&Budget::Bodies).map(|(budget, holder)| fill_with_bytes(&app, *budget, holder)).collect();
     assert_over(&app.get(Who::Alice, "/db/vm").await, 503, Budget::Requests);
     assert_eq!(app.get(Who::Anonymous, "/readyz").await.status, 200);
     app.get(Who::Root, "/db/vm").await.ok();
     app.login(Who::Alice, PASSWORD).await.ok();
     put(&app, Who::Root, "note", b"x").await.ok();
     app.call(Who::Alice, "DELETE", "/access", None).await.ok();
-    drop(held);
+    drop((held, bytes));
     app.renew_token(Who::Alice).await;
     app.get(Who::Alice, "/db/vm").await.ok();
 }
@@ -110,6 +118,10 @@ fn call_over(budget: Budget) -> Call {
         Budget::PasswordChanges => {
             let change = json!({"user": "alice", "old-password": PASSWORD, "new-password": "another long one"});
             alice("PUT", "/config/update-password", Some(json!({"update-password": [change]})))
+        }
+        Budget::SignInBodies => {
+            let login = json!({"name": "alice", "password": PASSWORD, "note": "x".repeat(200)});
+            Call::Refused(Who::Anonymous, "POST", "/session", Some(login))
         }
         Budget::Revocations => alice("DELETE", "/access", None),
         Budget::Streams => alice("GET", "/job/2/events", None),
@@ -149,14 +161,14 @@ async fn whoever_is_over_a_budget_is_told_which() {
             Budget::Files | Budget::Scripts => limits.set_share(*budget, 1),
             Budget::StoredBytes | Budget::ScriptBytes => limits.set_share(*budget, 10),
             Budget::OpenRequests => limits.set_share(*budget, 0),
-            Budget::Bodies => limits.set_share(*budget, 100),
+            Budget::Bodies | Budget::SignInBodies => limits.set_share(*budget, 100),
             _ => {}
         })
         .await;
         if *budget != Budget::OpenRequests {
             app.provision().await;
         }
-        if !matches!(budget, Budget::Bodies | Budget::OpenRequests) {
+        if !matches!(budget, Budget::Bodies | Budget::SignInBodies | Budget::OpenRequests) {
             let old = json!({"script": [{"name": "old", "file": "s.sh", "command": "sh", "content": "old"}]});
             app.post(Who::Alice, "/vm/script", old).await.ok();
             put(&app, Who::Alice, "old", b"four").await.ok();
@@ -175,7 +187,7 @@ async fn whoever_is_over_a_budget_is_told_which() {
 
 /// As [`fill`], and of bytes in one piece.
 fn fill_whole(app: &App, budget: Budget, holder: Holder) -> Vec<Place> {
-    if budget != Budget::Bodies {
+    if !matches!(budget, Budget::Bodies | Budget::SignInBodies) {
         return fill(app, budget, holder);
     }
     let mut place = app.desk.vmm.take_nothing(budget, holder).unwrap();
