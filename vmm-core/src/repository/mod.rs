@@ -3,7 +3,11 @@
 //! Every method that a person's operation calls to change something takes an [`AuditEntry`] and writes it in the same
 //! transaction: no audit row, no change. Methods of the job log take none; the log itself is their record.
 
+pub mod chain;
+pub mod memory;
 pub mod outcome;
+pub mod refusal;
+pub mod rules;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
@@ -141,6 +145,9 @@ pub trait SessionRepository: Send + Sync {
     /// Ends a login. Ending one that is not there is `Ok`, changes nothing and writes no audit row.
     async fn delete(&self, id: SessionId, audit: AuditEntry) -> Result<()>;
 }
+
+/// How many tokens an account can have.
+pub const MOST_TOKENS: u32 = 100;
 
 /// API tokens.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]

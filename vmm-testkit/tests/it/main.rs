@@ -12,6 +12,7 @@ mod history;
 mod image;
 mod key;
 mod libvirt;
+mod memory;
 mod notice;
 mod pool;
 mod provisioning;

@@ -5,21 +5,15 @@ use rusqlite::{Connection, Row, Transaction, params};
 
 use super::error::Result;
 use super::list::List;
-use super::row::{Columns, execute, first, now};
+use super::row::{Columns, execute, first};
 use super::store::Store;
 use crate::error;
-use crate::mac::mac;
 use crate::model::{
     AuditEntry, AuditFilter, AuditHash, AuditHead, AuditId, AuditKey, AuditRecord, AuditVerdict, UserId,
 };
 use crate::repository::AuditRepository;
-
-type Hash = [u8; 32];
-
-/// What stands before the first row.
-const BEGIN: Hash = [0; 32];
-/// What stands before a row that continues nothing.
-const BROKEN: Hash = [0xff; 32];
+use crate::repository::chain::{self, BEGIN, Check, Hash, NextRow, SealedHead};
+use crate::repository::rules::now;
 
 #[async_trait]
 impl AuditRepository for Store {
@@ -61,7 +55,7 @@ impl AuditRepository for Store {
     async fn head(&self) -> error::Result<AuditHead> {
         self.read("reading the newest audit row", |connection| {
             let (rows, hash) = last(connection)?;
-            Ok(AuditHead { rows: u64::try_from(rows).unwrap_or_default(), hash: AuditHash(hash) })
+            Ok(chain::head(rows, hash))
         })
         .await
     }
@@ -71,20 +65,6 @@ impl AuditRepository for Store {
             first(connection, "SELECT hash FROM audit WHERE id = ?1", [id.0], |row| Ok(AuditHash(row.value("hash")?)))
         })
         .await
-    }
-}
-
-/// The newest row as it was written last, and its seal.
-struct SealedHead {
-    rows: i64,
-    hash: Hash,
-    seal: Hash,
-}
-
-impl SealedHead {
-    /// Whether this row is the newest that was written.
-    fn is(&self, key: &AuditKey, rows: i64, hash: &Hash) -> bool {
-        self.rows == rows && self.hash == *hash && self.seal == seal(key, rows, hash)
     }
 }
 
@@ -106,34 +86,13 @@ fn begin(tx: &Transaction<'_>, key: &AuditKey) -> Result<()> {
     let sql = "INSERT INTO audit_head (only, rows, hash, seal) SELECT 1, 0, ?1, ?2
                WHERE NOT EXISTS (SELECT 1 FROM audit) AND NOT EXISTS (SELECT 1 FROM user)
                ON CONFLICT DO NOTHING";
-    execute(tx, sql, params![BEGIN, seal(key, 0, &BEGIN)]).map(drop)
+    execute(tx, sql, params![BEGIN, SealedHead::new(key, 0, BEGIN).seal]).map(drop)
 }
 
-/// Adds a row to the chain. If the newest row is not the one that was written last, somebody else was there: the new row
-/// then continues nothing, so that verifying finds the place, also when everything behind it fits.
+/// Adds a row to the chain.
 pub(super) fn append(transaction: &Transaction<'_>, key: &AuditKey, entry: &AuditEntry) -> Result<AuditId> {
-    let (last_id, last_hash) = last(transaction)?;
-    let untouched = sealed_head(transaction)?.is_some_and(|head| head.is(key, last_id, &last_hash));
-    if !untouched {
-        tracing::error!(
-            row = last_id + 1,
-            "the audit log was tampered with before this row; run vmm-http verify-audit"
-        );
-    }
-    let before = if untouched { last_hash } else { BROKEN };
-    let record = AuditRecord {
-        id: AuditId(last_id + 1),
-        at: now(),
-        user: entry.user,
-        actor: entry.actor.clone(),
-        action: entry.action.to_owned(),
-        target: entry.target.to_string(),
-        outcome: entry.outcome,
-        detail: entry.detail.to_string(),
-        finishes: entry.finishes,
-    };
+    let NextRow { record, hash, head } = NextRow::new(key, entry, now(), last(transaction)?, sealed_head(transaction)?);
     let AuditRecord { id, at, user, actor, action, target, outcome, detail, finishes } = &record;
-    let hash = chain(key, &before, &record);
     execute(
         transaction,
         "INSERT INTO audit (id, at, user, actor, action, target, outcome, detail, finishes, hash)
@@ -153,7 +112,7 @@ pub(super) fn append(transaction: &Transaction<'_>, key: &AuditKey, entry: &Audi
     )?;
     let sql = "INSERT INTO audit_head (only, rows, hash, seal) VALUES (1, ?1, ?2, ?3)
                ON CONFLICT (only) DO UPDATE SET rows = excluded.rows, hash = excluded.hash, seal = excluded.seal";
-    execute(transaction, sql, params![record.id.0, hash, seal(key, record.id.0, &hash)])?;
+    execute(transaction, sql, params![head.rows, head.hash, head.seal])?;
     Ok(record.id)
 }
 
@@ -171,39 +130,14 @@ fn record(row: &Row<'_>) -> Result<AuditRecord> {
     })
 }
 
-/// The keyed hash over the hash before and every field.
-fn chain(key: &AuditKey, before: &Hash, record: &AuditRecord) -> Hash {
-    let AuditRecord { id, at, user, actor, action, target, outcome, detail, finishes } = record;
-    let numbers = [Some(id.0), Some(at.timestamp_micros()), user.map(|id| id.0), finishes.map(|id| id.0)];
-    let numbers = numbers.map(|number| number.map_or(Vec::new(), |number| number.to_be_bytes().to_vec()));
-    let mut parts: Vec<&[u8]> = vec![b"row", before];
-    parts.extend(numbers.iter().map(Vec::as_slice));
-    parts.extend([actor, action, target, outcome.as_str(), detail].map(|text: &str| text.as_bytes()));
-    mac(key.bytes(), &parts)
-}
-
-/// What only vmm can say of its newest row.
-fn seal(key: &AuditKey, rows: i64, hash: &Hash) -> Hash {
-    mac(key.bytes(), &[b"head", &rows.to_be_bytes(), hash])
-}
-
 fn verdict(connection: &Connection, key: &AuditKey) -> Result<AuditVerdict> {
     let mut statement = connection.prepare_cached("SELECT * FROM audit ORDER BY id")?;
     let mut rows = statement.query([])?;
-    let (mut before, mut fits) = (BEGIN, 0);
-    let verdict = |fits: i64, hash: Hash, wrong: Option<i64>| AuditVerdict {
-        fits: AuditHead { rows: u64::try_from(fits).unwrap_or_default(), hash: AuditHash(hash) },
-        first_wrong: wrong.map(AuditId),
-    };
+    let mut check = Check::new(key);
     while let Some(row) = rows.next()? {
-        let id: i64 = row.value("id")?;
-        // A row that cannot be read was not written by us either.
-        let hash = record(row).map(|record| chain(key, &before, &record)).ok();
-        match hash.filter(|hash| id == fits + 1 && row.value::<Hash>("hash").is_ok_and(|kept| kept == *hash)) {
-            Some(hash) => (before, fits) = (hash, id),
-            None => return Ok(verdict(fits, before, Some(id.min(fits + 1)))),
+        if let Err(verdict) = check.row(row.value("id")?, record(row).ok().as_ref(), row.value("hash").ok()) {
+            return Ok(verdict);
         }
     }
-    let newest = sealed_head(connection)?.is_some_and(|head| head.is(key, fits, &before));
-    Ok(verdict(fits, before, (!newest).then_some(fits + 1)))
+    Ok(check.end(sealed_head(connection)?))
 }

@@ -1,21 +1,18 @@
 //! What a chat bot has to remember.
 
 use async_trait::async_trait;
-use chrono::TimeDelta;
 use rusqlite::{Row, Transaction, params};
 
 use super::error::{Error, Result};
-use super::row::{Columns, all, execute, exists, first, now, stored};
+use super::row::{Columns, all, execute, exists, first};
 use super::store::Store;
 use crate::error;
 use crate::model::{
     Arrival, Attachment, BotId, BotUpdate, Button, NewPost, Post, PostId, PostPlace, Question, RequestEvent,
     RequestEventId, Timestamp, ToldMenu, UserId, WaitingPost,
 };
+use crate::repository::rules::{LIVE, now, stored};
 use crate::repository::{BotRepository, KEPT_QUESTIONS, MOST_KNOWN_UPDATES};
-
-/// For how long a live message is known after it was changed last.
-const LIVE: TimeDelta = TimeDelta::days(7);
 
 #[async_trait]
 impl BotRepository for Store {

@@ -4,11 +4,12 @@ use async_trait::async_trait;
 use rusqlite::{Row, Transaction, params};
 
 use super::error::Result;
-use super::row::{Columns, all, execute, first, now};
+use super::row::{Columns, all, execute, first};
 use super::store::Store;
 use crate::error::{self, Kind};
 use crate::model::{AuditEntry, BotGroup, BotId, NewBotGroup};
-use crate::repository::{BotGroupRepository, MOST_GROUPS};
+use crate::repository::rules::now;
+use crate::repository::{BotGroupRepository, MOST_GROUPS, refusal};
 
 #[async_trait]
 impl BotGroupRepository for Store {
@@ -49,8 +50,7 @@ fn insert(tx: &Transaction<'_>, new: NewBotGroup) -> Result<BotGroup> {
     let sql = "SELECT count(*) FROM bot_group WHERE bot = ?1 AND chat <> ?2";
     let others: i64 = tx.query_row(sql, [bot.0, chat], |row| row.get(0))?;
     if others >= i64::from(MOST_GROUPS) {
-        let reason = format!("the bot has {MOST_GROUPS} allowed groups already; disallow one first");
-        return Err(error::Error::conflict(Kind::Group, chat, reason).into());
+        return Err(refusal::too_many_groups(chat).into());
     }
     let allowed_at = now();
     execute(

@@ -13,7 +13,7 @@ use crate::model::{
     AuditEntry, Disk, DiskFilter, DiskId, DiskRole, JobId, MAX_DISKS, NewDisk, NewJob, PlannedDisk, Subject, Vm, VmId,
     VmStatus,
 };
-use crate::repository::DiskRepository;
+use crate::repository::{DiskRepository, refusal};
 
 #[async_trait]
 impl DiskRepository for Store {
@@ -41,8 +41,7 @@ impl DiskRepository for Store {
             let NewDisk { vm, volume, disk_size: size } = disk;
             let vm = changeable(tx, vm)?;
             if of_vm(tx, vm.id)?.len() >= MAX_DISKS {
-                let reason = format!("it has {MAX_DISKS} disks, which is the most that a machine can have");
-                return Err(error::Error::conflict(Kind::Vm, &vm.name, reason).into());
+                return Err(refusal::too_many_disks(&vm.name).into());
             }
             let id = insert(tx, vm.id, &PlannedDisk { role: DiskRole::Data, volume, size })?;
             enqueue(tx, id, &job)
@@ -55,10 +54,7 @@ impl DiskRepository for Store {
             let disk = required(tx, id)?;
             changeable(tx, disk.vm)?;
             if size <= disk.disk_size {
-                let has = disk.disk_size;
-                let reason =
-                    format!("is {size} GiB, and the disk has {has} GiB; name more, since a disk never shrinks");
-                return Err(error::Error::invalid("disk_size", reason).into());
+                return Err(refusal::disk_not_larger(size, &disk).into());
             }
             execute(tx, "UPDATE disk SET grow_to = ?1 WHERE id = ?2", params![size, id.0])?;
             enqueue(tx, id, &job)
@@ -71,8 +67,7 @@ impl DiskRepository for Store {
             let disk = required(tx, id)?;
             changeable(tx, disk.vm)?;
             if disk.role == DiskRole::System {
-                let reason = format!("it is the system disk of {}; delete the machine instead", disk.vm_name);
-                return Err(error::Error::conflict(Kind::Disk, id, reason).into());
+                return Err(refusal::system_disk(&disk).into());
             }
             enqueue(tx, id, &job).map(|(_, job)| job)
         })
@@ -173,11 +168,10 @@ fn changeable(tx: &Transaction<'_>, id: VmId) -> Result<Vm> {
     let vm = vm::required(tx, id)?;
     vm::refuse_while_changed(tx, &vm)?;
     if vm.adopted {
-        let reason = "it was adopted, and its disks are not vmm's; change them by the means that they were made with";
-        return Err(error::Error::conflict(Kind::Vm, &vm.name, reason).into());
+        return Err(refusal::disks_of_adopted(&vm.name).into());
     }
     if vm.status == VmStatus::Request {
-        return Err(error::Error::conflict(Kind::Vm, &vm.name, "it does not exist yet").into());
+        return Err(refusal::disks_of_requested(&vm.name).into());
     }
     Ok(vm)
 }
@@ -196,8 +190,7 @@ fn taken(tx: &Transaction<'_>, planned: &PlannedDisk) -> Result<Error> {
         [planned.volume.as_str()],
         |row| row.value("name"),
     )?;
-    let reason = format!("it is a disk of vm {} already", holder.unwrap_or_default());
-    Ok(error::Error::conflict(Kind::Volume, &planned.volume, reason).into())
+    Ok(refusal::volume_taken(&planned.volume, holder.unwrap_or_default()).into())
 }
 
 fn disk(row: &Row<'_>) -> Result<Disk> {

@@ -4,11 +4,12 @@ use async_trait::async_trait;
 use rusqlite::{Connection, Row, params};
 
 use super::error::{Error, Result};
-use super::row::{Columns, all, execute, first, integer, now};
+use super::row::{Columns, all, execute, first, integer};
 use super::store::Store;
 use crate::error::{self, Kind};
 use crate::model::{AuditEntry, Budget, ContentId, FileId, FileName, NewFile, Stored, StoredFile, UserId};
 use crate::repository::FileRepository;
+use crate::repository::rules::now;
 
 #[async_trait]
 impl FileRepository for Store {

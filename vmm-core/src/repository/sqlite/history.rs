@@ -4,10 +4,11 @@ use async_trait::async_trait;
 use rusqlite::{Row, Transaction, params};
 
 use super::error::Result;
-use super::row::{Columns, InOrder, all, execute, integer, stored};
+use super::row::{Columns, InOrder, all, execute, integer};
 use super::store::Store;
 use crate::error;
 use crate::model::{Look, Sample, Timestamp, VmId};
+use crate::repository::rules::stored;
 use crate::repository::{HistoryRepository, KEPT_LOOKS, LOOK_LIFETIME};
 
 #[async_trait]

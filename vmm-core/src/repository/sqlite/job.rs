@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::error::{Error, Result};
 use super::list::List;
-use super::row::{Columns, all, execute, exists, first, now};
+use super::row::{Columns, all, execute, exists, first};
 use super::store::Store;
 use super::{disk, request, vm};
 use crate::error::{self, Kind};
@@ -16,15 +16,16 @@ use crate::model::{
     AuditEntry, Closing, DiskId, Job, JobFilter, JobId, JobKind, JobState, JobStep, NewJob, OsId, RequestId, StepState,
     Subject, Timestamp, VmId,
 };
-use crate::repository::JobRepository;
 use crate::repository::outcome::{self, Effect, JobOfRequest};
+use crate::repository::rules::{closing_error, now, require_unfinished};
+use crate::repository::{JobRepository, refusal};
 
 #[async_trait]
 impl JobRepository for Store {
     async fn lease(&self, owner: Uuid, now: Timestamp, ttl: Duration) -> error::Result<bool> {
         self.write("taking the worker's lease", move |tx| {
             let until = chrono::Duration::from_std(ttl).ok().and_then(|ttl| now.checked_add_signed(ttl));
-            let until = until.ok_or_else(|| error::Error::invalid("ttl", "is too long"))?;
+            let until = until.ok_or_else(refusal::lease_too_long)?;
             let taken = execute(
                 tx,
                 "INSERT INTO worker_lease (only, owner, expires_at) VALUES (1, ?1, ?2)
@@ -96,7 +97,7 @@ impl JobRepository for Store {
                 params![id.0, position, state.as_str(), at],
             )?;
             if changed == 0 {
-                return Err(error::Error::not_found(Kind::Job, format!("{id} step {step}")).into());
+                return Err(refusal::no_step(id, step).into());
             }
             execute(
                 tx,
@@ -123,7 +124,7 @@ impl JobRepository for Store {
     async fn finish(&self, id: JobId, state: JobState, error: Option<String>) -> error::Result<()> {
         self.write("recording a job's end", move |tx| {
             if !state.is_final() {
-                return Err(error::Error::invalid("state", format!("{state} is not the end of a job")).into());
+                return Err(refusal::not_an_end(state).into());
             }
             if required(tx, id)?.state == state {
                 return Ok(());
@@ -171,8 +172,7 @@ impl JobRepository for Store {
         self.change("closing a job", audit, move |tx| {
             let job = stuck(tx, id)?;
             let Closing { note, records } = closing;
-            let error = job.error.as_ref().map(|error| format!("{error}; ")).unwrap_or_default();
-            set_state(tx, id, JobState::Closed, Some(&format!("{error}closed: {note}")))?;
+            set_state(tx, id, JobState::Closed, Some(&closing_error(&job, &note)))?;
             outcome::closed(&job, records).map_or(Ok(()), |effect| apply(tx, &effect))?;
             required(tx, id)
         })
@@ -257,9 +257,7 @@ pub(super) fn insert(
         ],
     );
     match inserted {
-        Err(error) if error.is_taken() => {
-            return Err(error::Error::conflict(Kind::Vm, title, "another job works on it already").into());
-        }
+        Err(error) if error.is_taken() => return Err(refusal::another_job(title).into()),
         result => result?,
     };
     let id = JobId(tx.last_insert_rowid());
@@ -321,9 +319,7 @@ fn set_state(tx: &Transaction<'_>, id: JobId, state: JobState, error: Option<&st
 
 fn unfinished(connection: &Connection, id: JobId) -> Result<Job> {
     let job = required(connection, id)?;
-    if job.state.is_final() {
-        return Err(error::Error::conflict(Kind::Job, id, format!("it is {} already", job.state)).into());
-    }
+    require_unfinished(&job)?;
     Ok(job)
 }
 

@@ -6,9 +6,9 @@ use rusqlite::{Connection, params};
 use super::error::Result;
 use super::row::{Columns, all, execute, first};
 use super::store::Store;
-use crate::error::{self, Kind};
+use crate::error;
 use crate::model::{AuditEntry, Resealed, ScriptId, Sealed};
-use crate::repository::KeyRepository;
+use crate::repository::{KeyRepository, refusal};
 
 #[async_trait]
 impl KeyRepository for Store {
@@ -34,8 +34,7 @@ impl KeyRepository for Store {
             let Resealed { was, machines_secret, passwords: new } = &resealed;
             let present = passwords(tx)?;
             if kept(tx)?.as_ref() != Some(was) || !present.iter().map(|(id, _)| id).eq(new.iter().map(|(id, _)| id)) {
-                let reason = "something was sealed meanwhile; try again while no vmm program runs";
-                return Err(error::Error::conflict(Kind::Key, "master", reason).into());
+                return Err(refusal::sealed_meanwhile().into());
             }
             execute(tx, "UPDATE desk SET machines_secret = ?1", [machines_secret.as_bytes()])?;
             for (id, password) in new {

@@ -4,12 +4,13 @@ use async_trait::async_trait;
 use rusqlite::{Connection, params};
 
 use super::error::Result;
-use super::row::{Columns, execute, first, stored};
+use super::row::{Columns, execute, first};
 use super::store::Store;
 use super::user;
 use crate::error::{self, Kind};
 use crate::model::{AuditEntry, NewLinkCode, Timestamp, TokenHash, User, UserChange, UserId};
 use crate::repository::LinkRepository;
+use crate::repository::rules::stored;
 
 #[async_trait]
 impl LinkRepository for Store {

@@ -6,14 +6,16 @@ use rusqlite::{Connection, Row, Transaction, params};
 use super::error::Result;
 use super::job;
 use super::list::List;
-use super::row::{Columns, all, execute, exists, expected, first, integer, now};
+use super::row::{Columns, all, execute, exists, first, integer};
 use super::store::Store;
 use crate::error::{self, Kind};
 use crate::model::{
     AuditEntry, Image, JobId, LoginName, NewJob, NewOs, Os, OsChange, OsFilter, OsId, OsName, OsVersion, Revision,
     Subject, VolumeName,
 };
-use crate::repository::OsRepository;
+use crate::repository::refusal::label;
+use crate::repository::rules::{expected, now};
+use crate::repository::{OsRepository, refusal};
 
 #[async_trait]
 impl OsRepository for Store {
@@ -75,8 +77,7 @@ impl OsRepository for Store {
         self.change("starting an import", audit, move |tx| {
             let os = required(tx, id)?;
             if let Some(job) = job::open_on(tx, &Subject::Os(id))? {
-                let reason = format!("job {job} is importing it already");
-                return Err(error::Error::conflict(Kind::Os, label(&os.name, &os.version), reason).into());
+                return Err(refusal::os_is_imported(&os, job).into());
             }
             let job = enqueue(tx, id, &label(&os.name, &os.version), &import)?;
             Ok((os, job))
@@ -142,8 +143,7 @@ impl OsRepository for Store {
 fn insert(tx: &Transaction<'_>, new: &NewOs) -> Result<OsId> {
     let NewOs { name, version, iso, qcow2, description, login } = new;
     if exists(tx, "SELECT 1 FROM os WHERE name = ?1 AND version = ?2", [name.as_str(), version.as_str()])? {
-        let reason = "the catalog has this name and version already; choose another version";
-        return Err(error::Error::conflict(Kind::Os, label(name, version), reason).into());
+        return Err(refusal::os_taken(name, version).into());
     }
     execute(
         tx,
@@ -158,11 +158,6 @@ fn enqueue(tx: &Transaction<'_>, id: OsId, title: &str, job: &NewJob) -> Result<
     job::insert(tx, job, &Subject::Os(id), title, None)
 }
 
-/// Name and version as a CSV has them.
-fn label(name: &OsName, version: &OsVersion) -> String {
-    format!("{name}:{version}")
-}
-
 fn by_id(connection: &Connection, id: OsId) -> Result<Option<Os>> {
     first(connection, "SELECT * FROM os WHERE id = ?1", [id.0], os)
 }
@@ -174,14 +169,13 @@ fn required(connection: &Connection, id: OsId) -> Result<Os> {
 fn refuse_while_used(tx: &Transaction<'_>, os: &Os) -> Result<()> {
     let vm: Option<String> =
         first(tx, "SELECT name FROM vm WHERE os = ?1 ORDER BY id LIMIT 1", [os.id.0], |row| row.value("name"))?;
-    let reason = if let Some(vm) = vm {
-        format!("vm {vm} is made from it")
-    } else if let Some(job) = job::open_on(tx, &Subject::Os(os.id))? {
-        format!("job {job} is importing it; wait for it or cancel it")
-    } else {
-        return Ok(());
-    };
-    Err(error::Error::conflict(Kind::Os, label(&os.name, &os.version), reason).into())
+    if let Some(vm) = vm {
+        return Err(refusal::os_has_vm(os, vm).into());
+    }
+    match job::open_on(tx, &Subject::Os(os.id))? {
+        Some(job) => Err(refusal::os_needs_import(os, job).into()),
+        None => Ok(()),
+    }
 }
 
 fn os(row: &Row<'_>) -> Result<Os> {

@@ -3,9 +3,9 @@
 use async_trait::async_trait;
 use rusqlite::{Connection, Row, Transaction, params};
 
-use super::error::{Error, Result};
+use super::error::Result;
 use super::list::List;
-use super::row::{Columns, execute, exists, first, integer, now};
+use super::row::{Columns, execute, exists, first, integer};
 use super::store::Store;
 use super::{audit, job, plan, user, vm};
 use crate::error::{self, Kind};
@@ -13,7 +13,8 @@ use crate::model::{
     AuditEntry, Budget, HostFigures, NewJob, NewRequest, Plan, PlanHash, Request, RequestFilter, RequestId,
     RequestState, Stored, Subject, Timestamp, UserId,
 };
-use crate::repository::{RequestRepository, Submitted, outcome};
+use crate::repository::rules::{is_repeat, now, require_closing, require_state};
+use crate::repository::{RequestRepository, Submitted, outcome, refusal};
 
 const SELECT: &str = "SELECT request.*, requester.name AS requester_name, decider.name AS decided_by_name
     FROM request CROSS JOIN user requester ON requester.id = request.requester
@@ -25,10 +26,10 @@ impl RequestRepository for Store {
         let key = self.audit_key()?.clone();
         self.write("recording a request", move |tx| {
             if let Some(existing) = by_id(tx, &request.id)? {
-                return if same(&existing, &request) {
+                return if is_repeat(&existing, &request) {
                     Ok(Submitted::Existing(existing))
                 } else {
-                    Err(conflict(&request.id, "the id is taken by another request; choose another id"))
+                    Err(refusal::request_id_taken(&request.id).into())
                 };
             }
             let open = open(tx, request.requester)?;
@@ -73,7 +74,7 @@ impl RequestRepository for Store {
         self.change("approving a request", audit, move |tx| {
             let request = expect(tx, &id, RequestState::Pending)?;
             if request.plan_hash != plan {
-                return Err(conflict(&id, "its plan is not the one that was shown; look at it again, then decide"));
+                return Err(refusal::other_plan(&id).into());
             }
             decide(tx, &id, by)?;
             set_state(tx, &id, RequestState::Approved, None, actor)?;
@@ -93,10 +94,7 @@ impl RequestRepository for Store {
     ) -> error::Result<Request> {
         let (id, reason, actor) = (id.clone(), reason.map(str::to_owned), audit.user);
         self.change("closing a request", audit, move |tx| {
-            if !matches!(to, RequestState::Rejected | RequestState::Cancelled) {
-                let reason = format!("a request is closed to rejected or cancelled, not to {to}");
-                return Err(error::Error::invalid("state", reason).into());
-            }
+            require_closing(to)?;
             expect(tx, &id, RequestState::Pending)?;
             decide(tx, &id, by)?;
             set_state(tx, &id, to, reason.as_deref(), actor)?;
@@ -243,20 +241,8 @@ pub(super) fn state(connection: &Connection, id: &RequestId) -> Result<RequestSt
 /// The request, which must be in this state.
 fn expect(connection: &Connection, id: &RequestId, state: RequestState) -> Result<Request> {
     let request = required(connection, id)?;
-    if request.state == state {
-        return Ok(request);
-    }
-    let by = request.decided_by.map(|name| format!(" by {name}")).unwrap_or_default();
-    Err(conflict(id, format!("it is {}{by}, not {state}", request.state)))
-}
-
-fn conflict(id: &RequestId, reason: impl Into<String>) -> Error {
-    error::Error::conflict(Kind::Request, id, reason).into()
-}
-
-/// Whether a submission is a repeat. The plan is left out: it changes with the host.
-fn same(existing: &Request, new: &NewRequest) -> bool {
-    existing.requester == new.requester && existing.description == new.description && existing.spec == new.spec
+    require_state(&request, state)?;
+    Ok(request)
 }
 
 fn required(connection: &Connection, id: &RequestId) -> Result<Request> {

@@ -1,16 +1,15 @@
 //! Values in and out of columns.
 
 use std::cell::Cell;
-use std::fmt;
 use std::str::FromStr;
 
-use chrono::{DateTime, SubsecRound, Utc};
+use chrono::DateTime;
 use rusqlite::types::{FromSql, ValueRef};
 use rusqlite::{Params, Row, Transaction};
 
 use super::error::{Error, Result};
-use crate::error::{self, Kind};
-use crate::model::{Revision, Timestamp};
+use crate::error;
+use crate::model::Timestamp;
 
 /// Reads typed values by column.
 pub(super) trait Columns {
@@ -92,16 +91,6 @@ impl Columns for InOrder<'_, '_> {
     }
 }
 
-/// Now, as exactly as it is stored.
-pub(super) fn now() -> Timestamp {
-    stored(Utc::now())
-}
-
-/// A moment as it will be read back: in whole microseconds.
-pub(super) fn stored(moment: Timestamp) -> Timestamp {
-    moment.trunc_subsecs(6)
-}
-
 /// A number for a column, whose integers have a sign.
 pub(super) fn integer(field: &'static str, number: u64) -> Result<i64> {
     i64::try_from(number).map_err(|_| error::Error::invalid(field, format!("{number} is too large")).into())
@@ -151,14 +140,6 @@ pub(super) fn first<T>(
 /// Changes rows through a cached statement; gives how many.
 pub(super) fn execute(transaction: &Transaction<'_>, sql: &str, params: impl Params) -> Result<usize> {
     Ok(transaction.prepare_cached(sql)?.execute(params)?)
-}
-
-/// Refuses a change of a record that is not as the caller has read it.
-pub(super) fn expected(kind: Kind, name: impl fmt::Display, present: Revision, expect: Option<Revision>) -> Result<()> {
-    match expect {
-        Some(revision) if revision != present => Err(error::Error::Stale { kind, name: name.to_string() }.into()),
-        _ => Ok(()),
-    }
 }
 
 /// Whether a query finds a row.

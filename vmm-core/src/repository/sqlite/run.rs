@@ -7,19 +7,16 @@ use rusqlite::{Connection, Row, Transaction, params};
 
 use super::error::{Error, Result};
 use super::list::List;
-use super::row::{Columns, all, execute, exists, first, integer, now};
+use super::row::{Columns, all, execute, exists, first, integer};
 use super::store::Store;
 use super::{schedule, script};
 use crate::error::{self, Kind};
 use crate::model::{
-    AuditEntry, Exit, NewRun, Output, Run, RunEnd, RunFilter, RunId, RunMachine, RunOutput, RunState, ScriptArguments,
+    AuditEntry, Exit, NewRun, Run, RunEnd, RunFilter, RunId, RunMachine, RunOutput, RunState, ScriptArguments,
     ScriptId, Stream, Timestamp, UserId, VmId,
 };
-use crate::repository::RunRepository;
-
-const NEVER_BEGAN: &str = "vmm stopped before it began";
-const BROKEN_OFF: &str = "vmm stopped while it ran; it may have come to its end";
-const CANCELLED: &str = "was cancelled before it began";
+use crate::repository::rules::{BROKEN_OFF, CANCELLED, MachineEnd, NEVER_BEGAN, now};
+use crate::repository::{RunRepository, refusal};
 
 const SELECT: &str = "SELECT *, (SELECT count(*) FROM run_vm WHERE run = id) AS machines,
         (SELECT count(*) FROM run_vm WHERE run = id AND run_vm.state NOT IN ('queued', 'running')) AS ended
@@ -68,9 +65,8 @@ impl RunRepository for Store {
 
     async fn finish(&self, id: RunId, position: usize, end: RunEnd) -> error::Result<()> {
         self.write("recording a machine's end", move |tx| {
-            if finish(tx, id, position, &end)? == 0 {
-                let what = format!("{id} machine {position}");
-                return Err(error::Error::conflict(Kind::Run, what, "is not running").into());
+            if finish(tx, id, position, &end.into())? == 0 {
+                return Err(refusal::machine_not_running(id, position).into());
             }
             settle(tx, id)
         })
@@ -131,7 +127,7 @@ impl RunRepository for Store {
         self.change("cancelling a run", audit, move |tx| {
             let run = required(tx, id)?;
             if run.state.is_final() {
-                return Err(error::Error::conflict(Kind::Run, id, format!("it is {} already", run.state)).into());
+                return Err(refusal::run_over(&run).into());
             }
             cancel(tx, id)?;
             required(tx, id)
@@ -188,18 +184,9 @@ fn old(connection: &Connection, before: i64, keep: u32) -> Result<Vec<RunId>> {
     all(connection, sql, params![before, keep], |row| row.value("id").map(RunId))
 }
 
-fn finish(tx: &Transaction<'_>, id: RunId, position: usize, end: &RunEnd) -> Result<usize> {
-    let (exit, streams, duration, error) = match end {
-        RunEnd::Done(Output { exit, stdout, stderr, duration }) => {
-            (Some(exit), Some((stdout, stderr)), Some(duration), None)
-        }
-        RunEnd::Failed(failure) | RunEnd::Unknown(failure) => {
-            let streams = failure.output.as_ref().map(|output| (&output.stdout, &output.stderr));
-            (failure.exit.as_ref(), streams, failure.duration.as_ref(), Some(failure.error.as_str()))
-        }
-        RunEnd::Cancelled => (None, None, None, Some("was cancelled while it ran")),
-        RunEnd::Interrupted => (None, None, None, Some(BROKEN_OFF)),
-    };
+fn finish(tx: &Transaction<'_>, id: RunId, position: usize, end: &MachineEnd) -> Result<usize> {
+    let MachineEnd { state, exit, output, duration, error } = end;
+    let streams = output.as_ref().map(|output| (&output.stdout, &output.stderr));
     let (exit_code, signal) = match exit {
         Some(Exit::Code(code)) => (Some(*code), None),
         Some(Exit::Signal(name)) => (None, Some(name)),
@@ -214,7 +201,7 @@ fn finish(tx: &Transaction<'_>, id: RunId, position: usize, end: &RunEnd) -> Res
         params![
             id.0,
             place(position),
-            end.state().as_str(),
+            state.as_str(),
             exit_code,
             signal,
             streams.map(|(stdout, _)| &stdout.bytes),

@@ -7,7 +7,7 @@ use rusqlite::{Connection, Row, Transaction, params};
 
 use super::error::{Error, Result};
 use super::list::List;
-use super::row::{Columns, all, execute, first, integer, now};
+use super::row::{Columns, all, execute, first, integer};
 use super::store::Store;
 use super::{run, script};
 use crate::error::{self, Kind};
@@ -15,7 +15,8 @@ use crate::model::{
     AuditEntry, CronExpression, Firing, FiringOf, FiringState, NewSchedule, RunId, Schedule, ScheduleFilter,
     ScheduleId, ScriptId, Timestamp, UserId, When,
 };
-use crate::repository::{KEPT_FIRINGS, MOST_SCHEDULES, ScheduleRepository};
+use crate::repository::rules::now;
+use crate::repository::{KEPT_FIRINGS, MOST_SCHEDULES, ScheduleRepository, refusal};
 
 const SELECT: &str = "SELECT schedule.*, script.name AS script_name, script.owner AS owner, user.name AS made_by_name
     FROM schedule JOIN script ON script.id = schedule.script JOIN user ON user.id = schedule.made_by";
@@ -97,8 +98,7 @@ impl ScheduleRepository for Store {
 /// Records that a run is for a moment of a schedule.
 pub(super) fn fired(tx: &Transaction<'_>, of: &FiringOf, run: RunId) -> Result<()> {
     if !go_on(tx, of)? {
-        let reason = format!("it does not fire at {}, or has fired then", of.due_at);
-        return Err(error::Error::conflict(Kind::Schedule, of.schedule, reason).into());
+        return Err(refusal::not_due(of).into());
     }
     let FiringOf { schedule, due_at, .. } = of;
     let (run, state) = (Some(run), FiringState::Fired);
@@ -138,8 +138,7 @@ fn insert(tx: &Transaction<'_>, new: &NewSchedule) -> Result<Schedule> {
     let sql = "SELECT count(*) AS count FROM schedule WHERE script = ?1";
     let present = first(tx, sql, [new.script.to_string()], |row| row.value::<u32>("count"))?;
     if present >= Some(MOST_SCHEDULES) {
-        let reason = format!("has {MOST_SCHEDULES} schedules, which is the most; delete one");
-        return Err(error::Error::conflict(Kind::Script, script.name, reason).into());
+        return Err(refusal::too_many_schedules(script.name).into());
     }
     let (at, cron, time_zone) = match &new.when {
         When::At(at) => (Some(at.timestamp_micros()), None, None),

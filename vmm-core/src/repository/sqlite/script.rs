@@ -5,7 +5,7 @@ use rusqlite::{Connection, Row, Transaction, params};
 
 use super::error::{Error, Result};
 use super::list::List;
-use super::row::{Columns, all, execute, exists, first, now};
+use super::row::{Columns, all, execute, exists, first};
 use super::store::Store;
 use super::user;
 use crate::error::{self, Kind};
@@ -13,7 +13,8 @@ use crate::model::{
     AuditEntry, Budget, Interpreter, KEPT_VERSIONS, NewScript, Script, ScriptChange, ScriptContent, ScriptFile,
     ScriptFilter, ScriptId, ScriptName, ScriptTarget, ScriptVersion, Sealed, Stored, StoredLogin, UserId,
 };
-use crate::repository::ScriptRepository;
+use crate::repository::rules::now;
+use crate::repository::{ScriptRepository, refusal};
 
 const SELECT: &str = "SELECT script.*, user.name AS owner_name, length(CAST(content AS BLOB)) AS size
     FROM script JOIN user ON user.id = script.owner JOIN script_content USING (sha256)";
@@ -97,8 +98,7 @@ impl ScriptRepository for Store {
     async fn delete(&self, id: ScriptId, unless_run: bool, audit: AuditEntry) -> error::Result<()> {
         self.change("removing a script", audit, move |tx| {
             if unless_run && exists(tx, "SELECT 1 FROM run WHERE script = ?1", [id.to_string()])? {
-                let reason = "has runs, whose records show what it did; ask an admin to delete it";
-                return Err(error::Error::conflict(Kind::Script, required(tx, id)?.name, reason).into());
+                return Err(refusal::script_has_runs(required(tx, id)?.name).into());
             }
             if execute(tx, "DELETE FROM script WHERE id = ?1", [id.to_string()])? == 0 {
                 return Err(error::Error::not_found(Kind::Script, id).into());
@@ -174,9 +174,7 @@ fn insert(tx: &Transaction<'_>, new: &NewScript, author: &str) -> Result<Script>
             keep_version(tx, *id, author)?;
             required(tx, *id)
         }
-        Err(error) if error.is_taken() => {
-            Err(error::Error::conflict(Kind::Script, name, "the name is taken; choose another one").into())
-        }
+        Err(error) if error.is_taken() => Err(refusal::name_taken(Kind::Script, name).into()),
         Err(error) => Err(error),
     }
 }
@@ -232,7 +230,7 @@ fn keep_version(tx: &Transaction<'_>, id: ScriptId, author: &str) -> Result<()> 
 fn required_version(connection: &Connection, script: &Script, number: u32) -> Result<ScriptVersion> {
     let sql = format!("{SELECT_VERSION} WHERE script = ?1 AND number = ?2");
     let found = first(connection, &sql, params![script.id.to_string(), number], version)?;
-    found.ok_or_else(|| error::Error::not_found(Kind::Version, format!("{} of {}", number, script.name)).into())
+    found.ok_or_else(|| refusal::no_version(number, &script.name).into())
 }
 
 fn version(row: &Row<'_>) -> Result<ScriptVersion> {

@@ -5,12 +5,13 @@ use rusqlite::{Row, params};
 
 use super::error::Result;
 use super::list::List;
-use super::row::{Columns, execute, first, now, stored};
+use super::row::{Columns, execute, first};
 use super::store::Store;
 use super::{audit, user};
 use crate::error;
 use crate::model::{AuditEntry, NewSession, Session, SessionFilter, SessionId, Timestamp, TokenHash, User, UserId};
 use crate::repository::SessionRepository;
+use crate::repository::rules::{now, stored};
 
 const SELECT: &str = "SELECT id, user, created_at, expires_at FROM session";
 

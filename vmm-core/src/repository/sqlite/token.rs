@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use rusqlite::{Row, Transaction, params};
 
-use super::error::{Error, Result};
-use super::row::{Columns, all, execute, exists, first, now, stored};
+use super::error::Result;
+use super::row::{Columns, all, execute, exists, first};
 use super::store::Store;
 use super::{run, user};
 use crate::error::{self, Kind};
@@ -12,10 +12,8 @@ use crate::model::{
     Access, AuditEntry, NewToken, RevokedAccess, RunId, ScheduleId, Timestamp, Token, TokenHash, TokenId, TokenName,
     User, UserChange, UserId,
 };
-use crate::repository::TokenRepository;
-
-/// So many tokens an account can have.
-const MOST: i64 = 100;
+use crate::repository::rules::{now, stored};
+use crate::repository::{MOST_TOKENS, TokenRepository, refusal};
 
 #[async_trait]
 impl TokenRepository for Store {
@@ -113,8 +111,8 @@ fn insert(tx: &Transaction<'_>, new: NewToken) -> Result<Token> {
     let expired = "DELETE FROM token WHERE user = ?1 AND expires_at <= ?2";
     execute(tx, expired, params![user.0, created_at.timestamp_micros()])?;
     let count: i64 = tx.query_row("SELECT count(*) FROM token WHERE user = ?1", [user.0], |row| row.get(0))?;
-    if count >= MOST {
-        return Err(conflict(&name, format!("the account has {MOST} tokens already; delete one first")));
+    if count >= i64::from(MOST_TOKENS) {
+        return Err(refusal::too_many_tokens(&name).into());
     }
     let inserted = execute(
         tx,
@@ -126,13 +124,9 @@ fn insert(tx: &Transaction<'_>, new: NewToken) -> Result<Token> {
             let id = TokenId(tx.last_insert_rowid());
             Ok(Token { id, user, name, created_at, expires_at, last_used_at: None })
         }
-        Err(error) if error.is_taken() => Err(conflict(&name, "the account has a token of this name already")),
+        Err(error) if error.is_taken() => Err(refusal::token_name_taken(&name).into()),
         Err(error) => Err(error),
     }
-}
-
-fn conflict(name: &TokenName, reason: impl Into<String>) -> Error {
-    error::Error::conflict(Kind::Token, name, reason).into()
 }
 
 fn token(row: &Row<'_>) -> Result<Token> {

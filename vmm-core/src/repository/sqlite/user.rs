@@ -5,14 +5,15 @@ use rusqlite::{Connection, Row, Transaction, params};
 
 use super::error::{Error, Result};
 use super::list::List;
-use super::row::{Columns, execute, exists, expected, first, now};
+use super::row::{Columns, execute, exists, first};
 use super::store::Store;
 use super::{file, request, script};
 use crate::error::{self, Kind};
 use crate::model::{
     AuditEntry, NewUser, PasswordHash, Revision, Role, Stored, User, UserChange, UserFilter, UserId, UserName,
 };
-use crate::repository::UserRepository;
+use crate::repository::rules::{ends_sessions, expected, is_enabled_admin, now};
+use crate::repository::{UserRepository, refusal};
 
 #[async_trait]
 impl UserRepository for Store {
@@ -136,10 +137,8 @@ fn insert(tx: &Transaction<'_>, new: &NewUser) -> Result<User> {
 }
 
 pub(super) fn update(tx: &Transaction<'_>, user: &User, change: UserChange) -> Result<User> {
+    let ends_sessions = ends_sessions(user, &change);
     let UserChange { name, password, chat_id, role, disabled } = change;
-    let ends_sessions = password.is_some()
-        || role.is_some_and(|role| role != user.role)
-        || disabled.is_some_and(|disabled| disabled != user.disabled);
     let (name, chat_id) = (name.as_ref().unwrap_or(&user.name), chat_id.unwrap_or(user.chat_id));
     let (role, disabled) = (role.unwrap_or(user.role), disabled.unwrap_or(user.disabled));
     if role != Role::Admin || disabled {
@@ -173,31 +172,29 @@ pub(super) fn update(tx: &Transaction<'_>, user: &User, change: UserChange) -> R
 /// Says which value is taken by another account than `own`.
 fn taken(tx: &Transaction<'_>, own: Option<UserId>, name: &UserName, chat_id: Option<i64>) -> Result<Error> {
     let own = own.map_or(0, |id| id.0);
-    let reason = if exists(tx, "SELECT 1 FROM user WHERE name = ?1 AND id <> ?2", params![name.as_str(), own])? {
-        "the name is taken; choose another one".to_owned()
-    } else {
-        let holder: Option<String> =
-            first(tx, "SELECT name FROM user WHERE chat_id = ?1", [chat_id], |row| row.value("name"))?;
-        format!("the chat is already bound to user {}", holder.unwrap_or_default())
-    };
-    Ok(error::Error::conflict(Kind::User, name, reason).into())
+    if exists(tx, "SELECT 1 FROM user WHERE name = ?1 AND id <> ?2", params![name.as_str(), own])? {
+        return Ok(refusal::name_taken(Kind::User, name).into());
+    }
+    let holder: Option<String> =
+        first(tx, "SELECT name FROM user WHERE chat_id = ?1", [chat_id], |row| row.value("name"))?;
+    Ok(refusal::chat_bound(name, holder.unwrap_or_default()).into())
 }
 
 fn refuse_while_named(tx: &Transaction<'_>, user: &User) -> Result<()> {
-    let reason = if let Some(vm) = name_of(tx, "SELECT name FROM vm WHERE user = ?1 ORDER BY id LIMIT 1", user.id)? {
-        format!("is responsible for vm {vm}; remove it first")
+    let refusal = if let Some(vm) = name_of(tx, "SELECT name FROM vm WHERE user = ?1 ORDER BY id LIMIT 1", user.id)? {
+        refusal::user_has_vm(&user.name, vm)
     } else if let Some(request) = name_of(
         tx,
         "SELECT id AS name FROM request WHERE requester = ?1 OR decided_by = ?1 ORDER BY number LIMIT 1",
         user.id,
     )? {
-        format!("is named by request {request}, whose record stays")
+        refusal::user_has_request(&user.name, request)
     } else if let Some(script) = script::of_owner(tx, user.id)? {
-        format!("owns script {script}; remove it first")
+        refusal::user_has_script(&user.name, script)
     } else {
         return Ok(());
     };
-    Err(error::Error::conflict(Kind::User, &user.name, reason).into())
+    Err(refusal.into())
 }
 
 fn name_of(tx: &Transaction<'_>, sql: &str, user: UserId) -> Result<Option<String>> {
@@ -207,9 +204,8 @@ fn name_of(tx: &Transaction<'_>, sql: &str, user: UserId) -> Result<Option<Strin
 /// Without an admin who can log in nobody could ever make another one.
 fn refuse_last_admin(tx: &Transaction<'_>, user: &User) -> Result<()> {
     let another = "SELECT 1 FROM user WHERE role = 'admin' AND NOT disabled AND id <> ?1";
-    if user.role == Role::Admin && !user.disabled && !exists(tx, another, [user.id.0])? {
-        let reason = "is the last admin; make another one first";
-        return Err(error::Error::conflict(Kind::User, &user.name, reason).into());
+    if is_enabled_admin(user) && !exists(tx, another, [user.id.0])? {
+        return Err(refusal::last_admin(&user.name).into());
     }
     Ok(())
 }

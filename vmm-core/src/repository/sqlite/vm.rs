@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::error::{Error, Result};
 use super::list::List;
-use super::row::{Columns, InOrder, all, execute, expected, first, now};
+use super::row::{Columns, InOrder, all, execute, first};
 use super::store::Store;
 use super::{disk, history, job, user};
 use crate::error::{self, Kind};
@@ -18,7 +18,8 @@ use crate::model::{
     PlannedVm, RequestId, Revision, Seen, SeenStates, StatusReason, Subject, Timestamp, UserId, Vm, VmChange, VmFilter,
     VmId, VmName, VmState, VmStatus,
 };
-use crate::repository::{VmRepository, outcome};
+use crate::repository::rules::{expected, now};
+use crate::repository::{VmRepository, refusal};
 
 /// The columns in the order in which [`vm`] reads them. The cross join keeps the machines in the outer loop, whose order
 /// a page needs.
@@ -136,8 +137,7 @@ impl VmRepository for Store {
             let vm = required(tx, id)?;
             expected(Kind::Vm, &vm.name, vm.revision, expect)?;
             if vm.status == VmStatus::Request && !vm.adopted && job::stuck_making(tx, vm.id)?.is_none() {
-                let reason = "it was asked for and does not exist yet; cancel its request instead";
-                return Err(error::Error::conflict(Kind::Vm, &vm.name, reason).into());
+                return Err(refusal::vm_not_made(&vm.name).into());
             }
             refuse_while_changed(tx, &vm)?;
             job::insert(tx, &job, &Subject::Vm(id), vm.name.as_str(), None)
@@ -298,8 +298,7 @@ fn accept_definition(tx: &Transaction<'_>, vm: &Vm, accepted: &AcceptedDefinitio
     );
     match updated {
         Err(error) if error.is_taken() => {
-            let reason = format!("its hardware address {mac} is that of another machine; give it one of its own");
-            return Err(error::Error::conflict(Kind::Vm, &vm.name, reason).into());
+            return Err(refusal::mac_taken(&vm.name, mac).into());
         }
         updated => updated?,
     };
@@ -383,7 +382,7 @@ fn observe(tx: &Transaction<'_>, seen: &Seen) -> Result<()> {
 /// Two jobs never work on one machine at once.
 pub(super) fn refuse_while_changed(tx: &Transaction<'_>, vm: &Vm) -> Result<()> {
     let Some(job) = job::open_on_vm(tx, vm.id)? else { return Ok(()) };
-    Err(error::Error::conflict(Kind::Vm, &vm.name, outcome::occupied(&job)).into())
+    Err(refusal::vm_occupied(&vm.name, &job).into())
 }
 
 /// Says which of a new machine's unique values is taken, and by whose machine.
@@ -402,8 +401,7 @@ fn taken(tx: &Transaction<'_>, name: &VmName, uuid: Uuid, mac: MacAddress, ip: O
         let holder =
             first(tx, &sql, [&value], |row| Ok((row.value::<String>("name")?, row.value::<String>("owner")?)))?;
         if let Some((vm, owner)) = holder {
-            let reason = format!("its {what} {value} is taken by vm {vm} of user {owner}");
-            return Ok(error::Error::conflict(Kind::Vm, name, reason).into());
+            return Ok(refusal::vm_value_taken(name, what, value, vm, owner).into());
         }
     }
     Ok(error::Error::conflict(Kind::Vm, name, "one of its values is taken").into())

@@ -1,0 +1,148 @@
+//! The records in this process's memory.
+
+mod audit;
+mod bot;
+mod bot_group;
+mod bot_post;
+mod disk;
+mod file;
+mod history;
+mod idempotency;
+mod job;
+mod key;
+mod link;
+mod os;
+mod request;
+mod run;
+mod schedule;
+mod script;
+mod session;
+mod state;
+mod store;
+mod table;
+mod token;
+mod user;
+mod vm;
+
+use uuid::Uuid;
+
+use super::{
+    AuditRepository, BotGroupRepository, BotRepository, DiskRepository, FileRepository, HistoryRepository,
+    IdempotencyRepository, JobRepository, KeyRepository, LinkRepository, OsRepository, Repository, RequestRepository,
+    RunRepository, ScheduleRepository, ScriptRepository, SessionRepository, TokenRepository, UserRepository,
+    VmRepository,
+};
+use crate::model::DeskId;
+use store::Store;
+
+/// The records of a desk in memory, for tests of programs that embed vmm: nothing survives the process.
+///
+/// It is no fake: it keeps every promise of [`Repository`] but that one, and the contract suite of vmm-testkit runs over
+/// it as over SQLite. Whoever shares one `Arc` of it uses one desk's records.
+///
+/// ```
+/// use vmm_core::model::{AuditEntry, AuditFilter, AuditKey, NewUser, Outcome, PasswordHash, Role, UserName};
+/// use vmm_core::repository::{Repository, memory::MemoryRepository};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> vmm_core::Result<()> {
+/// let records = MemoryRepository::new();
+/// // A `Vmm` gives the key of its master key; without one nothing that leaves an audit row can be changed.
+/// records.audit().use_key(AuditKey::new([7; 32])).await?;
+/// let (name, password) = (UserName::new("alice")?, PasswordHash::new("fits no password"));
+/// let account = NewUser { name: name.clone(), password, chat_id: None, role: Role::Admin };
+/// let (user, actor, action, target) = (None, "my test".to_owned(), "user.create", "user alice".into());
+/// let (outcome, detail, finishes) = (Outcome::Done, "".into(), None);
+/// let users = records.users();
+/// users.create(account, AuditEntry { user, actor, action, target, outcome, detail, finishes }).await?;
+/// assert!(users.by_name(&name).await?.is_some());
+/// assert_eq!(records.audit().list(&AuditFilter::default()).await?.len(), 1);
+/// # Ok(())
+/// # }
+/// ```
+pub struct MemoryRepository {
+    desk: DeskId,
+    store: Store,
+}
+
+impl MemoryRepository {
+    /// Makes the records of a new desk.
+    pub fn new() -> Self {
+        Self { desk: DeskId(Uuid::new_v4()), store: Store::default() }
+    }
+}
+
+impl Default for MemoryRepository {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl std::fmt::Debug for MemoryRepository {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MemoryRepository").field("desk", &self.desk).finish_non_exhaustive()
+    }
+}
+
+impl Repository for MemoryRepository {
+    fn desk(&self) -> DeskId {
+        self.desk
+    }
+    fn keys(&self) -> &dyn KeyRepository {
+        &self.store
+    }
+    fn users(&self) -> &dyn UserRepository {
+        &self.store
+    }
+    fn sessions(&self) -> &dyn SessionRepository {
+        &self.store
+    }
+    fn tokens(&self) -> &dyn TokenRepository {
+        &self.store
+    }
+    fn links(&self) -> &dyn LinkRepository {
+        &self.store
+    }
+    fn bots(&self) -> &dyn BotRepository {
+        &self.store
+    }
+    fn groups(&self) -> &dyn BotGroupRepository {
+        &self.store
+    }
+    fn oses(&self) -> &dyn OsRepository {
+        &self.store
+    }
+    fn vms(&self) -> &dyn VmRepository {
+        &self.store
+    }
+    fn history(&self) -> &dyn HistoryRepository {
+        &self.store
+    }
+    fn disks(&self) -> &dyn DiskRepository {
+        &self.store
+    }
+    fn requests(&self) -> &dyn RequestRepository {
+        &self.store
+    }
+    fn jobs(&self) -> &dyn JobRepository {
+        &self.store
+    }
+    fn idempotency(&self) -> &dyn IdempotencyRepository {
+        &self.store
+    }
+    fn files(&self) -> &dyn FileRepository {
+        &self.store
+    }
+    fn scripts(&self) -> &dyn ScriptRepository {
+        &self.store
+    }
+    fn schedules(&self) -> &dyn ScheduleRepository {
+        &self.store
+    }
+    fn runs(&self) -> &dyn RunRepository {
+        &self.store
+    }
+    fn audit(&self) -> &dyn AuditRepository {
+        &self.store
+    }
+}
