@@ -4,3 +4,47 @@ pub mod files;
 pub mod hypervisor;
 pub mod remote;
 pub mod repository;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::fs;
+    use std::path::{Path, PathBuf};
+
+    /// The texts of all Rust files below a folder.
+    fn texts(folder: &Path) -> Vec<String> {
+        let mut found = Vec::new();
+        for entry in fs::read_dir(folder).expect("a folder of the crate") {
+            let path = entry.expect("a readable folder").path();
+            if path.is_dir() {
+                found.extend(texts(&path));
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                found.push(fs::read_to_string(path).expect("a text"));
+            }
+        }
+        found
+    }
+
+    /// The promises of which nothing makes a test: their names stand nowhere but at their definition.
+    fn forgotten(texts: &[String]) -> Vec<String> {
+        let mut words: HashMap<&str, usize> = HashMap::new();
+        for text in texts {
+            for word in text.split(|c: char| !c.is_alphanumeric() && c != '_') {
+                *words.entry(word).or_default() += 1;
+            }
+        }
+        let names = texts.iter().flat_map(|text| text.split("\npub async fn ").skip(1));
+        let promises = names.filter_map(|rest| rest.split('(').next());
+        promises.filter(|promise| words.get(promise) == Some(&1)).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn every_promise_of_every_trait_is_a_test() {
+        let own = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+        let mut all = texts(&own.join("src/contract"));
+        all.extend(texts(&own.join("tests")));
+        assert_eq!(forgotten(&all), Vec::<String>::new());
+        all.push("\npub async fn a_promise_that_no_list_has(repository: Arc<dyn Repository>) {}".to_owned());
+        assert_eq!(forgotten(&all), ["a_promise_that_no_list_has"]);
+    }
+}

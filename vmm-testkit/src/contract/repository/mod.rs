@@ -330,34 +330,3 @@ async fn request(repository: &Arc<dyn Repository>, id: &str) -> Request {
 async fn job(repository: &Arc<dyn Repository>, id: JobId) -> Job {
     repository.jobs().by_id(id).await.expect("an answer").expect("the job is there")
 }
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn every_promise_is_a_test() {
-        let list = include_str!("mod.rs");
-        let suites = [
-            include_str!("user.rs"),
-            include_str!("session.rs"),
-            include_str!("token.rs"),
-            include_str!("link.rs"),
-            include_str!("bot.rs"),
-            include_str!("bot_group.rs"),
-            include_str!("notice.rs"),
-            include_str!("os.rs"),
-            include_str!("vm.rs"),
-            include_str!("disk.rs"),
-            include_str!("file.rs"),
-            include_str!("history.rs"),
-            include_str!("request.rs"),
-            include_str!("job.rs"),
-            include_str!("script.rs"),
-            include_str!("run.rs"),
-            include_str!("audit.rs"),
-        ];
-        let promises = suites.iter().flat_map(|suite| suite.split("pub async fn ").skip(1));
-        for promise in promises.filter_map(|rest| rest.split('(').next()) {
-            assert!(list.contains(&format!("{promise},")), "{promise} is missing in repository_contract!");
-        }
-    }
-}
