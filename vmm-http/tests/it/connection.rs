@@ -163,9 +163,14 @@ async fn slow_bodies_take_no_place_from_others() {
 
 #[tokio::test]
 async fn bodies_held_at_once_are_bounded() {
-    let app = App::with_budgets(|limits| limits.set_share(Budget::Bodies, 1000)).await;
+    let app = App::with_budgets(|limits| {
+        limits.set_share(Budget::Bodies, 1000);
+        limits.set_share(Budget::SignInBodies, 1000);
+    })
+    .await;
     let long = json!({"name": "alice", "password": "x".repeat(2000)});
-    app.send(None, "POST", "/session", Some(long)).await.assert_problem(429);
+    app.send(None, "POST", "/session", Some(long.clone())).await.assert_problem(429);
+    app.call(Who::Alice, "POST", "/request-vm/preview", Some(long)).await.assert_problem(429);
     assert_eq!(app.get(Who::Alice, "/db/os").await.status, 200, "what was held is given back");
 }
 
