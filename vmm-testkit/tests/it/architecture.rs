@@ -78,11 +78,11 @@ fn only_the_gate_makes_audit_entries_and_only_known_places_do_work_that_nobody_a
         files_with("vmm-core/src", ".own_work()"),
         [
             "vmm-core/src/desk/gate.rs",
-            "vmm-core/src/ops/bot.rs",
-            "vmm-core/src/ops/health.rs",
-            "vmm-core/src/ops/idempotency.rs",
-            "vmm-core/src/ops/link.rs",
-            "vmm-core/src/ops/session.rs",
+            "vmm-core/src/ops/account/link.rs",
+            "vmm-core/src/ops/account/session.rs",
+            "vmm-core/src/ops/bot/mail.rs",
+            "vmm-core/src/ops/desk/health.rs",
+            "vmm-core/src/ops/desk/idempotency.rs",
             "vmm-core/src/worker/mod.rs"
         ]
     );

@@ -10,7 +10,7 @@ use crate::model::{
 };
 use crate::policy::{Action, Actor, Target};
 
-use super::BotMail;
+use super::mail::BotMail;
 
 /// Something that happened to a request, with those who are to hear of it. Nobody needs to be told of an own deed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,7 +97,7 @@ impl BotMail {
         Ok(jobs)
     }
 
-    pub(super) async fn reachable(&self) -> Result<Vec<User>> {
+    pub(in crate::ops) async fn reachable(&self) -> Result<Vec<User>> {
         let filter = UserFilter { disabled: Some(false), ..UserFilter::default() };
         let mut users = self.desk.repository().users().list(&filter).await?;
         users.retain(|user| user.chat_id.is_some());

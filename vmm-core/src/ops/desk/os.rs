@@ -10,7 +10,7 @@ use crate::model::{
 };
 use crate::policy::{Action, Actor, Target};
 
-use super::{changed, text};
+use crate::ops::{changed, text};
 
 impl Vmm {
     /// Adds to the catalog and starts the import of the image. The image is inspected again when it is imported.

@@ -6,8 +6,11 @@ use crate::model::{Budget, FileName, ScriptTarget, VmName};
 use crate::policy::{Action, Actor};
 
 use super::many::{Origin, on_each};
-use super::run::machines;
-use super::{Transfer, TransferReport, TreeReport, TreeTransfer, file, tree};
+use super::transfer::{Transfer, TransferReport};
+use super::tree;
+use super::tree::{TreeReport, TreeTransfer};
+use crate::ops::account::file;
+use crate::ops::script::run::machines;
 
 /// So many machines are sent to at once; the others wait, and their time does not run.
 const AT_ONCE: usize = 16;

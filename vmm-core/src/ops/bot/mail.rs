@@ -18,9 +18,9 @@ use crate::repository::BotRepository;
 /// it is delivered; so a process that dies loses nothing and does nothing twice.
 #[derive(Clone)]
 pub struct BotMail {
-    pub(super) vmm: Vmm,
-    pub(super) desk: Desk,
-    pub(super) bot: BotId,
+    pub(in crate::ops) vmm: Vmm,
+    pub(in crate::ops) desk: Desk,
+    pub(in crate::ops) bot: BotId,
 }
 
 impl std::fmt::Debug for BotMail {
@@ -39,7 +39,7 @@ impl Vmm {
 /// Every method fails with [`Unavailable`](crate::Error::Unavailable) alone, if the database does not answer.
 #[expect(clippy::missing_errors_doc, reason = "all have the one error that the impl names")]
 impl BotMail {
-    pub(super) fn repository(&self) -> &dyn BotRepository {
+    pub(in crate::ops) fn repository(&self) -> &dyn BotRepository {
         self.desk.repository().bots()
     }
 
@@ -179,7 +179,7 @@ impl BotMail {
         Ok(Some(Question { content, ..question }))
     }
 
-    pub(super) fn sealed_posts(&self, posts: Vec<NewPost>) -> Result<Vec<NewPost>> {
+    pub(in crate::ops) fn sealed_posts(&self, posts: Vec<NewPost>) -> Result<Vec<NewPost>> {
         posts.into_iter().map(|post| self.sealed_post(post)).collect()
     }
 

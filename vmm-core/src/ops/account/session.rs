@@ -190,12 +190,12 @@ fn target(session: &Session) -> Target {
 }
 
 /// 256 random bits as text.
-pub(super) fn new_secret() -> Result<String> {
+pub(in crate::ops) fn new_secret() -> Result<String> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).map_err(|error| Error::internal("reading random bytes", error))?;
     Ok(URL_SAFE_NO_PAD.encode(bytes))
 }
 
-pub(super) fn hash_token(token: &SecretString) -> TokenHash {
+pub(in crate::ops) fn hash_token(token: &SecretString) -> TokenHash {
     TokenHash(Sha256::digest(token.expose_secret().as_bytes()).into())
 }

@@ -3,7 +3,7 @@
 use crate::error::Result;
 use crate::model::{Audience, ToldMenu};
 
-use super::BotMail;
+use super::mail::BotMail;
 
 /// Every method fails with [`Unavailable`](crate::Error::Unavailable) alone, if the database does not answer.
 #[expect(clippy::missing_errors_doc, reason = "all have the one error that the impl names")]

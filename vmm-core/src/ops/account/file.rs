@@ -78,7 +78,7 @@ impl Vmm {
 }
 
 /// Whose area an actor's calls are about, and the target of a call.
-pub(super) fn own(actor: &Actor, name: impl std::fmt::Display) -> Result<(UserId, Target)> {
+pub(in crate::ops) fn own(actor: &Actor, name: impl std::fmt::Display) -> Result<(UserId, Target)> {
     match actor {
         Actor::User { id, .. } => Ok((*id, Target::of(*id, format!("file {name}")))),
         Actor::Anonymous => Err(Error::Unauthenticated),
@@ -87,7 +87,12 @@ pub(super) fn own(actor: &Actor, name: impl std::fmt::Display) -> Result<(UserId
 }
 
 /// A file of an area and its content from this byte on.
-pub(super) async fn open(desk: &Desk, owner: UserId, name: &FileName, from: u64) -> Result<(StoredFile, Source)> {
+pub(in crate::ops) async fn open(
+    desk: &Desk,
+    owner: UserId,
+    name: &FileName,
+    from: u64,
+) -> Result<(StoredFile, Source)> {
     let store = desk.files()?;
     let file = find(desk, owner, name).await?;
     match store.open(owner, file.content, from).await {
@@ -102,14 +107,14 @@ pub(super) async fn open(desk: &Desk, owner: UserId, name: &FileName, from: u64)
 }
 
 /// One of a user's files.
-pub(super) async fn find(desk: &Desk, owner: UserId, name: &FileName) -> Result<StoredFile> {
+pub(in crate::ops) async fn find(desk: &Desk, owner: UserId, name: &FileName) -> Result<StoredFile> {
     desk.files()?;
     desk.repository().files().by_name(owner, name).await?.ok_or_else(|| Error::not_found(Kind::File, name))
 }
 
 /// Content that may become a file, and its share of the room in the area.
-pub(super) struct Taken {
-    pub(super) draft: Draft,
+pub(in crate::ops) struct Taken {
+    pub(in crate::ops) draft: Draft,
     _meter: Arc<Mutex<Meter>>,
 }
 
@@ -172,7 +177,7 @@ fn lock(meter: &Mutex<Meter>) -> MutexGuard<'_, Meter> {
 
 /// Stores content that may become this file, as far as there is room in the area beside all other content that is on its
 /// way into it.
-pub(super) async fn take_in(
+pub(in crate::ops) async fn take_in(
     desk: &Desk,
     (actor, owner): (&Actor, UserId),
     name: &FileName,
@@ -199,7 +204,7 @@ pub(super) async fn take_in(
 
 /// Makes stored content a file. Goes on to its end also when the caller stops waiting: record and content belong
 /// together.
-pub(super) async fn keep(
+pub(in crate::ops) async fn keep(
     desk: Desk,
     owner: UserId,
     name: FileName,

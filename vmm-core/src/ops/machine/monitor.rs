@@ -49,12 +49,12 @@ impl Vmm {
 }
 
 /// Takes a place among the calls that wait for machines.
-pub(super) fn monitor_call(desk: &Desk, actor: &Actor) -> Result<Place> {
+pub(in crate::ops) fn monitor_call(desk: &Desk, actor: &Actor) -> Result<Place> {
     desk.budgets().take(Budget::MachineCalls, actor.into())
 }
 
 /// How a machine is at this moment.
-pub(super) async fn figures(desk: &Desk, vm: Vm) -> Result<Monitor> {
+pub(in crate::ops) async fn figures(desk: &Desk, vm: Vm) -> Result<Monitor> {
     let hypervisor = desk.hypervisor();
     let (Some(before), since) = (hypervisor.domain(vm.uuid).await?, tokio::time::Instant::now()) else {
         return Ok(Monitor {

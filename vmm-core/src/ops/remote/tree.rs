@@ -9,9 +9,9 @@ use crate::model::{Budget, FileName, Vm, VmName};
 use crate::policy::{Action, Actor, Target};
 use crate::remote::{Login, Place, Progress, Sink, Source, TreeDownload, TreeTransferred, TreeUpload, tree};
 
-use super::file;
 use super::many::{Origin, session};
 use super::transfer::{BETWEEN, RECEIVE, SEND};
+use crate::ops::account::file;
 
 /// A directory to carry: its place on a machine, and the login there.
 #[derive(Clone, Debug)]
@@ -82,7 +82,7 @@ impl Vmm {
     }
 
     /// Sends a directory whose tar archive is in the actor's file area, for a call of this origin.
-    pub(super) async fn send_tree_file_of(
+    pub(in crate::ops) async fn send_tree_file_of(
         &self,
         actor: &Actor,
         name: &VmName,
@@ -196,7 +196,7 @@ impl Vmm {
 }
 
 /// What a directory's archive is called in a file area.
-pub(super) fn archive_name(place: &Place) -> Result<FileName> {
+pub(in crate::ops) fn archive_name(place: &Place) -> Result<FileName> {
     FileName::new(format!("{}.tar", place.file()))
 }
 

@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::model::{BotGroup, BotId, NewBotGroup};
 use crate::policy::{Action, Actor, Target};
 
-use super::BotMail;
+use super::mail::BotMail;
 
 /// The longest title that is kept, in characters.
 const LONGEST_TITLE: usize = 128;

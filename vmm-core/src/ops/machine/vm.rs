@@ -11,7 +11,7 @@ use crate::model::{
 };
 use crate::policy::{Action, Actor, Target};
 
-use super::{changed, text};
+use crate::ops::{changed, text};
 
 /// The login that a machine was made with.
 #[derive(Debug)]
@@ -139,7 +139,7 @@ impl Vmm {
         .await
     }
 
-    pub(super) async fn sought_vm(&self, actor: &Actor, action: Action, name: &VmName) -> Result<Vm> {
+    pub(in crate::ops) async fn sought_vm(&self, actor: &Actor, action: Action, name: &VmName) -> Result<Vm> {
         let lookup = self.lookup(actor)?;
         self.seek(actor, action, format!("vm {name}"), lookup.vm(name)).await
     }

@@ -188,7 +188,7 @@ impl Vmm {
     }
 
     /// A run; its arguments only for the person who started it and for admins.
-    pub(super) async fn shown_run(&self, actor: &Actor, id: RunId) -> Result<Run> {
+    pub(in crate::ops) async fn shown_run(&self, actor: &Actor, id: RunId) -> Result<Run> {
         let mut run = self.lookup(actor)?.run(id).await?;
         self.read(actor, Action::RunRead, &Target::from(&run))?;
         if !self.sees_inside(actor, &run) {
@@ -264,7 +264,7 @@ impl Vmm {
 }
 
 /// How long each machine has, and how many are worked on at a time.
-pub(super) fn pace(timeout: Option<Duration>, at_once: Option<u32>) -> Result<(Duration, u32)> {
+pub(in crate::ops) fn pace(timeout: Option<Duration>, at_once: Option<u32>) -> Result<(Duration, u32)> {
     let (timeout, at_once) = (timeout.unwrap_or(DEFAULT_TIMEOUT), at_once.unwrap_or(DEFAULT_AT_ONCE));
     if timeout < Duration::from_secs(1) || timeout > LONGEST_TIMEOUT {
         let longest = LONGEST_TIMEOUT.as_secs();
@@ -305,7 +305,7 @@ async fn start(desk: Desk, new: NewRun, terms: Terms, mut audit: AuditEntry) -> 
 }
 
 /// The machines that targets stand for at this moment, each once, in the order of the targets.
-pub(super) async fn machines(desk: &Desk, targets: &[ScriptTarget]) -> Result<Vec<(VmId, VmName)>> {
+pub(in crate::ops) async fn machines(desk: &Desk, targets: &[ScriptTarget]) -> Result<Vec<(VmId, VmName)>> {
     let (mut machines, mut seen, mut problems) = (Vec::new(), HashSet::new(), Vec::new());
     for target in targets {
         let vms = match target {

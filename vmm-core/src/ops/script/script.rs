@@ -177,14 +177,19 @@ impl Vmm {
     }
 
     /// The script that an operation is about.
-    pub(super) async fn sought_script(&self, actor: &Actor, action: Action, name: &ScriptName) -> Result<Script> {
+    pub(in crate::ops) async fn sought_script(
+        &self,
+        actor: &Actor,
+        action: Action,
+        name: &ScriptName,
+    ) -> Result<Script> {
         self.seek(actor, action, format!("script {name}"), async { self.lookup(actor)?.script(name).await }).await
     }
 }
 
 /// The text of a file in the owner's area.
 async fn from_area(desk: &Desk, owner: UserId, file: &ScriptFile) -> Result<ScriptContent> {
-    let (stored, source) = match super::file::open(desk, owner, &FileName::new(file.as_str())?, 0).await {
+    let (stored, source) = match crate::ops::account::file::open(desk, owner, &FileName::new(file.as_str())?, 0).await {
         Err(Error::NotFound { .. } | Error::Unsupported(_)) => {
             let reason = format!("is missing, and so is {file} in your file area; give the script's text");
             return Err(Error::invalid("content", reason));
@@ -208,7 +213,7 @@ async fn from_area(desk: &Desk, owner: UserId, file: &ScriptFile) -> Result<Scri
 }
 
 /// A script as it was in a version.
-pub(super) async fn in_version(desk: &Desk, script: Script, version: Option<u32>) -> Result<Script> {
+pub(in crate::ops) async fn in_version(desk: &Desk, script: Script, version: Option<u32>) -> Result<Script> {
     let Some(number) = version.filter(|number| *number != script.version) else { return Ok(script) };
     let versions = desk.repository().scripts().versions(script.id).await?;
     let found = versions.into_iter().find(|version| version.number == number);
@@ -218,7 +223,7 @@ pub(super) async fn in_version(desk: &Desk, script: Script, version: Option<u32>
 }
 
 /// The login that a script's owner stored with it.
-pub(super) async fn stored_login(desk: &Desk, script: &Script) -> Result<Login> {
+pub(in crate::ops) async fn stored_login(desk: &Desk, script: &Script) -> Result<Login> {
     let stored = desk.repository().scripts().login(script.id).await?;
     let Some(StoredLogin { user, password }) = stored else {
         return Err(Error::invalid("user", format!("is missing, and script {} has no stored login", script.name)));
@@ -231,7 +236,10 @@ pub(super) async fn stored_login(desk: &Desk, script: &Script) -> Result<Login> 
 }
 
 /// A user and a password, both good, or neither.
-pub(super) fn login(user: Option<String>, password: Option<SecretString>) -> Result<Option<(String, SecretString)>> {
+pub(in crate::ops) fn login(
+    user: Option<String>,
+    password: Option<SecretString>,
+) -> Result<Option<(String, SecretString)>> {
     match (user, password) {
         (None, None) => Ok(None),
         (Some(_), None) => Err(half("password")),

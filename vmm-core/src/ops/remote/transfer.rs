@@ -8,16 +8,16 @@ use crate::model::{Budget, FileName, Vm, VmName};
 use crate::policy::{Action, Actor, Target};
 use crate::remote::{Download, Login, Place, Progress, Sink, Source, Transferred, Upload};
 
-use super::file;
 use super::many::{Origin, session};
+use crate::ops::account::file;
 
 /// So many bytes wait between a machine and the file area.
-pub(super) const BETWEEN: usize = 256 * 1024;
+pub(in crate::ops) const BETWEEN: usize = 256 * 1024;
 
 /// What the audit log has of a transfer to a machine.
-pub(super) const SEND: &str = "send";
+pub(in crate::ops) const SEND: &str = "send";
 /// What the audit log has of a transfer from a machine.
-pub(super) const RECEIVE: &str = "receive";
+pub(in crate::ops) const RECEIVE: &str = "receive";
 
 /// What to carry: a file's place on a machine, and the login there.
 #[derive(Clone, Debug)]
@@ -53,7 +53,7 @@ impl Vmm {
     }
 
     /// Sends a file of the actor's file area to a machine, for a call of this origin.
-    pub(super) async fn send_file_of(
+    pub(in crate::ops) async fn send_file_of(
         &self,
         actor: &Actor,
         name: &VmName,

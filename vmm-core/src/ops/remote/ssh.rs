@@ -67,7 +67,7 @@ impl Vmm {
         self.run_in_order(actor, name, commands, Some(events), Origin::One).await
     }
 
-    pub(super) async fn run_in_order(
+    pub(in crate::ops) async fn run_in_order(
         &self,
         actor: &Actor,
         name: &VmName,

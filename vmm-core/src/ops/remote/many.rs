@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What work on one machine belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Origin {
+pub(in crate::ops) enum Origin {
     /// A call for this machine.
     One,
     /// A call for many machines, which has a place among the calls that wait for machines.
@@ -29,21 +29,21 @@ impl Vmm {
     ///
     /// # Errors
     /// [`Error::OverBudget`].
-    pub(super) fn machine_call(&self, actor: &Actor, origin: Origin) -> Result<Option<Place>> {
+    pub(in crate::ops) fn machine_call(&self, actor: &Actor, origin: Origin) -> Result<Option<Place>> {
         let single = origin == Origin::One;
         single.then(|| self.take_place(Budget::MachineCalls, actor.into())).transpose()
     }
 }
 
 /// Waits for a session on a machine. Work of a call for many machines waits for its turn as long as it takes.
-pub(super) async fn session(desk: &Desk, actor: &Actor, origin: Origin) -> Result<Place> {
+pub(in crate::ops) async fn session(desk: &Desk, actor: &Actor, origin: Origin) -> Result<Place> {
     let patience = (origin == Origin::One).then_some(PATIENCE);
     desk.budgets().session(actor.into(), patience).await
 }
 
 /// Works on each machine, on so many at once; the others wait, and their time does not run. Results are in the order of
 /// the machines. Work that is under way ends with the caller's waiting.
-pub(super) async fn on_each<T: Send + 'static, F>(
+pub(in crate::ops) async fn on_each<T: Send + 'static, F>(
     machines: Vec<(VmId, VmName)>,
     at_once: usize,
     work: impl Fn(VmName) -> F + Send,

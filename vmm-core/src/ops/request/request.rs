@@ -11,7 +11,7 @@ use crate::planning::{Outlook, Planner, RowVerdict};
 use crate::policy::{Action, Actor, Target};
 use crate::repository::Submitted;
 
-use super::text;
+use crate::ops::text;
 
 /// A request as somebody submits it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -203,7 +203,7 @@ impl Vmm {
 
     /// Who will answer for machines: the person named in this field, otherwise the actor. `None` for a name that no
     /// account has, if the actor may not do this for others; then the gate refuses what is nobody's.
-    pub(super) async fn responsible(
+    pub(in crate::ops) async fn responsible(
         &self,
         actor: &Actor,
         action: Action,

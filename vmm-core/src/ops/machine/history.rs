@@ -85,7 +85,7 @@ impl Vmm {
     }
 
     /// The machine of this name, for an actor who may see its figures.
-    pub(super) async fn monitored(&self, actor: &Actor, name: &VmName) -> Result<(Desk, Vm)> {
+    pub(in crate::ops) async fn monitored(&self, actor: &Actor, name: &VmName) -> Result<(Desk, Vm)> {
         let vm = self.lookup(actor)?.vm(name).await?;
         let desk = self.read(actor, Action::VmMonitor, &Target::from(&vm))?;
         vm.check_exists()?;

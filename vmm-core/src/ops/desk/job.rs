@@ -7,7 +7,7 @@ use crate::error::{Error, Kind, Result};
 use crate::model::{Job, JobFilter, JobId, Page, RequestId, one_more};
 use crate::policy::{Action, Actor, Target};
 
-use super::job_label;
+use crate::ops::job_label;
 
 /// How often a job that is watched is looked at.
 const LOOK: Duration = Duration::from_millis(500);
@@ -108,7 +108,7 @@ impl Vmm {
         .await
     }
 
-    pub(super) async fn visible_job(&self, actor: &Actor, id: JobId) -> Result<(Job, Target)> {
+    pub(in crate::ops) async fn visible_job(&self, actor: &Actor, id: JobId) -> Result<(Job, Target)> {
         let lookup = self.lookup(actor)?;
         let job = lookup.job(id).await?;
         let owner = match (&job.request, job.vm) {

@@ -7,7 +7,7 @@ use crate::policy::{Action, Actor, Target};
 use crate::remote::{Command, Login, Output};
 
 use super::many::{Origin, on_each};
-use super::run::{machines, pace};
+use crate::ops::script::run::{machines, pace};
 
 /// So much is kept of all streams of all commands on all machines together, in bytes.
 const OUTPUT_OF_A_CALL: usize = 32 << 20;

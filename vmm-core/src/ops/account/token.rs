@@ -114,6 +114,6 @@ impl Vmm {
 }
 
 /// Whether a bearer token is an API token and not one of a login.
-pub(super) fn is_api_token(token: &SecretString) -> bool {
+pub(in crate::ops) fn is_api_token(token: &SecretString) -> bool {
     token.expose_secret().strip_prefix(PREFIX).is_some_and(|secret| secret.len() == SECRET)
 }

@@ -8,7 +8,7 @@ use crate::error::{Error, Kind, Result};
 use crate::model::{NewUser, Page, Revision, Role, User, UserChange, UserFilter, UserId, UserName, one_more};
 use crate::policy::{Action, Actor, Target};
 
-use super::changed;
+use crate::ops::changed;
 
 /// An account that somebody asks for.
 #[derive(Debug)]
@@ -165,7 +165,12 @@ impl Vmm {
     }
 
     /// Looks an account up. `None` if there is none and the actor may not do this to others.
-    pub(super) async fn find_account(&self, actor: &Actor, action: Action, name: &UserName) -> Result<Option<User>> {
+    pub(in crate::ops) async fn find_account(
+        &self,
+        actor: &Actor,
+        action: Action,
+        name: &UserName,
+    ) -> Result<Option<User>> {
         match self.lookup(actor)?.user(name).await {
             Err(Error::NotFound { .. }) if !self.allows(actor, action, &Target::none()) => Ok(None),
             found => found.map(Some),
@@ -174,7 +179,12 @@ impl Vmm {
 
     /// The id of the account that an operation names: the actor's own if it names none. `None` as for
     /// [`find_account`](Self::find_account); then the gate refuses what is nobody's.
-    pub(super) async fn account(&self, actor: &Actor, action: Action, of: Option<&UserName>) -> Result<Option<UserId>> {
+    pub(in crate::ops) async fn account(
+        &self,
+        actor: &Actor,
+        action: Action,
+        of: Option<&UserName>,
+    ) -> Result<Option<UserId>> {
         match of {
             None => Ok(actor.user_id()),
             Some(name) => Ok(self.find_account(actor, action, name).await?.map(|user| user.id)),

@@ -14,7 +14,7 @@ use crate::model::{
 use crate::policy::{Action, Actor, Target};
 use crate::text::quoted;
 
-use super::text;
+use crate::ops::text;
 
 /// The longest name of a domain, in bytes.
 const MAX_DOMAIN: usize = 255;

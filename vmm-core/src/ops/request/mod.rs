@@ -1,0 +1,6 @@
+//! Requests for machines, and the files of spreadsheets that become one.
+
+#[expect(clippy::module_inception, reason = "the folder is the subject, and the file the resource")]
+pub(super) mod request;
+pub(super) mod request_csv;
+pub(super) mod spreadsheet;
