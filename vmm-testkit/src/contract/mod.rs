@@ -44,7 +44,9 @@ mod tests {
         let mut all = texts(&own.join("src/contract"));
         all.extend(texts(&own.join("tests")));
         assert_eq!(forgotten(&all), Vec::<String>::new());
-        all.push("\npub async fn a_promise_that_no_list_has(repository: Arc<dyn Repository>) {}".to_owned());
-        assert_eq!(forgotten(&all), ["a_promise_that_no_list_has"]);
+        // Put together here, since this file is one of those that are read.
+        let promise = ["a_promise", "that_no_list_has"].join("_");
+        all.push(format!("\npub async fn {promise}(repository: Arc<dyn Repository>) {{}}"));
+        assert_eq!(forgotten(&all), [promise]);
     }
 }
