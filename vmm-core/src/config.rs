@@ -1,9 +1,10 @@
 //! Plain data to open a desk with. Nothing here reads the environment.
 
-use crate::model::{Budget, BudgetLimits};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
+
+use crate::model::{Budget, BudgetLimits};
 
 /// What a desk on one host is made of, for [`Vmm::open`](crate::Vmm::open). `Default` has the places of an installed vmm.
 #[derive(Clone, Debug, PartialEq, Eq)]

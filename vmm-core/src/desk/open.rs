@@ -7,12 +7,13 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::Vmm;
-#[cfg(feature = "ssh")]
 use crate::config::DeskConfig;
 use crate::error::{Error, Result};
 use crate::files::directory::DirectoryFiles;
 use crate::hypervisor::{Host, Hypervisor};
-use crate::model::{Budget, DeskId, Role, UserFilter};
+#[cfg(feature = "ssh")]
+use crate::model::Budget;
+use crate::model::{DeskId, Role, UserFilter};
 use crate::policy::Actor;
 use crate::remote::RemoteExec;
 use crate::repository::Repository;
