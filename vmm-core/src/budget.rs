@@ -99,6 +99,11 @@ impl Claim {
     }
 }
 
+/// Returns the number of the queue in which somebody with these claims waits: that of the last one's budget.
+fn queue(claims: &[Claim]) -> usize {
+    claims.last().map_or(0, |claim| claim.budget as usize)
+}
+
 /// The budgets of a desk in this process. Clones are the same.
 #[derive(Clone, Debug)]
 pub(crate) struct Budgets(Arc<Shared>);
@@ -115,7 +120,9 @@ struct State {
     shares: HashMap<(Budget, Key), u64>,
     all: [u64; Budget::ALL.len()],
     /// Those who wait, in the order in which they get places. None of them could have what it waits for.
-    waiting: VecDeque<Waiting>,
+    ///
+    /// They stand apart by the budget that they wait for, so that the end of a request looks at no waiting run.
+    waiting: [VecDeque<Waiting>; Budget::ALL.len()],
 }
 
 #[derive(Debug)]
@@ -210,9 +217,10 @@ impl Budgets {
                 return Ok(state.give(&self.0, claims));
             }
             // Those who have stopped waiting would stay until a place is given back.
-            state.waiting.retain(|waiting| !waiting.place.is_closed());
+            let queue = queue(&claims);
+            state.waiting[queue].retain(|waiting| !waiting.place.is_closed());
             let (place, given) = oneshot::channel();
-            state.waiting.push_back(Waiting { claims, place });
+            state.waiting[queue].push_back(Waiting { claims, place });
             given
         };
         given.await.map_err(|error| Error::internal("waiting for a place", error))
@@ -301,11 +309,11 @@ impl State {
 
     /// Gives places to those who wait and can have them now. A holder who gets one stands behind all others with what
     /// else it waits for.
-    fn admit(&mut self, shared: &Arc<Shared>) -> Vec<(oneshot::Sender<Place>, Place)> {
+    fn admit(&mut self, queue: usize, shared: &Arc<Shared>) -> Vec<(oneshot::Sender<Place>, Place)> {
         let mut admitted = Vec::new();
         loop {
             let (mut served, mut again) = (HashSet::new(), VecDeque::new());
-            for waiting in std::mem::take(&mut self.waiting) {
+            for waiting in std::mem::take(&mut self.waiting[queue]) {
                 if waiting.place.is_closed() {
                     continue;
                 }
@@ -313,7 +321,7 @@ impl State {
                 if served.contains(&holder) {
                     again.push_back(waiting);
                 } else if self.obstacle(&waiting.claims, &shared.limits, 0).is_some() {
-                    self.waiting.push_back(waiting);
+                    self.waiting[queue].push_back(waiting);
                 } else {
                     served.insert(holder);
                     let Waiting { claims, place } = waiting;
@@ -324,7 +332,7 @@ impl State {
                     admitted.push((place, given));
                 }
             }
-            self.waiting.append(&mut again);
+            self.waiting[queue].append(&mut again);
             if served.is_empty() {
                 return admitted;
             }
@@ -375,7 +383,7 @@ impl Drop for Place {
             let mut state = self.shared.state();
             self.claims.iter().for_each(|claim| state.remove(*claim));
             let waited_for = self.claims.iter().any(|claim| claim.budget.is_waited_for());
-            if waited_for { state.admit(&self.shared) } else { Vec::new() }
+            if waited_for { state.admit(queue(&self.claims), &self.shared) } else { Vec::new() }
         };
         for (waiting, place) in admitted {
             // The place of somebody who has gone is given back when it is dropped.
@@ -506,7 +514,7 @@ mod tests {
                 tokio::spawn(async move { budgets.run_on(user(1), busy).await })
             })
             .collect();
-        while budgets.0.state().waiting.len() < 70 {
+        while budgets.0.state().waiting[Budget::RunPlaces as usize].len() < 70 {
             tokio::task::yield_now().await;
         }
         drop(budgets.run_on(user(1), other).await.expect("a place"));
@@ -524,7 +532,10 @@ mod tests {
         let refused = budgets.session(user(1), Some(Duration::from_secs(30))).await;
         assert_eq!(over(refused), Some((Budget::Sessions, Over::Share)));
         drop(held);
-        assert_eq!((budgets.held(Budget::Sessions, user(1)), budgets.0.state().waiting.len()), (0, 0));
+        assert_eq!(
+            (budgets.held(Budget::Sessions, user(1)), budgets.0.state().waiting[Budget::Sessions as usize].len()),
+            (0, 0)
+        );
         assert_eq!(
             budgets.refusals().into_iter().find(|(budget, _)| *budget == Budget::Sessions).map(|r| r.1),
             Some(2)
@@ -541,7 +552,7 @@ mod tests {
                 tokio::spawn(async move { drop(budgets.turn(user(1), Duration::from_secs(60)).await) })
             })
             .collect();
-        while budgets.0.state().waiting.len() < 80 {
+        while budgets.0.state().waiting[Budget::Turns as usize].len() < 80 {
             tokio::task::yield_now().await;
         }
         let began = Instant::now();
@@ -568,7 +579,7 @@ mod tests {
                 let turn = waiting.turn(user(id), Duration::from_secs(3600)).await;
                 told.send((id, turn)).expect("the test reads them");
             });
-            while budgets.0.state().waiting.len() == number {
+            while budgets.0.state().waiting[Budget::Turns as usize].len() == number {
                 tokio::task::yield_now().await;
             }
         }
