@@ -31,7 +31,7 @@ const CALLS: [&str; 3] = ["GET /db/vm", "sign-in", "DELETE /access"];
 /// How long each call took, in the order of [`CALLS`].
 type Times = [Vec<Duration>; CALLS.len()];
 
-/// Who holds all that they may, and who is measured beside them.
+/// The number of accounts that hold every place, which also decides who is measured beside them.
 #[derive(Clone, Copy)]
 pub(crate) enum Accounts {
     /// One account, beside another.
@@ -48,7 +48,7 @@ pub(crate) async fn run(lab: &Lab, accounts: Accounts, table: &mut Table) -> io:
         Accounts::One => compare(&site, 1, "alice", "another account", table).await,
         Accounts::Crowd => compare(&site, CROWD, "root", "an admin", table).await,
     };
-    // What went wrong first is what is told.
+    // An error of the measurement explains more than one of the tidying up after it.
     let closed = site.close().await;
     measured.and(closed)
 }

@@ -12,7 +12,7 @@ use crate::model::RunId;
 /// How long a stopping process waits for its runs to note that they are interrupted.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// What a run is told from outside.
+/// An order to a run of this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Order {
     GoOn,

@@ -1,4 +1,4 @@
-//! What there is on the host and in the records, and the plans that are made with it.
+//! Plans for requests, made with the present figures of the host and the present records.
 
 use tokio::sync::Semaphore;
 
@@ -30,7 +30,7 @@ pub(crate) async fn plan_again(desk: &Desk, request: &Request) -> Result<(Plan, 
     Ok((plan, misfits))
 }
 
-/// What there is for a request at this moment.
+/// Returns what the host has left for a request.
 pub(crate) async fn room(desk: &Desk, id: &RequestId) -> Result<Room> {
     survey(desk, id, |planner| planner.room()).await
 }

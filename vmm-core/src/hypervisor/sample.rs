@@ -3,7 +3,7 @@
 use super::{Domain, Statistics};
 use crate::model::{Sample, VmId};
 
-/// What a domain of the desk shows of itself, if it runs and was not busy just then.
+/// Returns the figures of a machine's domain; `None` if the domain does not run or was busy when libvirt counted.
 pub(crate) fn sample(vm: VmId, domain: &Domain) -> Option<Sample> {
     if !domain.state.has_run() || domain.statistics.cpu_time == 0 {
         return None;

@@ -17,7 +17,7 @@ pub(crate) fn state_of(domain: Option<DomainState>) -> VmState {
     }
 }
 
-/// What a look at a domain says of its machine.
+/// Returns the state, address and run of a machine, from its domain.
 pub(crate) fn seen(domain: &Domain, ip: Option<IpAddr>) -> Seen {
     Seen { uuid: domain.uuid, state: state_of(Some(domain.state)), ip, run: domain.run }
 }

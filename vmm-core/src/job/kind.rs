@@ -1,4 +1,4 @@
-//! What makes a kind of job.
+//! The trait of all kinds of jobs.
 
 use async_trait::async_trait;
 
@@ -7,7 +7,7 @@ use crate::desk::Desk;
 use crate::error::{Error, Result};
 use crate::model::{DiskId, Fate, JobKind, NewJob, OsId, RequestId, Subject, VmId};
 
-/// A kind of job. Its file and its line in [`kinds::ALL`](super::kinds::ALL) are all that there is of it.
+/// A kind of job, which is a file and a line of [`kinds::ALL`](super::kinds::ALL).
 #[async_trait]
 pub(crate) trait Kind: Send + Sync + 'static {
     /// The id of what a job of this kind works on.
@@ -19,13 +19,13 @@ pub(crate) trait Kind: Send + Sync + 'static {
     const WORD: &'static str;
     /// Its steps in order.
     const STEPS: &'static [Step<Self::Work>];
-    /// What happens when a step fails.
+    /// The reaction to a step that fails.
     const ON_FAILURE: OnFailure;
     /// Whether somebody can cancel it, upon which it is undone.
     const CANCELLABLE: bool = matches!(Self::ON_FAILURE, OnFailure::Undo);
-    /// What becomes of its subject's record when every step was done.
+    /// The fate of its subject's record when every step was done.
     const IF_DONE: Fate = Fate::Stays;
-    /// What becomes of its subject's record when every step was undone.
+    /// The fate of its subject's record when every step was undone.
     const IF_UNDONE: Fate = Fate::Stays;
 
     /// Reads what a job works on.
@@ -69,7 +69,10 @@ impl NewJob {
 /// Any kind of job.
 #[async_trait]
 pub(crate) trait AnyKind: Send + Sync {
+    /// Returns its word.
+    fn word(&self) -> &'static str;
     /// Returns a job of this kind.
+    #[cfg(feature = "crash-points")]
     fn new_job(&self) -> NewJob;
     /// Reads what a job works on.
     ///
@@ -80,6 +83,11 @@ pub(crate) trait AnyKind: Send + Sync {
 
 #[async_trait]
 impl<K: Kind> AnyKind for K {
+    fn word(&self) -> &'static str {
+        K::WORD
+    }
+
+    #[cfg(feature = "crash-points")]
     fn new_job(&self) -> NewJob {
         NewJob::of::<K>()
     }

@@ -49,7 +49,7 @@ pub(crate) async fn run(
 ) -> Result<()> {
     let unknown =
         || Error::internal("looking a job up", format!("this program knows no jobs of the kind {}", job.kind));
-    let kind = kinds.iter().find(|kind| kind.new_job().kind == job.kind).ok_or_else(unknown)?;
+    let kind = kinds.iter().find(|kind| kind.word() == job.kind.as_str()).ok_or_else(unknown)?;
     let work = match kind.load(&desk, &job.subject).await {
         Ok(work) => work,
         // What it works on does not come back, however often it is tried.

@@ -75,7 +75,7 @@ impl Subject {
 }
 
 words!(
-    /// What becomes of the record of a job's subject when the job ends.
+    /// The change of a subject's record when its job ends.
     Fate, "fate" {
         /// It stays; a disk stops growing.
         Stays = "stays",
@@ -156,9 +156,9 @@ pub struct Job {
     pub cancellable: bool,
     /// Whether somebody asked to cancel it.
     pub cancel: bool,
-    /// What becomes of its subject's record when every step was done.
+    /// The fate of its subject's record when every step was done.
     pub if_done: Fate,
-    /// What becomes of its subject's record when every step was undone.
+    /// The fate of its subject's record when every step was undone.
     pub if_undone: Fate,
     /// Why it failed.
     pub error: Option<String>,
@@ -240,8 +240,8 @@ pub struct NewJob {
     pub steps: Vec<&'static str>,
     /// Whether it can be cancelled.
     pub cancellable: bool,
-    /// What becomes of its subject's record when every step was done.
+    /// The fate of its subject's record when every step was done.
     pub if_done: Fate,
-    /// What becomes of its subject's record when every step was undone.
+    /// The fate of its subject's record when every step was undone.
     pub if_undone: Fate,
 }

@@ -87,6 +87,76 @@ pub trait Repository: Send + Sync {
     fn audit(&self) -> &dyn AuditRepository;
 }
 
+/// Implements [`Repository`] for a type whose field `desk` is the desk's id, and whose field `store` implements the trait of
+/// every resource.
+macro_rules! repository_over_store {
+    ($repository:ty) => {
+        impl $crate::repository::Repository for $repository {
+            fn desk(&self) -> $crate::model::DeskId {
+                self.desk
+            }
+            fn keys(&self) -> &dyn $crate::repository::KeyRepository {
+                &self.store
+            }
+            fn users(&self) -> &dyn $crate::repository::UserRepository {
+                &self.store
+            }
+            fn sessions(&self) -> &dyn $crate::repository::SessionRepository {
+                &self.store
+            }
+            fn tokens(&self) -> &dyn $crate::repository::TokenRepository {
+                &self.store
+            }
+            fn links(&self) -> &dyn $crate::repository::LinkRepository {
+                &self.store
+            }
+            fn bots(&self) -> &dyn $crate::repository::BotRepository {
+                &self.store
+            }
+            fn groups(&self) -> &dyn $crate::repository::BotGroupRepository {
+                &self.store
+            }
+            fn oses(&self) -> &dyn $crate::repository::OsRepository {
+                &self.store
+            }
+            fn vms(&self) -> &dyn $crate::repository::VmRepository {
+                &self.store
+            }
+            fn history(&self) -> &dyn $crate::repository::HistoryRepository {
+                &self.store
+            }
+            fn disks(&self) -> &dyn $crate::repository::DiskRepository {
+                &self.store
+            }
+            fn requests(&self) -> &dyn $crate::repository::RequestRepository {
+                &self.store
+            }
+            fn jobs(&self) -> &dyn $crate::repository::JobRepository {
+                &self.store
+            }
+            fn idempotency(&self) -> &dyn $crate::repository::IdempotencyRepository {
+                &self.store
+            }
+            fn files(&self) -> &dyn $crate::repository::FileRepository {
+                &self.store
+            }
+            fn scripts(&self) -> &dyn $crate::repository::ScriptRepository {
+                &self.store
+            }
+            fn schedules(&self) -> &dyn $crate::repository::ScheduleRepository {
+                &self.store
+            }
+            fn runs(&self) -> &dyn $crate::repository::RunRepository {
+                &self.store
+            }
+            fn audit(&self) -> &dyn $crate::repository::AuditRepository {
+                &self.store
+            }
+        }
+    };
+}
+pub(crate) use repository_over_store;
+
 /// What the master key opens.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]

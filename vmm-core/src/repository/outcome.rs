@@ -158,6 +158,11 @@ pub fn occupied(job: &Job) -> String {
         (Subject::Vm(_), Fate::Made) if job.request.is_some() => {
             format!("job {id} is still making it; wait for it or cancel it")
         }
-        _ => format!("job {id} ({}) works on it; wait for it", job.kind),
+        _ => at_work(job),
     }
+}
+
+/// Returns that this open job works on a machine, and the advice to wait.
+pub fn at_work(job: &Job) -> String {
+    format!("job {} ({}) works on it; wait for it", job.id, job.kind)
 }

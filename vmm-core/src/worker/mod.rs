@@ -1,4 +1,4 @@
-//! What runs by itself: jobs, schedules, looks at the host, tidying up. One process at a time, which holds the lease.
+//! The worker does jobs, fires schedules, looks at the host and tidies up. One process at a time works: it holds the lease.
 
 mod firing;
 #[cfg(all(test, feature = "sqlite"))]

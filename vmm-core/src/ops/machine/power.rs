@@ -7,6 +7,7 @@ use crate::error::{Error, Kind, Result};
 use crate::hypervisor::{Start, seen, state_of};
 use crate::model::{PauseReason, StatusReason, Vm, VmName, VmState, VmStatus};
 use crate::policy::{Action, Actor, Target};
+use crate::repository::outcome::at_work;
 
 /// How often a machine that an I/O error had paused is looked at after it was resumed, and how long apart.
 const LOOKS: u32 = 3;
@@ -89,8 +90,7 @@ impl Vmm {
         self.effect(actor, Action::VmPower, Target::from(&vm), detail, |desk| async move {
             vm.check_exists()?;
             if let Some(job) = desk.repository().jobs().on_vm(vm.id).await? {
-                let reason = format!("job {} ({}) works on it; wait for it", job.id, job.kind);
-                return Err(Error::conflict(Kind::Vm, &vm.name, reason));
+                return Err(Error::conflict(Kind::Vm, &vm.name, at_work(&job)));
             }
             let before = state_now(&desk, &vm).await?;
             if let Some(refusal) = power.refusal(&vm, before) {

@@ -5,6 +5,7 @@ use crate::error::{Error, Kind, Result};
 use crate::hypervisor::ForeignDomain;
 use crate::model::{Vm, VmName};
 use crate::policy::{Action, Actor, Target};
+use crate::repository::outcome::at_work;
 
 impl Vmm {
     /// Sets vmm's tag again on the domain of a machine that has lost it, as when somebody defined the domain anew with
@@ -19,8 +20,7 @@ impl Vmm {
         self.effect(actor, Action::VmReclaim, Target::from(&vm), String::new(), |desk| async move {
             vm.check_exists()?;
             if let Some(job) = desk.repository().jobs().on_vm(vm.id).await? {
-                let reason = format!("job {} ({}) works on it; wait for it", job.id, job.kind);
-                return Err(Error::conflict(Kind::Vm, &vm.name, reason));
+                return Err(Error::conflict(Kind::Vm, &vm.name, at_work(&job)));
             }
             let Some(found) = untagged(&desk, &vm).await? else {
                 let reason = "its host has no domain with its id that is without a tag; there is nothing to set";

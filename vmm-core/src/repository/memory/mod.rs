@@ -26,18 +26,13 @@ mod vm;
 
 use uuid::Uuid;
 
-use super::{
-    AuditRepository, BotGroupRepository, BotRepository, DiskRepository, FileRepository, HistoryRepository,
-    IdempotencyRepository, JobRepository, KeyRepository, LinkRepository, OsRepository, Repository, RequestRepository,
-    RunRepository, ScheduleRepository, ScriptRepository, SessionRepository, TokenRepository, UserRepository,
-    VmRepository,
-};
+use super::repository_over_store;
 use crate::model::DeskId;
 use store::Store;
 
 /// The records of a desk in memory, for tests of programs that embed vmm: nothing survives the process.
 ///
-/// It is no fake: it keeps every promise of [`Repository`] but that one, and the contract suite of vmm-testkit runs over
+/// It is no fake: it keeps every promise of [`Repository`](super::Repository) but that one, and the contract suite of vmm-testkit runs over
 /// it as over SQLite. Whoever shares one `Arc` of it uses one desk's records.
 ///
 /// ```
@@ -84,65 +79,4 @@ impl std::fmt::Debug for MemoryRepository {
     }
 }
 
-impl Repository for MemoryRepository {
-    fn desk(&self) -> DeskId {
-        self.desk
-    }
-    fn keys(&self) -> &dyn KeyRepository {
-        &self.store
-    }
-    fn users(&self) -> &dyn UserRepository {
-        &self.store
-    }
-    fn sessions(&self) -> &dyn SessionRepository {
-        &self.store
-    }
-    fn tokens(&self) -> &dyn TokenRepository {
-        &self.store
-    }
-    fn links(&self) -> &dyn LinkRepository {
-        &self.store
-    }
-    fn bots(&self) -> &dyn BotRepository {
-        &self.store
-    }
-    fn groups(&self) -> &dyn BotGroupRepository {
-        &self.store
-    }
-    fn oses(&self) -> &dyn OsRepository {
-        &self.store
-    }
-    fn vms(&self) -> &dyn VmRepository {
-        &self.store
-    }
-    fn history(&self) -> &dyn HistoryRepository {
-        &self.store
-    }
-    fn disks(&self) -> &dyn DiskRepository {
-        &self.store
-    }
-    fn requests(&self) -> &dyn RequestRepository {
-        &self.store
-    }
-    fn jobs(&self) -> &dyn JobRepository {
-        &self.store
-    }
-    fn idempotency(&self) -> &dyn IdempotencyRepository {
-        &self.store
-    }
-    fn files(&self) -> &dyn FileRepository {
-        &self.store
-    }
-    fn scripts(&self) -> &dyn ScriptRepository {
-        &self.store
-    }
-    fn schedules(&self) -> &dyn ScheduleRepository {
-        &self.store
-    }
-    fn runs(&self) -> &dyn RunRepository {
-        &self.store
-    }
-    fn audit(&self) -> &dyn AuditRepository {
-        &self.store
-    }
-}
+repository_over_store!(MemoryRepository);

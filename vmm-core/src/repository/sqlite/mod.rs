@@ -30,12 +30,7 @@ mod writer;
 
 use std::path::Path;
 
-use super::{
-    AuditRepository, BotGroupRepository, BotRepository, DiskRepository, FileRepository, HistoryRepository,
-    IdempotencyRepository, JobRepository, KeyRepository, LinkRepository, OsRepository, Repository, RequestRepository,
-    RunRepository, ScheduleRepository, ScriptRepository, SessionRepository, TokenRepository, UserRepository,
-    VmRepository,
-};
+use super::repository_over_store;
 use crate::blocking;
 use crate::error::Result;
 use crate::model::DeskId;
@@ -72,65 +67,4 @@ impl SqliteRepository {
     }
 }
 
-impl Repository for SqliteRepository {
-    fn desk(&self) -> DeskId {
-        self.desk
-    }
-    fn keys(&self) -> &dyn KeyRepository {
-        &self.store
-    }
-    fn users(&self) -> &dyn UserRepository {
-        &self.store
-    }
-    fn sessions(&self) -> &dyn SessionRepository {
-        &self.store
-    }
-    fn tokens(&self) -> &dyn TokenRepository {
-        &self.store
-    }
-    fn links(&self) -> &dyn LinkRepository {
-        &self.store
-    }
-    fn bots(&self) -> &dyn BotRepository {
-        &self.store
-    }
-    fn groups(&self) -> &dyn BotGroupRepository {
-        &self.store
-    }
-    fn oses(&self) -> &dyn OsRepository {
-        &self.store
-    }
-    fn vms(&self) -> &dyn VmRepository {
-        &self.store
-    }
-    fn history(&self) -> &dyn HistoryRepository {
-        &self.store
-    }
-    fn disks(&self) -> &dyn DiskRepository {
-        &self.store
-    }
-    fn requests(&self) -> &dyn RequestRepository {
-        &self.store
-    }
-    fn jobs(&self) -> &dyn JobRepository {
-        &self.store
-    }
-    fn idempotency(&self) -> &dyn IdempotencyRepository {
-        &self.store
-    }
-    fn files(&self) -> &dyn FileRepository {
-        &self.store
-    }
-    fn scripts(&self) -> &dyn ScriptRepository {
-        &self.store
-    }
-    fn schedules(&self) -> &dyn ScheduleRepository {
-        &self.store
-    }
-    fn runs(&self) -> &dyn RunRepository {
-        &self.store
-    }
-    fn audit(&self) -> &dyn AuditRepository {
-        &self.store
-    }
-}
+repository_over_store!(SqliteRepository);
