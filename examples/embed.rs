@@ -19,7 +19,7 @@ use vmm_core::model::{NewOs, OsFilter, RequestState, Role};
 use vmm_core::repository::Repository;
 use vmm_core::repository::sqlite::SqliteRepository;
 use vmm_core::{Actor, MasterKey, RequestDraft, Settings, UserDraft, Vmm};
-use vmm_testkit::fake::hypervisor::FakeHypervisor;
+use vmm_testkit::fake::host::FakeHypervisor;
 use vmm_testkit::fake::remote::{Answer, FakeRemote};
 use vmm_testkit::image;
 

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 use tokio::process::Command;
-use vmm_core::hypervisor::libvirt::{LibvirtConfig, LibvirtHypervisor, VirtType};
-use vmm_core::hypervisor::{DomainState, Hypervisor};
+use vmm_core::host::libvirt::{LibvirtConfig, LibvirtHypervisor, VirtType};
+use vmm_core::host::{DomainState, Hypervisor};
 use vmm_core::model::{JobState, NewOs, Role};
 use vmm_core::remote::libssh2::Libssh2Exec;
 use vmm_core::repository::Repository;

@@ -8,7 +8,7 @@ use poem::Server;
 use poem::listener::TcpAcceptor;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use vmm_core::hypervisor::{DomainSpec, Hypervisor};
+use vmm_core::host::{DomainSpec, Hypervisor};
 use vmm_core::model::{JobState, Os, OsFilter, RequestId, Vm, VmFilter};
 use vmm_core::repository::Repository;
 use vmm_core::{ExposeSecret, SecretString};

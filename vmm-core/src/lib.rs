@@ -4,7 +4,7 @@ pub mod config;
 #[cfg(feature = "crash-points")]
 pub mod crash;
 pub mod files;
-pub mod hypervisor;
+pub mod host;
 pub mod image;
 mod mac;
 pub mod model;

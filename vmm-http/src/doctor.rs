@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use tokio::net::TcpListener;
-use vmm_core::hypervisor::Host;
+use vmm_core::host::Host;
 use vmm_core::model::{AuditVerdict, OsFilter, Role, UserFilter};
 use vmm_core::{Actor, Vmm};
 

@@ -12,13 +12,13 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use uuid::Uuid;
 use vmm_core::files::directory::DirectoryFiles;
-use vmm_core::hypervisor::Hypervisor;
+use vmm_core::host::Hypervisor;
 use vmm_core::model::{Job, JobId, Look, NewOs, Os, Request, RequestId, RequestState, Role, Sample, Vm, VmFilter};
 use vmm_core::repository::Repository;
 use vmm_core::repository::sqlite::SqliteRepository;
 use vmm_core::{Actor, Budget, BudgetLimits, MasterKey, RequestDraft, SecretString, Settings, UserDraft, Vmm};
 
-use crate::fake::hypervisor::FakeHypervisor;
+use crate::fake::host::FakeHypervisor;
 use crate::fake::remote::{Answer, FakeRemote};
 use crate::{image, sample};
 

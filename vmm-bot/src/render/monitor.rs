@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use vmm_core::Monitor;
-use vmm_core::hypervisor::{DiskStatistics, DomainState, InterfaceStatistics, Statistics};
+use vmm_core::host::{DiskStatistics, DomainState, InterfaceStatistics, Statistics};
 
 use super::{code, escape};
 use crate::dialogue::Intent;

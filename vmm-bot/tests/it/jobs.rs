@@ -1,7 +1,7 @@
 //! Stuck jobs in a chat.
 
 use vmm_core::Error;
-use vmm_core::hypervisor::{DomainState, Hypervisor};
+use vmm_core::host::{DomainState, Hypervisor};
 use vmm_core::model::{JobState, PauseReason, VmStatus};
 use vmm_testkit::sample;
 

@@ -1,6 +1,6 @@
 //! What people do with machines.
 
-use vmm_core::hypervisor::{DomainState, Hypervisor};
+use vmm_core::host::{DomainState, Hypervisor};
 use vmm_core::model::Role;
 use vmm_core::{Actor, UserDraft};
 use vmm_testkit::fake::telegram::Event;

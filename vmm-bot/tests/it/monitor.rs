@@ -1,6 +1,6 @@
 //! How machines are, and were.
 
-use vmm_core::hypervisor::DomainState;
+use vmm_core::host::DomainState;
 
 use crate::app::App;
 

@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use vmm_bot::{Options, RunError};
 use vmm_core::files::directory::DirectoryFiles;
-use vmm_core::hypervisor::libvirt::{LibvirtConfig, LibvirtHypervisor, VirtType};
+use vmm_core::host::libvirt::{LibvirtConfig, LibvirtHypervisor, VirtType};
 use vmm_core::model::{JobId, RequestFilter, RequestState, Role, VmFilter, VmName};
 use vmm_core::remote::libssh2::Libssh2Exec;
 use vmm_core::remote::{Command, Credential, Exit, Login};

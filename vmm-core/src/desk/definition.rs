@@ -6,7 +6,7 @@
 
 use crate::desk::Desk;
 use crate::error::{Error, Kind, Result};
-use crate::hypervisor::Definition;
+use crate::host::Definition;
 use crate::model::{Difference, Disk, DiskRole, StatusReason, Vm, VmState, VolumeName};
 use crate::planning::seed_volume;
 

@@ -18,7 +18,7 @@ use crate::budget::{Budgets, Holder, Place};
 use crate::config::Settings;
 use crate::error::{Error, Kind, Part, Result};
 use crate::files::FileStore;
-use crate::hypervisor::Hypervisor;
+use crate::host::Hypervisor;
 use crate::model::{
     AuditEntry, AuditId, BotGroup, BotId, Budget, Disk, DiskId, Job, JobId, Outcome, Request, RequestId, Run, RunId,
     Schedule, ScheduleId, Script, ScriptName, SeenStates, Session, SessionId, UsedRight, User, UserId, UserName, Vm,

@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use super::Desk;
 use crate::blocking;
 use crate::error::{Error, Kind, Problem, Problems, Result};
-use crate::hypervisor::VolumeDetail;
+use crate::host::VolumeDetail;
 use crate::image::{self, ImageDirectories, InspectedImage};
 use crate::model::{Image, ImageSource, Os, Plan, VolumeName};
 use crate::planning::seed_volume;

@@ -18,7 +18,7 @@ use super::content::{Counted, Rewind};
 use super::gate::Desk;
 use super::state::state_now;
 use crate::error::{Error, Part, Result};
-use crate::hypervisor::seen;
+use crate::host::seen;
 use crate::model::{HostKey, Vm, VmFilter, VmName, VmState, VmStatus};
 use crate::remote::{
     Command, Download, Endpoint, Login, Output, Piece, Sink, Source, Transferred, TreeDownload, TreeTransferred,

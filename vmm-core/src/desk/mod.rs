@@ -23,7 +23,7 @@ use crate::budget::Budgets;
 use crate::config::Settings;
 use crate::error::Result;
 use crate::files::FileStore;
-use crate::hypervisor::Hypervisor;
+use crate::host::Hypervisor;
 use crate::model::UsedRight;
 use crate::password::Passwords;
 use crate::policy::{Policy, RolePolicy};

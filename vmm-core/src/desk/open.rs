@@ -10,7 +10,7 @@ use super::Vmm;
 use crate::config::DeskConfig;
 use crate::error::{Error, Result};
 use crate::files::directory::DirectoryFiles;
-use crate::hypervisor::{Host, Hypervisor};
+use crate::host::{Host, Hypervisor};
 #[cfg(feature = "ssh")]
 use crate::model::Budget;
 use crate::model::{DeskId, Role, UserFilter};
@@ -123,7 +123,7 @@ fn refuse_open_directories(config: &DeskConfig) -> Result<()> {
 
 #[cfg(feature = "libvirt")]
 fn hypervisor(config: &DeskConfig, desk: DeskId) -> Arc<dyn Hypervisor> {
-    use crate::hypervisor::libvirt::{LibvirtConfig, LibvirtHypervisor};
+    use crate::host::libvirt::{LibvirtConfig, LibvirtHypervisor};
 
     let mut libvirt = LibvirtConfig::new(desk);
     libvirt.uri.clone_from(&config.libvirt_uri);
@@ -135,7 +135,7 @@ fn hypervisor(config: &DeskConfig, desk: DeskId) -> Arc<dyn Hypervisor> {
 
 #[cfg(not(feature = "libvirt"))]
 fn hypervisor(_: &DeskConfig, _: DeskId) -> Arc<dyn Hypervisor> {
-    Arc::new(crate::hypervisor::AbsentHypervisor)
+    Arc::new(crate::host::AbsentHypervisor)
 }
 
 #[cfg(feature = "ssh")]

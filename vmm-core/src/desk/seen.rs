@@ -6,7 +6,7 @@ use std::time::Duration;
 use tracing::debug;
 
 use super::recent::Recent;
-use crate::hypervisor::{Hypervisor, state_of};
+use crate::host::{Hypervisor, state_of};
 use crate::model::SeenStates;
 
 /// How long somebody who lists machines waits for the host.
@@ -64,7 +64,7 @@ mod tests {
     use super::super::recent::AGE;
     use super::*;
     use crate::error::{Error, Part};
-    use crate::hypervisor::MockHypervisor;
+    use crate::host::MockHypervisor;
 
     fn host(looks: usize) -> MockHypervisor {
         let mut host = MockHypervisor::new();

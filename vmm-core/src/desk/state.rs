@@ -2,7 +2,7 @@
 
 use super::Desk;
 use crate::error::{Error, Kind, Result};
-use crate::hypervisor::{ForeignDomain, state_of};
+use crate::host::{ForeignDomain, state_of};
 use crate::model::{Vm, VmState, VmStatus};
 
 /// Asks the host for the state of a machine at this moment.

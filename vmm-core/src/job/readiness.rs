@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::desk::Desk;
 use crate::error::{Error, Result};
-use crate::hypervisor::DomainState;
+use crate::host::DomainState;
 use crate::model::{PauseReason, Vm, VmState};
 use crate::remote::{Command, Credential, Login, Stream};
 use crate::seed::READINESS_COMMAND;

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use super::fit;
 use super::spec::{self, Reading, RowVerdict, SpecRow, Surroundings};
 use crate::error::{Error, Problem, Problems, Result};
-use crate::hypervisor::{Host, Reservation};
+use crate::host::{Host, Reservation};
 use crate::model::{
     DeskId, DiskRole, HostFigures, Image, MacAddress, Os, OsName, OsVersion, Plan, PlannedDisk, PlannedVm, RequestId,
     Room, Vm, VmName, VmStatus, VolumeName, domain_uuid, mac,
@@ -424,7 +424,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::hypervisor::Subnet;
+    use crate::host::Subnet;
     use crate::model::{LoginName, OsId, Revision, Timestamp, UserId, UserName, VmId, VmStatus};
     use crate::secrets::MasterKey;
 

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::Worker;
 use crate::desk::{Desk, Vmm};
 use crate::error::Result;
-use crate::hypervisor::AbsentHypervisor;
+use crate::host::AbsentHypervisor;
 use crate::job::step::{OnFailure, Step, step};
 use crate::job::{AnyKind, Kind};
 use crate::model::{

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::desk::Desk;
 use crate::error::Result;
-use crate::hypervisor::{Domain, sample, state_of};
+use crate::host::{Domain, sample, state_of};
 use crate::model::{Look, MacAddress, Seen, Vm, VmFilter, VmStatus};
 
 /// Looks whenever something is due, never twice at once. One look serves all that is due then.

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use poem_openapi::Object;
-use vmm_core::hypervisor::ForeignDomain;
+use vmm_core::host::ForeignDomain;
 use vmm_core::model::{GroupName, Hostname, JobId, LoginName, UserName, Vm, VmName};
 use vmm_core::{AdoptionDraft, Error};
 

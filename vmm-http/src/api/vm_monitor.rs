@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use poem_openapi::param::Query;
 use poem_openapi::payload::Json;
 use poem_openapi::{Enum, Object, OpenApi};
-use vmm_core::hypervisor::{DiskStatistics, DomainState, InterfaceStatistics};
+use vmm_core::host::{DiskStatistics, DomainState, InterfaceStatistics};
 use vmm_core::model::VmName;
 use vmm_core::{History, HistoryPoint, Monitor};
 

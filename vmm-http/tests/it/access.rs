@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use vmm_core::hypervisor::DomainState;
+use vmm_core::host::DomainState;
 use vmm_core::model::{AuditFilter, AuditId, AuditRecord, BotId, JobId, JobState, Outcome, RunId, Vm};
 use vmm_core::repository::Repository;
 use vmm_testkit::fake::remote::Answer;

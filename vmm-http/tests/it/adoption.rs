@@ -2,7 +2,7 @@ use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 use vmm_core::Error;
-use vmm_core::hypervisor::{DomainState, Hypervisor};
+use vmm_core::host::{DomainState, Hypervisor};
 use vmm_core::model::DeskId;
 use vmm_testkit::fake::remote::Answer as Said;
 use vmm_testkit::sample;

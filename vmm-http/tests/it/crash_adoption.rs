@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde_json::json;
 use tokio::time::Instant;
-use vmm_core::hypervisor::Hypervisor;
+use vmm_core::host::Hypervisor;
 use vmm_testkit::lab::Lab;
 
 use crate::adoption::HOST_KEY;

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 use tokio::time::Instant;
-use vmm_core::hypervisor::Hypervisor;
+use vmm_core::host::Hypervisor;
 
 use crate::crash::{Lane, PATIENCE};
 

@@ -1,7 +1,7 @@
 //! kill -9 while a stuck job is tried again or closed.
 
 use serde_json::{Value, json};
-use vmm_core::hypervisor::Hypervisor;
+use vmm_core::host::Hypervisor;
 
 use crate::crash::{Lane, PATIENCE};
 

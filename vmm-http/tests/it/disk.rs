@@ -1,5 +1,5 @@
 use serde_json::{Value, json};
-use vmm_core::hypervisor::Hypervisor;
+use vmm_core::host::Hypervisor;
 use vmm_core::model::VolumeName;
 use vmm_core::{Error, Part};
 

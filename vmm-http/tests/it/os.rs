@@ -1,5 +1,5 @@
 use serde_json::json;
-use vmm_core::hypervisor::Hypervisor;
+use vmm_core::host::Hypervisor;
 use vmm_core::{Error, Part};
 
 use crate::app::{App, Who};

@@ -1,7 +1,7 @@
 //! Lists come in pages, whose order does not change while somebody reads them.
 
 use serde_json::{Value, json};
-use vmm_core::hypervisor::DomainState;
+use vmm_core::host::DomainState;
 use vmm_testkit::fixture::PASSWORD;
 
 use crate::app::{App, Who};

@@ -3,8 +3,8 @@
 use std::process::Command;
 
 use serde_json::{Value, json};
-use vmm_core::hypervisor::Hypervisor;
-use vmm_core::hypervisor::libvirt::{LibvirtConfig, LibvirtHypervisor};
+use vmm_core::host::Hypervisor;
+use vmm_core::host::libvirt::{LibvirtConfig, LibvirtHypervisor};
 use vmm_testkit::lab::Lab;
 use vmm_testkit::served::Served;
 

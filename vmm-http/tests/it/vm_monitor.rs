@@ -1,5 +1,5 @@
 use serde_json::json;
-use vmm_core::hypervisor::DomainState;
+use vmm_core::host::DomainState;
 use vmm_core::model::VmFilter;
 use vmm_core::repository::Repository;
 

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use vmm_core::hypervisor::Hypervisor;
+use vmm_core::host::Hypervisor;
 use vmm_core::remote::Exit;
 use vmm_testkit::fake::remote::Answer;
 

@@ -1,7 +1,7 @@
 //! One suite for each trait of vmm-core; every backend and every fake passes the same one.
 
 pub mod files;
-pub mod hypervisor;
+pub mod host;
 pub mod remote;
 pub mod repository;
 

@@ -1,6 +1,6 @@
 //! Stand-ins that obey the same rules as the real thing.
 
-pub mod hypervisor;
+pub mod host;
 pub mod remote;
 pub mod restless;
 pub mod ssh_guest;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_trait::async_trait;
 use uuid::Uuid;
 use vmm_core::Result;
-use vmm_core::hypervisor::{
+use vmm_core::host::{
     Definition, Domain, DomainSpec, ForeignDomain, Host, Hypervisor, Lease, NewVolume, Reservation, Start, Volume,
     VolumeDetail,
 };

@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use vmm_core::Error;
-use vmm_core::hypervisor::{AddressPool, Host, Hypervisor};
+use vmm_core::host::{AddressPool, Host, Hypervisor};
 use vmm_core::model::{MacAddress, RequestState, VmFilter};
 use vmm_testkit::fixture::TestDesk;
 use vmm_testkit::sample;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use vmm_core::Error;
-use vmm_core::hypervisor::{Host, Hypervisor};
+use vmm_core::host::{Host, Hypervisor};
 use vmm_core::model::{Request, RequestState, VmStatus};
 use vmm_core::remote::{Command, Credential, Login};
 use vmm_core::{Power, SecretString};

@@ -92,7 +92,7 @@ fn only_the_gate_makes_audit_entries_and_only_known_places_do_work_that_nobody_a
 fn unsafe_code_stands_in_the_libvirt_ffi_module_alone() {
     for folder in ["vmm-core/src", "vmm-http/src", "vmm-bot/src", "vmm-testkit/src", "examples"] {
         for file in files_with(folder, "unsafe ") {
-            assert_eq!(file, "vmm-core/src/hypervisor/libvirt/ffi.rs");
+            assert_eq!(file, "vmm-core/src/host/libvirt/ffi.rs");
         }
     }
 }
@@ -117,7 +117,7 @@ fn the_core_reads_no_environment() {
 const FLOORS: [&[&str]; 8] = [
     &["blocking", "config", "crash", "error", "mac", "model", "process", "text"],
     &["attempts", "budget", "image", "password", "policy"],
-    &["files", "hypervisor", "remote", "repository"],
+    &["files", "host", "remote", "repository"],
     &["planning", "secrets", "seed"],
     &["desk"],
     &["job", "script"],
@@ -213,7 +213,7 @@ fn an_arrow_that_points_up_is_found_however_it_is_written() {
         ("desk/more.rs", "use crate::{model::Vm, script::Task};", "desk uses script"),
         ("policy/more.rs", "fn any() { crate::desk::any() }", "policy uses desk"),
         ("model/more.rs", "use crate::Health;", "model uses desk"),
-        ("files/more.rs", "use crate::hypervisor::Host;\n", ""),
+        ("files/more.rs", "use crate::host::Host;\n", ""),
     ] {
         sources.push((path.to_owned(), text.to_owned()));
         let found = crossed(&sources, &root);

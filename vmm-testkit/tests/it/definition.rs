@@ -2,7 +2,7 @@
 //! when an admin has accepted it.
 
 use vmm_core::Error;
-use vmm_core::hypervisor::{DomainSpec, Hypervisor, NewVolume};
+use vmm_core::host::{DomainSpec, Hypervisor, NewVolume};
 use vmm_core::model::{DeskId, Disk, DiskId, Job, JobId, JobState, MacAddress, Vm, VmName, VmStatus};
 use vmm_core::repository::Repository;
 use vmm_core::{DefinitionLook, Power, Result};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use vmm_core::hypervisor::DomainState;
+use vmm_core::host::DomainState;
 use vmm_core::model::{Vm, VmFilter};
 use vmm_core::{Actor, Error, History};
 use vmm_testkit::fixture::TestDesk;

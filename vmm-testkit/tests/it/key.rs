@@ -9,7 +9,7 @@ use vmm_core::model::{Role, Sealed, StoredLogin};
 use vmm_core::repository::Repository;
 use vmm_core::repository::sqlite::SqliteRepository;
 use vmm_core::{Actor, Error, MasterKey, Part, ScriptDraft, SecretString, UserDraft, Vmm};
-use vmm_testkit::fake::hypervisor::FakeHypervisor;
+use vmm_testkit::fake::host::FakeHypervisor;
 use vmm_testkit::fake::remote::FakeRemote;
 use vmm_testkit::sample::{self, Desk};
 

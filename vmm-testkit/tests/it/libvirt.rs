@@ -9,10 +9,10 @@ mod restless_host;
 
 mod fake {
     use uuid::Uuid;
-    use vmm_core::hypervisor::{AddressPool, DomainState};
+    use vmm_core::host::{AddressPool, DomainState};
     use vmm_core::model::{DeskId, PauseReason};
-    use vmm_testkit::contract::hypervisor::{Outside, Subject};
-    use vmm_testkit::fake::hypervisor::FakeHypervisor;
+    use vmm_testkit::contract::host::{Outside, Subject};
+    use vmm_testkit::fake::host::FakeHypervisor;
 
     async fn subject(_promise: &str) -> Option<Subject> {
         let (desk, other) = (DeskId(Uuid::new_v4()), DeskId(Uuid::new_v4()));
@@ -38,8 +38,8 @@ mod fake {
 mod restless {
     use uuid::Uuid;
     use vmm_core::model::DeskId;
-    use vmm_testkit::contract::hypervisor::Subject;
-    use vmm_testkit::fake::hypervisor::FakeHypervisor;
+    use vmm_testkit::contract::host::Subject;
+    use vmm_testkit::fake::host::FakeHypervisor;
     use vmm_testkit::fake::restless::Restless;
 
     async fn subject(_promise: &str) -> Option<Subject> {
@@ -57,10 +57,10 @@ mod restless {
 
 mod test_driver {
     use uuid::Uuid;
-    use vmm_core::hypervisor::libvirt::{LibvirtConfig, LibvirtHypervisor};
-    use vmm_core::hypervisor::{DomainState, Start};
+    use vmm_core::host::libvirt::{LibvirtConfig, LibvirtHypervisor};
+    use vmm_core::host::{DomainState, Start};
     use vmm_core::model::{DeskId, PauseReason};
-    use vmm_testkit::contract::hypervisor::Subject;
+    use vmm_testkit::contract::host::Subject;
 
     const NODE: &str = "<node xmlns:test='http://libvirt.org/schemas/domain/test/1.0'>
       <cpu><mhz>3000</mhz><model>i686</model><active>8</active><nodes>1</nodes><sockets>1</sockets>
@@ -139,9 +139,9 @@ mod real {
     use std::sync::{Arc, Mutex};
 
     use uuid::Uuid;
-    use vmm_core::hypervisor::libvirt::{LibvirtConfig, LibvirtHypervisor, VirtType};
+    use vmm_core::host::libvirt::{LibvirtConfig, LibvirtHypervisor, VirtType};
     use vmm_core::model::DeskId;
-    use vmm_testkit::contract::hypervisor::{Outside, Subject};
+    use vmm_testkit::contract::host::{Outside, Subject};
     use vmm_testkit::lab::Lab;
 
     use super::foreign::Foreign;

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use vmm_core::hypervisor::{DomainState, Hypervisor};
+use vmm_core::host::{DomainState, Hypervisor};
 use vmm_core::model::{Job, JobFilter, JobState, Os, OsFilter, RequestState, Vm, VmFilter, VolumeName};
 use vmm_core::{Error, Part, Power, RequestDraft, Result};
 use vmm_testkit::fixture::TestDesk;

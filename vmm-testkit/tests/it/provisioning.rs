@@ -1,6 +1,6 @@
 //! From an approval to running machines, and back to nothing.
 
-use vmm_core::hypervisor::{DomainState, Hypervisor};
+use vmm_core::host::{DomainState, Hypervisor};
 use vmm_core::model::{JobState, RequestId, RequestState, StepState, VmFilter, VmStatus};
 use vmm_core::remote::{Command, Credential, Login};
 use vmm_core::repository::Repository;

@@ -1,6 +1,6 @@
 //! The states of machines: what is shown, and what each of them allows.
 
-use vmm_core::hypervisor::{DomainState, Hypervisor};
+use vmm_core::host::{DomainState, Hypervisor};
 use vmm_core::model::{JobState, LoginName, PauseReason, StatusReason, Vm, VmFilter, VmName, VmState, VmStatus};
 use vmm_core::remote::{Command, Credential, Login};
 use vmm_core::repository::Repository;

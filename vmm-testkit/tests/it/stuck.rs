@@ -1,6 +1,6 @@
 //! Jobs that can neither be done nor undone: shown, tried again, closed.
 
-use vmm_core::hypervisor::{DomainState, Hypervisor};
+use vmm_core::host::{DomainState, Hypervisor};
 use vmm_core::model::{
     AuditFilter, Job, JobFilter, JobId, JobState, RequestState, StatusReason, StepState, VmFilter, VmState, VmStatus,
 };

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use vmm_bot::Options;
-use vmm_core::hypervisor::{DomainState, Hypervisor};
+use vmm_core::host::{DomainState, Hypervisor};
 use vmm_core::model::{Role, UserName, Vm, VmFilter};
 use vmm_core::remote::{Credential, Login, Place};
 use vmm_core::{Actor, ExposeSecret, Power, RequestDraft, ScriptDraft, SecretString, UserDraft, UserUpdate};

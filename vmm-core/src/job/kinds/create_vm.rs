@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use crate::desk::Desk;
 use crate::error::{Error, Kind, Result};
-use crate::hypervisor::{DomainSpec, NewVolume, Reservation, VolumeDetail, seen};
+use crate::host::{DomainSpec, NewVolume, Reservation, VolumeDetail, seen};
 use crate::job;
 use crate::job::readiness;
 use crate::job::step::{OnFailure, Step, step};

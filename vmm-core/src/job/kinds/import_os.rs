@@ -10,7 +10,7 @@ use tokio::sync::OnceCell;
 use crate::desk::Desk;
 use crate::desk::image::{could_be, inspect, is_as_imported};
 use crate::error::{Error, Kind, Result};
-use crate::hypervisor::VolumeDetail;
+use crate::host::VolumeDetail;
 use crate::image::InspectedImage;
 use crate::job;
 use crate::job::step::{OnFailure, Step, step};

@@ -2,7 +2,7 @@
 
 use crate::desk::{Desk, Health, PartHealth, Vmm};
 use crate::error::Result;
-use crate::hypervisor::Host;
+use crate::host::Host;
 use crate::model::OsFilter;
 use crate::policy::{Action, Actor, Target};
 

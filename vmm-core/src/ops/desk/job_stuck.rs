@@ -3,7 +3,7 @@
 use crate::crash;
 use crate::desk::{Desk, Vmm};
 use crate::error::{Error, Kind, Result};
-use crate::hypervisor::{Volume, state_of};
+use crate::host::{Volume, state_of};
 use crate::model::{
     ClosedRecords, Closing, Disk, DiskId, Job, JobId, JobState, StatusReason, Subject, Vm, VmId, VmState, VolumeName,
 };

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use crate::desk::{Desk, Vmm};
 use crate::error::{Error, Kind, Result};
-use crate::hypervisor::ForeignDomain;
+use crate::host::ForeignDomain;
 use crate::job::kinds::adopt_vm::AdoptVm;
 use crate::model::{
     Adoption, GroupName, HostKey, Hostname, JobId, LoginName, NewJob, Os, OsFilter, OsId, UserName, Vm, VmFilter,

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::desk::definition::{self, DefinitionLook, is_file_of, sentence};
 use crate::desk::{Desk, Vmm};
 use crate::error::{Error, Kind, Result};
-use crate::hypervisor::Definition;
+use crate::host::Definition;
 use crate::model::{
     AcceptedDefinition, DefinitionDigest, Disk, DiskFilter, DiskId, DiskRole, Facts, MacAddress, OsFilter, Revision,
     Vm, VmName,

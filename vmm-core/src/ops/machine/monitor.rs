@@ -9,7 +9,7 @@ use tracing::warn;
 use crate::budget::Place;
 use crate::desk::{Desk, Vmm};
 use crate::error::{Error, Kind, Result};
-use crate::hypervisor::{Domain, DomainState, Statistics, seen, state_of};
+use crate::host::{Domain, DomainState, Statistics, seen, state_of};
 use crate::model::{Budget, Vm, VmName, VmStatus};
 use crate::policy::Actor;
 

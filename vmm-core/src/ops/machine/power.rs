@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::desk::{Desk, Vmm, state_now};
 use crate::error::{Error, Kind, Result};
-use crate::hypervisor::{Start, seen, state_of};
+use crate::host::{Start, seen, state_of};
 use crate::model::{PauseReason, StatusReason, Vm, VmName, VmState, VmStatus};
 use crate::policy::{Action, Actor, Target};
 use crate::repository::outcome::at_work;

@@ -2,7 +2,7 @@
 
 use crate::desk::{Desk, Vmm, untagged};
 use crate::error::{Error, Kind, Result};
-use crate::hypervisor::ForeignDomain;
+use crate::host::ForeignDomain;
 use crate::model::{Vm, VmName};
 use crate::policy::{Action, Actor, Target};
 use crate::repository::outcome::at_work;

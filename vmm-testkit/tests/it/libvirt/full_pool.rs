@@ -4,11 +4,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use uuid::Uuid;
-use vmm_core::hypervisor::libvirt::LibvirtHypervisor;
-use vmm_core::hypervisor::{DomainSpec, DomainState, NewVolume};
+use vmm_core::host::libvirt::LibvirtHypervisor;
+use vmm_core::host::{DomainSpec, DomainState, NewVolume};
 use vmm_core::image::InspectedImage;
 use vmm_core::model::{DeskId, PauseReason};
-use vmm_testkit::contract::hypervisor::{Subject, hold};
+use vmm_testkit::contract::host::{Subject, hold};
 use vmm_testkit::lab::Lab;
 
 use super::lab::{eventually, virsh};

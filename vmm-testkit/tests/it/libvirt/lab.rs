@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 use vmm_core::Error;
-use vmm_core::hypervisor::libvirt::{LibvirtHypervisor, VirtType};
-use vmm_core::hypervisor::{DomainSpec, DomainState, ForeignDisk, Hypervisor, NewVolume};
+use vmm_core::host::libvirt::{LibvirtHypervisor, VirtType};
+use vmm_core::host::{DomainSpec, DomainState, ForeignDisk, Hypervisor, NewVolume};
 use vmm_core::image::InspectedImage;
 use vmm_core::model::DeskId;
-use vmm_testkit::contract::hypervisor::{Subject, hold};
+use vmm_testkit::contract::host::{Subject, hold};
 use vmm_testkit::image::empty_qcow2;
 use vmm_testkit::lab::Lab;
 use vmm_testkit::load;

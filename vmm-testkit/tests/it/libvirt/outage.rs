@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 use vmm_core::Error;
-use vmm_core::hypervisor::libvirt::LibvirtHypervisor;
-use vmm_core::hypervisor::{DomainState, Hypervisor};
+use vmm_core::host::libvirt::LibvirtHypervisor;
+use vmm_core::host::{DomainState, Hypervisor};
 use vmm_core::model::DeskId;
-use vmm_testkit::contract::hypervisor::{Subject, hold};
+use vmm_testkit::contract::host::{Subject, hold};
 use vmm_testkit::lab::Lab;
 
 use super::real::config;

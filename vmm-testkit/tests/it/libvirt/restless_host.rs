@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use vmm_core::hypervisor::libvirt::LibvirtHypervisor;
+use vmm_core::host::libvirt::LibvirtHypervisor;
 use vmm_core::model::{JobId, NewOs, RequestState, Role};
 use vmm_core::remote::libssh2::Libssh2Exec;
 use vmm_core::remote::{Command, Credential, Login};

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use uuid::Uuid;
 use vmm_core::Error;
-use vmm_core::hypervisor::{Capabilities, DomainSpec, Hypervisor, NewVolume, Reservation};
+use vmm_core::host::{Capabilities, DomainSpec, Hypervisor, NewVolume, Reservation};
 use vmm_core::model::{DeskId, MacAddress, VmName, VolumeName};
 
 /// Gives each test of this process addresses of its own.

@@ -11,7 +11,7 @@ use super::error::{Failure, Result, optional};
 use super::ffi;
 use super::xml::{element, find};
 use crate::error::{Error, Kind, Part};
-use crate::hypervisor::{AddressPool, Lease, Reservation, Subnet};
+use crate::host::{AddressPool, Lease, Reservation, Subnet};
 use crate::model::{MacAddress, VmName};
 
 /// Seconds that a reserved address is leased for: the least that dnsmasq knows. It does not give an address to a new

@@ -13,7 +13,7 @@ use super::facts;
 use super::owner;
 use super::storage::{self, Described, MAX_CHAIN};
 use super::xml::find;
-use crate::hypervisor::{DefinedDisk, Definition};
+use crate::host::{DefinedDisk, Definition};
 use crate::model::Facts;
 
 /// The definition of a domain of this desk.

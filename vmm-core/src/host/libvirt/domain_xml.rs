@@ -6,7 +6,7 @@ use super::config::LibvirtConfig;
 use super::connection::Driver;
 use super::owner::Tag;
 use super::xml::{Element, element};
-use crate::hypervisor::DomainSpec;
+use crate::host::DomainSpec;
 use crate::text::hex;
 
 /// Seconds between two reports of the guest's balloon driver.

@@ -12,7 +12,7 @@ use super::connection::{Driver, Session};
 use super::error::{Failure, Result};
 use super::ffi::{self, Record, Value};
 use super::owner;
-use crate::hypervisor::{DiskStatistics, Domain, DomainState, InterfaceStatistics, Statistics};
+use crate::host::{DiskStatistics, Domain, DomainState, InterfaceStatistics, Statistics};
 use crate::model::{DeskId, PauseReason};
 
 const GROUPS: u32 = sys::VIR_DOMAIN_STATS_STATE

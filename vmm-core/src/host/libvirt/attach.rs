@@ -14,7 +14,7 @@ use super::error::{Failure, Result};
 use super::owner;
 use super::storage;
 use crate::error::{Error, Kind};
-use crate::hypervisor::{Definition, DomainState};
+use crate::host::{Definition, DomainState};
 use crate::model::{DefinitionDigest, VolumeName};
 
 pub(super) fn attach(

@@ -35,7 +35,7 @@ pub(crate) fn sample(vm: VmId, domain: &Domain) -> Option<Sample> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hypervisor::DomainState;
+    use crate::host::DomainState;
 
     #[test]
     fn a_busy_domain_is_not_taken_for_an_idle_one() {

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use uuid::Uuid;
-use vmm_core::hypervisor::{
+use vmm_core::host::{
     DiskStatistics, Domain, DomainSpec, DomainState, ForeignDisk, ForeignDomain, Host, InterfaceStatistics, Lease,
     NewVolume, Reservation, Start, Statistics, Volume, VolumeDetail,
 };

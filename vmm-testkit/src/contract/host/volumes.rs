@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use vmm_core::hypervisor::{NewVolume, Volume};
+use vmm_core::host::{NewVolume, Volume};
 use vmm_core::image::InspectedImage;
 use vmm_core::model::VolumeName;
 
@@ -106,7 +106,7 @@ pub async fn what_a_domain_of_any_owner_uses_is_not_deleted(subject: &Subject) {
     for (index, (hypervisor, desk)) in desks.into_iter().enumerate() {
         let volume = subject.create(&format!("disk-{index}.qcow2"), GIB).await;
         let spec = subject.spec(&format!("user-{index}"));
-        let spec = vmm_core::hypervisor::DomainSpec { desk, disks: vec![volume.clone()], ..spec };
+        let spec = vmm_core::host::DomainSpec { desk, disks: vec![volume.clone()], ..spec };
         hypervisor.define(&spec).await.expect("it is defined");
         for start in [false, true] {
             if start {

@@ -13,7 +13,7 @@ use super::connection::Session;
 use super::error::{Failure, Result};
 use super::storage::{self, Described, volume_xml};
 use crate::error::{Error, Kind, Part};
-use crate::hypervisor::Volume;
+use crate::host::Volume;
 use crate::image::{ImageInfo, InspectedImage};
 use crate::model::VolumeName;
 use crate::text::hex;

@@ -1,4 +1,4 @@
-//! What every [`Hypervisor`](vmm_core::hypervisor::Hypervisor) promises.
+//! What every [`Hypervisor`](vmm_core::host::Hypervisor) promises.
 //!
 //! A backend gives a factory of [`Subject`]s to [`hypervisor_contract!`](crate::hypervisor_contract) and gets a test
 //! for each promise. Parts that the host says it cannot do must be refused as unsupported.
@@ -83,7 +83,7 @@ macro_rules! hypervisor_contract {
         $(
             #[tokio::test(flavor = "multi_thread")]
             async fn $promise() {
-                use $crate::contract::hypervisor as contract;
+                use $crate::contract::host as contract;
                 let subject = $factory(stringify!($promise)).await;
                 contract::hold(subject, |subject| async move { contract::$promise(&subject).await }).await;
             }

@@ -1,7 +1,7 @@
 //! Promises about domains that are paused or saved.
 
 use uuid::Uuid;
-use vmm_core::hypervisor::{DomainSpec, DomainState, Start, Statistics};
+use vmm_core::host::{DomainSpec, DomainState, Start, Statistics};
 use vmm_core::model::PauseReason;
 
 use super::subject::{Outside, Subject, assert_conflict};

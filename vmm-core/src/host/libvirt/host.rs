@@ -4,7 +4,7 @@ use super::config::LibvirtConfig;
 use super::connection::{Driver, Session};
 use super::error::Result;
 use super::{network, storage};
-use crate::hypervisor::{Capabilities, Host};
+use crate::host::{Capabilities, Host};
 
 pub(super) fn host(session: &Session, config: &LibvirtConfig, accelerated: bool) -> Result<Host> {
     let node = session.connect.node_info()?;

@@ -12,7 +12,7 @@ use super::facts;
 use super::owner::{self, Owner, Tag};
 use super::xml::find;
 use crate::error::{Error, Kind};
-use crate::hypervisor::{ForeignDisk, ForeignDomain};
+use crate::host::{ForeignDisk, ForeignDomain};
 use crate::model::DeskId;
 
 pub(super) fn adoptable(session: &Session, desk: DeskId) -> Result<Vec<ForeignDomain>> {

@@ -1,7 +1,7 @@
 //! Promises about domains that exist without vmm.
 
 use uuid::Uuid;
-use vmm_core::hypervisor::{DomainSpec, DomainState, ForeignDomain};
+use vmm_core::host::{DomainSpec, DomainState, ForeignDomain};
 
 use super::subject::{Subject, assert_conflict, assert_not_found};
 

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use uuid::Uuid;
-use vmm_core::hypervisor::{
+use vmm_core::host::{
     Definition, Domain, DomainSpec, DomainState, ForeignDomain, Host, Hypervisor, Lease, NewVolume, Reservation, Start,
     Statistics, Volume, VolumeDetail,
 };

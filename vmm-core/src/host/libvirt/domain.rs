@@ -13,7 +13,7 @@ use super::owner::{self, Tag};
 use super::stats;
 use super::storage;
 use crate::error::{Error, Kind};
-use crate::hypervisor::{DomainSpec, DomainState, Start};
+use crate::host::{DomainSpec, DomainState, Start};
 use crate::model::PauseReason;
 
 const EVERYTHING: sys::virDomainUndefineFlagsValues = sys::VIR_DOMAIN_UNDEFINE_MANAGED_SAVE

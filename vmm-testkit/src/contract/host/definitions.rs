@@ -1,7 +1,7 @@
 //! Promises about how domains are defined, and about the one element of a definition that changes.
 
 use uuid::Uuid;
-use vmm_core::hypervisor::{Definition, DomainSpec, NewVolume};
+use vmm_core::host::{Definition, DomainSpec, NewVolume};
 use vmm_core::model::{DefinitionDigest, VolumeName};
 
 use super::subject::{Subject, assert_conflict, assert_not_found, assert_unsupported};

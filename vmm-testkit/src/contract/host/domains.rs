@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use uuid::Uuid;
-use vmm_core::hypervisor::{DomainSpec, DomainState, Statistics};
+use vmm_core::host::{DomainSpec, DomainState, Statistics};
 
 use super::subject::{Subject, assert_conflict, assert_invalid, assert_not_found, assert_unsupported};
 

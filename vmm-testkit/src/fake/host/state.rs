@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::MutexGuard;
 
 use uuid::Uuid;
-use vmm_core::hypervisor::{DomainSpec, DomainState, ForeignDisk, Host, Reservation, Statistics, Subnet};
+use vmm_core::host::{DomainSpec, DomainState, ForeignDisk, Host, Reservation, Statistics, Subnet};
 use vmm_core::model::{DeskId, MacAddress, VmName, VolumeName};
 use vmm_core::{Error, Result};
 

@@ -1,7 +1,7 @@
 //! Definitions of the fake's domains, and what other hands do to them.
 
 use uuid::Uuid;
-use vmm_core::hypervisor::{DefinedDisk, Definition, DomainState};
+use vmm_core::host::{DefinedDisk, Definition, DomainState};
 use vmm_core::model::{DefinitionDigest, Facts, VolumeName};
 use vmm_core::{Error, Kind, Result};
 
@@ -22,7 +22,7 @@ pub(super) struct Foreign {
 
 impl FakeHypervisor {
     /// Changes the definition of a domain behind the desk's back.
-    pub fn change_definition(&self, uuid: Uuid, change: impl FnOnce(&mut vmm_core::hypervisor::DomainSpec)) {
+    pub fn change_definition(&self, uuid: Uuid, change: impl FnOnce(&mut vmm_core::host::DomainSpec)) {
         if let Some(domain) = self.lock().domains.get_mut(&uuid) {
             change(&mut domain.spec);
         }

@@ -13,7 +13,7 @@ use super::domain_xml::DiskFile;
 use super::error::{Failure, Result, optional};
 use super::xml::{Element, element, find, text_at};
 use crate::error::{Error, Kind, Part};
-use crate::hypervisor::{NewVolume, Volume, VolumeDetail};
+use crate::host::{NewVolume, Volume, VolumeDetail};
 use crate::model::VolumeName;
 
 /// How long a pool may be busy creating other volumes.
