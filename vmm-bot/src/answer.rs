@@ -1,13 +1,17 @@
 //! What is answered: an arm for each command, button and question, and one call to the desk in each.
 
 mod definition;
+mod errand;
 mod group;
 mod job;
 mod login;
+mod need;
 mod password;
 mod request;
+mod run;
 mod script;
 mod ssh;
+mod task;
 mod transfer;
 
 use std::sync::Arc;
@@ -70,7 +74,7 @@ pub(crate) async fn command(parts: &Arc<Parts>, asked: &Asked, command: Command)
         Command::Jobs => job::list(parts, asked).await,
         Command::Password => Ok(password::ask()),
         Command::Scripts => script::list(parts, asked).await,
-        Command::Runs => script::runs(parts, asked).await,
+        Command::Runs => run::list(parts, asked).await,
         Command::Run { script, on } => {
             let wish = RunWish::Script { name: script.to_string(), on };
             login::begin(parts, asked, Task::Run { wish }).await
@@ -79,8 +83,8 @@ pub(crate) async fn command(parts: &Arc<Parts>, asked: &Asked, command: Command)
         Command::Ssh(vm, Some(line)) => errand(parts, asked, &vm, Errand::Run { line }).await,
         Command::Ssh(vm, None) => ssh::ask(parts, asked, vm).await,
         Command::Get(vm, path) => errand(parts, asked, &vm, Errand::Get { path }).await,
-        Command::Put(..) => Ok(render::ssh::which_file().into()),
-        Command::Forget => Ok(render::ssh::forgotten(parts.secrets.forget_all(asked.from.person)).into()),
+        Command::Put(..) => Ok(render::transfer::which_file().into()),
+        Command::Forget => Ok(render::login::all_forgotten(parts.secrets.forget_all(asked.from.person)).into()),
         Command::Allow => group::allow(parts, asked).await,
         Command::Disallow => group::disallow(parts, asked).await,
         Command::Groups => group::list(parts, asked).await,

@@ -8,9 +8,9 @@ use tokio::time::{MissedTickBehavior, interval};
 use vmm_core::remote::{self, DEFAULT_TRANSFER_DEADLINE, Login, Progress};
 use vmm_core::{Error, Result, Transfer};
 
-use super::ssh::{Told, Work};
+use super::errand::{Ended, ErrandWork};
 use crate::dialogue::Errand;
-use crate::render::ssh::SoFar;
+use crate::render::errand::SoFar;
 use crate::sender::Document;
 use crate::{client, render};
 
@@ -35,7 +35,7 @@ pub(super) fn place(errand: &Errand) -> Result<Option<remote::Place>> {
 }
 
 /// Fetches a file.
-pub(super) async fn get(work: &Work, login: Login, progress: &Progress) -> Result<Told> {
+pub(super) async fn get(work: &ErrandWork, login: Login, progress: &Progress) -> Result<Ended> {
     let transfer = transfer(work, login, progress)?;
     let name = transfer.place.file().to_owned();
     let (here, there) = duplex(BETWEEN);
@@ -53,25 +53,25 @@ pub(super) async fn get(work: &Work, login: Login, progress: &Progress) -> Resul
     let report = received?;
     read.map_err(|error| Error::internal("keeping a received file", error))?;
     // Telegram takes no empty file.
-    let file = (!content.is_empty()).then(|| render::ssh::file(&work.shown, name, content));
-    Ok((render::ssh::carried(&work.shown, &report), file))
+    let file = (!content.is_empty()).then(|| render::transfer::file(&work.shown, name, content));
+    Ok((render::transfer::carried(&work.shown, &report), file))
 }
 
 /// Sends an uploaded file.
-pub(super) async fn put(work: &Work, login: Login, progress: &Progress, document: &Document) -> Result<Told> {
+pub(super) async fn put(work: &ErrandWork, login: Login, progress: &Progress, document: &Document) -> Result<Ended> {
     let transfer = transfer(work, login, progress)?;
     let content = match client::download(&work.parts.bot, document).await {
         Ok(content) => content,
-        Err(reason) => return Ok((render::ssh::not_there(&work.shown, &reason), None)),
+        Err(reason) => return Ok((render::transfer::not_there(&work.shown, &reason), None)),
     };
     progress.expect(content.len() as u64);
     let sent = work.parts.vmm.send_content(&work.asked.actor, &work.vm, transfer, Box::new(Cursor::new(content)));
     let report = followed(work, progress, sent).await?;
-    Ok((render::ssh::carried(&work.shown, &report), None))
+    Ok((render::transfer::carried(&work.shown, &report), None))
 }
 
 /// Waits for the end of a transfer, and shows meanwhile how far it is.
-async fn followed<T>(work: &Work, progress: &Progress, transfer: impl Future<Output = T>) -> T {
+async fn followed<T>(work: &ErrandWork, progress: &Progress, transfer: impl Future<Output = T>) -> T {
     tokio::select! {
         end = transfer => end,
         never = follow(work, progress) => match never {},
@@ -79,7 +79,7 @@ async fn followed<T>(work: &Work, progress: &Progress, transfer: impl Future<Out
 }
 
 /// Shows how far a transfer is, for as long as somebody waits for it: it does not end.
-async fn follow(work: &Work, progress: &Progress) -> Infallible {
+async fn follow(work: &ErrandWork, progress: &Progress) -> Infallible {
     let (mut carried, mut edits) = (progress.watch(), interval(work.parts.pause));
     edits.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -92,7 +92,7 @@ async fn follow(work: &Work, progress: &Progress) -> Infallible {
     }
 }
 
-fn transfer(work: &Work, login: Login, progress: &Progress) -> Result<Transfer> {
+fn transfer(work: &ErrandWork, login: Login, progress: &Progress) -> Result<Transfer> {
     let none = || Error::invalid("file", "is named by no path");
     let place = place(&work.shown.errand)?.ok_or_else(none)?;
     Ok(Transfer { place, login, deadline: DEFAULT_TRANSFER_DEADLINE, progress: progress.clone() })

@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use vmm_core::model::VmName;
 
-use super::ssh::Shown;
-use super::{code, script, ssh};
-use crate::dialogue::{HOURS, Intent, Machines, RunWish, Task};
+use super::code;
+use crate::dialogue::{HOURS, Intent, Machines, Task};
 use crate::post::{Reply, Wish};
 
 /// So many machines are named one by one.
@@ -42,15 +41,6 @@ pub(crate) fn which_password(task: &Task, user: &str, kept: Duration) -> Reply {
     ))
 }
 
-/// After a process of vmm was killed over it.
-pub(crate) fn interrupted(task: &Task) -> Reply {
-    match task.clone() {
-        Task::Errand { vm, errand } => ssh::interrupted(&Shown { vm, errand }),
-        Task::Run { wish: RunWish::Script { name, .. } } => script::interrupted(&format!("run {name}")),
-        Task::Run { wish: RunWish::Again { run } } => script::interrupted(&format!("repeat run {run}")),
-    }
-}
-
 /// Buttons for the logins that are known on machines.
 pub(crate) fn logins(on: &Machines) -> Vec<Wish> {
     let keep = |hours| (format!("Keep for {hours} h"), Intent::KeepLogin { on: on.clone(), hours });
@@ -70,6 +60,15 @@ pub(crate) fn kept(vms: &[VmName], known: usize, hours: u32) -> String {
 /// To a press that forgets what is known on these machines.
 pub(crate) fn forgotten_on(vms: &[VmName]) -> String {
     format!("Your login on {} is forgotten.", place(vms))
+}
+
+/// To /forget, after so many logins were forgotten.
+pub(crate) fn all_forgotten(count: usize) -> Reply {
+    Reply::text(match count {
+        0 => "I know no login of yours.".to_owned(),
+        1 => "I have forgotten your login on 1 machine.".to_owned(),
+        _ => format!("I have forgotten your logins on {count} machines."),
+    })
 }
 
 fn place(vms: &[VmName]) -> String {

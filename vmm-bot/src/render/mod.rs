@@ -2,6 +2,7 @@
 
 pub(crate) mod access;
 pub(crate) mod definition;
+pub(crate) mod errand;
 pub(crate) mod group;
 pub(crate) mod help;
 pub(crate) mod job;
@@ -13,9 +14,12 @@ pub(crate) mod plot;
 pub(crate) mod power;
 pub(crate) mod progress;
 pub(crate) mod request;
+pub(crate) mod run;
 pub(crate) mod script;
 pub(crate) mod ssh;
 mod table;
+pub(crate) mod task;
+pub(crate) mod transfer;
 pub(crate) mod vms;
 
 use vmm_core::Error;

@@ -1,47 +1,18 @@
-//! What is told while a command runs on a machine, and after that.
+//! Commands on machines: the question for one, and what it has written at its end.
 
 use std::time::Duration;
 
+use vmm_core::Error;
 use vmm_core::model::VmName;
 use vmm_core::remote::{Exit, Output, Stream, Unfinished};
-use vmm_core::{Error, TransferReport};
 
-use super::monitor::bytes;
-use super::output::{Tail, beginning, end, plain, units};
-use super::progress::bar;
-use super::{code, escape};
-use crate::dialogue::{Errand, Intent, Machines};
-use crate::post::{Reply, Wish};
+use super::code;
+use super::errand::{ROOM, Shown, again, block, head, logins};
+use super::output::{end, plain, units};
+use crate::post::Reply;
 
-/// How much of what was written a message shows, in units: below the 4096 that it takes, as its head needs some.
-const ROOM: usize = 3400;
-/// How much of that standard error has if both do not fit.
+/// How much of standard error a message shows if both streams do not fit, in units.
 const STDERR_ROOM: usize = 1000;
-/// How many lines a message shows while a command runs.
-const LIVE_LINES: usize = 20;
-/// How wide a bar is that shows how far a file is carried, in characters.
-const BAR: u64 = 10;
-/// How much of the command is shown, in units.
-const LINE: usize = 300;
-
-/// What is done on which machine.
-#[derive(Clone, Debug)]
-pub(crate) struct Shown {
-    pub(crate) vm: String,
-    pub(crate) errand: Errand,
-}
-
-impl Shown {
-    /// It, in a line or so.
-    fn line(&self) -> String {
-        let line = match &self.errand {
-            Errand::Run { line } => plain(line),
-            Errand::Get { path } => format!("get {}", plain(path)),
-            Errand::Put { directory, document } => format!("put {} to {}", plain(&document.name), plain(directory)),
-        };
-        beginning(&line, LINE)
-    }
-}
 
 /// Asks for the command.
 pub(crate) fn which_line(vm: &VmName) -> Reply {
@@ -49,67 +20,6 @@ pub(crate) fn which_line(vm: &VmName) -> Reply {
         "What shall run on {}? All lines of your next message are one command; /cancel if none.",
         code(vm)
     ))
-}
-
-/// What is seen of something that has not come to its end.
-pub(crate) struct SoFar(String);
-
-impl SoFar {
-    /// Nothing.
-    pub(crate) fn nothing() -> Self {
-        Self(String::new())
-    }
-
-    /// What a command has written.
-    pub(crate) fn written(tail: &Tail) -> Self {
-        Self(block(&tail.last(ROOM / 2, LIVE_LINES)))
-    }
-
-    /// How much of a file has been carried, once anything is known of it.
-    pub(crate) fn carried(done: u64, total: Option<u64>) -> Self {
-        let total = match (done, total) {
-            (0, None) => return Self::nothing(),
-            (_, None | Some(0)) => return Self(format!("\n{}", bytes(done))),
-            (_, Some(total)) => total,
-        };
-        let part = |of: u64| usize::try_from(u128::from(done.min(total)) * u128::from(of) / u128::from(total));
-        let (bar, percent) = (bar(part(BAR).unwrap_or_default(), BAR as usize), part(100).unwrap_or_default());
-        Self(format!("\n{bar}  {percent} %\n{} of {}", bytes(done), bytes(total)))
-    }
-}
-
-/// While it goes on.
-pub(crate) fn running(shown: &Shown, so_far: &SoFar, update: i64) -> Reply {
-    let cancel = ("Cancel".to_owned(), Intent::Cancel { update });
-    Reply::text(head(shown, &format!("⏳ It runs.{}", so_far.0))).rows(vec![vec![cancel]])
-}
-
-/// After somebody ended it.
-pub(crate) fn cancelled(shown: &Shown, so_far: &SoFar) -> Reply {
-    let text = head(shown, &format!("⏹ It was cancelled.{}", so_far.0));
-    Reply::text(text).rows(vec![again(shown), logins(shown)])
-}
-
-/// After a process of vmm was killed over it.
-pub(crate) fn interrupted(shown: &Shown) -> Reply {
-    let told = "⚠️ vmm was stopped while it ran. It may have been done or not, and I have forgotten your login.";
-    Reply::text(head(shown, told)).rows(vec![again(shown)])
-}
-
-/// After the machine did not take the login.
-pub(crate) fn refused(shown: &Shown, user: &str) -> Reply {
-    let told = format!(
-        "⚠️ {} refused the login of {}, and I have forgotten it. Nothing ran. Try again with the right user and password.",
-        code(&shown.vm),
-        code(user)
-    );
-    Reply::text(head(shown, &told)).rows(vec![again(shown)])
-}
-
-/// After it could not be run, or not to its end.
-pub(crate) fn failed(shown: &Shown, so_far: &SoFar, error: &Error) -> Reply {
-    let text = head(shown, &format!("⚠️ {}{}", super::told(error), so_far.0));
-    Reply::text(text).rows(vec![again(shown), logins(shown)])
 }
 
 /// After its end; with what it wrote as a document if that is not in the message.
@@ -153,37 +63,6 @@ fn with_output(shown: &Shown, verdict: &str, stdout: &Stream, stderr: &Stream) -
     (reply(text), Some(Reply::text(caption).document(name, content)))
 }
 
-/// After a file has arrived.
-pub(crate) fn carried(shown: &Shown, report: &TransferReport) -> Reply {
-    let TransferReport { bytes, sha256, duration } = report;
-    let told = format!("✅ {bytes} bytes after {:.1} s.\nSHA-256: {}", duration.as_secs_f64(), code(sha256));
-    Reply::text(head(shown, &told)).rows(vec![again(shown), logins(shown)])
-}
-
-/// A file from a machine.
-pub(crate) fn file(shown: &Shown, name: String, content: Vec<u8>) -> Reply {
-    Reply::text(format!("From {}.", code(&shown.vm))).document(name, content)
-}
-
-/// After an uploaded file could not be had.
-pub(crate) fn not_there(shown: &Shown, reason: &str) -> Reply {
-    Reply::text(head(shown, &format!("⚠️ {}", escape(reason)))).rows(vec![again(shown), logins(shown)])
-}
-
-/// Asks for a file to put onto a machine.
-pub(crate) fn which_file() -> Reply {
-    Reply::text("Which file? Send it as a document, with this as its caption.")
-}
-
-/// After logins were forgotten.
-pub(crate) fn forgotten(count: usize) -> Reply {
-    Reply::text(match count {
-        0 => "I know no login of yours.".to_owned(),
-        1 => "I have forgotten your login on 1 machine.".to_owned(),
-        _ => format!("I have forgotten your logins on {count} machines."),
-    })
-}
-
 fn verdict(exit: &Exit, duration: Duration) -> String {
     let took = format!("{:.1} s", duration.as_secs_f64());
     match exit {
@@ -191,26 +70,6 @@ fn verdict(exit: &Exit, duration: Duration) -> String {
         Exit::Code(exit) => format!("❌ Exit code {exit} after {took}."),
         Exit::Signal(name) => format!("❌ Ended by the signal {} after {took}.", code(name)),
     }
-}
-
-fn head(shown: &Shown, told: &str) -> String {
-    format!("<b>{}</b>  {}\n{told}", escape(&shown.vm), code(shown.line()))
-}
-
-/// A text in fixed width, in lines of its own.
-fn block(text: &str) -> String {
-    if text.trim().is_empty() { String::new() } else { format!("\n<pre>{}</pre>", escape(text)) }
-}
-
-fn again(shown: &Shown) -> Vec<Wish> {
-    let Shown { vm, errand } = shown.clone();
-    let label = if matches!(errand, Errand::Run { .. }) { "Run it again" } else { "Once more" };
-    let other = ("Another command".to_owned(), Intent::Command { vm: vm.clone() });
-    vec![(label.to_owned(), Intent::Errand { vm, errand }), other]
-}
-
-fn logins(shown: &Shown) -> Vec<Wish> {
-    super::login::logins(&Machines::One { vm: shown.vm.clone() })
 }
 
 /// Whether this is a text, and all of it.
@@ -247,6 +106,7 @@ fn mark(content: &mut Vec<u8>, words: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dialogue::Errand;
 
     fn output(stdout: &str, stderr: &str) -> Output {
         let stream = |text: &str| Stream { bytes: text.into(), total: text.len() as u64 };
@@ -266,17 +126,6 @@ mod tests {
         cut.stdout.total = 9;
         assert_eq!(content_of(&cut), "abc\n--- standard output was cut after 4 of 9 bytes ---\n");
         assert!(content(&cut.stdout, &cut.stderr).1);
-    }
-
-    #[test]
-    fn a_file_that_is_carried_has_a_bar() {
-        let shown = |done, total| SoFar::carried(done, total).0;
-        assert_eq!(shown(0, Some(2048)), "\n░░░░░░░░░░  0 %\n0 B of 2 KiB");
-        assert_eq!(shown(2047, Some(2048)), "\n▓▓▓▓▓▓▓▓▓░  99 %\n2 KiB of 2 KiB");
-        assert_eq!(shown(9, Some(3)), "\n▓▓▓▓▓▓▓▓▓▓  100 %\n9 B of 3 B", "it grows meanwhile");
-        assert_eq!((shown(5, None).as_str(), shown(0, Some(0)).as_str()), ("\n5 B", "\n0 B"));
-        assert_eq!(shown(0, None), "", "nothing is known of it");
-        assert!(shown(u64::MAX / 2, Some(u64::MAX)).contains("  49 %"));
     }
 
     #[test]
