@@ -3,31 +3,13 @@
 //! [`routes`] is an endpoint that any poem server can mount; the program `vmm-http` is one such server.
 
 mod api;
-mod auth;
-mod batch;
-mod body;
-mod clearable;
-mod connection;
-mod content;
-mod cursor;
-mod docs_page;
-mod documented_form;
 mod error;
-mod events;
-mod front_page;
-mod idempotency;
-mod if_match;
-mod json;
-mod limits;
-mod log;
-mod metrics;
+mod layer;
 mod operations;
-mod page_token;
-mod peer;
-mod secret;
+mod page;
+mod server;
 mod spec;
-mod tls;
-mod written;
+mod wire;
 
 use hyper::body::Bytes;
 use poem::http::{HeaderValue, header};
@@ -35,33 +17,37 @@ use poem::middleware::{CatchPanic, SetHeader};
 use poem::{Endpoint, EndpointExt, Response, Route};
 use vmm_core::Vmm;
 
-pub use connection::{ConnectionLimits, Server};
-pub use limits::Limits;
+pub use server::connection::{ConnectionLimits, Server};
+pub use server::limits::Limits;
+pub use server::tls::{Tls, TlsError};
 pub use spec::openapi;
-pub use tls::{Tls, TlsError};
+
+use layer::{admission, documented_form, idempotency, log, metrics};
+use page::token::PageTokens;
+use server::peer::TrustedProxies;
 
 /// Every route of the API, over one desk.
 pub fn routes(vmm: Vmm, limits: Limits) -> impl Endpoint<Output = Response> + 'static {
     let spec = poem::endpoint::make_sync(serve(openapi()));
     let metrics = metrics::Metrics::default();
     let operations = operations::Operations::of::<api::Apis>();
-    let proxies = peer::TrustedProxies::from(&limits);
-    let tokens = page_token::PageTokens::default();
+    let proxies = TrustedProxies::from(&limits);
+    let tokens = PageTokens::default();
     Route::new()
         .at("/openapi.json", poem::get(spec))
-        .nest("/docs", docs_page::routes())
+        .nest("/docs", page::docs::routes())
         .nest_no_strip("/", spec::service())
-        .around(front_page::or_front_page)
+        .around(page::front::or_front_page)
         .data(vmm.clone())
         .data(tokens.clone())
         .data(metrics.clone())
-        .data(events::Streams::new(&limits))
+        .data(wire::events::Streams::new(&limits))
         // Otherwise the type of all the layers together is deeper than the compiler follows.
         .boxed()
         .with(operations.clone())
         .with(idempotency::Idempotency { vmm: vmm.clone(), operations: operations.clone() })
         .before(documented_form::normalize)
-        .with(limits::Admission { limits, vmm, operations: operations.clone() })
+        .with(admission::Admission { limits, vmm, operations: operations.clone() })
         .before(move |request| std::future::ready(Ok(tokens.with_login(request))))
         .data(proxies)
         .with(CatchPanic::new().with_handler(|_| error::Failure::internal()))

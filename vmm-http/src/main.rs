@@ -1,23 +1,15 @@
 //! The program `vmm-http`: serves the API, and sets a desk up and checks it.
 
-mod config;
-mod doctor;
-mod init;
-mod rotate_key;
-mod serve;
-mod verify_audit;
+mod program;
 
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use vmm_core::model::UserName;
 
-use crate::config::Config;
-
-/// Whatever ends the program, with a text for the person who started it.
-type Failed = Box<dyn std::error::Error + Send + Sync>;
+use crate::program::config::Config;
+use crate::program::{Failed, doctor, init, rotate_key, say, say_wrong, serve, verify_audit};
 
 /// A VM desk for teams on libvirt, over HTTP.
 #[derive(Parser)]
@@ -96,16 +88,4 @@ fn crash_plan() -> vmm_core::crash::Plan {
         reached: std::env::var_os("VMM_CRASH_REACHED").map(PathBuf::from),
         fail_at: std::env::var("VMM_FAIL_AT").ok(),
     }
-}
-
-/// Writes a line to standard output.
-fn say(line: &str) -> std::io::Result<()> {
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "{line}")?;
-    out.flush()
-}
-
-fn say_wrong(line: &str) {
-    // Nobody is left to tell if standard error is gone.
-    let _ = writeln!(std::io::stderr(), "{line}");
 }

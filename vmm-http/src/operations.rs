@@ -159,7 +159,7 @@ impl Operation {
     }
 }
 
-/// Whether a field of the answer has the format `password`, which all of [`Secret`](crate::secret::Secret) have.
+/// Whether a field of the answer has the format `password`, which all of [`Secret`](crate::wire::secret::Secret) have.
 fn answers_with_secret(response: &MetaResponse, registry: &Registry) -> bool {
     let mut open: Vec<_> = response.content.iter().map(|content| &content.schema).collect();
     let mut seen = HashSet::new();

@@ -4,7 +4,7 @@ use poem::http::Method;
 use serde_json::{Value, json};
 
 use super::each_operation;
-use crate::idempotency::takes_key;
+use crate::layer::idempotency::takes_key;
 
 /// Documents the header with every operation that takes it, and its mark with the answers.
 pub(super) fn add(spec: &mut Value) {

@@ -11,7 +11,7 @@ use vmm_testkit::sample;
 
 use crate::app::{Answer, App, SPEC, Who};
 use crate::file::put;
-use crate::vm_ssh::commands;
+use crate::ssh::commands;
 
 /// Everything that a holder gets of a budget.
 fn fill(app: &App, budget: Budget, holder: Holder) -> Vec<Place> {

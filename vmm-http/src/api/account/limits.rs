@@ -1,0 +1,53 @@
+//! The budgets of an account.
+
+use poem_openapi::payload::Json;
+use poem_openapi::{Object, OpenApi};
+use vmm_core::BudgetUse;
+
+use crate::api::tag::Tag;
+use crate::error::Failure;
+use crate::layer::auth::Caller;
+
+pub(crate) struct LimitsApi;
+
+/// A budget of the account.
+#[derive(Debug, Object)]
+#[oai(rename = "BudgetUse")]
+struct BudgetUseBody {
+    /// Its name, as a problem has it in `budget`.
+    budget: String,
+    /// What is counted.
+    counts: String,
+    /// How much the account may have.
+    limit: u64,
+    /// How much it has, this call included.
+    taken: u64,
+}
+
+impl From<BudgetUse> for BudgetUseBody {
+    fn from(used: BudgetUse) -> Self {
+        let BudgetUse { budget, limit, taken, .. } = used;
+        Self { budget: budget.to_string(), counts: budget.counts().to_owned(), limit, taken }
+    }
+}
+
+/// The budgets of the account.
+#[derive(Debug, Object)]
+#[oai(rename = "Limits")]
+struct LimitsBody {
+    limit: Vec<BudgetUseBody>,
+}
+
+#[OpenApi(tag = "Tag::User")]
+impl LimitsApi {
+    /// See what one's own account may hold at once, and what it holds.
+    ///
+    /// Over its share an account gets 429, and 503 where all accounts together hold as much as can be. The problem names the
+    /// `budget`.
+    #[oai(path = "/limits", method = "get", operation_id = "getLimits")]
+    async fn get(&self, caller: Caller) -> Result<Json<LimitsBody>, Failure> {
+        let login = caller.0;
+        let limit = login.vmm.limits(&login.actor).await?.into_iter().map(BudgetUseBody::from).collect();
+        Ok(Json(LimitsBody { limit }))
+    }
+}

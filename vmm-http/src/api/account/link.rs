@@ -1,0 +1,66 @@
+//! Binding a Telegram account to an account of the desk.
+
+use chrono::{DateTime, Utc};
+use poem_openapi::param::Query;
+use poem_openapi::payload::Json;
+use poem_openapi::{Object, OpenApi};
+use vmm_core::MadeLinkCode;
+use vmm_core::model::UserName;
+
+use crate::api::answer::Done;
+use crate::api::tag::Tag;
+use crate::error::Failure;
+use crate::layer::auth::Caller;
+use crate::wire::batch::named;
+use crate::wire::secret::Secret;
+
+pub(crate) struct LinkApi;
+
+/// A code that was just made.
+#[derive(Debug, Object)]
+#[oai(rename = "MadeLinkCode")]
+struct MadeLinkCodeBody {
+    /// Tell the bot `/start` and this code in a private chat. It is not shown again.
+    code: Secret,
+    /// When it ends by itself.
+    expires_at: DateTime<Utc>,
+}
+
+impl From<MadeLinkCode> for MadeLinkCodeBody {
+    fn from(made: MadeLinkCode) -> Self {
+        Self { code: Secret(made.code), expires_at: made.expires_at }
+    }
+}
+
+#[OpenApi(tag = "Tag::Session")]
+impl LinkApi {
+    /// Make a code that binds a Telegram account to one's account; to anybody's for admins.
+    ///
+    /// It is good once, for a quarter of an hour, and in place of any made before. A login is needed: a token cannot make
+    /// one.
+    #[oai(path = "/link-code", method = "post", operation_id = "createLinkCode")]
+    async fn create(
+        &self,
+        caller: Caller,
+        /// Whose; the caller's if absent.
+        user: Query<Option<String>>,
+    ) -> Result<Json<MadeLinkCodeBody>, Failure> {
+        let login = caller.0;
+        let of = named("user", user.0.map(UserName::new).transpose())?;
+        Ok(Json(login.vmm.create_link_code(&login.actor, of.as_ref()).await?.into()))
+    }
+
+    /// Free one's account of its Telegram account; anybody's for admins. A login is needed: a token cannot.
+    #[oai(path = "/link", method = "delete", operation_id = "deleteLink")]
+    async fn delete(
+        &self,
+        caller: Caller,
+        /// Whose; the caller's if absent.
+        user: Query<Option<String>>,
+    ) -> Result<Done, Failure> {
+        let login = caller.0;
+        let of = named("user", user.0.map(UserName::new).transpose())?;
+        login.vmm.unlink_chat(&login.actor, of.as_ref()).await?;
+        Ok(Done::Done)
+    }
+}

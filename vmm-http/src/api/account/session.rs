@@ -1,0 +1,131 @@
+//! Logins.
+
+use chrono::{DateTime, Utc};
+use poem::Request;
+use poem::web::Data;
+use poem_openapi::param::{Path, Query};
+use poem_openapi::payload::Json;
+use poem_openapi::{Object, OpenApi};
+use vmm_core::Vmm;
+use vmm_core::model::{Credential, Session, SessionFilter, SessionId, UserName};
+
+use super::user::UserBody;
+use crate::api::answer::Done;
+use crate::api::tag::Tag;
+use crate::error::Failure;
+use crate::layer::auth::Caller;
+use crate::server::peer;
+use crate::wire::batch::named;
+use crate::wire::body::Body;
+use crate::wire::cursor;
+use crate::wire::secret::Secret;
+
+pub(crate) struct SessionApi;
+
+/// A name and its password.
+#[derive(Debug, Object)]
+#[oai(rename = "Credentials", deny_unknown_fields)]
+struct Credentials {
+    #[oai(validator(max_length = 128))]
+    name: String,
+    password: Secret,
+}
+
+/// A login.
+#[derive(Debug, Object)]
+#[oai(rename = "Session")]
+struct SessionBody {
+    /// Send it as `Authorization: Bearer …`. It is not shown again.
+    token: Secret,
+    /// When it ends by itself.
+    expires_at: DateTime<Utc>,
+    user: UserBody,
+}
+
+/// A login that has not ended.
+#[derive(Debug, Object)]
+#[oai(rename = "Login")]
+struct LoginBody {
+    id: i64,
+    created_at: DateTime<Utc>,
+    /// When it ends by itself.
+    expires_at: DateTime<Utc>,
+    /// Whether it is the one that asks.
+    current: bool,
+}
+
+/// Logins, in order of beginning.
+#[derive(Debug, Object)]
+#[oai(rename = "Logins", skip_serializing_if_is_none)]
+struct LoginsBody {
+    session: Vec<LoginBody>,
+    /// The cursor of the next page; absent on the last one.
+    next: Option<String>,
+}
+
+#[OpenApi(tag = "Tag::Session")]
+impl SessionApi {
+    /// Log in.
+    #[oai(path = "/session", method = "post", operation_id = "login")]
+    async fn login(
+        &self,
+        request: &Request,
+        vmm: Data<&Vmm>,
+        body: Body<Credentials>,
+    ) -> Result<Json<SessionBody>, Failure> {
+        let Credentials { name, password } = body.0;
+        let login = vmm.login(&name, password.0, peer::address(request)).await?;
+        Ok(Json(SessionBody {
+            token: Secret(login.token),
+            expires_at: login.session.expires_at,
+            user: login.user.into(),
+        }))
+    }
+
+    /// List one's logins that have not ended, in order of beginning; another account's for admins.
+    #[oai(path = "/session", method = "get", operation_id = "listSessions")]
+    async fn list(
+        &self,
+        caller: Caller,
+        /// Whose; the caller's if absent.
+        user: Query<Option<String>>,
+        /// Goes on behind a page: the `next` of its answer.
+        #[oai(validator(max_length = 512))]
+        after: Query<Option<String>>,
+        /// At most so many; 100 if absent.
+        #[oai(validator(minimum(value = "1"), maximum(value = "1000")))]
+        limit: Query<Option<u32>>,
+    ) -> Result<Json<LoginsBody>, Failure> {
+        let login = caller.0;
+        let of = named("user", user.0.map(UserName::new).transpose())?;
+        let filter = SessionFilter {
+            after: cursor::read("session", after.0, cursor::id)?.map(SessionId),
+            limit: Some(limit.0.unwrap_or(cursor::DEFAULT_LIMIT)),
+        };
+        let page = login.vmm.sessions(&login.actor, of.as_ref(), &filter).await?;
+        let next = page.next.map(|key| cursor::write("session", key));
+        let body = |session: Session| LoginBody {
+            id: session.id.0,
+            created_at: session.created_at,
+            expires_at: session.expires_at,
+            current: matches!(&login.credential, Credential::Session(own) if own.id == session.id),
+        };
+        Ok(Json(LoginsBody { session: page.into_iter().map(body).collect(), next }))
+    }
+
+    /// Log out. The token is of no use from then on.
+    #[oai(path = "/session", method = "delete", operation_id = "logout")]
+    async fn logout(&self, caller: Caller) -> Result<Done, Failure> {
+        let login = caller.0;
+        login.vmm.logout(&login.actor, &login.credential).await?;
+        Ok(Done::Done)
+    }
+
+    /// End one of one's logins; anybody's for admins.
+    #[oai(path = "/session/:id", method = "delete", operation_id = "endSession")]
+    async fn end(&self, caller: Caller, id: Path<i64>) -> Result<Done, Failure> {
+        let login = caller.0;
+        login.vmm.end_session(&login.actor, SessionId(id.0)).await?;
+        Ok(Done::Done)
+    }
+}

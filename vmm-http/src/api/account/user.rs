@@ -1,0 +1,251 @@
+//! Accounts.
+
+use chrono::{DateTime, Utc};
+use poem_openapi::param::{Path, Query};
+use poem_openapi::payload::Json;
+use poem_openapi::{Enum, Object, OpenApi};
+use vmm_core::model::{NamePrefix, Role, User, UserFilter, UserName};
+use vmm_core::{UserDraft, UserUpdate};
+
+use crate::api::answer::{Done, Tagged};
+use crate::api::tag::Tag;
+use crate::error::Failure;
+use crate::layer::auth::Caller;
+use crate::wire::batch;
+use crate::wire::body::Body;
+use crate::wire::clearable::Clearable;
+use crate::wire::cursor;
+use crate::wire::if_match::IfMatch;
+use crate::wire::secret::Secret;
+
+pub(crate) struct UserApi;
+
+/// What an account may do in general.
+#[derive(Clone, Copy, Debug, Default, Enum)]
+#[oai(rename = "Role", rename_all = "lowercase")]
+enum RoleWord {
+    #[default]
+    User,
+    Admin,
+}
+
+impl From<Role> for RoleWord {
+    fn from(role: Role) -> Self {
+        match role {
+            Role::User => Self::User,
+            Role::Admin => Self::Admin,
+        }
+    }
+}
+
+impl From<RoleWord> for Role {
+    fn from(word: RoleWord) -> Self {
+        match word {
+            RoleWord::User => Self::User,
+            RoleWord::Admin => Self::Admin,
+        }
+    }
+}
+
+/// An account to make.
+#[derive(Debug, Object)]
+#[oai(rename = "NewUser", deny_unknown_fields)]
+struct NewUserBody {
+    /// Letters, digits, dots, dashes and underscores.
+    #[oai(validator(max_length = 128))]
+    name: String,
+    /// 10 to 1024 characters.
+    password: Secret,
+    /// The Telegram account bound to it.
+    chat_id: Option<i64>,
+    #[oai(default)]
+    role: RoleWord,
+}
+
+impl TryFrom<NewUserBody> for UserDraft {
+    type Error = vmm_core::Error;
+
+    fn try_from(body: NewUserBody) -> vmm_core::Result<Self> {
+        let NewUserBody { name, password, chat_id, role } = body;
+        Ok(Self { name: UserName::new(name)?, password: password.0, chat_id, role: role.into() })
+    }
+}
+
+/// Accounts to make.
+#[derive(Debug, Object)]
+#[oai(rename = "NewUsers", deny_unknown_fields)]
+struct NewUsersBody {
+    #[oai(validator(min_items = 1, max_items = 100))]
+    user: Vec<NewUserBody>,
+}
+
+/// What to change of an account. What is absent stays.
+#[derive(Debug, Object)]
+#[oai(rename = "UserChange", deny_unknown_fields)]
+struct UserChangeBody {
+    /// The account's present name.
+    #[oai(validator(max_length = 128))]
+    name: String,
+    /// Another name.
+    #[oai(validator(max_length = 128))]
+    new_name: Option<String>,
+    /// Another password, 10 to 1024 characters.
+    password: Option<Secret>,
+    /// The present password; needed with another one for one's own account.
+    old_password: Option<Secret>,
+    /// The Telegram account bound to it; `null` binds none.
+    chat_id: Clearable<i64>,
+    role: Option<RoleWord>,
+    /// A disabled account cannot log in, and what was given out for it is not good.
+    disabled: Option<bool>,
+}
+
+fn change(body: UserChangeBody) -> vmm_core::Result<(UserName, UserUpdate)> {
+    let UserChangeBody { name, new_name, password, old_password, chat_id, role, disabled } = body;
+    let update = UserUpdate {
+        name: batch::named("new_name", new_name.map(UserName::new).transpose())?,
+        password: password.map(|password| password.0),
+        old_password: old_password.map(|password| password.0),
+        chat_id: chat_id.change(),
+        role: role.map(Into::into),
+        disabled,
+    };
+    Ok((UserName::new(name)?, update))
+}
+
+/// Accounts to change.
+#[derive(Debug, Object)]
+#[oai(rename = "UserChanges", deny_unknown_fields)]
+struct UserChangesBody {
+    #[oai(validator(min_items = 1, max_items = 100))]
+    user: Vec<UserChangeBody>,
+}
+
+/// An account.
+#[derive(Debug, Object)]
+#[oai(rename = "User", skip_serializing_if_is_none)]
+pub(super) struct UserBody {
+    id: i64,
+    name: String,
+    /// The Telegram account bound to it.
+    chat_id: Option<i64>,
+    role: RoleWord,
+    /// Whether nobody can log in with it.
+    disabled: bool,
+    /// How often it was changed; in quotes, its `ETag`.
+    revision: i64,
+    created_at: DateTime<Utc>,
+}
+
+impl From<User> for UserBody {
+    fn from(user: User) -> Self {
+        Self {
+            id: user.id.0,
+            name: user.name.to_string(),
+            chat_id: user.chat_id,
+            role: user.role.into(),
+            disabled: user.disabled,
+            revision: user.revision.0,
+            created_at: user.created_at,
+        }
+    }
+}
+
+/// Accounts.
+#[derive(Debug, Object)]
+#[oai(rename = "Users", skip_serializing_if_is_none)]
+struct UsersBody {
+    user: Vec<UserBody>,
+    /// The cursor of the next page; absent on the last one.
+    next: Option<String>,
+}
+
+#[OpenApi(tag = "Tag::User")]
+impl UserApi {
+    /// Make accounts. Admins only, and with no API token.
+    #[oai(path = "/db/user", method = "post", operation_id = "createUsers")]
+    async fn create(&self, caller: Caller, body: Body<NewUsersBody>) -> Result<Json<UsersBody>, Failure> {
+        let login = caller.0;
+        let drafts = batch::read("user", body.0.user, UserDraft::try_from)?;
+        let create = |draft| login.vmm.create_user(&login.actor, draft);
+        let users = batch::in_order("user", drafts, create).await?;
+        Ok(Json(UsersBody { user: users.into_iter().map(UserBody::from).collect(), next: None }))
+    }
+
+    /// List accounts in order of name. Admins only.
+    #[oai(path = "/db/user", method = "get", operation_id = "listUsers")]
+    async fn list(
+        &self,
+        caller: Caller,
+        /// Only those with this role.
+        role: Query<Option<RoleWord>>,
+        /// Only those that are disabled, or only those that are not.
+        disabled: Query<Option<bool>>,
+        /// Only those whose names begin so, without regard to case.
+        #[oai(validator(max_length = 128))]
+        name_prefix: Query<Option<String>>,
+        /// Goes on behind a page: the `next` of its answer.
+        #[oai(validator(max_length = 512))]
+        after: Query<Option<String>>,
+        /// At most so many; 100 if absent.
+        #[oai(validator(minimum(value = "1"), maximum(value = "1000")))]
+        limit: Query<Option<u32>>,
+    ) -> Result<Json<UsersBody>, Failure> {
+        let login = caller.0;
+        let filter = UserFilter {
+            role: role.0.map(Into::into),
+            disabled: disabled.0,
+            name_prefix: name_prefix.0.map(NamePrefix::new).transpose()?,
+            after: cursor::read("user", after.0, |key| key.parse().ok())?,
+            limit: Some(limit.0.unwrap_or(cursor::DEFAULT_LIMIT)),
+        };
+        let page = login.vmm.users(&login.actor, &filter).await?;
+        let next = page.next.as_ref().map(|key| cursor::write("user", key));
+        Ok(Json(UsersBody { user: page.into_iter().map(UserBody::from).collect(), next }))
+    }
+
+    /// Look at an account. Admins only.
+    #[oai(path = "/db/user/:name", method = "get", operation_id = "getUser")]
+    async fn get(&self, caller: Caller, name: Path<String>) -> Result<Tagged<UserBody>, Failure> {
+        let login = caller.0;
+        let user = login.vmm.user(&login.actor, &UserName::new(name.0)?).await?;
+        let revision = user.revision;
+        Ok(Tagged::new(user.into(), revision))
+    }
+
+    /// Change accounts; absent fields stay. Admins only, and with no API token.
+    ///
+    /// Another role, another password, and being disabled or enabled end an account's logins.
+    #[oai(path = "/db/user", method = "put", operation_id = "updateUsers")]
+    async fn update(
+        &self,
+        caller: Caller,
+        /// Only if the record is as it was read: its `ETag`.
+        #[oai(name = "If-Match")]
+        if_match: IfMatch,
+        body: Body<UserChangesBody>,
+    ) -> Result<Json<UsersBody>, Failure> {
+        let login = &caller.0;
+        let expect = if_match.of_batch(body.0.user.len())?;
+        let changes = batch::read("user", body.0.user, change)?;
+        let users = batch::in_order("user", changes, |(name, update)| async move {
+            login.vmm.update_user(&login.actor, &name, update, expect).await
+        });
+        Ok(Json(UsersBody { user: users.await?.into_iter().map(UserBody::from).collect(), next: None }))
+    }
+
+    /// Delete an account that no machine and no request names. Admins only, and with no API token.
+    #[oai(path = "/db/user", method = "delete", operation_id = "deleteUser")]
+    async fn delete(
+        &self,
+        caller: Caller,
+        name: Query<String>,
+        /// Only if the record is as it was read: its `ETag`.
+        #[oai(name = "If-Match")]
+        if_match: IfMatch,
+    ) -> Result<Done, Failure> {
+        let login = caller.0;
+        login.vmm.delete_user(&login.actor, &UserName::new(name.0)?, if_match.0).await?;
+        Ok(Done::Done)
+    }
+}

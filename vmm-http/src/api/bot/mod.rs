@@ -1,0 +1,3 @@
+//! What bots are told.
+
+pub(super) mod bot_group;

@@ -1,0 +1,248 @@
+//! The catalog.
+
+use chrono::{DateTime, Utc};
+use poem_openapi::param::{Path, Query};
+use poem_openapi::payload::Json;
+use poem_openapi::{Object, OpenApi};
+use vmm_core::model::{JobId, LoginName, NewOs, Os, OsChange, OsFilter, OsId, OsName, OsVersion};
+
+use crate::api::answer::{Done, Tagged};
+use crate::api::tag::Tag;
+use crate::error::Failure;
+use crate::layer::auth::Caller;
+use crate::wire::batch;
+use crate::wire::body::Body;
+use crate::wire::cursor;
+use crate::wire::if_match::IfMatch;
+
+pub(crate) struct OsApi;
+
+/// A catalog entry to make.
+#[derive(Debug, Object)]
+#[oai(rename = "NewOs", deny_unknown_fields)]
+struct NewOsBody {
+    /// Like `debian`.
+    #[oai(validator(max_length = 128))]
+    name: String,
+    /// Like `12`.
+    #[oai(validator(max_length = 128))]
+    version: String,
+    /// A cloud image in qcow2 without a backing or data file, which is imported into the pool: its path on the server, in a
+    /// directory of the setting `image_dirs`, or `file:NAME` for a file of one's own (`PUT /files/NAME`).
+    #[oai(validator(max_length = 4096))]
+    qcow2: Option<String>,
+    /// Path of an installer image on the host.
+    #[oai(validator(max_length = 4096))]
+    iso: Option<String>,
+    #[oai(default, validator(max_length = 4096))]
+    description: String,
+    /// The user that cloud-init makes in each machine.
+    #[oai(default = "default_login", validator(max_length = 32))]
+    login: String,
+}
+
+fn default_login() -> String {
+    "vmm".to_owned()
+}
+
+impl TryFrom<NewOsBody> for NewOs {
+    type Error = vmm_core::Error;
+
+    fn try_from(body: NewOsBody) -> vmm_core::Result<Self> {
+        let NewOsBody { name, version, qcow2, iso, description, login } = body;
+        Ok(Self {
+            name: batch::named("name", OsName::new(name))?,
+            version: OsVersion::new(version)?,
+            iso,
+            qcow2,
+            description,
+            login: batch::named("login", LoginName::new(login))?,
+        })
+    }
+}
+
+/// Catalog entries to make.
+#[derive(Debug, Object)]
+#[oai(rename = "NewOses", deny_unknown_fields)]
+struct NewOsesBody {
+    #[oai(validator(min_items = 1, max_items = 100))]
+    os: Vec<NewOsBody>,
+}
+
+/// What to change of a catalog entry. What is absent stays.
+#[derive(Debug, Object)]
+#[oai(rename = "OsChange", deny_unknown_fields)]
+struct OsChangeBody {
+    id: i64,
+    #[oai(validator(max_length = 4096))]
+    description: Option<String>,
+    /// The user that cloud-init makes in each machine that is made from now on.
+    #[oai(validator(max_length = 32))]
+    login: Option<String>,
+}
+
+fn change(body: OsChangeBody) -> vmm_core::Result<(OsId, OsChange)> {
+    let OsChangeBody { id, description, login } = body;
+    let login = batch::named("login", login.map(LoginName::new).transpose())?;
+    Ok((OsId(id), OsChange { description, login }))
+}
+
+/// Catalog entries to change.
+#[derive(Debug, Object)]
+#[oai(rename = "OsChanges", deny_unknown_fields)]
+struct OsChangesBody {
+    #[oai(validator(min_items = 1, max_items = 100))]
+    os: Vec<OsChangeBody>,
+}
+
+/// A catalog entry.
+#[derive(Debug, Object)]
+#[oai(rename = "Os", skip_serializing_if_is_none)]
+struct OsBody {
+    id: i64,
+    name: String,
+    version: String,
+    /// Where its installer is. Shown to admins only.
+    iso: Option<String>,
+    /// Where its image was imported from. Shown to admins only.
+    qcow2: Option<String>,
+    description: String,
+    login: String,
+    /// Whether its image is imported and as it was, so that machines can be made from it.
+    ready: bool,
+    /// What is wrong with its image in the pool: it is missing, or was changed. `POST /db/os/import` mends it.
+    problem: Option<String>,
+    /// SHA-256 of the imported image.
+    sha256: Option<String>,
+    /// Size of the disk that a machine sees, in bytes.
+    virtual_size: Option<u64>,
+    /// How often people changed it; in quotes, its `ETag`.
+    revision: i64,
+    created_at: DateTime<Utc>,
+    /// The job that imports its image, in the answer to the call that began it.
+    job: Option<i64>,
+}
+
+impl OsBody {
+    fn new(os: Os, job: Option<JobId>) -> Self {
+        Self {
+            id: os.id.0,
+            name: os.name.to_string(),
+            version: os.version.to_string(),
+            iso: os.iso,
+            qcow2: os.qcow2,
+            description: os.description,
+            login: os.login.to_string(),
+            ready: os.image.is_some() && os.problem.is_none(),
+            problem: os.problem,
+            virtual_size: os.image.as_ref().map(|image| image.virtual_size),
+            sha256: os.image.map(|image| image.sha256),
+            revision: os.revision.0,
+            created_at: os.created_at,
+            job: job.map(|job| job.0),
+        }
+    }
+}
+
+/// Catalog entries.
+#[derive(Debug, Object)]
+#[oai(rename = "Oses", skip_serializing_if_is_none)]
+struct OsesBody {
+    os: Vec<OsBody>,
+    /// The cursor of the next page; absent on the last one.
+    next: Option<String>,
+}
+
+#[OpenApi(tag = "Tag::Os")]
+impl OsApi {
+    /// Add to the catalog, and import the images. Admins only.
+    #[oai(path = "/db/os", method = "post", operation_id = "createOses")]
+    async fn create(&self, caller: Caller, body: Body<NewOsesBody>) -> Result<Json<OsesBody>, Failure> {
+        let login = caller.0;
+        let entries = batch::read("os", body.0.os, NewOs::try_from)?;
+        let create = |os| login.vmm.create_os(&login.actor, os);
+        let created = batch::in_order("os", entries, create).await?;
+        Ok(Json(OsesBody { os: created.into_iter().map(|(os, job)| OsBody::new(os, job)).collect(), next: None }))
+    }
+
+    /// List the catalog in order of name and version.
+    #[oai(path = "/db/os", method = "get", operation_id = "listOses")]
+    async fn list(
+        &self,
+        caller: Caller,
+        /// Only those of this name.
+        name: Query<Option<String>>,
+        /// Goes on behind a page: the `next` of its answer.
+        #[oai(validator(max_length = 512))]
+        after: Query<Option<String>>,
+        /// At most so many; 100 if absent.
+        #[oai(validator(minimum(value = "1"), maximum(value = "1000")))]
+        limit: Query<Option<u32>>,
+    ) -> Result<Json<OsesBody>, Failure> {
+        let login = caller.0;
+        let filter = OsFilter {
+            name: batch::named("name", name.0.map(OsName::new).transpose())?,
+            after: cursor::read("os", after.0, |key| {
+                let (name, version) = key.split_once(':')?;
+                Some((name.parse().ok()?, version.parse().ok()?))
+            })?,
+            limit: Some(limit.0.unwrap_or(cursor::DEFAULT_LIMIT)),
+        };
+        let page = login.vmm.oses(&login.actor, &filter).await?;
+        let next = page.next.as_ref().map(|(name, version)| cursor::write("os", format_args!("{name}:{version}")));
+        Ok(Json(OsesBody { os: page.into_iter().map(|os| OsBody::new(os, None)).collect(), next }))
+    }
+
+    /// Look at a catalog entry.
+    #[oai(path = "/db/os/:id", method = "get", operation_id = "getOs")]
+    async fn get(&self, caller: Caller, id: Path<i64>) -> Result<Tagged<OsBody>, Failure> {
+        let login = caller.0;
+        let os = login.vmm.os(&login.actor, OsId(id.0)).await?;
+        let revision = os.revision;
+        Ok(Tagged::new(OsBody::new(os, None), revision))
+    }
+
+    /// Change catalog entries; absent fields stay, and so do machines that are made already. Admins only.
+    #[oai(path = "/db/os", method = "put", operation_id = "updateOses")]
+    async fn update(
+        &self,
+        caller: Caller,
+        /// Only if the record is as it was read: its `ETag`.
+        #[oai(name = "If-Match")]
+        if_match: IfMatch,
+        body: Body<OsChangesBody>,
+    ) -> Result<Json<OsesBody>, Failure> {
+        let login = &caller.0;
+        let expect = if_match.of_batch(body.0.os.len())?;
+        let changes = batch::read("os", body.0.os, change)?;
+        let oses = batch::in_order("os", changes, |(id, change)| async move {
+            login.vmm.update_os(&login.actor, id, change, expect).await
+        });
+        Ok(Json(OsesBody { os: oses.await?.into_iter().map(|os| OsBody::new(os, None)).collect(), next: None }))
+    }
+
+    /// Import the image of a catalog entry again. Admins only.
+    ///
+    /// For one that is missing from the pool or was changed there, or whose import failed.
+    #[oai(path = "/db/os/import", method = "post", operation_id = "importOs")]
+    async fn import(&self, caller: Caller, id: Query<i64>) -> Result<Json<OsBody>, Failure> {
+        let login = caller.0;
+        let (os, job) = login.vmm.import_os(&login.actor, OsId(id.0)).await?;
+        Ok(Json(OsBody::new(os, Some(job))))
+    }
+
+    /// Delete a catalog entry that no machine is made from. Admins only.
+    #[oai(path = "/db/os", method = "delete", operation_id = "deleteOs")]
+    async fn delete(
+        &self,
+        caller: Caller,
+        id: Query<i64>,
+        /// Only if the record is as it was read: its `ETag`.
+        #[oai(name = "If-Match")]
+        if_match: IfMatch,
+    ) -> Result<Done, Failure> {
+        let login = caller.0;
+        login.vmm.delete_os(&login.actor, OsId(id.0), if_match.0).await?;
+        Ok(Done::Done)
+    }
+}

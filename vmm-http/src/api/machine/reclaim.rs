@@ -1,0 +1,26 @@
+//! Machines whose domain has lost vmm's tag.
+
+use poem_openapi::OpenApi;
+use poem_openapi::param::Query;
+use vmm_core::model::VmName;
+
+use crate::api::answer::Done;
+use crate::api::tag::Tag;
+use crate::error::Failure;
+use crate::layer::auth::Caller;
+use crate::wire::batch::named;
+
+pub(crate) struct ReclaimApi;
+
+#[OpenApi(tag = "Tag::Vm")]
+impl ReclaimApi {
+    /// Set vmm's tag again on the domain of a machine that has lost it. Admins only.
+    ///
+    /// The domain must have the machine's id, its hardware address and a disk of it; nothing else of it changes.
+    #[oai(path = "/vm/reclaim", method = "post", operation_id = "reclaimVm")]
+    async fn reclaim(&self, caller: Caller, vm: Query<String>) -> Result<Done, Failure> {
+        let login = caller.0;
+        login.vmm.reclaim_vm(&login.actor, &named("vm", VmName::new(vm.0))?).await?;
+        Ok(Done::Done)
+    }
+}

@@ -1,0 +1,269 @@
+//! Machines.
+
+use poem_openapi::param::{Path, Query};
+use poem_openapi::payload::Json;
+use poem_openapi::{Enum, Object, OpenApi};
+use vmm_core::model::{GroupName, NamePrefix, OsId, RequestId, UserName, VmFilter, VmId, VmName};
+use vmm_core::{AdoptionDraft, Power, Switched, VmUpdate};
+
+use super::adoption::{AdoptableDomainsBody, AdoptedVmsBody, VmAdoptionsBody};
+use super::disk::DiskBody;
+use super::vm_body::{StatusReasonWord, VmBody, VmStatusWord, VmsBody};
+use crate::api::answer::{Accepted, Tagged};
+use crate::api::desk::job::StartedJob;
+use crate::api::tag::Tag;
+use crate::error::Failure;
+use crate::layer::auth::Caller;
+use crate::wire::batch::{self, named};
+use crate::wire::body::Body;
+use crate::wire::clearable::Clearable;
+use crate::wire::cursor;
+use crate::wire::if_match::IfMatch;
+use crate::wire::secret::Secret;
+use crate::wire::written::Written;
+
+pub(crate) struct VmApi;
+
+/// A machine with its disks.
+#[derive(Debug, Object)]
+#[oai(rename = "VmWithDisks", skip_serializing_if_is_none)]
+struct VmWithDisksBody {
+    #[oai(flatten)]
+    vm: VmBody,
+    /// The system disk first.
+    disk: Vec<DiskBody>,
+}
+
+/// What to change of a machine's record. What is absent stays; the machine itself does.
+#[derive(Debug, Object)]
+#[oai(rename = "VmChange", deny_unknown_fields)]
+struct VmChangeBody {
+    #[oai(validator(max_length = 63))]
+    name: String,
+    /// Another responsible person.
+    #[oai(validator(max_length = 128))]
+    user: Option<String>,
+    /// Another group; `null` takes it out of its group.
+    #[oai(validator(max_length = 128))]
+    group_name: Clearable<String>,
+    #[oai(validator(max_length = 4096))]
+    description: Option<String>,
+}
+
+fn change(body: VmChangeBody) -> vmm_core::Result<(VmName, VmUpdate)> {
+    let VmChangeBody { name, user, group_name, description } = body;
+    let user = named("user", user.map(UserName::new).transpose())?;
+    let group_name = group_name.change().map(|group| group.map(GroupName::new).transpose()).transpose()?;
+    Ok((VmName::new(name)?, VmUpdate { user, group_name, description }))
+}
+
+/// Records of machines to change.
+#[derive(Debug, Object)]
+#[oai(rename = "VmChanges", deny_unknown_fields)]
+struct VmChangesBody {
+    #[oai(validator(min_items = 1, max_items = 100))]
+    vm: Vec<VmChangeBody>,
+}
+
+/// The login that a machine was made with.
+#[derive(Debug, Object)]
+#[oai(rename = "VmLogin")]
+struct VmLoginBody {
+    user: String,
+    /// Whoever changed it in the machine knows another one.
+    password: Secret,
+}
+
+/// What to do with a machine's power.
+#[derive(Clone, Copy, Debug, Enum)]
+#[oai(rename = "PowerAction", rename_all = "kebab-case")]
+enum PowerAction {
+    /// Switch it on. One that is saved goes on where it was saved.
+    Start,
+    /// Ask its system to shut down.
+    Shutdown,
+    /// Cut the power.
+    Stop,
+    /// Ask its system to reboot.
+    Reboot,
+    /// Let it go on after a pause.
+    Resume,
+    /// Remove its saved state: what was in its memory is lost, and it is off.
+    DiscardSaved,
+}
+
+impl From<PowerAction> for Power {
+    fn from(action: PowerAction) -> Self {
+        match action {
+            PowerAction::Start => Self::Start,
+            PowerAction::Shutdown => Self::Shutdown,
+            PowerAction::Stop => Self::Stop,
+            PowerAction::Reboot => Self::Reboot,
+            PowerAction::Resume => Self::Resume,
+            PowerAction::DiscardSaved => Self::DiscardSaved,
+        }
+    }
+}
+
+/// An order to a machine's power.
+#[derive(Debug, Object)]
+#[oai(rename = "PowerOrder", deny_unknown_fields)]
+struct PowerBody {
+    action: PowerAction,
+}
+
+/// A machine right after it was switched.
+#[derive(Debug, Object)]
+#[oai(rename = "SwitchedVm", skip_serializing_if_is_none)]
+struct SwitchedBody {
+    status: VmStatusWord,
+    /// Why it is paused or unknown; absent otherwise.
+    status_reason: Option<StatusReasonWord>,
+    /// Whether a machine that was saved went on where it was saved; `false` if its host could not use the saved state and
+    /// booted it. Absent for one that was not saved.
+    restored: Option<bool>,
+}
+
+impl From<Switched> for SwitchedBody {
+    fn from(switched: Switched) -> Self {
+        let (state, restored) = (switched.state, switched.restored);
+        Self { status: state.status.into(), status_reason: state.reason.map(Into::into), restored }
+    }
+}
+
+#[OpenApi(tag = "Tag::Vm")]
+#[allow(clippy::too_many_arguments, reason = "an argument for each parameter of the operation")]
+impl VmApi {
+    /// List machines in order of id, with their status of this moment.
+    #[oai(path = "/db/vm", method = "get", operation_id = "listVms")]
+    async fn list(
+        &self,
+        caller: Caller,
+        /// Only those of this responsible person.
+        user: Query<Option<String>>,
+        /// Only those of this group.
+        group_name: Query<Option<String>>,
+        /// Only those with this status.
+        status: Query<Option<VmStatusWord>>,
+        /// Only those of this request.
+        request: Query<Option<String>>,
+        /// Only those made from the catalog entry with this id.
+        os: Query<Option<i64>>,
+        /// Only those whose names begin so.
+        #[oai(validator(max_length = 128))]
+        name_prefix: Query<Option<String>>,
+        /// Goes on behind a page: the `next` of its answer.
+        #[oai(validator(max_length = 512))]
+        after: Query<Option<String>>,
+        /// At most so many; 100 if absent.
+        #[oai(validator(minimum(value = "1"), maximum(value = "1000")))]
+        limit: Query<Option<u32>>,
+    ) -> Result<Written<VmsBody>, Failure> {
+        let login = caller.0;
+        let filter = VmFilter {
+            user: named("user", user.0.map(UserName::new).transpose())?,
+            group_name: group_name.0.map(GroupName::new).transpose()?,
+            status: status.0.map(Into::into),
+            request: named("request", request.0.map(RequestId::new).transpose())?,
+            os: os.0.map(OsId),
+            name_prefix: name_prefix.0.map(NamePrefix::new).transpose()?,
+            after: cursor::read("vm", after.0, cursor::id)?.map(VmId),
+            limit: Some(limit.0.unwrap_or(cursor::DEFAULT_LIMIT)),
+        };
+        let page = login.vmm.vms(&login.actor, &filter).await?;
+        let next = page.next.map(|key| cursor::write("vm", key));
+        Ok(Written(VmsBody { vm: page.into_iter().map(VmBody::from).collect(), next }))
+    }
+
+    /// List the domains of the host that are no desk's, and so can be adopted. Admins only.
+    #[oai(path = "/db/vm/adoptable", method = "get", operation_id = "listAdoptableDomains")]
+    async fn adoptable(&self, caller: Caller) -> Result<Json<AdoptableDomainsBody>, Failure> {
+        let login = caller.0;
+        Ok(Json(login.vmm.adoptable(&login.actor).await?.into()))
+    }
+
+    /// Adopt machines that exist on the host. Admins only.
+    ///
+    /// A job writes this desk's tag into the metadata of each domain, also while it runs; nothing else of it changes. From
+    /// then on it is worked on like any other machine, but its definition and its disks stay their owner's. Until the job
+    /// is done the machine's status is `request`.
+    #[oai(path = "/db/vm", method = "post", operation_id = "adoptVms")]
+    async fn adopt(&self, caller: Caller, body: Body<VmAdoptionsBody>) -> Result<Json<AdoptedVmsBody>, Failure> {
+        let login = caller.0;
+        let drafts = batch::read("vm", body.0.vm, AdoptionDraft::try_from)?;
+        let adopt = |draft| login.vmm.adopt_vm(&login.actor, draft);
+        Ok(Json(batch::in_order("vm", drafts, adopt).await?.into()))
+    }
+
+    /// Look at a machine and its disks.
+    #[oai(path = "/db/vm/:name", method = "get", operation_id = "getVm")]
+    async fn get(&self, caller: Caller, name: Path<String>) -> Result<Tagged<VmWithDisksBody>, Failure> {
+        let login = caller.0;
+        let (vm, disks) = login.vmm.vm(&login.actor, &VmName::new(name.0)?).await?;
+        let revision = vm.revision;
+        let disk = disks.into_iter().map(|disk| DiskBody::new(disk, None)).collect();
+        Ok(Tagged::new(VmWithDisksBody { vm: vm.into(), disk }, revision))
+    }
+
+    /// Change the records of machines; absent fields stay, and so do the machines themselves. Admins only.
+    #[oai(path = "/db/vm", method = "put", operation_id = "updateVms")]
+    async fn update(
+        &self,
+        caller: Caller,
+        /// Only if the record is as it was read: its `ETag`.
+        #[oai(name = "If-Match")]
+        if_match: IfMatch,
+        body: Body<VmChangesBody>,
+    ) -> Result<Json<VmsBody>, Failure> {
+        let login = &caller.0;
+        let expect = if_match.of_batch(body.0.vm.len())?;
+        let changes = batch::read("vm", body.0.vm, change)?;
+        let vms = batch::in_order("vm", changes, |(name, update)| async move {
+            login.vmm.update_vm(&login.actor, &name, update, expect).await
+        });
+        Ok(Json(VmsBody { vm: vms.await?.into_iter().map(VmBody::from).collect(), next: None }))
+    }
+
+    /// Delete a machine and its disks. Admins only.
+    ///
+    /// A machine that was adopted is let go instead: its domain and its disks stay as they are.
+    #[oai(path = "/db/vm", method = "delete", operation_id = "deleteVm")]
+    async fn delete(
+        &self,
+        caller: Caller,
+        name: Query<String>,
+        /// Only if the record is as it was read: its `ETag`.
+        #[oai(name = "If-Match")]
+        if_match: IfMatch,
+    ) -> Result<Accepted<StartedJob>, Failure> {
+        let login = caller.0;
+        let job = login.vmm.delete_vm(&login.actor, &VmName::new(name.0)?, if_match.0).await?;
+        Ok(Accepted::Accepted(Json(job.into())))
+    }
+
+    /// Show the login that a machine was made with. Its responsible person and admins only.
+    ///
+    /// Of a machine that was adopted vmm knows none.
+    #[oai(path = "/vm/login", method = "get", operation_id = "getVmLogin")]
+    async fn login(&self, caller: Caller, vm: Query<String>) -> Result<Json<VmLoginBody>, Failure> {
+        let login = caller.0;
+        let made_with = login.vmm.vm_login(&login.actor, &named("vm", VmName::new(vm.0))?).await?;
+        Ok(Json(VmLoginBody { user: made_with.user.to_string(), password: Secret(made_with.password) }))
+    }
+
+    /// Switch or resume a machine, or discard its saved state. Its responsible person and admins only.
+    ///
+    /// The answer comes when the host has taken the order; a guest may need time to follow. Starting a saved machine lets
+    /// it go on where it was saved. A machine that pauses again as soon as it is resumed is a conflict.
+    #[oai(path = "/vm/power", method = "post", operation_id = "powerVm")]
+    async fn power(
+        &self,
+        caller: Caller,
+        vm: Query<String>,
+        body: Body<PowerBody>,
+    ) -> Result<Json<SwitchedBody>, Failure> {
+        let login = caller.0;
+        let switched = login.vmm.power(&login.actor, &named("vm", VmName::new(vm.0))?, body.0.action.into()).await?;
+        Ok(Json(switched.into()))
+    }
+}

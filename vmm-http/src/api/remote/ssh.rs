@@ -1,0 +1,177 @@
+//! Commands on machines.
+
+use std::time::Duration;
+
+use poem_openapi::param::Query;
+use poem_openapi::payload::Json;
+use poem_openapi::{Object, OpenApi};
+use vmm_core::model::VmName;
+use vmm_core::remote::{Command, Credential, Login, Output, Unfinished};
+use vmm_core::{Error, ExposeSecret};
+
+use crate::api::answer::{ending, milliseconds};
+use crate::api::tag::Tag;
+use crate::error::{Failure, ProblemDetails};
+use crate::layer::auth::Caller;
+use crate::wire::batch::{self, named};
+use crate::wire::body::Body;
+use crate::wire::secret::Secret;
+
+pub(crate) struct SshApi;
+
+/// A command, and the login on the machine to run it with.
+#[derive(Debug, Object)]
+#[oai(rename = "SshCommand", deny_unknown_fields)]
+pub(super) struct SshCommand {
+    /// The line for the user's login shell.
+    #[oai(validator(min_length = 1, max_length = 32000))]
+    command: String,
+    /// The user on the machine.
+    #[oai(validator(min_length = 1, max_length = 256))]
+    user: String,
+    password: Secret,
+    /// Seconds from connecting to its end; 60 if absent.
+    #[oai(validator(minimum(value = "1"), maximum(value = "3600")))]
+    timeout: Option<u32>,
+}
+
+/// Commands, to be run in order.
+#[derive(Debug, Object)]
+#[oai(rename = "SshCommands", deny_unknown_fields)]
+pub(super) struct SshCommands {
+    #[oai(validator(min_items = 1, max_items = 50))]
+    pub(super) ssh: Vec<SshCommand>,
+}
+
+pub(super) fn read(command: SshCommand) -> vmm_core::Result<(Login, Command)> {
+    let SshCommand { command, user, password, timeout } = command;
+    if command.contains('\0') {
+        return Err(Error::invalid("command", "holds a NUL character"));
+    }
+    let login = login(user, password)?;
+    let command = Command::new(command);
+    let command = match timeout {
+        Some(seconds) => command.within(Duration::from_secs(seconds.into())),
+        None => command,
+    };
+    Ok((login, command))
+}
+
+/// A login on a machine.
+pub(super) fn login(user: String, password: Secret) -> vmm_core::Result<Login> {
+    if user.chars().any(char::is_control) {
+        return Err(Error::invalid("user", "holds a control character"));
+    }
+    if password.0.expose_secret().contains('\0') {
+        return Err(Error::invalid("password", "holds a NUL character"));
+    }
+    Ok(Login { user, credential: Credential::Password(password.0) })
+}
+
+/// What a command did. It has an `exit_code` or a `signal` if its end is known, and an `error` if it could not be run,
+/// did not end in time, or may have run to an end that is not known (`urn:vmm:problem:end-unknown`).
+#[derive(Debug, Default, Object)]
+#[oai(rename = "SshResult", skip_serializing_if_is_none)]
+pub(super) struct SshResult {
+    /// Absent if it is not known. Beside an `error`, that of the command itself, whose output was held open by a process
+    /// that it left in the background.
+    exit_code: Option<i32>,
+    /// The signal that ended it, without `SIG`.
+    signal: Option<String>,
+    /// Its first MiB, with what is not UTF-8 replaced; beside an `error`, what had come before.
+    stdout: String,
+    /// Its first MiB, with what is not UTF-8 replaced.
+    stderr: String,
+    stdout_truncated: bool,
+    stderr_truncated: bool,
+    duration_ms: u64,
+    /// Why it could not be run, did not end in time, or has no known end, and what became of its processes. The commands
+    /// behind it are not tried.
+    error: Option<ProblemDetails>,
+}
+
+impl From<Error> for SshResult {
+    fn from(error: Error) -> Self {
+        let result = match &error {
+            Error::Unfinished(unfinished) => {
+                let Unfinished { exit, stdout, stderr, duration, .. } = &**unfinished;
+                let (exit_code, signal) = exit.clone().map(ending).unwrap_or_default();
+                Self {
+                    exit_code,
+                    signal,
+                    stdout: stdout.text(),
+                    stderr: stderr.text(),
+                    stdout_truncated: stdout.truncated(),
+                    stderr_truncated: stderr.truncated(),
+                    duration_ms: milliseconds(*duration),
+                    error: None,
+                }
+            }
+            _ => Self::default(),
+        };
+        Self { error: Some(Failure::from(error).into()), ..result }
+    }
+}
+
+impl From<Output> for SshResult {
+    fn from(output: Output) -> Self {
+        let (exit_code, signal) = ending(output.exit);
+        Self {
+            exit_code,
+            signal,
+            stdout: output.stdout.text(),
+            stderr: output.stderr.text(),
+            stdout_truncated: output.stdout.truncated(),
+            stderr_truncated: output.stderr.truncated(),
+            duration_ms: milliseconds(output.duration),
+            error: None,
+        }
+    }
+}
+
+impl From<Failure> for SshResult {
+    fn from(failure: Failure) -> Self {
+        Self { error: Some(failure.into()), ..Self::default() }
+    }
+}
+
+/// What each of so many commands did, those behind the last that was tried included.
+pub(super) fn results(done: Vec<vmm_core::Result<Output>>, count: usize) -> Vec<SshResult> {
+    let result = |result: vmm_core::Result<Output>| result.map_or_else(SshResult::from, SshResult::from);
+    let mut results: Vec<_> = done.into_iter().map(result).collect();
+    results.resize_with(count, || Failure::not_tried().into());
+    results
+}
+
+/// What each command did, in the order of the call.
+#[derive(Debug, Object)]
+#[oai(rename = "SshResults")]
+struct SshResults {
+    ssh: Vec<SshResult>,
+}
+
+#[OpenApi(tag = "Tag::Vm")]
+impl SshApi {
+    /// Run commands on a machine, one after the other. A non-zero exit is a result, not an error.
+    ///
+    /// An error before the first command began is the answer to the call: nothing ran, and the call may be repeated. If a
+    /// later one cannot be run, or one did not come to a known end, its `error` tells why, beside what had come of its
+    /// output, and those behind it are not tried. Such a command may have run: look at the machine before you repeat it.
+    ///
+    /// A command has neither a terminal nor standard input. It ends when nobody holds its output open any longer: start
+    /// what shall run on in the background with `nohup PROGRAM >/dev/null 2>&1 &`.
+    #[oai(path = "/vm/ssh", method = "post", operation_id = "runSshCommands")]
+    async fn run(
+        &self,
+        caller: Caller,
+        /// The machine's name.
+        vm: Query<String>,
+        body: Body<SshCommands>,
+    ) -> Result<Json<SshResults>, Failure> {
+        let login = caller.0;
+        let commands = batch::read("ssh", body.0.ssh, read)?;
+        let count = commands.len();
+        let done = login.vmm.ssh(&login.actor, &named("vm", VmName::new(vm.0))?, commands).await?;
+        Ok(Json(SshResults { ssh: results(done, count) }))
+    }
+}

@@ -1,0 +1,76 @@
+//! Commands on many machines.
+
+use poem_openapi::payload::Json;
+use poem_openapi::{Object, OpenApi};
+use vmm_core::model::VmName;
+use vmm_core::remote::Output;
+
+use super::ssh::{SshCommand, SshResult, read, results};
+use crate::api::tag::Tag;
+use crate::error::{Failure, ProblemDetails};
+use crate::layer::auth::Caller;
+use crate::wire::batch::{self, named};
+use crate::wire::body::Body;
+use crate::wire::target::targets;
+
+pub(crate) struct SshManyApi;
+
+/// Commands, to be run in order on each of many machines.
+#[derive(Debug, Object)]
+#[oai(rename = "SshCommandsOnMany", deny_unknown_fields)]
+struct SshCommandsOnMany {
+    /// The machines: names, or `@group`.
+    #[oai(validator(min_items = 1, max_items = 500))]
+    vms: Vec<String>,
+    #[oai(validator(min_items = 1, max_items = 50))]
+    ssh: Vec<SshCommand>,
+    /// On how many machines it works at a time; 8 if absent.
+    #[oai(validator(minimum(value = "1"), maximum(value = "64")))]
+    at_once: Option<u32>,
+}
+
+/// What the commands did on one machine. It has a `problem` if not even the first of them could be run.
+#[derive(Debug, Object)]
+#[oai(rename = "SshResultsOfVm", skip_serializing_if_is_none)]
+struct SshResultsOfVm {
+    /// The machine's name.
+    vm: String,
+    /// What each command did, in the order of the call; empty if there is a `problem`.
+    ssh: Vec<SshResult>,
+    problem: Option<ProblemDetails>,
+}
+
+impl SshResultsOfVm {
+    fn new(vm: &VmName, count: usize, done: vmm_core::Result<Vec<vmm_core::Result<Output>>>) -> Self {
+        let (ssh, problem) = match done {
+            Ok(done) => (results(done, count), None),
+            Err(error) => (Vec::new(), Some(Failure::from(error).into())),
+        };
+        Self { vm: vm.to_string(), ssh, problem }
+    }
+}
+
+/// What the commands did on each machine, in the order of the call.
+#[derive(Debug, Object)]
+#[oai(rename = "SshResultsOfMany")]
+struct SshResultsOfMany {
+    vm: Vec<SshResultsOfVm>,
+}
+
+#[OpenApi(tag = "Tag::Vm")]
+impl SshManyApi {
+    /// Run commands on many machines, as `POST /vm/ssh` does on one.
+    ///
+    /// On each machine they run one after the other. What goes wrong on one machine stops no other and is told beside its
+    /// name. Of each stream the first MiB is kept, or less where machines times commands are more than 16: 32 MiB in all. A client that closes the connection ends what runs on the machines.
+    #[oai(path = "/vm/ssh/many", method = "post", operation_id = "runSshCommandsOnMany")]
+    async fn run(&self, caller: Caller, body: Body<SshCommandsOnMany>) -> Result<Json<SshResultsOfMany>, Failure> {
+        let login = caller.0;
+        let SshCommandsOnMany { vms, ssh, at_once } = body.0;
+        let targets = named("vms", targets(vms))?;
+        let commands = batch::read("ssh", ssh, read)?;
+        let count = commands.len();
+        let done = batch::in_vms(login.vmm.ssh_on(&login.actor, &targets, at_once, commands).await)?.into_iter();
+        Ok(Json(SshResultsOfMany { vm: done.map(|(vm, done)| SshResultsOfVm::new(&vm, count, done)).collect() }))
+    }
+}

@@ -1,0 +1,239 @@
+//! What a transfer of files looks like on the wire.
+
+use std::time::Duration;
+
+use poem_openapi::{Enum, Object};
+use vmm_core::model::{ScriptTarget, VmName};
+use vmm_core::remote::tree::{Skipped, SkippedKind};
+use vmm_core::remote::{DEFAULT_TRANSFER_DEADLINE, Place, Progress};
+use vmm_core::{Error, Transfer, TransferReport, TreeReport, TreeTransfer};
+
+use super::ssh::login;
+use crate::api::answer::milliseconds;
+use crate::error::{Failure, ProblemDetails};
+use crate::wire::batch::named;
+use crate::wire::secret::Secret;
+use crate::wire::target::targets;
+
+/// Which way files go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[oai(rename = "TransferDirection", rename_all = "lowercase")]
+pub(super) enum Direction {
+    /// From the caller's file area to machines.
+    Send,
+    /// From machines to the caller's file area.
+    Receive,
+}
+
+/// A file or directory to carry, and the login on the machine to carry it with.
+#[derive(Debug, Object)]
+#[oai(rename = "FileTransfer", deny_unknown_fields)]
+pub(super) struct FileTransfer {
+    /// The machine's name, unless the query has it.
+    #[oai(validator(max_length = 63))]
+    vm: Option<String>,
+    /// Many machines to send to, instead of `vm`: names, or `@group`. What fails on one does not stop the others.
+    #[oai(validator(min_items = 1, max_items = 500))]
+    vms: Option<Vec<String>>,
+    /// The file's name, on the machine and in the file area.
+    #[oai(validator(min_length = 1, max_length = 255))]
+    file: String,
+    /// Whether `file` is a directory, with all that is below it. In the file area it is the tar archive that is called
+    /// as it with `.tar` behind it.
+    #[oai(default)]
+    tree: bool,
+    /// Whether a directory that is sent may take the place of one that is not empty. That one is removed, with all that
+    /// is in it. A file, and an archive that is received, takes the place of what is there in any case.
+    #[oai(default)]
+    replace: bool,
+    /// The directory on the machine: absolute, or below the user's home.
+    #[oai(validator(min_length = 1, max_length = 4096))]
+    directory: String,
+    /// The user on the machine.
+    #[oai(validator(min_length = 1, max_length = 256))]
+    user: String,
+    password: Secret,
+    /// Seconds from connecting to its end; 600 if absent.
+    #[oai(validator(minimum(value = "1"), maximum(value = "86400")))]
+    timeout: Option<u32>,
+}
+
+/// Files to carry, one after the other.
+#[derive(Debug, Object)]
+#[oai(rename = "FileTransfers", deny_unknown_fields)]
+pub(super) struct FileTransfers {
+    #[oai(validator(min_items = 1, max_items = 100))]
+    pub(super) ft: Vec<FileTransfer>,
+}
+
+/// An item as the core takes it.
+pub(super) struct Wanted {
+    pub(super) machines: Machines,
+    pub(super) file: String,
+    pub(super) what: What,
+}
+
+impl Wanted {
+    /// How far it has come.
+    pub(super) fn progress(&self) -> &Progress {
+        match &self.what {
+            What::File(transfer) => &transfer.progress,
+            What::Tree(transfer) => &transfer.progress,
+        }
+    }
+}
+
+/// Where it goes to, or comes from.
+pub(super) enum Machines {
+    One(VmName),
+    Many(Vec<ScriptTarget>),
+}
+
+/// What is carried.
+pub(super) enum What {
+    File(Transfer),
+    Tree(TreeTransfer),
+}
+
+/// Reads an item, whose machine stands in it or in the query.
+pub(super) fn read(in_query: Option<&VmName>, direction: Direction, item: FileTransfer) -> vmm_core::Result<Wanted> {
+    let FileTransfer { vm, vms, file, tree, replace, directory, user, password, timeout } = item;
+    let in_item = named("vm", vm.map(VmName::new).transpose())?;
+    let machines = match (in_query, in_item, vms) {
+        (Some(_), _, Some(_)) | (_, Some(_), Some(_)) => {
+            return Err(Error::invalid("vms", "must be absent where one machine is named"));
+        }
+        (None, None, Some(_)) if direction == Direction::Receive => {
+            return Err(Error::invalid("vms", "must be absent with direction=receive; name one machine in vm"));
+        }
+        (None, None, Some(names)) => Machines::Many(named("vms", targets(names))?),
+        (Some(one), Some(other), None) if *one != other => {
+            return Err(Error::invalid("vm", format!("is {other}, but the query has {one}; name one machine")));
+        }
+        (Some(vm), _, None) => Machines::One(vm.clone()),
+        (None, Some(vm), None) => Machines::One(vm),
+        (None, None, None) => return Err(Error::invalid("vm", "is missing; name the machine here or in the query")),
+    };
+    let login = login(user, password)?;
+    let deadline = timeout.map_or(DEFAULT_TRANSFER_DEADLINE, |seconds| Duration::from_secs(seconds.into()));
+    let (place, progress) = (Place::new(directory, file.clone())?, Progress::new());
+    let what = if tree {
+        What::Tree(TreeTransfer { place, login, replace, deadline, progress })
+    } else {
+        What::File(Transfer { place, login, deadline, progress })
+    };
+    Ok(Wanted { machines, file, what })
+}
+
+/// A file or directory that was carried.
+#[derive(Debug, Object)]
+#[oai(rename = "FileTransferResult", skip_serializing_if_is_none)]
+pub(super) struct FileTransferResult {
+    /// The machine's name.
+    vm: String,
+    file: String,
+    /// The size of the file, or of a directory's files together.
+    bytes: u64,
+    /// SHA-256 of its content in hexadecimal digits; of a directory's files, one after the other.
+    sha256: String,
+    duration_ms: u64,
+    /// What a directory holds; absent for a file.
+    tree: Option<TreeResult>,
+}
+
+/// What a directory that was carried holds.
+#[derive(Debug, Object)]
+#[oai(rename = "TreeResult")]
+struct TreeResult {
+    /// How many regular files.
+    files: u64,
+    /// How many directories.
+    directories: u64,
+    /// How many things were left out: links, devices and the like.
+    skipped_count: u64,
+    /// The first 100 of them.
+    skipped: Vec<SkippedResult>,
+}
+
+/// Something that was left out.
+#[derive(Debug, Object)]
+#[oai(rename = "Skipped")]
+struct SkippedResult {
+    /// Its path below the directory, with what is not UTF-8 replaced.
+    path: String,
+    what: SkippedWhat,
+}
+
+/// What was left out: a symbolic link, a further name of a file, or a device, pipe or socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[oai(rename = "SkippedKind", rename_all = "snake_case")]
+enum SkippedWhat {
+    Symlink,
+    HardLink,
+    Special,
+}
+
+impl FileTransferResult {
+    pub(super) fn file(vm: &VmName, file: &str, report: TransferReport) -> Self {
+        let TransferReport { bytes, sha256, duration } = report;
+        Self {
+            vm: vm.to_string(),
+            file: file.to_owned(),
+            bytes,
+            sha256,
+            duration_ms: milliseconds(duration),
+            tree: None,
+        }
+    }
+
+    pub(super) fn tree(vm: &VmName, file: &str, report: TreeReport) -> Self {
+        let TreeReport { tree, duration } = report;
+        let skipped = tree.skipped.into_iter().map(SkippedResult::from).collect();
+        let (files, directories, skipped_count) = (tree.files, tree.directories, tree.skipped_count);
+        Self {
+            vm: vm.to_string(),
+            file: file.to_owned(),
+            bytes: tree.bytes,
+            sha256: tree.sha256,
+            duration_ms: milliseconds(duration),
+            tree: Some(TreeResult { files, directories, skipped_count, skipped }),
+        }
+    }
+}
+
+impl From<Skipped> for SkippedResult {
+    fn from(skipped: Skipped) -> Self {
+        let what = match skipped.what {
+            SkippedKind::SymbolicLink => SkippedWhat::Symlink,
+            SkippedKind::HardLink => SkippedWhat::HardLink,
+            _ => SkippedWhat::Special,
+        };
+        Self { path: skipped.path, what }
+    }
+}
+
+/// One of many machines that something could not be sent to.
+#[derive(Debug, Object)]
+#[oai(rename = "FailedTransfer")]
+pub(super) struct FailedTransfer {
+    /// The machine's name.
+    vm: String,
+    file: String,
+    problem: ProblemDetails,
+}
+
+impl FailedTransfer {
+    pub(super) fn new(vm: &VmName, file: &str, index: usize, error: Error) -> Self {
+        let problem = Failure::in_item("ft", index, error).details();
+        Self { vm: vm.to_string(), file: file.to_owned(), problem }
+    }
+}
+
+/// Files that were carried, in the order of the call.
+#[derive(Debug, Default, Object)]
+#[oai(rename = "FileTransferResults")]
+pub(super) struct FileTransferResults {
+    pub(super) ft: Vec<FileTransferResult>,
+    /// The machines of `vms` that it failed on, in the order of the call.
+    pub(super) failed: Vec<FailedTransfer>,
+}

@@ -1,0 +1,170 @@
+//! Requests for machines.
+
+use poem_openapi::param::{Path, Query};
+use poem_openapi::payload::{Json, PlainText};
+use poem_openapi::{ApiResponse, OpenApi};
+use vmm_core::RequestDraft;
+use vmm_core::model::{RequestFilter, RequestId, UserName};
+
+use super::request_body::{
+    ApprovalBody, NewRequestsBody, RejectionBody, RequestBody, RequestPreviewBody, RequestStateWord, RequestSummary,
+    RequestToPreviewBody, RequestsBody, SpreadsheetBody, SubmissionBody, SubmissionsBody,
+};
+use crate::api::desk::job::JobsBody;
+use crate::api::tag::Tag;
+use crate::error::Failure;
+use crate::layer::auth::Caller;
+use crate::wire::batch;
+use crate::wire::body::Body;
+use crate::wire::content::SmallContent;
+use crate::wire::cursor;
+
+pub(crate) struct RequestApi;
+
+/// A table.
+#[derive(ApiResponse)]
+enum Csv {
+    /// A table with a header row.
+    #[oai(status = 200, content_type = "text/csv")]
+    Csv(PlainText<String>),
+}
+
+#[OpenApi(tag = "Tag::Request")]
+impl RequestApi {
+    /// Submit requests.
+    ///
+    /// Every row of the CSV is checked, and every problem told with its row and column; then nothing is recorded.
+    /// Otherwise the answer shows what will be made, and the hash of the plan for an admin to approve.
+    /// Items are done in order; if one fails, `item` tells which, and those before it are recorded.
+    #[oai(path = "/request-vm", method = "post", operation_id = "submitRequests")]
+    async fn submit(&self, caller: Caller, body: Body<NewRequestsBody>) -> Result<Json<SubmissionsBody>, Failure> {
+        let login = caller.0;
+        let drafts = batch::read("request-vm", body.0.request_vm, RequestDraft::try_from)?;
+        let submit = |draft| login.vmm.submit_request(&login.actor, draft);
+        let submissions = batch::in_order("request-vm", drafts, submit).await?;
+        Ok(Json(SubmissionsBody { request_vm: submissions.into_iter().map(SubmissionBody::from).collect() }))
+    }
+
+    /// Try a request: what it would make, with a verdict for each row.
+    ///
+    /// Nothing is stored. What is wrong with rows is part of the answer; docs/REQUESTS.md has every column and unit.
+    #[oai(path = "/request-vm/preview", method = "post", operation_id = "previewRequest")]
+    async fn preview(
+        &self,
+        caller: Caller,
+        body: Body<RequestToPreviewBody>,
+    ) -> Result<Json<RequestPreviewBody>, Failure> {
+        let login = caller.0;
+        Ok(Json(login.vmm.preview_request(&login.actor, &body.0.try_into()?).await?.into()))
+    }
+
+    /// Read a file of a spreadsheet: CSV, TSV, XLSX or ODS, of at most 1 MiB.
+    ///
+    /// Nothing is stored. The answer has the CSV to try, and then to submit, with the row numbers that the spreadsheet
+    /// shows. Of a workbook, the first sheet with the columns of a request is read that is not hidden.
+    #[oai(path = "/request-vm/spreadsheet", method = "post", operation_id = "readSpreadsheet")]
+    async fn read(&self, caller: Caller, file: SmallContent) -> Result<Json<SpreadsheetBody>, Failure> {
+        let login = caller.0;
+        Ok(Json(login.vmm.read_spreadsheet(&login.actor, file.0).await?.into()))
+    }
+
+    /// List requests, newest first: one's own, or everybody's for an admin.
+    #[oai(path = "/request-vm", method = "get", operation_id = "listRequests")]
+    async fn list(
+        &self,
+        caller: Caller,
+        /// Only those in this state.
+        state: Query<Option<RequestStateWord>>,
+        /// Only those of this person.
+        requester: Query<Option<String>>,
+        /// Goes on behind a page: the `next` of its answer.
+        #[oai(validator(max_length = 512))]
+        after: Query<Option<String>>,
+        /// At most so many; 100 if absent.
+        #[oai(validator(minimum(value = "1"), maximum(value = "1000")))]
+        limit: Query<Option<u32>>,
+    ) -> Result<Json<RequestsBody>, Failure> {
+        let login = caller.0;
+        let filter = RequestFilter {
+            requester: batch::named("requester", requester.0.map(UserName::new).transpose())?,
+            state: state.0.map(Into::into),
+            open: false,
+            after: cursor::read("request-vm", after.0, |key| key.parse().ok())?,
+            limit: Some(limit.0.unwrap_or(cursor::DEFAULT_LIMIT)),
+        };
+        let page = login.vmm.requests(&login.actor, &filter).await?;
+        let next = page.next.as_ref().map(|key| cursor::write("request-vm", key));
+        Ok(Json(RequestsBody { request_vm: page.iter().map(RequestSummary::from).collect(), next }))
+    }
+
+    /// Get a CSV to begin a request with: every column, and an example row.
+    #[oai(path = "/request-vm/template", method = "get", operation_id = "getRequestTemplate")]
+    async fn template(&self, caller: Caller) -> Result<Csv, Failure> {
+        let login = caller.0;
+        Ok(Csv::Csv(PlainText(login.vmm.request_template(&login.actor).await?)))
+    }
+
+    /// Look at a request and its plan.
+    #[oai(path = "/request-vm/:id", method = "get", operation_id = "getRequest")]
+    async fn get(&self, caller: Caller, id: Path<String>) -> Result<Json<RequestBody>, Failure> {
+        let login = caller.0;
+        Ok(Json(login.vmm.request(&login.actor, &RequestId::new(id.0)?).await?.into()))
+    }
+
+    /// Approve exactly the plan that was shown. Admins only.
+    #[oai(path = "/request-vm/:id/approve", method = "post", operation_id = "approveRequest")]
+    async fn approve(
+        &self,
+        caller: Caller,
+        id: Path<String>,
+        body: Body<ApprovalBody>,
+    ) -> Result<Json<RequestBody>, Failure> {
+        let login = caller.0;
+        let (id, plan) = (RequestId::new(id.0)?, body.0.plan_hash.parse()?);
+        Ok(Json(login.vmm.approve_request(&login.actor, &id, plan).await?.into()))
+    }
+
+    /// Reject a request, and say why. Admins only.
+    #[oai(path = "/request-vm/:id/reject", method = "post", operation_id = "rejectRequest")]
+    async fn reject(
+        &self,
+        caller: Caller,
+        id: Path<String>,
+        body: Body<RejectionBody>,
+    ) -> Result<Json<RequestBody>, Failure> {
+        let login = caller.0;
+        let rejected = login.vmm.reject_request(&login.actor, &RequestId::new(id.0)?, &body.0.reason).await?;
+        Ok(Json(rejected.into()))
+    }
+
+    /// Take a request back that is not decided yet.
+    #[oai(path = "/request-vm/:id/cancel", method = "post", operation_id = "cancelRequest")]
+    async fn cancel(&self, caller: Caller, id: Path<String>) -> Result<Json<RequestBody>, Failure> {
+        let login = caller.0;
+        Ok(Json(login.vmm.cancel_request(&login.actor, &RequestId::new(id.0)?).await?.into()))
+    }
+
+    /// See how far the machines of a request are.
+    #[oai(path = "/request-vm/:id/jobs", method = "get", operation_id = "listRequestJobs")]
+    async fn jobs(&self, caller: Caller, id: Path<String>) -> Result<Json<JobsBody>, Failure> {
+        let login = caller.0;
+        Ok(Json(login.vmm.request_jobs(&login.actor, &RequestId::new(id.0)?).await?.into()))
+    }
+
+    /// Get the CSV that was submitted, for a spreadsheet.
+    ///
+    /// A text that a spreadsheet would run as a formula has an apostrophe before it. To the byte as it was submitted it
+    /// is in the field `spec` of the request.
+    #[oai(path = "/request-vm/:id/spec", method = "get", operation_id = "getRequestSpec")]
+    async fn spec(&self, caller: Caller, id: Path<String>) -> Result<Csv, Failure> {
+        let login = caller.0;
+        Ok(Csv::Csv(PlainText(login.vmm.request_spec(&login.actor, &RequestId::new(id.0)?).await?)))
+    }
+
+    /// Get the machines of a request as CSV, with their addresses.
+    #[oai(path = "/request-vm/:id/result", method = "get", operation_id = "getRequestResult")]
+    async fn result(&self, caller: Caller, id: Path<String>) -> Result<Csv, Failure> {
+        let login = caller.0;
+        Ok(Csv::Csv(PlainText(login.vmm.request_result(&login.actor, &RequestId::new(id.0)?).await?)))
+    }
+}

@@ -1,0 +1,29 @@
+//! Who asks: the bearer token of a login, or an API token.
+
+use poem::Request;
+use poem_openapi::SecurityScheme;
+use poem_openapi::auth::Bearer;
+use vmm_core::model::Credential;
+use vmm_core::{Actor, Vmm};
+
+use crate::error::Failure;
+use crate::layer::idempotency::OfThisCall;
+
+/// The token that `POST /session` or `POST /token` gave.
+#[derive(SecurityScheme)]
+#[oai(ty = "bearer", rename = "token", checker = "check")]
+pub(crate) struct Caller(pub(crate) Login);
+
+/// Somebody who is known, and the desk to ask.
+pub(crate) struct Login {
+    pub(crate) vmm: Vmm,
+    pub(crate) actor: Actor,
+    pub(crate) credential: Credential,
+}
+
+async fn check(request: &Request, bearer: Bearer) -> poem::Result<Login> {
+    let repeatable = request.data::<OfThisCall>().map(|OfThisCall(vmm)| vmm);
+    let vmm = repeatable.or_else(|| request.data::<Vmm>()).ok_or_else(Failure::internal)?.clone();
+    let (actor, credential) = vmm.authenticate(&bearer.token.into()).await.map_err(Failure::from)?;
+    Ok(Login { vmm, actor, credential })
+}

@@ -1,0 +1,13 @@
+//! How values are written in requests and answers.
+
+pub(crate) mod batch;
+pub(crate) mod body;
+pub(crate) mod clearable;
+pub(crate) mod content;
+pub(crate) mod cursor;
+pub(crate) mod events;
+pub(crate) mod if_match;
+pub(crate) mod json;
+pub(crate) mod secret;
+pub(crate) mod target;
+pub(crate) mod written;
