@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::model::{NewLinkCode, Timestamp, User, UserChange, UserName};
 use crate::policy::{Action, Actor, Target};
 
-use super::session::{hash_token, new_secret};
+use super::secret::{hash_token, new_secret};
 
 /// How long a code is good.
 const LIFETIME: Duration = Duration::from_secs(15 * 60);
@@ -35,7 +35,7 @@ impl Vmm {
         let target = self.link_target(actor, Action::LinkCreate, of).await?;
         let owner = target.owner;
         self.change(actor, Action::LinkCreate, target, |desk, audit| async move {
-            let code = SecretString::from(new_secret()?);
+            let code = new_secret()?;
             let user = owner.ok_or(Error::Unauthenticated)?;
             let expires_at = Utc::now() + LIFETIME;
             let new = NewLinkCode { user, hash: hash_token(&code), expires_at };

@@ -3,6 +3,7 @@
 pub(super) mod file;
 pub(super) mod limits;
 pub(super) mod link;
+mod secret;
 pub(super) mod session;
 pub(super) mod token;
 pub(super) mod user;

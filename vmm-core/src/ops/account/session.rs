@@ -2,22 +2,17 @@
 
 use std::net::IpAddr;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::TimeDelta;
-use secrecy::{ExposeSecret, SecretString};
-use sha2::{Digest, Sha256};
+use secrecy::SecretString;
 use tracing::warn;
 
 use crate::attempts::Door;
 use crate::desk::Vmm;
 use crate::error::{Error, Kind, Result};
-use crate::model::{
-    Credential, NewSession, Page, Session, SessionFilter, SessionId, TokenHash, User, UserName, one_more,
-};
+use crate::model::{Credential, NewSession, Page, Session, SessionFilter, SessionId, User, UserName, one_more};
 use crate::policy::{Action, Actor, Target};
 
-use super::token::is_api_token;
+use super::secret::{hash_token, is_api_token, new_secret};
 
 /// The use of an API token is recorded so often, because each time is a write.
 const TOKEN_USE_RECORDED: TimeDelta = TimeDelta::minutes(1);
@@ -76,7 +71,7 @@ impl Vmm {
         let actor = user.as_ref().filter(|_| right).map_or(Actor::Anonymous, Actor::from);
         self.change(&actor, Action::Login, target, |desk, audit| async move {
             let Some(user) = user.filter(|_| right) else { return Err(Error::Unauthenticated) };
-            let token = SecretString::from(new_secret()?);
+            let token = new_secret()?;
             let expires_at = chrono::Utc::now() + desk.settings().session_lifetime;
             let session = NewSession { user: user.id, token: hash_token(&token), expires_at };
             let session = desk.repository().sessions().create(session, audit).await?;
@@ -187,15 +182,4 @@ impl Vmm {
 
 fn target(session: &Session) -> Target {
     Target::of(session.user, format!("session {}", session.id))
-}
-
-/// 256 random bits as text.
-pub(in crate::ops) fn new_secret() -> Result<String> {
-    let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes).map_err(|error| Error::internal("reading random bytes", error))?;
-    Ok(URL_SAFE_NO_PAD.encode(bytes))
-}
-
-pub(in crate::ops) fn hash_token(token: &SecretString) -> TokenHash {
-    TokenHash(Sha256::digest(token.expose_secret().as_bytes()).into())
 }

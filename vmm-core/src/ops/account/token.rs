@@ -1,19 +1,15 @@
 //! API tokens: what programs authenticate with.
 
 use chrono::{Days, Utc};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
 use crate::desk::Vmm;
 use crate::error::{Error, Result};
 use crate::model::{NewToken, RevokedAccess, Token, TokenName, UserName};
 use crate::policy::{Action, Actor, Target};
 
-use super::session::{hash_token, new_secret};
+use super::secret::{hash_token, new_api_token};
 
-/// What every API token begins with, so that people and programs that look for secrets know one when they see it.
-const PREFIX: &str = "vmm_";
-/// The length of 256 bits as text.
-const SECRET: usize = 43;
 /// In days.
 const DEFAULT_LIFETIME: u32 = 90;
 /// In days.
@@ -52,7 +48,7 @@ impl Vmm {
             if !(1..=LONGEST_LIFETIME).contains(&days) {
                 return Err(Error::invalid("expires_in_days", format!("must be 1 to {LONGEST_LIFETIME}")));
             }
-            let secret = SecretString::from(format!("{PREFIX}{}", new_secret()?));
+            let secret = new_api_token()?;
             let new =
                 NewToken { user, name, hash: hash_token(&secret), expires_at: Utc::now() + Days::new(days.into()) };
             let token = desk.repository().tokens().create(new, audit).await?;
@@ -111,9 +107,4 @@ impl Vmm {
         })
         .await
     }
-}
-
-/// Whether a bearer token is an API token and not one of a login.
-pub(in crate::ops) fn is_api_token(token: &SecretString) -> bool {
-    token.expose_secret().strip_prefix(PREFIX).is_some_and(|secret| secret.len() == SECRET)
 }
