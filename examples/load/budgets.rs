@@ -146,7 +146,7 @@ impl Holding {
 async fn taken(site: &Site) -> io::Result<Vec<(Budget, u64)>> {
     let of = |line: &str| {
         let (budget, taken) = line.strip_prefix("vmm_budget_taken{budget=\"")?.split_once("\"} ")?;
-        Some((budget.parse().ok()?, taken.parse().ok()?))
+        Some((Budget::of_word(budget)?, taken.parse().ok()?))
     };
     Ok(site.metrics().await?.lines().filter_map(of).collect())
 }
@@ -167,7 +167,8 @@ async fn show_held(crowd: usize, held: &mut BTreeMap<&'static str, Vec<u64>>, ac
     let limits = BudgetLimits::default();
     for (budget, samples) in held {
         samples.sort_unstable();
-        let limit = limits.get(budget.parse::<Budget>().map_err(io::Error::other)?);
+        let limit =
+            limits.get(Budget::of_word(budget).ok_or_else(|| io::Error::other(format!("{budget:?} is no budget")))?);
         // An eighth is kept for admins.
         let all = limit.all.map_or(u64::MAX, |all| all - all / 8);
         println!("  {budget:<20}{:>10}{:>10}", samples[samples.len() / 2], (limit.share * crowd as u64).min(all));

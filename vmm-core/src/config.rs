@@ -113,7 +113,7 @@ impl DeskConfig {
             "account_script_bytes" => settings.budgets.set_share(Budget::ScriptBytes, size(text)?),
             key => {
                 let (of, word) = key.split_once('_').ok_or("a setting")?;
-                let budget = word.replace('_', "-").parse().map_err(|_| "a setting")?;
+                let budget = Budget::of_word(&word.replace('_', "-")).ok_or("a setting")?;
                 match of {
                     "account" => settings.budgets.set_share(budget, count::<u32>(text)?.into()),
                     "concurrent" => settings.budgets.set_all(budget, count::<u32>(text)?.into()),

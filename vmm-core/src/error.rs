@@ -167,6 +167,11 @@ impl Error {
         Self::Invalid(Problem::new(field, reason).into())
     }
 
+    /// Returns the refusal of what is more than a budget's limit.
+    pub(crate) fn over_budget(budget: Budget, over: Over, limit: u64) -> Self {
+        Self::OverBudget { budget, over, limit, retry_after: budget.retry_after() }
+    }
+
     /// There is no such thing.
     pub fn not_found(kind: Kind, name: impl fmt::Display) -> Self {
         Self::NotFound { kind, name: name.to_string() }

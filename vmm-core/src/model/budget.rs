@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use super::words;
-use crate::error::{Error, Result};
+use super::named;
 
-words!(
+named!(
     /// Something of which every account has a share.
-    Budget, "budget" {
+    Budget {
         /// Requests to the API that are being answered and wait for no machine.
         Requests = "requests",
         /// Requests of these that are worked on at this moment. The others wait for their turn.
@@ -84,8 +83,8 @@ impl Budget {
         }
     }
 
-    /// When a refused call may be tried again at the earliest.
-    fn retry_after(self) -> Duration {
+    /// Returns after how long a refused call may be tried again at the earliest.
+    pub(crate) fn retry_after(self) -> Duration {
         Duration::from_secs(if self.is_stored() { 60 } else { 2 })
     }
 
@@ -98,18 +97,6 @@ impl Budget {
     /// Whether somebody may wait for a place in it.
     pub(crate) fn is_waited_for(self) -> bool {
         matches!(self, Self::Turns | Self::Sessions | Self::RunPlaces | Self::MachineRuns)
-    }
-
-    /// Refuses what made a stored amount larger than its limit. One that was over it before may become smaller.
-    ///
-    /// # Errors
-    /// [`Error::OverBudget`].
-    pub(crate) fn check_stored(self, before: u64, after: u64, limit: u64) -> Result<()> {
-        if after > limit && after > before { Err(self.refusal(Over::Share, limit)) } else { Ok(()) }
-    }
-
-    pub(crate) fn refusal(self, over: Over, limit: u64) -> Error {
-        Error::OverBudget { budget: self, over, limit, retry_after: self.retry_after() }
     }
 
     /// Returns the words of a refusal, with the limit and the advice.

@@ -11,6 +11,7 @@ mod derive;
 mod desk;
 mod disk;
 mod file;
+mod firing;
 mod history;
 mod host_key;
 mod idempotency;
@@ -18,12 +19,14 @@ mod job;
 mod key;
 mod link;
 mod name;
+mod named;
 mod os;
 mod output;
 mod page;
 mod plan;
 mod request;
 mod revision;
+mod row_id;
 mod run;
 mod schedule;
 mod script;
@@ -33,6 +36,7 @@ mod unfinished;
 mod user;
 mod vm;
 mod vm_state;
+mod words;
 
 pub use access::{Access, RevokedAccess};
 pub use address::MacAddress;
@@ -51,6 +55,7 @@ pub use desk::DeskId;
 pub use disk::{Disk, DiskFilter, DiskId, DiskRole, NewDisk};
 pub(crate) use disk::{MAX_DISK_SIZE, MAX_DISKS};
 pub use file::{ContentId, FileId, NewFile, StoredFile};
+pub use firing::{Firing, FiringState};
 pub use history::{Look, Sample};
 pub use host_key::HostKey;
 pub use idempotency::{ClaimId, Claimed, Fingerprint, IdempotencyKey, KeptAnswer, NewClaim, UsedRight};
@@ -63,6 +68,7 @@ pub use name::{
     FileName, GroupName, Hostname, LoginName, NamePrefix, OsName, OsVersion, RequestId, ScriptFile, ScriptName,
     TokenName, UserName, VmName, VolumeName,
 };
+pub(crate) use named::named;
 pub use os::{Image, ImageSource, NewOs, Os, OsChange, OsFilter, OsId};
 pub use output::{Exit, Output, Stream};
 pub use page::Page;
@@ -70,11 +76,10 @@ pub(crate) use page::one_more;
 pub use plan::{HostFigures, Plan, PlanHash, PlannedDisk, PlannedVm, Room};
 pub use request::{NewRequest, Request, RequestEvent, RequestEventId, RequestEventKind, RequestFilter, RequestState};
 pub use revision::Revision;
+pub(crate) use row_id::row_id;
 pub use run::{Again, NewRun, Run, RunEnd, RunFailure, RunFilter, RunId, RunMachine, RunOutput, RunState};
 pub(crate) use schedule::Due;
-pub use schedule::{
-    CronExpression, Firing, FiringOf, FiringState, Missed, NewSchedule, Schedule, ScheduleFilter, ScheduleId, When,
-};
+pub use schedule::{CronExpression, FiringOf, Missed, NewSchedule, Schedule, ScheduleFilter, ScheduleId, When};
 pub use script::{
     Interpreter, KEPT_VERSIONS, NewScript, Script, ScriptArguments, ScriptChange, ScriptContent, ScriptFilter,
     ScriptId, ScriptTarget, ScriptVersion, Sealed, StoredLogin,
@@ -85,58 +90,7 @@ pub use unfinished::{Processes, Unfinished};
 pub use user::{NewUser, PasswordHash, Role, User, UserChange, UserFilter, UserId};
 pub use vm::{Adoption, Seen, Vm, VmChange, VmFilter, VmId};
 pub use vm_state::{PauseReason, SeenStates, StatusReason, VmState, VmStatus};
+pub(crate) use words::words;
 
 /// A moment in UTC.
 pub type Timestamp = chrono::DateTime<chrono::Utc>;
-
-/// Declares a row id: a positive integer that the database gives.
-macro_rules! row_id {
-    ($(#[$doc:meta])* $name:ident) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(pub i64);
-
-        impl std::fmt::Display for $name {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                self.0.fmt(f)
-            }
-        }
-    };
-}
-pub(crate) use row_id;
-
-/// Declares an enum whose values have one fixed word each, in the database, the API and the chat.
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident, $field:literal { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)+ }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum $name { $($(#[$variant_doc])* $variant,)+ }
-
-        impl $name {
-            /// Every value, in order.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
-
-            /// Its word.
-            pub fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $word),+ }
-            }
-        }
-
-        impl std::fmt::Display for $name {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.pad(self.as_str())
-            }
-        }
-
-        impl std::str::FromStr for $name {
-            type Err = $crate::error::Error;
-
-            fn from_str(word: &str) -> $crate::error::Result<Self> {
-                Self::ALL.iter().copied().find(|value| value.as_str() == word).ok_or_else(|| {
-                    $crate::error::Error::invalid($field, format!("{} is not one of {}", $crate::text::quoted(word), [$($word),+].join(", ")))
-                })
-            }
-        }
-    };
-}
-pub(crate) use words;

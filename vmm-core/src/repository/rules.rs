@@ -9,8 +9,8 @@ use chrono::{SubsecRound, TimeDelta, Utc};
 use super::refusal;
 use crate::error::{Error, Kind, Result};
 use crate::model::{
-    Exit, Job, NewRequest, Output, Request, RequestEventKind, RequestState, Revision, Role, RunEnd, RunOutput,
-    RunState, Timestamp, User, UserChange,
+    Budget, Exit, Job, NewRequest, Output, Over, Request, RequestEventKind, RequestState, Revision, Role, RunEnd,
+    RunOutput, RunState, Timestamp, User, UserChange,
 };
 
 /// How long a live message of a bot is known after it was changed last.
@@ -35,6 +35,14 @@ pub fn expected(kind: Kind, name: impl Display, present: Revision, expect: Optio
         Some(revision) if revision != present => Err(Error::Stale { kind, name: name.to_string() }),
         _ => Ok(()),
     }
+}
+
+/// Refuses what made a stored amount larger than its limit. One that was over it before may become smaller.
+///
+/// # Errors
+/// `OverBudget`.
+pub fn check_share(budget: Budget, before: u64, after: u64, limit: u64) -> Result<()> {
+    if after > limit && after > before { Err(Error::over_budget(budget, Over::Share, limit)) } else { Ok(()) }
 }
 
 /// Returns whether a change of an account ends its sessions: another password or role, being disabled or enabled.
@@ -142,5 +150,16 @@ impl From<RunEnd> for MachineEnd {
             RunEnd::Cancelled => without_exit("was cancelled while it ran"),
             RunEnd::Interrupted => without_exit(BROKEN_OFF),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stored_amount_over_its_limit_may_shrink_and_not_grow() {
+        let check = |before, after| check_share(Budget::Files, before, after, 10).is_ok();
+        assert_eq!((check(9, 10), check(10, 11), check(20, 19)), (true, false, true));
     }
 }

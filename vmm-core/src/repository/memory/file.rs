@@ -8,7 +8,7 @@ use super::{table::page, user};
 use crate::error::{Error, Kind, Result};
 use crate::model::{AuditEntry, Budget, ContentId, FileId, FileName, NewFile, Stored, StoredFile, UserId};
 use crate::repository::FileRepository;
-use crate::repository::rules::now;
+use crate::repository::rules::{check_share, now};
 
 #[async_trait]
 impl FileRepository for Store {
@@ -19,8 +19,8 @@ impl FileRepository for Store {
             let before = by_name(state, user, &name).cloned();
             let (files, total) = stored(state, user);
             let rest = total - before.as_ref().map_or(0, |file| file.bytes);
-            Budget::StoredBytes.check_stored(total, rest.saturating_add(bytes), limits.file_bytes)?;
-            Budget::Files.check_stored(files, files + u64::from(before.is_none()), limits.files)?;
+            check_share(Budget::StoredBytes, total, rest.saturating_add(bytes), limits.file_bytes)?;
+            check_share(Budget::Files, files, files + u64::from(before.is_none()), limits.files)?;
             if let Some(before) = &before {
                 state.files.remove(&before.id);
             }

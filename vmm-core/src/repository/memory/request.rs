@@ -11,7 +11,7 @@ use crate::model::{
     AuditEntry, Budget, NewJob, NewRequest, Plan, PlanHash, Request, RequestEvent, RequestEventId, RequestEventKind,
     RequestFilter, RequestId, RequestState, Stored, Subject, Timestamp, UserId,
 };
-use crate::repository::rules::{event, is_repeat, now, require_closing, require_state};
+use crate::repository::rules::{check_share, event, is_repeat, now, require_closing, require_state};
 use crate::repository::{KEPT_REQUEST_EVENTS, RequestRepository, Submitted, outcome, refusal};
 
 #[async_trait]
@@ -28,7 +28,7 @@ impl RequestRepository for Store {
                 };
             }
             let (id, open) = (request.id.clone(), open(state, request.requester));
-            Budget::OpenRequests.check_stored(open, open + 1, limits.open_requests)?;
+            check_share(Budget::OpenRequests, open, open + 1, limits.open_requests)?;
             insert(state, request, audit.user)?;
             audit::append(state, key, &audit)?;
             required(state, &id).map(Submitted::Created)

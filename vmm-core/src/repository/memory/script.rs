@@ -13,7 +13,7 @@ use crate::model::{
     AuditEntry, Budget, KEPT_VERSIONS, NewScript, Script, ScriptChange, ScriptContent, ScriptFilter, ScriptId,
     ScriptName, ScriptVersion, Stored, StoredLogin, UserId,
 };
-use crate::repository::rules::now;
+use crate::repository::rules::{check_share, now};
 use crate::repository::{ScriptRepository, refusal};
 
 #[async_trait]
@@ -94,8 +94,8 @@ fn within<T>(
     let (scripts, bytes) = stored(state, owner);
     let done = change(state)?;
     let (scripts_after, bytes_after) = stored(state, owner);
-    Budget::Scripts.check_stored(scripts, scripts_after, limits.scripts)?;
-    Budget::ScriptBytes.check_stored(bytes, bytes_after, limits.script_bytes)?;
+    check_share(Budget::Scripts, scripts, scripts_after, limits.scripts)?;
+    check_share(Budget::ScriptBytes, bytes, bytes_after, limits.script_bytes)?;
     Ok(done)
 }
 

@@ -9,7 +9,7 @@ use super::store::Store;
 use crate::error::{self, Kind};
 use crate::model::{AuditEntry, Budget, ContentId, FileId, FileName, NewFile, Stored, StoredFile, UserId};
 use crate::repository::FileRepository;
-use crate::repository::rules::now;
+use crate::repository::rules::{check_share, now};
 
 #[async_trait]
 impl FileRepository for Store {
@@ -25,8 +25,8 @@ impl FileRepository for Store {
             let (files, total) = stored(tx, *user)?;
             // A number that no column holds is over every limit.
             let rest = total - before.as_ref().map_or(0, |file| file.bytes);
-            Budget::StoredBytes.check_stored(total, rest.saturating_add(*bytes), limits.file_bytes)?;
-            Budget::Files.check_stored(files, files + u64::from(before.is_none()), limits.files)?;
+            check_share(Budget::StoredBytes, total, rest.saturating_add(*bytes), limits.file_bytes)?;
+            check_share(Budget::Files, files, files + u64::from(before.is_none()), limits.files)?;
             execute(tx, "DELETE FROM file WHERE user = ?1 AND name = ?2", params![user.0, name.as_str()])?;
             execute(
                 tx,

@@ -13,7 +13,7 @@ use crate::model::{
     AuditEntry, Budget, HostFigures, NewJob, NewRequest, Plan, PlanHash, Request, RequestFilter, RequestId,
     RequestState, Stored, Subject, Timestamp, UserId,
 };
-use crate::repository::rules::{is_repeat, now, require_closing, require_state};
+use crate::repository::rules::{check_share, is_repeat, now, require_closing, require_state};
 use crate::repository::{RequestRepository, Submitted, outcome, refusal};
 
 const SELECT: &str = "SELECT request.*, requester.name AS requester_name, decider.name AS decided_by_name
@@ -33,7 +33,7 @@ impl RequestRepository for Store {
                 };
             }
             let open = open(tx, request.requester)?;
-            Budget::OpenRequests.check_stored(open, open + 1, limits.open_requests)?;
+            check_share(Budget::OpenRequests, open, open + 1, limits.open_requests)?;
             insert(tx, &request, audit.user)?;
             audit::append(tx, &key, &audit)?;
             required(tx, &request.id).map(Submitted::Created)

@@ -13,7 +13,7 @@ use crate::model::{
     AuditEntry, Budget, Interpreter, KEPT_VERSIONS, NewScript, Script, ScriptChange, ScriptContent, ScriptFile,
     ScriptFilter, ScriptId, ScriptName, ScriptTarget, ScriptVersion, Sealed, Stored, StoredLogin, UserId,
 };
-use crate::repository::rules::now;
+use crate::repository::rules::{check_share, now};
 use crate::repository::{ScriptRepository, refusal};
 
 const SELECT: &str = "SELECT script.*, user.name AS owner_name, length(CAST(content AS BLOB)) AS size
@@ -123,8 +123,8 @@ fn within<T>(tx: &Transaction<'_>, owner: UserId, limits: Stored, change: impl F
     let (scripts, bytes) = stored(tx, owner)?;
     let done = change()?;
     let (scripts_after, bytes_after) = stored(tx, owner)?;
-    Budget::Scripts.check_stored(scripts, scripts_after, limits.scripts)?;
-    Budget::ScriptBytes.check_stored(bytes, bytes_after, limits.script_bytes)?;
+    check_share(Budget::Scripts, scripts, scripts_after, limits.scripts)?;
+    check_share(Budget::ScriptBytes, bytes, bytes_after, limits.script_bytes)?;
     Ok(done)
 }
 
