@@ -3,11 +3,13 @@
 use super::error::Cause;
 use super::sftp::{Files, OpenFile};
 use super::transfer::{Chunks, Next};
-use super::upload::REFUSED;
 use crate::remote::{Progress, Transferred};
 
 /// So many bytes are under way at once, and are sent again at most when the connection is lost.
 pub(super) const WINDOW: usize = 1 << 20;
+
+/// Why a step on the file under way failed, as far as SFTP tells it.
+pub(super) const REFUSED: &str = "the machine did not take the file";
 
 /// The content as it comes. What the machine has not confirmed can be sent again.
 pub(super) struct Content {

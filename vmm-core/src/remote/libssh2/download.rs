@@ -2,15 +2,15 @@
 
 use ssh2::FileStat;
 
-use super::Call;
 use super::by_shell;
+use super::call::Call;
 use super::error::{Cause, Stage};
 use super::link::Limits;
 use super::resume::{self, Resumable};
-use super::seat::Seat;
+use super::session_lease::SessionLease;
 use super::sftp::{Files, No, OpenFile, Way, in_the_way, wrong_file};
 use super::shell::Digesting;
-use super::supervise::Sockets;
+use super::sockets::Sockets;
 use super::transfer::{CHUNK, Deliver};
 use crate::error::Result;
 use crate::remote::{Download, Place, Transferred};
@@ -22,14 +22,14 @@ const ONE_AT_A_TIME: usize = 7_500;
 /// The whole call, on a blocking thread.
 pub(super) fn run(
     call: &Call,
-    seat: Seat,
+    lease: SessionLease,
     limits: &Limits,
     sockets: &Sockets,
     download: &Download,
     deliver: &Deliver,
 ) -> Result<Transferred> {
     let failed = |cause| call.failed(Stage::Transfer, cause);
-    let begun = resume::begin(call, seat, limits, sockets).map_err(failed)?;
+    let begun = resume::begin(call, lease, limits, sockets).map_err(failed)?;
     if begun.way == Way::Shell {
         return begun.run(&mut by_shell::Receiving::new(download, deliver)).map_err(failed);
     }

@@ -5,8 +5,11 @@
 //! busy without a pause is cut off by a supervisor, which shuts the socket down.
 
 mod by_shell;
+mod call;
+mod command;
 mod connect;
 mod content;
+mod digest;
 mod download;
 mod error;
 mod exec;
@@ -16,33 +19,35 @@ mod link;
 mod login;
 mod pool;
 mod resume;
-mod seat;
+mod session_lease;
 mod sftp;
 mod shell;
+mod sockets;
 mod stream;
 mod supervise;
 mod telling;
+mod tidy;
 mod transfer;
 mod tree;
 mod upload;
 
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 
-use self::error::{CallError, Cause, Stage};
-use self::kill::Fate;
-use self::link::{Limits, Link};
+use self::call::{Call, Frame, Patience};
+use self::error::{Cause, Stage};
+use self::link::Limits;
 use self::pool::Pool;
-use self::seat::Seat;
-use self::supervise::{SocketSlot, Sockets};
+use self::session_lease::SessionLease;
+use self::sockets::Sockets;
 use super::{
-    Command, Download, Endpoint, Exit, Login, Output, Piece, Processes, Progress, RemoteExec, Sink, Source, Stream,
-    Transferred, TreeDownload, TreeTransferred, TreeUpload, Unfinished, Upload,
+    Command, Download, Endpoint, Login, Output, Piece, Progress, RemoteExec, Sink, Source, Transferred, TreeDownload,
+    TreeTransferred, TreeUpload, Upload,
 };
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::HostKey;
 
 /// How [`Libssh2Exec`] works.
@@ -125,14 +130,6 @@ pub struct Libssh2Exec {
     patience: Patience,
 }
 
-/// Limits within those of the calls.
-#[derive(Clone, Copy, Debug)]
-struct Patience {
-    connect: Duration,
-    login: Duration,
-    silence: Duration,
-}
-
 impl Libssh2Exec {
     /// A client with these limits.
     pub fn new(config: &Libssh2Config) -> Self {
@@ -175,8 +172,8 @@ impl RemoteExec for Libssh2Exec {
 
     async fn send(&self, endpoint: &Endpoint, login: &Login, upload: &Upload, source: Source) -> Result<Transferred> {
         let (upload, deadline) = (upload.clone(), upload.deadline);
-        transfer::send(self, endpoint, login, deadline, source, move |call, seat, limits, sockets, chunks| {
-            upload::run(call, seat, &limits, sockets, &upload, chunks)
+        transfer::send(self, endpoint, login, deadline, source, move |call, lease, limits, sockets, chunks| {
+            upload::run(call, lease, &limits, sockets, &upload, chunks)
         })
         .await
     }
@@ -189,8 +186,8 @@ impl RemoteExec for Libssh2Exec {
         sink: Sink,
     ) -> Result<Transferred> {
         let (download, deadline, taken) = (download.clone(), download.deadline, &download.progress);
-        transfer::receive(self, endpoint, login, deadline, sink, taken, move |call, seat, limits, sockets, deliver| {
-            download::run(call, seat, &limits, sockets, &download, &deliver)
+        transfer::receive(self, endpoint, login, deadline, sink, taken, move |call, lease, limits, sockets, deliver| {
+            download::run(call, lease, &limits, sockets, &download, &deliver)
         })
         .await
     }
@@ -203,8 +200,8 @@ impl RemoteExec for Libssh2Exec {
         archive: Source,
     ) -> Result<TreeTransferred> {
         let (upload, deadline) = (upload.clone(), upload.deadline);
-        transfer::send(self, endpoint, login, deadline, archive, move |call, seat, limits, sockets, chunks| {
-            tree::send(call, seat, limits, sockets, &upload, chunks)
+        transfer::send(self, endpoint, login, deadline, archive, move |call, lease, limits, sockets, chunks| {
+            tree::send(call, lease, limits, sockets, &upload, chunks)
         })
         .await
     }
@@ -218,8 +215,8 @@ impl RemoteExec for Libssh2Exec {
     ) -> Result<TreeTransferred> {
         let (download, deadline) = (download.clone(), download.deadline);
         let taken = &Progress::new();
-        transfer::receive(self, endpoint, login, deadline, sink, taken, move |call, seat, limits, sockets, deliver| {
-            tree::receive(call, seat, limits, sockets, &download, deliver)
+        transfer::receive(self, endpoint, login, deadline, sink, taken, move |call, lease, limits, sockets, deliver| {
+            tree::receive(call, lease, limits, sockets, &download, deliver)
         })
         .await
     }
@@ -235,158 +232,31 @@ impl Libssh2Exec {
     ) -> Result<Output> {
         exec::check(command)?;
         let (command, deadline) = (command.clone(), command.deadline);
-        let work = move |call: &Call, seat: Seat, limits: Limits, sockets: &Sockets| {
-            call.command(seat, limits, sockets, &command, pieces)
+        let work = move |call: &Call, lease: SessionLease, limits: Limits, sockets: &Sockets| {
+            command::run(call, lease, limits, sockets, &command, pieces)
         };
         self.call(endpoint, login, deadline, work).await
     }
 
-    /// Does something on a blocking thread that has a seat for a session.
+    /// Does something on a blocking thread that has a place among the sessions.
     async fn call<T: Send + 'static>(
         &self,
         endpoint: &Endpoint,
         login: &Login,
         deadline: Duration,
-        work: impl FnOnce(&Call, Seat, Limits, &Sockets) -> Result<T> + Send + 'static,
+        work: impl FnOnce(&Call, SessionLease, Limits, &Sockets) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let frame = Frame::new(endpoint.address, &login.user, deadline, self.patience);
-        let seat = tokio::time::timeout(deadline, self.pool.enter(self.pool.key(endpoint, login)))
+        let entry = tokio::time::timeout(deadline, self.pool.enter(self.pool.key(endpoint, login)))
             .await
             .map_err(|_| frame.failed(Stage::Queue, Cause::deadline("all sessions are in use")))?;
+        let lease = SessionLease::from(entry);
         // Where a session is kept, the login has been one.
-        if !seat.has_session() {
+        if !lease.has_session() {
             login::check(login)?;
         }
         let (pool, host_key, login) = (self.pool.clone(), endpoint.host_key.clone(), login.clone());
         let call = Call { frame: frame.clone(), host_key, login, pool };
-        supervise::run(frame, move |limits, sockets| work(&call, seat, limits, sockets)).await
+        supervise::run(frame, move |limits, sockets| work(&call, lease, limits, sockets)).await
     }
-}
-
-/// What a call is told by, and how long it may take.
-#[derive(Clone)]
-struct Frame {
-    address: SocketAddr,
-    user: String,
-    deadline: Duration,
-    began: Instant,
-    patience: Patience,
-}
-
-impl Frame {
-    fn new(address: SocketAddr, user: &str, deadline: Duration, patience: Patience) -> Self {
-        Self { address, user: user.to_owned(), deadline, began: Instant::now(), patience }
-    }
-
-    fn ends(&self) -> Instant {
-        ends(self.began, self.deadline)
-    }
-
-    fn failed(&self, stage: Stage, cause: Cause) -> Error {
-        let limit = match stage {
-            Stage::Handshake | Stage::Login if Instant::now() < self.ends() => self.patience.login,
-            _ => self.deadline,
-        };
-        CallError { machine: self.address, user: self.user.clone(), limit, stage, cause }.into()
-    }
-
-    /// The error of a command that was sent, or may have been.
-    fn unfinished(&self, cause: Cause, unseen: Unseen) -> Error {
-        let Unseen { exit, processes, stdout, stderr } = unseen;
-        let (limit, stage) = (self.deadline, Stage::Command);
-        let call = CallError { machine: self.address, user: self.user.clone(), limit, stage, cause };
-        let (reason, after) = call.broke_off();
-        Unfinished { reason, after, exit, processes, stdout, stderr, duration: self.began.elapsed() }.into()
-    }
-
-    /// An encrypted session with a server whose host key is not yet judged, with the time that there is for a login.
-    fn reach(&self, limits: Limits, socket: &SocketSlot, expected: Option<&HostKey>) -> Result<Link> {
-        let Patience { connect, login, .. } = self.patience;
-        let tcp =
-            connect::tcp(self.address, limits.until, connect).map_err(|cause| self.failed(Stage::Connect, cause))?;
-        socket.set(&tcp);
-        let limits = Limits { until: limits.until.min(ends(Instant::now(), login)), ..limits };
-        connect::ssh(tcp, limits, login, expected).map_err(|cause| self.failed(Stage::Handshake, cause))
-    }
-}
-
-/// What is known of a command whose end was not seen.
-#[derive(Default)]
-struct Unseen {
-    exit: Option<Exit>,
-    processes: Processes,
-    stdout: Stream,
-    stderr: Stream,
-}
-
-/// One call with a login, as the blocking thread gets it.
-struct Call {
-    frame: Frame,
-    host_key: HostKey,
-    login: Login,
-    pool: Pool,
-}
-
-impl Call {
-    fn failed(&self, stage: Stage, cause: Cause) -> Error {
-        self.frame.failed(stage, cause)
-    }
-
-    /// A session that is logged in.
-    fn connect(&self, limits: Limits, socket: &SocketSlot) -> Result<Link> {
-        let at = |stage| move |cause| self.failed(stage, cause);
-        let _turn = self.pool.turn(self.frame.address, &limits).map_err(at(Stage::Connect))?;
-        let mut link = self.frame.reach(limits.clone(), socket, Some(&self.host_key))?;
-        host_key::compare(link.session(), &self.host_key).map_err(at(Stage::Handshake))?;
-        login::login(&link, &self.login).map_err(at(Stage::Login))?;
-        link.resume(limits);
-        Ok(link)
-    }
-
-    fn command(
-        &self,
-        seat: Seat,
-        limits: Limits,
-        sockets: &Sockets,
-        command: &Command,
-        pieces: Option<mpsc::Sender<Piece>>,
-    ) -> Result<Output> {
-        let (mut link, channel, seat) = seat.begin(self, limits, &sockets.work, Stage::Command, Link::channel)?;
-        let mut running = exec::Running { pieces, ..exec::Running::default() };
-        sockets.note_command();
-        let ended = running.run_on(channel, &link, command);
-        let proven = |exit| match command.ends_in_output {
-            true => Ok(exit),
-            false => telling::proven(&mut link, &running, exit),
-        };
-        match ended.and_then(proven) {
-            Ok(exit) => {
-                seat.keep(link);
-                let exec::Running { stdout, stderr, .. } = running;
-                Ok(Output { exit, stdout, stderr, duration: self.frame.began.elapsed() })
-            }
-            Err(cause) => Err(self.give_up(&mut link, running, cause)),
-        }
-    }
-
-    /// Ends a command that did not come to its end in time. The one place that decides whether it may have run.
-    fn give_up(&self, link: &mut Link, running: exec::Running, cause: Cause) -> Error {
-        let Some(sent) = running.sent else { return self.failed(Stage::Command, cause) };
-        // What it is killed by is no end of its own.
-        let told = running.exit_so_far(false);
-        let fate = match cause {
-            Cause::Deadline(_) | Cause::Silence(_) | Cause::Cancelled => kill::end(link, sent),
-            Cause::NotTold { runs: true } => Fate { processes: Processes::Running, had_ended: false },
-            _ => Fate::default(),
-        };
-        let had_ended = fate.had_ended && telling::tells_at_once(link);
-        let exit = told.or_else(|| had_ended.then(|| running.exit_so_far(true)).flatten());
-        let exec::Running { stdout, stderr, .. } = running;
-        self.frame.unfinished(cause, Unseen { exit, processes: fate.processes, stdout, stderr })
-    }
-}
-
-/// The moment a time after another one; far away if that cannot be reckoned.
-fn ends(began: Instant, time: Duration) -> Instant {
-    began.checked_add(time).unwrap_or_else(|| began + Duration::from_secs(1 << 31))
 }

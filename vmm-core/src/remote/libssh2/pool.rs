@@ -16,7 +16,6 @@ use tokio::sync::oneshot;
 use super::Libssh2Config;
 use super::error::Cause;
 use super::link::{Limits, Link};
-use super::seat::Seat;
 use crate::remote::{Credential, Endpoint, Login};
 
 /// How often an idle session shows the server, and what lies between, that it is still wanted.
@@ -39,6 +38,12 @@ pub(super) struct Key {
 pub(super) struct Session {
     pub(super) link: Link,
     pub(super) since: Instant,
+}
+
+/// A place among the open sessions, and the session that a former call left on it, if one did.
+pub(super) struct Entry {
+    pub(super) slot: Slot,
+    pub(super) session: Option<Session>,
 }
 
 struct Idle {
@@ -65,7 +70,7 @@ struct State {
 struct Waiting {
     key: Key,
     pool: Pool,
-    place: oneshot::Sender<Seat>,
+    place: oneshot::Sender<Entry>,
 }
 
 struct Shared {
@@ -129,24 +134,24 @@ impl Pool {
     }
 
     /// Waits for a place among the open sessions. Whoever came first is served first, among those for whom there is one.
-    pub(super) async fn enter(&self, key: Key) -> Seat {
+    pub(super) async fn enter(&self, key: Key) -> Entry {
         loop {
             let entered = self.shared.state().enter_or_wait(&key, self);
             match entered {
-                Ok(entered) => return self.seat(key, entered),
+                Ok(entered) => return self.entry(key, entered),
                 Err(place) => {
-                    if let Ok(seat) = place.await {
-                        return seat;
+                    if let Ok(entry) = place.await {
+                        return entry;
                     }
                 }
             }
         }
     }
 
-    fn seat(&self, key: Key, (session, evicted): Entered) -> Seat {
+    fn entry(&self, key: Key, (session, evicted): Entered) -> Entry {
         // It says goodbye to its server, which must not happen under the lock.
         drop(evicted);
-        Seat::new(Slot { pool: Some(self.clone()), key }, session)
+        Entry { slot: Slot { pool: Some(self.clone()), key }, session }
     }
 
     /// Waits until so few others log in at a machine that it hears one more.
@@ -188,7 +193,7 @@ impl Shared {
         let admitted = self.state().admit(&self.config);
         for (Waiting { key, pool, place }, entered) in admitted {
             // A place for somebody who has gone becomes free again when it is dropped.
-            let _ = place.send(pool.seat(key, entered));
+            let _ = place.send(pool.entry(key, entered));
         }
     }
 }
@@ -198,7 +203,7 @@ type Entered = (Option<Session>, Option<Idle>);
 
 impl State {
     /// A slot for this key, or where one will come.
-    fn enter_or_wait(&mut self, key: &Key, pool: &Pool) -> Result<Entered, oneshot::Receiver<Seat>> {
+    fn enter_or_wait(&mut self, key: &Key, pool: &Pool) -> Result<Entered, oneshot::Receiver<Entry>> {
         self.enter(key, &pool.shared.config).ok_or_else(|| {
             let (place, given) = oneshot::channel();
             self.waiting.push_back(Waiting { key: key.clone(), pool: pool.clone(), place });

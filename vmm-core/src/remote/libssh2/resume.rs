@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use ssh2::ErrorCode;
 
-use super::Call;
+use super::call::Call;
 use super::error::{Cause, Stage};
 use super::link::{Limits, Link};
-use super::seat::{Seat, Taken};
+use super::session_lease::{LeaseInUse, SessionLease};
 use super::sftp::{Files, Way};
-use super::supervise::Sockets;
+use super::sockets::Sockets;
 use crate::error::Error;
 
 /// So many connections in a row may bring nothing before the transfer is given up.
@@ -40,10 +40,15 @@ pub(super) struct Begun<'a> {
 }
 
 /// Connects for a transfer.
-pub(super) fn begin<'a>(call: &'a Call, seat: Seat, limits: &Limits, sockets: &'a Sockets) -> Result<Begun<'a>, Cause> {
-    let (link, way, taken) =
-        seat.begin(call, limits.clone(), &sockets.work, Stage::Transfer, Files::way).map_err(Cause::Told)?;
-    let route = Route::new(call, limits.clone(), sockets, taken, &link);
+pub(super) fn begin<'a>(
+    call: &'a Call,
+    lease: SessionLease,
+    limits: &Limits,
+    sockets: &'a Sockets,
+) -> Result<Begun<'a>, Cause> {
+    let (link, way, lease) =
+        lease.begin(call, limits.clone(), &sockets.work, Stage::Transfer, Files::way).map_err(Cause::Told)?;
+    let route = Route::new(call, limits.clone(), sockets, lease, &link);
     Ok(Begun { way, link, route })
 }
 
@@ -72,7 +77,7 @@ pub(super) struct Route<'a> {
     call: &'a Call,
     limits: Limits,
     sockets: &'a Sockets,
-    taken: Taken,
+    lease: LeaseInUse,
     /// How far the transfer had come when a connection was lost last.
     reached: u64,
     /// How many connections have brought nothing since.
@@ -81,9 +86,9 @@ pub(super) struct Route<'a> {
 
 impl<'a> Route<'a> {
     /// That of a call which has its first connection.
-    pub(super) fn new(call: &'a Call, limits: Limits, sockets: &'a Sockets, taken: Taken, first: &Link) -> Self {
+    pub(super) fn new(call: &'a Call, limits: Limits, sockets: &'a Sockets, lease: LeaseInUse, first: &Link) -> Self {
         first.attend(call.frame.patience.silence);
-        Self { call, limits, sockets, taken, reached: 0, tries: 0 }
+        Self { call, limits, sockets, lease, reached: 0, tries: 0 }
     }
 
     /// Another connection, if the transfer failed because it lost its own.
@@ -102,7 +107,7 @@ impl<'a> Route<'a> {
             match call.connect(limits.clone(), &sockets.work) {
                 Ok(link) => {
                     link.attend(call.frame.patience.silence);
-                    self.taken.renew();
+                    self.lease.renew();
                     return Ok(link);
                 }
                 // Another machine may have taken the address meanwhile; what is told is that the connection was lost.
@@ -115,7 +120,7 @@ impl<'a> Route<'a> {
 
     /// Leaves the last connection to the next call.
     pub(super) fn keep(self, link: Link) {
-        self.taken.keep(link);
+        self.lease.keep(link);
     }
 }
 

@@ -2,33 +2,35 @@
 
 use std::time::{Duration, Instant};
 
-use super::Call;
+use super::call::Call;
 use super::error::{Cause, Stage};
 use super::link::{Limits, Link};
-use super::pool::{Session, Slot};
-use super::supervise::SocketSlot;
+use super::pool::{Entry, Session, Slot};
+use super::sockets::SocketSlot;
 use crate::error::Result;
 
 /// How long a kept session has for its first answer before a new connection is tried in its place.
 const REVIVAL: Duration = Duration::from_secs(3);
 
 /// A place among the open sessions, and perhaps the session that a former call left on it.
-pub(super) struct Seat {
+pub(super) struct SessionLease {
     slot: Slot,
     kept: Option<Session>,
 }
 
 /// A place whose session is in use.
-pub(super) struct Taken {
+pub(super) struct LeaseInUse {
     slot: Slot,
     since: Instant,
 }
 
-impl Seat {
-    pub(super) fn new(slot: Slot, kept: Option<Session>) -> Self {
+impl From<Entry> for SessionLease {
+    fn from(Entry { slot, session: kept }: Entry) -> Self {
         Self { slot, kept }
     }
+}
 
+impl SessionLease {
     /// Whether a former call has left one.
     pub(super) fn has_session(&self) -> bool {
         self.kept.is_some()
@@ -45,7 +47,7 @@ impl Seat {
         socket: &SocketSlot,
         stage: Stage,
         first: impl Fn(&Link) -> Result<T, Cause>,
-    ) -> Result<(Link, T, Taken)> {
+    ) -> Result<(Link, T, LeaseInUse)> {
         let Self { slot, kept } = self;
         if let Some(Session { mut link, since }) = kept
             && !link.is_gone()
@@ -53,7 +55,7 @@ impl Seat {
             link.resume(limits.clone());
             socket.set(link.socket());
             match link.within(REVIVAL, &first) {
-                Ok(done) => return Ok((link, done, Taken { slot, since })),
+                Ok(done) => return Ok((link, done, LeaseInUse { slot, since })),
                 Err(Cause::Cancelled) => return Err(call.failed(stage, Cause::Cancelled)),
                 Err(_) => {}
             }
@@ -61,11 +63,11 @@ impl Seat {
         let since = Instant::now();
         let link = call.connect(limits, socket)?;
         let done = first(&link).map_err(|cause| call.failed(stage, cause))?;
-        Ok((link, done, Taken { slot, since }))
+        Ok((link, done, LeaseInUse { slot, since }))
     }
 }
 
-impl Taken {
+impl LeaseInUse {
     /// Notes that the call has logged in anew.
     pub(super) fn renew(&mut self) {
         self.since = Instant::now();

@@ -1,17 +1,17 @@
 //! Between the caller, who may stop waiting, and the blocking thread, which must always come to an end.
 
 use std::io::PipeWriter;
-use std::net::{Shutdown, TcpStream};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 
+use super::call::{Frame, Unseen};
 use super::error::{Cause, Stage};
+use super::kill;
 use super::link::Limits;
-use super::{Frame, Unseen, kill};
+use super::sockets::Sockets;
 use crate::blocking;
 use crate::error::{Error, Result};
 
@@ -20,38 +20,6 @@ use crate::error::{Error, Result};
 const HARD_STOP: Duration = kill::GRACE.saturating_add(Duration::from_millis(300));
 /// How long a thread may tidy up over another connection after its call has ended.
 pub(super) const TIDYING: Duration = Duration::from_secs(10);
-
-/// A socket as soon as there is one.
-#[derive(Clone, Default)]
-pub(super) struct SocketSlot(Arc<Mutex<Option<Arc<TcpStream>>>>);
-
-impl SocketSlot {
-    pub(super) fn set(&self, socket: &Arc<TcpStream>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(socket));
-    }
-
-    fn shut_down(&self) {
-        if let Some(socket) = &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
-            let _ = socket.shutdown(Shutdown::Both);
-        }
-    }
-}
-
-/// The sockets of a call: the one of its work, and the one for tidying up after it.
-#[derive(Clone, Default)]
-pub(super) struct Sockets {
-    pub(super) work: SocketSlot,
-    pub(super) tidying: SocketSlot,
-    /// Whether a command may have been sent.
-    sent: Arc<AtomicBool>,
-}
-
-impl Sockets {
-    /// Notes that a command is sent from here on.
-    pub(super) fn note_command(&self) {
-        self.sent.store(true, Ordering::Release);
-    }
-}
 
 /// Runs the work of a call on a blocking thread.
 pub(super) async fn run<T: Send + 'static>(
@@ -74,7 +42,7 @@ pub(super) async fn run<T: Send + 'static>(
         () = late => {
             watch.patience = Duration::ZERO;
             let cause = Cause::deadline("the machine kept the connection busy; it was cut off");
-            Err(if watch.sockets.sent.load(Ordering::Acquire) {
+            Err(if watch.sockets.may_have_sent() {
                 frame.unfinished(cause, Unseen::default())
             } else {
                 frame.failed(Stage::Session, cause)

@@ -9,12 +9,12 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
 use tokio::time::timeout_at;
 
+use super::Libssh2Exec;
+use super::call::{Call, ends};
 use super::error::Cause;
 use super::link::Limits;
-use super::seat::Seat;
-use super::sftp::{Files, No};
-use super::supervise::{Sockets, TIDYING};
-use super::{Call, Libssh2Exec, ends, upload};
+use super::session_lease::SessionLease;
+use super::sockets::Sockets;
 use crate::error::{Error, Part, Result};
 use crate::remote::tree::{PieceReader, PieceWriter};
 use crate::remote::{Endpoint, Login, Progress, Sink, Source};
@@ -24,8 +24,6 @@ use crate::text::hex;
 pub(super) const CHUNK: usize = 8 * 30_000;
 /// So many pieces wait between the two sides.
 const WAITING: usize = 4;
-/// Between two tries to tidy up.
-const PAUSE: Duration = Duration::from_millis(500);
 
 /// Has a blocking thread do with a source what `work` does with its pieces.
 pub(super) async fn send<T: Send + 'static>(
@@ -34,14 +32,15 @@ pub(super) async fn send<T: Send + 'static>(
     login: &Login,
     deadline: Duration,
     source: Source,
-    work: impl FnOnce(&Call, Seat, Limits, &Sockets, Chunks) -> Result<T> + Send + 'static,
+    work: impl FnOnce(&Call, SessionLease, Limits, &Sockets, Chunks) -> Result<T> + Send + 'static,
 ) -> Result<T> {
     let (chunks, arriving) = mpsc::channel(WAITING);
     let digest = Arc::<OnceLock<String>>::default();
     let until = ends(Instant::now(), deadline).into();
     let arriving = Chunks { chunks: arriving, digest: Arc::clone(&digest) };
-    let work =
-        move |call: &Call, seat: Seat, limits: Limits, sockets: &Sockets| work(call, seat, limits, sockets, arriving);
+    let work = move |call: &Call, lease: SessionLease, limits: Limits, sockets: &Sockets| {
+        work(call, lease, limits, sockets, arriving)
+    };
     let mut call = std::pin::pin!(remote.call(endpoint, login, deadline, work));
     let mut pump = std::pin::pin!(timeout_at(until, pump(source, chunks, &digest)));
     // The call may end while the source is silent; the source may fail, and then the call ends.
@@ -87,14 +86,15 @@ pub(super) async fn receive<T: Send + 'static>(
     deadline: Duration,
     sink: Sink,
     taken: &Progress,
-    work: impl FnOnce(&Call, Seat, Limits, &Sockets, Deliver) -> Result<T> + Send + 'static,
+    work: impl FnOnce(&Call, SessionLease, Limits, &Sockets, Deliver) -> Result<T> + Send + 'static,
 ) -> Result<T> {
     let (deliver, chunks) = mpsc::channel(WAITING);
     let (tell, told) = std::sync::mpsc::channel();
     let until = ends(Instant::now(), deadline).into();
     let deliver = Deliver { chunks: deliver, digest: told };
-    let work =
-        move |call: &Call, seat: Seat, limits: Limits, sockets: &Sockets| work(call, seat, limits, sockets, deliver);
+    let work = move |call: &Call, lease: SessionLease, limits: Limits, sockets: &Sockets| {
+        work(call, lease, limits, sockets, deliver)
+    };
     let call = remote.call(endpoint, login, deadline, work);
     match tokio::join!(call, timeout_at(until, drain(chunks, sink, taken, tell))) {
         (_, Ok(Err(error))) => {
@@ -194,86 +194,6 @@ impl Deliver {
     pub(super) fn digest(&self) -> Result<String, Cause> {
         self.chunk(Vec::new())?;
         self.digest.recv().map_err(|_| Cause::Cancelled)
-    }
-}
-
-/// What a failed upload may have left on a machine.
-pub(super) struct Left<'a> {
-    /// The file under way; empty if there is none.
-    pub(super) temporary: &'a str,
-    /// Where the file that was to be replaced stepped to, and where it belongs.
-    pub(super) aside: Option<(&'a str, &'a str)>,
-    /// The place that the file may be in already, and its digest.
-    pub(super) placed: Option<(&'a str, &'a str)>,
-}
-
-/// What was found where a transfer had failed.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Found {
-    /// The free space of the disk that the file under way was on, if it can be told.
-    pub(super) free: Option<u64>,
-    /// Whether the file is in its place.
-    pub(super) placed: bool,
-}
-
-/// Removes what is left of a transfer over SFTP.
-pub(super) fn tidy(call: &Call, sockets: &Sockets, left: &Left<'_>) -> Found {
-    if left.temporary.is_empty() {
-        return Found::default();
-    }
-    tidying(call, sockets, left.temporary, |link| remove(link, left)).unwrap_or_default()
-}
-
-/// Removes what is left of a transfer, over a connection of its own: the first one may be stuck in the middle of a
-/// packet, or broken.
-pub(super) fn tidying<T>(
-    call: &Call,
-    sockets: &Sockets,
-    temporary: &str,
-    remove: impl Fn(super::Link) -> Result<T, Cause>,
-) -> Option<T> {
-    let until = Instant::now() + TIDYING;
-    loop {
-        let removed = call
-            .connect(Limits { until, cancelled: None }, &sockets.tidying)
-            .and_then(|link| remove(link).map_err(|cause| call.failed(super::Stage::Transfer, cause)));
-        match removed {
-            Ok(found) => return Some(found),
-            Err(Error::Unavailable { .. }) if Instant::now() + PAUSE < until => std::thread::sleep(PAUSE),
-            Err(error) => {
-                tracing::warn!(%error, path = temporary, "something unfinished may be left on a machine");
-                return None;
-            }
-        }
-    }
-}
-
-fn remove(link: super::Link, left: &Left<'_>) -> Result<Found, Cause> {
-    let files = Files::new(link);
-    if let Some((aside, place)) = left.aside {
-        // Nothing is renamed over what is there.
-        if files.rename(aside, place)?.is_err() {
-            let _ = files.remove(aside)?;
-        }
-    }
-    let free = match files.read(left.temporary)? {
-        Ok(mut file) => {
-            let free = file.free()?.ok();
-            let _ = file.close()?;
-            free
-        }
-        Err(No::Missing) => {
-            let placed = match left.placed {
-                Some((path, digest)) => upload::digest(&files, path)? == digest,
-                None => false,
-            };
-            return Ok(Found { free: None, placed });
-        }
-        Err(_) => None,
-    };
-    match files.remove(left.temporary)? {
-        Ok(()) | Err(No::Missing) => Ok(Found { free, placed: false }),
-        Err(_) => Err(Cause::Protocol("the machine does not remove the unfinished file")),
     }
 }
 

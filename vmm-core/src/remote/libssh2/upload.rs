@@ -1,22 +1,21 @@
 //! A file onto a machine: under another name first, checked, then put in place at once.
 
-use sha2::{Digest, Sha256};
 use ssh2::FileStat;
 
-use super::Call;
-use super::by_shell;
-use super::content::{Content, WINDOW};
+use super::call::Call;
+use super::content::{Content, REFUSED, WINDOW};
 use super::error::{Cause, Stage};
 use super::link::Limits;
 use super::resume::{self, Resumable};
-use super::seat::Seat;
+use super::session_lease::SessionLease;
 use super::sftp::{Files, No, OpenFile, Way, in_the_way, nothing, wrong_directory, wrong_file};
 use super::shell::{self, Digesting};
-use super::supervise::Sockets;
-use super::transfer::{self, Chunks, Left};
+use super::sockets::Sockets;
+use super::tidy::{self, Left};
+use super::transfer::{self, Chunks};
+use super::{by_shell, digest};
 use crate::error::Result;
 use crate::remote::{Transferred, Upload};
-use crate::text::hex;
 
 /// The permission bits that a file can be given.
 const PERMISSIONS: u32 = 0o777;
@@ -30,14 +29,14 @@ const FULL: u64 = 2 * WINDOW as u64;
 /// The whole call, on a blocking thread.
 pub(super) fn run(
     call: &Call,
-    seat: Seat,
+    lease: SessionLease,
     limits: &Limits,
     sockets: &Sockets,
     upload: &Upload,
     chunks: Chunks,
 ) -> Result<Transferred> {
     let failed = |cause| call.failed(Stage::Transfer, cause);
-    let begun = resume::begin(call, seat, limits, sockets).map_err(failed)?;
+    let begun = resume::begin(call, lease, limits, sockets).map_err(failed)?;
     if begun.way == Way::Shell {
         let mut sending = by_shell::Sending::new(upload, chunks).map_err(failed)?;
         let sent = begun.run(&mut sending);
@@ -56,7 +55,7 @@ pub(super) fn run(
             aside: aside.as_deref().map(|aside| (aside, path.as_str())),
             placed: (*stands == Stands::Placing).then_some((path, &transferred.sha256)),
         };
-        let found = transfer::tidy(call, sockets, &left);
+        let found = tidy::after_upload(call, sockets, &left);
         match (cause, found.free) {
             // The last word of the machine was lost, or came too late.
             _ if found.placed => Ok(transferred),
@@ -71,9 +70,7 @@ pub(super) fn run(
     })
 }
 
-/// Why a step on the temporary file failed, as far as SFTP tells it.
-pub(super) const REFUSED: &str = "the machine did not take the file";
-/// What that means to whoever sent it, if nothing more is known.
+/// What a refusal of the file means to whoever sent it, if nothing more is known.
 const REFUSED_WRITING: &str = "the machine did not take all of it; its disk may be full, read-only or over a quota";
 /// Why a transfer cannot go on.
 const GONE: &str = "what had arrived is no longer there";
@@ -138,8 +135,8 @@ impl Resumable for Sending<'_> {
         let whole = if moved { &self.path } else { &self.temporary };
         let arrived = match arrived {
             Some(Some(arrived)) => arrived,
-            Some(None) => read_back(files, whole)?,
-            None => digest(files, whole)?,
+            Some(None) => digest::read_back(files, whole)?,
+            None => digest::of(files, whole)?,
         };
         if arrived != transferred.sha256 {
             return Err(Cause::Protocol("the file on the machine is another one than was sent"));
@@ -246,28 +243,4 @@ fn dress(file: &mut OpenFile<'_>, before: Option<&FileStat>, mode: Option<u32>) 
         Some(mode) => file.set_stat(&FileStat { perm: Some(mode), ..nothing() })?.map_err(|_| Cause::Protocol(REFUSED)),
         None => Ok(()),
     }
-}
-
-/// The checksum of a file on the machine.
-pub(super) fn digest(files: &Files, path: &str) -> Result<String, Cause> {
-    match Digesting::start(files.link(), path)?.finish()? {
-        Some(digest) => Ok(digest),
-        None => read_back(files, path),
-    }
-}
-
-/// The same, by fetching it.
-fn read_back(files: &Files, path: &str) -> Result<String, Cause> {
-    const UNREADABLE: Cause = Cause::Protocol("the file that was sent cannot be read back");
-    let mut file = files.read(path)?.map_err(|_| UNREADABLE)?;
-    let mut digest = Sha256::new();
-    let mut buffer = vec![0; WINDOW / 4];
-    loop {
-        match file.read(&mut buffer)?.map_err(|_| UNREADABLE)? {
-            0 => break,
-            count => digest.update(&buffer[..count]),
-        }
-    }
-    file.close()?.map_err(|_| UNREADABLE)?;
-    Ok(hex(digest.finalize()))
 }

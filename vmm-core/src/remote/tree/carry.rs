@@ -6,16 +6,11 @@ use sha2::{Digest, Sha256};
 
 use super::archive::{Archive, Kind, wrong};
 use super::name::relative;
+use super::target::Target;
 use super::write::Writer;
 use super::{MOST_ENTRIES, MOST_NAME_BYTES, MOST_NAMED, Skipped, SkippedKind, TreeTransferred};
 use crate::remote::Progress;
 use crate::text::hex;
-
-/// What takes checked directories and files. Paths are relative, and empty for the directory itself.
-pub(crate) trait Target {
-    fn directory(&mut self, path: &[u8], mode: u32, modified: u64) -> io::Result<()>;
-    fn file(&mut self, path: &[u8], bytes: u64, mode: u32, modified: u64, content: &mut dyn Read) -> io::Result<()>;
-}
 
 /// What has been carried.
 #[derive(Default)]

@@ -11,7 +11,8 @@ use std::time::{Duration, SystemTime};
 use rustix::fs::{CWD, OFlags, RenameFlags, renameat_with, syncfs};
 
 use super::archive::wrong;
-use super::carry::{Tally, Target, carry};
+use super::carry::{Tally, carry};
+use super::target::Target;
 use super::write::Writer;
 use super::{DEEPEST, SkippedKind};
 use crate::remote::Progress;

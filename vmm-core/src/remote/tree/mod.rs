@@ -9,6 +9,7 @@ mod carry;
 mod endpoint;
 mod local;
 mod name;
+mod target;
 mod write;
 
 use std::time::Duration;
@@ -22,7 +23,8 @@ pub(crate) use endpoint::{Unpacking, unpack};
 pub(crate) use {
     archive::wrong,
     bridge::{PieceReader, PieceWriter},
-    carry::{Tally, Target, carry},
+    carry::{Tally, carry},
+    target::Target,
     write::Writer,
 };
 

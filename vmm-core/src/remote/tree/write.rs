@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use tar::{EntryType, Header};
 
 use super::SkippedKind;
-use super::carry::Target;
+use super::target::Target;
 
 const BLOCK: usize = 512;
 /// Where GNU's tar says that a long name follows.

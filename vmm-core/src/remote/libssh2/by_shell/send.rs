@@ -3,15 +3,16 @@
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Write};
 
-use super::super::Call;
+use super::super::call::Call;
 use super::super::content::WINDOW;
 use super::super::error::Cause;
 use super::super::link::Link;
 use super::super::resume::Resumable;
 use super::super::sftp::Files;
 use super::super::shell::{self, find_line, said_digest};
+use super::super::sockets::Sockets;
 use super::super::stream::Running;
-use super::super::supervise::Sockets;
+use super::super::tidy;
 use super::super::transfer::{self, Chunks, Next};
 use super::{begin, refusal, script};
 use crate::error::Result;
@@ -58,7 +59,7 @@ impl<'a> Sending<'a> {
         }
         let (sent, placing) = (self.transferred(), self.stands == Stands::Placing);
         let script = script::tidy(&self.upload.place, &self.temporary, placing);
-        let tidied = transfer::tidying(call, sockets, &self.temporary, |link| {
+        let tidied = tidy::over_another_connection(call, sockets, &self.temporary, |link| {
             let (_, said, _) = Running::start(&link, &shell::line(&script))?.finish(OUTPUT_LIMIT)?;
             let said = String::from_utf8_lossy(&said).into_owned();
             if said.lines().any(|line| line == script::DONE) {

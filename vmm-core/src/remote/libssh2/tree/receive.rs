@@ -6,13 +6,13 @@ use std::rc::Rc;
 use super::incoming::Incoming;
 use super::{Trip, refusal, there, wrong_archive};
 use crate::error::{Error, Result};
-use crate::remote::libssh2::Call;
+use crate::remote::libssh2::call::Call;
 use crate::remote::libssh2::error::{Cause, Stage};
 use crate::remote::libssh2::link::{Limits, Link};
 use crate::remote::libssh2::resume::Route;
-use crate::remote::libssh2::seat::Seat;
+use crate::remote::libssh2::session_lease::SessionLease;
 use crate::remote::libssh2::sftp::in_the_way;
-use crate::remote::libssh2::supervise::Sockets;
+use crate::remote::libssh2::sockets::Sockets;
 use crate::remote::libssh2::transfer::{CHUNK, Deliver};
 use crate::remote::tree::{Tally, Writer, carry};
 use crate::remote::{Exit, TreeDownload, TreeTransferred};
@@ -20,13 +20,13 @@ use crate::remote::{Exit, TreeDownload, TreeTransferred};
 /// Receives a directory, on a blocking thread.
 pub(in crate::remote::libssh2) fn receive(
     call: &Call,
-    seat: Seat,
+    lease: SessionLease,
     limits: Limits,
     sockets: &Sockets,
     download: &TreeDownload,
     deliver: Deliver,
 ) -> Result<TreeTransferred> {
-    let (link, channel, taken) = seat.begin(call, limits.clone(), &sockets.work, Stage::Transfer, Link::channel)?;
+    let (link, channel, taken) = lease.begin(call, limits.clone(), &sockets.work, Stage::Transfer, Link::channel)?;
     let route = Route::new(call, limits, sockets, taken, &link);
     let mut trip = Trip { route, link: Rc::new(link) };
     let received =

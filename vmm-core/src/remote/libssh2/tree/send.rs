@@ -9,14 +9,16 @@ use super::outgoing::Outgoing;
 use super::script::{DONE, PLACED, PLAIN_TAR, Paths};
 use super::{OUTPUT_LIMIT, Trip, done, run, there, wrong_archive};
 use crate::error::{Error, Result};
+use crate::remote::libssh2::call::Call;
 use crate::remote::libssh2::error::{Cause, Stage};
 use crate::remote::libssh2::link::{Limits, Link};
 use crate::remote::libssh2::resume::Route;
-use crate::remote::libssh2::seat::Seat;
+use crate::remote::libssh2::session_lease::SessionLease;
+use crate::remote::libssh2::shell;
+use crate::remote::libssh2::sockets::Sockets;
 use crate::remote::libssh2::stream::Running;
-use crate::remote::libssh2::supervise::Sockets;
-use crate::remote::libssh2::transfer::{self, CHUNK, Chunks};
-use crate::remote::libssh2::{Call, shell};
+use crate::remote::libssh2::tidy;
+use crate::remote::libssh2::transfer::{CHUNK, Chunks};
 use crate::remote::tree::{Tally, Target, Writer, carry, wrong};
 use crate::remote::{Stream, TreeTransferred, TreeUpload};
 
@@ -26,7 +28,7 @@ const OPEN: u32 = 0o700;
 /// Sends a directory, on a blocking thread.
 pub(in crate::remote::libssh2) fn send(
     call: &Call,
-    seat: Seat,
+    lease: SessionLease,
     limits: Limits,
     sockets: &Sockets,
     upload: &TreeUpload,
@@ -34,7 +36,7 @@ pub(in crate::remote::libssh2) fn send(
 ) -> Result<TreeTransferred> {
     let failed = |cause| call.failed(Stage::Transfer, cause);
     let mut paths = Paths::new(&upload.place).map_err(failed)?;
-    let (link, channel, taken) = seat.begin(call, limits.clone(), &sockets.work, Stage::Transfer, Link::channel)?;
+    let (link, channel, taken) = lease.begin(call, limits.clone(), &sockets.work, Stage::Transfer, Link::channel)?;
     let route = Route::new(call, limits, sockets, taken, &link);
     let mut trip = Trip { route, link: Rc::new(link) };
     let mut whole = None;
@@ -195,7 +197,7 @@ fn set_mode(link: &Link, upload: &TreeUpload, script: &str, names: &[u8]) -> Res
 /// Removes what is left on the machine. Whether the directory is in its place.
 fn tidy(call: &Call, sockets: &Sockets, paths: &Paths) -> bool {
     let script = shell::line(paths.tidy());
-    let tidied = transfer::tidying(call, sockets, paths.temporary(), |link| {
+    let tidied = tidy::over_another_connection(call, sockets, paths.temporary(), |link| {
         let (_, said, _) = Running::start(&link, &script)?.finish(OUTPUT_LIMIT)?;
         let said = String::from_utf8_lossy(&said).into_owned();
         if said.lines().any(|line| line == DONE) { Ok(said) } else { Err(Cause::Told(not_removed())) }
