@@ -4,6 +4,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+mod circles;
+
+use circles::House;
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a crate stands in the workspace").to_owned()
 }
@@ -111,7 +115,6 @@ fn the_core_reads_no_environment() {
     assert!(files_with("vmm-core/src", "std::env").is_empty());
 }
 
-/// The numbers of a version, without what stands behind a sign.
 /// The floors of the core, the lowest first. A module uses those below its own and, on its own floor, those that do not
 /// use it.
 const FLOORS: [&[&str]; 8] = [
@@ -191,9 +194,7 @@ fn crossed(sources: &[(String, String)], root: &str) -> Vec<String> {
 }
 
 fn core() -> (Vec<(String, String)>, String) {
-    let folder = root().join("vmm-core/src");
-    let relative = |path: &Path| path.strip_prefix(&folder).expect("below it").to_string_lossy().into_owned();
-    let sources: Vec<_> = sources("vmm-core/src").into_iter().map(|(path, text)| (relative(&path), text)).collect();
+    let sources = files_of("vmm-core");
     let root = sources.iter().find(|(path, _)| path == "lib.rs").expect("the root").1.clone();
     (sources, root)
 }
@@ -223,6 +224,89 @@ fn an_arrow_that_points_up_is_found_however_it_is_written() {
     }
 }
 
+/// The crates whose files are held against the rules of all files.
+const CRATES: [&str; 4] = ["vmm-core", "vmm-http", "vmm-bot", "vmm-testkit"];
+/// Where circles of files are still open.
+const OPEN_CIRCLES: [&str; 7] = [
+    "vmm-bot/src/answer/",
+    "vmm-bot/src/render/",
+    "vmm-core/src/host/",
+    "vmm-core/src/repository/",
+    "vmm-http/src/limits.rs",
+    "vmm-testkit/src/fake/host/",
+    "vmm-testkit/src/fake/telegram/",
+];
+
+/// Returns the files of a crate by their paths below its `src`.
+fn files_of(name: &str) -> Vec<(String, String)> {
+    let folder = root().join(name).join("src");
+    let relative = |path: &Path| path.strip_prefix(&folder).expect("below it").to_string_lossy().into_owned();
+    sources(&format!("{name}/src")).into_iter().map(|(path, text)| (relative(&path), text)).collect()
+}
+
+/// Returns one line for each arrow of each circle among the files of a crate.
+fn circles_of(name: &str, files: &[(String, String)]) -> Vec<Vec<String>> {
+    let house = House::read(name, files);
+    let told = |(from, to): &(String, String), by: &[String]| {
+        format!("{name}/src/{from} uses {name}/src/{to}: {}", by.join(", "))
+    };
+    let circles = house.circles().into_iter();
+    circles.map(|circle| circle.iter().map(|(arrow, by)| told(arrow, by)).collect()).collect()
+}
+
+#[test]
+fn no_files_but_parent_and_child_use_each_other_in_a_circle() {
+    for name in CRATES {
+        let mut circles = circles_of(name, &files_of(name));
+        circles.retain(|arrows| !arrows.iter().any(|arrow| OPEN_CIRCLES.iter().any(|open| arrow.contains(open))));
+        assert_eq!(circles, Vec::<Vec<String>>::new(), "files of {name} use each other in a circle");
+    }
+}
+
+#[test]
+fn a_circle_of_files_is_found_however_it_is_written() {
+    let circle = |files: &[(&str, &str)]| {
+        let files: Vec<_> = files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
+        let circles = circles_of("vmm-core", &files);
+        assert!(circles.len() <= 1, "{circles:?}");
+        circles.into_iter().next().map_or(0, |arrows| arrows.len())
+    };
+    let root = ("lib.rs", "mod room; mod other;\npub use other::Thing;");
+    let facade = ("room/mod.rs", "mod one; mod two;\npub(crate) use self::{one::One, two::{self, Two as Second}};");
+    let one = ("room/one.rs", "use super::two::Two;\npub(crate) struct One(Two);");
+    let circle_of_two = |back: &str| circle(&[root, facade, one, ("room/two.rs", back)]);
+    for back in [
+        "use super::one::One;",
+        "use super::{super::room::{one::{self}}};\nfn any() { one::any() }",
+        "use crate::room::One;",
+        "use vmm_core::room::One as First;",
+        "use super::*;\nfn any(one: One) {}",
+        "use super as up;\nfn any(one: up::One) {}",
+        "fn any() { crate::room::one::any() }",
+        "fn any(one: &'a super::One) -> char { '\\'' }",
+        "const TEXT: &str = r#\"\" // \"#; fn any() { super :: One::any() }",
+        "macro_rules! any { () => { $crate::room::One } }",
+    ] {
+        assert_eq!(circle_of_two(back), 2, "{back}");
+    }
+    for back in [
+        "pub(crate) struct Two;",
+        "// use super::one::One;\n/* crate::room::one::any() */\nconst TEXT: &str = \"super::One\";",
+        "use super::two;\nfn any(name: Name::One) { own.one::<One>() }",
+    ] {
+        assert_eq!(circle_of_two(back), 0, "{back}");
+    }
+    // A parent and a child may use each other; a circle through both of them and a third file is one.
+    let parent = ("room/mod.rs", "mod one; struct Own(one::One);");
+    let child = ("room/one.rs", "use super::Own; use crate::other::Thing; struct One;");
+    assert_eq!(circle(&[root, parent, child, ("other.rs", "pub struct Thing;")]), 0);
+    assert_eq!(circle(&[root, parent, child, ("other.rs", "use crate::room::Own; pub struct Thing;")]), 3);
+    let child = ("room/one.rs", "use super::Own; struct One;");
+    let parent = ("room/mod.rs", "mod one; use crate::Thing; struct Own(Thing);");
+    assert_eq!(circle(&[root, parent, child, ("other.rs", "use crate::room::one::One; pub struct Thing;")]), 3);
+}
+
+/// Returns the numbers of a version, without what stands behind a sign.
 fn version(text: &str) -> Vec<u64> {
     let numbers = text.split(['+', '-']).next().unwrap_or_default().split('.');
     numbers.map(|number| number.parse().expect("a version is numbers")).collect()
