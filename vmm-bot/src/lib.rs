@@ -1,26 +1,13 @@
 #![doc = include_str!("../README.md")]
 
-mod answer;
-mod client;
-mod command;
-mod dialogue;
-mod handler;
-mod inbox;
-mod menus;
-mod notices;
-mod outbox;
-mod parts;
-mod post;
-mod render;
-mod running;
-mod scope;
-mod secrets;
-mod sender;
-mod webhook;
+mod crash;
+mod error;
+mod options;
+mod talk;
+mod transport;
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use teloxide::prelude::*;
 use teloxide::types::Me;
@@ -29,68 +16,30 @@ use tokio::time::{sleep, timeout};
 use vmm_core::Vmm;
 use vmm_core::model::BotId;
 
-pub use client::{client, hidden};
+pub use crash::CRASH_POINTS;
+pub use error::RunError;
+pub use options::Options;
 pub use teloxide::Bot;
-pub use webhook::Webhook;
+pub use transport::client::{client, hidden};
+pub use transport::webhook::Webhook;
 
-/// How a bot behaves. `Default` suits Telegram.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Options {
-    /// Where Telegram sends updates. Without it, Telegram is asked for them, and a webhook that is set is removed.
-    pub webhook: Option<Webhook>,
-    /// The pause before it is looked again whether Telegram still has the webhook and gets through to it.
-    pub webhook_pause: Duration,
-    /// How long Telegram is asked to wait for an update before it answers that there is none, at most 50 s.
-    pub poll_timeout: Duration,
-    /// How long one message may take to be sent before it is tried again.
-    pub send_deadline: Duration,
-    /// The pause after a first failure of the network. It doubles with each further one, up to a minute.
-    pub retry_pause: Duration,
-    /// The pause before it is looked again what happens to requests, accounts and groups, and the shortest between two
-    /// changes of a message that shows progress.
-    pub notice_pause: Duration,
-}
+use crate::talk::context::Context;
+use crate::talk::handler::Handler;
+use crate::talk::menus::{self, Menus};
+use crate::talk::notices::Notices;
+use crate::talk::running::Running;
+use crate::talk::secrets::Secrets;
+use crate::transport::client;
+use crate::transport::inbox::Inbox;
+use crate::transport::outbox::Outbox;
 
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            webhook: None,
-            webhook_pause: Duration::from_secs(60),
-            poll_timeout: Duration::from_secs(30),
-            send_deadline: Duration::from_secs(20),
-            retry_pause: Duration::from_secs(1),
-            notice_pause: Duration::from_secs(2),
-        }
-    }
-}
-
-/// Why a bot cannot go on.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum RunError {
-    /// The token is of no bot, or was revoked.
-    #[error("Telegram does not know the bot's token; ask @BotFather for the right one")]
-    Token,
-}
-
-/// Places where a test can kill the process, for [`vmm_core`]'s feature `crash-points`.
-pub const CRASH_POINTS: &[&str] = &[
-    "bot.update.stored",
-    "bot.update.begun",
-    "bot.update.acted",
-    "bot.update.ended",
-    "bot.post.sent",
-    "bot.post.closed",
-    "bot.notice.told",
-];
-
-/// Answers people in Telegram, over one desk, until `stop` is there and what is under way has ended. Updates that were stored are answered, and
-/// messages that were not delivered are sent, by the next one who runs the same bot on the same records. Nothing is lost
-/// between one who asks Telegram for updates and one who has them sent to a [`Webhook`].
+/// Answers people in Telegram, over one desk, until `stop` is ready and what is in progress has ended.
 ///
-/// While Telegram cannot be reached it tries again. It does none of the desk's background work, for which somebody calls
-/// [`Vmm::work`]. Of one bot, one process runs at a time.
+/// Whoever runs the same bot on the same records next answers the updates that were stored, and sends the messages that
+/// were not delivered. No update is lost between a process that asks Telegram for updates and one that has them sent to a
+/// [`Webhook`]. While Telegram cannot be reached, the bot retries.
+///
+/// The bot does none of the desk's background work; [`Vmm::work`] does. Run one process of a bot at a time.
 ///
 /// # Errors
 /// [`RunError::Token`] if Telegram does not know the token.
@@ -103,22 +52,22 @@ pub async fn run(bot: Bot, vmm: Vmm, options: Options, stop: impl Future<Output 
     tracing::info!(bot = me.username(), "the bot is there");
     let id = BotId(i64::try_from(me.id.0).unwrap_or(i64::MAX));
     let mail = vmm.bot_mail(id);
-    let outbox = outbox::Outbox::new(bot.clone(), mail.clone(), options.clone());
-    let parts = Arc::new(parts::Parts {
+    let outbox = Outbox::new(bot.clone(), mail.clone(), options.clone());
+    let context = Arc::new(Context {
         vmm,
         mail: mail.clone(),
         bot: bot.clone(),
         id,
         name: me.username().to_owned(),
-        secrets: secrets::Secrets::default(),
-        running: running::Running::default(),
+        secrets: Secrets::default(),
+        running: Running::default(),
         pause: options.notice_pause,
         wake: outbox.wake(),
     });
-    let handler = Arc::new(handler::Handler::new(Arc::clone(&parts)));
-    let notices = notices::Notices::new(parts, options.notice_pause);
-    let menus = menus::Menus::new(bot.clone(), mail.clone(), options.clone());
-    let inbox = inbox::Inbox::new(bot.clone(), mail, options.clone(), outbox.wake());
+    let handler = Arc::new(Handler::new(Arc::clone(&context)));
+    let notices = Notices::new(context, options.notice_pause);
+    let menus = Menus::new(bot.clone(), mail.clone(), options.clone());
+    let inbox = Inbox::new(bot.clone(), mail, options.clone(), outbox.wake());
     let incoming = async {
         match &options.webhook {
             None => inbox.poll().await,
@@ -168,12 +117,4 @@ async fn introduce(bot: &Bot, options: &Options) -> Result<Me, RunError> {
             }
         }
     }
-}
-
-/// A place where a test may kill the process.
-async fn crash_point(step: &str, moment: &str) {
-    #[cfg(feature = "crash-points")]
-    vmm_core::crash::point("bot", step, moment).await;
-    #[cfg(not(feature = "crash-points"))]
-    let _ = (step, moment);
 }

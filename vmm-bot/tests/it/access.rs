@@ -10,7 +10,7 @@ use vmm_testkit::fixture::PASSWORD;
 use vmm_testkit::sample;
 
 use crate::app::App;
-use crate::groups::allow;
+use crate::bot_group::allow;
 
 const STRANGER: &str = "I do not know you";
 const BAD_CODE: &str = "This code is not good";

@@ -4,25 +4,25 @@
 
 mod access;
 mod app;
+mod bot_group;
 mod canaries;
 #[cfg(feature = "crash-points")]
 mod crash;
 mod faults;
-mod groups;
 mod identity;
-mod jobs;
-mod machines;
+mod job;
 mod manual;
-mod menus;
+mod menu;
 mod monitor;
-mod notices;
+mod notice;
 mod password;
 mod program;
-mod requests;
-mod scripts;
+mod request;
+mod script;
 mod ssh;
 #[cfg(all(feature = "libvirt", feature = "ssh"))]
 mod story;
 #[cfg(feature = "ssh")]
 mod transfer;
+mod vm;
 mod webhook;

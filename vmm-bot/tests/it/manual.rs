@@ -1,10 +1,10 @@
 //! docs/BOT.md shows what is said in tests; `UPDATE_BOT=1` writes it anew.
 
-mod accounts;
-mod machines;
+mod account;
 mod remote;
-mod requests;
-mod scripts;
+mod request;
+mod script;
+mod vm;
 
 use std::sync::{Mutex, PoisonError};
 

@@ -1,0 +1,10 @@
+//! Why a bot cannot go on.
+
+/// Why a bot cannot go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// The token is of no bot, or was revoked.
+    #[error("Telegram does not know the bot's token; ask @BotFather for the right one")]
+    Token,
+}

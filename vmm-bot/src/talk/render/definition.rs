@@ -1,0 +1,57 @@
+//! Texts about how a machine is defined on its host.
+
+use vmm_core::DefinitionLook;
+use vmm_core::model::VmName;
+
+use super::{code, escape, shortened};
+use crate::talk::dialogue::Intent;
+use crate::talk::reply::Reply;
+
+/// How many differences a message shows.
+const SHOWN: usize = 20;
+/// The longest line of a difference, in characters.
+const LINE: usize = 160;
+
+/// What differs from what vmm last saw.
+pub(crate) fn look(name: &VmName, look: &DefinitionLook) -> Reply {
+    let card = ("Show the machine".to_owned(), Intent::Card { vm: name.to_string() });
+    let domain = &look.seen.name;
+    let called = if domain == name.as_str() {
+        String::new()
+    } else {
+        format!("\nIts domain on the host is called {}.", code(shortened(domain, LINE)))
+    };
+    if look.differences.is_empty() {
+        return Reply::text(format!("✅ {} is defined as vmm last saw it.{called}", code(name))).rows(vec![vec![card]]);
+    }
+    let mut lines: Vec<_> = look
+        .differences
+        .iter()
+        .take(SHOWN)
+        .map(|difference| format!("• {}", escape(&shortened(&difference.to_string(), LINE))))
+        .collect();
+    if look.differences.len() > SHOWN {
+        lines.push(format!("… and {} more", look.differences.len() - SHOWN));
+    }
+    let text = format!(
+        "⚠️ <b>{} is not defined as vmm last saw it</b>{called}\n{}\n\nAs long as this differs, vmm changes nothing of its \
+         disks. Put it back, or accept it.",
+        code(name),
+        lines.join("\n")
+    );
+    let digest = look.seen.facts.digest().to_string();
+    let accept = ("Accept it as it is".to_owned(), Intent::Accept { vm: name.to_string(), digest });
+    Reply::text(text).rows(vec![vec![accept], vec![card]])
+}
+
+/// After a definition was accepted.
+pub(crate) fn accepted(name: &VmName) -> Reply {
+    let card = ("Show the machine".to_owned(), Intent::Card { vm: name.to_string() });
+    Reply::text(format!("✅ Accepted: {} is what its host has.", code(name))).rows(vec![vec![card]])
+}
+
+/// After the tag of a domain was set again.
+pub(crate) fn reclaimed(name: &VmName) -> Reply {
+    let card = ("Show the machine".to_owned(), Intent::Card { vm: name.to_string() });
+    Reply::text(format!("✅ The domain of {} has vmm's tag again.", code(name))).rows(vec![vec![card]])
+}

@@ -1,0 +1,79 @@
+//! What is asked before work on machines, and told of the logins there.
+
+use std::time::Duration;
+
+use vmm_core::model::VmName;
+
+use super::code;
+use crate::talk::dialogue::{HOURS, Intent, Machines, Task};
+use crate::talk::reply::{Reply, Wish};
+
+/// So many machines are named one by one.
+const NAMED: usize = 5;
+
+/// Asks for the user.
+pub(crate) fn which_user(task: &Task, vms: &[VmName]) -> Reply {
+    let named = vms.iter().take(NAMED).map(code).collect::<Vec<_>>().join(", ");
+    let more = vms.len().saturating_sub(NAMED);
+    let and = if more > 0 { format!(" and {more} more") } else { String::new() };
+    Reply::text(match task {
+        Task::Errand { .. } => format!("As which user of {named}?"),
+        Task::Run { .. } if vms.len() == 1 => format!("It runs on {named}. As which user there?"),
+        Task::Run { .. } => format!("It runs on {named}{and}. As which user, the same on all of them?"),
+    })
+}
+
+/// After what cannot be a user.
+pub(crate) fn no_user() -> Reply {
+    Reply::text("A user's name is one word of at most 32 bytes, like <code>debian</code>. As which user?")
+}
+
+/// Asks for the password.
+pub(crate) fn which_password(task: &Task, user: &str, kept: Duration) -> Reply {
+    let place = match task {
+        Task::Errand { vm, .. } => code(vm),
+        Task::Run { .. } => "these machines".to_owned(),
+    };
+    Reply::text(format!(
+        "Password of {} on {place}? Your message is deleted at once; I remember it for {} minutes, or until /forget.",
+        code(user),
+        kept.as_secs() / 60
+    ))
+}
+
+/// Buttons for the logins that are known on machines.
+pub(crate) fn logins(on: &Machines) -> Vec<Wish> {
+    let keep = |hours| (format!("Keep for {hours} h"), Intent::KeepLogin { on: on.clone(), hours });
+    let forget = ("Forget the login".to_owned(), Intent::ForgetLogin { on: on.clone() });
+    HOURS.map(keep).into_iter().chain([forget]).collect()
+}
+
+/// To a press that keeps what is known on so many of these machines.
+pub(crate) fn kept(vms: &[VmName], known: usize, hours: u32) -> String {
+    match known {
+        0 => format!("Your login on {} is not known any more.", place(vms)),
+        all if all == vms.len() => format!("Your login on {} is kept for {hours} h from now.", place(vms)),
+        some => format!("Your login is kept for {hours} h from now on {some} of {}.", place(vms)),
+    }
+}
+
+/// To a press that forgets what is known on these machines.
+pub(crate) fn forgotten_on(vms: &[VmName]) -> String {
+    format!("Your login on {} is forgotten.", place(vms))
+}
+
+/// To /forget, after so many logins were forgotten.
+pub(crate) fn all_forgotten(count: usize) -> Reply {
+    Reply::text(match count {
+        0 => "I know no login of yours.".to_owned(),
+        1 => "I have forgotten your login on 1 machine.".to_owned(),
+        _ => format!("I have forgotten your logins on {count} machines."),
+    })
+}
+
+fn place(vms: &[VmName]) -> String {
+    match vms {
+        [vm] => vm.to_string(),
+        _ => format!("{} machines", vms.len()),
+    }
+}
