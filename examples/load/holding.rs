@@ -66,7 +66,7 @@ impl Account {
         let limits = json_of(self.get("/limits")).await?;
         let of = |row: &Value| {
             let name = row["budget"].as_str()?.to_owned();
-            Budget::of_word(name).filter(|budget| budget.is_stored())?;
+            Budget::of_word(&name).filter(|budget| budget.is_stored())?;
             Some((name, row["limit"].as_u64()?, row["taken"].as_u64()?))
         };
         Ok(limits["limit"].as_array().into_iter().flatten().filter_map(of).collect())

@@ -8,7 +8,7 @@ const DEEPEST: usize = 16;
 const DEFINING: [&str; 9] = ["fn", "struct", "enum", "union", "trait", "type", "const", "static", "mod"];
 
 /// Arrows from a file to a file, each with the paths that draw it.
-pub type Arrows = BTreeMap<(String, String), Vec<String>>;
+pub(super) type Arrows = BTreeMap<(String, String), Vec<String>>;
 
 /// A file of a crate, read.
 struct Room {
@@ -34,7 +34,7 @@ enum Found {
 }
 
 /// The files of a crate, by their paths below its `src`.
-pub struct House {
+pub(super) struct House {
     /// The name by which the programs of the crate know it.
     name: String,
     rooms: BTreeMap<String, Room>,
@@ -43,7 +43,7 @@ pub struct House {
 
 impl House {
     /// Reads the files of a crate: their paths below its `src`, and their texts.
-    pub fn read(package: &str, sources: &[(String, String)]) -> Self {
+    pub(super) fn read(package: &str, sources: &[(String, String)]) -> Self {
         let rooms: BTreeMap<_, _> = sources.iter().map(|(file, text)| (file.clone(), Room::read(file, text))).collect();
         let files = rooms.iter().map(|(file, room)| (room.module.clone(), file.clone())).collect();
         Self { name: package.replace('-', "_"), rooms, files }
@@ -51,7 +51,7 @@ impl House {
 
     /// Returns the arrows between the files. A re-export of something below the file is a signpost and no arrow, unless
     /// the file uses the name itself.
-    pub fn arrows(&self) -> Arrows {
+    pub(super) fn arrows(&self) -> Arrows {
         let mut arrows = Arrows::new();
         for (file, room) in &self.rooms {
             let mut draw = |path: &[String]| {
@@ -82,7 +82,7 @@ impl House {
 
     /// Returns the circles among the files, each as the arrows that close it. A parent and its children may use each
     /// other; children and other files may form no circle, through a parent's children or through a child's parents.
-    pub fn circles(&self) -> Vec<Arrows> {
+    pub(super) fn circles(&self) -> Vec<Arrows> {
         let arrows = self.arrows();
         let without = |dropped: &dyn Fn(&str, &str) -> bool| {
             let kept = arrows.iter().filter(|((from, to), _)| !dropped(from, to));
