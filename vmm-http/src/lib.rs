@@ -22,7 +22,7 @@ pub use server::limits::Limits;
 pub use server::tls::{Tls, TlsError};
 pub use spec::openapi;
 
-use layer::{admission, documented_form, idempotency, log, metrics};
+use layer::{admission, documented_form, idempotency, log, metrics, specified};
 use page::token::PageTokens;
 use server::peer::TrustedProxies;
 
@@ -35,7 +35,7 @@ pub fn routes(vmm: Vmm, limits: Limits) -> impl Endpoint<Output = Response> + 's
     let tokens = PageTokens::default();
     Route::new()
         .at("/openapi.json", poem::get(spec))
-        .nest("/docs", page::docs::routes())
+        .nest(page::docs::PATH, page::docs::routes())
         .nest_no_strip("/", spec::service())
         .around(page::front::or_front_page)
         .data(vmm.clone())
@@ -44,9 +44,12 @@ pub fn routes(vmm: Vmm, limits: Limits) -> impl Endpoint<Output = Response> + 's
         .data(wire::events::Streams::new(&limits))
         // Otherwise the type of all the layers together is deeper than the compiler follows.
         .boxed()
-        .with(operations.clone())
+        .with(specified::AsSpecified(operations.clone()))
         .with(idempotency::Idempotency { vmm: vmm.clone(), operations: operations.clone() })
-        .before(documented_form::normalize)
+        .before({
+            let operations = operations.clone();
+            move |request| documented_form::normalize(operations.clone(), request)
+        })
         .with(admission::Admission { limits, vmm, operations: operations.clone() })
         .before(move |request| std::future::ready(Ok(tokens.with_login(request))))
         .data(proxies)

@@ -18,7 +18,6 @@ macro_rules! every_api {
         (
             account::session::SessionApi,
             (account::token::TokenApi, account::link::LinkApi, bot::bot_group::BotGroupApi),
-            account::password::ConfigApi,
             (account::user::UserApi, account::limits::LimitsApi),
             desk::os::OsApi,
             request::request::RequestApi,

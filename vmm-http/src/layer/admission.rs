@@ -5,54 +5,16 @@ use std::sync::Arc;
 use http_body_util::BodyExt;
 use http_body_util::combinators::BoxBody;
 use hyper::body::Bytes;
-use poem::http::Method;
 use poem::{Body, Endpoint, IntoResponse, Middleware, Request, Response, Result};
 use poem_openapi::auth::{Bearer, BearerAuthorization};
 use vmm_core::{Actor, Budget, Error, Holder, Place, Vmm};
 
 use crate::error::Failure;
-use crate::operations::Operations;
+use crate::operations::{self, BodyRule, Lane, Operations, Row, SMALL_BODY};
+use crate::page::docs;
 use crate::server::limits::Limits;
 use crate::server::peer;
-use crate::wire::content;
-
-/// Paths that take a body from anybody.
-const OPEN: [&str; 2] = ["/session", "/docs"];
-/// The most that they take, in bytes.
-const OPEN_BODY: usize = 64 << 10;
-/// Where a browser signs in, which is no operation.
-const FORM: &str = "/docs";
-
-/// Which place a request takes while it is answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Lane {
-    /// None: it is answered however busy the server is.
-    Free,
-    /// None here: the core takes those of what waits for a machine or takes in a file.
-    OfCore,
-    /// One of this budget, of the address that it comes from.
-    OfAddress(Budget),
-    /// One of this budget, of the account.
-    OfAccount(Budget),
-}
-
-/// The operations that take no place among the requests.
-const LANES: [(&str, Lane); 14] = [
-    ("getLiveness", Lane::Free),
-    ("getReadiness", Lane::Free),
-    ("login", Lane::OfAddress(Budget::SignIns)),
-    ("updatePassword", Lane::OfAccount(Budget::PasswordChanges)),
-    ("revokeAccess", Lane::OfAccount(Budget::Revocations)),
-    ("logout", Lane::OfAccount(Budget::Revocations)),
-    ("endSession", Lane::OfAccount(Budget::Revocations)),
-    ("runSshCommands", Lane::OfCore),
-    ("streamSshCommands", Lane::OfCore),
-    ("runSshCommandsOnMany", Lane::OfCore),
-    ("transferFiles", Lane::OfCore),
-    ("streamFileTransfers", Lane::OfCore),
-    ("getVmHostKey", Lane::OfCore),
-    ("monitorVm", Lane::OfCore),
-];
+use crate::wire::content::is_multipart;
 
 /// Lets requests in as far as the budgets of who sends them go.
 pub(crate) struct Admission {
@@ -81,18 +43,22 @@ impl<E: Endpoint> Endpoint for Admitted<E> {
     type Output = Response;
 
     async fn call(&self, mut request: Request) -> Result<Response> {
-        let lane = self.lane(&request);
+        let row = self.row(&request);
+        let lane = row.lane;
         let holder = self.holder(&request, lane).await?;
         request.set_data(holder);
-        if content::is_streamed(&request) {
+        let streamed = match row.body {
+            BodyRule::Streamed => true,
+            BodyRule::StreamedInParts => is_multipart(&request),
+            BodyRule::Small | BodyRule::Held => false,
+        };
+        if streamed {
             return self.inner.call(request).await.map(IntoResponse::into_response);
         }
         // The body comes first, so that a client that sends it slowly takes nobody's place.
-        let bodies = match lane {
-            Lane::OfAddress(Budget::SignIns) => Budget::SignInBodies,
-            _ => Budget::Bodies,
-        };
-        let (bytes, held) = self.read(&mut request, bodies, holder).await?;
+        let bodies = if row.signs_in() { Budget::SignInBodies } else { Budget::Bodies };
+        let limit = if row.body == BodyRule::Small { self.limits.body.min(SMALL_BODY) } else { self.limits.body };
+        let (bytes, held) = self.read(&mut request, limit, bodies, holder).await?;
         request.set_body(Body::from_vec(bytes));
         let place = match lane {
             Lane::Free | Lane::OfCore => None,
@@ -110,15 +76,12 @@ impl<E: Endpoint> Endpoint for Admitted<E> {
 }
 
 impl<E> Admitted<E> {
-    fn lane(&self, request: &Request) -> Lane {
-        let (method, path) = (request.method(), request.uri().path());
-        if path == FORM && *method == Method::POST {
-            return Lane::OfAddress(Budget::SignIns);
+    fn row(&self, request: &Request) -> Row {
+        match self.operations.get(request) {
+            Some(operation) => operation.row,
+            None if docs::is_sign_in(request) => operations::SIGN_IN_FORM,
+            None => operations::OTHER,
         }
-        let method = if method.as_str() == "UPDATE" { &Method::PUT } else { method };
-        let name = self.operations.name(method, path).unwrap_or_default();
-        let known = LANES.iter().find(|(operation, _)| *operation == name);
-        known.map_or(Lane::OfAccount(Budget::Requests), |(_, lane)| *lane)
     }
 
     /// Whose places a request takes. A token that is no good is refused by the operation itself.
@@ -140,9 +103,13 @@ impl<E> Admitted<E> {
     }
 
     /// The whole body, which holds no more than the limit, whatever its length header says or leaves out.
-    async fn read(&self, request: &mut Request, bodies: Budget, holder: Holder) -> Result<(Vec<u8>, Place), Failure> {
-        let limit =
-            if OPEN.contains(&request.uri().path()) { self.limits.body.min(OPEN_BODY) } else { self.limits.body };
+    async fn read(
+        &self,
+        request: &mut Request,
+        limit: usize,
+        bodies: Budget,
+        holder: Holder,
+    ) -> Result<(Vec<u8>, Place), Failure> {
         let declared = request.header("content-length").and_then(|length| length.parse::<u64>().ok());
         if declared.is_some_and(|length| length > limit as u64) {
             return Err(Failure::too_large(limit));
@@ -169,18 +136,4 @@ async fn collect(
         bytes.extend_from_slice(data);
     }
     Ok((bytes, held))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::api::Apis;
-
-    #[test]
-    fn every_operation_with_a_lane_of_its_own_is_in_the_specification() {
-        let operations = Operations::of::<Apis>();
-        for (name, _) in LANES {
-            assert!(operations.names().any(|known| known == name), "{name}");
-        }
-    }
 }

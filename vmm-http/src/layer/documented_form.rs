@@ -9,26 +9,10 @@ use poem::{Body, Request, Result};
 use serde_json::{Map, Value};
 
 use crate::error::Failure;
+use crate::operations::Operations;
 use crate::wire::json;
 
-/// Paths that take a bare query key, and the parameter it stands for.
-const BARE_KEYS: [(&str, &str); 11] = [
-    ("/vm/ssh", "vm"),
-    ("/vm/ssh/stream", "vm"),
-    ("/vm/host-key", "vm"),
-    ("/vm/definition", "vm"),
-    ("/vm/reclaim", "vm"),
-    ("/vm/monitor", "vm"),
-    ("/vm/login", "vm"),
-    ("/vm/power", "vm"),
-    ("/vm/ft", "direction"),
-    ("/vm/ft/stream", "direction"),
-    ("/vm/script", "name"),
-];
-
-/// The path whose body keys have several spellings.
-const UPDATE_PASSWORD: &str = "/config/update-password";
-/// The outer key of that body, and its other spellings.
+/// The outer key of the body whose keys have several spellings, and its other spellings.
 const OUTER: (&str, [&str; 2]) = ("update-password", ["update password", "update_password"]);
 /// The keys of its items, and their other spellings.
 const INNER: [(&str, [&str; 4]); 2] = [
@@ -37,17 +21,16 @@ const INNER: [(&str, [&str; 4]); 2] = [
 ];
 
 /// Makes a documented request a specified one.
-pub(crate) async fn normalize(mut request: Request) -> Result<Request> {
+pub(crate) async fn normalize(operations: Operations, mut request: Request) -> Result<Request> {
     if request.method().as_str() == "UPDATE" {
         request.set_method(Method::PUT);
     }
-    if let Some((_, name)) = BARE_KEYS.iter().find(|(path, _)| *path == request.uri().path())
-        && let Some(query) = request.uri().query()
-    {
+    let Some(row) = operations.get(&request).map(|operation| operation.row) else { return Ok(request) };
+    if let (Some(name), Some(query)) = (row.bare_key, request.uri().query()) {
         let uri = with_query(request.uri(), &named_query(query, name))?;
         *request.uri_mut() = uri;
     }
-    if request.uri().path() == UPDATE_PASSWORD {
+    if row.old_spellings {
         let bytes = request.take_body().into_bytes().await.map_err(|_| Failure::malformed("the body broke off"))?;
         request.set_body(Body::from_bytes(match json::read(&bytes) {
             Ok(value) => canonical_keys(value)?.to_string().into(),

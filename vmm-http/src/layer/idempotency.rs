@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use poem::http::{HeaderName, HeaderValue, Method, header};
+use poem::http::{HeaderName, HeaderValue, header};
 use poem::{Body, Endpoint, IntoResponse, Middleware, Request, Response, Result};
 use poem_openapi::auth::{Bearer, BearerAuthorization};
 use tokio::time::{Instant, interval_at};
@@ -10,21 +10,12 @@ use vmm_core::model::{ClaimId, Claimed, Fingerprint, IdempotencyKey, KeptAnswer}
 use vmm_core::{Actor, Vmm};
 
 use crate::error::{self, Failure};
-use crate::operations::Operations;
+use crate::operations::{Operation, Operations};
 
 /// The header with the client's key.
 pub(crate) const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// The header that marks an answer as given before.
 pub(crate) const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
-
-/// Paths whose `POST` takes no key: a login makes nothing that a repeat could make twice, and what is done on a machine
-/// may answer with more than is worth keeping.
-const WITHOUT: [&str; 6] = ["/session", "/vm/ssh", "/vm/ssh/stream", "/vm/ssh/many", "/vm/ft", "/vm/ft/stream"];
-
-/// Whether an operation takes a key.
-pub(crate) fn takes_key(method: &Method, path: &str) -> bool {
-    *method == Method::POST && !WITHOUT.contains(&path)
-}
 
 /// The desk that a call with a key is to use.
 #[derive(Clone)]
@@ -55,7 +46,8 @@ impl<E: Endpoint + 'static> Endpoint for Once<E> {
     type Output = Response;
 
     async fn call(&self, mut request: Request) -> Result<Response> {
-        let key = if takes_key(request.method(), request.uri().path()) { key(&request)? } else { None };
+        let operation = self.operations.get(&request).filter(|operation| operation.takes_key());
+        let key = if operation.is_some() { key(&request)? } else { None };
         let (Some(key), Some(actor)) = (key, self.actor(&request).await?) else {
             return self.inner.call(request).await.map(IntoResponse::into_response);
         };
@@ -63,7 +55,7 @@ impl<E: Endpoint + 'static> Endpoint for Once<E> {
         let place = request.uri().path_and_query().map_or("", |place| place.as_str()).to_owned();
         let call = Fingerprint::of(&[request.method().as_str().as_bytes(), place.as_bytes(), &body]);
         request.set_body(Body::from_bytes(body));
-        let secret = self.operations.answers_with_secret(request.method(), request.uri().path());
+        let secret = operation.is_some_and(Operation::answers_with_secret);
         let (inner, vmm) = (Arc::clone(&self.inner), self.vmm.for_a_repeatable_call());
         request.set_data(OfThisCall(vmm.clone()));
         // A task, because a client that goes away ends this future, and what is begun must come to its end: the client

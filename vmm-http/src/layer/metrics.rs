@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use poem::http::{Method, StatusCode};
+use poem::http::StatusCode;
 use poem::{Endpoint, IntoResponse, Middleware, Request, Response, Result};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
@@ -16,12 +16,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 use vmm_core::{PartHealth, Statistics};
 
-use crate::operations::Operations;
-
-/// What is no operation, such as a path that does not exist.
-const OTHER: &str = "other";
-/// The operation whose refusals are counted by themselves.
-const LOGIN: &str = "login";
+use crate::operations::{OTHER, Operations, Row};
 
 /// Seconds; commands on machines may take long.
 const BUCKETS: [f64; 13] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 120.0];
@@ -135,11 +130,12 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    fn count(&self, operation: &'static str, status: StatusCode, seconds: f64) {
+    fn count(&self, row: Row, status: StatusCode, seconds: f64) {
+        let operation = row.id;
         let status = u32::from(status.as_u16());
         self.0.requests.get_or_create(&Call { operation, status }).inc();
         self.0.durations.get_or_create(&Operation { operation }).observe(seconds);
-        if operation == LOGIN {
+        if row.signs_in() {
             let reason = match status {
                 401 => "credentials",
                 429 => "limit",
@@ -219,10 +215,9 @@ impl<E: Endpoint> Endpoint for Measured<E> {
 
     async fn call(&self, request: Request) -> Result<Response> {
         let began = Instant::now();
-        let method = if request.method().as_str() == "UPDATE" { &Method::PUT } else { request.method() };
-        let operation = self.operations.name(method, request.uri().path()).unwrap_or(OTHER);
+        let row = self.operations.get(&request).map_or(OTHER, |operation| operation.row);
         let response = self.inner.call(request).await?.into_response();
-        self.metrics.count(operation, response.status(), began.elapsed().as_secs_f64());
+        self.metrics.count(row, response.status(), began.elapsed().as_secs_f64());
         Ok(response)
     }
 }

@@ -6,3 +6,4 @@ pub(crate) mod documented_form;
 pub(crate) mod idempotency;
 pub(crate) mod log;
 pub(crate) mod metrics;
+pub(crate) mod specified;

@@ -6,7 +6,7 @@
 use std::sync::LazyLock;
 
 use poem::http::uri::Scheme;
-use poem::http::{HeaderMap, HeaderValue, StatusCode, header};
+use poem::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use poem::web::{Data, Form};
 use poem::{EndpointExt, IntoEndpoint, IntoResponse, Request, Response, Result, Route, get, handler, post};
 use serde::Deserialize;
@@ -17,6 +17,9 @@ use super::token::{self, PageTokens};
 use crate::error::Failure;
 use crate::server::peer;
 use crate::spec;
+
+/// Where the page is.
+pub(crate) const PATH: &str = "/docs";
 
 const COOKIE: &str = "vmm_docs";
 /// Nothing from elsewhere, no script in a page, no frame around it. Swagger UI sets styles of elements.
@@ -196,7 +199,7 @@ fn html(status: StatusCode, text: String) -> Response {
 fn to_page(cookie: &str) -> Response {
     Response::builder()
         .status(StatusCode::SEE_OTHER)
-        .header(header::LOCATION, "/docs")
+        .header(header::LOCATION, PATH)
         .header(header::SET_COOKIE, cookie)
         .finish()
 }
@@ -209,6 +212,11 @@ pub(crate) fn protected(mut response: Response) -> Response {
     // With `no-referrer` a browser sends the form with the origin `null`, which tells nothing.
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     response
+}
+
+/// Whether somebody signs in with the page's form.
+pub(crate) fn is_sign_in(request: &Request) -> bool {
+    request.uri().path() == PATH && *request.method() == Method::POST
 }
 
 #[cfg(test)]

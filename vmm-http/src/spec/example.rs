@@ -16,11 +16,10 @@ static EXAMPLES: LazyLock<Object> =
 /// Adds an example wherever one can be put together; a test finds where none could.
 pub(super) fn add(spec: &mut Value) {
     let schemas = spec.pointer("/components/schemas").and_then(Value::as_object).cloned().unwrap_or_default();
-    each_operation(spec, |_, _, operation| {
-        let id = operation.get("operationId").and_then(Value::as_str).unwrap_or_default().to_owned();
+    each_operation(spec, |id, _, operation| {
         for parameter in operation.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten() {
             let name = parameter["name"].as_str().unwrap_or_default().to_owned();
-            if let Some(example) = of_field(&schemas, &id, &name, &parameter["schema"]) {
+            if let Some(example) = of_field(&schemas, id, &name, &parameter["schema"]) {
                 parameter["example"] = example;
             }
         }

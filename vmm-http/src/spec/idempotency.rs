@@ -1,15 +1,14 @@
 //! The header of calls that are safe to repeat, which one middleware takes for all operations.
 
-use poem::http::Method;
 use serde_json::{Value, json};
 
 use super::each_operation;
-use crate::layer::idempotency::takes_key;
+use crate::operations::row;
 
 /// Documents the header with every operation that takes it, and its mark with the answers.
 pub(super) fn add(spec: &mut Value) {
-    each_operation(spec, |path, method, operation| {
-        if method != "post" || !takes_key(&Method::POST, path) {
+    each_operation(spec, |id, method, operation| {
+        if method != "post" || row(id).without_key {
             return;
         }
         let parameter = json!({

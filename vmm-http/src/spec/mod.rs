@@ -43,12 +43,13 @@ pub(crate) fn service() -> OpenApiService<api::Apis, ()> {
         .license(poem_openapi::LicenseObject::new("MIT OR Apache-2.0").url(env!("CARGO_PKG_REPOSITORY")))
 }
 
-/// Calls `visit` with the path, the method and each operation.
+/// Calls `visit` with the id, the method and each operation.
 fn each_operation(spec: &mut Value, mut visit: impl FnMut(&str, &str, &mut Object)) {
-    for (path, methods) in spec.get_mut("paths").and_then(Value::as_object_mut).into_iter().flatten() {
+    for (_, methods) in spec.get_mut("paths").and_then(Value::as_object_mut).into_iter().flatten() {
         for (method, operation) in methods.as_object_mut().into_iter().flatten() {
             if let Some(operation) = operation.as_object_mut() {
-                visit(path, method, operation);
+                let id = operation.get("operationId").and_then(Value::as_str).unwrap_or_default().to_owned();
+                visit(&id, method, operation);
             }
         }
     }

@@ -143,11 +143,10 @@ const PATTERNS: [Pattern; 16] = [
 
 /// Adds the patterns to parameters and to the fields of requests.
 pub(super) fn add(spec: &mut Value) {
-    each_operation(spec, |_, _, operation| {
-        let id = operation.get("operationId").and_then(Value::as_str).unwrap_or_default().to_owned();
+    each_operation(spec, |id, _, operation| {
         for parameter in operation.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten() {
             let name = parameter["name"].as_str().unwrap_or_default().to_owned();
-            put(&id, &name, &mut parameter["schema"]);
+            put(id, &name, &mut parameter["schema"]);
         }
     });
     for (name, schema) in spec.pointer_mut("/components/schemas").and_then(Value::as_object_mut).into_iter().flatten() {

@@ -4,26 +4,13 @@ use serde_json::{Map, Value, json};
 
 use super::{Object, each_operation};
 use crate::error::{self, Sort};
-
-/// Where a machine's host is asked, which may be unable to do it.
-const AT_HOST: [&str; 6] = ["/db/disk", "/db/os", "/files", "/db/vm", "/request-vm", "/vm/"];
-
-/// Where vmm logs in to a machine.
-const AT_MACHINE: [&str; 2] = ["/vm/ft", "/vm/ssh"];
-
-/// The operation that gives a token, and so has its errors without asking for one.
-const LOGIN: &str = "login";
-
-/// What is answered however much anybody holds.
-const ALWAYS: [&str; 2] = [ALIVE, "/readyz"];
-
-/// Asks nothing that could be unavailable.
-const ALIVE: &str = "/healthz";
+use crate::operations::{Asks, Lane, Row, row};
 
 /// Documents the errors of every operation, each once among the components.
 pub(super) fn add(spec: &mut Value) {
-    each_operation(spec, |path, method, operation| {
-        let sorts: Vec<_> = error::documented().filter(|sort| can(operation, path, method, sort.status())).collect();
+    each_operation(spec, |id, method, operation| {
+        let row = row(id);
+        let sorts: Vec<_> = error::documented().filter(|sort| can(operation, &row, method, sort.status())).collect();
         let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) else { return };
         for sort in sorts {
             responses
@@ -35,9 +22,7 @@ pub(super) fn add(spec: &mut Value) {
     spec["components"]["responses"] = responses.into();
 }
 
-fn can(operation: &Object, path: &str, method: &str, status: u16) -> bool {
-    let is = |id: &str| operation.get("operationId").is_some_and(|own| own == id);
-    let under = |paths: &[&str]| paths.iter().any(|own| path.starts_with(own));
+fn can(operation: &Object, row: &Row, method: &str, status: u16) -> bool {
     let with_caller = operation.contains_key("security");
     let with_body = operation.contains_key("requestBody");
     let with_parameters = operation.contains_key("parameters");
@@ -47,16 +32,16 @@ fn can(operation: &Object, path: &str, method: &str, status: u16) -> bool {
     };
     match status {
         400 | 408 | 413 | 415 => with_body,
-        401 => with_caller || is(LOGIN),
+        401 => with_caller || row.signs_in(),
         403 => with_caller,
         404 => with_caller && (with_body || with_parameters),
-        409 => with_caller && (method != "get" || under(&["/vm/"])),
+        409 => with_caller && (method != "get" || row.conflicts),
         412 => has_parameter("If-Match"),
         416 => has_parameter("Range"),
-        429 => !ALWAYS.contains(&path),
-        501 => under(&AT_HOST),
-        502 | 504 => under(&AT_MACHINE),
-        503 => path != ALIVE,
+        429 => row.lane != Lane::Free,
+        501 => row.asks >= Asks::Host,
+        502 | 504 => row.asks == Asks::Machine,
+        503 => row.asks > Asks::Nothing,
         _ => true,
     }
 }

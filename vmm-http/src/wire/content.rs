@@ -1,6 +1,6 @@
 //! Bodies that are a file's content: never held whole in memory.
 
-use poem::http::{Method, header};
+use poem::http::header;
 use poem::{FromRequest, Request, RequestBody, Result};
 use poem_openapi::payload::{Binary, Payload};
 use poem_openapi::registry::{MetaMediaType, MetaRequest};
@@ -14,12 +14,6 @@ use crate::error::Failure;
 pub(crate) const OCTETS: &str = "application/octet-stream";
 /// The media type of content that comes together with what to do with it.
 pub(crate) const MULTIPART: &str = "multipart/form-data";
-
-/// Whether a request's body is a file's content, and so too large to be held in memory.
-pub(crate) fn is_streamed(request: &Request) -> bool {
-    let path = request.uri().path();
-    (path.starts_with("/files/") && request.method() == Method::PUT) || (path == "/vm/ft" && is_multipart(request))
-}
 
 /// Whether a request's body has parts.
 pub(crate) fn is_multipart(request: &Request) -> bool {

@@ -30,6 +30,7 @@ mod front_page;
 mod fuzz;
 mod health;
 mod host_key;
+mod house;
 mod idempotency;
 mod if_match;
 mod job;

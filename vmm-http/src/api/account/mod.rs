@@ -3,7 +3,6 @@
 pub(super) mod file;
 pub(super) mod limits;
 pub(super) mod link;
-pub(super) mod password;
 pub(super) mod session;
 pub(super) mod token;
 pub(super) mod user;

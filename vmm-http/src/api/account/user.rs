@@ -5,7 +5,7 @@ use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{Enum, Object, OpenApi};
 use vmm_core::model::{NamePrefix, Role, User, UserFilter, UserName};
-use vmm_core::{UserDraft, UserUpdate};
+use vmm_core::{SecretString, UserDraft, UserUpdate};
 
 use crate::api::answer::{Done, Tagged};
 use crate::api::tag::Tag;
@@ -160,6 +160,34 @@ struct UsersBody {
     next: Option<String>,
 }
 
+/// A password to change.
+#[derive(Debug, Object)]
+#[oai(rename = "PasswordChange", deny_unknown_fields)]
+struct PasswordChange {
+    /// Whose.
+    #[oai(validator(max_length = 128))]
+    user: String,
+    /// An admin may leave out another account's.
+    #[oai(rename = "old-password")]
+    old_password: Option<Secret>,
+    /// 10 to 1024 characters.
+    #[oai(rename = "new-password")]
+    new_password: Secret,
+}
+
+/// Passwords to change.
+#[derive(Debug, Object)]
+#[oai(rename = "PasswordChanges", deny_unknown_fields)]
+struct PasswordChanges {
+    #[oai(rename = "update-password", validator(min_items = 1, max_items = 100))]
+    update_password: Vec<PasswordChange>,
+}
+
+fn password_change(change: PasswordChange) -> vmm_core::Result<(UserName, Option<SecretString>, SecretString)> {
+    let user = batch::named("user", UserName::new(change.user))?;
+    Ok((user, change.old_password.map(|old| old.0), change.new_password.0))
+}
+
 #[OpenApi(tag = "Tag::User")]
 impl UserApi {
     /// Make accounts. Admins only, and with no API token.
@@ -246,6 +274,20 @@ impl UserApi {
     ) -> Result<Done, Failure> {
         let login = caller.0;
         login.vmm.delete_user(&login.actor, &UserName::new(name.0)?, if_match.0).await?;
+        Ok(Done::Done)
+    }
+    /// Change passwords. Ends all logins of the accounts, but not their API tokens: `DELETE /access` ends those too.
+    ///
+    /// The first documentation's forms are accepted too: the method `UPDATE`, the outer key `update password`, and
+    /// `old=pass` or `old-pass` for `old-password`.
+    #[oai(path = "/config/update-password", method = "put", operation_id = "updatePassword")]
+    async fn update_password(&self, caller: Caller, body: Body<PasswordChanges>) -> Result<Done, Failure> {
+        let login = &caller.0;
+        let changes = batch::read("update-password", body.0.update_password, password_change)?;
+        batch::in_order("update-password", changes, |(user, old, new)| async move {
+            login.vmm.change_password(&login.actor, &user, old, new).await
+        })
+        .await?;
         Ok(Done::Done)
     }
 }

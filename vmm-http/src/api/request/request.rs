@@ -6,10 +6,9 @@ use poem_openapi::{ApiResponse, OpenApi};
 use vmm_core::RequestDraft;
 use vmm_core::model::{RequestFilter, RequestId, UserName};
 
-use super::request_body::{
-    ApprovalBody, NewRequestsBody, RejectionBody, RequestBody, RequestPreviewBody, RequestStateWord, RequestSummary,
-    RequestToPreviewBody, RequestsBody, SpreadsheetBody, SubmissionBody, SubmissionsBody,
-};
+use super::request_body::{ApprovalBody, RejectionBody, RequestBody, RequestStateWord, RequestSummary, RequestsBody};
+use super::request_draft::{NewRequestsBody, RequestToPreviewBody, SubmissionBody, SubmissionsBody};
+use super::request_preview::{RequestPreviewBody, SpreadsheetBody};
 use crate::api::desk::job::JobsBody;
 use crate::api::tag::Tag;
 use crate::error::Failure;

@@ -1,10 +1,13 @@
-//! The operations of the specification, to refuse methods and query parameters that none of them has.
+//! The operations of the specification, each with its row of the one table.
+
+mod row;
+mod table;
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use poem::Request;
 use poem::http::Method;
-use poem::{Endpoint, IntoResponse, Middleware, Request, Response, Result};
 use poem_openapi::OpenApi;
 use poem_openapi::error::ParsePathError;
 use poem_openapi::registry::{MetaParamIn, MetaResponse, MetaSchemaRef, Registry};
@@ -12,16 +15,19 @@ use vmm_core::{Problem, Problems};
 
 use crate::error::Failure;
 
+pub(crate) use row::{Asks, BodyRule, Lane, Row, SMALL_BODY};
+pub(crate) use table::{OTHER, SIGN_IN_FORM, row};
+
 /// Every operation of the specification.
 #[derive(Clone)]
 pub(crate) struct Operations(Arc<[Operation]>);
 
-struct Operation {
-    name: &'static str,
+/// An operation: its row, and what the specification says of it.
+pub(crate) struct Operation {
+    pub(crate) row: Row,
     method: Method,
     path: Vec<String>,
     query: Vec<String>,
-    /// Whether an answer of it may hold a secret.
     secret: bool,
 }
 
@@ -35,7 +41,7 @@ impl Operations {
             let registry = &registry;
             path.operations.into_iter().map(move |operation| Operation {
                 secret: operation.responses.responses.iter().any(|response| answers_with_secret(response, registry)),
-                name: operation.operation_id.unwrap_or_default(),
+                row: row(operation.operation_id.unwrap_or_default()),
                 method: operation.method,
                 path: segments.clone(),
                 query: operation
@@ -49,29 +55,25 @@ impl Operations {
         Self(operations.collect())
     }
 
-    /// Whether an answer of the operation at a path may hold a secret.
-    pub(crate) fn answers_with_secret(&self, method: &Method, path: &str) -> bool {
-        self.at(path).any(|operation| operation.secret && operation.method == *method)
-    }
-
-    /// The id of the operation with this method at a path.
-    pub(crate) fn name(&self, method: &Method, path: &str) -> Option<&'static str> {
-        self.at(path).find(|operation| operation.method == *method).map(|operation| operation.name)
-    }
-
-    /// The id of every operation.
-    #[cfg(test)]
-    pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> {
-        self.0.iter().map(|operation| operation.name)
+    /// The operation that a request is for; `None` if no operation has its method and path.
+    pub(crate) fn get(&self, request: &Request) -> Option<&Operation> {
+        let method = match request.method().as_str() {
+            "HEAD" => &Method::GET,
+            "UPDATE" => &Method::PUT,
+            _ => request.method(),
+        };
+        self.at(request.uri().path()).find(|operation| operation.method == *method)
     }
 
     /// The operation that a request is for; `None` if no operation has its path.
-    fn find(&self, request: &Request) -> Result<Option<&Operation>, Failure> {
-        let path = request.uri().path();
-        let method = if *request.method() == Method::HEAD { &Method::GET } else { request.method() };
-        if let Some(found) = self.at(path).find(|operation| operation.method == *method) {
+    ///
+    /// # Errors
+    /// A path that has other methods, or is an operation's but for a slash at its end.
+    pub(crate) fn find(&self, request: &Request) -> Result<Option<&Operation>, Failure> {
+        if let Some(found) = self.get(request) {
             return Ok(Some(found));
         }
+        let path = request.uri().path();
         let mut methods: Vec<_> = self.at(path).map(|operation| operation.method.as_str()).collect();
         methods.sort_unstable();
         match path.strip_suffix('/').filter(|shorter| self.at(shorter).next().is_some()) {
@@ -90,36 +92,17 @@ impl Operations {
     }
 }
 
-impl<E: Endpoint> Middleware<E> for Operations {
-    type Output = Checked<E>;
-
-    fn transform(&self, inner: E) -> Checked<E> {
-        Checked { inner, operations: self.clone() }
-    }
-}
-
-/// An endpoint that gets only requests of the specification's operations.
-pub(crate) struct Checked<E> {
-    inner: E,
-    operations: Operations,
-}
-
-impl<E: Endpoint> Endpoint for Checked<E> {
-    type Output = Response;
-
-    async fn call(&self, request: Request) -> Result<Response> {
-        let operation = self.operations.find(&request)?;
-        if let Some(operation) = operation {
-            operation.check_query(request.uri().query().unwrap_or_default())?;
-        }
-        match (self.inner.call(request).await, operation) {
-            (Err(error), Some(operation)) => Err(operation.name_path_parameter(error)),
-            (answer, _) => answer.map(IntoResponse::into_response),
-        }
-    }
-}
-
 impl Operation {
+    /// Whether an answer of it may hold a secret.
+    pub(crate) fn answers_with_secret(&self) -> bool {
+        self.secret
+    }
+
+    /// Whether it takes an `Idempotency-Key`.
+    pub(crate) fn takes_key(&self) -> bool {
+        self.method == Method::POST && !self.row.without_key
+    }
+
     fn is_at(&self, path: &[&str]) -> bool {
         self.path.len() == path.len()
             && self.path.iter().zip(path).all(|(own, given)| own == given || own.starts_with('{') && !given.is_empty())
@@ -129,8 +112,8 @@ impl Operation {
         self.path.iter().filter(|part| part.starts_with('{')).count()
     }
 
-    /// poem-openapi counts path parameters instead of naming them in its errors.
-    fn name_path_parameter(&self, error: poem::Error) -> poem::Error {
+    /// Names the path parameter in an error of poem-openapi, which counts path parameters instead.
+    pub(crate) fn name_path_parameter(&self, error: poem::Error) -> poem::Error {
         let Some(ParsePathError { name, reason }) = error.downcast_ref() else { return error };
         let mut parameters = self.path.iter().filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
         let index = name.strip_prefix("param").and_then(|index| index.parse().ok());
@@ -138,7 +121,8 @@ impl Operation {
         Failure::invalid(Problem::new(name, reason.as_str())).into()
     }
 
-    fn check_query(&self, query: &str) -> Result<(), Failure> {
+    /// Refuses query parameters that it does not have, and those that are given twice.
+    pub(crate) fn check_query(&self, query: &str) -> Result<(), Failure> {
         let mut seen = HashSet::new();
         let mut problems = Problems::new();
         for name in query.split('&').filter(|part| !part.is_empty()).map(|part| part.split('=').next().unwrap_or(part))
@@ -185,16 +169,40 @@ fn answers_with_secret(response: &MetaResponse, registry: &Registry) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::table::TABLE;
     use super::*;
     use crate::api::Apis;
 
     #[test]
+    fn every_operation_of_the_specification_has_exactly_one_row() {
+        let spec: serde_json::Value = serde_json::from_str(&crate::openapi()).expect("JSON");
+        let paths = spec["paths"].as_object().into_iter().flatten();
+        let operations = paths.flat_map(|(_, methods)| methods.as_object().into_iter().flatten());
+        let mut specified: Vec<_> = operations.filter_map(|(_, operation)| operation["operationId"].as_str()).collect();
+        let mut rows: Vec<_> = TABLE.iter().map(|row| row.id).collect();
+        specified.sort_unstable();
+        rows.sort_unstable();
+        assert_eq!(rows, specified);
+    }
+
+    #[test]
+    fn a_row_says_nothing_that_its_operation_cannot_have() {
+        for operation in Operations::of::<Apis>().0.iter() {
+            let Row { id, bare_key, body, without_key, conflicts, .. } = operation.row;
+            assert!(bare_key.is_none_or(|key| operation.query.iter().any(|known| known == key)), "{id}");
+            assert!(!without_key || operation.method == Method::POST, "{id}");
+            assert!(!conflicts || operation.method == Method::GET, "{id}");
+            assert!(body == BodyRule::Held || [Method::POST, Method::PUT].contains(&operation.method), "{id}");
+        }
+    }
+
+    #[test]
     fn an_answer_with_a_token_or_password_is_known_for_it() {
         let operations = Operations::of::<Apis>();
-        assert!(operations.answers_with_secret(&Method::POST, "/session"));
-        assert!(operations.answers_with_secret(&Method::GET, "/vm/login"));
-        for open in ["/db/user", "/request-vm", "/request-vm/r1/approve"] {
-            assert!(!operations.answers_with_secret(&Method::POST, open), "{open}");
+        let secret = |id: &str| operations.0.iter().any(|operation| operation.row.id == id && operation.secret);
+        assert!(secret("login") && secret("getVmLogin"));
+        for open in ["createUsers", "submitRequests", "approveRequest"] {
+            assert!(!secret(open), "{open}");
         }
     }
 }

@@ -1,0 +1,106 @@
+//! What a table would make, before it is submitted.
+
+use std::collections::HashMap;
+
+use poem_openapi::{Enum, Object};
+use vmm_core::{RequestPreview, RowVerdict, Spreadsheet};
+
+use super::request_plan::Totals;
+use crate::error::FieldProblem;
+
+/// The table of a spreadsheet's file.
+#[derive(Debug, Object)]
+#[oai(rename = "Spreadsheet", skip_serializing_if_is_none)]
+pub(super) struct SpreadsheetBody {
+    /// It as CSV, for the field `spec` of a request.
+    spec: String,
+    /// The sheet that it was read from; absent for a file without sheets.
+    sheet: Option<String>,
+}
+
+impl From<Spreadsheet> for SpreadsheetBody {
+    fn from(Spreadsheet { spec, sheet }: Spreadsheet) -> Self {
+        Self { spec, sheet }
+    }
+}
+
+/// Whether a row can be made.
+#[derive(Clone, Copy, Debug, Enum)]
+#[oai(rename = "RowVerdict", rename_all = "lowercase")]
+enum RowVerdictWord {
+    /// Nothing to say.
+    Ok,
+    /// It can be made, and the approver should read the warnings.
+    Warning,
+    /// It has a problem.
+    Wrong,
+}
+
+/// What was found of one row.
+#[derive(Debug, Object)]
+#[oai(rename = "PreviewRow")]
+struct PreviewRowBody {
+    /// Row of the table as a spreadsheet numbers it: the header and blank rows count.
+    row: u32,
+    /// What stands under `name`, at most 64 characters.
+    name: String,
+    verdict: RowVerdictWord,
+    /// How many machines it asks for; 0 if it is wrong.
+    machines: u32,
+    /// What the approver should know: at most three things.
+    warnings: Vec<String>,
+}
+
+/// What a table would make, or what is wrong with it.
+#[derive(Debug, Object)]
+#[oai(rename = "RequestPreview", skip_serializing_if_is_none)]
+pub(super) struct RequestPreviewBody {
+    /// Whether the table could be submitted at this moment.
+    good: bool,
+    /// What all machines need together; absent if anything is wrong.
+    totals: Option<Totals>,
+    /// The rows in their order, up to the one with the last problem that is listed.
+    rows: Vec<PreviewRowBody>,
+    /// How many rows are not blank, without the header.
+    rows_total: u32,
+    /// What is wrong: the first 100 problems at most.
+    problems: Vec<FieldProblem>,
+    /// How many problems there are, with those that are not listed.
+    problems_total: u32,
+    /// What the table was understood as where that is not what its letters say.
+    understood: Vec<String>,
+}
+
+/// How many warnings of a row are told.
+const WARNINGS: usize = 3;
+
+impl From<RequestPreview> for RequestPreviewBody {
+    fn from(preview: RequestPreview) -> Self {
+        let RequestPreview { plan, problems, rows, rows_total, understood, .. } = preview;
+        let mut warnings = HashMap::<u32, Vec<String>>::new();
+        for vm in plan.iter().flat_map(|plan| &plan.vms).filter(|vm| !vm.warnings.is_empty()) {
+            warnings.entry(vm.row).or_default().extend(vm.warnings.iter().cloned());
+        }
+        let row = |row: RowVerdict| {
+            let mut warnings = warnings.remove(&row.row).unwrap_or_default();
+            warnings.truncate(WARNINGS);
+            let verdict = match (row.wrong, warnings.is_empty()) {
+                (true, _) => RowVerdictWord::Wrong,
+                (false, true) => RowVerdictWord::Ok,
+                (false, false) => RowVerdictWord::Warning,
+            };
+            let machines = if row.wrong { 0 } else { row.machines };
+            PreviewRowBody { row: row.row, name: row.name, verdict, machines, warnings }
+        };
+        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        Self {
+            good: plan.is_some(),
+            totals: plan.as_ref().map(Totals::from),
+            rows: rows.into_iter().map(row).collect(),
+            rows_total: count(rows_total),
+            problems_total: count(problems.total()),
+            problems: problems.into_iter().map(FieldProblem::from).collect(),
+            understood,
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! The sorts of errors: the only place that knows which status each has.
+
+use poem::http::StatusCode;
+
+/// A sort of error: its status, its name and its title.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Sort(StatusCode, &'static str, &'static str);
+
+impl Sort {
+    pub(super) fn code(self) -> StatusCode {
+        self.0
+    }
+
+    pub(crate) fn status(self) -> u16 {
+        self.0.as_u16()
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        self.1
+    }
+
+    pub(crate) fn title(self) -> &'static str {
+        self.2
+    }
+
+    /// The name for programs.
+    pub(crate) fn kind(self) -> String {
+        format!("urn:vmm:problem:{}", self.1)
+    }
+
+    /// Whether its answer says when to try again.
+    pub(crate) fn waits(self) -> bool {
+        [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE].contains(&self.0)
+    }
+}
+
+pub(super) const MALFORMED: Sort = Sort(StatusCode::BAD_REQUEST, "malformed", "The request cannot be read");
+pub(super) const UNAUTHENTICATED: Sort = Sort(StatusCode::UNAUTHORIZED, "unauthenticated", "Log in first");
+pub(super) const FORBIDDEN: Sort = Sort(StatusCode::FORBIDDEN, "forbidden", "You may not do this");
+pub(super) const NOT_FOUND: Sort = Sort(StatusCode::NOT_FOUND, "not-found", "There is no such thing");
+pub(super) const METHOD: Sort =
+    Sort(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "The path has no such method");
+pub(super) const SLOW: Sort = Sort(StatusCode::REQUEST_TIMEOUT, "slow-request", "The request came too slowly");
+pub(super) const CONFLICT: Sort = Sort(StatusCode::CONFLICT, "conflict", "It does not fit the present state");
+pub(super) const STALE: Sort = Sort(StatusCode::PRECONDITION_FAILED, "stale", "It was changed since it was read");
+pub(super) const TOO_LARGE: Sort = Sort(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The body is too large");
+pub(super) const MEDIA: Sort =
+    Sort(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "The body has the wrong type");
+pub(super) const RANGE: Sort =
+    Sort(StatusCode::RANGE_NOT_SATISFIABLE, "range-not-satisfiable", "The file has no such part");
+pub(super) const LARGE_HEAD: Sort =
+    Sort(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "head-too-large", "The head of the request is too large");
+pub(super) const INVALID: Sort = Sort(StatusCode::UNPROCESSABLE_ENTITY, "invalid", "The input is wrong");
+pub(super) const LOGIN_REFUSED: Sort =
+    Sort(StatusCode::UNPROCESSABLE_ENTITY, "login-refused", "The machine refused the login");
+pub(super) const TOO_MANY: Sort =
+    Sort(StatusCode::TOO_MANY_REQUESTS, "too-many", "Too many at once, or tried too often");
+pub(super) const INTERNAL: Sort = Sort(StatusCode::INTERNAL_SERVER_ERROR, "internal", "A fault of the server");
+pub(super) const UNSUPPORTED: Sort = Sort(StatusCode::NOT_IMPLEMENTED, "unsupported", "This desk cannot do it");
+pub(super) const HOST_KEY: Sort =
+    Sort(StatusCode::BAD_GATEWAY, "host-key-changed", "The machine is not the one that is known");
+pub(super) const END_UNKNOWN: Sort =
+    Sort(StatusCode::BAD_GATEWAY, "end-unknown", "It may have run; look before you repeat it");
+pub(super) const UNAVAILABLE: Sort = Sort(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Try again later");
+pub(super) const TIMEOUT: Sort = Sort(StatusCode::GATEWAY_TIMEOUT, "timeout", "It did not finish in time");
+
+/// The sorts that operations document; `LOGIN_REFUSED` shares its status with `INVALID`, and `END_UNKNOWN` with
+/// `HOST_KEY`.
+const DOCUMENTED: [Sort; 17] = [
+    MALFORMED,
+    UNAUTHENTICATED,
+    FORBIDDEN,
+    NOT_FOUND,
+    SLOW,
+    CONFLICT,
+    STALE,
+    TOO_LARGE,
+    MEDIA,
+    RANGE,
+    INVALID,
+    TOO_MANY,
+    INTERNAL,
+    UNSUPPORTED,
+    HOST_KEY,
+    UNAVAILABLE,
+    TIMEOUT,
+];
+
+/// Every sort that an operation may document; `spec` knows which.
+pub(crate) fn documented() -> impl Iterator<Item = Sort> {
+    DOCUMENTED.into_iter()
+}
