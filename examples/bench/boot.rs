@@ -100,7 +100,8 @@ impl Desk {
         let since = Instant::now();
         self.vmm.approve_request(&self.admin, &request.id, request.plan_hash).await.expect("an approval");
         let uuid = request.plan.vms[0].uuid;
-        while !matches!(self.hypervisor.domain(uuid).await, Ok(Some(domain)) if domain.state == DomainState::Running) {
+        while !matches!(self.hypervisor.domains().by_id(uuid).await, Ok(Some(domain)) if domain.state == DomainState::Running)
+        {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         let took = since.elapsed();
@@ -125,7 +126,7 @@ impl Desk {
     async fn virt_install(&self, lab: &Lab, name: &str) -> Duration {
         let user_data = self.folder.path().join("user-data");
         std::fs::write(&user_data, "#cloud-config\nusers: []\n").expect("a file");
-        let volumes = self.hypervisor.volumes().await.expect("volumes");
+        let volumes = self.hypervisor.volumes().list().await.expect("volumes");
         let backing = volumes.iter().find(|volume| volume.name.as_str().starts_with("vmm-image-")).expect("the image");
         let disk = format!(
             "pool={},size=1,format=qcow2,bus=virtio,backing_store={},backing_format=qcow2",
@@ -157,9 +158,9 @@ impl Desk {
 
     /// The image is the desk's only thing left.
     async fn clean_up(&self) {
-        for volume in self.hypervisor.volumes().await.expect("volumes") {
+        for volume in self.hypervisor.volumes().list().await.expect("volumes") {
             if volume.name.as_str().starts_with("vmm-image-") {
-                self.hypervisor.delete_volume(&volume.name).await.expect("a removal");
+                self.hypervisor.volumes().delete(&volume.name).await.expect("a removal");
             }
         }
     }

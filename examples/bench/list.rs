@@ -74,7 +74,7 @@ pub(crate) async fn make_machines(desk: &TestDesk, machines: usize) {
             repository.jobs().finish(job.id, JobState::Done, None).await.expect("an end");
         }
         for vm in vms {
-            desk.hypervisor.define(&domain(desk, vm)).await.expect("a domain");
+            desk.hypervisor.definitions().define(&domain(desk, vm)).await.expect("a domain");
         }
     }
 }

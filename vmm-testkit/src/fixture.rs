@@ -283,7 +283,7 @@ impl TestDesk {
     /// # Panics
     /// When the machine is not on the host, or nothing can be recorded.
     pub async fn live_an_hour(&self, vm: &Vm) {
-        let domain = self.hypervisor.domain(vm.uuid).await.expect("the host answers").expect("it is there");
+        let domain = self.hypervisor.domains().by_id(vm.uuid).await.expect("the host answers").expect("it is there");
         let (now, mut cpu_time) = (chrono::Utc::now(), domain.statistics.cpu_time);
         for number in 0..=360_u32 {
             let seconds = u64::from(number) * 10;

@@ -15,7 +15,10 @@ pub mod workbook;
 /// mockall mocks of every trait of vmm-core.
 pub mod mock {
     pub use vmm_core::files::MockFileStore;
-    pub use vmm_core::host::MockHypervisor;
+    pub use vmm_core::host::{
+        MockHostAdoption, MockHostConsole, MockHostDefinitions, MockHostDomains, MockHostInventory, MockHostNetwork,
+        MockHostVolumes, MockHypervisor,
+    };
     pub use vmm_core::remote::MockRemoteExec;
     pub use vmm_core::repository::{
         MockAuditRepository, MockBotGroupRepository, MockBotRepository, MockDiskRepository, MockFileRepository,

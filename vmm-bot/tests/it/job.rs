@@ -12,7 +12,7 @@ const SPEC: &str = "name,os,memory,disk\nweb-1,debian:12,512,2\n";
 /// A removal of a machine that stopped at its volumes.
 async fn stuck(app: &App) -> i64 {
     app.desk.provision("r1", SPEC).await;
-    app.desk.hypervisor.fail_next("delete_volume", Error::conflict(vmm_core::Kind::Volume, "web-1", "is in use"));
+    app.desk.hypervisor.fail_next("volumes.delete", Error::conflict(vmm_core::Kind::Volume, "web-1", "is in use"));
     let id = app.desk.vmm.delete_vm(&app.desk.admin, &sample::vm_name("web-1"), None).await.unwrap();
     let is_stuck = async || app.desk.vmm.job(&app.desk.admin, id).await.unwrap().state == JobState::Stuck;
     app.desk.until("the removal is stuck", is_stuck).await;
@@ -40,7 +40,7 @@ async fn an_admin_sees_stuck_jobs_and_tries_them_again() {
     let is_done =
         async || app.desk.vmm.job(&app.desk.admin, vmm_core::model::JobId(job)).await.unwrap().state == JobState::Done;
     app.desk.until("the removal goes on to its end", is_done).await;
-    assert!(app.desk.hypervisor.domains().await.unwrap().is_empty());
+    assert!(app.desk.hypervisor.domains().list().await.unwrap().is_empty());
 }
 
 #[tokio::test]

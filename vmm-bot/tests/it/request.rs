@@ -237,7 +237,7 @@ async fn a_machine_that_fails_is_told_with_its_stage_and_reason() {
     let app = App::new().await;
     let (alice, root) = (app.linked("Alice", &app.desk.user).await, app.linked("Root", &app.desk.admin).await);
     submits(&app, &alice, CSV, "").await;
-    app.desk.hypervisor.fail_next("define", Error::conflict(Kind::Domain, "web", "on purpose"));
+    app.desk.hypervisor.fail_next("definitions.define", Error::conflict(Kind::Domain, "web", "on purpose"));
     let notice = root.sees("waits for an admin").await;
     root.presses(&notice, "Approve").answer().await;
     let told = alice.sees(" failed").await;

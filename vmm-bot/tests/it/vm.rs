@@ -74,7 +74,7 @@ async fn the_policy_decides_who_switches_what() {
         person.presses(&question, "Yes, power off");
         person.sees_edit(&question, expected).await;
     }
-    assert_eq!(app.desk.hypervisor.domain(vms[0].uuid).await.unwrap().unwrap().state, DomainState::Off);
+    assert_eq!(app.desk.hypervisor.domains().by_id(vms[0].uuid).await.unwrap().unwrap().state, DomainState::Off);
     root.says("/help");
     assert!(root.sees("You are root").await.text.contains("admin"));
 }

@@ -47,7 +47,7 @@ pub(crate) async fn require_unchanged_past(desk: &Desk, vm: &Vm, path: Option<&s
 }
 
 async fn look_past(desk: &Desk, vm: &Vm, path: Option<&str>) -> Result<DefinitionLook> {
-    let Some(seen) = desk.hypervisor().definition(vm.uuid).await? else {
+    let Some(seen) = desk.hypervisor().definitions().by_id(vm.uuid).await? else {
         return Err(vm.refusal(VmState::unknown(StatusReason::Missing)));
     };
     let vms = desk.repository().vms();

@@ -85,8 +85,8 @@ impl Desk {
 
     /// How the machines are on the host, at most about a second ago; all unknown if the host does not answer.
     pub(crate) async fn seen(&self) -> Arc<SeenStates> {
-        self.parts.seen.look_ahead(&self.parts, |parts| (&parts.seen, parts.hypervisor.as_ref()));
-        self.parts.seen.states(self.hypervisor()).await
+        self.parts.seen.look_ahead(&self.parts, |parts| (&parts.seen, parts.hypervisor.domains()));
+        self.parts.seen.states(self.hypervisor().domains()).await
     }
 
     /// Whether the desk's parts answered in this second; `look` asks them if nobody did.

@@ -63,7 +63,7 @@ pub(crate) async fn inspected(desk: &Desk, mut oses: Vec<Os>) -> Result<Vec<Os>>
     if volumes.is_empty() {
         return Ok(oses);
     }
-    let found = desk.hypervisor().inspect_volumes(&volumes).await?;
+    let found = desk.hypervisor().volumes().inspect(&volumes).await?;
     for os in &mut oses {
         os.problem = os.image.as_ref().and_then(|image| {
             let found = found.iter().find(|found| found.volume.name == image.volume);
@@ -115,7 +115,7 @@ pub(crate) async fn check_volumes_are_free(desk: &Desk, plan: &Plan) -> Result<(
         planned.push((vm.row, seed_volume(&vm.name, vm.uuid)?));
     }
     let names: Vec<VolumeName> = planned.iter().map(|(_, volume)| volume.clone()).collect();
-    let found = desk.hypervisor().inspect_volumes(&names).await?;
+    let found = desk.hypervisor().volumes().inspect(&names).await?;
     let problems: Problems = planned
         .iter()
         .filter(|(_, volume)| found.iter().any(|found| found.volume.name == *volume))

@@ -227,7 +227,7 @@ impl Machine {
     async fn first_address(&mut self) -> Result<IpAddr> {
         let unknown =
             || Error::unavailable(Part::Machine, format!("{} has no known address yet; try again", self.vm.name));
-        let found = timeout(PATIENCE, self.desk.hypervisor().addresses(self.vm.uuid)).await;
+        let found = timeout(PATIENCE, self.desk.hypervisor().network().addresses(self.vm.uuid)).await;
         let ip = found.ok().and_then(Result::ok).and_then(|found| found.into_iter().next()).ok_or_else(unknown)?;
         self.record(ip).await;
         Ok(ip)
@@ -235,7 +235,7 @@ impl Machine {
 
     /// Asks the host whether an address is still the machine's.
     async fn locate(&self, tried: IpAddr) -> Location {
-        let found = match timeout(PATIENCE, self.desk.hypervisor().addresses(self.vm.uuid)).await {
+        let found = match timeout(PATIENCE, self.desk.hypervisor().network().addresses(self.vm.uuid)).await {
             Ok(Ok(found)) => found,
             Ok(Err(error)) => return Location::Silent(error),
             Err(_) => return Location::Silent(Error::unavailable(Part::Hypervisor, "it does not say in time")),
@@ -255,7 +255,7 @@ impl Machine {
     async fn record(&mut self, ip: IpAddr) {
         info!(vm = %self.vm.name, was = ?self.vm.ip, now = %ip, "a machine has another address");
         self.vm.ip = Some(ip);
-        let recorded = match self.desk.hypervisor().domain(self.vm.uuid).await {
+        let recorded = match self.desk.hypervisor().domains().by_id(self.vm.uuid).await {
             Ok(Some(domain)) => self.desk.repository().vms().observe(vec![seen(&domain, Some(ip))]).await,
             Ok(None) => Ok(()),
             Err(error) => Err(error),

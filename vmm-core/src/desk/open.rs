@@ -94,7 +94,7 @@ impl Vmm {
     /// # Errors
     /// If the host cannot be reached, or has no such pool or network.
     pub async fn look_at_host(config: &DeskConfig) -> Result<Host> {
-        hypervisor(config, DeskId(Uuid::new_v4())).host().await
+        hypervisor(config, DeskId(Uuid::new_v4())).host().describe().await
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tracing::debug;
 
 use super::recent::Recent;
-use crate::host::{Hypervisor, state_of};
+use crate::host::{HostDomains, state_of};
 use crate::model::SeenStates;
 
 /// How long somebody who lists machines waits for the host.
@@ -18,21 +18,21 @@ pub(super) struct Seen(Recent<Arc<SeenStates>>);
 
 impl Seen {
     /// The states of this second; all unknown if the host did not answer.
-    pub(super) async fn states(&self, hypervisor: &dyn Hypervisor) -> Arc<SeenStates> {
-        self.0.get(|| see(hypervisor)).await
+    pub(super) async fn states(&self, domains: &dyn HostDomains) -> Arc<SeenStates> {
+        self.0.get(|| see(domains)).await
     }
 
     /// Looks again while what was seen still serves, if it soon does not. `this` finds these states in their owner.
     pub(super) fn look_ahead<O: Send + Sync + 'static>(
         &self,
         owner: &Arc<O>,
-        this: fn(&O) -> (&Self, &dyn Hypervisor),
+        this: fn(&O) -> (&Self, &dyn HostDomains),
     ) {
         let Some(next) = self.0.due() else { return };
         let owner = Arc::clone(owner);
         tokio::spawn(async move {
-            let (seen, hypervisor) = this(&owner);
-            seen.0.take(next, || see(hypervisor)).await;
+            let (seen, domains) = this(&owner);
+            seen.0.take(next, || see(domains)).await;
         });
     }
 
@@ -42,8 +42,8 @@ impl Seen {
     }
 }
 
-async fn see(hypervisor: &dyn Hypervisor) -> Arc<SeenStates> {
-    let states = match tokio::time::timeout(PATIENCE, hypervisor.domains()).await {
+async fn see(domains: &dyn HostDomains) -> Arc<SeenStates> {
+    let states = match tokio::time::timeout(PATIENCE, domains.list()).await {
         Ok(Ok(domains)) => {
             SeenStates::new(domains.into_iter().map(|domain| (domain.uuid, state_of(Some(domain.state)))))
         }
@@ -64,11 +64,11 @@ mod tests {
     use super::super::recent::AGE;
     use super::*;
     use crate::error::{Error, Part};
-    use crate::host::MockHypervisor;
+    use crate::host::MockHostDomains;
 
-    fn host(looks: usize) -> MockHypervisor {
-        let mut host = MockHypervisor::new();
-        host.expect_domains().times(looks).returning(|| Ok(Vec::new()));
+    fn host(looks: usize) -> MockHostDomains {
+        let mut host = MockHostDomains::new();
+        host.expect_list().times(looks).returning(|| Ok(Vec::new()));
         host
     }
 
@@ -99,8 +99,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_host_that_does_not_answer_is_asked_once_a_second() {
-        let (seen, mut host) = (Seen::default(), MockHypervisor::new());
-        host.expect_domains().times(1).returning(|| Err(Error::unavailable(Part::Hypervisor, "away")));
+        let (seen, mut host) = (Seen::default(), MockHostDomains::new());
+        host.expect_list().times(1).returning(|| Err(Error::unavailable(Part::Hypervisor, "away")));
         assert!(!seen.states(&host).await.answered());
         assert!(!seen.states(&host).await.answered());
     }

@@ -10,7 +10,7 @@ use crate::model::{Vm, VmState, VmStatus};
 /// # Errors
 /// `Unavailable` if the host does not answer.
 pub(crate) async fn state_now(desk: &Desk, vm: &Vm) -> Result<VmState> {
-    Ok(state_of(desk.hypervisor().domain(vm.uuid).await?.map(|domain| domain.state)))
+    Ok(state_of(desk.hypervisor().domains().by_id(vm.uuid).await?.map(|domain| domain.state)))
 }
 
 /// Refuses a machine on which nothing can be done now. The record may be behind: of a machine that is not on by it, the
@@ -44,7 +44,7 @@ pub(crate) async fn check_off(desk: &Desk, vm: &Vm) -> Result<()> {
 
 /// The domain of a machine that has lost its tag, if the host has it.
 pub(crate) async fn untagged(desk: &Desk, vm: &Vm) -> Result<Option<ForeignDomain>> {
-    let domains = desk.hypervisor().adoptable().await?;
+    let domains = desk.hypervisor().adoption().adoptable().await?;
     Ok(domains.into_iter().find(|domain| domain.uuid == vm.uuid && !domain.adopted))
 }
 

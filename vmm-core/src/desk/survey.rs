@@ -44,9 +44,9 @@ pub(crate) async fn survey<T: Send + 'static>(
     with: impl FnOnce(Planner<'_>) -> T + Send + 'static,
 ) -> Result<T> {
     let repository = desk.repository();
-    let host = desk.hypervisor().host().await?;
+    let host = desk.hypervisor().host().describe().await?;
     let reservations =
-        if host.capabilities.reservations { desk.hypervisor().reservations().await? } else { Vec::new() };
+        if host.capabilities.reservations { desk.hypervisor().network().reservations().await? } else { Vec::new() };
     let (oses, vms) =
         (repository.oses().list(&OsFilter::default()).await?, repository.vms().list(&VmFilter::default()).await?);
     let oses = image::inspected(desk, oses).await?;

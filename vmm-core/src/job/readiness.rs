@@ -26,7 +26,7 @@ pub(super) async fn wait_for_address(desk: &Desk, vm: &Vm) -> Result<IpAddr> {
     let waiting = Waiting::new(desk, vm, "waiting for an address");
     loop {
         waiting.still_runs().await?;
-        let addresses = desk.hypervisor().addresses(vm.uuid).await?;
+        let addresses = desk.hypervisor().network().addresses(vm.uuid).await?;
         let fixed = vm.ip.filter(|_| vm.ip_fixed);
         if let Some(address) = addresses.iter().find(|address| fixed.is_none_or(|fixed| fixed == **address)) {
             return Ok(*address);
@@ -112,7 +112,7 @@ impl<'a> Waiting<'a> {
 
     /// Fails at once when there is nothing left to wait for.
     async fn still_runs(&self) -> Result<()> {
-        match self.desk.hypervisor().domain(self.vm.uuid).await?.map(|domain| domain.state) {
+        match self.desk.hypervisor().domains().by_id(self.vm.uuid).await?.map(|domain| domain.state) {
             Some(DomainState::Off | DomainState::Crashed) => Err(self.failed("the machine went off").await),
             None => Err(self.failed("the machine was removed from the host").await),
             Some(DomainState::Saved) => Err(self.failed("the machine was saved").await),
@@ -139,7 +139,8 @@ impl<'a> Waiting<'a> {
 
     /// Says that no address is free, if so: the guest's console would show only that it asks for one again and again.
     async fn fail_if_none_is_free(&self) -> Result<()> {
-        let Some(pool) = self.desk.hypervisor().host().await?.address_pool.filter(|pool| pool.free() == 0) else {
+        let Some(pool) = self.desk.hypervisor().host().describe().await?.address_pool.filter(|pool| pool.free() == 0)
+        else {
             return Ok(());
         };
         let detail = format!(
@@ -153,7 +154,7 @@ impl<'a> Waiting<'a> {
 
     async fn failed(&self, seen: &str) -> Error {
         let limit = self.desk.settings().console_tail;
-        let console = self.desk.hypervisor().console_tail(self.vm.uuid, limit).await.unwrap_or_default();
+        let console = self.desk.hypervisor().console().tail(self.vm.uuid, limit).await.unwrap_or_default();
         let console = String::from_utf8_lossy(&console);
         let console: String = console.chars().filter(|c| !c.is_control() || *c == '\n').collect();
         let detail = match console.trim() {

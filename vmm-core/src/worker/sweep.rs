@@ -87,7 +87,7 @@ async fn look(desk: &Desk, compare: Option<&AtomicI64>, sample: bool) -> Result<
     if vms.is_empty() {
         return Ok(());
     }
-    let domains = desk.hypervisor().domains().await?;
+    let domains = desk.hypervisor().domains().list().await?;
     let domains: Domains = domains.into_iter().map(|domain| (domain.uuid, domain)).collect();
     if sample && let Err(error) = record(desk, &vms, &domains).await {
         warn!(%error, "the figures of the machines could not be recorded");
@@ -150,7 +150,7 @@ async fn addresses(desk: &Desk, vms: &[Vm], domains: &Domains, asked: &AtomicI64
     };
     let (new, known): (Vec<_>, Vec<_>) = others.into_iter().partition(is_new);
     for vm in new.into_iter().chain(in_turn(known, asked)) {
-        match desk.hypervisor().addresses(vm.uuid).await {
+        match desk.hypervisor().network().addresses(vm.uuid).await {
             Ok(addresses) if vm.ip.is_some_and(|ip| addresses.contains(&ip)) => {}
             Ok(addresses) => found.extend(addresses.first().map(|address| (vm.uuid, *address))),
             Err(error) => warn!(vm = %vm.name, %error, "the host does not say which address a machine has"),
@@ -161,7 +161,7 @@ async fn addresses(desk: &Desk, vms: &[Vm], domains: &Domains, asked: &AtomicI64
 
 /// The newest lease of each hardware address; an IPv4 address before any other.
 async fn leases(desk: &Desk) -> HashMap<MacAddress, IpAddr> {
-    let leases = desk.hypervisor().leases().await.unwrap_or_else(|error| {
+    let leases = desk.hypervisor().network().leases().await.unwrap_or_else(|error| {
         warn!(%error, "the host does not say which addresses it has given out");
         Vec::new()
     });

@@ -72,7 +72,7 @@ async fn an_adopted_machine_is_worked_on_like_any_other() {
     app.post(Who::Bob, "/vm/ssh?vm=old-1", ssh).await.assert_problem(502);
     for (action, state) in [("stop", DomainState::Off), ("start", DomainState::Running)] {
         app.post(Who::Alice, "/vm/power?vm=old-1", json!({"action": action})).await.ok();
-        assert_eq!(app.desk.hypervisor.domain(uuid).await.unwrap().unwrap().state, state);
+        assert_eq!(app.desk.hypervisor.domains().by_id(uuid).await.unwrap().unwrap().state, state);
     }
     assert!(app.get(Who::Bob, "/vm/monitor?vm=old-1").await.ok()["uptime"].is_u64(), "vmm started it itself");
     app.get(Who::Alice, "/vm/login?vm=old-1").await.assert_problem(409);
@@ -96,12 +96,15 @@ async fn what_is_not_vmms_is_left_alone_when_the_machine_is_let_go() {
     ] {
         app.call(Who::Root, method, &path, body).await.assert_problem(409);
     }
-    let deletes = app.desk.hypervisor.calls("delete_volume");
+    let deletes = app.desk.hypervisor.calls("volumes.delete");
     let job = app.call(Who::Root, "DELETE", "/db/vm?name=old-1", None).await.ok();
     assert_eq!(state(&app, &job["job"]).await, "done");
     app.get(Who::Bob, "/db/vm/old-1").await.assert_problem(404);
     assert!(app.desk.hypervisor.is_defined(uuid));
-    assert_eq!((app.desk.hypervisor.calls("undefine"), app.desk.hypervisor.calls("delete_volume")), (0, deletes));
+    assert_eq!(
+        (app.desk.hypervisor.calls("definitions.undefine"), app.desk.hypervisor.calls("volumes.delete")),
+        (0, deletes)
+    );
     assert_eq!(adoptable(&app).await[0]["state"], "off");
     adopted(&app).await;
 }
@@ -115,12 +118,12 @@ async fn a_domain_is_adopted_once_and_by_one_desk() {
     adopt(&app, json!({"domain": "nobody"})).await.assert_problem(404);
     adopt(&app, json!({"name": "web-1"})).await.assert_problem(409);
     let other = app.desk.hypervisor.for_desk(DeskId(uuid::Uuid::new_v4()));
-    other.adopt(uuid).await.unwrap();
+    other.adoption().adopt(uuid).await.unwrap();
     adopt(&app, json!({})).await.assert_problem(409);
-    other.release(uuid).await.unwrap();
+    other.adoption().release(uuid).await.unwrap();
     adopted(&app).await;
     adopt(&app, json!({"name": "old-2"})).await.assert_problem(409);
-    assert!(matches!(other.adopt(uuid).await, Err(Error::Conflict { .. })));
+    assert!(matches!(other.adoption().adopt(uuid).await, Err(Error::Conflict { .. })));
 }
 
 #[tokio::test]
@@ -150,12 +153,12 @@ async fn what_a_machine_cannot_be_is_told() {
 async fn an_adoption_that_fails_leaves_the_domain_as_it_was() {
     let app = App::new().await;
     let uuid = app.desk.hypervisor.add_foreign("Old Web!");
-    app.desk.hypervisor.fail_next("adopt", Error::internal("a fault of the test", "adopt"));
+    app.desk.hypervisor.fail_next("adoption.adopt", Error::internal("a fault of the test", "adopt"));
     let job = adopt(&app, json!({})).await.ok()["vm"][0]["job"].take();
     assert_eq!(state(&app, &job).await, "failed");
-    assert_eq!((adoptable(&app).await.len(), app.desk.hypervisor.domain(uuid).await.unwrap()), (1, None));
+    assert_eq!((adoptable(&app).await.len(), app.desk.hypervisor.domains().by_id(uuid).await.unwrap()), (1, None));
     // A tag without a record, as a lost database leaves it.
-    app.desk.hypervisor.adopt(uuid).await.unwrap();
+    app.desk.hypervisor.adoption().adopt(uuid).await.unwrap();
     assert_eq!(adoptable(&app).await.len(), 1);
     adopted(&app).await;
 }

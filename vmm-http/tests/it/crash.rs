@@ -180,20 +180,20 @@ impl Lane {
 
     /// How many volumes of this name there are.
     async fn images(&self, volume: &VolumeName) -> usize {
-        let volumes = self.hypervisor.volumes().await.expect("volumes");
+        let volumes = self.hypervisor.volumes().list().await.expect("volumes");
         volumes.iter().filter(|known| known.name == *volume).count()
     }
 
     /// Everything that can belong to the machine is there as many times as it should.
     pub(crate) async fn assert_counts(&self, name: &str, machines: usize, point: &str) {
-        let domains = self.hypervisor.domains().await.expect("domains");
+        let domains = self.hypervisor.domains().list().await.expect("domains");
         assert_eq!(domains.iter().filter(|domain| domain.name == name).count(), machines, "{point}: domains");
-        let volumes = self.hypervisor.volumes().await.expect("volumes");
+        let volumes = self.hypervisor.volumes().list().await.expect("volumes");
         let volumes: Vec<_> =
             volumes.iter().map(|volume| volume.name.as_str()).filter(|v| v.starts_with(&format!("{name}."))).collect();
         // The system disk, the data disk and the seed.
         assert_eq!(volumes.len(), 3 * machines, "{point}: {volumes:?}");
-        let reservations = self.hypervisor.reservations().await.expect("reservations");
+        let reservations = self.hypervisor.network().reservations().await.expect("reservations");
         let reserved = reservations.iter().filter(|reservation| reservation.name.as_str() == name).count();
         assert_eq!(reserved, machines, "{point}: reservations");
         let rows = self.desk.get("/db/vm").await.expect_ok();

@@ -35,7 +35,7 @@ impl Lane {
         self.slowest = self.slowest.max(since.elapsed());
         assert_eq!(ended["state"], if undoes { "failed" } else { "done" }, "{point}: {ended}");
         let own = usize::from(point.starts_with("adopt-vm.") && !undoes);
-        let domains = self.hypervisor.domains().await.expect("domains");
+        let domains = self.hypervisor.domains().list().await.expect("domains");
         assert_eq!(domains.iter().filter(|domain| domain.name == name).count(), own, "{point}: domains");
         let vms = self.desk.get("/db/vm").await.expect_ok();
         let rows = vms["vm"].as_array().into_iter().flatten().filter(|vm| vm["name"] == name.as_str()).count();

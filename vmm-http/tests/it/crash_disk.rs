@@ -88,7 +88,7 @@ impl Lane {
             recorded.push((disk["volume"].as_str().expect("a volume").to_owned(), disk["disk_size"].as_u64()));
             paths.push(disk["disk_path"].as_str().expect("a path").to_owned());
         }
-        let volumes = self.hypervisor.volumes().await.expect("volumes");
+        let volumes = self.hypervisor.volumes().list().await.expect("volumes");
         let own = volumes.iter().filter(|volume| volume.name.as_str().starts_with(&format!("{name}.")));
         let mut pool: Vec<_> = own
             .map(|volume| (volume.name.to_string(), Some(volume.capacity >> 30)))

@@ -59,17 +59,17 @@ impl Lane {
     async fn remove_what_is_left(&self, job: i64, name: &str, point: &str) {
         let closed: Value = self.desk.get(&format!("/job/{job}")).await.expect_ok();
         let error = closed["error"].as_str().expect("what is left");
-        for volume in self.hypervisor.volumes().await.expect("volumes") {
+        for volume in self.hypervisor.volumes().list().await.expect("volumes") {
             if volume.name.as_str().starts_with(&format!("{name}.")) {
                 assert!(error.contains(&format!("the volume {}", volume.name)), "{point}: {error}");
-                self.hypervisor.delete_volume(&volume.name).await.expect("it is removed");
+                self.hypervisor.volumes().delete(&volume.name).await.expect("it is removed");
             }
         }
-        for reservation in self.hypervisor.reservations().await.expect("reservations") {
+        for reservation in self.hypervisor.network().reservations().await.expect("reservations") {
             if reservation.name.as_str() == name {
                 let told = format!("the reservation of {}", reservation.address);
                 assert!(error.contains(&told), "{point}: {error}");
-                self.hypervisor.release_address(reservation.mac).await.expect("it is released");
+                self.hypervisor.network().release(reservation.mac).await.expect("it is released");
             }
         }
     }

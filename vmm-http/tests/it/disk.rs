@@ -48,7 +48,7 @@ async fn added(app: &App, size: u32) -> Value {
 
 async fn capacity(app: &App, volume: &Value) -> Option<u64> {
     let name = VolumeName::new(volume.as_str().unwrap()).unwrap();
-    let volumes = app.desk.hypervisor.volumes().await.unwrap();
+    let volumes = app.desk.hypervisor.volumes().list().await.unwrap();
     volumes.iter().find(|volume| volume.name == name).map(|volume| volume.capacity)
 }
 
@@ -187,7 +187,7 @@ async fn while_a_job_works_on_a_machine_nothing_else_does() {
 
 #[tokio::test]
 async fn a_disk_that_could_not_be_added_leaves_nothing() {
-    for (method, nth) in [("create_volume", 1), ("attach_disk", 1), ("domain", 2)] {
+    for (method, nth) in [("volumes.create", 1), ("definitions.attach_disk", 1), ("domains.by_id", 2)] {
         let app = desk().await;
         app.desk.hypervisor.fail_nth(method, nth, Error::internal("a fault of the test", method));
         let disk = app.post(Who::Alice, "/db/disk", more(1)).await.ok()["disk"][0].take();
@@ -203,7 +203,7 @@ async fn a_disk_that_could_not_be_added_leaves_nothing() {
 async fn a_disk_that_could_not_grow_is_as_large_as_its_volume() {
     let app = desk().await;
     let disk = added(&app, 1).await;
-    app.desk.hypervisor.fail_next("resize_volume", Error::internal("a fault of the test", "resize_volume"));
+    app.desk.hypervisor.fail_next("volumes.resize", Error::internal("a fault of the test", "resize"));
     let grow = app.call(Who::Root, "PUT", "/db/disk", Some(growth(&disk["id"], 3))).await.ok();
     let job = ended(&app, &grow["disk"][0]["job"]).await;
     assert_eq!(
@@ -219,10 +219,10 @@ async fn a_removal_of_a_disk_that_got_stuck_goes_on_when_it_is_asked_for_again()
     let app = desk().await;
     let disk = added(&app, 1).await;
     let path = format!("/db/disk?id={}", disk["id"]);
-    app.desk.hypervisor.fail_next("delete_volume", Error::internal("a fault of the test", "delete_volume"));
+    app.desk.hypervisor.fail_next("volumes.delete", Error::internal("a fault of the test", "delete"));
     let job = app.call(Who::Root, "DELETE", &path, None).await.ok();
     assert_eq!(ended(&app, &job["job"]).await["state"], "stuck");
-    app.desk.hypervisor.fail_next("delete_volume", Error::unavailable(Part::Hypervisor, "connection reset"));
+    app.desk.hypervisor.fail_next("volumes.delete", Error::unavailable(Part::Hypervisor, "connection reset"));
     let job = app.call(Who::Root, "DELETE", &path, None).await.ok();
     assert_eq!(ended(&app, &job["job"]).await["state"], "done");
     assert_eq!((capacity(&app, &disk["volume"]).await, devices(&app).await), (None, 1));

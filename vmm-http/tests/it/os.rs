@@ -25,7 +25,7 @@ async fn an_entry_is_added_with_the_job_that_imports_its_image() {
 #[tokio::test]
 async fn an_image_that_is_missing_is_shown_imported_again_and_removed_with_its_entry() {
     let app = App::new().await;
-    let volume = app.desk.hypervisor.volumes().await.unwrap().remove(0).name;
+    let volume = app.desk.hypervisor.volumes().list().await.unwrap().remove(0).name;
     app.desk.hypervisor.remove_volume_behind_back(&volume);
     let shown = app.get(Who::Alice, "/db/os/1").await.ok();
     assert_eq!(shown["ready"], false);
@@ -39,18 +39,18 @@ async fn an_image_that_is_missing_is_shown_imported_again_and_removed_with_its_e
     assert_eq!((&shown["ready"], &shown["problem"]), (&json!(true), &json!(null)));
 
     assert_eq!(app.call(Who::Root, "DELETE", "/db/os?id=1", None).await.status, 204);
-    assert!(app.desk.hypervisor.volumes().await.unwrap().is_empty());
+    assert!(app.desk.hypervisor.volumes().list().await.unwrap().is_empty());
 }
 
 #[tokio::test]
 async fn an_image_whose_entry_is_removed_while_the_host_is_away_goes_with_the_next_start() {
     let mut app = App::new().await;
-    app.desk.hypervisor.fail_next("delete_volume", Error::unavailable(Part::Hypervisor, "away"));
+    app.desk.hypervisor.fail_next("volumes.delete", Error::unavailable(Part::Hypervisor, "away"));
     assert_eq!(app.call(Who::Root, "DELETE", "/db/os?id=1", None).await.status, 204);
-    assert_eq!(app.desk.hypervisor.volumes().await.unwrap().len(), 1);
+    assert_eq!(app.desk.hypervisor.volumes().list().await.unwrap().len(), 1);
     app.desk.stop_worker().await;
     app.desk.start_worker();
-    app.desk.until("the image is gone", async || app.desk.hypervisor.volumes().await.unwrap().is_empty()).await;
+    app.desk.until("the image is gone", async || app.desk.hypervisor.volumes().list().await.unwrap().is_empty()).await;
 }
 
 #[tokio::test]

@@ -78,11 +78,11 @@ async fn a_filter_on_the_status_sees_what_the_host_says_now_on_every_page() {
 async fn many_who_list_at_once_cost_the_host_one_call() {
     let app = desk().await;
     let all = pages(&app, Who::Bob, "/db/vm", "vm", "name", 1000).await;
-    let before = app.desk.hypervisor.calls("domains");
+    let before = app.desk.hypervisor.calls("domains.list");
     for _ in 0..50 {
         assert_eq!(pages(&app, Who::Bob, "/db/vm", "vm", "name", 1000).await, all);
     }
-    let calls = app.desk.hypervisor.calls("domains") - before;
+    let calls = app.desk.hypervisor.calls("domains.list") - before;
     assert!(calls < 50, "the host was asked {calls} times");
 }
 

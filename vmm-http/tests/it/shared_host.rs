@@ -78,7 +78,7 @@ async fn an_import_that_another_desk_undoes_and_one_that_goes_missing_cost_no_ma
     first.delete_all().await;
     first.delete("/db/os?id=1").await.expect_ok();
     let hypervisor = hypervisor(&first, &lab).await;
-    let volumes = hypervisor.volumes().await.unwrap();
+    let volumes = hypervisor.volumes().list().await.unwrap();
     assert!(volumes.iter().all(|known| known.name != volume), "{volumes:?}");
 }
 
@@ -99,7 +99,7 @@ async fn commands_follow_a_machine_to_the_address_that_dhcp_gives_it_next() {
     let name = format!("moves-{}", std::process::id());
     let vm = provision(&desk, &name).await;
     let first = vm["ip"].as_str().unwrap().to_owned();
-    let leases = hypervisor(&desk, &lab).await.leases().await.unwrap();
+    let leases = hypervisor(&desk, &lab).await.network().leases().await.unwrap();
     let mac = leases.iter().find(|lease| lease.address.to_string() == first).expect("its lease").mac;
 
     let host = format!("<host mac='{mac}' ip='{OTHER}'/>");

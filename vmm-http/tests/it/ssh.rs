@@ -105,7 +105,7 @@ async fn a_machine_that_is_off_is_to_be_started_first() {
 
     // Who started it by other means need not wait until vmm has seen that.
     let vm = app.desk.vmm.vm(&app.desk.admin, &vmm_testkit::sample::vm_name("web-1")).await.unwrap().0;
-    app.desk.hypervisor.start(vm.uuid).await.unwrap();
+    app.desk.hypervisor.domains().start(vm.uuid).await.unwrap();
     app.post(Who::Alice, "/vm/ssh?vm=web-1", commands(&["true"])).await.ok();
 }
 

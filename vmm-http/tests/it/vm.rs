@@ -67,7 +67,7 @@ async fn a_record_is_changed_and_the_machine_is_not() {
     app.provision().await;
     let change = |item: Value| json!({"vm": [item]});
     let update = async |item| app.call(Who::Root, "PUT", "/db/vm", Some(change(item))).await;
-    let calls = app.desk.hypervisor.calls("define");
+    let calls = app.desk.hypervisor.calls("definitions.define");
     update(json!({"name": "web-1", "user": "bob", "group_name": "shop"})).await.ok();
     let seen = app.get(Who::Alice, "/db/vm/web-1").await.ok();
     assert_eq!((&seen["user"], &seen["group_name"]), (&json!("bob"), &json!("shop")));
@@ -76,7 +76,7 @@ async fn a_record_is_changed_and_the_machine_is_not() {
     app.get(Who::Alice, "/vm/login?vm=web-1").await.assert_problem(403);
     let cleared = update(json!({"name": "web-1", "group_name": null, "description": "the shop"})).await.ok();
     assert!(cleared["vm"][0].get("group_name").is_none() && cleared["vm"][0]["description"] == "the shop");
-    assert_eq!(app.desk.hypervisor.calls("define"), calls);
+    assert_eq!(app.desk.hypervisor.calls("definitions.define"), calls);
     assert_eq!(update(json!({"name": "web-1", "user": "zoe"})).await.problem_fields(), ["vm[0].user"]);
     assert_eq!(update(json!({"name": "web-1", "vcpu": 8})).await.problem_fields(), ["vm[0].vcpu"]);
     assert_eq!(update(json!({"name": "web-1", "description": "a\u{7}"})).await.problem_fields(), ["vm[0].description"]);

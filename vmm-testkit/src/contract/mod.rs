@@ -49,4 +49,34 @@ mod tests {
         all.push(format!("\npub async fn {promise}(repository: Arc<dyn Repository>) {{}}"));
         assert_eq!(forgotten(&all), [promise]);
     }
+    /// The traits of a text that are a part of a host, each with the number of its methods.
+    fn parts(text: &str) -> Vec<(String, usize)> {
+        let part = |rest: &str| {
+            let body = rest.split("\n}\n").next().unwrap_or_default();
+            (rest.split(':').next().unwrap_or_default().to_owned(), body.matches("\n    async fn ").count())
+        };
+        text.split("\npub trait ").skip(1).map(part).filter(|(name, _)| name.starts_with("Host")).collect()
+    }
+
+    #[test]
+    fn every_part_of_a_host_has_a_file_a_suite_and_ten_methods_at_most() {
+        let own = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+        let core = own.join("../vmm-core/src/host");
+        let root = fs::read_to_string(core.join("mod.rs")).expect("the trait of the whole");
+        let handed_out = root.matches("(&self) -> &dyn Host").count() / 2;
+        let mut found = 0;
+        for entry in fs::read_dir(&core).expect("the folder of the traits") {
+            let path = entry.expect("a readable folder").path();
+            let Ok(text) = fs::read_to_string(&path) else { continue };
+            for (part, methods) in parts(&text) {
+                let suite = own.join("src/contract/host").join(path.file_name().expect("a name"));
+                let suite = fs::read_to_string(&suite).unwrap_or_default();
+                assert!(suite.contains("\npub async fn "), "{part} has no suite");
+                assert!((1..=10).contains(&methods), "{part} has {methods} methods");
+                assert!(text.contains("/// # Contract"), "{part} has no contract");
+                found += 1;
+            }
+        }
+        assert_eq!(found, handed_out);
+    }
 }

@@ -2,6 +2,5 @@
 
 pub mod host;
 pub mod remote;
-pub mod restless;
 pub mod ssh_guest;
 pub mod telegram;

@@ -148,11 +148,11 @@ async fn a_new_address_is_listed_after_the_next_look_at_the_host() {
         move_to(&desk, &vm, FIRST, 150);
         desk.until("the list shows it", async || recorded(&desk, &vm.name).await == Some(ip(150))).await;
         desk.stop_worker().await;
-        let before = desk.hypervisor.calls("addresses");
+        let before = desk.hypervisor.calls("network.addresses");
         desk.start_worker();
-        let looks = desk.hypervisor.calls("domains");
-        desk.until("the host was looked at again", async || desk.hypervisor.calls("domains") > looks + 3).await;
-        let asked = desk.hypervisor.calls("addresses") - before;
+        let looks = desk.hypervisor.calls("domains.list");
+        desk.until("the host was looked at again", async || desk.hypervisor.calls("domains.list") > looks + 3).await;
+        let asked = desk.hypervisor.calls("network.addresses") - before;
         assert!(if leased { asked == 0 } else { asked > 0 }, "asked {asked} times, leased: {leased}");
     }
 }
@@ -189,7 +189,7 @@ async fn nobody_is_told_to_accept_the_key_of_the_machine_that_took_an_address() 
     assert!(!proof_sent(&desk, before, FIRST), "another machine got the password");
 
     // A host that does not answer leaves the question open, too.
-    desk.hypervisor.fail_next("addresses", Error::unavailable(Part::Hypervisor, "away"));
+    desk.hypervisor.fail_next("network.addresses", Error::unavailable(Part::Hypervisor, "away"));
     let error = run(&desk, &web.name).await.expect_err("it is not there");
     assert!(matches!(&error, Error::Unavailable { reason, .. } if reason.contains("is not known")), "{error}");
 

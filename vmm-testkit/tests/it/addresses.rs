@@ -81,7 +81,7 @@ async fn a_request_whose_addresses_were_taken_after_its_approval_returns_with_th
     assert_eq!((returned.state, returned.plan_hash), (RequestState::Pending, request.plan_hash), "{reason}");
     assert!(reason.contains("from web-2 on no address is free"), "{reason}");
     assert!(reason.contains("had 3 free when it was planned and has 1 now"), "{reason}");
-    assert!(desk.hypervisor.domains().await.expect("domains").is_empty());
+    assert!(desk.hypervisor.domains().list().await.expect("domains").is_empty());
     desk.hypervisor.change_host(hands_out(3));
     desk.approve(&returned).await;
     assert_eq!(desk.settled(&request.id).await.state, RequestState::Done);
@@ -95,7 +95,7 @@ async fn a_machine_that_gets_no_address_because_none_is_free_is_told_so_and_no_c
     let request = desk.submit("r1", "name,os\nweb-1,debian\n").await;
     desk.hypervisor.set_addresses(request.plan.vms[0].uuid, Vec::new());
     desk.approve(&request).await;
-    desk.until("it is started", async || desk.hypervisor.calls("start") > 0).await;
+    desk.until("it is started", async || desk.hypervisor.calls("domains.start") > 0).await;
     desk.hypervisor.change_host(|host| lease_to_a_stranger(host, 10));
     let failed = desk.settled(&request.id).await;
     let reason = failed.reason.expect("a reason");

@@ -7,8 +7,8 @@ use vmm_core::host::{Host, Hypervisor};
 use vmm_core::model::{Request, RequestState, VmStatus};
 use vmm_core::remote::{Command, Credential, Login};
 use vmm_core::{Power, SecretString};
+use vmm_testkit::fake::host::Restless;
 use vmm_testkit::fake::remote::Answer;
-use vmm_testkit::fake::restless::Restless;
 use vmm_testkit::fixture::TestDesk;
 
 use crate::sqlite::raw;
@@ -25,10 +25,10 @@ async fn approved_after(desk: &mut TestDesk, spec: &str, change: impl FnOnce(&mu
 }
 
 async fn assert_nothing_was_made(desk: &TestDesk) {
-    assert!(desk.hypervisor.domains().await.expect("domains").is_empty());
-    let volumes = desk.hypervisor.volumes().await.expect("volumes");
+    assert!(desk.hypervisor.domains().list().await.expect("domains").is_empty());
+    let volumes = desk.hypervisor.volumes().list().await.expect("volumes");
     assert!(volumes.iter().all(|volume| volume.name.as_str().starts_with("vmm-image-")), "{volumes:?}");
-    assert_eq!(desk.hypervisor.calls("define") + desk.hypervisor.calls("create_volume"), 0);
+    assert_eq!(desk.hypervisor.calls("definitions.define") + desk.hypervisor.calls("volumes.create"), 0);
 }
 
 #[tokio::test]

@@ -79,10 +79,10 @@ async fn a_job_on_a_machine_that_was_changed_is_refused_before_it_begins_and_nam
         assert!(seen.differences.iter().any(|seen| seen.to_string().contains(difference)), "{seen:?}");
     }
     assert!(desk.hypervisor.all_calls() > before);
-    for method in ["attach_disk", "detach_disk", "resize_volume"] {
+    for method in ["definitions.attach_disk", "definitions.detach_disk", "volumes.resize"] {
         assert_eq!(desk.hypervisor.calls(method), 0, "{method}");
     }
-    assert_eq!(desk.hypervisor.calls("define"), 1);
+    assert_eq!(desk.hypervisor.calls("definitions.define"), 1);
 }
 
 #[tokio::test]
@@ -99,14 +99,14 @@ async fn a_job_writes_the_one_element_that_it_means() {
     let job = desk.vmm.delete_disk(&desk.admin, disk.id).await.expect("it is removed");
     assert_eq!(ended(&desk, job).await.state, JobState::Done);
     assert_eq!(look(&desk, &vm).await, before);
-    assert_eq!(desk.hypervisor.calls("define"), 1, "what is there is never described anew");
+    assert_eq!(desk.hypervisor.calls("definitions.define"), 1, "what is there is never described anew");
 }
 
 #[tokio::test]
 async fn what_changes_after_a_job_was_asked_for_fails_it_and_nothing_is_half_done() {
     let mut desk = TestDesk::new().await;
     let (vm, disks) = off(&desk).await;
-    let volumes = desk.hypervisor.volumes().await.expect("volumes");
+    let volumes = desk.hypervisor.volumes().list().await.expect("volumes");
     for which in ["add", "grow", "delete"] {
         desk.stop_worker().await;
         let job = match which {
@@ -120,7 +120,7 @@ async fn what_changes_after_a_job_was_asked_for_fails_it_and_nothing_is_half_don
         assert!(matches!(job.state, JobState::Failed | JobState::Stuck), "{which}: {}", job.state);
         let reason = job.error.expect("a reason");
         assert!(reason.contains("memory is 2048 MiB where vmm last saw 1024 MiB"), "{which}: {reason}");
-        assert_eq!(desk.hypervisor.volumes().await.expect("volumes"), volumes, "{which}");
+        assert_eq!(desk.hypervisor.volumes().list().await.expect("volumes"), volumes, "{which}");
         assert_eq!(look(&desk, &vm).await.differences.len(), 1, "{which}: nothing but what somebody else did");
         desk.hypervisor.change_definition(vm.uuid, |spec| spec.memory = 1024);
     }
@@ -177,7 +177,7 @@ async fn what_cannot_be_worked_with_is_not_accepted_and_says_why() {
     desk.hypervisor.change_definition(vm.uuid, |known| spec = Some(known.clone()));
     let spec = spec.expect("it is defined");
     let theirs = desk.vmm.vm(&desk.admin, &other.name).await.expect("the other").1[0].volume.clone().expect("a volume");
-    let image = desk.hypervisor.volumes().await.expect("volumes").into_iter().map(|volume| volume.name);
+    let image = desk.hypervisor.volumes().list().await.expect("volumes").into_iter().map(|volume| volume.name);
     let image = image.into_iter().find(|name| name.as_str().starts_with("vmm-image-")).expect("an image");
     for (volumes, reason) in [
         (vec![theirs], "two machines that write one file destroy it"),
@@ -197,7 +197,7 @@ async fn a_disk_on_another_file_is_accepted_and_that_file_stays_the_admins() {
     let desk = TestDesk::new().await;
     let (vm, disks) = off(&desk).await;
     let other = NewVolume { name: "restored.qcow2".parse().expect("a name"), capacity: 5 << 30, backing: None };
-    desk.hypervisor.create_volume(&other).await.expect("it is created");
+    desk.hypervisor.volumes().create(&other).await.expect("it is created");
     desk.hypervisor.change_definition(vm.uuid, |spec| spec.disks[1] = other.name.clone());
     accept(&desk, &vm).await.expect("it can be worked with");
     let (_, now) = desk.vmm.vm(&desk.admin, &vm.name).await.expect("the machine");
@@ -207,7 +207,7 @@ async fn a_disk_on_another_file_is_accepted_and_that_file_stays_the_admins() {
     let job = desk.vmm.delete_vm(&desk.admin, &vm.name, None).await.expect("nothing stands on its volumes");
     assert_eq!(ended(&desk, job).await.state, JobState::Done);
     let left: Vec<_> =
-        desk.hypervisor.volumes().await.expect("volumes").into_iter().map(|volume| volume.name).collect();
+        desk.hypervisor.volumes().list().await.expect("volumes").into_iter().map(|volume| volume.name).collect();
     assert!(left.contains(&other.name) && !left.iter().any(|name| name.as_str().starts_with("web-1.")), "{left:?}");
 }
 
@@ -286,7 +286,7 @@ async fn a_domain_that_may_be_another_machine_is_not_tagged() {
     assert!(refused.contains("none of its disks"), "{refused}");
     desk.hypervisor.change_definition(vm.uuid, |known| *known = spec);
     let elsewhere = desk.hypervisor.for_desk(DeskId(uuid::Uuid::new_v4()));
-    elsewhere.adopt(vm.uuid).await.expect("it has no tag");
+    elsewhere.adoption().adopt(vm.uuid).await.expect("it has no tag");
     let refused = refusal(desk.vmm.reclaim_vm(&desk.admin, &vm.name).await);
     assert!(refused.contains("there is nothing to set"), "{refused}");
 }

@@ -35,10 +35,11 @@ async fn what_a_machine_does_is_recorded() {
 #[tokio::test]
 async fn one_look_at_the_host_serves_sweep_and_history() {
     let (desk, vm) = machine().await;
-    let before = desk.hypervisor.calls("domains");
+    let before = desk.hypervisor.calls("domains.list");
     let points = history(&desk, &vm).await.points.len();
     desk.until("there are two more points", async || history(&desk, &vm).await.points.len() >= points + 2).await;
-    let (looks, more) = (desk.hypervisor.calls("domains") - before, history(&desk, &vm).await.points.len() - points);
+    let (looks, more) =
+        (desk.hypervisor.calls("domains.list") - before, history(&desk, &vm).await.points.len() - points);
     assert!(looks <= more + 1, "{looks} looks for {more} points");
 }
 
@@ -52,9 +53,9 @@ async fn while_a_machine_is_off_or_nobody_works_nothing_is_recorded() {
         vms.iter().all(|vm| vm.status == vmm_core::model::VmStatus::Off)
     })
     .await;
-    let sweeps = desk.hypervisor.calls("domains");
+    let sweeps = desk.hypervisor.calls("domains.list");
     let recorded = history(&desk, &vm).await.points.len();
-    desk.until("it was looked at again", async || desk.hypervisor.calls("domains") > sweeps + 1).await;
+    desk.until("it was looked at again", async || desk.hypervisor.calls("domains.list") > sweeps + 1).await;
     assert_eq!(history(&desk, &vm).await.points.len(), recorded);
     desk.hypervisor.restart_behind_back(vm.uuid);
     desk.until("it is recorded again", async || history(&desk, &vm).await.points.len() >= recorded + 2).await;

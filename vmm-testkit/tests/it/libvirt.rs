@@ -40,7 +40,7 @@ mod restless {
     use vmm_core::model::DeskId;
     use vmm_testkit::contract::host::Subject;
     use vmm_testkit::fake::host::FakeHypervisor;
-    use vmm_testkit::fake::restless::Restless;
+    use vmm_testkit::fake::host::Restless;
 
     async fn subject(_promise: &str) -> Option<Subject> {
         let (desk, other) = (DeskId(Uuid::new_v4()), DeskId(Uuid::new_v4()));
@@ -109,27 +109,30 @@ mod test_driver {
         let hypervisor = &subject.hypervisor;
         let [paused, saved] = [1, 2].map(|number| Uuid::from_u128(0x11111111_2222_3333_4444_000000000000 + number));
         for uuid in [paused, saved] {
-            hypervisor.adopt(uuid).await.expect("it is nobody's");
+            hypervisor.adoption().adopt(uuid).await.expect("it is nobody's");
         }
         let states = async || {
-            let listed = hypervisor.domains().await.expect("it answers");
+            let listed = hypervisor.domains().list().await.expect("it answers");
             for domain in &listed {
-                let one = hypervisor.domain(domain.uuid).await.expect("it answers").expect("it is there");
+                let one = hypervisor.domains().by_id(domain.uuid).await.expect("it answers").expect("it is there");
                 assert_eq!(one.state, domain.state);
             }
             listed.into_iter().map(|domain| domain.state).collect::<Vec<_>>()
         };
         let held = DomainState::Paused(PauseReason::Other);
         assert_eq!(states().await, [held, DomainState::Saved]);
-        hypervisor.stop(saved).await.expect("it has no power");
-        hypervisor.resume(paused).await.expect("it is paused");
+        hypervisor.domains().stop(saved).await.expect("it has no power");
+        hypervisor.domains().resume(paused).await.expect("it is paused");
         assert_eq!(states().await, [DomainState::Running, DomainState::Saved]);
-        assert!(hypervisor.discard_saved(paused).await.is_err() && hypervisor.resume(saved).await.is_err());
+        assert!(
+            hypervisor.domains().discard_saved(paused).await.is_err()
+                && hypervisor.domains().resume(saved).await.is_err()
+        );
         for _ in 0..2 {
-            hypervisor.discard_saved(saved).await.expect("it is saved");
+            hypervisor.domains().discard_saved(saved).await.expect("it is saved");
             assert_eq!(states().await, [DomainState::Running, DomainState::Off]);
         }
-        assert_eq!(hypervisor.start(saved).await.expect("it is off"), Start::Booted);
+        assert_eq!(hypervisor.domains().start(saved).await.expect("it is off"), Start::Booted);
     }
 
     vmm_testkit::hypervisor_contract!(subject);

@@ -11,7 +11,7 @@ use vmm_testkit::sample;
 const SPEC: &str = "name,os,ip\nweb-1,debian,192.0.2.50\n";
 
 async fn volumes(desk: &TestDesk) -> Vec<VolumeName> {
-    desk.hypervisor.volumes().await.expect("it answers").into_iter().map(|volume| volume.name).collect()
+    desk.hypervisor.volumes().list().await.expect("it answers").into_iter().map(|volume| volume.name).collect()
 }
 
 async fn entry(desk: &TestDesk) -> Os {
@@ -26,7 +26,7 @@ async fn image(desk: &TestDesk) -> VolumeName {
 async fn restarts(desk: &TestDesk, vm: &Vm) {
     desk.vmm.power(&desk.admin, &vm.name, Power::Stop).await.expect("it stops");
     desk.vmm.power(&desk.admin, &vm.name, Power::Start).await.expect("it starts");
-    let domain = desk.hypervisor.domain(vm.uuid).await.expect("it answers").expect("it is there");
+    let domain = desk.hypervisor.domains().by_id(vm.uuid).await.expect("it answers").expect("it is there");
     assert_eq!(domain.state, DomainState::Running);
 }
 
@@ -63,7 +63,7 @@ async fn whatever_another_desk_does_with_the_same_image_the_machines_of_a_desk_k
     assert_eq!(second.ended(job).await.state, JobState::Cancelled);
     assert_eq!(volumes(&first).await, before);
     // Failed after the image was copied.
-    second.hypervisor.fail_next("inspect_volumes", Error::internal("a fault of the test", "record"));
+    second.hypervisor.fail_next("volumes.inspect", Error::internal("a fault of the test", "record"));
     let (failed, job) = second.start_import("debian", "13").await;
     assert_eq!(second.ended(job).await.state, JobState::Failed);
     assert_eq!(volumes(&first).await, before);
@@ -208,7 +208,7 @@ async fn a_volume_that_was_there_before_is_neither_used_nor_removed() {
     let reason = settled.reason.expect("a reason");
     assert!(reason.contains(volume.as_str()), "{reason}");
     assert!(volumes(&desk).await.contains(&volume));
-    assert_eq!(desk.hypervisor.checksum_volume(&volume).await.expect("it is there"), "somebody else's");
+    assert_eq!(desk.hypervisor.volumes().checksum(&volume).await.expect("it is there"), "somebody else's");
 }
 
 #[tokio::test]
@@ -216,15 +216,15 @@ async fn a_volume_that_comes_by_other_hands_while_a_job_runs_survives_its_undoin
     let desk = TestDesk::new().await;
     let request = desk.submit("r1", SPEC).await;
     let volume = request.plan.vms[0].disks[0].volume.clone();
-    desk.hypervisor.fail_next("reserve_address", Error::unavailable(Part::Hypervisor, "away"));
+    desk.hypervisor.fail_next("network.reserve", Error::unavailable(Part::Hypervisor, "away"));
     desk.approve(&request).await;
-    desk.until("the job has begun", async || desk.hypervisor.calls("reserve_address") > 0).await;
+    desk.until("the job has begun", async || desk.hypervisor.calls("network.reserve") > 0).await;
     desk.hypervisor.add_volume_behind_back(&volume, 7 << 30);
     assert_eq!(desk.settled(&request.id).await.state, RequestState::Failed);
     let job = desk.jobs(&request.id).await.pop().expect("a job");
     assert_eq!(job.state, JobState::Failed, "{:?}", job.error);
-    assert_eq!(desk.hypervisor.checksum_volume(&volume).await.expect("it is there"), "somebody else's");
-    assert!(desk.hypervisor.reservations().await.expect("it answers").is_empty());
+    assert_eq!(desk.hypervisor.volumes().checksum(&volume).await.expect("it is there"), "somebody else's");
+    assert!(desk.hypervisor.network().reservations().await.expect("it answers").is_empty());
 }
 
 #[tokio::test]
@@ -241,7 +241,7 @@ async fn a_new_disk_takes_a_name_that_nothing_in_the_pool_has() {
     assert_eq!(disk.volume.map(|volume| volume.to_string()), Some(system.replace("system", "data2")));
     let job = desk.vmm.delete_disk(&desk.admin, disk.id).await.expect("a removal");
     assert_eq!(desk.ended(job).await.state, JobState::Done);
-    assert_eq!(desk.hypervisor.checksum_volume(&taken).await.expect("it is there"), "somebody else's");
+    assert_eq!(desk.hypervisor.volumes().checksum(&taken).await.expect("it is there"), "somebody else's");
 }
 
 #[tokio::test]
@@ -269,15 +269,15 @@ async fn a_changed_image_is_shown_and_compared_before_it_is_trusted_or_replaced(
     let problem = entry(&desk).await.problem.expect("it was changed");
     assert!(problem.contains("changed since it was imported"), "{problem}");
     assert!(refused(&desk).await.contains(&problem));
-    let imports = desk.hypervisor.calls("delete_volume");
+    let imports = desk.hypervisor.calls("volumes.delete");
     assert_eq!(import_again(&desk).await.state, JobState::Done);
-    assert_eq!((entry(&desk).await.problem, desk.hypervisor.calls("delete_volume")), (None, imports));
+    assert_eq!((entry(&desk).await.problem, desk.hypervisor.calls("volumes.delete")), (None, imports));
 
     // Nothing stands on it: it is replaced.
-    let content = desk.hypervisor.checksum_volume(&image).await?;
+    let content = desk.hypervisor.volumes().checksum(&image).await?;
     desk.hypervisor.touch_volume_behind_back(&image, true);
     assert_eq!(import_again(&desk).await.state, JobState::Done);
-    assert_eq!((entry(&desk).await.problem, desk.hypervisor.checksum_volume(&image).await?), (None, content));
+    assert_eq!((entry(&desk).await.problem, desk.hypervisor.volumes().checksum(&image).await?), (None, content));
 
     // A machine stands on it: it stays, and the job says what to do.
     desk.provision("r1", "name,os\nweb-1,debian\n").await;

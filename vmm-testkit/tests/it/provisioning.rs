@@ -13,9 +13,9 @@ const SPEC: &str = "name,os,disk,ip\nweb-1,debian,10;5,192.0.2.50\n";
 
 /// Panics unless the host and the records hold nothing but the catalog's image.
 async fn assert_clean_slate(desk: &TestDesk) {
-    assert!(desk.hypervisor.domains().await.expect("domains").is_empty());
-    assert!(desk.hypervisor.reservations().await.expect("reservations").is_empty());
-    let volumes = desk.hypervisor.volumes().await.expect("volumes");
+    assert!(desk.hypervisor.domains().list().await.expect("domains").is_empty());
+    assert!(desk.hypervisor.network().reservations().await.expect("reservations").is_empty());
+    let volumes = desk.hypervisor.volumes().list().await.expect("volumes");
     assert!(volumes.iter().all(|volume| volume.name.as_str().starts_with("vmm-image-")), "{volumes:?}");
     assert!(desk.vmm.vms(&desk.admin, &VmFilter::default()).await.expect("machines").is_empty());
 }
@@ -40,7 +40,14 @@ async fn an_approved_request_becomes_machines_that_run_and_can_be_worked_on() {
 
 #[tokio::test]
 async fn a_step_that_fails_leaves_a_clean_slate_and_says_why() {
-    for method in ["reserve_address", "create_volume", "write_volume", "define", "start", "addresses"] {
+    for method in [
+        "network.reserve",
+        "volumes.create",
+        "volumes.write",
+        "definitions.define",
+        "domains.start",
+        "network.addresses",
+    ] {
         for nth in [1, 2] {
             let desk = TestDesk::new().await;
             let request = desk.submit("r1", SPEC).await;
@@ -63,7 +70,7 @@ async fn a_step_that_fails_leaves_a_clean_slate_and_says_why() {
 async fn a_host_that_is_away_for_a_moment_is_waited_for() {
     let desk = TestDesk::new().await;
     let request = desk.submit("r1", SPEC).await;
-    for method in ["create_volume", "define", "start"] {
+    for method in ["volumes.create", "definitions.define", "domains.start"] {
         desk.hypervisor.fail_next(method, Error::unavailable(Part::Hypervisor, "connection reset"));
     }
     desk.approve(&request).await;
@@ -74,13 +81,13 @@ async fn a_host_that_is_away_for_a_moment_is_waited_for() {
 async fn one_machine_that_fails_does_not_take_the_others_with_it() {
     let desk = TestDesk::new().await;
     let request = desk.submit("r1", "name,os\nweb-1,debian\nweb-2,debian\nweb-3,debian\n").await;
-    desk.hypervisor.fail_next("define", Error::internal("a fault of the test", "define"));
+    desk.hypervisor.fail_next("definitions.define", Error::internal("a fault of the test", "define"));
     desk.approve(&request).await;
     assert_eq!(desk.settled(&request.id).await.state, RequestState::Failed);
     let vms = desk.vmm.vms(&desk.admin, &VmFilter::default()).await.expect("machines");
     assert_eq!(vms.len(), 2);
     assert!(vms.iter().all(|vm| vm.status == VmStatus::On));
-    assert_eq!(desk.hypervisor.domains().await.expect("domains").len(), 2);
+    assert_eq!(desk.hypervisor.domains().list().await.expect("domains").len(), 2);
 }
 
 #[tokio::test]
@@ -128,8 +135,8 @@ async fn a_machine_with_another_host_key_is_never_on() {
 async fn what_cannot_be_undone_is_shown_and_can_be_removed_later() {
     let desk = TestDesk::new().await;
     let request = desk.submit("r1", SPEC).await;
-    desk.hypervisor.fail_next("start", Error::internal("a fault of the test", "start"));
-    desk.hypervisor.fail_next("delete_volume", Error::internal("another fault of the test", "delete"));
+    desk.hypervisor.fail_next("domains.start", Error::internal("a fault of the test", "start"));
+    desk.hypervisor.fail_next("volumes.delete", Error::internal("another fault of the test", "delete"));
     desk.approve(&request).await;
     assert_eq!(desk.settled(&request.id).await.state, RequestState::Failed);
     let stuck = desk.jobs(&request.id).await.pop().expect("a job");
@@ -181,7 +188,7 @@ async fn a_worker_that_stops_in_the_middle_leaves_the_rest_to_the_next_one() {
     desk.remote.answer(endpoint, "cloud-init status", Answer::stdout("status: done\n"));
     desk.start_worker();
     assert_eq!(desk.settled(&request.id).await.state, RequestState::Done);
-    assert_eq!(desk.hypervisor.calls("define"), 1);
+    assert_eq!(desk.hypervisor.calls("definitions.define"), 1);
 }
 
 #[tokio::test]
@@ -192,8 +199,8 @@ async fn of_two_workers_one_works() {
     let second = desk.vmm.clone();
     let second = tokio::spawn(async move { second.work(std::future::pending()).await });
     desk.provision("r1", "name,os,count\nweb,debian,8\n").await;
-    assert_eq!(desk.hypervisor.calls("define"), 8);
-    assert_eq!(desk.hypervisor.calls("start"), 8);
+    assert_eq!(desk.hypervisor.calls("definitions.define"), 8);
+    assert_eq!(desk.hypervisor.calls("domains.start"), 8);
     second.abort();
 }
 

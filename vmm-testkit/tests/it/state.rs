@@ -116,8 +116,8 @@ async fn while_the_host_is_silent_its_machines_are_unknown_and_never_off() {
     wait_a_second().await;
     let silent = || Error::unavailable(Part::Hypervisor, "away");
     for nth in 1..=20 {
-        desk.hypervisor.fail_nth("domains", nth, silent());
-        desk.hypervisor.fail_nth("domain", nth, silent());
+        desk.hypervisor.fail_nth("domains.list", nth, silent());
+        desk.hypervisor.fail_nth("domains.by_id", nth, silent());
     }
     assert_eq!(shown(&desk, &vm).await, VmState::unknown(StatusReason::Unreachable));
     let counted = desk.vmm.statistics(&desk.admin).await.expect("an answer").vms;
@@ -160,7 +160,7 @@ async fn a_disk_job_whose_machine_is_saved_before_it_begins_fails_and_leaves_not
     desk.stop_worker().await;
     let (disk, job) = desk.vmm.add_disk(&desk.user, &vm.name, 1).await.expect("it is off");
     desk.hypervisor.set_state(vm.uuid, DomainState::Saved);
-    let volumes = desk.hypervisor.volumes().await.expect("an answer");
+    let volumes = desk.hypervisor.volumes().list().await.expect("an answer");
     desk.start_worker();
     desk.until("the job ends", async || {
         desk.vmm.job(&desk.admin, job).await.is_ok_and(|job| job.state == JobState::Failed)
@@ -168,7 +168,7 @@ async fn a_disk_job_whose_machine_is_saved_before_it_begins_fails_and_leaves_not
     .await;
     let error = desk.vmm.job(&desk.admin, job).await.expect("an answer").error.expect("a reason");
     assert!(error.contains("is saved, and its disks are changed while it is off"), "{error}");
-    assert_eq!(desk.hypervisor.volumes().await.expect("an answer"), volumes);
+    assert_eq!(desk.hypervisor.volumes().list().await.expect("an answer"), volumes);
     assert!(desk.repository.disks().by_id(disk.id).await.expect("an answer").is_none());
 }
 
@@ -231,8 +231,8 @@ async fn delete(desk: &TestDesk, vm: &Vm) {
     })
     .await;
     assert!(!desk.hypervisor.is_defined(vm.uuid));
-    let volumes = desk.hypervisor.volumes().await.expect("an answer");
+    let volumes = desk.hypervisor.volumes().list().await.expect("an answer");
     assert!(volumes.iter().all(|volume| volume.name.as_str().starts_with("vmm-image-")), "{volumes:?}");
-    assert!(desk.hypervisor.reservations().await.expect("an answer").is_empty());
+    assert!(desk.hypervisor.network().reservations().await.expect("an answer").is_empty());
     assert!(desk.repository.vms().by_id(vm.id).await.expect("an answer").is_none());
 }

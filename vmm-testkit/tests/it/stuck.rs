@@ -23,8 +23,8 @@ fn broken() -> Error {
 
 /// A request whose machine could not be made, nor what was made of it be undone.
 async fn stuck_making(desk: &TestDesk) -> Job {
-    desk.hypervisor.fail_next("start", Error::conflict(Kind::Domain, "web-1", "it does not start"));
-    desk.hypervisor.fail_next("undefine", broken());
+    desk.hypervisor.fail_next("domains.start", Error::conflict(Kind::Domain, "web-1", "it does not start"));
+    desk.hypervisor.fail_next("definitions.undefine", broken());
     let request = desk.submit("r1", SPEC).await;
     desk.approve(&request).await;
     assert_eq!(desk.settled(&request.id).await.state, RequestState::Failed);
@@ -35,7 +35,7 @@ async fn stuck_making(desk: &TestDesk) -> Job {
 /// A machine whose removal stopped at its volumes.
 async fn stuck_removing(desk: &TestDesk) -> Job {
     let vm = desk.provision("r1", SPEC).await.remove(0);
-    desk.hypervisor.fail_next("delete_volume", broken());
+    desk.hypervisor.fail_next("volumes.delete", broken());
     let id = desk.vmm.delete_vm(&desk.admin, &vm.name, None).await.expect("a removal");
     ended(desk, id).await
 }
@@ -46,9 +46,9 @@ async fn machine(desk: &TestDesk) -> Option<VmState> {
 
 async fn assert_nothing_is_left(desk: &TestDesk) {
     assert_eq!(machine(desk).await, None);
-    let volumes = desk.hypervisor.volumes().await.expect("an answer");
+    let volumes = desk.hypervisor.volumes().list().await.expect("an answer");
     assert!(volumes.iter().all(|volume| volume.name.as_str().starts_with("vmm-image-")), "{volumes:?}");
-    assert!(desk.hypervisor.domains().await.expect("an answer").is_empty());
+    assert!(desk.hypervisor.domains().list().await.expect("an answer").is_empty());
 }
 
 #[tokio::test]
@@ -85,7 +85,7 @@ async fn a_removal_that_is_tried_again_goes_on_and_leaves_nothing() {
     assert_eq!((job.state, job.step().map(|step| step.name.as_str())), (JobState::Stuck, Some("delete-seed")));
     for attempt in 1..=2 {
         if attempt == 1 {
-            desk.hypervisor.fail_next("delete_volume", broken());
+            desk.hypervisor.fail_next("volumes.delete", broken());
         }
         desk.vmm.retry_job(&desk.admin, job.id).await.expect("it is stuck");
         let expected = if attempt == 1 { JobState::Stuck } else { JobState::Done };
@@ -132,7 +132,7 @@ async fn a_closed_removal_whose_domain_is_gone_removes_the_records_and_names_the
 async fn a_job_is_closed_while_the_host_is_silent_and_its_machine_is_unknown() {
     let desk = TestDesk::new().await;
     let job = stuck_removing(&desk).await;
-    desk.hypervisor.fail_next("domain", Error::unavailable(Part::Hypervisor, "away"));
+    desk.hypervisor.fail_next("domains.by_id", Error::unavailable(Part::Hypervisor, "away"));
     let closed = desk.vmm.close_job(&desk.admin, job.id).await.expect("it is stuck");
     let error = closed.error.expect("what may be left");
     assert!(error.contains("the host did not answer; it may have the domain web-1 and the volumes web-1."), "{error}");
@@ -157,11 +157,11 @@ async fn a_closed_disk_job_leaves_the_disk_as_its_volume_is() {
         let vm = desk.provision("r1", SPEC).await.remove(0);
         desk.hypervisor.set_state(vm.uuid, DomainState::Off);
         let disk = desk.vmm.vm(&desk.user, &vm.name).await.expect("an answer").1.pop().expect("a data disk");
-        desk.hypervisor.fail_next("delete_volume", broken());
+        desk.hypervisor.fail_next("volumes.delete", broken());
         let id = desk.vmm.delete_disk(&desk.admin, disk.id).await.expect("it is off");
         assert_eq!(ended(&desk, id).await.state, JobState::Stuck);
         if !is_there {
-            desk.hypervisor.delete_volume(&disk.volume.clone().expect("it has one")).await.expect("it is there");
+            desk.hypervisor.volumes().delete(&disk.volume.clone().expect("it has one")).await.expect("it is there");
         }
         let error = desk.vmm.close_job(&desk.admin, id).await.expect("it is stuck").error.expect("what is left");
         assert!(

@@ -130,7 +130,7 @@ impl Scene {
     /// Switches a machine on or off, if there is one.
     pub(crate) async fn switch(&self, vm: &str, on: bool) {
         let Some(vm) = self.vms.get(vm) else { return };
-        let domain = self.desk.hypervisor.domain(vm.uuid).await.unwrap().unwrap();
+        let domain = self.desk.hypervisor.domains().by_id(vm.uuid).await.unwrap().unwrap();
         if (domain.state == DomainState::Running) != on {
             let power = if on { Power::Start } else { Power::Stop };
             self.desk.vmm.power(&self.desk.admin, &vm.name, power).await.unwrap();
@@ -142,7 +142,7 @@ impl Scene {
         let calls = self.desk.remote.calls().into_iter().skip(behind);
         let calls = calls.map(|call| (call.user, call.line.map(unmarked), call.input)).collect();
         let Some(vm) = self.vms.get(vm) else { return Effect { state: None, calls, file: None } };
-        let domain = self.desk.hypervisor.domain(vm.uuid).await.unwrap();
+        let domain = self.desk.hypervisor.domains().by_id(vm.uuid).await.unwrap();
         let file = self.desk.remote.file(ssh_address(vm), &Place::new("/tmp", SENT).unwrap());
         Effect { state: domain.map(|domain| domain.state), calls, file: file.map(|(content, _)| content) }
     }

@@ -7,9 +7,9 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout, timeout_at};
 use virt::connect::Connect;
 
-use super::LibvirtConfig;
-use super::content::Progress;
+use super::config::LibvirtConfig;
 use super::error::{Failure, Result};
+use super::progress::Progress;
 use crate::blocking;
 use crate::error::{Error, Part};
 

@@ -1,16 +1,15 @@
 //! The content of volumes, sent and fetched through streams.
 
 use std::io::{self, Read};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use sha2::{Digest, Sha256};
 use virt::storage_pool::StoragePool;
 use virt::storage_vol::StorageVol;
 use virt::stream::Stream;
 
-use super::connection::Session;
+use super::connection::{Driver, Session};
 use super::error::{Failure, Result};
+use super::progress::Progress;
 use super::storage::{self, Described, volume_xml};
 use crate::error::{Error, Kind, Part};
 use crate::host::Volume;
@@ -20,28 +19,6 @@ use crate::text::hex;
 
 /// Bytes of one message; libvirt's protocol carries a little more.
 const CHUNK: usize = 255 << 10;
-
-/// How far a long call is, and whether it is still wanted.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Progress {
-    sent: Arc<AtomicU64>,
-    cancelled: Arc<AtomicBool>,
-}
-
-impl Progress {
-    pub(super) fn sent(&self) -> u64 {
-        self.sent.load(Ordering::Relaxed)
-    }
-
-    /// Notes that something moved on.
-    pub(super) fn tick(&self) {
-        self.sent.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(super) fn cancel(&self) {
-        self.cancelled.store(true, Ordering::Relaxed);
-    }
-}
 
 /// Copies an inspected image into the pool, or keeps the copy that is there.
 pub(super) fn import(
@@ -156,7 +133,7 @@ pub(super) fn checksum(session: &Session, volume: &StorageVol, progress: &Progre
 fn digest(stream: &Stream, progress: &Progress) -> Result<Sha256> {
     let (mut digest, mut buffer) = (Sha256::new(), vec![0; CHUNK]);
     loop {
-        if progress.cancelled.load(Ordering::Relaxed) {
+        if progress.is_cancelled() {
             return Err(Error::unavailable(Part::Hypervisor, "the reading was given up").into());
         }
         let read = usize::try_from(stream.recv(&mut buffer)?);
@@ -164,7 +141,7 @@ fn digest(stream: &Stream, progress: &Progress) -> Result<Sha256> {
             0 => return Ok(digest),
             read => {
                 digest.update(&buffer[..read]);
-                progress.sent.fetch_add(read as u64, Ordering::Relaxed);
+                progress.add(read as u64);
             }
         }
     }
@@ -193,7 +170,7 @@ fn send_all(stream: &Stream, source: &mut dyn Read, length: u64, progress: &Prog
     let mut buffer = vec![0; CHUNK];
     let mut left = length;
     while left > 0 {
-        if progress.cancelled.load(Ordering::Relaxed) {
+        if progress.is_cancelled() {
             return Err(Error::unavailable(Part::Hypervisor, "the copy was given up").into());
         }
         let wanted = left.min(CHUNK as u64) as usize;
@@ -203,7 +180,7 @@ fn send_all(stream: &Stream, source: &mut dyn Read, length: u64, progress: &Prog
             let sent = stream.send(rest)?;
             let sent = usize::try_from(sent).map_err(|_| Failure::Answer("a stream that would block".to_owned()))?;
             rest = &rest[sent..];
-            progress.sent.fetch_add(sent as u64, Ordering::Relaxed);
+            progress.add(sent as u64);
         }
         left -= wanted as u64;
     }
@@ -223,7 +200,7 @@ fn unreadable(error: io::Error) -> Failure {
 /// Whether libvirt can move content here at all.
 pub(super) fn supported(session: &Session) -> Result<()> {
     match session.driver {
-        super::connection::Driver::Qemu => Ok(()),
-        super::connection::Driver::Test => Err(Error::Unsupported("the content of volumes").into()),
+        Driver::Qemu => Ok(()),
+        Driver::Test => Err(Error::Unsupported("the content of volumes").into()),
     }
 }

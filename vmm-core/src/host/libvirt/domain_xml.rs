@@ -5,21 +5,13 @@ use sha2::{Digest, Sha256};
 use super::config::LibvirtConfig;
 use super::connection::Driver;
 use super::owner::Tag;
+use super::storage::DiskFile;
 use super::xml::{Element, element};
 use crate::host::DomainSpec;
 use crate::text::hex;
 
 /// Seconds between two reports of the guest's balloon driver.
 const BALLOON_PERIOD: u32 = 10;
-
-/// A disk with the files it stands on, all of them on the host.
-#[derive(Clone, Debug)]
-pub(super) struct DiskFile {
-    pub path: String,
-    pub format: &'static str,
-    /// The qcow2 files below it, the next one first. Written out so that nobody has to guess their format.
-    pub backing: Vec<String>,
-}
 
 /// Everything that a domain's XML is made of.
 pub(super) struct DomainXml<'a> {

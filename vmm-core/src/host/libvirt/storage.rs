@@ -9,7 +9,6 @@ use virt::storage_vol::StorageVol;
 use virt::sys;
 
 use super::connection::{Driver, Session};
-use super::domain_xml::DiskFile;
 use super::error::{Failure, Result, optional};
 use super::xml::{Element, element, find, text_at};
 use crate::error::{Error, Kind, Part};
@@ -21,6 +20,15 @@ const BUSY: Duration = Duration::from_secs(5);
 
 /// How deep overlays may stand on each other.
 pub(super) const MAX_CHAIN: usize = 16;
+
+/// A disk with the files it stands on, all of them on the host.
+#[derive(Clone, Debug)]
+pub(super) struct DiskFile {
+    pub path: String,
+    pub format: &'static str,
+    /// The qcow2 files below it, the next one first. Written out so that nobody has to guess their format.
+    pub backing: Vec<String>,
+}
 
 /// A volume as the pool describes it.
 #[derive(Debug)]

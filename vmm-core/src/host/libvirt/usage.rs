@@ -8,8 +8,8 @@ use virt::storage_pool::StoragePool;
 use virt::sys;
 
 use super::connection::{Driver, Session};
-use super::content::Progress;
 use super::error::{Failure, Result, optional};
+use super::progress::Progress;
 use super::storage::{self, Described};
 use super::xml::find;
 use crate::error::{Error, Kind};

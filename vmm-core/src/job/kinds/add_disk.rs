@@ -61,7 +61,7 @@ impl DiskWork {
         let desk = &self.machine.desk;
         let path = self.recorded_path().await?.ok_or_else(|| Error::not_found(Kind::Volume, volume))?;
         let rest = self.rest(&path).await?;
-        let seen = desk.hypervisor().attach_disk(vm.uuid, volume, rest.digest()).await?;
+        let seen = desk.hypervisor().definitions().attach_disk(vm.uuid, volume, rest.digest()).await?;
         desk.repository().vms().keep_definition(vm.id, rest.with_disk_of(&seen.facts, &path)).await
     }
 
@@ -73,9 +73,9 @@ impl DiskWork {
         let (vm, volume, desk) = (&self.machine.vm, self.volume()?, &self.machine.desk);
         let Some(path) = self.recorded_path().await? else { return Ok(()) };
         // A disk that was not attached is no reason to change a machine, which may be on or saved by now.
-        let seen = desk.hypervisor().definition(vm.uuid).await?;
+        let seen = desk.hypervisor().definitions().by_id(vm.uuid).await?;
         if seen.is_some_and(|seen| seen.disk_at(&path).is_some()) {
-            desk.hypervisor().detach_disk(vm.uuid, volume, None).await?;
+            desk.hypervisor().definitions().detach_disk(vm.uuid, volume, None).await?;
         }
         let vms = desk.repository().vms();
         match vms.definition(vm.id).await? {
@@ -94,7 +94,7 @@ impl DiskWork {
         let seen = definition::require_unchanged_past(desk, vm, Some(path)).await?;
         definition::require_own_file(vm, &seen, &self.disk)?;
         let rest = seen.facts.without_disk_at(path);
-        desk.hypervisor().detach_disk(vm.uuid, volume, Some(rest.digest())).await?;
+        desk.hypervisor().definitions().detach_disk(vm.uuid, volume, Some(rest.digest())).await?;
         desk.repository().vms().keep_definition(vm.id, rest).await
     }
 
@@ -119,7 +119,7 @@ impl DiskWork {
     /// refused, since it has the disk still.
     async fn is_gone(&self) -> Result<bool> {
         let (desk, vm) = (&self.machine.desk, &self.machine.vm);
-        if desk.hypervisor().domain(vm.uuid).await?.is_some() {
+        if desk.hypervisor().domains().by_id(vm.uuid).await?.is_some() {
             return Ok(false);
         }
         require_tagged(desk, vm).await.map(|()| true)

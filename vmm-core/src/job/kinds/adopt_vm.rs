@@ -40,10 +40,10 @@ impl Adopted {
     }
 
     async fn tag(&self) -> Result<()> {
-        self.desk.hypervisor().adopt(self.vm.uuid).await
+        self.desk.hypervisor().adoption().adopt(self.vm.uuid).await
     }
 
     pub(super) async fn untag(&self) -> Result<()> {
-        self.desk.hypervisor().release(self.vm.uuid).await
+        self.desk.hypervisor().adoption().release(self.vm.uuid).await
     }
 }

@@ -62,11 +62,11 @@ impl VmWork {
     async fn reserve_address(&self) -> Result<()> {
         let (Some(IpAddr::V4(address)), true) = (self.vm.ip, self.vm.ip_fixed) else { return Ok(()) };
         let reservation = Reservation { mac: self.vm.mac, address, name: self.vm.name.clone() };
-        self.desk.hypervisor().reserve_address(&reservation).await
+        self.desk.hypervisor().network().reserve(&reservation).await
     }
 
     pub(super) async fn release_address(&self) -> Result<()> {
-        if self.vm.ip_fixed { self.desk.hypervisor().release_address(self.vm.mac).await } else { Ok(()) }
+        if self.vm.ip_fixed { self.desk.hypervisor().network().release(self.vm.mac).await } else { Ok(()) }
     }
 
     async fn create_disks(&self) -> Result<()> {
@@ -81,7 +81,7 @@ impl VmWork {
     pub(super) async fn create_disk(&self, disk: &Disk, backing: Option<VolumeName>) -> Result<()> {
         let Some(name) = disk.volume.clone() else { return Ok(()) };
         let volume = NewVolume { name, capacity: u64::from(disk.disk_size) << 30, backing };
-        let volume = self.desk.hypervisor().create_volume(&volume).await?;
+        let volume = self.desk.hypervisor().volumes().create(&volume).await?;
         self.desk.repository().disks().set_path(disk.id, Some(volume.path)).await
     }
 
@@ -101,7 +101,7 @@ impl VmWork {
         let Some(name) = &disk.volume else { return Ok(()) };
         let recorded = self.desk.repository().disks().by_id(disk.id).await?;
         if recorded.is_some_and(|disk| disk.disk_path.is_none()) {
-            let found = self.desk.hypervisor().inspect_volumes(std::slice::from_ref(name)).await?;
+            let found = self.desk.hypervisor().volumes().inspect(std::slice::from_ref(name)).await?;
             let as_made = |found: &VolumeDetail| {
                 let below = found.backing.as_deref().and_then(|path| Path::new(path).file_name()?.to_str());
                 found.volume.capacity == u64::from(disk.disk_size) << 30 && below == backing.map(VolumeName::as_str)
@@ -122,7 +122,7 @@ impl VmWork {
 
     pub(super) async fn delete_disk(&self, disk: &Disk) -> Result<()> {
         let Some(volume) = &disk.volume else { return Ok(()) };
-        self.desk.hypervisor().delete_volume(volume).await?;
+        self.desk.hypervisor().volumes().delete(volume).await?;
         self.desk.repository().disks().set_path(disk.id, None).await
     }
 
@@ -141,11 +141,11 @@ impl VmWork {
             host_key: &host_key,
             readiness_key: &secrets.readiness_key(vm.uuid)?.public,
         };
-        self.desk.hypervisor().write_volume(&self.seed, &seed.image()?).await.map(|_| ())
+        self.desk.hypervisor().volumes().write(&self.seed, &seed.image()?).await.map(|_| ())
     }
 
     pub(super) async fn delete_seed(&self) -> Result<()> {
-        self.desk.hypervisor().delete_volume(&self.seed).await
+        self.desk.hypervisor().volumes().delete(&self.seed).await
     }
 
     async fn define(&self) -> Result<()> {
@@ -161,32 +161,32 @@ impl VmWork {
             seed: Some(self.seed.clone()),
             mac: vm.mac,
         };
-        self.desk.hypervisor().define(&spec).await?;
-        match self.desk.hypervisor().definition(vm.uuid).await? {
+        self.desk.hypervisor().definitions().define(&spec).await?;
+        match self.desk.hypervisor().definitions().by_id(vm.uuid).await? {
             Some(seen) => self.desk.repository().vms().keep_definition(vm.id, seen.facts).await,
             None => Err(Error::not_found(Kind::Domain, &vm.name)),
         }
     }
 
     pub(super) async fn undefine(&self) -> Result<()> {
-        self.desk.hypervisor().undefine(self.vm.uuid).await
+        self.desk.hypervisor().definitions().undefine(self.vm.uuid).await
     }
 
     async fn start(&self) -> Result<()> {
-        self.desk.hypervisor().start(self.vm.uuid).await.map(drop)?;
+        self.desk.hypervisor().domains().start(self.vm.uuid).await.map(drop)?;
         self.observe(None).await
     }
 
     /// Records that it runs, and since when.
     async fn observe(&self, ip: Option<IpAddr>) -> Result<()> {
-        match self.desk.hypervisor().domain(self.vm.uuid).await? {
+        match self.desk.hypervisor().domains().by_id(self.vm.uuid).await? {
             Some(domain) => self.desk.repository().vms().observe(vec![seen(&domain, ip)]).await,
             None => Err(Error::not_found(Kind::Domain, &self.vm.name)),
         }
     }
 
     pub(super) async fn stop(&self) -> Result<()> {
-        match self.desk.hypervisor().stop(self.vm.uuid).await {
+        match self.desk.hypervisor().domains().stop(self.vm.uuid).await {
             // It was never defined, or is gone already.
             Err(Error::NotFound { .. }) => Ok(()),
             result => result,

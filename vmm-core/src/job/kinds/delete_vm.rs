@@ -38,7 +38,7 @@ impl job::Kind for DeleteVm {
 impl VmWork {
     /// What stands on its disks by other hands is seen in the definition alone, so it is looked for before that goes.
     async fn undefine_unless_stood_on(&self) -> Result<()> {
-        match self.desk.hypervisor().definition(self.vm.uuid).await? {
+        match self.desk.hypervisor().definitions().by_id(self.vm.uuid).await? {
             Some(seen) => definition::require_nothing_above(&self.vm, &seen, &self.disks)?,
             None => require_tagged(&self.desk, &self.vm).await?,
         }

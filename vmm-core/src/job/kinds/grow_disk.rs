@@ -36,13 +36,13 @@ impl DiskWork {
         self.off().await?;
         let seen = definition::require_unchanged(&self.machine.desk, &self.machine.vm).await?;
         definition::require_own_file(&self.machine.vm, &seen, &self.disk)?;
-        self.machine.desk.hypervisor().resize_volume(volume, u64::from(size) << 30).await.map(drop)
+        self.machine.desk.hypervisor().volumes().resize(volume, u64::from(size) << 30).await.map(drop)
     }
 
     /// A disk never shrinks, so what was begun cannot be undone: the record follows the volume.
     async fn record_size(&self) -> Result<()> {
         let (desk, disk) = (&self.machine.desk, &self.disk);
-        let volumes = desk.hypervisor().volumes().await?;
+        let volumes = desk.hypervisor().volumes().list().await?;
         match volumes.iter().find(|volume| disk.volume.as_ref() == Some(&volume.name)) {
             Some(volume) => {
                 let size = u32::try_from(volume.capacity >> 30).unwrap_or(u32::MAX);

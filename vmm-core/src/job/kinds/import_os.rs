@@ -53,7 +53,7 @@ impl Import {
         {
             return Ok(());
         }
-        self.desk.hypervisor().import_volume(&self.volume()?, image).await.map(drop)
+        self.desk.hypervisor().volumes().import(&self.volume()?, image).await.map(drop)
     }
 
     /// Whether the volume of an image that was imported before is as it was. One that is not is removed, unless something
@@ -70,11 +70,11 @@ impl Import {
         let Some(found) = self.found(&known.volume).await?.filter(|found| found.qcow2) else { return Ok(false) };
         let hypervisor = self.desk.hypervisor();
         if is_as_imported(known, &found)
-            || (could_be(known, &found) && hypervisor.checksum_volume(&known.volume).await? == known.sha256)
+            || (could_be(known, &found) && hypervisor.volumes().checksum(&known.volume).await? == known.sha256)
         {
             return Ok(true);
         }
-        match hypervisor.delete_volume(&known.volume).await {
+        match hypervisor.volumes().delete(&known.volume).await {
             Err(Error::Conflict { reason, .. }) => {
                 let reason = format!(
                     "its volume {} does not hold what was imported any more, and cannot be replaced: {reason}. Restore \
@@ -91,7 +91,7 @@ impl Import {
     async fn remove(&self) -> Result<()> {
         match self.desk.repository().oses().by_id(self.os.id).await? {
             Some(Os { image: Some(_), .. }) => Ok(()),
-            _ => self.desk.hypervisor().delete_volume(&self.volume()?).await,
+            _ => self.desk.hypervisor().volumes().delete(&self.volume()?).await,
         }
     }
 
@@ -102,14 +102,14 @@ impl Import {
         let found = self.found(&volume).await?.ok_or_else(|| Error::not_found(Kind::Volume, &volume))?;
         let sha256 = match self.image.get() {
             Some(image) => image.sha256().to_owned(),
-            None => self.desk.hypervisor().checksum_volume(&volume).await?,
+            None => self.desk.hypervisor().volumes().checksum(&volume).await?,
         };
         let image = Image { volume, sha256, virtual_size: found.volume.capacity, stamp: Some(found.stamp) };
         self.desk.repository().oses().set_image(self.os.id, image).await
     }
 
     async fn found(&self, volume: &VolumeName) -> Result<Option<VolumeDetail>> {
-        Ok(self.desk.hypervisor().inspect_volumes(std::slice::from_ref(volume)).await?.pop())
+        Ok(self.desk.hypervisor().volumes().inspect(std::slice::from_ref(volume)).await?.pop())
     }
 
     async fn image(&self) -> Result<&InspectedImage> {

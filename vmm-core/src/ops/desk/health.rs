@@ -18,13 +18,13 @@ impl Vmm {
     /// # Errors
     /// `Forbidden` for anyone but an admin, `Unavailable` if the host does not answer.
     pub async fn host(&self, actor: &Actor) -> Result<Host> {
-        self.read(actor, Action::HostRead, &Target::none())?.hypervisor().host().await
+        self.read(actor, Action::HostRead, &Target::none())?.hypervisor().host().describe().await
     }
 }
 
 async fn look(desk: &Desk) -> Health {
     let one = OsFilter { limit: Some(1), ..OsFilter::default() };
-    let (database, hypervisor) = tokio::join!(desk.repository().oses().list(&one), desk.hypervisor().host());
+    let (database, hypervisor) = tokio::join!(desk.repository().oses().list(&one), desk.hypervisor().host().describe());
     Health { database: part("database", database), hypervisor: part("hypervisor", hypervisor) }
 }
 

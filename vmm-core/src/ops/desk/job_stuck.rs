@@ -99,19 +99,19 @@ async fn of_machine(desk: &Desk, id: VmId) -> Result<Closing> {
 /// The state of a machine, and what of it is on the host.
 async fn left(desk: &Desk, vm: &Vm, disks: &[Disk]) -> Result<(VmState, Vec<String>)> {
     let hypervisor = desk.hypervisor();
-    let state = state_of(hypervisor.domain(vm.uuid).await?.map(|domain| domain.state));
+    let state = state_of(hypervisor.domains().by_id(vm.uuid).await?.map(|domain| domain.state));
     let mut left = Vec::new();
     if state != VmState::unknown(StatusReason::Missing) {
         left.push(format!("the domain {}, which is {}", vm.name, state.status));
-    } else if hypervisor.host().await?.domain_names.iter().any(|name| name == vm.name.as_str()) {
+    } else if hypervisor.host().describe().await?.domain_names.iter().any(|name| name == vm.name.as_str()) {
         left.push(untagged(vm));
     }
     if vm.adopted {
         return Ok((state, left));
     }
-    let (wanted, there) = (volumes(vm, disks)?, hypervisor.volumes().await?);
+    let (wanted, there) = (volumes(vm, disks)?, hypervisor.volumes().list().await?);
     left.extend(wanted.iter().filter(|name| find(&there, name).is_some()).map(|name| format!("the volume {name}")));
-    let reservations = match hypervisor.reservations().await {
+    let reservations = match hypervisor.network().reservations().await {
         Err(Error::Unsupported(_)) => Vec::new(),
         reservations => reservations?,
     };
@@ -140,7 +140,7 @@ async fn of_disk(desk: &Desk, id: DiskId) -> Result<Closing> {
     };
     let Some(name) = &disk.volume else { return Ok(stay("its disk is not vmm's")) };
     let attached = format!("whether {} has it attached is for its definition to tell", disk.vm_name);
-    match desk.hypervisor().volumes().await {
+    match desk.hypervisor().volumes().list().await {
         Ok(volumes) => Ok(match find(&volumes, name) {
             Some(volume) => Closing {
                 note: format!("left on the host: the volume {name}; {attached}"),

@@ -125,7 +125,7 @@ impl Vmm {
 /// `Unavailable` if the host does not answer.
 pub(crate) async fn tidy_images(desk: &Desk) -> Result<()> {
     for volume in desk.repository().oses().removed_images().await? {
-        match desk.hypervisor().delete_volume(&volume).await {
+        match desk.hypervisor().volumes().delete(&volume).await {
             Err(Error::Conflict { reason, .. }) => warn!(%volume, reason, "the image of a removed entry stays"),
             deleted => deleted?,
         }

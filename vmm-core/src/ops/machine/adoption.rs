@@ -55,7 +55,7 @@ impl Vmm {
         let desk = self.read(actor, Action::VmAdopt, &Target::none())?;
         let known: HashSet<_> =
             desk.repository().vms().list(&VmFilter::default()).await?.iter().map(|vm| vm.uuid).collect();
-        let mut domains = desk.hypervisor().adoptable().await?;
+        let mut domains = desk.hypervisor().adoption().adoptable().await?;
         domains.retain(|domain| !known.contains(&domain.uuid));
         Ok(domains)
     }
@@ -143,10 +143,11 @@ async fn entry(desk: &Desk, text: &str) -> Result<OsId> {
 }
 
 async fn find(desk: &Desk, name: &str) -> Result<ForeignDomain> {
-    if let Some(found) = desk.hypervisor().adoptable().await?.into_iter().find(|domain| domain.name == name) {
+    if let Some(found) = desk.hypervisor().adoption().adoptable().await?.into_iter().find(|domain| domain.name == name)
+    {
         return Ok(found);
     }
-    if desk.hypervisor().host().await?.domain_names.iter().any(|known| known == name) {
+    if desk.hypervisor().host().describe().await?.domain_names.iter().any(|known| known == name) {
         let reason = "it is a machine of this desk or of another one, or is gone once it is off";
         return Err(Error::conflict(Kind::Domain, name, reason));
     }

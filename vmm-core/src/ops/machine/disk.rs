@@ -112,7 +112,7 @@ async fn has_room(desk: &Desk, size: u32, present: u32) -> Result<()> {
     if size > MAX_DISK_SIZE {
         return Err(Error::invalid("disk_size", format!("is {size} GiB; at most {MAX_DISK_SIZE} GiB")));
     }
-    let (more, free) = (size.saturating_sub(present), desk.hypervisor().host().await?.pool_available);
+    let (more, free) = (size.saturating_sub(present), desk.hypervisor().host().describe().await?.pool_available);
     if u64::from(more) << 30 > free {
         let reason = format!("takes {more} GiB more than now, and the pool has {} GiB free", free >> 30);
         return Err(Error::invalid("disk_size", reason));
@@ -127,7 +127,7 @@ async fn free_volume(desk: &Desk, vm: &Vm, disks: &[Disk]) -> Result<VolumeName>
     loop {
         let volume = disk_volume(&vm.name, vm.uuid, index)?;
         if disks.iter().all(|disk| disk.volume.as_ref() != Some(&volume))
-            && desk.hypervisor().inspect_volumes(std::slice::from_ref(&volume)).await?.is_empty()
+            && desk.hypervisor().volumes().inspect(std::slice::from_ref(&volume)).await?.is_empty()
         {
             return Ok(volume);
         }

@@ -56,7 +56,7 @@ pub(in crate::ops) fn monitor_call(desk: &Desk, actor: &Actor) -> Result<Place> 
 /// How a machine is at this moment.
 pub(in crate::ops) async fn figures(desk: &Desk, vm: Vm) -> Result<Monitor> {
     let hypervisor = desk.hypervisor();
-    let (Some(before), since) = (hypervisor.domain(vm.uuid).await?, tokio::time::Instant::now()) else {
+    let (Some(before), since) = (hypervisor.domains().by_id(vm.uuid).await?, tokio::time::Instant::now()) else {
         return Ok(Monitor {
             vm: vm.with_state(state_of(None)),
             state: None,
@@ -76,8 +76,8 @@ pub(in crate::ops) async fn figures(desk: &Desk, vm: Vm) -> Result<Monitor> {
             addresses: Vec::new(),
         });
     }
-    let (addresses, ()) = tokio::join!(hypervisor.addresses(vm.uuid), tokio::time::sleep(LOAD_INTERVAL));
-    let after = hypervisor.domain(vm.uuid).await?.ok_or_else(|| Error::not_found(Kind::Domain, &vm.name))?;
+    let (addresses, ()) = tokio::join!(hypervisor.network().addresses(vm.uuid), tokio::time::sleep(LOAD_INTERVAL));
+    let after = hypervisor.domains().by_id(vm.uuid).await?.ok_or_else(|| Error::not_found(Kind::Domain, &vm.name))?;
     let wall = since.elapsed().as_nanos() as f64 * f64::from(after.statistics.vcpu.max(1));
     let addresses = addresses.unwrap_or_default();
     follow(desk, &vm, &after, &addresses).await;

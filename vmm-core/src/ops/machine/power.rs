@@ -113,21 +113,21 @@ async fn switch(desk: &Desk, vm: &Vm, power: Power, before: VmState) -> Result<O
     let hypervisor = desk.hypervisor();
     match power {
         Power::Start => {
-            let start = hypervisor.start(vm.uuid).await?;
+            let start = hypervisor.domains().start(vm.uuid).await?;
             return Ok((before.status == VmStatus::Saved).then_some(start == Start::Restored));
         }
-        Power::Shutdown => hypervisor.shutdown(vm.uuid).await?,
-        Power::Stop => hypervisor.stop(vm.uuid).await?,
-        Power::Reboot => hypervisor.reboot(vm.uuid).await?,
-        Power::Resume => hypervisor.resume(vm.uuid).await?,
-        Power::DiscardSaved => hypervisor.discard_saved(vm.uuid).await?,
+        Power::Shutdown => hypervisor.domains().shutdown(vm.uuid).await?,
+        Power::Stop => hypervisor.domains().stop(vm.uuid).await?,
+        Power::Reboot => hypervisor.domains().reboot(vm.uuid).await?,
+        Power::Resume => hypervisor.domains().resume(vm.uuid).await?,
+        Power::DiscardSaved => hypervisor.domains().discard_saved(vm.uuid).await?,
     }
     Ok(None)
 }
 
 /// The machine's state now, which is recorded too.
 async fn look(desk: &Desk, vm: &Vm) -> Result<VmState> {
-    let Some(domain) = desk.hypervisor().domain(vm.uuid).await? else { return Ok(state_of(None)) };
+    let Some(domain) = desk.hypervisor().domains().by_id(vm.uuid).await? else { return Ok(state_of(None)) };
     desk.repository().vms().observe(vec![seen(&domain, None)]).await?;
     Ok(state_of(Some(domain.state)))
 }

@@ -28,9 +28,9 @@ impl Vmm {
             };
             require_own(&desk, &vm, &found).await?;
             if vm.adopted {
-                desk.hypervisor().adopt(vm.uuid).await?;
+                desk.hypervisor().adoption().adopt(vm.uuid).await?;
             } else {
-                desk.hypervisor().reclaim(vm.uuid).await?;
+                desk.hypervisor().adoption().reclaim(vm.uuid).await?;
             }
             desk.forget_seen();
             Ok(())

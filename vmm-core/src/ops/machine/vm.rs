@@ -120,7 +120,7 @@ impl Vmm {
         let vm = self.sought_vm(actor, Action::VmDelete, name).await?;
         self.change(actor, Action::VmDelete, Target::from(&vm), |desk, audit| async move {
             if !vm.adopted {
-                match desk.hypervisor().definition(vm.uuid).await {
+                match desk.hypervisor().definitions().by_id(vm.uuid).await {
                     Ok(Some(seen)) => {
                         let disks = desk.repository().disks().of_vm(vm.id).await?;
                         definition::require_nothing_above(&vm, &seen, &disks)?;

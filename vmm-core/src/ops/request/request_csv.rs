@@ -23,7 +23,7 @@ impl Vmm {
         let vms = desk.repository().vms().list(&VmFilter::default()).await?;
         let mut taken: HashSet<String> = vms.iter().map(|vm| vm.name.to_string()).collect();
         // A host that does not answer has no say in a mere example.
-        taken.extend(desk.hypervisor().host().await.map(|host| host.domain_names).unwrap_or_default());
+        taken.extend(desk.hypervisor().host().describe().await.map(|host| host.domain_names).unwrap_or_default());
         Ok(template(&oses, &taken))
     }
 

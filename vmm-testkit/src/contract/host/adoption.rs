@@ -6,13 +6,13 @@ use vmm_core::host::{DomainSpec, DomainState, ForeignDomain};
 use super::subject::{Subject, assert_conflict, assert_not_found};
 
 async fn adoptable(subject: &Subject, uuid: Uuid) -> Option<ForeignDomain> {
-    let all = subject.hypervisor.adoptable().await.expect("it answers");
+    let all = subject.hypervisor.adoption().adoptable().await.expect("it answers");
     assert!(all.is_sorted_by(|a, b| a.name < b.name));
     all.into_iter().find(|domain| domain.uuid == uuid)
 }
 
 async fn listed(subject: &Subject) -> Vec<Uuid> {
-    let domains = subject.hypervisor.domains().await.expect("it answers");
+    let domains = subject.hypervisor.domains().list().await.expect("it answers");
     domains.into_iter().map(|domain| domain.uuid).collect()
 }
 
@@ -23,16 +23,16 @@ pub async fn a_foreign_domain_is_adopted_and_released(subject: &Subject) {
     assert_eq!((before.state, before.adopted), (DomainState::Running, false));
     assert_eq!((before.vcpu, before.memory, before.macs.len()), (1, 64, 1));
     for _ in 0..2 {
-        subject.hypervisor.adopt(uuid).await.expect("it is nobody's");
+        subject.hypervisor.adoption().adopt(uuid).await.expect("it is nobody's");
         assert_eq!(listed(subject).await, [uuid]);
-        let domain = subject.hypervisor.domain(uuid).await.expect("it answers").expect("it is the desk's");
+        let domain = subject.hypervisor.domains().by_id(uuid).await.expect("it answers").expect("it is the desk's");
         assert_eq!((&domain.name, domain.state), (&before.name, DomainState::Running));
         assert_eq!(adoptable(subject, uuid).await, Some(ForeignDomain { adopted: true, ..before.clone() }));
     }
     for _ in 0..2 {
-        subject.hypervisor.release(uuid).await.expect("it was adopted");
+        subject.hypervisor.adoption().release(uuid).await.expect("it was adopted");
         assert!(listed(subject).await.is_empty());
-        assert_eq!(subject.hypervisor.domain(uuid).await.expect("it answers"), None);
+        assert_eq!(subject.hypervisor.domains().by_id(uuid).await.expect("it answers"), None);
         assert_eq!(adoptable(subject, uuid).await.as_ref(), Some(&before));
     }
 }
@@ -40,31 +40,31 @@ pub async fn a_foreign_domain_is_adopted_and_released(subject: &Subject) {
 /// It is switched like any other, but neither defined anew nor removed.
 pub async fn an_adopted_domain_keeps_its_definition(subject: &Subject) {
     let uuid = subject.foreign();
-    subject.hypervisor.adopt(uuid).await.expect("it is nobody's");
-    subject.hypervisor.stop(uuid).await.expect("it stops");
-    assert_conflict(&subject.hypervisor.undefine(uuid).await);
-    assert_conflict(&subject.hypervisor.define(&DomainSpec { uuid, ..subject.spec("web") }).await);
-    subject.hypervisor.start(uuid).await.expect("it starts");
+    subject.hypervisor.adoption().adopt(uuid).await.expect("it is nobody's");
+    subject.hypervisor.domains().stop(uuid).await.expect("it stops");
+    assert_conflict(&subject.hypervisor.definitions().undefine(uuid).await);
+    assert_conflict(&subject.hypervisor.definitions().define(&DomainSpec { uuid, ..subject.spec("web") }).await);
+    subject.hypervisor.domains().start(uuid).await.expect("it starts");
     assert_eq!(listed(subject).await, [uuid]);
-    subject.hypervisor.release(uuid).await.expect("it was adopted");
-    assert_not_found(&subject.hypervisor.stop(uuid).await);
+    subject.hypervisor.adoption().release(uuid).await.expect("it was adopted");
+    assert_not_found(&subject.hypervisor.domains().stop(uuid).await);
 }
 
 /// As one that the desk defined, while it runs; each call twice. Nobody but its desk gets it.
 pub async fn a_domain_that_lost_its_tag_is_one_of_the_desk_again(subject: &Subject) {
     let uuid = subject.foreign();
     for _ in 0..2 {
-        subject.hypervisor.reclaim(uuid).await.expect("it has no tag");
+        subject.hypervisor.adoption().reclaim(uuid).await.expect("it has no tag");
         assert_eq!(listed(subject).await, [uuid]);
         assert_eq!(adoptable(subject, uuid).await, None);
-        assert_conflict(&subject.hypervisor.release(uuid).await);
+        assert_conflict(&subject.hypervisor.adoption().release(uuid).await);
     }
-    let domain = subject.hypervisor.domain(uuid).await.expect("it answers").expect("it is the desk's");
+    let domain = subject.hypervisor.domains().by_id(uuid).await.expect("it answers").expect("it is the desk's");
     assert_eq!(domain.state, DomainState::Running);
-    assert_not_found(&subject.hypervisor.reclaim(Uuid::new_v4()).await);
+    assert_not_found(&subject.hypervisor.adoption().reclaim(Uuid::new_v4()).await);
     if let Some((other, _)) = &subject.other {
-        assert_conflict(&other.reclaim(uuid).await);
-        assert_eq!(other.domain(uuid).await.expect("it answers"), None);
+        assert_conflict(&other.adoption().reclaim(uuid).await);
+        assert_eq!(other.domains().by_id(uuid).await.expect("it answers"), None);
     }
 }
 
@@ -72,17 +72,17 @@ pub async fn a_domain_that_lost_its_tag_is_one_of_the_desk_again(subject: &Subje
 pub async fn what_is_a_desks_is_not_adopted(subject: &Subject) {
     let own = subject.define("web").await.uuid;
     assert_eq!(adoptable(subject, own).await, None);
-    assert_conflict(&subject.hypervisor.adopt(own).await);
-    assert_conflict(&subject.hypervisor.release(own).await);
-    assert_not_found(&subject.hypervisor.adopt(Uuid::new_v4()).await);
-    subject.hypervisor.release(Uuid::new_v4()).await.expect("it has no tag");
+    assert_conflict(&subject.hypervisor.adoption().adopt(own).await);
+    assert_conflict(&subject.hypervisor.adoption().release(own).await);
+    assert_not_found(&subject.hypervisor.adoption().adopt(Uuid::new_v4()).await);
+    subject.hypervisor.adoption().release(Uuid::new_v4()).await.expect("it has no tag");
     let Some((hypervisor, _)) = subject.other.clone() else { return };
     let (other, adopted) = (Subject { hypervisor, ..subject.clone() }, subject.foreign());
-    subject.hypervisor.adopt(adopted).await.expect("it is nobody's");
+    subject.hypervisor.adoption().adopt(adopted).await.expect("it is nobody's");
     for uuid in [own, adopted] {
         assert_eq!(adoptable(&other, uuid).await, None);
-        assert_conflict(&other.hypervisor.adopt(uuid).await);
-        other.hypervisor.release(uuid).await.expect("it has no tag of that desk");
-        assert!(subject.hypervisor.domain(uuid).await.expect("it answers").is_some());
+        assert_conflict(&other.hypervisor.adoption().adopt(uuid).await);
+        other.hypervisor.adoption().release(uuid).await.expect("it has no tag of that desk");
+        assert!(subject.hypervisor.domains().by_id(uuid).await.expect("it answers").is_some());
     }
 }

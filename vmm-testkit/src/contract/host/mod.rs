@@ -4,20 +4,24 @@
 //! for each promise. Parts that the host says it cannot do must be refused as unsupported.
 
 mod adoption;
-mod definitions;
-mod domains;
-mod hosts;
-mod states;
+mod console;
+mod definition;
+mod domain;
+mod domain_state;
+mod inventory;
+mod network;
 mod subject;
-mod volumes;
+mod volume;
 
 pub use self::adoption::*;
-pub use self::definitions::*;
-pub use self::domains::*;
-pub use self::hosts::*;
-pub use self::states::*;
+pub use self::console::*;
+pub use self::definition::*;
+pub use self::domain::*;
+pub use self::domain_state::*;
+pub use self::inventory::*;
+pub use self::network::*;
 pub use self::subject::{Outside, Subject, hold};
-pub use self::volumes::*;
+pub use self::volume::*;
 
 /// Makes a test of each promise. The factory is an `async fn(&str) -> Option<Subject>`; it gets the promise's name,
 /// and answers `None` when it has said why the test cannot run.

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use uuid::Uuid;
 use vmm_core::Error;
-use vmm_core::host::{Capabilities, DomainSpec, Hypervisor, NewVolume, Reservation};
+use vmm_core::host::{Capabilities, DomainSpec, DomainState, Hypervisor, NewVolume, Reservation};
 use vmm_core::model::{DeskId, MacAddress, VmName, VolumeName};
 
 /// Gives each test of this process addresses of its own.
@@ -100,21 +100,22 @@ impl Subject {
 
     /// What the host can do.
     pub async fn capabilities(&self) -> Capabilities {
-        self.hypervisor.host().await.expect("the host answers").capabilities
+        self.hypervisor.host().describe().await.expect("the host answers").capabilities
     }
 
     /// An address of the host's network that nobody has and no other test of this process uses.
     pub async fn address(&self) -> Ipv4Addr {
-        let subnet = self.hypervisor.host().await.expect("the host answers").subnet.expect("it has a network");
+        let subnet =
+            self.hypervisor.host().describe().await.expect("the host answers").subnet.expect("it has a network");
         for _ in 0..ADDRESSES {
             let next = NEXT_ADDRESS.fetch_add(1, Ordering::Relaxed);
             let number = std::process::id().wrapping_mul(13).wrapping_add(next) % ADDRESSES;
             let address = Ipv4Addr::from(u32::from(subnet.gateway) + 250 - number);
             // It stays leased for a while after its guest is gone.
             let probe = self.reservation("probe", PROBE, address);
-            match self.hypervisor.reserve_address(&probe).await {
+            match self.hypervisor.network().reserve(&probe).await {
                 Ok(()) => {
-                    self.hypervisor.release_address(probe.mac).await.expect("it is released");
+                    self.hypervisor.network().release(probe.mac).await.expect("it is released");
                     return address;
                 }
                 Err(Error::Conflict { .. }) => {}
@@ -146,14 +147,14 @@ impl Subject {
     pub async fn define(&self, name: &str) -> DomainSpec {
         let volume = self.create(&format!("{name}.qcow2"), 1 << 30).await;
         let spec = DomainSpec { disks: vec![volume], ..self.spec(name) };
-        self.hypervisor.define(&spec).await.expect("it is defined");
+        self.hypervisor.definitions().define(&spec).await.expect("it is defined");
         spec
     }
 
     /// Creates an empty volume.
     pub async fn create(&self, name: &str, capacity: u64) -> VolumeName {
         let new = NewVolume { name: self.volume(name), capacity, backing: None };
-        self.hypervisor.create_volume(&new).await.expect("it is created");
+        self.hypervisor.volumes().create(&new).await.expect("it is created");
         new.name
     }
 
@@ -162,38 +163,45 @@ impl Subject {
         Reservation { mac: self.mac(index), address, name: self.name(name) }
     }
 
+    /// The state of a domain that is defined.
+    pub async fn state(&self, uuid: Uuid) -> DomainState {
+        self.hypervisor.domains().by_id(uuid).await.expect("it answers").expect("it is defined").state
+    }
+
     /// Removes everything that the test left on the host.
     pub async fn clean(&self) {
         clean_domains(&self.hypervisor).await;
         if let Some((other, _)) = &self.other {
             clean_domains(other).await;
         }
-        let mut left = self.hypervisor.volumes().await.unwrap_or_default();
+        let mut left = self.hypervisor.volumes().list().await.unwrap_or_default();
         left.retain(|volume| volume.name.as_str().starts_with(&self.prefix()));
         // What others stand on goes after them.
         for last in [false, false, true] {
             for volume in std::mem::take(&mut left) {
-                match self.hypervisor.delete_volume(&volume.name).await {
+                match self.hypervisor.volumes().delete(&volume.name).await {
                     Err(Error::Conflict { .. }) if !last => left.push(volume),
                     result => complain(result),
                 }
             }
         }
-        for reservation in self.hypervisor.reservations().await.unwrap_or_default() {
+        for reservation in self.hypervisor.network().reservations().await.unwrap_or_default() {
             if reservation.name.as_str().starts_with(&self.prefix()) {
-                complain(self.hypervisor.release_address(reservation.mac).await);
+                complain(self.hypervisor.network().release(reservation.mac).await);
             }
         }
     }
 }
 
 async fn clean_domains(hypervisor: &Arc<dyn Hypervisor>) {
-    for domain in hypervisor.adoptable().await.unwrap_or_default().into_iter().filter(|domain| domain.adopted) {
-        complain(hypervisor.release(domain.uuid).await);
+    for domain in
+        hypervisor.adoption().adoptable().await.unwrap_or_default().into_iter().filter(|domain| domain.adopted)
+    {
+        complain(hypervisor.adoption().release(domain.uuid).await);
     }
-    for domain in hypervisor.domains().await.unwrap_or_default() {
-        complain(hypervisor.stop(domain.uuid).await);
-        complain(hypervisor.undefine(domain.uuid).await);
+    for domain in hypervisor.domains().list().await.unwrap_or_default() {
+        complain(hypervisor.domains().stop(domain.uuid).await);
+        complain(hypervisor.definitions().undefine(domain.uuid).await);
     }
 }
 

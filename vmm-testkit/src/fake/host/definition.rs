@@ -1,28 +1,21 @@
 //! Definitions of the fake's domains, and what other hands do to them.
 
+use async_trait::async_trait;
 use uuid::Uuid;
-use vmm_core::host::{DefinedDisk, Definition, DomainState};
+use vmm_core::host::{
+    DefinedDisk, Definition, DiskStatistics, DomainSpec, DomainState, HostDefinitions, InterfaceStatistics, Statistics,
+};
 use vmm_core::model::{DefinitionDigest, Facts, VolumeName};
 use vmm_core::{Error, Kind, Result};
 
 use super::FakeHypervisor;
-use super::rules::{conflict, figures, path};
-use super::state::{Content, FakeDomain, State, Turn};
-
-/// What other hands have changed of a domain beyond its specification.
-#[derive(Default)]
-pub(super) struct Foreign {
-    /// Further facts of the definition, or other values of known ones.
-    pub(super) facts: Vec<(String, String)>,
-    /// The names of the snapshots.
-    pub(super) snapshots: Vec<String>,
-    /// What the guest calls each of its disks, which it keeps.
-    targets: Vec<(VolumeName, String)>,
-}
+use super::domain::conflict;
+use super::state::{Content, FakeDomain, Foreign, State, Turn};
+use super::volume::path;
 
 impl FakeHypervisor {
     /// Changes the definition of a domain behind the desk's back.
-    pub fn change_definition(&self, uuid: Uuid, change: impl FnOnce(&mut vmm_core::host::DomainSpec)) {
+    pub fn change_definition(&self, uuid: Uuid, change: impl FnOnce(&mut DomainSpec)) {
         if let Some(domain) = self.lock().domains.get_mut(&uuid) {
             change(&mut domain.spec);
         }
@@ -75,7 +68,90 @@ impl FakeHypervisor {
     }
 }
 
+#[async_trait]
+impl HostDefinitions for FakeHypervisor {
+    async fn define(&self, domain: &DomainSpec) -> Result<()> {
+        self.enter("definitions.define")?.define(domain)
+    }
+
+    async fn by_id(&self, uuid: Uuid) -> Result<Option<Definition>> {
+        Ok(self.enter("definitions.by_id")?.definition(uuid))
+    }
+
+    async fn attach_disk(&self, uuid: Uuid, volume: &VolumeName, rest: DefinitionDigest) -> Result<Definition> {
+        self.enter("definitions.attach_disk")?.attach_disk(uuid, volume, rest)
+    }
+
+    async fn detach_disk(&self, uuid: Uuid, volume: &VolumeName, rest: Option<DefinitionDigest>) -> Result<Definition> {
+        self.enter("definitions.detach_disk")?.detach_disk(uuid, volume, rest)
+    }
+
+    async fn undefine(&self, uuid: Uuid) -> Result<()> {
+        self.enter("definitions.undefine")?.undefine(uuid)
+    }
+}
+
 impl Turn<'_> {
+    pub(super) fn define(&mut self, spec: &DomainSpec) -> Result<()> {
+        if spec.desk != self.desk {
+            return Err(Error::invalid("desk", "the domain is of another desk than this backend"));
+        }
+        for name in spec.disks.iter().chain(&spec.seed) {
+            if !self.state.volumes.contains_key(name) {
+                return Err(Error::not_found(Kind::Volume, name));
+            }
+        }
+        let taken = |reason: &str| Err(Error::conflict(Kind::Domain, &spec.name, reason));
+        if let Some(known) = self.state.domains.get_mut(&spec.uuid) {
+            if known.owner != Some(spec.desk) {
+                return taken("its id belongs to a domain that is not of this desk");
+            }
+            if known.adopted {
+                return taken("it was adopted, and its definition is not vmm's");
+            }
+            if known.name != spec.name.as_str() {
+                return taken("its id belongs to a domain of another name");
+            }
+            if known.described != *spec {
+                return taken("it is there already and was described otherwise, and vmm describes no domain anew");
+            }
+            return Ok(());
+        }
+        if self.state.domains.values().any(|domain| domain.name == spec.name.as_str()) {
+            return taken("another domain of that name exists on the host; choose another name");
+        }
+        let domain = FakeDomain {
+            spec: spec.clone(),
+            described: spec.clone(),
+            foreign: Foreign::default(),
+            name: spec.name.to_string(),
+            owner: Some(spec.desk),
+            adopted: false,
+            disks: Vec::new(),
+            state: DomainState::Off,
+            run: None,
+            statistics: figures(spec),
+            console: Vec::new(),
+        };
+        self.state.domains.insert(spec.uuid, domain);
+        Ok(())
+    }
+
+    pub(super) fn undefine(&mut self, uuid: Uuid) -> Result<()> {
+        if !self.state.domains.contains_key(&uuid) {
+            return Ok(());
+        }
+        let domain = self.domain_of_desk(uuid)?;
+        if domain.adopted {
+            return Err(conflict(domain, "it was adopted and not made; release it instead"));
+        }
+        if !domain.state.is_off() && domain.state != DomainState::Saved {
+            return Err(conflict(domain, "it is not off; stop it first"));
+        }
+        self.state.domains.remove(&uuid);
+        Ok(())
+    }
+
     pub(super) fn definition(&mut self, uuid: Uuid) -> Option<Definition> {
         name_disks(self.domain_of_desk(uuid).ok()?);
         self.state.domains.get(&uuid).map(|domain| defined(domain, &self.state))
@@ -195,4 +271,25 @@ fn chain(state: &State, volume: &VolumeName) -> Vec<String> {
         next = name;
     }
     below
+}
+
+/// The figures of a guest that has just begun.
+fn figures(spec: &DomainSpec) -> Statistics {
+    let mut statistics = Statistics::default();
+    statistics.cpu_time = 1_000_000_000;
+    statistics.vcpu = spec.vcpu;
+    statistics.memory_current = u64::from(spec.memory) * 1024;
+    statistics.memory_unused = Some(u64::from(spec.memory) * 512);
+    statistics.memory_resident = u64::from(spec.memory) * 768;
+    statistics.disks = (0..spec.disks.len()).map(disk).collect();
+    let mut interface = InterfaceStatistics::default();
+    "vnet0".clone_into(&mut interface.name);
+    statistics.interfaces = vec![interface];
+    statistics
+}
+
+fn disk(index: usize) -> DiskStatistics {
+    let mut disk = DiskStatistics::default();
+    disk.name = format!("vd{}", char::from(b'a' + (index % 26) as u8));
+    disk
 }

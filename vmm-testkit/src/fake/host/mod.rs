@@ -1,26 +1,29 @@
 //! A hypervisor in memory, under the same rules as the real one.
 
+mod adoption;
+mod console;
 mod definition;
-mod rules;
+mod domain;
+mod inventory;
+mod network;
+mod restless;
 mod state;
+mod volume;
 
-use std::io;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use async_trait::async_trait;
 use uuid::Uuid;
-use vmm_core::host::{
-    Definition, Domain, DomainSpec, DomainState, ForeignDomain, Host, Hypervisor, Lease, NewVolume, Reservation, Start,
-    Statistics, Volume, VolumeDetail,
-};
-use vmm_core::image::InspectedImage;
-use vmm_core::model::{DefinitionDigest, DeskId, MacAddress, VolumeName};
+use vmm_core::host::{DomainState, Host, Statistics};
+use vmm_core::model::{DeskId, VolumeName};
 use vmm_core::{Error, Result};
 
+pub use self::restless::Restless;
 use self::state::{Content, State, Turn};
 
-/// A hypervisor in memory. Clones are the same host.
+/// A hypervisor in memory. Clones share one host.
+///
+/// Its methods name a call of the trait by part and method, as they are called: `volumes.create`.
 #[derive(Clone)]
 pub struct FakeHypervisor {
     desk: DeskId,
@@ -44,16 +47,25 @@ impl FakeHypervisor {
     }
 
     /// Fails the next call of this method.
+    ///
+    /// # Panics
+    /// If there is no such method.
     pub fn fail_next(&self, method: &str, error: Error) {
         self.fail_nth(method, 1, error);
     }
 
     /// Fails the `nth` call of this method from now on, counted from 1.
+    ///
+    /// # Panics
+    /// If there is no such method.
     pub fn fail_nth(&self, method: &str, nth: usize, error: Error) {
         self.lock().fail(method, nth, error);
     }
 
     /// How often a method was called.
+    ///
+    /// # Panics
+    /// If there is no such method.
     pub fn calls(&self, method: &str) -> usize {
         self.lock().calls(method)
     }
@@ -179,144 +191,5 @@ impl FakeHypervisor {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-#[async_trait]
-impl Hypervisor for FakeHypervisor {
-    async fn host(&self) -> Result<Host> {
-        Ok(self.enter("host")?.host())
-    }
-
-    async fn import_volume(&self, name: &VolumeName, image: &InspectedImage) -> Result<Volume> {
-        let mut turn = self.enter("import_volume")?;
-        let mut body = image.body();
-        io::copy(&mut body, &mut io::sink())
-            .map_err(|error| Error::invalid("qcow2", format!("the image cannot be read: {error}")))?;
-        body.verify()?;
-        turn.import(name, image.info().virtual_size, image.sha256().to_owned())
-    }
-
-    async fn create_volume(&self, volume: &NewVolume) -> Result<Volume> {
-        self.enter("create_volume")?.create(volume)
-    }
-
-    async fn resize_volume(&self, name: &VolumeName, capacity: u64) -> Result<Volume> {
-        self.enter("resize_volume")?.resize(name, capacity)
-    }
-
-    async fn write_volume(&self, name: &VolumeName, bytes: &[u8]) -> Result<Volume> {
-        self.enter("write_volume")?.write(name, bytes)
-    }
-
-    async fn delete_volume(&self, name: &VolumeName) -> Result<()> {
-        self.enter("delete_volume")?.delete(name)
-    }
-
-    async fn volumes(&self) -> Result<Vec<Volume>> {
-        Ok(self.enter("volumes")?.volumes())
-    }
-
-    async fn inspect_volumes(&self, names: &[VolumeName]) -> Result<Vec<VolumeDetail>> {
-        Ok(self.enter("inspect_volumes")?.inspect(names))
-    }
-
-    async fn checksum_volume(&self, name: &VolumeName) -> Result<String> {
-        self.enter("checksum_volume")?.checksum(name)
-    }
-
-    async fn reserve_address(&self, reservation: &Reservation) -> Result<()> {
-        self.enter("reserve_address")?.reserve(reservation)
-    }
-
-    async fn release_address(&self, mac: MacAddress) -> Result<()> {
-        self.enter("release_address")?.state.reservations.retain(|known| known.mac != mac);
-        Ok(())
-    }
-
-    async fn reservations(&self) -> Result<Vec<Reservation>> {
-        let mut all = self.enter("reservations")?.state.reservations.clone();
-        all.sort_by_key(|reservation| reservation.address);
-        Ok(all)
-    }
-
-    async fn define(&self, domain: &DomainSpec) -> Result<()> {
-        self.enter("define")?.define(domain)
-    }
-
-    async fn definition(&self, uuid: Uuid) -> Result<Option<Definition>> {
-        Ok(self.enter("definition")?.definition(uuid))
-    }
-
-    async fn attach_disk(&self, uuid: Uuid, volume: &VolumeName, rest: DefinitionDigest) -> Result<Definition> {
-        self.enter("attach_disk")?.attach_disk(uuid, volume, rest)
-    }
-
-    async fn detach_disk(&self, uuid: Uuid, volume: &VolumeName, rest: Option<DefinitionDigest>) -> Result<Definition> {
-        self.enter("detach_disk")?.detach_disk(uuid, volume, rest)
-    }
-
-    async fn undefine(&self, uuid: Uuid) -> Result<()> {
-        self.enter("undefine")?.undefine(uuid)
-    }
-
-    async fn adoptable(&self) -> Result<Vec<ForeignDomain>> {
-        Ok(self.enter("adoptable")?.adoptable())
-    }
-
-    async fn adopt(&self, uuid: Uuid) -> Result<()> {
-        self.enter("adopt")?.adopt(uuid)
-    }
-
-    async fn release(&self, uuid: Uuid) -> Result<()> {
-        self.enter("release")?.release(uuid)
-    }
-
-    async fn reclaim(&self, uuid: Uuid) -> Result<()> {
-        self.enter("reclaim")?.reclaim(uuid)
-    }
-
-    async fn start(&self, uuid: Uuid) -> Result<Start> {
-        self.enter("start")?.start(uuid)
-    }
-
-    async fn resume(&self, uuid: Uuid) -> Result<()> {
-        self.enter("resume")?.resume(uuid)
-    }
-
-    async fn discard_saved(&self, uuid: Uuid) -> Result<()> {
-        self.enter("discard_saved")?.discard_saved(uuid)
-    }
-
-    async fn shutdown(&self, uuid: Uuid) -> Result<()> {
-        self.enter("shutdown")?.shutdown(uuid)
-    }
-
-    async fn stop(&self, uuid: Uuid) -> Result<()> {
-        self.enter("stop")?.stop(uuid)
-    }
-
-    async fn reboot(&self, uuid: Uuid) -> Result<()> {
-        self.enter("reboot")?.reboot(uuid)
-    }
-
-    async fn domain(&self, uuid: Uuid) -> Result<Option<Domain>> {
-        Ok(self.enter("domain")?.domain(uuid))
-    }
-
-    async fn domains(&self) -> Result<Vec<Domain>> {
-        Ok(self.enter("domains")?.domains())
-    }
-
-    async fn addresses(&self, uuid: Uuid) -> Result<Vec<IpAddr>> {
-        self.enter("addresses")?.addresses(uuid)
-    }
-
-    async fn leases(&self) -> Result<Vec<Lease>> {
-        Ok(self.enter("leases")?.leases())
-    }
-
-    async fn console_tail(&self, uuid: Uuid, limit: usize) -> Result<Vec<u8>> {
-        self.enter("console_tail")?.console_tail(uuid, limit)
     }
 }

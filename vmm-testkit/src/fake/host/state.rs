@@ -9,7 +9,41 @@ use vmm_core::host::{DomainSpec, DomainState, ForeignDisk, Host, Reservation, St
 use vmm_core::model::{DeskId, MacAddress, VmName, VolumeName};
 use vmm_core::{Error, Result};
 
-use super::definition::Foreign;
+/// The calls that can be counted and failed, by part and method.
+const CALLS: [&str; 32] = [
+    "adoption.adopt",
+    "adoption.adoptable",
+    "adoption.reclaim",
+    "adoption.release",
+    "console.tail",
+    "definitions.attach_disk",
+    "definitions.by_id",
+    "definitions.define",
+    "definitions.detach_disk",
+    "definitions.undefine",
+    "domains.by_id",
+    "domains.discard_saved",
+    "domains.list",
+    "domains.reboot",
+    "domains.resume",
+    "domains.shutdown",
+    "domains.start",
+    "domains.stop",
+    "host.describe",
+    "network.addresses",
+    "network.leases",
+    "network.release",
+    "network.reservations",
+    "network.reserve",
+    "volumes.checksum",
+    "volumes.create",
+    "volumes.delete",
+    "volumes.import",
+    "volumes.inspect",
+    "volumes.list",
+    "volumes.resize",
+    "volumes.write",
+];
 
 /// A domain. The desk in its specification means nothing: `owner` is its tag.
 pub(super) struct FakeDomain {
@@ -26,6 +60,17 @@ pub(super) struct FakeDomain {
     pub(super) run: Option<u32>,
     pub(super) statistics: Statistics,
     pub(super) console: Vec<u8>,
+}
+
+/// What other hands have changed of a domain beyond its specification.
+#[derive(Default)]
+pub(super) struct Foreign {
+    /// Further facts of the definition, or other values of known ones.
+    pub(super) facts: Vec<(String, String)>,
+    /// The names of the snapshots.
+    pub(super) snapshots: Vec<String>,
+    /// What the guest calls each of its disks, which it keeps.
+    pub(super) targets: Vec<(VolumeName, String)>,
 }
 
 pub(super) enum Content {
@@ -107,6 +152,7 @@ impl State {
     }
 
     pub(super) fn enter(&mut self, method: &str) -> Result<()> {
+        check(method);
         *self.counts.entry(method.to_owned()).or_default() += 1;
         let mut due = None;
         for (index, failure) in self.failures.iter_mut().enumerate() {
@@ -122,10 +168,12 @@ impl State {
     }
 
     pub(super) fn fail(&mut self, method: &str, nth: usize, error: Error) {
+        check(method);
         self.failures.push(Failure { method: method.to_owned(), in_calls: nth.max(1), error });
     }
 
     pub(super) fn calls(&self, method: &str) -> usize {
+        check(method);
         self.counts.get(method).copied().unwrap_or(0)
     }
 
@@ -195,4 +243,9 @@ impl State {
             Content::Disk(_) | Content::Unfinished => None,
         }
     }
+}
+
+/// Refuses the name of a call that the fake does not have: a test that waits for it would prove nothing.
+fn check(method: &str) {
+    assert!(CALLS.contains(&method), "the fake host has no call {method:?}");
 }

@@ -138,7 +138,7 @@ impl LabDesk {
         }
         for os in self.vmm.oses(&self.admin, &Default::default()).await.expect("the catalog").items {
             if let Some(image) = os.image {
-                self.hypervisor.delete_volume(&image.volume).await.expect("it is removed");
+                self.hypervisor.volumes().delete(&image.volume).await.expect("it is removed");
             }
         }
     }

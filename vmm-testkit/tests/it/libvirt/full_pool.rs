@@ -71,23 +71,24 @@ async fn a_domain_whose_pool_is_full_is_paused_by_an_io_error_and_goes_on_once_t
 async fn fill(subject: &Subject, image: PathBuf, pool: &SmallPool, room: u64) {
     let hypervisor = &subject.hypervisor;
     let base = hypervisor
-        .import_volume(&subject.volume("tiny.qcow2"), &InspectedImage::open(&image).expect("a sound image"))
+        .volumes()
+        .import(&subject.volume("tiny.qcow2"), &InspectedImage::open(&image).expect("a sound image"))
         .await
         .expect("it is imported");
     let overlay = NewVolume { name: subject.volume("web.qcow2"), capacity: 1 << 30, backing: Some(base.name) };
-    hypervisor.create_volume(&overlay).await.expect("it is created");
+    hypervisor.volumes().create(&overlay).await.expect("it is created");
     let spec = DomainSpec { memory: 256, disks: vec![overlay.name], ..subject.spec("web") };
-    hypervisor.define(&spec).await.expect("it is defined");
-    hypervisor.start(spec.uuid).await.expect("it starts");
-    let state = async || hypervisor.domain(spec.uuid).await.expect("it answers").expect("it is defined").state;
+    hypervisor.definitions().define(&spec).await.expect("it is defined");
+    hypervisor.domains().start(spec.uuid).await.expect("it starts");
+    let state = async || hypervisor.domains().by_id(spec.uuid).await.expect("it answers").expect("it is defined").state;
     let full = DomainState::Paused(PauseReason::IoError);
     eventually(BOOT, "the pool is full", || async { (state().await == full).then_some(()) }).await;
-    let listed = hypervisor.domains().await.expect("it answers");
+    let listed = hypervisor.domains().list().await.expect("it answers");
     assert_eq!(listed.iter().map(|domain| domain.state).collect::<Vec<_>>(), [full]);
-    hypervisor.resume(spec.uuid).await.expect("the host takes the order");
+    hypervisor.domains().resume(spec.uuid).await.expect("the host takes the order");
     eventually(BOOT, "it is paused again", || async { (state().await == full).then_some(()) }).await;
     pool.resize(room);
-    hypervisor.resume(spec.uuid).await.expect("the host takes the order");
+    hypervisor.domains().resume(spec.uuid).await.expect("the host takes the order");
     for _ in 0..10 {
         assert_eq!(state().await, DomainState::Running, "there is room");
         tokio::time::sleep(Duration::from_millis(100)).await;

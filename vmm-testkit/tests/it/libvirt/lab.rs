@@ -51,23 +51,23 @@ async fn a_domain_that_nobody_tagged_is_never_touched() {
     let (uuid, name) = (foreign.uuid, foreign.name.clone());
     hold(subject, |subject| async move {
         let hypervisor = &subject.hypervisor;
-        assert_eq!(hypervisor.domains().await.expect("it answers"), []);
-        assert_eq!(hypervisor.domain(uuid).await.expect("it answers"), None);
+        assert_eq!(hypervisor.domains().list().await.expect("it answers"), []);
+        assert_eq!(hypervisor.domains().by_id(uuid).await.expect("it answers"), None);
         for result in [
-            hypervisor.start(uuid).await.map(drop),
-            hypervisor.resume(uuid).await,
-            hypervisor.discard_saved(uuid).await,
-            hypervisor.stop(uuid).await,
-            hypervisor.shutdown(uuid).await,
-            hypervisor.reboot(uuid).await,
-            hypervisor.undefine(uuid).await,
+            hypervisor.domains().start(uuid).await.map(drop),
+            hypervisor.domains().resume(uuid).await,
+            hypervisor.domains().discard_saved(uuid).await,
+            hypervisor.domains().stop(uuid).await,
+            hypervisor.domains().shutdown(uuid).await,
+            hypervisor.domains().reboot(uuid).await,
+            hypervisor.definitions().undefine(uuid).await,
         ] {
             assert!(matches!(result, Err(Error::NotFound { .. })), "{result:?}");
         }
         let same_id = DomainSpec { uuid, ..subject.spec("web") };
         let same_name = DomainSpec { name: name.parse().expect("a name"), ..subject.spec("web") };
         for spec in [same_id, same_name] {
-            let result = hypervisor.define(&spec).await;
+            let result = hypervisor.definitions().define(&spec).await;
             assert!(matches!(result, Err(Error::Conflict { .. })), "{result:?}");
         }
     })
@@ -85,18 +85,18 @@ async fn adopting_writes_a_tag_and_releasing_takes_it_away_and_nothing_else() {
         let (off, running) = ((off.uuid, off.name.clone(), off.disk()), running.uuid);
         async move {
             let hypervisor = &subject.hypervisor;
-            let known = hypervisor.adoptable().await.expect("it answers");
+            let known = hypervisor.adoption().adoptable().await.expect("it answers");
             let found = known.iter().find(|domain| domain.uuid == off.0).expect("it is foreign");
             assert_eq!((found.state, found.vcpu, found.memory), (DomainState::Off, 1, 64));
             assert_eq!(found.disks, [ForeignDisk { path: Some(off.2), capacity: 1 << 30 }]);
             let Some(lab) = Lab::from_env() else { return };
             for uuid in [off.0, running] {
-                hypervisor.adopt(uuid).await.expect("it is nobody's");
+                hypervisor.adoption().adopt(uuid).await.expect("it is nobody's");
             }
             let xml = virsh(&lab, &["dumpxml", &off.1, "--inactive"]);
             assert!(xml.contains("vmm:desk") && xml.contains("other:desk"), "{xml}");
             for uuid in [off.0, running] {
-                hypervisor.release(uuid).await.expect("it was adopted");
+                hypervisor.adoption().release(uuid).await.expect("it was adopted");
             }
         }
     })
@@ -112,10 +112,10 @@ async fn what_another_process_adopts_is_soon_seen() {
     hold(subject("what_another_process_adopts").await, |subject| async move {
         let another = LibvirtHypervisor::new(config(&lab, subject.desk));
         let foreign = subject.foreign();
-        assert_eq!(another.domains().await.expect("it answers"), []);
-        subject.hypervisor.adopt(foreign).await.expect("it is nobody's");
+        assert_eq!(another.domains().list().await.expect("it answers"), []);
+        subject.hypervisor.adoption().adopt(foreign).await.expect("it is nobody's");
         eventually(CALL, "it is listed", || async {
-            let domains = another.domains().await.expect("it answers");
+            let domains = another.domains().list().await.expect("it answers");
             domains.iter().any(|domain| domain.uuid == foreign).then_some(())
         })
         .await;
@@ -133,43 +133,44 @@ async fn a_guest_boots_gets_its_address_and_shuts_down() {
 async fn boot(subject: Subject, image: PathBuf, lab: Lab) {
     let hypervisor = &subject.hypervisor;
     let base = hypervisor
-        .import_volume(&subject.volume("tiny.qcow2"), &InspectedImage::open(&image).expect("a sound image"))
+        .volumes()
+        .import(&subject.volume("tiny.qcow2"), &InspectedImage::open(&image).expect("a sound image"))
         .await
         .expect("it is imported");
     let overlay =
         NewVolume { name: subject.volume("web.qcow2"), capacity: base.capacity, backing: Some(base.name.clone()) };
-    hypervisor.create_volume(&overlay).await.expect("it is created");
-    let seed = hypervisor.write_volume(&subject.volume("web.iso"), &[0; 65536]).await.expect("it is written");
+    hypervisor.volumes().create(&overlay).await.expect("it is created");
+    let seed = hypervisor.volumes().write(&subject.volume("web.iso"), &[0; 65536]).await.expect("it is written");
     let spec = DomainSpec { memory: 256, disks: vec![overlay.name], seed: Some(seed.name), ..subject.spec("web") };
     let address = subject.address().await;
     let mut reservation = subject.reservation("web", 1, address);
     reservation.mac = spec.mac;
-    hypervisor.reserve_address(&reservation).await.expect("it is reserved");
-    hypervisor.define(&spec).await.expect("it is defined");
-    hypervisor.start(spec.uuid).await.expect("it starts");
+    hypervisor.network().reserve(&reservation).await.expect("it is reserved");
+    hypervisor.definitions().define(&spec).await.expect("it is defined");
+    hypervisor.domains().start(spec.uuid).await.expect("it starts");
 
     let limit = Duration::from_secs(120);
     let addresses = eventually(limit, "an address", || async {
-        Some(hypervisor.addresses(spec.uuid).await.expect("it answers")).filter(|found| !found.is_empty())
+        Some(hypervisor.network().addresses(spec.uuid).await.expect("it answers")).filter(|found| !found.is_empty())
     })
     .await;
     assert_eq!(addresses, [std::net::IpAddr::from(address)]);
-    let console = hypervisor.console_tail(spec.uuid, 4096).await.expect("it answers");
+    let console = hypervisor.console().tail(spec.uuid, 4096).await.expect("it answers");
     assert!(!console.is_empty() && console.len() <= 4096);
 
     // A guest hears the request only once it has got that far; asking again is what a person does, too.
     eventually(limit, "the guest shuts down", || async {
-        match hypervisor.domain(spec.uuid).await.expect("it answers").expect("it is defined").state {
+        match hypervisor.domains().by_id(spec.uuid).await.expect("it answers").expect("it is defined").state {
             DomainState::Off => Some(()),
             _ => {
-                let _ = hypervisor.shutdown(spec.uuid).await;
+                let _ = hypervisor.domains().shutdown(spec.uuid).await;
                 None
             }
         }
     })
     .await;
-    assert!(!hypervisor.console_tail(spec.uuid, 100).await.expect("it is kept").is_empty());
-    hypervisor.undefine(spec.uuid).await.expect("it is gone");
+    assert!(!hypervisor.console().tail(spec.uuid, 100).await.expect("it is kept").is_empty());
+    hypervisor.definitions().undefine(spec.uuid).await.expect("it is gone");
     assert!(!virsh(&lab, &["vol-list", &lab.pool]).contains(&spec.uuid.to_string()), "the log is gone as well");
 }
 
@@ -186,16 +187,16 @@ async fn an_import_that_was_cut_is_not_taken_for_a_finished_one() {
 
         let (hypervisor, volume) = (subject.hypervisor.clone(), name.clone());
         let source = image.clone();
-        let import = tokio::spawn(async move { hypervisor.import_volume(&volume, &source).await });
+        let import = tokio::spawn(async move { hypervisor.volumes().import(&volume, &source).await });
         let left = eventually(CALL, "something of it is there", || async {
-            let volumes = subject.hypervisor.volumes().await.expect("it answers");
+            let volumes = subject.hypervisor.volumes().list().await.expect("it answers");
             volumes.into_iter().find(|volume| volume.name == name)
         })
         .await;
         import.abort();
         assert!(import.await.is_err_and(|error| error.is_cancelled()), "it was too fast to be cut");
         assert_ne!(left.capacity, 1 << 30, "it is not qcow2 yet");
-        let volume = subject.hypervisor.import_volume(&name, &image).await.expect("it is imported anew");
+        let volume = subject.hypervisor.volumes().import(&name, &image).await.expect("it is imported anew");
         assert_eq!(volume.capacity, 1 << 30);
     })
     .await;
@@ -209,10 +210,10 @@ async fn kvm_is_found_out_by_trying_and_leaves_nothing() {
     config.virt_type = VirtType::Auto;
     let hypervisor = LibvirtHypervisor::new(config);
     let begin = Instant::now();
-    let first = hypervisor.host().await.expect("it answers").accelerated;
+    let first = hypervisor.host().describe().await.expect("it answers").accelerated;
     assert!(begin.elapsed() < CALL);
     let again = Instant::now();
-    assert_eq!(hypervisor.host().await.expect("it answers").accelerated, first);
+    assert_eq!(hypervisor.host().describe().await.expect("it answers").accelerated, first);
     assert!(again.elapsed() < Duration::from_secs(2), "it is tried once");
     assert!(!virsh(&lab, &["list", "--all"]).contains(&desk.to_string()));
     assert!(!virsh(&lab, &["vol-list", &lab.pool]).contains(&desk.to_string()));
@@ -222,15 +223,16 @@ async fn kvm_is_found_out_by_trying_and_leaves_nothing() {
 async fn a_domain_has_its_figures_also_while_another_asks_for_them() {
     hold(subject("a_domain_has_its_figures_also_while_another_asks").await, |subject| async move {
         let spec = subject.define("web").await;
-        subject.hypervisor.start(spec.uuid).await.expect("it starts");
+        subject.hypervisor.domains().start(spec.uuid).await.expect("it starts");
         let hypervisor = subject.hypervisor.clone();
         let other = tokio::spawn(async move {
             loop {
-                hypervisor.domains().await.expect("it answers");
+                hypervisor.domains().list().await.expect("it answers");
             }
         });
         for _ in 0..300 {
-            let domain = subject.hypervisor.domain(spec.uuid).await.expect("it answers").expect("it is defined");
+            let domain =
+                subject.hypervisor.domains().by_id(spec.uuid).await.expect("it answers").expect("it is defined");
             assert!(domain.statistics.memory_resident > 0, "{:?}", domain.statistics);
         }
         other.abort();
@@ -260,7 +262,7 @@ async fn the_process_that_lists() {
         }
         let list = async |times: usize| {
             for _ in 0..times {
-                assert_eq!(subject.hypervisor.domains().await.expect("it answers").len(), 10);
+                assert_eq!(subject.hypervisor.domains().list().await.expect("it answers").len(), 10);
             }
         };
         list(500).await;

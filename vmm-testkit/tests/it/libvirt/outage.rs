@@ -74,7 +74,7 @@ impl Drop for OwnLab {
 /// A call that finds no libvirt ends in time and says so.
 async fn assert_unavailable(hypervisor: &dyn Hypervisor) {
     let begin = Instant::now();
-    let result = hypervisor.domains().await;
+    let result = hypervisor.domains().list().await;
     assert!(matches!(result, Err(Error::Unavailable { .. })), "{result:?}");
     assert!(begin.elapsed() < LIMIT, "it took {} ms", begin.elapsed().as_millis());
 }
@@ -91,16 +91,16 @@ async fn calls_end_when_libvirtd_does_not_answer_and_work_when_it_does() {
 async fn outage(subject: Subject, own: OwnLab) {
     let hypervisor = &subject.hypervisor;
     let uuid = subject.define("web").await.uuid;
-    hypervisor.start(uuid).await.expect("it starts");
+    hypervisor.domains().start(uuid).await.expect("it starts");
 
     own.run(&["kill-libvirtd"]);
     assert_unavailable(hypervisor.as_ref()).await;
     own.run(&["up"]);
-    let seen = hypervisor.domain(uuid).await.expect("the next call works").expect("it is defined");
+    let seen = hypervisor.domains().by_id(uuid).await.expect("the next call works").expect("it is defined");
     assert_eq!(seen.state, DomainState::Running, "guests go on without libvirtd");
 
     own.run(&["restart-libvirtd"]);
-    assert_eq!(hypervisor.domains().await.expect("a call over an old connection works").len(), 1);
+    assert_eq!(hypervisor.domains().list().await.expect("a call over an old connection works").len(), 1);
 
     let frozen = own.freeze();
     let (a, b) = (hypervisor.clone(), hypervisor.clone());
@@ -114,6 +114,6 @@ async fn outage(subject: Subject, own: OwnLab) {
         task.await.expect("it ends in time");
     }
     drop(frozen);
-    assert_eq!(hypervisor.domains().await.expect("the next call works").len(), 1);
+    assert_eq!(hypervisor.domains().list().await.expect("the next call works").len(), 1);
     subject.clean().await;
 }

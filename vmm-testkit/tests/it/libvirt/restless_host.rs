@@ -10,7 +10,7 @@ use vmm_core::remote::{Command, Credential, Login};
 use vmm_core::repository::Repository;
 use vmm_core::repository::sqlite::SqliteRepository;
 use vmm_core::{Actor, MasterKey, RequestDraft, Settings, UserDraft, Vmm};
-use vmm_testkit::fake::restless::Restless;
+use vmm_testkit::fake::host::Restless;
 use vmm_testkit::lab::Lab;
 use vmm_testkit::sample;
 
