@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
 
+use super::spelling::{SHA256, Spelled};
 use super::{DiskId, MacAddress};
 
 /// The rules by which facts are made. Facts that were kept under other rules cannot be compared.
@@ -186,6 +187,12 @@ impl fmt::Display for DefinitionDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
+}
+
+impl Spelled for DefinitionDigest {
+    const PATTERN: &'static str = SHA256;
+    const SHORTEST: Option<usize> = None;
+    const LONGEST: Option<usize> = None;
 }
 
 impl FromStr for DefinitionDigest {

@@ -31,6 +31,7 @@ mod run;
 mod schedule;
 mod script;
 mod session;
+mod spelling;
 mod token;
 mod unfinished;
 mod user;
@@ -85,6 +86,7 @@ pub use script::{
     ScriptId, ScriptTarget, ScriptVersion, Sealed, StoredLogin,
 };
 pub use session::{NewSession, Session, SessionFilter, SessionId, TokenHash};
+pub use spelling::Spelled;
 pub use token::{Credential, NewToken, Token, TokenId};
 pub use unfinished::{Processes, Unfinished};
 pub use user::{NewUser, PasswordHash, Role, User, UserChange, UserFilter, UserId};

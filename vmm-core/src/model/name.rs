@@ -3,12 +3,14 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::spelling::Spelled;
 use crate::error::{Error, Result};
 use crate::text::quoted;
 
-/// Declares a validated name over a check that says what is wrong.
+/// Declares a validated name over a check that says what is wrong, with the pattern and the most characters of what
+/// passes the check.
 macro_rules! name {
-    ($(#[$doc:meta])* $name:ident, $field:literal, $check:path) => {
+    ($(#[$doc:meta])* $name:ident, $field:literal, $check:path, $pattern:ident, $longest:literal) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(String);
@@ -30,6 +32,12 @@ macro_rules! name {
             pub fn as_str(&self) -> &str {
                 &self.0
             }
+        }
+
+        impl Spelled for $name {
+            const PATTERN: &'static str = $pattern;
+            const SHORTEST: Option<usize> = Some(1);
+            const LONGEST: Option<usize> = Some($longest);
         }
 
         impl fmt::Display for $name {
@@ -60,21 +68,33 @@ macro_rules! name {
     };
 }
 
+const LABEL: &str = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$";
+const LABELS: &str = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$";
+const WORD: &str = "^[A-Za-z0-9][A-Za-z0-9._-]*$";
+const PART: &str = "^[A-Za-z0-9._-]+$";
+const LOGIN: &str = "^[a-z_][a-z0-9_-]*$";
+const SCRIPT: &str = "^[A-Za-z0-9][A-Za-z0-9._-]*( [A-Za-z0-9._-]+)*$";
+/// No slash, no control character, and neither `.` nor `..`.
+const FILE: &str = concat!(
+    r"^([^./\u0000-\u001f\u007f-\u009f]|\.[^./\u0000-\u001f\u007f-\u009f]|\.\.[^/\u0000-\u001f\u007f-\u009f])",
+    r"[^/\u0000-\u001f\u007f-\u009f]*$"
+);
+
 name!(
     /// A machine's name: a DNS label (RFC 1123 §2.1) in lower case, so that it serves as domain and host name too.
-    VmName, "name", label
+    VmName, "name", label, LABEL, 63
 );
 name!(
     /// A host name: DNS labels joined by dots, at most 253 characters (RFC 1123 §2.1), in lower case.
-    Hostname, "hostname", labels
+    Hostname, "hostname", labels, LABELS, 253
 );
 name!(
     /// A group of machines, used as `@group`.
-    GroupName, "group_name", word
+    GroupName, "group_name", word, WORD, 128
 );
 name!(
     /// An account's name.
-    UserName, "name", word
+    UserName, "name", word, WORD, 128
 );
 impl UserName {
     /// Whether it is the same account's: names of accounts have no case.
@@ -85,45 +105,45 @@ impl UserName {
 
 name!(
     /// A catalog entry's name, like `debian`.
-    OsName, "os", word
+    OsName, "os", word, WORD, 128
 );
 name!(
     /// A catalog entry's version, like `12`.
-    OsVersion, "version", word
+    OsVersion, "version", word, WORD, 128
 );
 name!(
     /// A user name inside a machine, as `useradd` of Debian accepts it.
-    LoginName, "user", login
+    LoginName, "user", login, LOGIN, 32
 );
 name!(
     /// A request's id, chosen by the client.
-    RequestId, "id", word
+    RequestId, "id", word, WORD, 128
 );
 name!(
     /// An API token's name.
-    TokenName, "name", word
+    TokenName, "name", word, WORD, 128
 );
 name!(
     /// A volume's name in a pool. It is a file name, so it holds no slash and does not begin with a dot or a dash.
-    VolumeName, "volume", word
+    VolumeName, "volume", word, WORD, 128
 );
 name!(
     /// A script's name: like an account's, and may have single spaces inside. `run` is none, since `/vm/script/run` is
     /// something else.
-    ScriptName, "name", script
+    ScriptName, "name", script, SCRIPT, 128
 );
 name!(
     /// The name of a script's file. It holds no slash and does not begin with a dot or a dash.
-    ScriptFile, "file", word
+    ScriptFile, "file", word, WORD, 128
 );
 name!(
     /// How names of accounts or machines begin.
-    NamePrefix, "name_prefix", part
+    NamePrefix, "name_prefix", part, PART, 128
 );
 
 name!(
     /// A file's name in a file area: never a path, and printable in one line.
-    FileName, "file", file
+    FileName, "file", file, FILE, 255
 );
 
 fn label(text: &str) -> Result<(), &'static str> {

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::spelling::{SHA256, Spelled};
 use super::{
     DiskRole, GroupName, HostKey, Hostname, LoginName, MacAddress, OsId, OsName, OsVersion, VmName, VolumeName,
 };
@@ -280,6 +281,12 @@ impl fmt::Display for PlanHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
+}
+
+impl Spelled for PlanHash {
+    const PATTERN: &'static str = SHA256;
+    const SHORTEST: Option<usize> = None;
+    const LONGEST: Option<usize> = Some(64);
 }
 
 impl FromStr for PlanHash {

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::spelling::{NO_NUL, Spelled};
 use super::{GroupName, ScriptFile, ScriptName, Timestamp, UserId, UserName, VmName};
 use crate::error::{Error, Result};
 use crate::text::{hex, quoted};
@@ -269,6 +270,12 @@ fn line_of(text: &[u8], wanted: u8) -> usize {
     1 + text.iter().take_while(|byte| **byte != wanted).filter(|byte| **byte == b'\n').count()
 }
 
+impl Spelled for ScriptContent {
+    const PATTERN: &'static str = NO_NUL;
+    const SHORTEST: Option<usize> = Some(1);
+    const LONGEST: Option<usize> = Some(ScriptContent::LONGEST);
+}
+
 impl PartialEq for ScriptContent {
     fn eq(&self, other: &Self) -> bool {
         self.text == other.text
@@ -323,6 +330,13 @@ impl ScriptArguments {
     }
 }
 
+/// Of each argument.
+impl Spelled for ScriptArguments {
+    const PATTERN: &'static str = NO_NUL;
+    const SHORTEST: Option<usize> = Some(0);
+    const LONGEST: Option<usize> = Some(ScriptArguments::LONGEST);
+}
+
 impl fmt::Debug for ScriptArguments {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ScriptArguments({})", self.0.len())
@@ -359,6 +373,12 @@ impl FromStr for Interpreter {
     }
 }
 
+impl Spelled for Interpreter {
+    const PATTERN: &'static str = "^[A-Za-z0-9/][A-Za-z0-9._/+=:,@%-]*( [A-Za-z0-9._/+=:,@%-]+){0,15}$";
+    const SHORTEST: Option<usize> = None;
+    const LONGEST: Option<usize> = Some(256);
+}
+
 impl fmt::Display for Interpreter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.join(" "))
@@ -389,6 +409,12 @@ impl FromStr for ScriptTarget {
             error => error,
         })
     }
+}
+
+impl Spelled for ScriptTarget {
+    const PATTERN: &'static str = "^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?|@[A-Za-z0-9][A-Za-z0-9._-]{0,127})$";
+    const SHORTEST: Option<usize> = None;
+    const LONGEST: Option<usize> = None;
 }
 
 impl fmt::Display for ScriptTarget {

@@ -129,12 +129,9 @@ impl Check<'_> {
     }
 
     fn string(&mut self, path: &str, schema: &MetaSchema, text: &str) {
-        let length = text.chars().count();
-        if let Some(most) = schema.max_length.filter(|most| length > *most) {
-            self.tell(path, format!("is {length} characters long; at most {most}"));
-        }
-        if let Some(least) = schema.min_length.filter(|least| length < *least) {
-            self.tell(path, format!("is {length} characters long; at least {least}"));
+        // A text with a pattern is checked by its type, which says better what is wrong.
+        if schema.pattern.is_none() {
+            self.length(path, schema, text.chars().count());
         }
         if schema.format == Some("date-time") && text.parse::<chrono::DateTime<chrono::Utc>>().is_err() {
             self.tell(path, "must be a moment like 2026-03-02T08:15:00Z".to_owned());
@@ -142,6 +139,15 @@ impl Check<'_> {
         if !schema.enum_items.is_empty() && !schema.enum_items.iter().any(|item| item == text) {
             let words: Vec<_> = schema.enum_items.iter().filter_map(Value::as_str).collect();
             self.tell(path, format!("must be one of {}", words.join(", ")));
+        }
+    }
+
+    fn length(&mut self, path: &str, schema: &MetaSchema, length: usize) {
+        if let Some(most) = schema.max_length.filter(|most| length > *most) {
+            self.tell(path, format!("is {length} characters long; at most {most}"));
+        }
+        if let Some(least) = schema.min_length.filter(|least| length < *least) {
+            self.tell(path, format!("is {length} characters long; at least {least}"));
         }
     }
 

@@ -10,4 +10,5 @@ pub(crate) mod if_match;
 pub(crate) mod json;
 pub(crate) mod secret;
 pub(crate) mod target;
+pub(crate) mod text;
 pub(crate) mod written;

@@ -15,6 +15,7 @@ use crate::layer::auth::Caller;
 use crate::wire::batch::named;
 use crate::wire::content::{Content, disposition};
 use crate::wire::cursor;
+use crate::wire::text::TextOf;
 
 pub(crate) struct FileApi;
 
@@ -119,7 +120,12 @@ impl FileApi {
     ///
     /// It is there whole once this is answered, and not at all if it fails.
     #[oai(path = "/files/:name", method = "put", operation_id = "putFile")]
-    async fn put(&self, caller: Caller, name: Path<String>, content: Content) -> Result<Json<FileBody>, Failure> {
+    async fn put(
+        &self,
+        caller: Caller,
+        name: Path<TextOf<FileName>>,
+        content: Content,
+    ) -> Result<Json<FileBody>, Failure> {
         let login = caller.0;
         let name = named("name", FileName::new(name.0))?;
         let Content { source, size } = content;
@@ -131,7 +137,7 @@ impl FileApi {
     async fn get(
         &self,
         caller: Caller,
-        name: Path<String>,
+        name: Path<TextOf<FileName>>,
         /// A part of it, like `bytes=1000-1999` or `bytes=1000-`; 416 if it begins behind the end. Anything else gives the
         /// whole.
         #[oai(name = "Range")]
@@ -167,7 +173,7 @@ impl FileApi {
 
     /// Delete a file of one's own area.
     #[oai(path = "/files/:name", method = "delete", operation_id = "deleteFile")]
-    async fn delete(&self, caller: Caller, name: Path<String>) -> Result<Done, Failure> {
+    async fn delete(&self, caller: Caller, name: Path<TextOf<FileName>>) -> Result<Done, Failure> {
         let login = caller.0;
         login.vmm.delete_file(&login.actor, &named("name", FileName::new(name.0))?).await?;
         Ok(Done::Done)

@@ -13,6 +13,7 @@ use crate::error::Failure;
 use crate::layer::auth::Caller;
 use crate::wire::batch::named;
 use crate::wire::secret::Secret;
+use crate::wire::text::TextOf;
 
 pub(crate) struct LinkApi;
 
@@ -43,7 +44,7 @@ impl LinkApi {
         &self,
         caller: Caller,
         /// Whose; the caller's if absent.
-        user: Query<Option<String>>,
+        user: Query<Option<TextOf<UserName>>>,
     ) -> Result<Json<MadeLinkCodeBody>, Failure> {
         let login = caller.0;
         let of = named("user", user.0.map(UserName::new).transpose())?;
@@ -56,7 +57,7 @@ impl LinkApi {
         &self,
         caller: Caller,
         /// Whose; the caller's if absent.
-        user: Query<Option<String>>,
+        user: Query<Option<TextOf<UserName>>>,
     ) -> Result<Done, Failure> {
         let login = caller.0;
         let of = named("user", user.0.map(UserName::new).transpose())?;

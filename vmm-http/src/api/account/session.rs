@@ -19,6 +19,7 @@ use crate::wire::batch::named;
 use crate::wire::body::Body;
 use crate::wire::cursor;
 use crate::wire::secret::Secret;
+use crate::wire::text::TextOf;
 
 pub(crate) struct SessionApi;
 
@@ -88,7 +89,7 @@ impl SessionApi {
         &self,
         caller: Caller,
         /// Whose; the caller's if absent.
-        user: Query<Option<String>>,
+        user: Query<Option<TextOf<UserName>>>,
         /// Goes on behind a page: the `next` of its answer.
         #[oai(validator(max_length = 512))]
         after: Query<Option<String>>,

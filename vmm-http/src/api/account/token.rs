@@ -14,6 +14,7 @@ use crate::layer::auth::Caller;
 use crate::wire::batch::{self, named};
 use crate::wire::body::Body;
 use crate::wire::secret::Secret;
+use crate::wire::text::TextOf;
 
 pub(crate) struct TokenApi;
 
@@ -22,8 +23,7 @@ pub(crate) struct TokenApi;
 #[oai(rename = "NewToken", deny_unknown_fields)]
 struct NewTokenBody {
     /// Letters, digits, dots, dashes and underscores; unique among one's own.
-    #[oai(validator(max_length = 128))]
-    name: String,
+    name: TextOf<TokenName>,
     /// After how many days it ends by itself; 90 if absent.
     #[oai(validator(minimum(value = "1"), maximum(value = "3650")))]
     expires_in_days: Option<u32>,
@@ -160,7 +160,7 @@ impl TokenApi {
         &self,
         caller: Caller,
         /// Whose; the caller's if absent.
-        user: Query<Option<String>>,
+        user: Query<Option<TextOf<UserName>>>,
     ) -> Result<Json<TokensBody>, Failure> {
         let login = caller.0;
         let of = named("user", user.0.map(UserName::new).transpose())?;
@@ -173,9 +173,9 @@ impl TokenApi {
     async fn delete(
         &self,
         caller: Caller,
-        name: Query<String>,
+        name: Query<TextOf<TokenName>>,
         /// Whose; the caller's if absent.
-        user: Query<Option<String>>,
+        user: Query<Option<TextOf<UserName>>>,
     ) -> Result<Done, Failure> {
         let login = caller.0;
         let of = named("user", user.0.map(UserName::new).transpose())?;
@@ -192,7 +192,7 @@ impl TokenApi {
         &self,
         caller: Caller,
         /// Whose; the caller's if absent.
-        user: Query<Option<String>>,
+        user: Query<Option<TextOf<UserName>>>,
         /// Also free the account of its Telegram account, disable its schedules and cancel its runs. With no API token.
         everything: Query<Option<bool>>,
     ) -> Result<Json<RevokedAccessBody>, Failure> {

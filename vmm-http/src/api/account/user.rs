@@ -17,6 +17,7 @@ use crate::wire::clearable::Clearable;
 use crate::wire::cursor;
 use crate::wire::if_match::IfMatch;
 use crate::wire::secret::Secret;
+use crate::wire::text::TextOf;
 
 pub(crate) struct UserApi;
 
@@ -52,8 +53,7 @@ impl From<RoleWord> for Role {
 #[oai(rename = "NewUser", deny_unknown_fields)]
 struct NewUserBody {
     /// Letters, digits, dots, dashes and underscores.
-    #[oai(validator(max_length = 128))]
-    name: String,
+    name: TextOf<UserName>,
     /// 10 to 1024 characters.
     password: Secret,
     /// The Telegram account bound to it.
@@ -84,11 +84,9 @@ struct NewUsersBody {
 #[oai(rename = "UserChange", deny_unknown_fields)]
 struct UserChangeBody {
     /// The account's present name.
-    #[oai(validator(max_length = 128))]
-    name: String,
+    name: TextOf<UserName>,
     /// Another name.
-    #[oai(validator(max_length = 128))]
-    new_name: Option<String>,
+    new_name: Option<TextOf<UserName>>,
     /// Another password, 10 to 1024 characters.
     password: Option<Secret>,
     /// The present password; needed with another one for one's own account.
@@ -165,8 +163,7 @@ struct UsersBody {
 #[oai(rename = "PasswordChange", deny_unknown_fields)]
 struct PasswordChange {
     /// Whose.
-    #[oai(validator(max_length = 128))]
-    user: String,
+    user: TextOf<UserName>,
     /// An admin may leave out another account's.
     #[oai(rename = "old-password")]
     old_password: Option<Secret>,
@@ -234,7 +231,7 @@ impl UserApi {
 
     /// Look at an account. Admins only.
     #[oai(path = "/db/user/:name", method = "get", operation_id = "getUser")]
-    async fn get(&self, caller: Caller, name: Path<String>) -> Result<Tagged<UserBody>, Failure> {
+    async fn get(&self, caller: Caller, name: Path<TextOf<UserName>>) -> Result<Tagged<UserBody>, Failure> {
         let login = caller.0;
         let user = login.vmm.user(&login.actor, &UserName::new(name.0)?).await?;
         let revision = user.revision;
@@ -267,7 +264,7 @@ impl UserApi {
     async fn delete(
         &self,
         caller: Caller,
-        name: Query<String>,
+        name: Query<TextOf<UserName>>,
         /// Only if the record is as it was read: its `ETag`.
         #[oai(name = "If-Match")]
         if_match: IfMatch,

@@ -11,6 +11,7 @@ use crate::error::Failure;
 use crate::layer::auth::Caller;
 use crate::wire::batch::named;
 use crate::wire::cursor;
+use crate::wire::text::TextOf;
 
 pub(crate) struct AuditApi;
 
@@ -100,7 +101,7 @@ impl AuditApi {
         &self,
         caller: Caller,
         /// Only rows of this account.
-        user: Query<Option<String>>,
+        user: Query<Option<TextOf<UserName>>>,
         /// Only rows of this action, like `vm.delete`.
         #[oai(validator(max_length = 64))]
         action: Query<Option<String>>,

@@ -17,6 +17,7 @@ use crate::layer::auth::Caller;
 use crate::wire::batch;
 use crate::wire::cursor;
 use crate::wire::events::{Event, Events, Source, Streams};
+use crate::wire::text::TextOf;
 
 pub(crate) struct JobApi;
 
@@ -200,7 +201,7 @@ impl JobApi {
         /// Only those in this state.
         state: Query<Option<JobStateWord>>,
         /// Only those of this request.
-        request: Query<Option<String>>,
+        request: Query<Option<TextOf<RequestId>>>,
         /// Goes on behind a page: the `next` of its answer.
         #[oai(validator(max_length = 512))]
         after: Query<Option<String>>,

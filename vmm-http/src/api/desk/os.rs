@@ -14,6 +14,7 @@ use crate::wire::batch;
 use crate::wire::body::Body;
 use crate::wire::cursor;
 use crate::wire::if_match::IfMatch;
+use crate::wire::text::TextOf;
 
 pub(crate) struct OsApi;
 
@@ -22,11 +23,9 @@ pub(crate) struct OsApi;
 #[oai(rename = "NewOs", deny_unknown_fields)]
 struct NewOsBody {
     /// Like `debian`.
-    #[oai(validator(max_length = 128))]
-    name: String,
+    name: TextOf<OsName>,
     /// Like `12`.
-    #[oai(validator(max_length = 128))]
-    version: String,
+    version: TextOf<OsVersion>,
     /// A cloud image in qcow2 without a backing or data file, which is imported into the pool: its path on the server, in a
     /// directory of the setting `image_dirs`, or `file:NAME` for a file of one's own (`PUT /files/NAME`).
     #[oai(validator(max_length = 4096))]
@@ -37,12 +36,12 @@ struct NewOsBody {
     #[oai(default, validator(max_length = 4096))]
     description: String,
     /// The user that cloud-init makes in each machine.
-    #[oai(default = "default_login", validator(max_length = 32))]
-    login: String,
+    #[oai(default = "default_login")]
+    login: TextOf<LoginName>,
 }
 
-fn default_login() -> String {
-    "vmm".to_owned()
+fn default_login() -> TextOf<LoginName> {
+    "vmm".to_owned().into()
 }
 
 impl TryFrom<NewOsBody> for NewOs {
@@ -77,8 +76,7 @@ struct OsChangeBody {
     #[oai(validator(max_length = 4096))]
     description: Option<String>,
     /// The user that cloud-init makes in each machine that is made from now on.
-    #[oai(validator(max_length = 32))]
-    login: Option<String>,
+    login: Option<TextOf<LoginName>>,
 }
 
 fn change(body: OsChangeBody) -> vmm_core::Result<(OsId, OsChange)> {

@@ -10,6 +10,7 @@ use vmm_core::{AdoptionDraft, Error};
 use super::monitor::StateWord;
 use super::vm_body::VmBody;
 use crate::wire::batch::named;
+use crate::wire::text::TextOf;
 
 /// A domain of the host that is no desk's.
 #[derive(Debug, Object)]
@@ -59,19 +60,16 @@ pub(super) struct VmAdoptionBody {
     #[oai(validator(min_length = 1, max_length = 255))]
     domain: String,
     /// The machine's name; the domain's if absent, and required where that one cannot be a machine's.
-    #[oai(validator(max_length = 63))]
-    name: Option<String>,
+    name: Option<TextOf<VmName>>,
     /// Who answers for it; the caller if absent.
     #[oai(validator(max_length = 128))]
     user: Option<String>,
-    #[oai(validator(max_length = 128))]
-    group_name: Option<String>,
+    group_name: Option<TextOf<GroupName>>,
     /// The catalog's entry that it runs, if there is one: `debian:12`, `debian` for the newest version, or the entry's id.
     #[oai(validator(max_length = 128))]
     os: Option<String>,
     /// The name it gives itself; its name if absent.
-    #[oai(validator(max_length = 253))]
-    hostname: Option<String>,
+    hostname: Option<TextOf<Hostname>>,
     /// Its address, which then stays; looked for if absent.
     #[oai(validator(max_length = 45))]
     ip: Option<String>,
@@ -79,8 +77,7 @@ pub(super) struct VmAdoptionBody {
     #[oai(validator(min_length = 1, max_length = 16384))]
     host_key: String,
     /// The user in it that people log in as.
-    #[oai(validator(max_length = 32))]
-    login: String,
+    login: TextOf<LoginName>,
     #[oai(default, validator(max_length = 4096))]
     description: String,
 }

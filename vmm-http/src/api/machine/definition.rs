@@ -4,7 +4,7 @@ use poem_openapi::param::Query;
 use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi};
 use vmm_core::DefinitionLook;
-use vmm_core::model::{Difference, VmName};
+use vmm_core::model::{DefinitionDigest, Difference, VmName};
 
 use super::vm_body::VmBody;
 use crate::api::tag::Tag;
@@ -13,6 +13,7 @@ use crate::layer::auth::Caller;
 use crate::wire::batch::named;
 use crate::wire::body::Body;
 use crate::wire::if_match::IfMatch;
+use crate::wire::text::TextOf;
 
 pub(crate) struct DefinitionApi;
 
@@ -71,7 +72,7 @@ impl From<DefinitionLook> for VmDefinitionBody {
 #[oai(rename = "DefinitionAcceptance", deny_unknown_fields)]
 struct AcceptanceBody {
     /// The digest of the definition that was looked at. To name it is to accept it; no other is.
-    digest: String,
+    digest: TextOf<DefinitionDigest>,
 }
 
 #[OpenApi(tag = "Tag::Vm")]
@@ -80,7 +81,7 @@ impl DefinitionApi {
     ///
     /// As long as something differs, nothing of the machine's disks or definition is changed by vmm.
     #[oai(path = "/vm/definition", method = "get", operation_id = "getVmDefinition")]
-    async fn get(&self, caller: Caller, vm: Query<String>) -> Result<Json<VmDefinitionBody>, Failure> {
+    async fn get(&self, caller: Caller, vm: Query<TextOf<VmName>>) -> Result<Json<VmDefinitionBody>, Failure> {
         let login = caller.0;
         let look = login.vmm.vm_definition(&login.actor, &named("vm", VmName::new(vm.0))?).await?;
         Ok(Json(look.into()))
@@ -93,7 +94,7 @@ impl DefinitionApi {
     async fn accept(
         &self,
         caller: Caller,
-        vm: Query<String>,
+        vm: Query<TextOf<VmName>>,
         /// Only if the record is as it was read: the machine's `ETag`.
         #[oai(name = "If-Match")]
         if_match: IfMatch,

@@ -13,6 +13,7 @@ use crate::layer::auth::Caller;
 use crate::wire::batch::{self, named};
 use crate::wire::body::Body;
 use crate::wire::cursor;
+use crate::wire::text::TextOf;
 
 pub(crate) struct DiskApi;
 
@@ -21,8 +22,7 @@ pub(crate) struct DiskApi;
 #[oai(rename = "NewDisk", deny_unknown_fields)]
 struct NewDiskBody {
     /// Name of the machine, which must be off.
-    #[oai(validator(max_length = 63))]
-    vm: String,
+    vm: TextOf<VmName>,
     /// In GiB.
     #[oai(validator(minimum(value = "1"), maximum(value = "65536")))]
     disk_size: u32,
@@ -131,7 +131,7 @@ impl DiskApi {
         &self,
         caller: Caller,
         /// Only those of this machine.
-        vm: Query<Option<String>>,
+        vm: Query<Option<TextOf<VmName>>>,
         /// The `next` of the page before.
         after: Query<Option<String>>,
         /// At most so many; 100 if absent.

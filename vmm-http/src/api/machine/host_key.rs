@@ -13,6 +13,7 @@ use crate::layer::auth::Caller;
 use crate::wire::batch::named;
 use crate::wire::body::Body;
 use crate::wire::if_match::IfMatch;
+use crate::wire::text::TextOf;
 
 pub(crate) struct HostKeyApi;
 
@@ -73,7 +74,7 @@ impl HostKeyApi {
     /// No login takes place. Before a shown key is accepted, compare its fingerprint with what the machine's own console
     /// says: `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub`.
     #[oai(path = "/vm/host-key", method = "get", operation_id = "getVmHostKey")]
-    async fn get(&self, caller: Caller, vm: Query<String>) -> Result<Json<VmHostKeyBody>, Failure> {
+    async fn get(&self, caller: Caller, vm: Query<TextOf<VmName>>) -> Result<Json<VmHostKeyBody>, Failure> {
         let login = caller.0;
         let key = login.vmm.vm_host_key(&login.actor, &named("vm", VmName::new(vm.0))?).await?;
         Ok(Json(key.into()))
@@ -86,7 +87,7 @@ impl HostKeyApi {
     async fn accept(
         &self,
         caller: Caller,
-        vm: Query<String>,
+        vm: Query<TextOf<VmName>>,
         /// Only if the record is as it was read: the machine's `ETag`.
         #[oai(name = "If-Match")]
         if_match: IfMatch,

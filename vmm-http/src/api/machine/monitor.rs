@@ -15,6 +15,7 @@ use crate::api::tag::Tag;
 use crate::error::Failure;
 use crate::layer::auth::Caller;
 use crate::wire::batch::named;
+use crate::wire::text::TextOf;
 
 pub(crate) struct MonitorApi;
 
@@ -202,7 +203,7 @@ impl MonitorApi {
         &self,
         caller: Caller,
         /// The machine's name.
-        vm: Query<String>,
+        vm: Query<TextOf<VmName>>,
         /// Adds how the machine was in the last so many seconds.
         #[oai(validator(minimum(value = "10"), maximum(value = "3600")))]
         window: Query<Option<u32>>,

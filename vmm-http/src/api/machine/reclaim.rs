@@ -9,6 +9,7 @@ use crate::api::tag::Tag;
 use crate::error::Failure;
 use crate::layer::auth::Caller;
 use crate::wire::batch::named;
+use crate::wire::text::TextOf;
 
 pub(crate) struct ReclaimApi;
 
@@ -18,7 +19,7 @@ impl ReclaimApi {
     ///
     /// The domain must have the machine's id, its hardware address and a disk of it; nothing else of it changes.
     #[oai(path = "/vm/reclaim", method = "post", operation_id = "reclaimVm")]
-    async fn reclaim(&self, caller: Caller, vm: Query<String>) -> Result<Done, Failure> {
+    async fn reclaim(&self, caller: Caller, vm: Query<TextOf<VmName>>) -> Result<Done, Failure> {
         let login = caller.0;
         login.vmm.reclaim_vm(&login.actor, &named("vm", VmName::new(vm.0))?).await?;
         Ok(Done::Done)

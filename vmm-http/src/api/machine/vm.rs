@@ -20,6 +20,7 @@ use crate::wire::clearable::Clearable;
 use crate::wire::cursor;
 use crate::wire::if_match::IfMatch;
 use crate::wire::secret::Secret;
+use crate::wire::text::TextOf;
 use crate::wire::written::Written;
 
 pub(crate) struct VmApi;
@@ -38,14 +39,11 @@ struct VmWithDisksBody {
 #[derive(Debug, Object)]
 #[oai(rename = "VmChange", deny_unknown_fields)]
 struct VmChangeBody {
-    #[oai(validator(max_length = 63))]
-    name: String,
+    name: TextOf<VmName>,
     /// Another responsible person.
-    #[oai(validator(max_length = 128))]
-    user: Option<String>,
+    user: Option<TextOf<UserName>>,
     /// Another group; `null` takes it out of its group.
-    #[oai(validator(max_length = 128))]
-    group_name: Clearable<String>,
+    group_name: Clearable<TextOf<GroupName>>,
     #[oai(validator(max_length = 4096))]
     description: Option<String>,
 }
@@ -140,13 +138,13 @@ impl VmApi {
         &self,
         caller: Caller,
         /// Only those of this responsible person.
-        user: Query<Option<String>>,
+        user: Query<Option<TextOf<UserName>>>,
         /// Only those of this group.
-        group_name: Query<Option<String>>,
+        group_name: Query<Option<TextOf<GroupName>>>,
         /// Only those with this status.
         status: Query<Option<VmStatusWord>>,
         /// Only those of this request.
-        request: Query<Option<String>>,
+        request: Query<Option<TextOf<RequestId>>>,
         /// Only those made from the catalog entry with this id.
         os: Query<Option<i64>>,
         /// Only those whose names begin so.
@@ -197,7 +195,7 @@ impl VmApi {
 
     /// Look at a machine and its disks.
     #[oai(path = "/db/vm/:name", method = "get", operation_id = "getVm")]
-    async fn get(&self, caller: Caller, name: Path<String>) -> Result<Tagged<VmWithDisksBody>, Failure> {
+    async fn get(&self, caller: Caller, name: Path<TextOf<VmName>>) -> Result<Tagged<VmWithDisksBody>, Failure> {
         let login = caller.0;
         let (vm, disks) = login.vmm.vm(&login.actor, &VmName::new(name.0)?).await?;
         let revision = vm.revision;
@@ -231,7 +229,7 @@ impl VmApi {
     async fn delete(
         &self,
         caller: Caller,
-        name: Query<String>,
+        name: Query<TextOf<VmName>>,
         /// Only if the record is as it was read: its `ETag`.
         #[oai(name = "If-Match")]
         if_match: IfMatch,
@@ -245,7 +243,7 @@ impl VmApi {
     ///
     /// Of a machine that was adopted vmm knows none.
     #[oai(path = "/vm/login", method = "get", operation_id = "getVmLogin")]
-    async fn login(&self, caller: Caller, vm: Query<String>) -> Result<Json<VmLoginBody>, Failure> {
+    async fn login(&self, caller: Caller, vm: Query<TextOf<VmName>>) -> Result<Json<VmLoginBody>, Failure> {
         let login = caller.0;
         let made_with = login.vmm.vm_login(&login.actor, &named("vm", VmName::new(vm.0))?).await?;
         Ok(Json(VmLoginBody { user: made_with.user.to_string(), password: Secret(made_with.password) }))
@@ -259,7 +257,7 @@ impl VmApi {
     async fn power(
         &self,
         caller: Caller,
-        vm: Query<String>,
+        vm: Query<TextOf<VmName>>,
         body: Body<PowerBody>,
     ) -> Result<Json<SwitchedBody>, Failure> {
         let login = caller.0;

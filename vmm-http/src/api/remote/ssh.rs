@@ -16,6 +16,7 @@ use crate::layer::auth::Caller;
 use crate::wire::batch::{self, named};
 use crate::wire::body::Body;
 use crate::wire::secret::Secret;
+use crate::wire::text::TextOf;
 
 pub(crate) struct SshApi;
 
@@ -165,7 +166,7 @@ impl SshApi {
         &self,
         caller: Caller,
         /// The machine's name.
-        vm: Query<String>,
+        vm: Query<TextOf<VmName>>,
         body: Body<SshCommands>,
     ) -> Result<Json<SshResults>, Failure> {
         let login = caller.0;

@@ -2,7 +2,7 @@
 
 use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi};
-use vmm_core::model::VmName;
+use vmm_core::model::{ScriptTarget, VmName};
 use vmm_core::remote::Output;
 
 use super::ssh::{SshCommand, SshResult, read, results};
@@ -12,6 +12,7 @@ use crate::layer::auth::Caller;
 use crate::wire::batch::{self, named};
 use crate::wire::body::Body;
 use crate::wire::target::targets;
+use crate::wire::text::TextOf;
 
 pub(crate) struct SshManyApi;
 
@@ -21,7 +22,7 @@ pub(crate) struct SshManyApi;
 struct SshCommandsOnMany {
     /// The machines: names, or `@group`.
     #[oai(validator(min_items = 1, max_items = 500))]
-    vms: Vec<String>,
+    vms: Vec<TextOf<ScriptTarget>>,
     #[oai(validator(min_items = 1, max_items = 50))]
     ssh: Vec<SshCommand>,
     /// On how many machines it works at a time; 8 if absent.

@@ -20,6 +20,7 @@ use crate::layer::auth::Caller;
 use crate::wire::batch::{self, named};
 use crate::wire::body::Body;
 use crate::wire::events::{Event, Events, Source, Streams, first, told};
+use crate::wire::text::TextOf;
 
 pub(crate) struct SshStreamApi;
 
@@ -175,7 +176,7 @@ impl SshStreamApi {
         request: &Request,
         streams: Data<&Streams>,
         /// The machine's name.
-        vm: Query<String>,
+        vm: Query<TextOf<VmName>>,
         body: Body<SshCommands>,
     ) -> Result<Events, Failure> {
         let login = caller.0;

@@ -14,6 +14,7 @@ use crate::api::tag::Tag;
 use crate::error::Failure;
 use crate::layer::auth::{Caller, Login};
 use crate::wire::batch::{self, named};
+use crate::wire::text::TextOf;
 
 pub(crate) struct FtApi;
 
@@ -33,7 +34,7 @@ impl FtApi {
         /// Which way the files go.
         direction: Query<Direction>,
         /// The machine's name, unless the items have it.
-        vm: Query<Option<String>>,
+        vm: Query<Option<TextOf<VmName>>>,
         wants: WantsContent,
         body: FtBody,
     ) -> Result<Carried, Failure> {

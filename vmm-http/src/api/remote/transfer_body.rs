@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use poem_openapi::{Enum, Object};
-use vmm_core::model::{ScriptTarget, VmName};
+use vmm_core::model::{FileName, ScriptTarget, VmName};
 use vmm_core::remote::tree::{Skipped, SkippedKind};
 use vmm_core::remote::{DEFAULT_TRANSFER_DEADLINE, Place, Progress};
 use vmm_core::{Error, Transfer, TransferReport, TreeReport, TreeTransfer};
@@ -14,6 +14,7 @@ use crate::error::{Failure, ProblemDetails};
 use crate::wire::batch::named;
 use crate::wire::secret::Secret;
 use crate::wire::target::targets;
+use crate::wire::text::TextOf;
 
 /// Which way files go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
@@ -30,14 +31,12 @@ pub(super) enum Direction {
 #[oai(rename = "FileTransfer", deny_unknown_fields)]
 pub(super) struct FileTransfer {
     /// The machine's name, unless the query has it.
-    #[oai(validator(max_length = 63))]
-    vm: Option<String>,
+    vm: Option<TextOf<VmName>>,
     /// Many machines to send to, instead of `vm`: names, or `@group`. What fails on one does not stop the others.
     #[oai(validator(min_items = 1, max_items = 500))]
-    vms: Option<Vec<String>>,
+    vms: Option<Vec<TextOf<ScriptTarget>>>,
     /// The file's name, on the machine and in the file area.
-    #[oai(validator(min_length = 1, max_length = 255))]
-    file: String,
+    file: TextOf<FileName>,
     /// Whether `file` is a directory, with all that is below it. In the file area it is the tar archive that is called
     /// as it with `.tar` behind it.
     #[oai(default)]
@@ -114,7 +113,7 @@ pub(super) fn read(in_query: Option<&VmName>, direction: Direction, item: FileTr
         (None, Some(vm), None) => Machines::One(vm),
         (None, None, None) => return Err(Error::invalid("vm", "is missing; name the machine here or in the query")),
     };
-    let login = login(user, password)?;
+    let (file, login) = (String::from(file), login(user, password)?);
     let deadline = timeout.map_or(DEFAULT_TRANSFER_DEADLINE, |seconds| Duration::from_secs(seconds.into()));
     let (place, progress) = (Place::new(directory, file.clone())?, Progress::new());
     let what = if tree {

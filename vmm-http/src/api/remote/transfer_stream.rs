@@ -20,6 +20,7 @@ use crate::layer::auth::{Caller, Login};
 use crate::wire::batch::{self, named};
 use crate::wire::body::Body;
 use crate::wire::events::{Event, Events, Source, Streams, first, told};
+use crate::wire::text::TextOf;
 
 pub(crate) struct FtStreamApi;
 
@@ -170,7 +171,7 @@ impl FtStreamApi {
         /// Which way the files go.
         direction: Query<Direction>,
         /// The machine's name, unless the items have it.
-        vm: Query<Option<String>>,
+        vm: Query<Option<TextOf<VmName>>>,
         body: Body<FileTransfers>,
     ) -> Result<Events, Failure> {
         let (login, direction) = (caller.0, direction.0);

@@ -17,6 +17,7 @@ use crate::wire::batch;
 use crate::wire::body::Body;
 use crate::wire::content::SmallContent;
 use crate::wire::cursor;
+use crate::wire::text::TextOf;
 
 pub(crate) struct RequestApi;
 
@@ -75,7 +76,7 @@ impl RequestApi {
         /// Only those in this state.
         state: Query<Option<RequestStateWord>>,
         /// Only those of this person.
-        requester: Query<Option<String>>,
+        requester: Query<Option<TextOf<UserName>>>,
         /// Goes on behind a page: the `next` of its answer.
         #[oai(validator(max_length = 512))]
         after: Query<Option<String>>,
@@ -105,7 +106,7 @@ impl RequestApi {
 
     /// Look at a request and its plan.
     #[oai(path = "/request-vm/:id", method = "get", operation_id = "getRequest")]
-    async fn get(&self, caller: Caller, id: Path<String>) -> Result<Json<RequestBody>, Failure> {
+    async fn get(&self, caller: Caller, id: Path<TextOf<RequestId>>) -> Result<Json<RequestBody>, Failure> {
         let login = caller.0;
         Ok(Json(login.vmm.request(&login.actor, &RequestId::new(id.0)?).await?.into()))
     }
@@ -115,7 +116,7 @@ impl RequestApi {
     async fn approve(
         &self,
         caller: Caller,
-        id: Path<String>,
+        id: Path<TextOf<RequestId>>,
         body: Body<ApprovalBody>,
     ) -> Result<Json<RequestBody>, Failure> {
         let login = caller.0;
@@ -128,7 +129,7 @@ impl RequestApi {
     async fn reject(
         &self,
         caller: Caller,
-        id: Path<String>,
+        id: Path<TextOf<RequestId>>,
         body: Body<RejectionBody>,
     ) -> Result<Json<RequestBody>, Failure> {
         let login = caller.0;
@@ -138,14 +139,14 @@ impl RequestApi {
 
     /// Take a request back that is not decided yet.
     #[oai(path = "/request-vm/:id/cancel", method = "post", operation_id = "cancelRequest")]
-    async fn cancel(&self, caller: Caller, id: Path<String>) -> Result<Json<RequestBody>, Failure> {
+    async fn cancel(&self, caller: Caller, id: Path<TextOf<RequestId>>) -> Result<Json<RequestBody>, Failure> {
         let login = caller.0;
         Ok(Json(login.vmm.cancel_request(&login.actor, &RequestId::new(id.0)?).await?.into()))
     }
 
     /// See how far the machines of a request are.
     #[oai(path = "/request-vm/:id/jobs", method = "get", operation_id = "listRequestJobs")]
-    async fn jobs(&self, caller: Caller, id: Path<String>) -> Result<Json<JobsBody>, Failure> {
+    async fn jobs(&self, caller: Caller, id: Path<TextOf<RequestId>>) -> Result<Json<JobsBody>, Failure> {
         let login = caller.0;
         Ok(Json(login.vmm.request_jobs(&login.actor, &RequestId::new(id.0)?).await?.into()))
     }
@@ -155,14 +156,14 @@ impl RequestApi {
     /// A text that a spreadsheet would run as a formula has an apostrophe before it. To the byte as it was submitted it
     /// is in the field `spec` of the request.
     #[oai(path = "/request-vm/:id/spec", method = "get", operation_id = "getRequestSpec")]
-    async fn spec(&self, caller: Caller, id: Path<String>) -> Result<Csv, Failure> {
+    async fn spec(&self, caller: Caller, id: Path<TextOf<RequestId>>) -> Result<Csv, Failure> {
         let login = caller.0;
         Ok(Csv::Csv(PlainText(login.vmm.request_spec(&login.actor, &RequestId::new(id.0)?).await?)))
     }
 
     /// Get the machines of a request as CSV, with their addresses.
     #[oai(path = "/request-vm/:id/result", method = "get", operation_id = "getRequestResult")]
-    async fn result(&self, caller: Caller, id: Path<String>) -> Result<Csv, Failure> {
+    async fn result(&self, caller: Caller, id: Path<TextOf<RequestId>>) -> Result<Csv, Failure> {
         let login = caller.0;
         Ok(Csv::Csv(PlainText(login.vmm.request_result(&login.actor, &RequestId::new(id.0)?).await?)))
     }

@@ -2,9 +2,10 @@
 
 use chrono::{DateTime, Utc};
 use poem_openapi::{Enum, Object};
-use vmm_core::model::{Plan, Request, RequestState};
+use vmm_core::model::{Plan, PlanHash, Request, RequestState};
 
 use super::request_plan::{HostBody, RowBody, Totals};
+use crate::wire::text::TextOf;
 
 /// A request's place in its life.
 #[derive(Clone, Copy, Debug, Enum)]
@@ -127,8 +128,7 @@ impl From<Request> for RequestBody {
 #[oai(rename = "Approval", deny_unknown_fields)]
 pub(super) struct ApprovalBody {
     /// The hash that the plan was shown with.
-    #[oai(validator(max_length = 64))]
-    pub(super) plan_hash: String,
+    pub(super) plan_hash: TextOf<PlanHash>,
 }
 
 /// Why a request is rejected.

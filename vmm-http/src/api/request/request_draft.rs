@@ -6,17 +6,16 @@ use vmm_core::{RequestDraft, Submission};
 
 use super::request_body::RequestBody;
 use crate::wire::batch;
+use crate::wire::text::TextOf;
 
 /// A request to submit.
 #[derive(Debug, Object)]
 #[oai(rename = "NewRequest", deny_unknown_fields)]
 pub(super) struct NewRequestBody {
     /// Chosen by the client. The same id with the same content is the same request, so the call is safe to repeat.
-    #[oai(validator(max_length = 128))]
-    id: String,
+    id: TextOf<RequestId>,
     /// For whom; the caller if absent.
-    #[oai(validator(max_length = 128))]
-    requester: Option<String>,
+    requester: Option<TextOf<UserName>>,
     #[oai(default, validator(max_length = 4096))]
     description: String,
     /// The CSV of the machines.
@@ -29,6 +28,7 @@ impl TryFrom<NewRequestBody> for RequestDraft {
 
     fn try_from(body: NewRequestBody) -> vmm_core::Result<Self> {
         let NewRequestBody { id, requester, description, spec } = body;
+        let id = String::from(id);
         // These paths are operations' own, so nobody could look at the request.
         if ["template", "preview", "spreadsheet"].contains(&id.as_str()) {
             let reason = format!("{id:?} is taken by a path of its own; choose another");
@@ -44,8 +44,7 @@ impl TryFrom<NewRequestBody> for RequestDraft {
 #[oai(rename = "RequestToPreview", deny_unknown_fields)]
 pub(super) struct RequestToPreviewBody {
     /// For whom; the caller if absent.
-    #[oai(validator(max_length = 128))]
-    requester: Option<String>,
+    requester: Option<TextOf<UserName>>,
     /// The CSV of the machines.
     #[oai(validator(max_length = 1048576))]
     spec: String,

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{Enum, Object, OpenApi};
-use vmm_core::model::{Again, Run, RunFilter, RunId, RunMachine, RunState, ScriptArguments, ScriptName};
+use vmm_core::model::{Again, Run, RunFilter, RunId, RunMachine, RunState, ScriptArguments, ScriptName, ScriptTarget};
 use vmm_core::{RunDraft, RunTerms};
 
 use crate::api::answer::{Accepted, ending, milliseconds};
@@ -18,6 +18,7 @@ use crate::wire::body::Body;
 use crate::wire::cursor;
 use crate::wire::secret::Secret;
 use crate::wire::target::targets;
+use crate::wire::text::TextOf;
 
 pub(crate) struct RunApi;
 
@@ -69,18 +70,17 @@ impl From<RunStateWord> for RunState {
 #[oai(rename = "NewRun", deny_unknown_fields)]
 struct NewRunBody {
     /// The script's name.
-    #[oai(validator(max_length = 128))]
-    script: String,
+    script: TextOf<ScriptName>,
     /// The version of the script that runs; the newest one if absent.
     #[oai(validator(minimum(value = "1")))]
     version: Option<u32>,
     /// The machines: names, or `@group`. If absent, those that the script names.
     #[oai(validator(min_items = 1, max_items = 500))]
-    vm: Option<Vec<String>>,
+    vm: Option<Vec<TextOf<ScriptTarget>>>,
     /// What the script gets on its command line, as `$1` and so on, byte for byte: at most 32 KiB in all. It is recorded
     /// with the run, and whoever is on the machine may see it there, so it is no place for a secret.
     #[oai(default, validator(max_items = 64))]
-    arguments: Vec<String>,
+    arguments: Vec<TextOf<ScriptArguments>>,
     /// The user on the machines. If absent, the login that is stored with the script, which only the script's owner
     /// and admins may use.
     #[oai(validator(min_length = 1, max_length = 256))]
@@ -101,7 +101,8 @@ impl TryFrom<NewRunBody> for RunDraft {
     fn try_from(body: NewRunBody) -> vmm_core::Result<Self> {
         let NewRunBody { script, version, vm, arguments, user, password, timeout, at_once } = body;
         let script = named("script", ScriptName::new(script))?;
-        let (targets, arguments) = (vm.map(targets).transpose()?, ScriptArguments::new(arguments)?);
+        let (targets, arguments) =
+            (vm.map(targets).transpose()?, ScriptArguments::new(arguments.into_iter().map(String::from).collect())?);
         Ok(Self { script, version, targets, arguments, terms: terms(user, password, timeout, at_once) })
     }
 }
@@ -312,8 +313,7 @@ impl RunApi {
         &self,
         caller: Caller,
         /// Only runs of the script of this name.
-        #[oai(validator(max_length = 128))]
-        script: Query<Option<String>>,
+        script: Query<Option<TextOf<ScriptName>>>,
         /// Only runs in this state.
         state: Query<Option<RunStateWord>>,
         /// Goes on behind a page: the `next` of its answer.

@@ -8,7 +8,8 @@ use poem_openapi::payload::Json;
 use poem_openapi::{Enum, Object, OpenApi};
 use vmm_core::ScheduleDraft;
 use vmm_core::model::{
-    CronExpression, Firing, FiringState, Schedule, ScheduleFilter, ScheduleId, ScriptArguments, ScriptName, When,
+    CronExpression, Firing, FiringState, Schedule, ScheduleFilter, ScheduleId, ScriptArguments, ScriptName,
+    ScriptTarget, When,
 };
 
 use crate::api::answer::Done;
@@ -19,6 +20,7 @@ use crate::wire::batch::{self, named};
 use crate::wire::body::Body;
 use crate::wire::cursor;
 use crate::wire::target::targets;
+use crate::wire::text::TextOf;
 
 pub(crate) struct ScheduleApi;
 
@@ -27,8 +29,7 @@ pub(crate) struct ScheduleApi;
 #[oai(rename = "NewSchedule", deny_unknown_fields)]
 struct NewScheduleBody {
     /// The script's name. It needs a stored login.
-    #[oai(validator(max_length = 128))]
-    script: String,
+    script: TextOf<ScriptName>,
     /// When it runs once; or `cron`.
     at: Option<DateTime<Utc>>,
     /// When it runs again and again, as crontab(5) writes it: minute, hour, day of month, month, day of week.
@@ -39,10 +40,10 @@ struct NewScheduleBody {
     time_zone: Option<String>,
     /// The machines: names, or `@group`, which are resolved when it runs. If absent, those that the script names then.
     #[oai(validator(min_items = 1, max_items = 500))]
-    vm: Option<Vec<String>>,
+    vm: Option<Vec<TextOf<ScriptTarget>>>,
     /// What the script gets on its command line, as for a run.
     #[oai(default, validator(max_items = 64))]
-    arguments: Vec<String>,
+    arguments: Vec<TextOf<ScriptArguments>>,
     /// Seconds that each machine has, from connecting to the script's end; 600 if absent.
     #[oai(validator(minimum(value = "1"), maximum(value = "86400")))]
     timeout: Option<u32>,
@@ -70,7 +71,7 @@ impl TryFrom<NewScheduleBody> for ScheduleDraft {
             script: named("script", ScriptName::new(script))?,
             when,
             targets: vm.map(targets).transpose()?,
-            arguments: ScriptArguments::new(arguments)?,
+            arguments: ScriptArguments::new(arguments.into_iter().map(String::from).collect())?,
             timeout: timeout.map(|seconds| Duration::from_secs(seconds.into())),
             at_once,
         })
@@ -260,8 +261,7 @@ impl ScheduleApi {
         &self,
         caller: Caller,
         /// Only schedules of the script of this name.
-        #[oai(validator(max_length = 128))]
-        script: Query<Option<String>>,
+        script: Query<Option<TextOf<ScriptName>>>,
         /// Goes on behind a page: the `next` of its answer.
         #[oai(validator(max_length = 512))]
         after: Query<Option<String>>,

@@ -4,7 +4,9 @@ use chrono::{DateTime, Utc};
 use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi};
-use vmm_core::model::{Script, ScriptContent, ScriptFile, ScriptFilter, ScriptName, ScriptVersion};
+use vmm_core::model::{
+    Interpreter, Script, ScriptContent, ScriptFile, ScriptFilter, ScriptName, ScriptTarget, ScriptVersion,
+};
 use vmm_core::{SavedScript, ScriptDraft, ScriptUpdate};
 
 use crate::api::answer::Done;
@@ -16,6 +18,7 @@ use crate::wire::body::Body;
 use crate::wire::cursor;
 use crate::wire::secret::Secret;
 use crate::wire::target::targets;
+use crate::wire::text::TextOf;
 
 pub(crate) struct ScriptApi;
 
@@ -24,21 +27,17 @@ pub(crate) struct ScriptApi;
 #[oai(rename = "NewScript", deny_unknown_fields)]
 struct NewScriptBody {
     /// Letters, digits, dots, dashes, underscores and single spaces; not `run`, `schedule` or `version`.
-    #[oai(validator(max_length = 128))]
-    name: String,
+    name: TextOf<ScriptName>,
     /// The name of its file on the machine.
-    #[oai(validator(max_length = 128))]
-    file: String,
+    file: TextOf<ScriptFile>,
     /// Its text, at most 256 KiB; that of `file` in the caller's file area if absent.
-    #[oai(validator(max_length = 262144))]
-    content: Option<String>,
+    content: Option<TextOf<ScriptContent>>,
     /// What runs the file: a program and its arguments, like `sh` or `python3 -u`. No shell reads it. If it is absent, the
     /// first line of the text names it after `#!`, or it is `sh`.
-    #[oai(validator(max_length = 256))]
-    command: Option<String>,
+    command: Option<TextOf<Interpreter>>,
     /// The machines it runs on if a call names none: names, or `@group`.
     #[oai(default, validator(max_items = 500))]
-    vm: Vec<String>,
+    vm: Vec<TextOf<ScriptTarget>>,
     /// The user on the machines; with `password`, or neither.
     #[oai(validator(min_length = 1, max_length = 256))]
     user: Option<String>,
@@ -76,23 +75,19 @@ struct NewScriptsBody {
 #[oai(rename = "ScriptChange", deny_unknown_fields)]
 struct ScriptChangeBody {
     /// The script's name, which does not change.
-    #[oai(validator(max_length = 128))]
-    name: String,
+    name: TextOf<ScriptName>,
     /// The earlier version whose text, file name and interpreter it gets, before what else is given.
     #[oai(validator(minimum(value = "1")))]
     version: Option<u32>,
     /// The name of its file on the machine.
-    #[oai(validator(max_length = 128))]
-    file: Option<String>,
+    file: Option<TextOf<ScriptFile>>,
     /// Its text, at most 256 KiB.
-    #[oai(validator(max_length = 262144))]
-    content: Option<String>,
+    content: Option<TextOf<ScriptContent>>,
     /// What runs the file: a program and its arguments, like `sh` or `python3 -u`. No shell reads it.
-    #[oai(validator(max_length = 256))]
-    command: Option<String>,
+    command: Option<TextOf<Interpreter>>,
     /// The machines it runs on if a call names none: names, or `@group`.
     #[oai(validator(max_items = 500))]
-    vm: Option<Vec<String>>,
+    vm: Option<Vec<TextOf<ScriptTarget>>>,
     /// The user on the machines.
     #[oai(validator(min_length = 1, max_length = 256))]
     user: Option<String>,
@@ -285,7 +280,7 @@ impl ScriptApi {
     async fn get(
         &self,
         caller: Caller,
-        name: Path<String>,
+        name: Path<TextOf<ScriptName>>,
         /// The text, file name and interpreter of this version; of the newest one if absent.
         #[oai(validator(minimum(value = "1")))]
         version: Query<Option<u32>>,
@@ -301,8 +296,7 @@ impl ScriptApi {
         &self,
         caller: Caller,
         /// The script's name.
-        #[oai(validator(max_length = 128))]
-        script: Query<String>,
+        script: Query<TextOf<ScriptName>>,
     ) -> Result<Json<ScriptVersionsBody>, Failure> {
         let login = caller.0;
         let name = named("script", ScriptName::new(script.0))?;
@@ -312,7 +306,7 @@ impl ScriptApi {
 
     /// Delete a script and the login stored with it; its runs stay. Admins only.
     #[oai(path = "/vm/script", method = "delete", operation_id = "deleteScript")]
-    async fn delete(&self, caller: Caller, name: Query<String>) -> Result<Done, Failure> {
+    async fn delete(&self, caller: Caller, name: Query<TextOf<ScriptName>>) -> Result<Done, Failure> {
         let login = caller.0;
         login.vmm.delete_script(&login.actor, &ScriptName::new(name.0)?).await?;
         Ok(Done::Done)
