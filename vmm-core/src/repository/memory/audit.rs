@@ -2,16 +2,17 @@
 
 use async_trait::async_trait;
 
-use super::state::{AuditRow, State};
+use super::record::audit::{append, last};
+use super::state::AuditRow;
 use super::store::Store;
 use super::table::{fits, page};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::{
     AuditEntry, AuditFilter, AuditHash, AuditHead, AuditId, AuditKey, AuditRecord, AuditVerdict, Timestamp,
 };
 use crate::repository::AuditRepository;
-use crate::repository::chain::{self, BEGIN, Check, Hash, NextRow, SealedHead};
-use crate::repository::rules::{now, stored};
+use crate::repository::chain::{self, BEGIN, Check, SealedHead};
+use crate::repository::rules::stored;
 
 #[async_trait]
 impl AuditRepository for Store {
@@ -64,23 +65,6 @@ impl AuditRepository for Store {
     async fn hash(&self, id: AuditId) -> Result<Option<AuditHash>> {
         Ok(self.read(|state| state.audit.get(&id).map(|row| AuditHash(row.hash))))
     }
-}
-
-/// Adds a row to the chain.
-pub(super) fn append(state: &mut State, key: &AuditKey, entry: &AuditEntry) -> Result<AuditId> {
-    if entry.finishes.is_some_and(|id| !state.audit.has(&id)) {
-        return Err(Error::internal("recording an audit row", "it finishes a row that is not there"));
-    }
-    let NextRow { record, hash, head } = NextRow::new(key, entry, now(), last(state), state.audit_head);
-    let id = record.id;
-    state.audit.insert(id, AuditRow { record, hash });
-    state.audit_head = Some(head);
-    Ok(id)
-}
-
-/// Returns the id and the hash of the newest row that is there.
-fn last(state: &State) -> (i64, Hash) {
-    state.audit.iter().next_back().map_or((0, BEGIN), |(id, row)| (id.0, row.hash))
 }
 
 fn is_wanted(record: &AuditRecord, filter: &AuditFilter) -> bool {

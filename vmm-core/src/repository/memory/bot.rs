@@ -3,10 +3,10 @@
 use async_trait::async_trait;
 
 use super::bot_post::{ask, put, waiting};
+use super::record::user;
 use super::state::{BotRow, State, UpdateRow};
 use super::store::Store;
 use super::table::page;
-use super::user;
 use crate::error::Result;
 use crate::model::{
     Arrival, Attachment, BotId, BotUpdate, Button, NewPost, Post, PostId, Question, RequestEvent, RequestEventId,

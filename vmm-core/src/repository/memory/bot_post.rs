@@ -1,7 +1,7 @@
 //! What a chat bot has to send, and what its buttons and questions mean.
 
+use super::record::user;
 use super::state::{ButtonRow, LiveRow, PostRow, State};
-use super::user;
 use crate::error::Result;
 use crate::model::{BotId, Button, NewButton, NewPost, Post, PostId, PostPlace, Question};
 use crate::repository::KEPT_QUESTIONS;

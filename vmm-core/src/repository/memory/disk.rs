@@ -2,14 +2,15 @@
 
 use async_trait::async_trait;
 
+use super::record::disk::{insert, of_vm, required, row, set_path, set_size};
+use super::record::{job, vm};
 use super::state::State;
 use super::store::Store;
 use super::table::{fits, page};
-use super::{job, vm};
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 use crate::model::{
     AuditEntry, Disk, DiskFilter, DiskId, DiskRole, JobId, MAX_DISKS, NewDisk, NewJob, PlannedDisk, Subject, Vm, VmId,
-    VmName, VmStatus,
+    VmStatus,
 };
 use crate::repository::{DiskRepository, refusal};
 
@@ -75,68 +76,6 @@ impl DiskRepository for Store {
             Ok(())
         })
     }
-}
-
-/// Adds a planned disk to a machine.
-pub(super) fn insert(state: &mut State, vm: VmId, vm_name: &VmName, planned: &PlannedDisk) -> Result<DiskId> {
-    let PlannedDisk { role, volume, size } = planned;
-    if let Some(holder) = state.disks.find(|disk| disk.volume.as_ref() == Some(volume)) {
-        return Err(refusal::volume_taken(volume, &holder.vm_name));
-    }
-    let (id, vm_name, volume) = (DiskId(state.disks.next_id()), vm_name.clone(), Some(volume.clone()));
-    let disk = Disk { id, vm, vm_name, role: *role, volume, disk_size: *size, grow_to: None, disk_path: None };
-    state.disks.insert(id, disk);
-    Ok(id)
-}
-
-/// Records a disk of a machine that is adopted.
-pub(super) fn insert_foreign(
-    state: &mut State,
-    vm: VmId,
-    vm_name: &VmName,
-    role: DiskRole,
-    disk_size: u32,
-    disk_path: Option<String>,
-) {
-    let (id, vm_name) = (DiskId(state.disks.next_id()), vm_name.clone());
-    let disk = Disk { id, vm, vm_name, role, volume: None, disk_size, grow_to: None, disk_path };
-    state.disks.insert(id, disk);
-}
-
-/// Records the size of a disk that grows no more.
-pub(super) fn set_size(state: &mut State, id: DiskId, size: u32) {
-    if let Some(disk) = state.disks.get_mut(&id) {
-        (disk.disk_size, disk.grow_to) = (size, None);
-    }
-}
-
-/// Records where a disk is.
-pub(super) fn set_path(state: &mut State, id: DiskId, path: Option<String>) -> Result<()> {
-    row(state, id)?.disk_path = path;
-    Ok(())
-}
-
-/// Records that a disk grows no more, and whether it has grown.
-pub(super) fn settle(state: &mut State, id: DiskId, grown: bool) {
-    if let Some(disk) = state.disks.get_mut(&id) {
-        let grow_to = disk.grow_to.take().filter(|_| grown);
-        disk.disk_size = grow_to.unwrap_or(disk.disk_size);
-    }
-}
-
-/// Returns the disk of this id, which must be there.
-pub(super) fn required(state: &State, id: DiskId) -> Result<&Disk> {
-    state.disks.get(&id).ok_or_else(|| Error::not_found(Kind::Disk, id))
-}
-
-fn row(state: &mut State, id: DiskId) -> Result<&mut Disk> {
-    state.disks.get_mut(&id).ok_or_else(|| Error::not_found(Kind::Disk, id))
-}
-
-fn of_vm(state: &State, vm: VmId) -> Vec<Disk> {
-    let mut disks: Vec<_> = state.disks.values().filter(|disk| disk.vm == vm).cloned().collect();
-    disks.sort_by_key(|disk| (disk.role == DiskRole::Data, disk.id));
-    disks
 }
 
 /// Returns a machine whose disks may be changed now.

@@ -2,9 +2,10 @@
 
 use async_trait::async_trait;
 
+use super::record::user;
 use super::state::State;
 use super::store::Store;
-use super::{table::page, user};
+use super::table::page;
 use crate::error::{Error, Kind, Result};
 use crate::model::{AuditEntry, Budget, ContentId, FileId, FileName, NewFile, Stored, StoredFile, UserId};
 use crate::repository::FileRepository;

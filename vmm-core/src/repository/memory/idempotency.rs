@@ -2,9 +2,9 @@
 
 use async_trait::async_trait;
 
+use super::record::user;
 use super::state::{ClaimRow, State};
 use super::store::Store;
-use super::user;
 use crate::error::Result;
 use crate::model::{ClaimId, Claimed, KeptAnswer, NewClaim, Timestamp};
 use crate::repository::rules::stored;

@@ -6,17 +6,18 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 use uuid::Uuid;
 
+use super::effect::apply;
+use super::record::job::{open_on_vm, required, row, set_state, unfinished};
+use super::record::request;
 use super::state::{Lease, State};
 use super::store::Store;
 use super::table::{fits, page};
-use super::{disk, request, vm};
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 use crate::model::{
-    AuditEntry, Closing, Job, JobFilter, JobId, JobState, JobStep, NewJob, RequestId, StepState, Subject, Timestamp,
-    UserId, VmId,
+    AuditEntry, Closing, Job, JobFilter, JobId, JobState, RequestId, StepState, Subject, Timestamp, UserId, VmId,
 };
-use crate::repository::outcome::{self, Effect, JobOfRequest};
-use crate::repository::rules::{closing_error, now, require_unfinished, stored};
+use crate::repository::outcome::{self, JobOfRequest};
+use crate::repository::rules::{closing_error, now, stored};
 use crate::repository::{JobRepository, refusal};
 
 #[async_trait]
@@ -147,20 +148,6 @@ impl JobRepository for Store {
     }
 }
 
-/// Applies what follows from something else.
-pub(super) fn apply(state: &mut State, effect: Effect) {
-    match effect {
-        Effect::Vm(id, found) => vm::set_state(state, id, found),
-        Effect::NoVm(id) => vm::remove(state, id),
-        Effect::Grown(id) => disk::settle(state, id, true),
-        Effect::Settled(id) => disk::settle(state, id, false),
-        Effect::Size(id, size) => disk::set_size(state, id, size),
-        Effect::NoDisk(id) => state.disks.remove_all(&[id]),
-        Effect::Request { id, to, reason, actor } => request::set_state(state, &id, to, reason.as_deref(), actor),
-        Effect::NoRequested(id) => vm::remove_requested(state, &id),
-    }
-}
-
 /// Applies what follows for a request from the end of one of its jobs.
 fn settle(state: &mut State, id: &RequestId, error: Option<&str>) -> Result<()> {
     let of_request = |job: &&Job| job.request.as_ref() == Some(id);
@@ -193,91 +180,10 @@ fn is_there(state: &State, subject: &Subject) -> bool {
     }
 }
 
-/// Enqueues a job on a subject of this title, which belongs to a request or to none.
-pub(super) fn insert(
-    state: &mut State,
-    new: &NewJob,
-    subject: Subject,
-    title: &str,
-    request: Option<&RequestId>,
-) -> Result<JobId> {
-    let NewJob { kind, steps, cancellable, if_done, if_undone } = new.clone();
-    let (vm, at) = (vm_of(state, &subject)?, now());
-    if vm.is_some_and(|vm| open_on_vm(state, vm).is_some()) {
-        return Err(refusal::another_job(title));
-    }
-    let id = JobId(state.jobs.next_id());
-    let step = |name: &str| JobStep { name: name.to_owned(), state: StepState::Waiting, changed_at: at };
-    let job = Job {
-        id,
-        kind,
-        subject,
-        title: title.to_owned(),
-        request: request.cloned(),
-        vm,
-        state: JobState::Queued,
-        steps: steps.into_iter().map(step).collect(),
-        cancellable,
-        cancel: false,
-        if_done,
-        if_undone,
-        error: None,
-        created_at: at,
-        changed_at: at,
-    };
-    state.jobs.insert(id, job);
-    Ok(id)
-}
-
-/// Returns the machine that a job on this subject changes.
-fn vm_of(state: &State, subject: &Subject) -> Result<Option<VmId>> {
-    match subject {
-        Subject::Vm(id) => Ok(Some(*id)),
-        Subject::Disk(id) => disk::required(state, *id).map(|disk| Some(disk.vm)),
-        Subject::Request(_) | Subject::Os(_) => Ok(None),
-    }
-}
-
 /// Returns who asked for what a job does: the requester, or who is responsible for the machine.
 fn owner(state: &State, job: &Job) -> Option<UserId> {
     match &job.request {
         Some(request) => request::requester(state, request),
         None => state.vms.get(&job.vm?).map(|row| row.vm.user),
     }
-}
-
-/// Returns the open job that changes this machine.
-pub(super) fn open_on_vm(state: &State, vm: VmId) -> Option<&Job> {
-    state.jobs.find(|job| job.vm == Some(vm) && !job.state.is_final())
-}
-
-/// Returns the open job on this subject.
-pub(super) fn open_on(state: &State, subject: &Subject) -> Option<JobId> {
-    state.jobs.find(|job| job.subject == *subject && !job.state.is_final()).map(|job| job.id)
-}
-
-/// Returns whether a job could neither make this machine of a request nor undo what it had begun.
-pub(super) fn is_stuck_making(state: &State, vm: VmId) -> bool {
-    let is = |job: &Job| job.subject == Subject::Vm(vm) && job.request.is_some() && job.state == JobState::Stuck;
-    state.jobs.find(is).is_some()
-}
-
-fn set_state(job: &mut Job, to: JobState, error: Option<&str>) {
-    job.state = to;
-    job.error = error.map(str::to_owned).or_else(|| job.error.take());
-    job.changed_at = now();
-}
-
-fn unfinished(state: &mut State, id: JobId) -> Result<&mut Job> {
-    let job = row(state, id)?;
-    require_unfinished(job)?;
-    Ok(job)
-}
-
-fn row(state: &mut State, id: JobId) -> Result<&mut Job> {
-    state.jobs.get_mut(&id).ok_or_else(|| Error::not_found(Kind::Job, id))
-}
-
-fn required(state: &State, id: JobId) -> Result<&Job> {
-    state.jobs.get(&id).ok_or_else(|| Error::not_found(Kind::Job, id))
 }

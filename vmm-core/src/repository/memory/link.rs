@@ -2,9 +2,9 @@
 
 use async_trait::async_trait;
 
+use super::record::user;
 use super::state::{LinkCodeRow, State};
 use super::store::Store;
-use super::user;
 use crate::error::{Error, Kind, Result};
 use crate::model::{AuditEntry, NewLinkCode, Timestamp, TokenHash, User, UserChange};
 use crate::repository::LinkRepository;

@@ -2,7 +2,8 @@
 
 use async_trait::async_trait;
 
-use super::job;
+use super::record::job;
+use super::record::os::required;
 use super::state::State;
 use super::store::Store;
 use super::table::{fits, page};
@@ -104,11 +105,6 @@ impl OsRepository for Store {
             Ok(())
         })
     }
-}
-
-/// Returns the catalog entry of this id, which must be there.
-pub(super) fn required(state: &State, id: OsId) -> Result<&Os> {
-    state.oses.get(&id).ok_or_else(|| Error::not_found(Kind::Os, id))
 }
 
 fn insert(state: &mut State, new: NewOs) -> Result<Os> {

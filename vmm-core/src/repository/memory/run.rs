@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use super::record::script;
+use super::schedule;
 use super::state::{RunRow, State};
 use super::store::Store;
 use super::table::{fits, folded, page};
-use super::{schedule, script};
 use crate::error::{Error, Kind, Result};
 use crate::model::{
     AuditEntry, NewRun, Run, RunEnd, RunFilter, RunId, RunMachine, RunState, ScriptName, Timestamp, VmId, VmName,

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
 
+use super::record::schedule::{of_schedule, remove_if};
+use super::record::{script, user};
 use super::state::State;
 use super::store::Store;
 use super::table::page;
-use super::{script, user};
 use crate::error::{Error, Kind, Result};
 use crate::model::{
     AuditEntry, Firing, FiringOf, FiringState, NewSchedule, RunId, Schedule, ScheduleFilter, ScheduleId, Timestamp,
@@ -85,17 +85,6 @@ impl ScheduleRepository for Store {
     }
 }
 
-/// Removes the schedules that meet a condition, with what became of their moments; returns whether there were any.
-pub(super) fn remove_if(state: &mut State, goes: impl Fn(&Schedule) -> bool) -> bool {
-    let ids = state.schedules.keys_of(goes);
-    for id in &ids {
-        state.schedules.remove(id);
-        let firings: Vec<_> = of_schedule(state, *id).map(|(key, _)| *key).collect();
-        state.firings.remove_all(&firings);
-    }
-    !ids.is_empty()
-}
-
 /// Records that a run is for a moment of a schedule.
 pub(super) fn fired(state: &mut State, of: &FiringOf, run: RunId) -> Result<()> {
     if !go_on(state, of) {
@@ -125,10 +114,6 @@ fn record(state: &mut State, id: ScheduleId, firing: Firing) {
     state.firings.insert((id, due_at), Firing { due_at, last_due_at, ..firing });
     let old: Vec<_> = of_schedule(state, id).rev().skip(KEPT_FIRINGS as usize).map(|(key, _)| *key).collect();
     state.firings.remove_all(&old);
-}
-
-fn of_schedule(state: &State, id: ScheduleId) -> impl DoubleEndedIterator<Item = (&(ScheduleId, Timestamp), &Firing)> {
-    state.firings.range((id, DateTime::<Utc>::MIN_UTC)..=(id, DateTime::<Utc>::MAX_UTC))
 }
 
 fn insert(state: &mut State, new: NewSchedule) -> Result<Schedule> {

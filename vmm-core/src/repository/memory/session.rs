@@ -2,10 +2,10 @@
 
 use async_trait::async_trait;
 
+use super::record::{audit, user};
 use super::state::SessionRow;
 use super::store::Store;
 use super::table::page;
-use super::{audit, user};
 use crate::error::Result;
 use crate::model::{AuditEntry, NewSession, Session, SessionFilter, SessionId, Timestamp, TokenHash, User, UserId};
 use crate::repository::SessionRepository;

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use super::audit;
+use super::record::audit;
 use super::state::State;
 use crate::error::{Error, Result};
 use crate::model::{AuditEntry, AuditKey};

@@ -2,9 +2,10 @@
 
 use async_trait::async_trait;
 
+use super::record::user;
+use super::run;
 use super::state::{State, TokenRow};
 use super::store::Store;
-use super::{run, user};
 use crate::error::{Error, Kind, Result};
 use crate::model::{
     Access, AuditEntry, NewToken, RevokedAccess, Timestamp, Token, TokenHash, TokenId, TokenName, User, UserChange,

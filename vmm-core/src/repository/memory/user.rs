@@ -2,15 +2,17 @@
 
 use async_trait::async_trait;
 
-use super::state::{State, UserRow};
+use super::file;
+use super::record::user::{by_id, by_name, insert, refuse_last_admin, required, update};
+use super::record::{request, script};
+use super::state::State;
 use super::store::Store;
 use super::table::{fits, folded, page};
-use super::{file, request, script};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Kind, Result};
 use crate::model::{
     AuditEntry, NewUser, PasswordHash, Revision, Stored, User, UserChange, UserFilter, UserId, UserName,
 };
-use crate::repository::rules::{ends_sessions, expected, is_enabled_admin, now};
+use crate::repository::rules::expected;
 use crate::repository::{UserRepository, refusal};
 
 #[async_trait]
@@ -85,57 +87,6 @@ impl UserRepository for Store {
     }
 }
 
-/// Returns the account of this id, which must be there.
-pub(super) fn required(state: &State, id: UserId) -> Result<&User> {
-    by_id(state, id).ok_or_else(|| Error::not_found(Kind::User, id))
-}
-
-/// Returns the account of this id.
-pub(super) fn by_id(state: &State, id: UserId) -> Option<&User> {
-    state.users.get(&id).map(|row| &row.user)
-}
-
-/// Returns the account of this name.
-pub(super) fn by_name<'a>(state: &'a State, name: &UserName) -> Option<&'a User> {
-    state.users.find(|row| row.user.name.is_same(name)).map(|row| &row.user)
-}
-
-fn insert(state: &mut State, new: NewUser) -> Result<User> {
-    let NewUser { name, password, chat_id, role } = new;
-    refuse_taken(state, None, &name, chat_id)?;
-    let id = UserId(state.users.next_id());
-    let user = User { id, name, chat_id, role, disabled: false, revision: Revision(1), created_at: now() };
-    state.users.insert(id, UserRow { user: user.clone(), password });
-    Ok(user)
-}
-
-/// Changes an account, which must be there.
-pub(super) fn update(state: &mut State, id: UserId, change: UserChange) -> Result<User> {
-    let before = required(state, id)?;
-    let ends_sessions = ends_sessions(before, &change);
-    let UserChange { name, password, chat_id, role, disabled } = change;
-    let after = User {
-        name: name.unwrap_or_else(|| before.name.clone()),
-        chat_id: chat_id.unwrap_or(before.chat_id),
-        role: role.unwrap_or(before.role),
-        disabled: disabled.unwrap_or(before.disabled),
-        revision: Revision(before.revision.0 + 1),
-        ..before.clone()
-    };
-    if !is_enabled_admin(&after) {
-        refuse_last_admin(state, before)?;
-    }
-    refuse_taken(state, Some(id), &after.name, after.chat_id)?;
-    if let Some(row) = state.users.get_mut(&id) {
-        row.user = after.clone();
-        row.password = password.unwrap_or_else(|| row.password.clone());
-    }
-    if ends_sessions {
-        state.sessions.remove_if(|row| row.session.user == id);
-    }
-    Ok(after)
-}
-
 /// Removes an account and all that goes with it.
 fn remove(state: &mut State, id: UserId) {
     state.sessions.remove_if(|row| row.session.user == id);
@@ -143,21 +94,9 @@ fn remove(state: &mut State, id: UserId) {
     state.files.remove_if(|file| file.user == id);
     state.claims.remove_if(|row| row.user == id);
     state.bot_buttons.remove_if(|row| row.button.user == id);
-    super::schedule::remove_if(state, |schedule| schedule.made_by == id);
+    super::record::schedule::remove_if(state, |schedule| schedule.made_by == id);
     state.link_codes.remove(&id);
     state.users.remove(&id);
-}
-
-/// Refuses a name or a chat that another account than `own` has.
-fn refuse_taken(state: &State, own: Option<UserId>, name: &UserName, chat_id: Option<i64>) -> Result<()> {
-    let others = || state.users.values().map(|row| &row.user).filter(|user| Some(user.id) != own);
-    if others().any(|user| user.name.is_same(name)) {
-        return Err(refusal::name_taken(Kind::User, name));
-    }
-    match others().find(|user| chat_id.is_some() && user.chat_id == chat_id) {
-        Some(holder) => Err(refusal::chat_bound(name, &holder.name)),
-        None => Ok(()),
-    }
 }
 
 fn refuse_while_named(state: &State, user: &User) -> Result<()> {
@@ -172,10 +111,4 @@ fn refuse_while_named(state: &State, user: &User) -> Result<()> {
     } else {
         Ok(())
     }
-}
-
-/// Without an admin who can sign in nobody could ever make another one.
-fn refuse_last_admin(state: &State, user: &User) -> Result<()> {
-    let another = state.users.values().any(|row| is_enabled_admin(&row.user) && row.user.id != user.id);
-    if is_enabled_admin(user) && !another { Err(refusal::last_admin(&user.name)) } else { Ok(()) }
 }

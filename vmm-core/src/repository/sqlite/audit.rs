@@ -1,19 +1,17 @@
 //! The record of who did what.
 
 use async_trait::async_trait;
-use rusqlite::{Connection, Row, Transaction, params};
+use rusqlite::{Connection, Transaction, params};
 
 use super::error::Result;
 use super::list::List;
+use super::record::audit::{append, last, record, sealed_head};
 use super::row::{Columns, execute, first};
 use super::store::Store;
 use crate::error;
-use crate::model::{
-    AuditEntry, AuditFilter, AuditHash, AuditHead, AuditId, AuditKey, AuditRecord, AuditVerdict, UserId,
-};
+use crate::model::{AuditEntry, AuditFilter, AuditHash, AuditHead, AuditId, AuditKey, AuditRecord, AuditVerdict};
 use crate::repository::AuditRepository;
-use crate::repository::chain::{self, BEGIN, Check, Hash, NextRow, SealedHead};
-use crate::repository::rules::now;
+use crate::repository::chain::{self, BEGIN, Check, SealedHead};
 
 #[async_trait]
 impl AuditRepository for Store {
@@ -68,66 +66,12 @@ impl AuditRepository for Store {
     }
 }
 
-fn sealed_head(connection: &Connection) -> Result<Option<SealedHead>> {
-    first(connection, "SELECT rows, hash, seal FROM audit_head", [], |row| {
-        Ok(SealedHead { rows: row.value("rows")?, hash: row.value("hash")?, seal: row.value("seal")? })
-    })
-}
-
-/// The id and the hash of the newest row that is there.
-fn last(connection: &Connection) -> Result<(i64, Hash)> {
-    let sql = "SELECT id, hash FROM audit ORDER BY id DESC LIMIT 1";
-    let last = first(connection, sql, [], |row| Ok((row.value::<i64>("id")?, row.value::<Hash>("hash")?)))?;
-    Ok(last.unwrap_or((0, BEGIN)))
-}
-
 /// Begins the chain of a desk that has neither accounts nor rows. One that has lost its rows has accounts.
 fn begin(tx: &Transaction<'_>, key: &AuditKey) -> Result<()> {
     let sql = "INSERT INTO audit_head (only, rows, hash, seal) SELECT 1, 0, ?1, ?2
                WHERE NOT EXISTS (SELECT 1 FROM audit) AND NOT EXISTS (SELECT 1 FROM user)
                ON CONFLICT DO NOTHING";
     execute(tx, sql, params![BEGIN, SealedHead::new(key, 0, BEGIN).seal]).map(drop)
-}
-
-/// Adds a row to the chain.
-pub(super) fn append(transaction: &Transaction<'_>, key: &AuditKey, entry: &AuditEntry) -> Result<AuditId> {
-    let NextRow { record, hash, head } = NextRow::new(key, entry, now(), last(transaction)?, sealed_head(transaction)?);
-    let AuditRecord { id, at, user, actor, action, target, outcome, detail, finishes } = &record;
-    execute(
-        transaction,
-        "INSERT INTO audit (id, at, user, actor, action, target, outcome, detail, finishes, hash)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-        params![
-            id.0,
-            at.timestamp_micros(),
-            user.map(|id| id.0),
-            actor,
-            action,
-            target,
-            outcome.as_str(),
-            detail,
-            finishes.map(|id| id.0),
-            hash
-        ],
-    )?;
-    let sql = "INSERT INTO audit_head (only, rows, hash, seal) VALUES (1, ?1, ?2, ?3)
-               ON CONFLICT (only) DO UPDATE SET rows = excluded.rows, hash = excluded.hash, seal = excluded.seal";
-    execute(transaction, sql, params![head.rows, head.hash, head.seal])?;
-    Ok(record.id)
-}
-
-fn record(row: &Row<'_>) -> Result<AuditRecord> {
-    Ok(AuditRecord {
-        id: AuditId(row.value("id")?),
-        at: row.time("at")?,
-        user: row.value::<Option<_>>("user")?.map(UserId),
-        actor: row.value("actor")?,
-        action: row.value("action")?,
-        target: row.value("target")?,
-        outcome: row.parsed("outcome")?,
-        detail: row.value("detail")?,
-        finishes: row.value::<Option<_>>("finishes")?.map(AuditId),
-    })
 }
 
 fn verdict(connection: &Connection, key: &AuditKey) -> Result<AuditVerdict> {

@@ -5,9 +5,9 @@ use rusqlite::{Row, params};
 use serde_json::{Value, json};
 
 use super::error::{Error, Result};
+use super::record::user;
 use super::row::{Columns, execute, first};
 use super::store::Store;
-use super::user;
 use crate::error;
 use crate::model::{ClaimId, Claimed, KeptAnswer, NewClaim, Timestamp, UsedRight, UserId};
 use crate::repository::{IdempotencyRepository, MOST_KEPT_ANSWERS, MOST_KEPT_BYTES};

@@ -4,9 +4,9 @@ use async_trait::async_trait;
 use rusqlite::{Connection, params};
 
 use super::error::Result;
+use super::record::user;
 use super::row::{Columns, execute, first};
 use super::store::Store;
-use super::user;
 use crate::error::{self, Kind};
 use crate::model::{AuditEntry, NewLinkCode, Timestamp, TokenHash, User, UserChange, UserId};
 use crate::repository::LinkRepository;

@@ -3,7 +3,9 @@
 mod audit;
 mod bot;
 mod bot_group;
+mod connection;
 mod disk;
+mod effect;
 mod error;
 mod file;
 mod history;
@@ -13,7 +15,7 @@ mod key;
 mod link;
 mod list;
 mod os;
-mod plan;
+mod record;
 mod request;
 mod row;
 mod run;

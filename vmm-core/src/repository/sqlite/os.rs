@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use rusqlite::{Connection, Row, Transaction, params};
 
 use super::error::Result;
-use super::job;
 use super::list::List;
+use super::record::job;
 use super::row::{Columns, all, execute, exists, first, integer};
 use super::store::Store;
 use crate::error::{self, Kind};

@@ -5,15 +5,16 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rusqlite::{Connection, Row, Transaction, params};
 
-use super::error::{Error, Result};
+use super::error::Result;
 use super::list::List;
+use super::record::script;
 use super::row::{Columns, all, execute, exists, first, integer};
+use super::schedule;
 use super::store::Store;
-use super::{schedule, script};
 use crate::error::{self, Kind};
 use crate::model::{
-    AuditEntry, Exit, NewRun, Run, RunEnd, RunFilter, RunId, RunMachine, RunOutput, RunState, ScriptArguments,
-    ScriptId, Stream, Timestamp, UserId, VmId,
+    AuditEntry, Exit, NewRun, Run, RunEnd, RunFilter, RunId, RunMachine, RunOutput, RunState, ScriptId, Stream,
+    Timestamp, UserId, VmId,
 };
 use crate::repository::rules::{BROKEN_OFF, CANCELLED, MachineEnd, NEVER_BEGAN, now};
 use crate::repository::{RunRepository, refusal};
@@ -150,7 +151,7 @@ fn insert(tx: &Transaction<'_>, new: &NewRun, alive_until: Timestamp) -> Result<
             new.command.to_string(),
             new.version,
             script::remember(tx, &new.content)?,
-            listed(&new.arguments),
+            script::listed_arguments(&new.arguments),
             new.user.map(|id| id.0),
             new.user_name,
             new.login,
@@ -229,7 +230,6 @@ fn lost(connection: &Connection, now: i64) -> Result<Vec<RunId>> {
     all(connection, sql, [now], |row| row.value("id").map(RunId))
 }
 
-/// Gives a run the state that follows from its machines'.
 /// Has a run that has not ended end early: machines that wait never begin.
 pub(super) fn cancel(tx: &Transaction<'_>, id: RunId) -> Result<()> {
     execute(tx, "UPDATE run SET cancel = 1 WHERE id = ?1", [id.0])?;
@@ -238,6 +238,7 @@ pub(super) fn cancel(tx: &Transaction<'_>, id: RunId) -> Result<()> {
     settle(tx, id)
 }
 
+/// Gives a run the state that follows from its machines'.
 fn settle(tx: &Transaction<'_>, id: RunId) -> Result<()> {
     let states: Vec<RunState> =
         all(tx, "SELECT DISTINCT state FROM run_vm WHERE run = ?1", [id.0], |row| row.parsed("state"))?;
@@ -261,16 +262,6 @@ fn by_id(connection: &Connection, id: RunId) -> Result<Option<Run>> {
     first(connection, &format!("{SELECT} WHERE id = ?1"), [id.0], run)
 }
 
-pub(super) fn listed(arguments: &ScriptArguments) -> String {
-    serde_json::Value::from(arguments.as_slice()).to_string()
-}
-
-pub(super) fn arguments(row: &Row<'_>) -> Result<ScriptArguments> {
-    let arguments: String = row.value("arguments")?;
-    let arguments = serde_json::from_str(&arguments).map_err(|source| Error::corrupt("arguments", source))?;
-    ScriptArguments::new(arguments).map_err(|source| Error::corrupt("arguments", source))
-}
-
 fn run(row: &Row<'_>) -> Result<Run> {
     Ok(Run {
         id: RunId(row.value("id")?),
@@ -280,7 +271,7 @@ fn run(row: &Row<'_>) -> Result<Run> {
         command: row.parsed("command")?,
         version: row.value("version")?,
         sha256: row.value("sha256")?,
-        arguments: Some(arguments(row)?),
+        arguments: Some(script::arguments(row)?),
         user: row.value::<Option<i64>>("user")?.map(UserId),
         user_name: row.value("user_name")?,
         login: row.value("login")?,

@@ -7,9 +7,9 @@ use rusqlite::{Connection, Row, Transaction, params};
 
 use super::error::{Error, Result};
 use super::list::List;
+use super::record::script;
 use super::row::{Columns, all, execute, first, integer};
 use super::store::Store;
-use super::{run, script};
 use crate::error::{self, Kind};
 use crate::model::{
     AuditEntry, CronExpression, Firing, FiringOf, FiringState, NewSchedule, RunId, Schedule, ScheduleFilter,
@@ -155,7 +155,7 @@ fn insert(tx: &Transaction<'_>, new: &NewSchedule) -> Result<Schedule> {
             cron,
             time_zone,
             new.targets.as_ref().map(|targets| script::listed(targets)),
-            run::listed(&new.arguments),
+            script::listed_arguments(&new.arguments),
             new.timeout.map(|timeout| integer("timeout", timeout.as_secs())).transpose()?,
             new.at_once,
             new.next_at.timestamp_micros(),
@@ -197,7 +197,7 @@ fn schedule(row: &Row<'_>) -> Result<Schedule> {
         made_by_name: row.parsed("made_by_name")?,
         when,
         targets: row.value::<Option<String>>("vm")?.map(|names| script::targets(&names)).transpose()?,
-        arguments: Some(run::arguments(row)?),
+        arguments: Some(script::arguments(row)?),
         timeout: row.value::<Option<i64>>("timeout")?.map(seconds).transpose()?.map(Duration::from_secs),
         at_once: row.value("at_once")?,
         enabled: row.value("enabled")?,

@@ -5,9 +5,9 @@ use rusqlite::{Row, params};
 
 use super::error::Result;
 use super::list::List;
+use super::record::{audit, user};
 use super::row::{Columns, execute, first};
 use super::store::Store;
-use super::{audit, user};
 use crate::error;
 use crate::model::{AuditEntry, NewSession, Session, SessionFilter, SessionId, Timestamp, TokenHash, User, UserId};
 use crate::repository::SessionRepository;

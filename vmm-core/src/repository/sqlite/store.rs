@@ -2,24 +2,22 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, Transaction};
 use tokio::sync::Semaphore;
 
+use super::connection::{connect, keep_alone, one_moment, write_ahead};
 use super::error::Result;
+use super::record::audit;
+use super::schema;
 use super::write_ahead_log::Emptying;
 use super::writer::Writer;
-use super::{audit, schema};
 use crate::blocking;
 use crate::error::{self, Error, Part};
 use crate::model::{AuditEntry, AuditKey, DeskId};
 
 /// SQLite lets readers work beside the writer, and a read takes well under a millisecond.
 const READERS: usize = 4;
-/// How long to wait for another process that writes.
-pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
-const CACHED_STATEMENTS: usize = 128;
 
 /// The connections to one file.
 pub(super) struct Store {
@@ -150,51 +148,6 @@ impl Readers {
     fn give_back(&self, connection: Connection) {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
     }
-}
-
-fn connect(path: &Path, mode: OpenFlags) -> Result<Connection> {
-    let connection = Connection::open_with_flags(path, mode | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-    connection.busy_timeout(BUSY_TIMEOUT)?;
-    connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
-    connection.pragma_update(None, "foreign_keys", true)?;
-    // FULL, not NORMAL: with a write-ahead log NORMAL loses the last acknowledged writes in a power cut.
-    connection.pragma_update(None, "synchronous", "FULL")?;
-    // What people tell a bot may be a secret, and is to be gone when it is deleted.
-    connection.pragma_update(None, "secure_delete", true)?;
-    Ok(connection)
-}
-
-/// Every connection to a file with a write-ahead log keeps a shared lock on it; this one asks for an exclusive one.
-fn keep_alone(connection: &Connection) -> Result<()> {
-    // Who has the file open has it for long.
-    connection.busy_timeout(Duration::from_secs(1))?;
-    connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
-    connection.pragma_update(None, "secure_delete", true)?;
-    Ok(())
-}
-
-/// Switches to the write-ahead log. The switch needs the file alone and does not wait by itself.
-fn write_ahead(connection: &Connection) -> Result<()> {
-    let deadline = std::time::Instant::now() + BUSY_TIMEOUT;
-    loop {
-        match connection.pragma_update(None, "journal_mode", "WAL") {
-            Err(error)
-                if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy)
-                    && std::time::Instant::now() < deadline =>
-            {
-                std::thread::sleep(Duration::from_millis(5));
-            }
-            result => return Ok(result?),
-        }
-    }
-}
-
-fn one_moment<T>(connection: &Connection, operation: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
-    // Cached statements: a transaction object would have SQLite parse both each time.
-    connection.prepare_cached("BEGIN")?.execute([])?;
-    let value = operation(connection);
-    connection.prepare_cached("COMMIT")?.execute([])?;
-    value
 }
 
 fn closed(error: &tokio::sync::AcquireError) -> Error {

@@ -4,9 +4,10 @@ use async_trait::async_trait;
 use rusqlite::{Row, Transaction, params};
 
 use super::error::Result;
+use super::record::user;
 use super::row::{Columns, all, execute, exists, first};
+use super::run;
 use super::store::Store;
-use super::{run, user};
 use crate::error::{self, Kind};
 use crate::model::{
     Access, AuditEntry, NewToken, RevokedAccess, RunId, ScheduleId, Timestamp, Token, TokenHash, TokenId, TokenName,

@@ -7,14 +7,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use rusqlite::Connection;
-
-use super::store::BUSY_TIMEOUT;
+use super::connection;
 use super::writer::Writer;
 use crate::blocking;
 
 /// How long nothing must have been written.
 const QUIET: Duration = Duration::from_secs(2);
+
 /// How long what was removed may stay in the log while writing goes on, or while others are in the way.
 const LONGEST: Duration = Duration::from_secs(30);
 
@@ -50,7 +49,9 @@ impl Emptying {
                 // What is written from here on is looked after by the next one that waits.
                 shared.waiting.store(false, Ordering::Release);
                 let writer = writer.clone();
-                let emptied = blocking::run("emptying the write-ahead log", move || Ok(writer.between(empty))).await;
+                let emptied =
+                    blocking::run("emptying the write-ahead log", move || Ok(writer.between(connection::empty_log)))
+                        .await;
                 // Without an answer there are no records any more that could be emptied.
                 if !matches!(emptied, Ok(Some(false))) || shared.waiting.swap(true, Ordering::AcqRel) {
                     return;
@@ -65,17 +66,6 @@ impl Shared {
         let last = *self.last_write.lock().unwrap_or_else(PoisonError::into_inner);
         last.is_none_or(|last| last.elapsed() >= QUIET)
     }
-}
-
-/// Writes what the log has into the file and cuts the log off; `false` if others were in the way.
-pub(super) fn empty(connection: &Connection) -> bool {
-    // Nobody waits for this; and those in the way do not wait for it either.
-    if connection.busy_timeout(Duration::ZERO).is_err() {
-        return false;
-    }
-    let busy = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
-    let restored = connection.busy_timeout(BUSY_TIMEOUT);
-    matches!((busy, restored), (Ok(0), Ok(())))
 }
 
 #[cfg(test)]

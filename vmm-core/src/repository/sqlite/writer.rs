@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 
+use super::connection;
 use super::error::Result;
 use super::row::execute;
-use super::write_ahead_log;
 use crate::blocking;
 use crate::error::{self, Error};
 
@@ -80,7 +80,7 @@ impl WeakWriter {
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        write_ahead_log::empty(&lock(&self.connection));
+        connection::empty_log(&lock(&self.connection));
     }
 }
 

@@ -4,18 +4,18 @@ use std::collections::HashMap;
 
 use rusqlite::{Connection, Row, Transaction, params};
 
-use super::error::{Error, Result};
-use super::row::{Columns, all, execute};
+use super::super::error::{Error, Result};
+use super::super::row::{Columns, all, execute};
 use crate::model::{GroupName, OsId, Plan, PlannedDisk, PlannedVm};
 
 /// Writes the machines of a plan in place of those that were there.
-pub(super) fn replace(tx: &Transaction<'_>, request: i64, plan: &Plan) -> Result<()> {
+pub(in super::super) fn replace(tx: &Transaction<'_>, request: i64, plan: &Plan) -> Result<()> {
     execute(tx, "DELETE FROM request_vm WHERE request = ?1", [request])?;
     (0_u32..).zip(&plan.vms).try_for_each(|(position, vm)| insert(tx, request, position, vm))
 }
 
 /// The machines of a request's plan, in order.
-pub(super) fn vms(connection: &Connection, request: i64) -> Result<Vec<PlannedVm>> {
+pub(in super::super) fn vms(connection: &Connection, request: i64) -> Result<Vec<PlannedVm>> {
     let mut disks = disks(connection, request)?;
     all(connection, "SELECT * FROM request_vm WHERE request = ?1 ORDER BY position", [request], |row| {
         Ok((row.value::<u32>("position")?, planned_vm(row)?))
@@ -110,12 +110,12 @@ fn planned_vm(row: &Row<'_>) -> Result<PlannedVm> {
 }
 
 /// Texts as one cell.
-pub(super) fn texts(texts: &[String]) -> String {
+pub(in super::super) fn texts(texts: &[String]) -> String {
     serde_json::Value::from(texts).to_string()
 }
 
 /// The texts of one cell.
-pub(super) fn strings(column: &'static str, json: &str) -> Result<Vec<String>> {
+pub(in super::super) fn strings(column: &'static str, json: &str) -> Result<Vec<String>> {
     let value = serde_json::from_str(json).map_err(|source| Error::corrupt(column, source))?;
     let list: Vec<serde_json::Value> = match value {
         serde_json::Value::Array(list) => list,
