@@ -2,7 +2,8 @@
 //!
 //! Tests call the methods that panic. A program for people calls their namesakes that begin with `try_`.
 
-use std::fmt;
+mod answer;
+
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -15,6 +16,10 @@ use tokio::time::{Instant, timeout};
 use vmm_core::model::DeskId;
 use vmm_core::repository::Repository;
 use vmm_core::repository::sqlite::SqliteRepository;
+
+pub use answer::{Answer, Trouble};
+
+use answer::trouble;
 
 use crate::lab::Lab;
 
@@ -35,32 +40,6 @@ pub struct Served {
     address: String,
     token: String,
     client: reqwest::Client,
-}
-
-/// An answer: its status and its JSON, or its text as a JSON string.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Answer {
-    /// The HTTP status.
-    pub status: u16,
-    /// The body.
-    pub body: Value,
-}
-
-/// Why a desk did not do what it was asked to, in words for people.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Trouble(String);
-
-impl fmt::Display for Trouble {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Trouble {}
-
-/// Makes trouble of an error, with what was being done.
-fn trouble<E: fmt::Display>(what: impl fmt::Display) -> impl FnOnce(E) -> Trouble {
-    move |error| Trouble(format!("{what}: {error}"))
 }
 
 impl Served {
@@ -378,25 +357,4 @@ impl Served {
 /// Whether a job has come to an end.
 fn ended(job: &Value) -> bool {
     ["done", "failed", "cancelled", "stuck", "closed"].contains(&job["state"].as_str().unwrap_or_default())
-}
-
-impl Answer {
-    /// The body of an answer that is no error.
-    fn ok(self, path: &str) -> Result<Value, Trouble> {
-        if (200..300).contains(&self.status) {
-            return Ok(self.body);
-        }
-        let detail = self.body["detail"].as_str().map_or_else(|| self.body.to_string(), str::to_owned);
-        Err(Trouble(format!("{path} answers {}: {detail}", self.status)))
-    }
-
-    /// The body of an answer that is no error.
-    ///
-    /// # Panics
-    /// When it is one.
-    #[track_caller]
-    pub fn expect_ok(self) -> Value {
-        assert!((200..300).contains(&self.status), "status {}: {}", self.status, self.body);
-        self.body
-    }
 }

@@ -1,6 +1,8 @@
 //! Machines that answer commands from a script, and keep files.
 
+mod answer;
 mod files;
+mod machine;
 mod transfer;
 
 use std::collections::HashMap;
@@ -15,90 +17,16 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 use vmm_core::model::HostKey;
 use vmm_core::remote::{
-    Command, Credential, Download, Endpoint, Exit, Login, Output, OutputChannel, Piece, Place, Processes, RemoteExec,
-    Sink, Source, Stream, Transferred, TreeDownload, TreeTransferred, TreeUpload, Unfinished, Upload,
+    Command, Credential, Download, Endpoint, Login, Output, OutputChannel, Piece, Place, Processes, RemoteExec, Sink,
+    Source, Stream, Transferred, TreeDownload, TreeTransferred, TreeUpload, Unfinished, Upload,
 };
 use vmm_core::{Error, Part, Result};
 
+pub use answer::Answer;
 use files::Files;
 
 /// The size of the pieces that a follower gets.
 const PIECE: usize = 32 << 10;
-
-/// What a scripted command does. Text and bytes are what it writes; it ends with exit code 0 if nothing else is said.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
-    pub(super) exit: Exit,
-    pub(super) stdout: Vec<u8>,
-    pub(super) stderr: Vec<u8>,
-    pub(super) takes: Duration,
-    pub(super) copies: bool,
-    /// Whether the connection is lost when it would end.
-    breaks: bool,
-    /// Whether it has ended long before its output has, which a process in the background holds open.
-    leaves: bool,
-    /// Whether this is said by something that the account runs in place of what it is given.
-    instead: bool,
-}
-
-impl Answer {
-    /// Writes this to standard output.
-    pub fn stdout(bytes: impl Into<Vec<u8>>) -> Self {
-        let (exit, stdout, stderr, takes) = (Exit::Code(0), bytes.into(), Vec::new(), Duration::ZERO);
-        Self { exit, stdout, stderr, takes, copies: false, breaks: false, leaves: false, instead: false }
-    }
-
-    /// Writes nothing and exits with this code.
-    pub fn code(code: i32) -> Self {
-        Self::stdout("").with_exit(Exit::Code(code))
-    }
-
-    /// Writes its standard input to standard output.
-    pub fn copies_input() -> Self {
-        Self { copies: true, ..Self::stdout("") }
-    }
-
-    /// Never ends.
-    pub fn hangs() -> Self {
-        Self::stdout("").taking(Duration::MAX)
-    }
-
-    /// The same, ending like this.
-    #[must_use]
-    pub fn with_exit(self, exit: Exit) -> Self {
-        Self { exit, ..self }
-    }
-
-    /// The same, writing this to standard error too.
-    #[must_use]
-    pub fn with_stderr(self, bytes: impl Into<Vec<u8>>) -> Self {
-        Self { stderr: bytes.into(), ..self }
-    }
-
-    /// The same, but the connection is lost in place of its end.
-    #[must_use]
-    pub fn losing_the_connection(self) -> Self {
-        Self { breaks: true, ..self }
-    }
-
-    /// The same, but a process that it leaves in the background holds its output open for ever.
-    #[must_use]
-    pub fn leaving_a_process(self) -> Self {
-        Self { leaves: true, takes: Duration::MAX, ..self }
-    }
-
-    /// The same, but said by what the account runs whatever it is given.
-    #[must_use]
-    pub fn in_its_place(self) -> Self {
-        Self { instead: true, ..self }
-    }
-
-    /// The same after this time.
-    #[must_use]
-    pub fn taking(self, takes: Duration) -> Self {
-        Self { takes, ..self }
-    }
-}
 
 /// One call as the fake saw it, without the proof of the login.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -317,56 +245,6 @@ impl FakeRemote {
         let broken = || Error::unavailable(Part::Machine, format!("the file transfer with {address} broke off"));
         self.state().machines.get_mut(&address).ok_or_else(broken).and_then(|machine| act(&mut machine.files))
     }
-}
-
-impl Machine {
-    /// Whether the machine hears it at all.
-    fn decide(&self, endpoint: &Endpoint, login: &Login, command: &Command, call: &mut Call) -> Result<bool> {
-        if self.silent {
-            return Ok(false);
-        }
-        let machine = endpoint.address.to_string();
-        if self.host_key != endpoint.host_key {
-            let (expected, seen) = (endpoint.host_key.fingerprint(), self.host_key.fingerprint());
-            return Err(Error::HostKeyChanged { machine, expected, seen });
-        }
-        call.proof_sent = true;
-        if self.refuses || !self.login.as_ref().is_none_or(|accepted| same(accepted, login)) {
-            return Err(Error::LoginRefused { machine, user: login.user.clone() });
-        }
-        call.line = Some(command.line.clone());
-        call.input.clone_from(&command.input);
-        Ok(true)
-    }
-
-    fn answer(&self, command: &Command) -> Answer {
-        let unknown = || Answer::code(127).with_stderr("sh: not found\n");
-        let mut answer = self.rules.iter().rev().find_map(|rule| rule(&command.line)).unwrap_or_else(unknown);
-        if let Some(mark) = script_mark(&command.line)
-            && !answer.instead
-        {
-            answer.stderr.splice(..0, format!("{mark}-begun\n").into_bytes());
-        }
-        if answer.copies { Answer { stdout: command.input.clone(), ..answer } } else { answer }
-    }
-}
-
-/// The mark that the command which brings a script to a machine writes when the script begins.
-fn script_mark(line: &str) -> Option<&str> {
-    let (_, words) = line.strip_prefix("exec sh -c '")?.rsplit_once("' sh 'vmm-")?;
-    let length = words.find('\'')?;
-    let start = line.len() - words.len();
-    line.get(start - "vmm-".len()..start + length)
-}
-
-fn same(one: &Login, other: &Login) -> bool {
-    let proof = |login: &Login| match &login.credential {
-        Credential::Password(secret) => ("password", secret.expose_secret().to_owned()),
-        Credential::PrivateKey(secret) => ("key", secret.expose_secret().to_owned()),
-        Credential::Agent(socket) => ("agent", socket.display().to_string()),
-        _ => ("unknown", String::new()),
-    };
-    one.user == other.user && proof(one) == proof(other)
 }
 
 fn kept(bytes: Vec<u8>, limit: usize) -> Stream {
