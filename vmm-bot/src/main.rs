@@ -2,7 +2,6 @@
 
 mod program;
 
-use std::collections::HashMap;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -38,7 +37,7 @@ async fn main() -> ExitCode {
         let _ = writeln!(std::io::stderr(), "vmm-bot: core files cannot be forbidden: {error}");
         return ExitCode::FAILURE;
     }
-    let result = match Config::load(arguments.config.as_deref(), environment()) {
+    let result = match Config::load(arguments.config.as_deref(), std::env::vars_os()) {
         Ok(config) => match arguments.command {
             Command::Run => run::run(config).await,
             Command::Check => check::run(&config).await,
@@ -50,10 +49,4 @@ async fn main() -> ExitCode {
         let _ = writeln!(std::io::stderr(), "vmm-bot: {error}");
         ExitCode::FAILURE
     })
-}
-
-fn environment() -> HashMap<String, String> {
-    std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .collect()
 }

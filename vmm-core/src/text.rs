@@ -29,6 +29,22 @@ pub(crate) fn hex(bytes: impl AsRef<[u8]>) -> String {
     bytes.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// Counts the letters that have to be changed, added or left out to make one word of another.
+pub(crate) fn distance(one: &str, other: &str) -> usize {
+    let (one, other): (Vec<_>, Vec<_>) = (one.chars().take(64).collect(), other.chars().collect());
+    let mut row: Vec<_> = (0..=other.len()).collect();
+    for (index, a) in one.iter().enumerate() {
+        let mut before = row[0];
+        row[0] = index + 1;
+        for (place, b) in other.iter().enumerate() {
+            let changed = before + usize::from(a != b);
+            before = row[place + 1];
+            row[place + 1] = changed.min(before + 1).min(row[place] + 1);
+        }
+    }
+    row[other.len()]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -82,7 +82,7 @@ async fn updates(config: &Config, bot: &Bot) -> Result<String, String> {
         return Ok(format!("are asked for, {waiting} wait{removed}"));
     };
     let webhook = Webhook::new(bot, wanted)?;
-    let listen = config.bot.webhook_listen()?;
+    let listen = config.bot.webhook_listen;
     if set != Some(webhook.url()) {
         return Ok(format!(
             "will be sent to {wanted} and taken at {listen}, {waiting} wait; vmm-bot run tells Telegram"

@@ -1,17 +1,13 @@
 //! Settings of the program: the desk's, which vmm-http reads from the same file, and the bot's own in its table `bot`.
 
-use std::collections::HashMap;
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
-use toml::{Table, Value};
-use vmm_core::{DeskConfig, SecretString, Vmm};
+use vmm_core::config::{DeskConfig, SettingError, SettingSource};
+use vmm_core::{SecretString, Vmm};
 
 use super::output::Failed;
-
-/// Read if no file is named and this one exists.
-const DEFAULT_FILE: &str = "/etc/vmm/vmm.toml";
 
 /// The settings.
 #[derive(Debug)]
@@ -23,8 +19,7 @@ pub(crate) struct Config {
 }
 
 /// What the bot is.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Debug)]
 pub(crate) struct Bot {
     /// A file with the token, readable by its owner only.
     token_file: Option<PathBuf>,
@@ -32,18 +27,25 @@ pub(crate) struct Bot {
     pub(crate) api_url: Option<String>,
     /// The address to which Telegram sends updates; without it, Telegram is asked for them.
     pub(crate) webhook_url: Option<String>,
-    /// Where requests to it come in.
-    webhook_listen: Option<String>,
+    /// Where requests to the webhook come in, from a proxy in front.
+    pub(crate) webhook_listen: SocketAddr,
     /// The token itself, from the environment alone.
-    #[serde(skip)]
     token: Option<SecretString>,
 }
 
 impl Bot {
-    const KEYS: &'static [&'static str] = &["token_file", "api_url", "webhook_url", "webhook_listen"];
     const TOKEN: &'static str = "VMM_BOT_TOKEN";
-    /// Unless another one is set.
-    const WEBHOOK_LISTEN: &'static str = "127.0.0.1:8082";
+    const WEBHOOK_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8082);
+
+    fn read(source: &mut SettingSource) -> Result<Self, SettingError> {
+        Ok(Self {
+            token_file: source.take("bot.token_file")?,
+            api_url: source.take("bot.api_url")?,
+            webhook_url: source.take("bot.webhook_url")?,
+            webhook_listen: source.take("bot.webhook_listen")?.unwrap_or(Self::WEBHOOK_LISTEN),
+            token: source.take_secret(Self::TOKEN),
+        })
+    }
 
     /// The token.
     pub(crate) fn token(&self) -> Result<SecretString, String> {
@@ -64,14 +66,6 @@ impl Bot {
         if right { Ok(token.to_owned().into()) } else { Err("the token is not one of @BotFather's".to_owned()) }
     }
 
-    /// Where requests to the webhook come in, from a proxy in front.
-    pub(crate) fn webhook_listen(&self) -> Result<SocketAddr, String> {
-        let listen = self.webhook_listen.as_deref().unwrap_or(Self::WEBHOOK_LISTEN);
-        listen.parse().map_err(|_| {
-            format!("webhook_listen is {listen:?}, which is not an address and port like {}", Self::WEBHOOK_LISTEN)
-        })
-    }
-
     /// Whether others than the owner of the token's file can read it.
     pub(crate) fn exposed(&self) -> Option<&Path> {
         use std::os::unix::fs::PermissionsExt as _;
@@ -82,8 +76,6 @@ impl Bot {
 }
 
 impl Config {
-    const LOG: &'static str = "log";
-
     /// Opens the desk, which `vmm-http init` has made.
     pub(crate) async fn open(&self) -> Result<Vmm, Failed> {
         Vmm::open_ready(&self.desk).await.map_err(|error| match error.needs_set_up() {
@@ -93,54 +85,18 @@ impl Config {
     }
 
     /// Reads the file, which must exist if it is named, and puts the environment over it.
-    pub(crate) fn load(file: Option<&Path>, mut environment: HashMap<String, String>) -> Result<Self, String> {
-        let default = Path::new(DEFAULT_FILE);
-        let file = file.or(Some(default).filter(|file| file.exists()));
-        let table = match file {
-            Some(file) => std::fs::read_to_string(file)
-                .map_err(|error| error.to_string())
-                .and_then(|text| text.parse().map_err(|error: toml::de::Error| error.to_string()))
-                .map_err(|error| format!("the configuration file {} cannot be read: {error}", file.display()))?,
-            None => Table::new(),
-        };
-        let origin = file.map_or("the environment".to_owned(), |file| file.display().to_string());
-        let token = environment.remove(Bot::TOKEN).map(|token| token.trim().to_owned().into());
-        let mut config = Self::read(table, &environment).map_err(|error| format!("{origin}: {}", error.trim_end()))?;
-        config.bot.token = token;
-        Ok(config)
+    pub(crate) fn load(
+        file: Option<&Path>,
+        environment: impl Iterator<Item = (OsString, OsString)>,
+    ) -> Result<Self, SettingError> {
+        Self::read(&mut SettingSource::load(file, environment)?)
     }
 
-    fn read(mut table: Table, environment: &HashMap<String, String>) -> Result<Self, String> {
-        let mut own = match table.remove("bot") {
-            Some(Value::Table(own)) => own,
-            None => Table::new(),
-            Some(_) => return Err("bot is not a table; write [bot] and its settings below".to_owned()),
-        };
-        let over = |table: &mut Table, keys: &[&str], prefix: &str| {
-            for key in keys {
-                if let Some(value) = environment.get(&format!("{prefix}{}", key.to_uppercase())) {
-                    table.insert((*key).to_owned(), Value::String(value.clone()));
-                }
-            }
-        };
-        over(&mut table, DeskConfig::KEYS, "VMM_");
-        over(&mut table, &[Self::LOG], "VMM_");
-        over(&mut own, Bot::KEYS, "VMM_BOT_");
-        // Keys that are vmm-http's alone are left to it.
-        let mut desk = DeskConfig::default();
-        for key in DeskConfig::KEYS {
-            if let Some(value) = table.get(*key) {
-                let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-                desk.set(key, &text).map_err(|right| format!("{key} is {value}, which is not {right}"))?;
-            }
-        }
-        let log = match table.remove(Self::LOG) {
-            Some(Value::String(log)) => log,
-            Some(value) => return Err(format!("log is {value}, which is not a text")),
-            None => "info".to_owned(),
-        };
-        let bot = own.try_into().map_err(|error| format!("table bot: {error}"))?;
-        Ok(Self { desk, log, bot })
+    /// Takes the settings; those that vmm-http alone has are left to it.
+    fn read(source: &mut SettingSource) -> Result<Self, SettingError> {
+        let desk = DeskConfig::read(source)?;
+        let log = source.take("log")?.unwrap_or_else(|| "info".to_owned());
+        Ok(Self { desk, log, bot: Bot::read(source)? })
     }
 }
 
@@ -150,7 +106,8 @@ mod tests {
 
     fn config(file: &str, environment: &[(&str, &str)]) -> Result<Config, String> {
         let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Config::read(file.parse().expect("a test writes TOML"), &environment)
+        let source = SettingSource::read(file, "vmm.toml", environment);
+        source.and_then(|mut source| Config::read(&mut source)).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -170,20 +127,20 @@ mod tests {
         let error = config("virt_type = \"xen\"", &[]).expect_err("no type");
         assert!(error.contains("xen") && error.contains("kvm"), "{error}");
         assert!(config("bot = 1", &[]).is_err());
-        let error = config("[bot]\nwebhook_listen = \"8082\"", &[]).expect("settings").bot.webhook_listen();
-        let error = error.expect_err("no address");
-        assert!(error.contains("8082") && error.contains("127.0.0.1:8082"), "{error}");
+        let error = config("[bot]\nwebhook_listen = \"8082\"", &[]).expect_err("no address");
+        assert!(error.contains("bot.webhook_listen is \"8082\", which is not an address and port like"), "{error}");
+        let error = config("pol = \"x\"", &[]).expect_err("no setting");
+        assert!(error.contains("did you mean pool?"), "{error}");
         let error = config("", &[]).expect("defaults").bot.token().expect_err("no token");
         assert!(error.contains("VMM_BOT_TOKEN_FILE"), "{error}");
     }
 
     #[test]
     fn the_token_shows_nowhere() {
-        let environment = HashMap::from([("VMM_BOT_TOKEN".to_owned(), "1:AAsecretsecretsecretsecret".to_owned())]);
-        let config = Config::load(None, environment).expect("right settings");
+        let config = config("", &[("VMM_BOT_TOKEN", "1:AAsecretsecretsecretsecret")]).expect("right settings");
         assert!(config.bot.token().is_ok());
         assert!(!format!("{config:?}").contains("secretsecret"));
-        let wrong = Bot { token_file: Some("Cargo.toml".into()), ..Bot::default() };
-        assert!(!wrong.token().expect_err("no token").contains("package"));
+        let wrong = self::config("[bot]\ntoken_file = \"Cargo.toml\"", &[]).expect("right settings");
+        assert!(!wrong.bot.token().expect_err("no token").contains("package"));
     }
 }

@@ -30,7 +30,7 @@ pub(crate) async fn run(config: Config) -> Result<ExitCode, Failed> {
     let vmm = config.open().await?;
     let (stop, stopped) = watch::channel(false);
     if let Some(url) = &config.bot.webhook_url {
-        let (webhook, address) = (Webhook::new(&bot, url)?, config.bot.webhook_listen()?);
+        let (webhook, address) = (Webhook::new(&bot, url)?, config.bot.webhook_listen);
         let listener = TcpListener::bind(address).await;
         let listener = listener.map_err(|error| format!("webhook_listen {address}: {error}"))?;
         tracing::info!(path = webhook.path(), "the webhook listens on {address}");

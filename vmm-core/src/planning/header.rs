@@ -3,7 +3,7 @@
 use super::table::{MAX_CELLS, Record};
 use super::units::Unit;
 use crate::error::{Problem, Problems};
-use crate::text::quoted;
+use crate::text::{distance, quoted};
 
 /// A column of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -185,22 +185,6 @@ fn unknown(cell: &str) -> Problem {
         None => format!("no such column; known are {}", titles().join(", ")),
     };
     Problem::new(quoted(cell).trim_matches('"'), reason)
-}
-
-/// How many letters are to be changed, added or left out to make one word of another.
-fn distance(one: &str, other: &str) -> usize {
-    let (one, other): (Vec<_>, Vec<_>) = (one.chars().take(64).collect(), other.chars().collect());
-    let mut row: Vec<_> = (0..=other.len()).collect();
-    for (index, a) in one.iter().enumerate() {
-        let mut before = row[0];
-        row[0] = index + 1;
-        for (place, b) in other.iter().enumerate() {
-            let changed = before + usize::from(a != b);
-            before = row[place + 1];
-            row[place + 1] = changed.min(before + 1).min(row[place] + 1);
-        }
-    }
-    row[other.len()]
 }
 
 /// The letters that a spreadsheet gives a column: A … Z, AA …

@@ -78,7 +78,7 @@ fn connection_limits(config: &Config) -> ConnectionLimits {
     limits.idle_deadline = config.idle_deadline;
     limits.stall_deadline = config.stall_deadline;
     limits.lifetime = config.connection_lifetime;
-    limits.connections = config.concurrent_connections.0;
+    limits.connections = config.concurrent_connections.0 as usize;
     limits
 }
 

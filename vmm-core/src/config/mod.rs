@@ -1,10 +1,15 @@
-//! Plain data to open a desk with. Nothing here reads the environment.
+//! Plain data to open a desk with, and the one reader of settings. Nothing here reads the environment.
+
+mod source;
+mod value;
 
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
 
-use crate::model::{Budget, BudgetLimits};
+use crate::model::{Budget, BudgetLimits, named};
+
+pub use source::{SettingError, SettingSource};
+pub use value::{Addresses, Count, Directories, SettingValue, Size};
 
 /// What a desk on one host is made of, for [`Vmm::open`](crate::Vmm::open). `Default` has the places of an installed vmm.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,11 +48,8 @@ impl Default for DeskConfig {
     }
 }
 
-/// What is right in the place of a [`time`].
-pub const TIME: &str = "a time like 90s, 10m or 12h, from 1s to 10000h";
-
 impl DeskConfig {
-    /// The names of all settings that [`set`](Self::set) knows, as they stand in a file.
+    /// The names of all settings of a desk, as they stand in a file.
     pub const KEYS: &'static [&'static str] = &[
         "database",
         "master_key",
@@ -86,38 +88,49 @@ impl DeskConfig {
         "account_open_requests",
     ];
 
-    /// Sets what one of [`KEYS`](Self::KEYS) names from a text, so that all programs of a desk read a setting in the same way.
+    /// Takes the settings of the desk from where somebody has written them; those that nobody has set have their default.
     ///
     /// # Errors
-    /// What would be right, to stand behind "which is not". Nothing is changed then.
-    pub fn set(&mut self, key: &str, text: &str) -> Result<(), &'static str> {
+    /// If a setting cannot have the value that was written.
+    pub fn read(source: &mut SettingSource) -> Result<Self, SettingError> {
+        let mut desk = Self::default();
+        for key in Self::KEYS {
+            source.take_with(key, |text| desk.set(key, text))?;
+        }
+        Ok(desk)
+    }
+
+    /// Sets one of [`KEYS`](Self::KEYS) from a text, or fails with what would be right and changes nothing.
+    fn set(&mut self, key: &str, text: &str) -> Result<(), String> {
         let settings = &mut self.settings;
         match key {
-            "database" => self.database = path(text)?,
-            "master_key" => self.master_key = path(text)?,
-            "files" => self.files = path(text)?,
-            "file_limit" => settings.file_limit = size(text)?,
-            "file_quota" => settings.budgets.set_share(Budget::StoredBytes, size(text)?),
-            "image_dirs" => settings.image_dirs = directories(text)?,
-            "libvirt_uri" => self.libvirt_uri = filled(text)?,
-            "pool" => self.pool = filled(text)?,
-            "network" => self.network = filled(text)?,
-            "virt_type" => self.virt_type = text.parse()?,
-            "session_lifetime" => settings.session_lifetime = time(text)?,
-            "concurrent_jobs" => settings.concurrent_jobs = count(text)?,
-            "boot_deadline" => settings.boot_deadline = time(text)?,
-            "outage_deadline" => settings.outage_deadline = time(text)?,
-            "sweep_interval" => settings.sweep_interval = time(text)?,
-            "run_lifetime" => settings.run_lifetime = time(text)?,
-            "runs_kept" => settings.runs_kept = count(text)?,
-            "account_script_bytes" => settings.budgets.set_share(Budget::ScriptBytes, size(text)?),
+            "database" => self.database = value(text)?,
+            "master_key" => self.master_key = value(text)?,
+            "files" => self.files = value(text)?,
+            "file_limit" => Size(settings.file_limit) = value(text)?,
+            "file_quota" => settings.budgets.set_share(Budget::StoredBytes, value::<Size>(text)?.0),
+            "image_dirs" => Directories(settings.image_dirs) = value(text)?,
+            "libvirt_uri" => self.libvirt_uri = value(text)?,
+            "pool" => self.pool = value(text)?,
+            "network" => self.network = value(text)?,
+            "virt_type" => self.virt_type = value(text)?,
+            "session_lifetime" => settings.session_lifetime = value(text)?,
+            "concurrent_jobs" => settings.concurrent_jobs = value::<Count>(text)?.0 as usize,
+            "boot_deadline" => settings.boot_deadline = value(text)?,
+            "outage_deadline" => settings.outage_deadline = value(text)?,
+            "sweep_interval" => settings.sweep_interval = value(text)?,
+            "run_lifetime" => settings.run_lifetime = value(text)?,
+            "runs_kept" => Count(settings.runs_kept) = value(text)?,
+            "account_script_bytes" => settings.budgets.set_share(Budget::ScriptBytes, value::<Size>(text)?.0),
             key => {
-                let (of, word) = key.split_once('_').ok_or("a setting")?;
-                let budget = Budget::of_word(&word.replace('_', "-")).ok_or("a setting")?;
+                let unknown = || "a setting".to_owned();
+                let (of, word) = key.split_once('_').ok_or_else(unknown)?;
+                let budget = Budget::of_word(&word.replace('_', "-")).ok_or_else(unknown)?;
+                let most = || value::<Count>(text).map(|Count(count)| u64::from(count));
                 match of {
-                    "account" => settings.budgets.set_share(budget, count::<u32>(text)?.into()),
-                    "concurrent" => settings.budgets.set_all(budget, count::<u32>(text)?.into()),
-                    _ => return Err("a setting"),
+                    "account" => settings.budgets.set_share(budget, most()?),
+                    "concurrent" => settings.budgets.set_all(budget, most()?),
+                    _ => return Err(unknown()),
                 }
             }
         }
@@ -125,91 +138,31 @@ impl DeskConfig {
     }
 }
 
-fn filled(text: &str) -> Result<String, &'static str> {
-    if text.is_empty() { Err("a text") } else { Ok(text.to_owned()) }
+/// Reads a value, or fails with what would be right.
+fn value<T: SettingValue>(text: &str) -> Result<T, String> {
+    T::from_text(text).ok_or_else(|| T::RIGHT.to_owned())
 }
 
-fn path(text: &str) -> Result<PathBuf, &'static str> {
-    if text.is_empty() { Err("a path") } else { Ok(text.into()) }
+named! {
+    /// How guests are run.
+    #[derive(Default)]
+    VirtType {
+        /// KVM if a probe guest of some hundred bytes runs on it, otherwise emulation. That a host advertises KVM
+        /// says little where it is itself a guest.
+        #[default]
+        Auto = "auto",
+        /// Hardware virtualisation.
+        Kvm = "kvm",
+        /// Emulation by QEMU, which runs everywhere and is slower by far.
+        Qemu = "qemu",
+    }
 }
 
-/// Absolute paths with colons between, as in `PATH`.
-fn directories(text: &str) -> Result<Vec<PathBuf>, &'static str> {
-    let directories: Vec<_> = text.split(':').map(PathBuf::from).collect();
-    let absolute = directories.iter().all(|directory| directory.is_absolute());
-    if absolute { Ok(directories) } else { Err("the absolute path of a directory, or several with colons between") }
-}
+impl SettingValue for VirtType {
+    const RIGHT: &'static str = "auto, kvm or qemu";
 
-/// A number of things, at least one.
-fn count<T: TryFrom<u32>>(text: &str) -> Result<T, &'static str> {
-    let count = text.parse().ok().filter(|count| (1..=100_000).contains(count));
-    count.and_then(|count| T::try_from(count).ok()).ok_or("a whole number from 1 to 100000")
-}
-
-/// So many bytes.
-fn size(text: &str) -> Result<u64, &'static str> {
-    let bits = |unit| match unit {
-        "KiB" => Some(10),
-        "MiB" => Some(20),
-        "GiB" => Some(30),
-        "TiB" => Some(40),
-        _ => None,
-    };
-    let bytes = || {
-        let (number, unit) = number_and_unit(text)?;
-        number.checked_mul(1 << bits(unit)?)
-    };
-    // What the database can count ends at 2^63.
-    bytes().filter(|bytes| (1..=1 << 62).contains(bytes)).ok_or("a size like 500MiB or 2GiB")
-}
-
-/// Reads a time as settings have it, like `90s`, `10m` or `12h`.
-///
-/// # Errors
-/// What would be right.
-pub fn time(text: &str) -> Result<Duration, &'static str> {
-    let factor = |unit| match unit {
-        "s" => Some(1),
-        "m" => Some(60),
-        "h" => Some(3600),
-        _ => None,
-    };
-    let seconds = || {
-        let (number, unit) = number_and_unit(text)?;
-        number.checked_mul(factor(unit)?)
-    };
-    seconds().filter(|seconds| (1..=36_000_000).contains(seconds)).map(Duration::from_secs).ok_or(TIME)
-}
-
-fn number_and_unit(text: &str) -> Option<(u64, &str)> {
-    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
-    Some((number.parse().ok()?, unit))
-}
-
-/// How guests are run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum VirtType {
-    /// KVM if a probe guest of some hundred bytes runs on it, otherwise emulation. That a host advertises KVM
-    /// says little where it is itself a guest.
-    #[default]
-    Auto,
-    /// Hardware virtualisation.
-    Kvm,
-    /// Emulation by QEMU, which runs everywhere and is slower by far.
-    Qemu,
-}
-
-/// `auto`, `kvm` or `qemu`.
-impl FromStr for VirtType {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "auto" => Ok(Self::Auto),
-            "kvm" => Ok(Self::Kvm),
-            "qemu" => Ok(Self::Qemu),
-            _ => Err("auto, kvm or qemu"),
-        }
+    fn from_text(text: &str) -> Option<Self> {
+        Self::of_word(text)
     }
 }
 
@@ -273,7 +226,7 @@ mod tests {
             let right = desk.set(key, "").expect_err("nothing is no setting");
             assert_eq!((desk, right == "a setting"), (DeskConfig::default(), false), "{key}");
         }
-        assert_eq!(DeskConfig::default().set("databse", "x"), Err("a setting"));
+        assert_eq!(DeskConfig::default().set("databse", "x"), Err("a setting".to_owned()));
     }
 
     #[test]
