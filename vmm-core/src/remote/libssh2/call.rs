@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::error::{CallError, Cause, Stage};
-use super::link::{Limits, Link};
+use super::limits::Limits;
+use super::link::Link;
 use super::pool::Pool;
 use super::sockets::SocketSlot;
 use super::{connect, host_key, login};

@@ -10,7 +10,8 @@ use ssh2::{MethodType, Session};
 
 use super::error::Cause;
 use super::host_key;
-use super::link::{Limits, Link, time_left};
+use super::limits::{Limits, time_left};
+use super::link::Link;
 use crate::model::HostKey;
 
 /// No group exchange: there the server chooses the modulus, and with it how long the client computes.

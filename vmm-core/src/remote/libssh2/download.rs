@@ -5,7 +5,7 @@ use ssh2::FileStat;
 use super::by_shell;
 use super::call::Call;
 use super::error::{Cause, Stage};
-use super::link::Limits;
+use super::limits::Limits;
 use super::resume::{self, Resumable};
 use super::session_lease::SessionLease;
 use super::sftp::{Files, No, OpenFile, Way, in_the_way, wrong_file};

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use ssh2::{Channel, ErrorCode};
 use tokio::sync::mpsc::{self, error::TrySendError};
 
+use super::blocked::WOULD_BLOCK;
 use super::error::Cause;
-use super::link::{Link, WOULD_BLOCK};
+use super::link::Link;
 use crate::error::{Error, Result as Checked};
 use crate::remote::{Command, Exit, OutputChannel, Piece, Stream};
 

@@ -1,7 +1,7 @@
 //! A session over a socket, driven without ever blocking in libssh2.
 
 use std::cell::{Cell, OnceCell};
-use std::io::{ErrorKind, PipeReader, Read};
+use std::io::{ErrorKind, Read};
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,13 +9,12 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use ssh2::{BlockDirections, Channel, ErrorCode, Session, Sftp};
 
+use super::blocked::{again_at_once, would_block};
 use super::error::Cause;
+use super::limits::{Limits, timespec};
 
-/// `LIBSSH2_ERROR_EAGAIN`.
-pub(super) const WOULD_BLOCK: ErrorCode = ErrorCode::Session(-37);
 /// `LIBSSH2_ERROR_CHANNEL_FAILURE`.
 const NO_CHANNEL: ErrorCode = ErrorCode::Session(-21);
-
 /// libssh2 sends no sign of life if it sent one within this time, in seconds.
 const KEEPALIVE: u32 = 2;
 /// So long a server may refuse a channel while it ends the one before.
@@ -26,42 +25,6 @@ const BETWEEN_CHANNELS: Duration = Duration::from_millis(10);
 const CHANNELS: usize = 4;
 /// So long it is at least between two questions whether a server is there.
 const BETWEEN_QUESTIONS: Duration = Duration::from_secs(KEEPALIVE as u64 + 1);
-
-/// What ends a wait before the server does.
-#[derive(Clone)]
-pub(super) struct Limits {
-    pub(super) until: Instant,
-    /// Its other end closes when the caller stops waiting.
-    pub(super) cancelled: Option<Arc<PipeReader>>,
-}
-
-impl Limits {
-    /// The time that is left.
-    pub(super) fn left(&self) -> Result<Duration, Cause> {
-        time_left(self.until)
-    }
-
-    /// Lets time pass, as long as somebody waits for the call.
-    pub(super) fn pause(&self, time: Duration) -> Result<(), Cause> {
-        let timeout = timespec(self.left()?.min(time))?;
-        let mut ready: Vec<_> = self.cancelled.iter().map(|pipe| PollFd::new(&**pipe, PollFlags::IN)).collect();
-        match poll(&mut ready, Some(&timeout)) {
-            Ok(0) | Err(rustix::io::Errno::INTR) => self.left().map(|_| ()),
-            Ok(_) => Err(Cause::Cancelled),
-            Err(error) => Err(Cause::Io(error.into())),
-        }
-    }
-}
-
-fn timespec(time: Duration) -> Result<Timespec, Cause> {
-    Timespec::try_from(time).map_err(|_| Cause::Protocol("the deadline is too far away"))
-}
-
-/// The time that is left until a moment.
-pub(super) fn time_left(until: Instant) -> Result<Duration, Cause> {
-    let left = until.saturating_duration_since(Instant::now());
-    if left.is_zero() { Err(Cause::deadline("the machine did not answer in time")) } else { Ok(left) }
-}
 
 /// An open session. Dropping it shuts the socket down.
 pub(super) struct Link {
@@ -394,22 +357,6 @@ impl Link {
             BlockDirections::Inbound | BlockDirections::None => PollFlags::IN,
         }
     }
-}
-
-/// Does a step on files; one that would block, twice: libssh2 stops at an answer that has begun and does not look whether
-/// it has also ended there, which no poll would tell.
-pub(super) fn again_at_once<T, E>(
-    mut step: impl FnMut() -> Result<T, E>,
-    would_block: impl Fn(&E) -> bool,
-) -> Result<T, E> {
-    match step() {
-        Err(error) if would_block(&error) => step(),
-        done => done,
-    }
-}
-
-pub(super) fn would_block(error: &ssh2::Error) -> bool {
-    error.code() == WOULD_BLOCK
 }
 
 /// Whether a server gives no channel.

@@ -4,6 +4,7 @@
 //! the session is non-blocking and every wait is one `poll` with the time that is left. A server that keeps libssh2
 //! busy without a pause is cut off by a supervisor, which shuts the socket down.
 
+mod blocked;
 mod by_shell;
 mod call;
 mod command;
@@ -15,6 +16,7 @@ mod error;
 mod exec;
 mod host_key;
 mod kill;
+mod limits;
 mod link;
 mod login;
 mod pool;
@@ -39,7 +41,7 @@ use tokio::sync::mpsc;
 
 use self::call::{Call, Frame, Patience};
 use self::error::{Cause, Stage};
-use self::link::Limits;
+use self::limits::Limits;
 use self::pool::Pool;
 use self::session_lease::SessionLease;
 use self::sockets::Sockets;

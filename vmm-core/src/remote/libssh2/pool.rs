@@ -15,7 +15,8 @@ use tokio::sync::oneshot;
 
 use super::Libssh2Config;
 use super::error::Cause;
-use super::link::{Limits, Link};
+use super::limits::Limits;
+use super::link::Link;
 use crate::remote::{Credential, Endpoint, Login};
 
 /// How often an idle session shows the server, and what lies between, that it is still wanted.

@@ -6,7 +6,8 @@ use ssh2::ErrorCode;
 
 use super::call::Call;
 use super::error::{Cause, Stage};
-use super::link::{Limits, Link};
+use super::limits::Limits;
+use super::link::Link;
 use super::session_lease::{LeaseInUse, SessionLease};
 use super::sftp::{Files, Way};
 use super::sockets::Sockets;

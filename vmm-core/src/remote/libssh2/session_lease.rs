@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use super::call::Call;
 use super::error::{Cause, Stage};
-use super::link::{Limits, Link};
+use super::limits::Limits;
+use super::link::Link;
 use super::pool::{Entry, Session, Slot};
 use super::sockets::SocketSlot;
 use crate::error::Result;

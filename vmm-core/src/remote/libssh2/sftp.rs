@@ -5,8 +5,9 @@ use std::path::Path;
 
 use ssh2::{ErrorCode, FileStat, OpenFlags, OpenType, Sftp};
 
+use super::blocked::{again_at_once, would_block};
 use super::error::Cause;
-use super::link::{Link, again_at_once, would_block};
+use super::link::Link;
 use crate::error::{Error, Kind};
 use crate::remote::Place;
 

@@ -10,7 +10,7 @@ use tokio::runtime::Handle;
 use super::call::{Frame, Unseen};
 use super::error::{Cause, Stage};
 use super::kill;
-use super::link::Limits;
+use super::limits::Limits;
 use super::sockets::Sockets;
 use crate::blocking;
 use crate::error::{Error, Result};

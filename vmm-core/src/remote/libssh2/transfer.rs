@@ -12,7 +12,7 @@ use tokio::time::timeout_at;
 use super::Libssh2Exec;
 use super::call::{Call, ends};
 use super::error::Cause;
-use super::link::Limits;
+use super::limits::Limits;
 use super::session_lease::SessionLease;
 use super::sockets::Sockets;
 use crate::error::{Error, Part, Result};
