@@ -4,12 +4,15 @@ use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::fit;
-use super::spec::{self, Reading, RowVerdict, SpecRow, Surroundings};
+use super::reading::{Reading, RowVerdict, SpecRow, Surroundings};
+use super::spec;
+use super::totals::{Totals, gib};
+use super::volume_name::disk_volume;
 use crate::error::{Error, Problem, Problems, Result};
 use crate::host::{Host, Reservation};
 use crate::model::{
     DeskId, DiskRole, HostFigures, Image, MacAddress, Os, OsName, OsVersion, Plan, PlannedDisk, PlannedVm, RequestId,
-    Room, Vm, VmName, VmStatus, VolumeName, domain_uuid, mac,
+    Room, Vm, VmName, VmStatus, domain_uuid, mac,
 };
 use crate::secrets::Secrets;
 
@@ -17,7 +20,6 @@ use crate::secrets::Secrets;
 const MAX_LIKE: usize = 300;
 /// How many entries of the catalog an error names.
 const MAX_NAMED: usize = 10;
-
 /// The smallest system disk if the request names none, in GiB.
 pub(super) const DEFAULT_DISK: u32 = 10;
 
@@ -361,71 +363,14 @@ impl Surroundings for Planner<'_> {
     }
 }
 
-/// What machines take together, to say from which row on a host is overcommitted.
-struct Totals {
-    vcpus: u64,
-    memory: u64,
-    disk: u64,
-}
-
-impl Totals {
-    fn add(&mut self, vm: &PlannedVm, host: &Host) -> Vec<String> {
-        let before = (self.memory, self.disk);
-        self.vcpus += u64::from(vm.vcpu);
-        self.memory += u64::from(vm.memory);
-        self.disk += vm.disks.iter().map(|disk| u64::from(disk.size) << 30).sum::<u64>();
-        let mut warnings = Vec::new();
-        if vm.vcpu > host.vcpus {
-            warnings.push(format!("needs {} processors, and the host has {}", vm.vcpu, host.vcpus));
-        }
-        if u64::from(vm.memory) > host.memory {
-            warnings.push(format!("needs {} MiB of memory, and the host has {}", vm.memory, host.memory));
-        }
-        if before.0 <= host.memory && self.memory > host.memory {
-            warnings.push(format!(
-                "from this machine on all together ask for more memory than the host has: {} of {} MiB",
-                self.memory, host.memory
-            ));
-        }
-        if before.1 <= host.pool_available && self.disk > host.pool_available {
-            warnings.push(format!(
-                "from this machine on the disks of this request can outgrow the pool: {} of {} GiB free",
-                self.disk >> 30,
-                host.pool_available >> 30
-            ));
-        }
-        warnings
-    }
-}
-
-/// Bytes in whole GiB, rounded up.
-pub(super) fn gib(bytes: u64) -> u32 {
-    u32::try_from(bytes.div_ceil(1 << 30)).unwrap_or(u32::MAX)
-}
-
-/// The name holds the id, so that a file of the same name that is not ours is never taken for ours.
-pub(crate) fn disk_volume(name: &VmName, uuid: uuid::Uuid, index: usize) -> Result<VolumeName> {
-    let role = if index == 0 { "system".to_owned() } else { format!("data{index}") };
-    VolumeName::new(format!("{}.{role}.qcow2", volume_stem(name, uuid)))
-}
-
-/// The name of a machine's seed volume.
-pub(crate) fn seed_volume(name: &VmName, uuid: uuid::Uuid) -> Result<VolumeName> {
-    VolumeName::new(format!("{}.seed.iso", volume_stem(name, uuid)))
-}
-
-fn volume_stem(name: &VmName, uuid: uuid::Uuid) -> String {
-    let id = uuid.simple().to_string();
-    format!("{name}.{}", &id[..12])
-}
-
 #[cfg(test)]
 mod tests {
     use uuid::Uuid;
 
+    use super::super::volume_name::volume_stem;
     use super::*;
     use crate::host::Subnet;
-    use crate::model::{LoginName, OsId, Revision, Timestamp, UserId, UserName, VmId, VmStatus};
+    use crate::model::{LoginName, OsId, Revision, Timestamp, UserId, UserName, VmId, VmStatus, VolumeName};
     use crate::secrets::MasterKey;
 
     const DESK: DeskId = DeskId(Uuid::from_u128(1));

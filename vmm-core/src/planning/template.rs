@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::planner::{DEFAULT_DISK, gib};
+use super::planner::DEFAULT_DISK;
+use super::totals::gib;
 use super::{header, sheet};
 use crate::model::Os;
 
