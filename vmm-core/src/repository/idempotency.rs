@@ -7,7 +7,6 @@ use crate::model::{ClaimId, Claimed, KeptAnswer, NewClaim, Timestamp};
 
 /// How many answers are kept for an account.
 pub const MOST_KEPT_ANSWERS: u32 = 1000;
-
 /// How many bytes they have together.
 pub const MOST_KEPT_BYTES: usize = 4 << 20;
 

@@ -195,7 +195,6 @@ pub(crate) use repository_over_store;
 /// So many updates of a bot are known to have come, also after they were answered. Chat services repeat none that is
 /// older.
 pub const MOST_KNOWN_UPDATES: u32 = 10_000;
-
 /// For so long a question is known after an answer counts no more: who comes back to it the next day and answers with a
 /// password has it deleted all the same.
 pub const KEPT_QUESTIONS: TimeDelta = TimeDelta::hours(24);

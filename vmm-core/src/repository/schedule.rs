@@ -7,7 +7,6 @@ use crate::model::{AuditEntry, Firing, NewSchedule, Schedule, ScheduleFilter, Sc
 
 /// How many schedules a script has at most.
 pub const MOST_SCHEDULES: u32 = 100;
-
 /// How many firings of a schedule are kept.
 pub const KEPT_FIRINGS: u32 = 100;
 

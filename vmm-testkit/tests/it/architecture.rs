@@ -236,6 +236,29 @@ fn files_of(name: &str) -> Vec<(String, String)> {
     sources(&format!("{name}/src")).into_iter().map(|(path, text)| (relative(&path), text)).collect()
 }
 
+/// How many lines a file has at most, without the tests at its end.
+const LONGEST_FILE: usize = 400;
+/// Files that may be longer, each with its reason.
+const LONG_FILES: [(&str, &str); 2] = [
+    ("vmm-core/src/model/script.rs", "scripts, their texts and their targets still stand in one file"),
+    ("vmm-testkit/src/contract/remote.rs", "a suite of tests"),
+];
+
+#[test]
+fn no_file_is_longer_than_400_lines_outside_tables_and_tests() {
+    for name in CRATES {
+        for (path, text) in files_of(name) {
+            let (path, lines) = (format!("{name}/src/{path}"), text.lines().count());
+            let reason = LONG_FILES.iter().find(|(long, _)| *long == path).map(|(_, reason)| reason);
+            assert!(
+                lines <= LONGEST_FILE || reason.is_some(),
+                "{path} has {lines} lines; split it by what it is about"
+            );
+            assert!(lines > LONGEST_FILE || reason.is_none(), "{path} is not long; take it off the list");
+        }
+    }
+}
+
 /// Returns one line for each arrow of each circle among the files of a crate.
 fn circles_of(name: &str, files: &[(String, String)]) -> Vec<Vec<String>> {
     let house = House::read(name, files);

@@ -9,7 +9,6 @@ use super::error::Result;
 
 /// How long to wait for another process that writes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
-
 const CACHED_STATEMENTS: usize = 128;
 
 /// Opens a file as every connection to it is set up.

@@ -13,7 +13,6 @@ use crate::blocking;
 
 /// How long nothing must have been written.
 const QUIET: Duration = Duration::from_secs(2);
-
 /// How long what was removed may stay in the log while writing goes on, or while others are in the way.
 const LONGEST: Duration = Duration::from_secs(30);
 
