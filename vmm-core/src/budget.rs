@@ -5,24 +5,23 @@
 //! whoever is not signed in. Places are held in this process's memory as long as their [`Place`] lives. What is stored is
 //! counted in the records, by the transaction that adds to it.
 
+mod turn;
+
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::runtime::Handle;
 use tokio::sync::oneshot;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::timeout;
 
 use crate::attempts::network;
 use crate::error::{Error, Result};
 use crate::model::{Budget, BudgetLimits, Limit, Over, Role, UserId, VmId};
 use crate::policy::Actor;
 
-/// How long a turn lasts at least that somebody waited for. So an account that always asks for more than it has turns is
-/// answered eighty times a second, and leaves the processors to others.
-const TURN_LASTS: Duration = Duration::from_millis(25);
+pub use turn::Turn;
 
 /// Who holds places.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -137,8 +136,6 @@ struct Waiting {
 pub struct Place {
     shared: Arc<Shared>,
     claims: Vec<Claim>,
-    /// It is not given back before.
-    until: Option<Instant>,
 }
 
 impl Budgets {
@@ -189,17 +186,6 @@ impl Budgets {
         }
     }
 
-    /// Waits for a request's turn to be worked on, no longer than `patience`. `None` is for one that is worked on beside
-    /// the others then: what they wait for need not be what it waits for.
-    ///
-    /// A turn that was waited for lasts a [moment](TURN_LASTS) at least, however fast its request is.
-    ///
-    /// # Errors
-    /// None while the budgets are there.
-    pub(crate) async fn turn(&self, holder: Holder, patience: Duration) -> Result<Option<Place>> {
-        timeout(patience, self.wait(vec![Claim::new(Budget::Turns, holder, 1)])).await.ok().transpose()
-    }
-
     /// Waits until a script may run on a machine: for the machine and for a place of the holder at one time, so that who
     /// waits for a busy machine takes nobody's place.
     ///
@@ -208,6 +194,13 @@ impl Budgets {
     pub(crate) async fn run_on(&self, holder: Holder, machine: VmId) -> Result<Place> {
         let on = Claim { budget: Budget::MachineRuns, key: Some(Key::Machine(machine)), closed_eighths: 0, amount: 1 };
         self.wait(vec![on, Claim::new(Budget::RunPlaces, holder, 1)]).await
+    }
+
+    /// Takes what is claimed if nothing stands in the way, and counts no refusal otherwise.
+    fn take_if_free(&self, claims: &[Claim]) -> Option<Place> {
+        let mut state = self.0.state();
+        let is_free = state.obstacle(claims, &self.0.limits, 0).is_none();
+        is_free.then(|| state.give(&self.0, claims.to_vec()))
     }
 
     async fn wait(&self, claims: Vec<Claim>) -> Result<Place> {
@@ -277,7 +270,8 @@ impl State {
             if key.is_some() && *amount > 0 && own > share {
                 return Some(Error::over_budget(*budget, Over::Share, share));
             }
-            let open = all.map(|all| all - all / 8 * closed_eighths);
+            // However few places there are, one is an eighth, and one is open to everybody.
+            let open = all.map(|all| all.saturating_sub((all / 8).max(1) * closed_eighths).max(1));
             let taken = self.all[*budget as usize].saturating_add(*amount);
             open.filter(|open| *amount > 0 && taken > *open)
                 .map(|open| Error::over_budget(*budget, Over::Everybody, open))
@@ -286,7 +280,7 @@ impl State {
 
     fn give(&mut self, shared: &Arc<Shared>, claims: Vec<Claim>) -> Place {
         claims.iter().for_each(|claim| self.add(*claim));
-        Place { shared: Arc::clone(shared), claims, until: None }
+        Place { shared: Arc::clone(shared), claims }
     }
 
     fn add(&mut self, Claim { budget, key, amount, .. }: Claim) {
@@ -326,11 +320,7 @@ impl State {
                 } else {
                     served.insert(holder);
                     let Waiting { claims, place } = waiting;
-                    let mut given = self.give(shared, claims);
-                    if given.claims.iter().any(|claim| claim.budget == Budget::Turns) {
-                        given.until = Some(Instant::now() + TURN_LASTS);
-                    }
-                    admitted.push((place, given));
+                    admitted.push((place, self.give(shared, claims)));
                 }
             }
             self.waiting[queue].append(&mut again);
@@ -369,17 +359,6 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        if let Some(until) = self.until.take().filter(|until| *until > Instant::now())
-            && let Ok(runtime) = Handle::try_current()
-        {
-            let place =
-                Self { shared: Arc::clone(&self.shared), claims: std::mem::take(&mut self.claims), until: None };
-            runtime.spawn(async move {
-                sleep_until(until).await;
-                drop(place);
-            });
-            return;
-        }
         let admitted = {
             let mut state = self.shared.state();
             self.claims.iter().for_each(|claim| state.remove(*claim));
@@ -541,67 +520,5 @@ mod tests {
             budgets.refusals().into_iter().find(|(budget, _)| *budget == Budget::Sessions).map(|r| r.1),
             Some(2)
         );
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn an_account_that_always_waits_for_a_turn_is_answered_eighty_times_a_second() {
-        let budgets = Budgets::new(BudgetLimits::default());
-        let held = fill(&budgets, Budget::Turns, user(1));
-        let asked: Vec<_> = (0..80)
-            .map(|_| {
-                let budgets = budgets.clone();
-                tokio::spawn(async move { drop(budgets.turn(user(1), Duration::from_secs(60)).await) })
-            })
-            .collect();
-        while budgets.0.state().waiting[Budget::Turns as usize].len() < 80 {
-            tokio::task::yield_now().await;
-        }
-        let began = Instant::now();
-        drop(held);
-        for asked in asked {
-            asked.await.expect("no panic");
-        }
-        // The last two have their turns when the 39 pairs before them have had theirs.
-        let expected = TURN_LASTS * 39;
-        let passed = began.elapsed();
-        assert!(passed >= expected && passed < expected + TURN_LASTS * 4, "{passed:?}");
-    }
-
-    #[tokio::test]
-    async fn places_go_round_among_those_who_wait() {
-        let mut limits = BudgetLimits::default();
-        limits.set_all(Budget::Turns, 1);
-        let budgets = Budgets::new(limits);
-        let first = budgets.take(Budget::Turns, user(1)).expect("a turn");
-        let (told, mut turns) = tokio::sync::mpsc::unbounded_channel();
-        for (number, id) in [1, 1, 1, 2, 3, 2].into_iter().enumerate() {
-            let (waiting, told) = (budgets.clone(), told.clone());
-            tokio::spawn(async move {
-                let turn = waiting.turn(user(id), Duration::from_secs(3600)).await;
-                told.send((id, turn)).expect("the test reads them");
-            });
-            while budgets.0.state().waiting[Budget::Turns as usize].len() == number {
-                tokio::task::yield_now().await;
-            }
-        }
-        drop(first);
-        let mut order = Vec::new();
-        while order.len() < 6 {
-            let (id, turn) = turns.recv().await.expect("a turn");
-            order.push(id);
-            drop(turn);
-        }
-        assert_eq!(order, [1, 2, 3, 1, 2, 1]);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_request_that_has_waited_for_its_turn_in_vain_is_worked_on_all_the_same() {
-        let budgets = Budgets::new(BudgetLimits::default());
-        let _held = fill(&budgets, Budget::Turns, user(1));
-        let refusals = || budgets.refusals().into_iter().map(|(_, times)| times).sum::<u64>();
-        let before = refusals();
-        assert!(matches!(budgets.turn(user(1), Duration::from_secs(1)).await, Ok(None)));
-        assert!(matches!(budgets.turn(user(2), Duration::from_secs(1)).await, Ok(Some(_))));
-        assert_eq!(refusals(), before);
     }
 }

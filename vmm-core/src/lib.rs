@@ -30,7 +30,7 @@ mod seed;
 mod text;
 mod worker;
 
-pub use budget::{Holder, Place};
+pub use budget::{Holder, Place, Turn};
 pub use config::{DeskConfig, Settings};
 #[cfg(feature = "sqlite")]
 pub use desk::NotReady;

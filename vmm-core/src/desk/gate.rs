@@ -4,17 +4,17 @@
 //! audit row: [`Vmm::change`] for what changes records alone, [`Vmm::effect`] for what changes something outside.
 
 use std::sync::{Arc, PoisonError};
-use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tracing::warn;
 
 use super::health::Health;
+use super::holders::Holders;
 use super::runs::Runs;
 use super::{Parts, Vmm};
 use crate::attempts::Attempts;
-use crate::budget::{Budgets, Holder, Place};
+use crate::budget::{Budgets, Holder, Place, Turn};
 use crate::config::Settings;
 use crate::error::{Error, Kind, Part, Result};
 use crate::files::FileStore;
@@ -29,9 +29,6 @@ use crate::policy::{Action, Actor, Target, audit_entry};
 use crate::remote::RemoteExec;
 use crate::repository::Repository;
 use crate::secrets::Secrets;
-
-/// How long a request waits for its turn.
-const TURN: Duration = Duration::from_secs(1);
 
 /// The backends, for somebody who passed the gate.
 #[derive(Clone)]
@@ -68,6 +65,11 @@ impl Desk {
 
     pub(crate) fn attempts(&self) -> &Attempts {
         &self.parts.attempts
+    }
+
+    /// Whose places the tokens take that were authenticated lately.
+    pub(crate) fn holders(&self) -> &Holders {
+        &self.parts.holders
     }
 
     pub(crate) fn budgets(&self) -> &Budgets {
@@ -194,13 +196,11 @@ impl Vmm {
         self.parts.budgets.take(budget, holder)
     }
 
-    /// Waits until it is the turn of a request of this holder, for a second at most. One that has waited in vain is worked
-    /// on without a turn: those before it may wait for something else than this computer.
-    ///
-    /// # Errors
-    /// None while the desk is open.
-    pub async fn turn(&self, holder: Holder) -> Result<Option<Place>> {
-        self.parts.budgets.turn(holder, TURN).await
+    /// Waits until it is the turn of a request of this holder. Returns `None` for a request that has waited for 20 seconds
+    /// and is worked on without a turn. A turn passes on by itself after 250 ms, since a request that lasts longer mostly
+    /// waits for a host; a turn that was waited for lasts at least 25 ms.
+    pub async fn turn(&self, holder: Holder) -> Option<Turn> {
+        self.parts.budgets.turn(holder).await
     }
 
     /// A place that has nothing of its budget yet, for what [grows](Place::grow).
@@ -265,7 +265,11 @@ impl Vmm {
         let result = operation(self.own_work(), entry.clone()).await;
         if let Err(error) = &result {
             self.parts.budgets.note(error);
-            self.record_failure(entry, error, None).await;
+            // Somebody who asks for a place again and again would fill the audit log. The metrics count the refusals.
+            let is_without_place = matches!(error, Error::OverBudget { budget, .. } if !budget.is_stored());
+            if !is_without_place {
+                self.record_failure(entry, error, None).await;
+            }
         }
         result
     }

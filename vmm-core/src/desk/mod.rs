@@ -4,6 +4,7 @@ mod content;
 pub(crate) mod definition;
 mod gate;
 mod health;
+mod holders;
 pub(crate) mod image;
 mod machine;
 #[cfg(feature = "sqlite")]
@@ -34,6 +35,7 @@ use crate::secrets::{MasterKey, Secrets};
 pub use definition::DefinitionLook;
 pub(crate) use gate::Desk;
 pub use health::{Health, PartHealth};
+use holders::Holders;
 pub(crate) use machine::Machine;
 #[cfg(feature = "sqlite")]
 pub use open::NotReady;
@@ -65,6 +67,7 @@ struct Parts {
     secrets: Secrets,
     passwords: Passwords,
     attempts: Attempts,
+    holders: Holders,
     budgets: Budgets,
     settings: Settings,
     runs: Runs,
@@ -147,6 +150,7 @@ impl VmmBuilder {
                 secrets,
                 passwords: Passwords::default(),
                 attempts: Attempts::default(),
+                holders: Holders::default(),
                 budgets: Budgets::new(settings.budgets.clone()),
                 settings,
                 runs: Runs::default(),

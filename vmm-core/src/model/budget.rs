@@ -133,13 +133,19 @@ pub struct Limit {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BudgetLimits([Limit; Budget::ALL.len()]);
 
+/// The turns of an account, and of all: half of the processors, and all of them with another one for admins.
+fn turns() -> (u64, Option<u64>) {
+    let processors = std::thread::available_parallelism().map_or(1, |processors| processors.get() as u64);
+    ((processors / 2).max(1), Some(processors + 1))
+}
+
 impl Default for BudgetLimits {
     fn default() -> Self {
         let mut limits = Self([Limit { share: 0, all: None }; Budget::ALL.len()]);
         for budget in Budget::ALL {
             let (share, all) = match budget {
                 Budget::Requests => (32, Some(256)),
-                Budget::Turns => (2, Some(8)),
+                Budget::Turns => turns(),
                 Budget::Bodies => (8 << 20, Some(64 << 20)),
                 Budget::SignIns => (8, Some(48)),
                 Budget::SignInBodies => (1 << 20, Some(8 << 20)),

@@ -43,7 +43,7 @@ pub struct SessionFilter {
 }
 
 /// SHA-256 of a bearer token. The token has 256 random bits, so it needs no slow hash. `Debug` does not show it.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TokenHash(pub [u8; 32]);
 
 impl fmt::Debug for TokenHash {

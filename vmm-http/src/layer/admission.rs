@@ -7,7 +7,7 @@ use http_body_util::combinators::BoxBody;
 use hyper::body::Bytes;
 use poem::{Body, Endpoint, IntoResponse, Middleware, Request, Response, Result};
 use poem_openapi::auth::{Bearer, BearerAuthorization};
-use vmm_core::{Actor, Budget, Error, Holder, Place, Vmm};
+use vmm_core::{Actor, Budget, Holder, Place, Vmm};
 
 use crate::error::Failure;
 use crate::operations::{self, BodyRule, Lane, Operations, Row, SMALL_BODY};
@@ -64,8 +64,11 @@ impl<E: Endpoint> Endpoint for Admitted<E> {
             Lane::Free | Lane::OfCore => None,
             Lane::OfAddress(budget) | Lane::OfAccount(budget) => Some(self.take(budget, holder)?),
         };
+        if let Some(budget) = row.needs {
+            drop(self.take(budget, holder)?);
+        }
         let turn = match lane {
-            Lane::OfAccount(Budget::Requests) => self.vmm.turn(holder).await.map_err(Failure::from)?,
+            Lane::OfAccount(Budget::Requests) => self.vmm.turn(holder).await,
             _ => None,
         };
         // What is begun may go on when its client has gone; the places go with it.
@@ -91,11 +94,7 @@ impl<E> Admitted<E> {
             return Ok(address);
         }
         let Ok(Bearer { token }) = Bearer::from_request(request) else { return Ok(address) };
-        match self.vmm.authenticate(&token.into()).await {
-            Ok((actor, _)) => Ok(Holder::from(&actor)),
-            Err(Error::Unauthenticated) => Ok(address),
-            Err(error) => Err(error.into()),
-        }
+        Ok(self.vmm.holder(&token.into()).await?.unwrap_or(address))
     }
 
     fn take(&self, budget: Budget, holder: Holder) -> Result<Place, Failure> {

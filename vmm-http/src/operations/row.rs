@@ -12,6 +12,9 @@ pub(crate) struct Row {
     /// Whether the keys of its body have the spellings of the first documentation too.
     pub(crate) old_spellings: bool,
     pub(crate) lane: Lane,
+    /// The budget of which it takes a place after the one of its lane, and without which it does nothing. A request is
+    /// refused for want of that place before it waits for its turn.
+    pub(crate) needs: Option<Budget>,
     pub(crate) body: BodyRule,
     /// Whether it takes no `Idempotency-Key` although it is a `POST`.
     pub(crate) without_key: bool,
@@ -70,6 +73,7 @@ impl Row {
             bare_key: None,
             old_spellings: false,
             lane: Lane::OfAccount(Budget::Requests),
+            needs: None,
             body: BodyRule::Held,
             without_key: false,
             conflicts: false,
@@ -86,6 +90,10 @@ impl Row {
 
     pub(super) const fn takes(self, lane: Lane) -> Self {
         Self { lane, ..self }
+    }
+
+    pub(super) const fn needs(self, budget: Budget) -> Self {
+        Self { needs: Some(budget), ..self }
     }
 
     pub(super) const fn body(self, body: BodyRule) -> Self {

@@ -106,10 +106,11 @@ enum Call {
 fn call_over(budget: Budget) -> Call {
     let alice = |method, path, body| Call::Refused(Who::Alice, method, path, body);
     let core = include_str!("../../../vmm-core/src/budget.rs");
+    let turns = include_str!("../../../vmm-core/src/budget/turn.rs");
     let script = |name: &str| json!({"script": [{"name": name, "file": "s.sh", "command": "sh", "content": name}]});
     match budget {
         Budget::Requests => alice("GET", "/db/vm", None),
-        Budget::Turns => Call::Waits(core, "places_go_round_among_those_who_wait"),
+        Budget::Turns => Call::Waits(turns, "turns_go_round_among_those_who_wait"),
         Budget::Bodies => alice("POST", "/vm/script", Some(script("new"))),
         Budget::SignIns => {
             let login = json!({"name": "alice", "password": PASSWORD});

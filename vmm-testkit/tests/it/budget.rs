@@ -8,7 +8,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use vmm_core::files::FileStore;
-use vmm_core::model::{FileName, RunState, ScriptArguments, ScriptContent, ScriptFile, ScriptName, VmFilter};
+use vmm_core::model::{
+    AuditFilter, FileName, RunState, ScriptArguments, ScriptContent, ScriptFile, ScriptName, VmFilter,
+};
 use vmm_core::{Budget, Error, RunDraft, RunTerms, ScriptDraft, SecretString};
 use vmm_testkit::fake::remote::Answer;
 use vmm_testkit::fixture::{FILE_LIMIT, FILE_QUOTA, TestDesk};
@@ -81,6 +83,20 @@ async fn seventy_runs_that_sleep_on_one_machine_leave_a_run_on_another_one_to_st
     }
     assert_eq!(states.iter().filter(|state| **state == RunState::Running).count(), 6, "{states:?}");
     assert_eq!(states.iter().filter(|state| **state == RunState::Queued).count(), 64, "{states:?}");
+}
+
+#[tokio::test]
+async fn who_asks_again_and_again_without_a_place_does_not_fill_the_audit_log() {
+    let desk = TestDesk::with_budgets(|limits| limits.set_share(Budget::Runs, 0)).await;
+    desk.provision("r1", "name,os\nbusy,debian\n").await;
+    let job = script(&desk, "job").await;
+    let rows = async || desk.vmm.audit(&desk.admin, None, &AuditFilter::default()).await.expect("the log").items.len();
+    let before = rows().await;
+    for _ in 0..20 {
+        let refused = desk.vmm.run_script(&desk.user, run_on(&job, "busy")).await;
+        assert_eq!(over(&refused), Some(Budget::Runs));
+    }
+    assert_eq!(rows().await, before);
 }
 
 /// An upload that has sent so much and then nothing.

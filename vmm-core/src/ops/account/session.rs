@@ -7,6 +7,7 @@ use secrecy::SecretString;
 use tracing::warn;
 
 use crate::attempts::Door;
+use crate::budget::Holder;
 use crate::desk::Vmm;
 use crate::error::{Error, Kind, Result};
 use crate::model::{Credential, NewSession, Page, Session, SessionFilter, SessionId, User, UserName, one_more};
@@ -89,7 +90,9 @@ impl Vmm {
         if !is_api_token(token) {
             let found = desk.repository().sessions().by_token(hash, now).await?;
             let (session, user) = found.ok_or(Error::Unauthenticated)?;
-            return Ok((Actor::from(&user), Credential::Session(session)));
+            let actor = Actor::from(&user);
+            desk.holders().remember(hash, Holder::from(&actor));
+            return Ok((actor, Credential::Session(session)));
         }
         let found = desk.repository().tokens().by_hash(hash, now).await?;
         let (token, user) = found.ok_or(Error::Unauthenticated)?;
@@ -98,7 +101,25 @@ impl Vmm {
         {
             warn!(%error, token = %token.name, "the use of a token could not be recorded");
         }
-        Ok((Actor::with_token(&user, &token), Credential::Token(token)))
+        let actor = Actor::with_token(&user, &token);
+        desk.holders().remember(hash, Holder::from(&actor));
+        Ok((actor, Credential::Token(token)))
+    }
+
+    /// Whose places the requests with a bearer token take, as of a second ago at most; `None` if the token is no good.
+    /// This gives no right to anything: [`authenticate`](Self::authenticate) says who asks.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if the records do not answer.
+    pub async fn holder(&self, token: &SecretString) -> Result<Option<Holder>> {
+        if let Some(holder) = self.own_work().holders().get(hash_token(token)) {
+            return Ok(Some(holder));
+        }
+        match self.authenticate(token).await {
+            Ok((actor, _)) => Ok(Some(Holder::from(&actor))),
+            Err(Error::Unauthenticated) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// The actor with the name and the role that its account has at this moment, for what goes on after it was asked for.
