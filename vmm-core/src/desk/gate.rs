@@ -9,6 +9,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tracing::warn;
 
+use super::glance::Glances;
 use super::health::Health;
 use super::holders::Holders;
 use super::runs::Runs;
@@ -186,6 +187,11 @@ impl Vmm {
     pub(crate) fn used_rights(&self) -> Vec<UsedRight> {
         let rights = self.rights.as_ref().map(|rights| rights.lock().unwrap_or_else(PoisonError::into_inner).clone());
         rights.unwrap_or_default()
+    }
+
+    /// What is watched at this moment.
+    pub(crate) fn glances(&self) -> &Glances {
+        &self.parts.glances
     }
 
     /// Takes a place of a budget, which is given back when it is dropped.

@@ -3,6 +3,7 @@
 mod content;
 pub(crate) mod definition;
 mod gate;
+mod glance;
 mod health;
 mod holders;
 pub(crate) mod image;
@@ -34,6 +35,8 @@ use crate::secrets::{MasterKey, Secrets};
 
 pub use definition::DefinitionLook;
 pub(crate) use gate::Desk;
+pub(crate) use glance::Glance;
+use glance::Glances;
 pub use health::{Health, PartHealth};
 use holders::Holders;
 pub(crate) use machine::Machine;
@@ -68,6 +71,7 @@ struct Parts {
     passwords: Passwords,
     attempts: Attempts,
     holders: Holders,
+    glances: Glances,
     budgets: Budgets,
     settings: Settings,
     runs: Runs,
@@ -151,6 +155,7 @@ impl VmmBuilder {
                 passwords: Passwords::default(),
                 attempts: Attempts::default(),
                 holders: Holders::default(),
+                glances: Glances::default(),
                 budgets: Budgets::new(settings.budgets.clone()),
                 settings,
                 runs: Runs::default(),

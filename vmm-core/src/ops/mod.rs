@@ -8,6 +8,7 @@ mod machine;
 mod remote;
 mod request;
 mod script;
+mod watch;
 
 pub use account::limits::BudgetUse;
 pub use account::link::MadeLinkCode;

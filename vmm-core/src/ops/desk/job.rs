@@ -8,6 +8,7 @@ use crate::model::{Job, JobFilter, JobId, Page, RequestId, one_more};
 use crate::policy::{Action, Actor, Target};
 
 use crate::ops::job_label;
+use crate::ops::watch::Watch;
 
 /// How often a job that is watched is looked at.
 const LOOK: Duration = Duration::from_millis(500);
@@ -19,6 +20,7 @@ pub struct JobWatch {
     actor: Actor,
     id: JobId,
     last: Option<Job>,
+    watch: Watch<Job>,
 }
 
 impl JobWatch {
@@ -32,13 +34,18 @@ impl JobWatch {
             return Ok(None);
         }
         loop {
+            let look = || async { self.vmm.lookup(&self.actor)?.job(self.id).await };
+            let Some(seen) = self.watch.changed(&self.actor, look).await? else {
+                tokio::time::sleep(LOOK).await;
+                continue;
+            };
             self.actor = self.vmm.at_this_moment(&self.actor).await?;
             let (job, _) = self.vmm.visible_job(&self.actor, self.id).await?;
+            self.watch.told(seen);
             if self.last.as_ref() != Some(&job) {
                 self.last = Some(job.clone());
                 return Ok(Some(job));
             }
-            tokio::time::sleep(LOOK).await;
         }
     }
 }
@@ -79,7 +86,8 @@ impl Vmm {
     /// `NotFound` if there is none that the actor may see.
     pub async fn watch_job(&self, actor: &Actor, id: JobId) -> Result<JobWatch> {
         self.visible_job(actor, id).await?;
-        Ok(JobWatch { vmm: self.clone(), actor: actor.clone(), id, last: None })
+        let watch = Watch::new(self, actor, self.glances().jobs.join(id));
+        Ok(JobWatch { vmm: self.clone(), actor: actor.clone(), id, last: None, watch })
     }
 
     /// One job with its steps.

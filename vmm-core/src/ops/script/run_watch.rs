@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use crate::desk::Vmm;
 use crate::error::Result;
 use crate::model::{Run, RunId, RunMachine, RunState};
+use crate::ops::watch::Watch;
 use crate::policy::Actor;
 
 /// How often a run that is watched is looked at.
@@ -44,6 +45,7 @@ pub struct RunWatch {
     waiting: VecDeque<RunChange>,
     /// When what waits was read, with the rights of that moment.
     read_at: Instant,
+    watch: Watch<Run>,
 }
 
 impl RunWatch {
@@ -62,6 +64,12 @@ impl RunWatch {
             {
                 return Ok(Some(change));
             }
+            let look = || async { self.vmm.lookup(&self.actor)?.run(self.id).await };
+            let seen = self.watch.changed(&self.actor, look).await?;
+            if seen.is_none() && self.waiting.is_empty() {
+                tokio::time::sleep(LOOK).await;
+                continue;
+            }
             self.actor = self.vmm.at_this_moment(&self.actor).await?;
             if !self.waiting.is_empty() {
                 // Whoever takes changes slowly may have lost rights since they were read.
@@ -70,13 +78,14 @@ impl RunWatch {
                 return Ok(Some(if run.arguments.is_some() { change } else { change.without_content() }));
             }
             let run = self.vmm.shown_run(&self.actor, self.id).await?;
-            if self.last.as_ref() == Some(&run) {
-                tokio::time::sleep(LOOK).await;
-                continue;
+            if self.last.as_ref() != Some(&run) {
+                // They are read after the run: those of one that has ended have all ended.
+                let (_, machines) = self.vmm.script_run(&self.actor, self.id).await?;
+                self.take(run, machines);
             }
-            // They are read after the run: those of one that has ended have all ended.
-            let (_, machines) = self.vmm.script_run(&self.actor, self.id).await?;
-            self.take(run, machines);
+            if let Some(seen) = seen {
+                self.watch.told(seen);
+            }
         }
     }
 
@@ -112,6 +121,7 @@ impl Vmm {
             states,
             waiting,
             read_at: Instant::now(),
+            watch: Watch::new(self, actor, self.glances().runs.join(id)),
         })
     }
 }
