@@ -40,10 +40,11 @@ pub use error::{Error, Kind, Part, Problem, Problems, Result};
 pub use job::crash_points;
 pub use model::{Budget, BudgetLimits, Limit, Over, Stored};
 pub use ops::{
-    AdoptionDraft, BotMail, BudgetUse, History, HistoryPoint, JobWatch, MadeLinkCode, MadeToken, Monitor, NewLogin,
-    Power, RequestDraft, RequestNews, RequestPreview, RequestProgress, RunChange, RunDraft, RunTerms, RunWatch,
-    SavedScript, ScheduleDraft, ScriptDraft, ScriptUpdate, SshEvent, Statistics, Submission, Switched, TokenDraft,
-    Transfer, TransferReport, TreeReport, TreeTransfer, UserDraft, UserUpdate, VmHostKey, VmLogin, VmUpdate,
+    AdoptionDraft, BotMail, BudgetUse, Cargo, Direction, History, HistoryPoint, JobWatch, Machines, MadeLinkCode,
+    MadeToken, Monitor, NewLogin, Power, ReceiveTo, RequestDraft, RequestNews, RequestPreview, RequestProgress,
+    RunChange, RunDraft, RunTerms, RunWatch, SavedScript, ScheduleDraft, ScriptDraft, ScriptUpdate, SendFrom, SshEvent,
+    Statistics, Submission, Switched, TokenDraft, Transfer, TransferReport, TransferReports, UserDraft, UserUpdate,
+    VmHostKey, VmLogin, VmUpdate,
 };
 pub use planning::{RowVerdict, Spreadsheet};
 pub use policy::{Action, Actor, Policy, RolePolicy, Target};

@@ -5,8 +5,11 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use vmm_core::model::{RunId, ScriptArguments, ScriptContent, ScriptFile, Vm, VmFilter, VmName};
-use vmm_core::remote::{Command, Credential, Login, Place, Progress};
-use vmm_core::{Error, Part, Power, Result, RunDraft, RunTerms, ScriptDraft, SecretString, Transfer, TreeTransfer};
+use vmm_core::remote::{Command, Credential, Login, Place, Progress, Source};
+use vmm_core::{
+    Cargo, Direction, Error, Part, Power, ReceiveTo, Result, RunDraft, RunTerms, ScriptDraft, SecretString, SendFrom,
+    Transfer, TransferReport,
+};
 use vmm_testkit::fake::remote::Answer;
 use vmm_testkit::fixture::TestDesk;
 use vmm_testkit::sample;
@@ -58,13 +61,21 @@ fn proof_sent(desk: &TestDesk, before: usize, last: u8) -> bool {
 
 fn transfer(file: &str) -> Transfer {
     let place = Place::new("/tmp", file).expect("a place");
-    Transfer { place, login: login(), deadline: Duration::from_secs(10), progress: Progress::new() }
+    Transfer { cargo: Cargo::File, place, login: login(), deadline: Duration::from_secs(10), progress: Progress::new() }
 }
 
-fn tree(name: &str) -> TreeTransfer {
-    let place = Place::new("/tmp", name).expect("a place");
-    let (deadline, progress) = (Duration::from_secs(10), Progress::new());
-    TreeTransfer { place, login: login(), replace: false, deadline, progress }
+fn tree(name: &str) -> Transfer {
+    Transfer { cargo: Cargo::Tree { replace: false }, ..transfer(name) }
+}
+
+async fn send(desk: &TestDesk, name: &VmName, transfer: Transfer, content: Source) -> Result<TransferReport> {
+    let direction = Direction::Send(SendFrom::Content(content));
+    desk.vmm.carry(&desk.user, name, transfer, direction).await?.one()
+}
+
+async fn receive(desk: &TestDesk, name: &VmName, transfer: Transfer) -> Result<TransferReport> {
+    let direction = Direction::Receive(ReceiveTo::Content(Box::new(tokio::io::sink())));
+    desk.vmm.carry(&desk.user, name, transfer, direction).await?.one()
 }
 
 /// A tar archive of an empty directory: two blocks of zeros.
@@ -108,19 +119,19 @@ async fn after_a_reboot_with_another_address_commands_files_directories_and_scri
 
     let now = reboot().await;
     let content = vec![7; 3 << 20];
-    let sent = desk.vmm.send_content(&desk.user, name, transfer("file"), Box::new(Cursor::new(content.clone()))).await;
+    let sent = send(&desk, name, transfer("file"), Box::new(Cursor::new(content.clone()))).await;
     assert_eq!(sent.expect("it is found").sha256, sample::sha256(&content));
     assert_eq!(recorded(&desk, name).await, Some(ip(now)));
 
     reboot().await;
-    let received = desk.vmm.receive_content(&desk.user, name, transfer("file"), Box::new(tokio::io::sink())).await;
+    let received = receive(&desk, name, transfer("file")).await;
     assert_eq!(received.expect("it is found").sha256, sample::sha256(&content));
 
     reboot().await;
-    desk.vmm.send_tree(&desk.user, name, tree("tree"), Box::new(archive())).await.expect("it is found");
+    send(&desk, name, tree("tree"), Box::new(archive())).await.expect("it is found");
 
     reboot().await;
-    let received = desk.vmm.receive_tree(&desk.user, name, tree("tree"), Box::new(tokio::io::sink())).await;
+    let received = receive(&desk, name, tree("tree")).await;
     received.expect("it is found");
 
     reboot().await;
@@ -184,7 +195,7 @@ async fn nobody_is_told_to_accept_the_key_of_the_machine_that_took_an_address() 
     let error = shown.expect_err("it is not there");
     assert!(matches!(&error, Error::Unavailable { reason, .. } if reason.contains(told)), "{error}");
     let source = Box::new(Cursor::new(vec![0; 10]));
-    let error = desk.vmm.send_content(&desk.user, &web.name, transfer("file"), source).await.expect_err("not there");
+    let error = send(&desk, &web.name, transfer("file"), source).await.expect_err("not there");
     assert!(matches!(&error, Error::Unavailable { reason, .. } if reason.contains(told)), "{error}");
     assert!(!proof_sent(&desk, before, FIRST), "another machine got the password");
 
@@ -232,7 +243,7 @@ async fn a_call_that_has_begun_is_not_made_again_and_the_next_one_goes_to_the_ne
     desk.hypervisor.set_addresses(vms[0].uuid, vec![ip(150)]);
     let before = desk.remote.calls().len();
     let source = Box::new(Cursor::new(vec![0; 1000]));
-    let error = desk.vmm.send_content(&desk.user, &vms[0].name, transfer("file"), source).await.expect_err("it broke");
+    let error = send(&desk, &vms[0].name, transfer("file"), source).await.expect_err("it broke");
     assert!(matches!(error, Error::Unavailable { part: Part::Machine, .. }), "{error}");
     assert_eq!(desk.remote.calls().len() - before, 1);
     assert_eq!(recorded(&desk, &vms[0].name).await, Some(ip(150)));

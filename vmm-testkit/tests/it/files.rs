@@ -11,7 +11,7 @@ use vmm_core::files::FileStore;
 use vmm_core::files::directory::DirectoryFiles;
 use vmm_core::model::{FileName, VmFilter, VmName};
 use vmm_core::remote::{Credential, Login, Place, Progress};
-use vmm_core::{Actor, Budget, Error, Transfer, TreeTransfer};
+use vmm_core::{Actor, Budget, Cargo, Direction, Error, ReceiveTo, SendFrom, Transfer};
 use vmm_testkit::fixture::{FILE_LIMIT, FILE_QUOTA, TestDesk};
 
 mod directory {
@@ -125,6 +125,7 @@ async fn a_file_goes_to_a_machine_and_back_and_a_cut_changes_nothing() {
     let address = (vm.ip.expect("it runs"), 22).into();
     let web = VmName::new("web-1").expect("a name");
     let transfer = |file: &str| Transfer {
+        cargo: Cargo::File,
         place: Place::new("/tmp", file).expect("a place"),
         login: Login { user: "vmm".to_owned(), credential: Credential::Password("secret".into()) },
         deadline: std::time::Duration::from_secs(10),
@@ -132,21 +133,23 @@ async fn a_file_goes_to_a_machine_and_back_and_a_cut_changes_nothing() {
     };
     let content: Vec<u8> = (0..1_000_000_u32).map(|at| (at % 251) as u8).collect();
     desk.vmm.put_file(&desk.user, name("a"), None, source(&content)).await.expect("there is room");
-    let sent = desk.vmm.send_file(&desk.user, &web, transfer("a")).await.expect("it is sent");
+    let carry = async |file: &str, direction| desk.vmm.carry(&desk.user, &web, transfer(file), direction).await?.one();
+    let receive = async |file: &str| carry(file, Direction::Receive(ReceiveTo::FileArea)).await;
+    let sent = carry("a", Direction::Send(SendFrom::FileArea)).await.expect("it is sent");
     assert_eq!(sent.bytes, 1_000_000);
     assert!(desk.remote.file(address, &transfer("a").place).expect("it is there").0 == content);
     desk.vmm.delete_file(&desk.user, &name("a")).await.expect("it is there");
-    let received = desk.vmm.receive_file(&desk.user, &web, transfer("a")).await.expect("it is received");
+    let received = receive("a").await.expect("it is received");
     assert_eq!((received.bytes, received.sha256), (sent.bytes, sent.sha256));
     assert!(read(&desk, "a").await == content);
 
     desk.remote.put_file(address, &transfer("a").place, vec![1; 500_000]);
     desk.remote.put_file(address, &transfer("big").place, vec![1; 5 << 20]);
     desk.remote.break_transfers(address, 300_000);
-    let cut = desk.vmm.receive_file(&desk.user, &web, transfer("a")).await;
+    let cut = receive("a").await;
     assert!(matches!(cut, Err(Error::Unavailable { .. })), "{cut:?}");
     desk.remote.break_transfers(address, usize::MAX);
-    let big = desk.vmm.receive_file(&desk.user, &web, transfer("big")).await;
+    let big = receive("big").await;
     assert!(matches!(big, Err(Error::TooLarge { .. })), "{big:?}");
     assert!(read(&desk, "a").await == content, "what was there stays");
     assert_eq!(stored(&desk).await, 1);
@@ -158,10 +161,10 @@ async fn a_directory_of_this_computer_goes_to_a_machine_and_back() {
     desk.provision("r1", "name,os,vcpu,memory\nweb-1,debian:12,1,512\n").await;
     let web = VmName::new("web-1").expect("a name");
     let progress = Progress::new();
-    let transfer = |name: &str| TreeTransfer {
+    let transfer = |name: &str| Transfer {
+        cargo: Cargo::Tree { replace: false },
         place: Place::new("/tmp", name).expect("a place"),
         login: Login { user: "vmm".to_owned(), credential: Credential::Password("secret".into()) },
-        replace: false,
         deadline: std::time::Duration::from_secs(30),
         progress: progress.clone(),
     };
@@ -174,16 +177,19 @@ async fn a_directory_of_this_computer_goes_to_a_machine_and_back() {
     std::fs::set_permissions(at("site/a/b"), std::fs::Permissions::from_mode(0o500)).expect("ours");
     std::os::unix::fs::symlink("/etc", at("site/link")).expect("ours");
 
-    let sent = desk.vmm.send_directory(&desk.user, &web, transfer("site"), at("site")).await.expect("it is sent");
-    assert_eq!((sent.tree.files, sent.tree.directories, sent.tree.bytes), (2, 2, 3_000_007));
-    assert_eq!((sent.tree.skipped[0].path.as_str(), sent.tree.skipped_count), ("link", 1));
+    let carry = async |transfer, direction| desk.vmm.carry(&desk.user, &web, transfer, direction).await?.one();
+    let from = Direction::Send(SendFrom::Directory(at("site")));
+    let sent = carry(transfer("site"), from).await.expect("it is sent");
+    let tree = sent.tree.expect("a directory");
+    assert_eq!((tree.files, tree.directories, sent.bytes), (2, 2, 3_000_007));
+    assert_eq!((tree.skipped[0].path.as_str(), tree.skipped_count), ("link", 1));
     assert_eq!(progress.bytes(), 3_000_007);
     let receive = async |name: &str, to: &str, replace, limit| {
-        let transfer = TreeTransfer { replace, ..transfer(name) };
-        desk.vmm.receive_directory(&desk.user, &web, transfer, at(to), limit).await
+        let transfer = Transfer { cargo: Cargo::Tree { replace }, ..transfer(name) };
+        carry(transfer, Direction::Receive(ReceiveTo::Directory { path: at(to), limit })).await
     };
     let received = receive("site", "back", false, u64::MAX).await.expect("it is received");
-    assert_eq!((received.tree.bytes, &received.tree.sha256), (sent.tree.bytes, &sent.tree.sha256));
+    assert_eq!((received.bytes, &received.sha256), (sent.bytes, &sent.sha256));
     let mode = |path: &str| std::fs::metadata(at(path)).expect("it is there").permissions().mode() & 0o777;
     assert_eq!((mode("back/run"), mode("back/a/b")), (0o750, 0o500));
     assert_eq!(std::fs::read(at("back/a/b/it's a file\n")).expect("it is there"), b"content");

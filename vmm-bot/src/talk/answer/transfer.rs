@@ -6,7 +6,7 @@ use std::io::Cursor;
 use tokio::io::{AsyncReadExt, duplex};
 use tokio::time::{MissedTickBehavior, interval};
 use vmm_core::remote::{self, DEFAULT_TRANSFER_DEADLINE, Login, Progress};
-use vmm_core::{Error, Result, Transfer};
+use vmm_core::{Cargo, Direction, Error, ReceiveTo, Result, SendFrom, Transfer, TransferReports};
 
 use super::errand::{Ended, ErrandWork};
 use crate::talk::dialogue::Errand;
@@ -45,12 +45,13 @@ pub(super) async fn get(work: &ErrandWork, login: Login, progress: &Progress) ->
         let mut here = here.take(LARGEST + 1);
         here.read_to_end(&mut content).await
     };
-    let received = work.context.vmm.receive_content(&work.asked.actor, &work.vm, transfer, Box::new(there));
+    let to = Direction::Receive(ReceiveTo::Content(Box::new(there)));
+    let received = work.context.vmm.carry(&work.asked.actor, &work.vm, transfer, to);
     let (received, read) = followed(work, progress, async { tokio::join!(received, read) }).await;
     if content.len() as u64 > LARGEST {
         return Err(Error::TooLarge { limit: LARGEST });
     }
-    let report = received?;
+    let report = received.and_then(TransferReports::one)?;
     read.map_err(|error| Error::internal("keeping a received file", error))?;
     // Telegram takes no empty file.
     let file = (!content.is_empty()).then(|| render::transfer::file(&work.shown, name, content));
@@ -65,8 +66,9 @@ pub(super) async fn put(work: &ErrandWork, login: Login, progress: &Progress, do
         Err(reason) => return Ok((render::transfer::not_there(&work.shown, &reason), None)),
     };
     progress.expect(content.len() as u64);
-    let sent = work.context.vmm.send_content(&work.asked.actor, &work.vm, transfer, Box::new(Cursor::new(content)));
-    let report = followed(work, progress, sent).await?;
+    let from = Direction::Send(SendFrom::Content(Box::new(Cursor::new(content))));
+    let sent = work.context.vmm.carry(&work.asked.actor, &work.vm, transfer, from);
+    let report = followed(work, progress, sent).await.and_then(TransferReports::one)?;
     Ok((render::transfer::carried(&work.shown, &report), None))
 }
 
@@ -95,5 +97,6 @@ async fn follow(work: &ErrandWork, progress: &Progress) -> Infallible {
 fn transfer(work: &ErrandWork, login: Login, progress: &Progress) -> Result<Transfer> {
     let none = || Error::invalid("file", "is named by no path");
     let place = place(&work.shown.errand)?.ok_or_else(none)?;
-    Ok(Transfer { place, login, deadline: DEFAULT_TRANSFER_DEADLINE, progress: progress.clone() })
+    let (deadline, progress) = (DEFAULT_TRANSFER_DEADLINE, progress.clone());
+    Ok(Transfer { cargo: Cargo::File, place, login, deadline, progress })
 }

@@ -8,7 +8,7 @@ use crate::talk::reply::Reply;
 
 /// After a file has arrived.
 pub(crate) fn carried(shown: &Shown, report: &TransferReport) -> Reply {
-    let TransferReport { bytes, sha256, duration } = report;
+    let TransferReport { bytes, sha256, duration, .. } = report;
     let told = format!("✅ {bytes} bytes after {:.1} s.\nSHA-256: {}", duration.as_secs_f64(), code(sha256));
     Reply::text(head(shown, &told)).rows(vec![again(shown), logins(shown)])
 }

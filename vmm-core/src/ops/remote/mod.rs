@@ -1,8 +1,6 @@
 //! Work on machines over SSH: commands, files and directories, on one or many.
 
+pub(super) mod carry;
 pub(super) mod many;
 pub(super) mod ssh;
 pub(super) mod ssh_many;
-pub(super) mod transfer;
-pub(super) mod transfer_many;
-pub(super) mod tree;

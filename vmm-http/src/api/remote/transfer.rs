@@ -4,11 +4,9 @@ use poem_openapi::OpenApi;
 use poem_openapi::param::Query;
 use poem_openapi::payload::Json;
 use vmm_core::model::VmName;
-use vmm_core::{Actor, Error, Vmm};
+use vmm_core::{Actor, Error, Machines, ReceiveTo, SendFrom, TransferReports, Vmm};
 
-use super::transfer_body::{
-    Direction, FailedTransfer, FileTransferResult, FileTransferResults, Machines, Wanted, What, read,
-};
+use super::transfer_body::{Direction, FailedTransfer, FileTransferResult, FileTransferResults, Wanted, read};
 use super::transfer_content::{Carried, FtBody, WantsContent, fetch};
 use crate::api::tag::Tag;
 use crate::error::Failure;
@@ -44,29 +42,22 @@ impl FtApi {
         let mut items = batch::read("ft", items.ft, |item| read(in_query.as_ref(), direction, item))?;
         if content.is_some() || (wants.0 && direction == Direction::Receive) {
             // Content that stands for itself goes with one item.
-            let (Some(Wanted { machines, file, what }), true) = (items.pop(), items.is_empty()) else {
+            let (Some(Wanted { machines, file, transfer }), true) = (items.pop(), items.is_empty()) else {
                 return Err(Error::invalid("ft", "must have one item where the content itself is sent").into());
             };
             let Machines::One(vm) = machines else {
                 return Err(Error::invalid("ft[0].vms", "must be absent where the content itself is sent").into());
             };
-            let Some(content) = content else { return fetch(login, vm, file, what).await };
+            let Some(content) = content else { return fetch(login, vm, file, transfer).await };
             if direction == Direction::Receive {
                 let reason = "must be send where the content comes in the same request";
                 return Err(Error::invalid("direction", reason).into());
             }
             let Login { vmm, actor, .. } = &login;
-            let sent = match what {
-                What::File(transfer) => vmm
-                    .send_content(actor, &vm, transfer, content)
-                    .await
-                    .map(|report| FileTransferResult::file(&vm, &file, report)),
-                What::Tree(transfer) => vmm
-                    .send_tree(actor, &vm, transfer, content)
-                    .await
-                    .map(|report| FileTransferResult::tree(&vm, &file, report)),
-            };
-            let result = sent.map_err(|error| Failure::in_item("ft", 0, error))?;
+            let direction = vmm_core::Direction::Send(SendFrom::Content(content));
+            let carried = vmm.carry(actor, &vm, transfer, direction).await;
+            let report = carried.and_then(TransferReports::one).map_err(|error| Failure::in_item("ft", 0, error))?;
+            let result = FileTransferResult::new(&vm, &file, report);
             return Ok(Carried::Results(Json(FileTransferResults { ft: vec![result], failed: Vec::new() })));
         }
         let mut results = FileTransferResults::default();
@@ -90,39 +81,17 @@ pub(super) type Done = Vec<(VmName, String, vmm_core::Result<FileTransferResult>
 
 /// Carries an item.
 pub(super) async fn carry(vmm: &Vmm, actor: &Actor, direction: Direction, item: Wanted) -> vmm_core::Result<Done> {
-    let Wanted { machines, file, what } = item;
-    match (machines, what) {
-        (Machines::One(vm), What::File(transfer)) => {
-            let report = match direction {
-                Direction::Send => vmm.send_file(actor, &vm, transfer).await?,
-                Direction::Receive => vmm.receive_file(actor, &vm, transfer).await?,
-            };
-            let result = FileTransferResult::file(&vm, &file, report);
-            Ok(vec![(vm, file, Ok(result))])
-        }
-        (Machines::One(vm), What::Tree(transfer)) => {
-            let report = match direction {
-                Direction::Send => vmm.send_tree_file(actor, &vm, transfer).await?,
-                Direction::Receive => vmm.receive_tree_file(actor, &vm, transfer).await?,
-            };
-            let result = FileTransferResult::tree(&vm, &file, report);
-            Ok(vec![(vm, file, Ok(result))])
-        }
-        (Machines::Many(targets), What::File(transfer)) => {
-            let sent = batch::in_vms(vmm.send_file_to(actor, &targets, transfer).await)?.into_iter();
-            let result = |(vm, result): (VmName, vmm_core::Result<_>)| {
-                let result = result.map(|report| FileTransferResult::file(&vm, &file, report));
-                (vm, file.clone(), result)
-            };
-            Ok(sent.map(result).collect())
-        }
-        (Machines::Many(targets), What::Tree(transfer)) => {
-            let sent = batch::in_vms(vmm.send_tree_file_to(actor, &targets, transfer).await)?.into_iter();
-            let result = |(vm, result): (VmName, vmm_core::Result<_>)| {
-                let result = result.map(|report| FileTransferResult::tree(&vm, &file, report));
-                (vm, file.clone(), result)
-            };
-            Ok(sent.map(result).collect())
-        }
-    }
+    let Wanted { machines, file, transfer } = item;
+    let direction = match direction {
+        Direction::Send => vmm_core::Direction::Send(SendFrom::FileArea),
+        Direction::Receive => vmm_core::Direction::Receive(ReceiveTo::FileArea),
+    };
+    let many = matches!(machines, Machines::Many(_));
+    let carried = vmm.carry(actor, machines, transfer, direction).await;
+    let TransferReports(reports) = if many { batch::in_vms(carried)? } else { carried? };
+    let result = |(vm, report): (VmName, vmm_core::Result<_>)| {
+        let result = report.map(|report| FileTransferResult::new(&vm, &file, report));
+        (vm, file.clone(), result)
+    };
+    Ok(reports.into_iter().map(result).collect())
 }

@@ -6,7 +6,7 @@ use poem_openapi::{Enum, Object};
 use vmm_core::model::{FileName, ScriptTarget, VmName};
 use vmm_core::remote::tree::{Skipped, SkippedKind};
 use vmm_core::remote::{DEFAULT_TRANSFER_DEADLINE, Place, Progress};
-use vmm_core::{Error, Transfer, TransferReport, TreeReport, TreeTransfer};
+use vmm_core::{Cargo, Error, Machines, Transfer, TransferReport};
 
 use super::ssh::login;
 use crate::api::answer::milliseconds;
@@ -69,29 +69,7 @@ pub(super) struct FileTransfers {
 pub(super) struct Wanted {
     pub(super) machines: Machines,
     pub(super) file: String,
-    pub(super) what: What,
-}
-
-impl Wanted {
-    /// How far it has come.
-    pub(super) fn progress(&self) -> &Progress {
-        match &self.what {
-            What::File(transfer) => &transfer.progress,
-            What::Tree(transfer) => &transfer.progress,
-        }
-    }
-}
-
-/// Where it goes to, or comes from.
-pub(super) enum Machines {
-    One(VmName),
-    Many(Vec<ScriptTarget>),
-}
-
-/// What is carried.
-pub(super) enum What {
-    File(Transfer),
-    Tree(TreeTransfer),
+    pub(super) transfer: Transfer,
 }
 
 /// Reads an item, whose machine stands in it or in the query.
@@ -116,12 +94,8 @@ pub(super) fn read(in_query: Option<&VmName>, direction: Direction, item: FileTr
     let (file, login) = (String::from(file), login(user, password)?);
     let deadline = timeout.map_or(DEFAULT_TRANSFER_DEADLINE, |seconds| Duration::from_secs(seconds.into()));
     let (place, progress) = (Place::new(directory, file.clone())?, Progress::new());
-    let what = if tree {
-        What::Tree(TreeTransfer { place, login, replace, deadline, progress })
-    } else {
-        What::File(Transfer { place, login, deadline, progress })
-    };
-    Ok(Wanted { machines, file, what })
+    let cargo = if tree { Cargo::Tree { replace } } else { Cargo::File };
+    Ok(Wanted { machines, file, transfer: Transfer { cargo, place, login, deadline, progress } })
 }
 
 /// A file or directory that was carried.
@@ -173,30 +147,14 @@ enum SkippedWhat {
 }
 
 impl FileTransferResult {
-    pub(super) fn file(vm: &VmName, file: &str, report: TransferReport) -> Self {
-        let TransferReport { bytes, sha256, duration } = report;
-        Self {
-            vm: vm.to_string(),
-            file: file.to_owned(),
-            bytes,
-            sha256,
-            duration_ms: milliseconds(duration),
-            tree: None,
-        }
-    }
-
-    pub(super) fn tree(vm: &VmName, file: &str, report: TreeReport) -> Self {
-        let TreeReport { tree, duration } = report;
-        let skipped = tree.skipped.into_iter().map(SkippedResult::from).collect();
-        let (files, directories, skipped_count) = (tree.files, tree.directories, tree.skipped_count);
-        Self {
-            vm: vm.to_string(),
-            file: file.to_owned(),
-            bytes: tree.bytes,
-            sha256: tree.sha256,
-            duration_ms: milliseconds(duration),
-            tree: Some(TreeResult { files, directories, skipped_count, skipped }),
-        }
+    pub(super) fn new(vm: &VmName, file: &str, report: TransferReport) -> Self {
+        let TransferReport { bytes, sha256, tree, duration } = report;
+        let tree = tree.map(|tree| {
+            let skipped = tree.skipped.into_iter().map(SkippedResult::from).collect();
+            let (files, directories, skipped_count) = (tree.files, tree.directories, tree.skipped_count);
+            TreeResult { files, directories, skipped_count, skipped }
+        });
+        Self { vm: vm.to_string(), file: file.to_owned(), bytes, sha256, duration_ms: milliseconds(duration), tree }
     }
 }
 

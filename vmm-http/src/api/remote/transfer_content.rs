@@ -10,8 +10,9 @@ use poem_openapi::{ApiExtractor, ApiExtractorType, ApiResponse, ExtractParamOpti
 use tokio::io::{AsyncReadExt, DuplexStream};
 use vmm_core::model::{FileName, VmName};
 use vmm_core::remote::Source;
+use vmm_core::{Cargo, Direction, ReceiveTo, Transfer, TransferReports};
 
-use super::transfer_body::{FileTransferResults, FileTransfers, What};
+use super::transfer_body::{FileTransferResults, FileTransfers};
 use crate::error::Failure;
 use crate::layer::auth::Login;
 use crate::wire::body::{self, Body};
@@ -114,18 +115,16 @@ impl ApiResponse for Carried {
 
 /// Fetches a file or directory as the answer. Whatever goes wrong before its first byte is told as a problem; later the
 /// connection breaks, since the answer has begun.
-pub(super) async fn fetch(login: Login, vm: VmName, name: String, what: What) -> Result<Carried, Failure> {
+pub(super) async fn fetch(login: Login, vm: VmName, name: String, transfer: Transfer) -> Result<Carried, Failure> {
     let (mut here, there) = tokio::io::duplex(BETWEEN);
     let Login { vmm, actor, .. } = login;
-    let (name, media) = match what {
-        What::File(_) => (name, OCTETS),
-        What::Tree(_) => (format!("{name}.tar"), TAR),
+    let (name, media) = match transfer.cargo {
+        Cargo::File => (name, OCTETS),
+        Cargo::Tree { .. } => (format!("{name}.tar"), TAR),
     };
     let mut receiving = tokio::spawn(async move {
-        match what {
-            What::File(transfer) => vmm.receive_content(&actor, &vm, transfer, Box::new(there)).await.map(|_| ()),
-            What::Tree(transfer) => vmm.receive_tree(&actor, &vm, transfer, Box::new(there)).await.map(|_| ()),
-        }
+        let to = Direction::Receive(ReceiveTo::Content(Box::new(there)));
+        vmm.carry(&actor, &vm, transfer, to).await.and_then(TransferReports::one).map(|_| ())
     });
     let mut begin = vec![0; BETWEEN];
     let count = here.read(&mut begin).await.unwrap_or_default();

@@ -66,7 +66,7 @@ struct Running {
 
 impl Running {
     fn new(login: &Login, direction: Direction, item: usize, wanted: Wanted) -> Self {
-        let (file, progress) = (wanted.file.clone(), wanted.progress().clone());
+        let (file, progress) = (wanted.file.clone(), wanted.transfer.progress.clone());
         let (vmm, actor) = (login.vmm.clone(), login.actor.clone());
         let work = Box::pin(async move { carry(&vmm, &actor, direction, wanted).await });
         Self { item, file, progress, told: None, work }
