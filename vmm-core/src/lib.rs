@@ -7,6 +7,7 @@ pub mod files;
 pub mod host;
 pub mod image;
 mod mac;
+pub mod mail;
 pub mod model;
 pub mod remote;
 pub mod repository;

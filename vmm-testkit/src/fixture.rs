@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 use vmm_core::files::directory::DirectoryFiles;
 use vmm_core::host::Hypervisor;
+use vmm_core::mail::MailStore;
 use vmm_core::model::{Job, JobId, Look, NewOs, Os, Request, RequestId, RequestState, Role, Sample, Vm, VmFilter};
 use vmm_core::repository::Repository;
 use vmm_core::repository::sqlite::SqliteRepository;
@@ -146,6 +147,7 @@ impl TestDesk {
         let key = MasterKey::from_bytes(MASTER_KEY);
         let remote = Arc::new(remote.clone());
         Vmm::builder(Arc::clone(repository) as Arc<dyn Repository>, hypervisor, remote, key)
+            .mail(Arc::clone(repository) as Arc<dyn MailStore>)
             .files(Arc::new(files.clone()))
             .settings(settings)
             .build()

@@ -19,11 +19,12 @@ pub mod mock {
         MockHostAdoption, MockHostConsole, MockHostDefinitions, MockHostDomains, MockHostInventory, MockHostNetwork,
         MockHostVolumes, MockHypervisor,
     };
+    pub use vmm_core::mail::{MockMailInbox, MockMailMenus, MockMailNotices, MockMailOutbox};
     pub use vmm_core::remote::MockRemoteExec;
     pub use vmm_core::repository::{
-        MockAuditRepository, MockBotGroupRepository, MockBotRepository, MockDiskRepository, MockFileRepository,
-        MockHistoryRepository, MockIdempotencyRepository, MockJobRepository, MockKeyRepository, MockLinkRepository,
-        MockOsRepository, MockRequestRepository, MockRunRepository, MockScheduleRepository, MockScriptRepository,
-        MockSessionRepository, MockTokenRepository, MockUserRepository, MockVmRepository,
+        MockAuditRepository, MockBotGroupRepository, MockDiskRepository, MockFileRepository, MockHistoryRepository,
+        MockIdempotencyRepository, MockJobRepository, MockKeyRepository, MockLinkRepository, MockOsRepository,
+        MockRequestRepository, MockRunRepository, MockScheduleRepository, MockScriptRepository, MockSessionRepository,
+        MockTokenRepository, MockUserRepository, MockVmRepository,
     };
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 use vmm_core::Stored;
+use vmm_core::mail::{MailInbox, MailMenus, MailNotices, MailOutbox, MailStore};
 use vmm_core::model::{
     Adoption, AuditEntry, AuditKey, DeskId, DiskRole, Fate, HostFigures, HostKey, Hostname, Image, JobKind, LoginName,
     MacAddress, NewJob, NewOs, NewRequest, NewRun, NewScript, NewUser, Os, OsName, OsVersion, Outcome, PasswordHash,
@@ -13,21 +14,34 @@ use vmm_core::model::{
 };
 use vmm_core::repository::sqlite::SqliteRepository;
 use vmm_core::repository::{
-    AuditRepository, BotGroupRepository, BotRepository, DiskRepository, FileRepository, HistoryRepository,
-    IdempotencyRepository, JobRepository, KeyRepository, LinkRepository, OsRepository, Repository, RequestRepository,
-    RunRepository, ScheduleRepository, ScriptRepository, SessionRepository, TokenRepository, UserRepository,
-    VmRepository,
+    AuditRepository, BotGroupRepository, DiskRepository, FileRepository, HistoryRepository, IdempotencyRepository,
+    JobRepository, KeyRepository, LinkRepository, OsRepository, Repository, RequestRepository, RunRepository,
+    ScheduleRepository, ScriptRepository, SessionRepository, TokenRepository, UserRepository, VmRepository,
 };
+
+use crate::contract::mail::Records;
 
 /// An empty repository in a temporary directory that goes with it.
 ///
 /// # Panics
 /// If there is no room for one.
 pub async fn repository() -> Arc<dyn Repository> {
+    Arc::new(temporary().await)
+}
+
+/// An empty repository and the mail of bots beside it, in a temporary directory that goes with them.
+///
+/// # Panics
+/// If there is no room for one.
+pub async fn records() -> Records {
+    Records::of(temporary().await)
+}
+
+async fn temporary() -> Temporary {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let repository = SqliteRepository::open(directory.path().join("vmm.db")).await.expect("an empty directory");
     repository.audit().use_key(audit_key()).await.expect("room for one row");
-    Arc::new(Temporary { repository, _directory: directory })
+    Temporary { repository, _directory: directory }
 }
 
 /// A key of an audit log's chain.
@@ -332,9 +346,6 @@ impl Repository for Temporary {
     fn links(&self) -> &dyn LinkRepository {
         self.repository.links()
     }
-    fn bots(&self) -> &dyn BotRepository {
-        self.repository.bots()
-    }
     fn groups(&self) -> &dyn BotGroupRepository {
         self.repository.groups()
     }
@@ -373,5 +384,20 @@ impl Repository for Temporary {
     }
     fn audit(&self) -> &dyn AuditRepository {
         self.repository.audit()
+    }
+}
+
+impl MailStore for Temporary {
+    fn inbox(&self) -> &dyn MailInbox {
+        self.repository.inbox()
+    }
+    fn outbox(&self) -> &dyn MailOutbox {
+        self.repository.outbox()
+    }
+    fn notices(&self) -> &dyn MailNotices {
+        self.repository.notices()
+    }
+    fn menus(&self) -> &dyn MailMenus {
+        self.repository.menus()
     }
 }

@@ -57,7 +57,9 @@ impl RealDesk {
         let (hypervisor, remote) = (Arc::new(LibvirtHypervisor::new(config)), Arc::new(Libssh2Exec::default()));
         let mut settings = Settings::default();
         settings.image_dirs = vec!["/".into()];
-        let builder = Vmm::builder(repository, hypervisor, remote, key).files(Arc::new(files)).settings(settings);
+        let mail = Arc::clone(&repository);
+        let builder =
+            Vmm::builder(repository, hypervisor, remote, key).mail(mail).files(Arc::new(files)).settings(settings);
         let vmm = builder.build().await.unwrap();
         let mut actors = Vec::new();
         for (name, role) in [("root", Role::Admin), ("alice", Role::User)] {

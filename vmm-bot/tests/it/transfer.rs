@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 use tokio::sync::Semaphore;
+use vmm_core::mail::MailStore;
 use vmm_core::model::HostKey;
 use vmm_core::remote::libssh2::Libssh2Exec;
 use vmm_core::remote::{
@@ -185,7 +186,8 @@ async fn a_file_of_a_real_server_is_seen_on_its_way() {
     let desk = &scene.app.desk;
     let (repository, hypervisor) = (Arc::clone(&desk.repository) as Arc<dyn Repository>, desk.hypervisor.clone());
     let key = MasterKey::from_bytes(MASTER_KEY);
-    let built = Vmm::builder(repository, Arc::new(hypervisor), Arc::new(remote), key).build().await;
+    let mail = Arc::clone(&desk.repository) as Arc<dyn MailStore>;
+    let built = Vmm::builder(repository, Arc::new(hypervisor), Arc::new(remote), key).mail(mail).build().await;
     scene.app.desk.vmm = built.unwrap();
     scene.app.start();
 

@@ -20,6 +20,7 @@ use crate::config::Settings;
 use crate::error::{Error, Kind, Part, Result};
 use crate::files::FileStore;
 use crate::host::Hypervisor;
+use crate::mail::MailStore;
 use crate::model::{
     AuditEntry, AuditId, BotGroup, BotId, Budget, Disk, DiskId, Job, JobId, Outcome, Request, RequestId, Run, RunId,
     Schedule, ScheduleId, Script, ScriptName, SeenStates, Session, SessionId, UsedRight, User, UserId, UserName, Vm,
@@ -49,6 +50,11 @@ impl Desk {
     /// For [`Machine`](super::machine::Machine) alone, which knows where a machine is.
     pub(super) fn remote(&self) -> &dyn RemoteExec {
         self.parts.remote.as_ref()
+    }
+
+    /// Returns the mail of bots, if the desk has a store for it.
+    pub(crate) fn mail(&self) -> Result<&dyn MailStore> {
+        self.parts.mail.as_deref().ok_or(Error::Unsupported("the mail of bots"))
     }
 
     /// The place for users' files, if the desk has one.

@@ -26,6 +26,7 @@ use crate::config::Settings;
 use crate::error::Result;
 use crate::files::FileStore;
 use crate::host::Hypervisor;
+use crate::mail::MailStore;
 use crate::model::UsedRight;
 use crate::password::Passwords;
 use crate::policy::{Policy, RolePolicy};
@@ -66,6 +67,7 @@ struct Parts {
     hypervisor: Arc<dyn Hypervisor>,
     remote: Arc<dyn RemoteExec>,
     files: Option<Arc<dyn FileStore>>,
+    mail: Option<Arc<dyn MailStore>>,
     policy: Arc<dyn Policy>,
     secrets: Secrets,
     passwords: Passwords,
@@ -94,6 +96,7 @@ impl Vmm {
             remote,
             secrets,
             files: None,
+            mail: None,
             policy: Arc::new(RolePolicy),
             settings: Settings::default(),
         }
@@ -113,6 +116,7 @@ pub struct VmmBuilder {
     remote: Arc<dyn RemoteExec>,
     secrets: MasterKey,
     files: Option<Arc<dyn FileStore>>,
+    mail: Option<Arc<dyn MailStore>>,
     policy: Arc<dyn Policy>,
     settings: Settings,
 }
@@ -130,6 +134,12 @@ impl VmmBuilder {
         Self { files: Some(files), ..self }
     }
 
+    /// A place for the mail of chat bots, in the store of the records. Without one no bot can serve the desk.
+    #[must_use]
+    pub fn mail(self, mail: Arc<dyn MailStore>) -> Self {
+        Self { mail: Some(mail), ..self }
+    }
+
     /// Other settings than the default.
     #[must_use]
     pub fn settings(self, settings: Settings) -> Self {
@@ -141,7 +151,7 @@ impl VmmBuilder {
     /// # Errors
     /// [`Invalid`](crate::Error::Invalid) if the master key is not the one that belongs to the records.
     pub async fn build(self) -> Result<Vmm> {
-        let Self { repository, hypervisor, remote, secrets, files, policy, settings } = self;
+        let Self { repository, hypervisor, remote, secrets, files, mail, policy, settings } = self;
         let secrets = Secrets::open(&secrets, repository.as_ref()).await?;
         Ok(Vmm {
             rights: None,
@@ -150,6 +160,7 @@ impl VmmBuilder {
                 hypervisor,
                 remote,
                 files,
+                mail,
                 policy,
                 secrets,
                 passwords: Passwords::default(),

@@ -42,8 +42,9 @@ impl Vmm {
         let key = MasterKey::open(&config.master_key, &repository).await?;
         let files = DirectoryFiles::open(&config.files).await?;
         let hypervisor = hypervisor(config, repository.desk());
-        let builder = Self::builder(Arc::new(repository), hypervisor, remote(config), key);
-        builder.files(Arc::new(files)).settings(config.settings.clone()).build().await
+        let repository = Arc::new(repository);
+        let builder = Self::builder(Arc::clone(&repository) as Arc<dyn Repository>, hypervisor, remote(config), key);
+        builder.mail(repository).files(Arc::new(files)).settings(config.settings.clone()).build().await
     }
 }
 

@@ -7,9 +7,6 @@ use crate::model::{
     AuditEntry, NewJob, NewRequest, Plan, PlanHash, Request, RequestFilter, RequestId, RequestState, Stored, UserId,
 };
 
-/// So much of what happened to requests is kept, for bots that were away.
-pub const KEPT_REQUEST_EVENTS: u32 = 10_000;
-
 /// What became of a submission.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Submitted {
@@ -19,7 +16,7 @@ pub enum Submitted {
     Existing(Request),
 }
 
-/// Requests. Whatever changes a request's state also records an event for [`BotRepository::request_events`], in the same
+/// Requests. Whatever changes a request's state also records an event for [`MailNotices`](crate::mail::MailNotices), in the same
 /// transaction; its actor is the user of the audit row, if there is one.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]

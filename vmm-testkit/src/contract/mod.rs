@@ -2,6 +2,7 @@
 
 pub mod files;
 pub mod host;
+pub mod mail;
 pub mod remote;
 pub mod repository;
 

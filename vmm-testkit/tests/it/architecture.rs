@@ -120,7 +120,7 @@ fn the_core_reads_no_environment() {
 const FLOORS: [&[&str]; 8] = [
     &["blocking", "config", "crash", "error", "mac", "model", "process", "text"],
     &["attempts", "budget", "image", "password", "policy"],
-    &["files", "host", "remote", "repository"],
+    &["files", "host", "mail", "remote", "repository"],
     &["planning", "secrets", "seed"],
     &["desk"],
     &["job", "script"],

@@ -4,16 +4,25 @@ use std::sync::Arc;
 
 use vmm_core::repository::Repository;
 use vmm_core::repository::memory::MemoryRepository;
+use vmm_testkit::contract::mail::Records;
 use vmm_testkit::sample;
 
 mod contract {
     vmm_testkit::repository_contract!(crate::memory::repository);
 }
 
+mod mail {
+    vmm_testkit::mail_contract!(crate::memory::records);
+}
+
 async fn repository() -> Arc<dyn Repository> {
+    records().await.repository
+}
+
+async fn records() -> Records {
     let repository = MemoryRepository::new();
     repository.audit().use_key(sample::audit_key()).await.expect("an answer");
-    Arc::new(repository)
+    Records::of(repository)
 }
 
 #[tokio::test]

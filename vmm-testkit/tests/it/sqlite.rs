@@ -10,6 +10,9 @@ use vmm_testkit::sample;
 mod contract {
     vmm_testkit::repository_contract!(vmm_testkit::sample::repository);
 }
+mod mail {
+    vmm_testkit::mail_contract!(vmm_testkit::sample::records);
+}
 mod crash;
 mod file;
 mod scale;

@@ -6,11 +6,11 @@ use uuid::Uuid;
 
 use crate::desk::{Desk, Vmm};
 use crate::error::{Error, Result};
+use crate::mail::MailStore;
 use crate::model::{
     Arrival, Attachment, BotId, BotUpdate, Button, NewButton, NewPost, Post, PostId, Question, Sealed, Timestamp,
     WaitingPost,
 };
-use crate::repository::BotRepository;
 
 /// The mail of one bot, stored beside the desk's records.
 ///
@@ -36,16 +36,17 @@ impl Vmm {
     }
 }
 
-/// Every method fails with [`Unavailable`](crate::Error::Unavailable) alone, if the database does not answer.
-#[expect(clippy::missing_errors_doc, reason = "all have the one error that the impl names")]
+/// A method fails with [`Unavailable`](crate::Error::Unavailable) if the database does not answer, and with
+/// [`Unsupported`](crate::Error::Unsupported) if the desk has no store for the mail of bots.
+#[expect(clippy::missing_errors_doc, reason = "all have the errors that the impl names")]
 impl BotMail {
-    pub(in crate::ops) fn repository(&self) -> &dyn BotRepository {
-        self.desk.repository().bots()
+    pub(in crate::ops) fn store(&self) -> Result<&dyn MailStore> {
+        self.desk.mail()
     }
 
     /// The number of the next update to ask for; `None` before the first.
     pub async fn offset(&self) -> Result<Option<i64>> {
-        self.repository().offset(self.bot).await
+        self.store()?.inbox().offset(self.bot).await
     }
 
     /// Stores updates, each once; gives the numbers of those that are new. Only then may the chat service be told that
@@ -56,42 +57,42 @@ impl BotMail {
             Ok(BotUpdate { content, ..update })
         };
         let updates = updates.into_iter().map(seal).collect::<Result<_>>()?;
-        self.repository().receive(self.bot, updates, arrival).await
+        self.store()?.inbox().receive(self.bot, updates, arrival).await
     }
 
     /// The updates that are not answered, in order.
     pub async fn open_updates(&self) -> Result<Vec<BotUpdate>> {
-        let updates = self.repository().open_updates(self.bot).await?;
+        let updates = self.store()?.inbox().open(self.bot).await?;
         updates.into_iter().map(|update| self.opened_update(update)).collect()
     }
 
     /// An update, if it is not answered.
     pub async fn open_update(&self, id: i64) -> Result<Option<BotUpdate>> {
-        self.repository().open_update(self.bot, id).await?.map(|update| self.opened_update(update)).transpose()
+        self.store()?.inbox().by_id(self.bot, id).await?.map(|update| self.opened_update(update)).transpose()
     }
 
     /// To call before an update has an effect that must not happen twice; `false` if that was done before, so that the
     /// effect may have happened.
     pub async fn begin_update(&self, id: i64) -> Result<bool> {
-        self.repository().begin_update(self.bot, id).await
+        self.store()?.inbox().begin(self.bot, id).await
     }
 
     /// Gives an update that has not ended another content, so that a secret in it need not wait for its end.
     pub async fn rewrite_update(&self, id: i64, content: String) -> Result<()> {
         let content = self.sealed(UPDATE, id, &content)?;
-        self.repository().rewrite_update(self.bot, id, content).await
+        self.store()?.inbox().rewrite(self.bot, id, content).await
     }
 
     /// Ends an update together with what is to be sent for it and what its person is asked now; `false`, and nothing is
     /// stored, if it had ended.
     pub async fn finish_update(&self, id: i64, posts: Vec<NewPost>, question: Option<Question>) -> Result<bool> {
         let (posts, question) = (self.sealed_posts(posts)?, self.sealed_question(question)?);
-        self.repository().finish_update(self.bot, id, posts, question).await
+        self.store()?.inbox().finish(self.bot, id, posts, question).await
     }
 
     /// What a person in a chat was asked last, also for a day after an answer counted.
     pub async fn question(&self, chat: i64, person: i64) -> Result<Option<Question>> {
-        let Some(question) = self.repository().question(self.bot, chat, person, chrono::Utc::now()).await? else {
+        let Some(question) = self.store()?.outbox().question(self.bot, chat, person, chrono::Utc::now()).await? else {
             return Ok(None);
         };
         let content = question.content.map(|content| self.opened(QUESTION, chat, &content)).transpose()?;
@@ -101,29 +102,29 @@ impl BotMail {
     /// Stores something to send before an update ends, or that no update asked for, and what a person is asked now.
     pub async fn post(&self, posts: Vec<NewPost>, question: Option<Question>) -> Result<()> {
         let (posts, question) = (self.sealed_posts(posts)?, self.sealed_question(question)?);
-        self.repository().post(self.bot, posts, question).await
+        self.store()?.outbox().post(self.bot, posts, question).await
     }
 
     /// What waits to be sent, oldest first; only what came after this, if something is given.
     pub async fn waiting_posts(&self, after: Option<PostId>) -> Result<Vec<WaitingPost>> {
-        self.repository().waiting_posts(self.bot, after).await
+        self.store()?.outbox().waiting(self.bot, after).await
     }
 
     /// Something that waits to be sent.
     pub async fn waiting_post(&self, id: PostId) -> Result<Option<Post>> {
-        let Some(post) = self.repository().waiting_post(id).await? else { return Ok(None) };
+        let Some(post) = self.store()?.outbox().by_id(id).await? else { return Ok(None) };
         let content = self.opened(POST, post.chat, &post.content)?;
         Ok(Some(Post { content, ..post }))
     }
 
     /// Leaves something, and what comes behind it in its chat, until another moment.
     pub async fn postpone(&self, id: PostId, until: Timestamp) -> Result<()> {
-        self.repository().postpone(id, until).await
+        self.store()?.outbox().postpone(id, until).await
     }
 
     /// The file that goes with something to send.
     pub async fn attachment(&self, id: PostId) -> Result<Option<Attachment>> {
-        let Some(attachment) = self.repository().attachment(id).await? else { return Ok(None) };
+        let Some(attachment) = self.store()?.outbox().attachment(id).await? else { return Ok(None) };
         let place = self.place(0);
         let opened = self.desk.secrets().unseal_mail(ATTACHMENT, place, &Sealed::new(attachment.bytes));
         let bytes = opened.ok_or_else(not_opened)?.to_vec();
@@ -132,12 +133,12 @@ impl BotMail {
 
     /// Records that something was sent, as which message, or that it never can be.
     pub async fn close_post(&self, id: PostId, message: Option<i64>) -> Result<()> {
-        self.repository().close_post(id, message).await
+        self.store()?.outbox().close(id, message).await
     }
 
     /// What a button means, also if it has expired.
     pub async fn button(&self, id: &str) -> Result<Option<Button>> {
-        let Some(button) = self.repository().button(self.bot, id).await? else { return Ok(None) };
+        let Some(button) = self.store()?.outbox().button(self.bot, id).await? else { return Ok(None) };
         let content = self.opened(BUTTON, button.chat, &button.content)?;
         Ok(Some(Button { content, ..button }))
     }

@@ -19,16 +19,16 @@ impl BotMail {
 
     /// What the chat service was last told of each chat's own menu.
     pub async fn menus(&self) -> Result<Vec<ToldMenu>> {
-        self.repository().menus(self.bot).await
+        self.store()?.menus().list(self.bot).await
     }
 
     /// To call before the chat service is told of a chat's menu: what it knows is not known until that is recorded.
     pub async fn begin_menu(&self, chat: i64) -> Result<()> {
-        self.repository().begin_menu(self.bot, chat).await
+        self.store()?.menus().begin(self.bot, chat).await
     }
 
     /// Records what the chat service was told; `None` if the chat has no menu of its own any more.
     pub async fn end_menu(&self, chat: i64, content: Option<String>) -> Result<()> {
-        self.repository().end_menu(self.bot, chat, content).await
+        self.store()?.menus().end(self.bot, chat, content).await
     }
 }

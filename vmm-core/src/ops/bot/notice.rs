@@ -43,12 +43,12 @@ pub struct RequestProgress {
 impl BotMail {
     /// Lets the bot hear what happens to requests, from the first call on, which may have been another process's.
     pub async fn follow_requests(&self) -> Result<()> {
-        self.repository().follow_requests(self.bot).await
+        self.store()?.notices().follow(self.bot).await
     }
 
     /// The oldest thing that happened to a request and was not told. Asking costs little.
     pub async fn request_news(&self) -> Result<Option<RequestNews>> {
-        let Some(event) = self.repository().request_events(self.bot, 1).await?.pop() else { return Ok(None) };
+        let Some(event) = self.store()?.notices().events(self.bot, 1).await?.pop() else { return Ok(None) };
         let found = self.desk.repository().requests().by_id(&event.request).await?;
         let request = found.ok_or_else(|| Error::not_found(Kind::Request, &event.request))?;
         let (people, target) = (self.reachable().await?, Target::from(&request));
@@ -63,7 +63,7 @@ impl BotMail {
     /// Stores what is to be sent about something that happened to a request, after which it counts as told; `false`, and
     /// nothing is stored, if it did before.
     pub async fn tell(&self, event: RequestEventId, posts: Vec<NewPost>) -> Result<bool> {
-        self.repository().tell(self.bot, event, self.sealed_posts(posts)?).await
+        self.store()?.notices().tell(self.bot, event, self.sealed_posts(posts)?).await
     }
 
     /// How far every approved request is that is not over. Asking costs little while there is none.

@@ -1,9 +1,7 @@
 //! The records in this process's memory.
 
 mod audit;
-mod bot;
 mod bot_group;
-mod bot_post;
 mod disk;
 mod effect;
 mod file;
@@ -12,6 +10,8 @@ mod idempotency;
 mod job;
 mod key;
 mod link;
+mod mail;
+mod mail_post;
 mod os;
 mod record;
 mod request;
@@ -29,6 +29,7 @@ mod vm;
 use uuid::Uuid;
 
 use super::repository_over_store;
+use crate::mail::mail_over_store;
 use crate::model::DeskId;
 use store::Store;
 
@@ -82,3 +83,4 @@ impl std::fmt::Debug for MemoryRepository {
 }
 
 repository_over_store!(MemoryRepository);
+mail_over_store!(MemoryRepository);

@@ -1,7 +1,6 @@
 //! The records in one SQLite file. All SQL of vmm is below here.
 
 mod audit;
-mod bot;
 mod bot_group;
 mod connection;
 mod disk;
@@ -14,6 +13,8 @@ mod job;
 mod key;
 mod link;
 mod list;
+mod mail;
+mod mail_post;
 mod os;
 mod record;
 mod request;
@@ -35,6 +36,7 @@ use std::path::Path;
 use super::repository_over_store;
 use crate::blocking;
 use crate::error::Result;
+use crate::mail::mail_over_store;
 use crate::model::DeskId;
 use store::Store;
 
@@ -70,3 +72,4 @@ impl SqliteRepository {
 }
 
 repository_over_store!(SqliteRepository);
+mail_over_store!(SqliteRepository);

@@ -70,8 +70,8 @@ impl Shared {
 #[cfg(test)]
 mod tests {
     use super::super::store::Store;
+    use crate::mail::MailNotices;
     use crate::model::BotId;
-    use crate::repository::BotRepository;
 
     fn log_size(path: &std::path::Path) -> u64 {
         std::fs::metadata(path.with_extension("db-wal")).map_or(0, |metadata| metadata.len())
@@ -83,7 +83,7 @@ mod tests {
         let path = directory.path().join("vmm.db");
         let (store, _) = Store::open(&path).expect("a new file");
         for bot in [7, 8] {
-            store.follow_requests(BotId(bot)).await.expect("room");
+            store.follow(BotId(bot)).await.expect("room");
             assert!(log_size(&path) > 0);
             let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
             while log_size(&path) > 0 {
@@ -99,7 +99,7 @@ mod tests {
         let path = directory.path().join("vmm.db");
         let (store, _) = Store::open(&path).expect("a new file");
         let (other, _) = Store::open(&path).expect("a good file");
-        store.follow_requests(BotId(7)).await.expect("room");
+        store.follow(BotId(7)).await.expect("room");
         assert!(log_size(&path) > 0);
         drop(store);
         assert_eq!(log_size(&path), 0);

@@ -14,7 +14,6 @@ use vmm_core::{Budget, Error, Over, Result};
 use crate::sample::{self, Desk};
 
 pub mod audit;
-pub mod bot;
 pub mod bot_group;
 pub mod definition;
 pub mod disk;
@@ -24,7 +23,6 @@ pub mod idempotency;
 pub mod job;
 pub mod key;
 pub mod link;
-pub mod notice;
 pub mod os;
 pub mod request;
 pub mod run;
@@ -64,20 +62,8 @@ macro_rules! repository_contract {
                 a_code_binds_a_chat_once, a_new_code_takes_the_place_of_the_old,
                 a_code_ends_with_its_time_and_its_account, a_taken_chat_is_not_bound_again,
             }
-            bot {
-                an_update_is_stored_once, an_update_that_was_sent_leaves_no_offset, an_ended_update_stays_ended, an_update_that_has_begun_can_be_rewritten,
-                one_of_32_begins_an_update_and_one_ends_it,
-                old_updates_are_forgotten_once_they_have_ended, posts_of_a_chat_keep_their_order,
-                a_button_belongs_to_its_message, an_expired_button_is_forgotten, a_live_message_is_made_once_and_changed,
-                a_file_goes_with_its_post, a_person_is_asked_one_thing_at_a_time,
-                what_is_known_of_a_menu_is_kept,
-            }
             bot_group {
-                a_group_is_allowed_for_one_bot, what_a_group_is_allowed_ends, a_hundred_groups_are_enough,
-            }
-            notice {
-                every_change_is_an_event, an_event_knows_whose_deed_it_was, a_bot_begins_at_the_present,
-                an_event_is_told_once, only_a_known_message_is_changed,
+                a_group_is_allowed_for_one_bot, a_hundred_groups_are_enough,
             }
             os {
                 a_cloud_image_is_imported, an_image_is_imported_again, a_removed_image_is_known_until_it_is_forgotten,
@@ -174,7 +160,11 @@ macro_rules! repository_contract {
 }
 
 /// Runs `operation`, which must write exactly so many audit rows.
-async fn audited<T>(repository: &Arc<dyn Repository>, rows: usize, operation: impl Future<Output = T>) -> T {
+pub(in crate::contract) async fn audited<T>(
+    repository: &Arc<dyn Repository>,
+    rows: usize,
+    operation: impl Future<Output = T>,
+) -> T {
     let count = async || repository.audit().list(&AuditFilter::default()).await.expect("an answer").len();
     let before = count().await;
     let value = operation.await;
@@ -183,13 +173,16 @@ async fn audited<T>(repository: &Arc<dyn Repository>, rows: usize, operation: im
 }
 
 /// Runs `operation`, which must change nothing and so write no audit row.
-async fn unaudited<T>(repository: &Arc<dyn Repository>, operation: impl Future<Output = T>) -> T {
+pub(in crate::contract) async fn unaudited<T>(
+    repository: &Arc<dyn Repository>,
+    operation: impl Future<Output = T>,
+) -> T {
     audited(repository, 0, operation).await
 }
 
 /// The call must be refused as a conflict whose reason has these words.
 #[track_caller]
-fn assert_conflict<T: std::fmt::Debug>(result: Result<T>, words: &[&str]) {
+pub(in crate::contract) fn assert_conflict<T: std::fmt::Debug>(result: Result<T>, words: &[&str]) {
     match result {
         Err(Error::Conflict { reason, .. }) if words.iter().all(|word| reason.contains(word)) => {}
         other => panic!("expected a conflict that says {words:?}, got {other:?}"),
@@ -207,7 +200,7 @@ fn assert_stale<T: std::fmt::Debug>(result: Result<T>) {
 
 /// The call must be refused because there is no such thing.
 #[track_caller]
-fn assert_not_found<T: std::fmt::Debug>(result: Result<T>) {
+pub(in crate::contract) fn assert_not_found<T: std::fmt::Debug>(result: Result<T>) {
     match result {
         Err(Error::NotFound { .. }) => {}
         other => panic!("expected not found, got {other:?}"),
@@ -224,7 +217,7 @@ fn assert_over<T: std::fmt::Debug>(result: Result<T>, wanted: Budget) {
 }
 
 /// Starts so many racers at once and counts the winners; the others must lose by a conflict.
-async fn race<F: Future<Output = Result<()>> + Send + 'static>(
+pub(in crate::contract) async fn race<F: Future<Output = Result<()>> + Send + 'static>(
     repository: &Arc<dyn Repository>,
     racers: usize,
     run: impl Fn(Arc<dyn Repository>, usize) -> F,
@@ -265,31 +258,51 @@ async fn submit(repository: &Arc<dyn Repository>, desk: &Desk, id: &str, plan: P
     }
 }
 
-async fn pending(repository: &Arc<dyn Repository>, desk: &Desk, id: &str, names: &[&str]) -> Request {
+pub(in crate::contract) async fn pending(
+    repository: &Arc<dyn Repository>,
+    desk: &Desk,
+    id: &str,
+    names: &[&str],
+) -> Request {
     submit(repository, desk, id, sample::plan(&desk.os, names)).await
 }
 
-async fn approved(repository: &Arc<dyn Repository>, desk: &Desk, id: &str, names: &[&str]) -> Request {
+pub(in crate::contract) async fn approved(
+    repository: &Arc<dyn Repository>,
+    desk: &Desk,
+    id: &str,
+    names: &[&str],
+) -> Request {
     let hash = pending(repository, desk, id, names).await.plan_hash;
     approve(repository, desk, id, hash).await.expect("it is pending")
 }
 
-async fn approve(repository: &Arc<dyn Repository>, desk: &Desk, id: &str, plan: PlanHash) -> Result<Request> {
+pub(in crate::contract) async fn approve(
+    repository: &Arc<dyn Repository>,
+    desk: &Desk,
+    id: &str,
+    plan: PlanHash,
+) -> Result<Request> {
     let id = sample::request_id(id);
     repository.requests().approve(&id, plan, desk.admin.id, sample::start(), sample::audit("request.approve")).await
 }
 
-async fn close(repository: &Arc<dyn Repository>, desk: &Desk, id: &str, to: RequestState) -> Result<Request> {
+pub(in crate::contract) async fn close(
+    repository: &Arc<dyn Repository>,
+    desk: &Desk,
+    id: &str,
+    to: RequestState,
+) -> Result<Request> {
     let id = sample::request_id(id);
     repository.requests().close(&id, to, desk.admin.id, Some("not now"), sample::audit("request.close")).await
 }
 
-async fn cancel(repository: &Arc<dyn Repository>, desk: &Desk, id: &str) -> Request {
+pub(in crate::contract) async fn cancel(repository: &Arc<dyn Repository>, desk: &Desk, id: &str) -> Request {
     close(repository, desk, id, RequestState::Cancelled).await.expect("it is pending")
 }
 
 /// Starts an approved request as its start job does; gives the jobs of its machines.
-async fn running(repository: &Arc<dyn Repository>, id: &str) -> Vec<JobId> {
+pub(in crate::contract) async fn running(repository: &Arc<dyn Repository>, id: &str) -> Vec<JobId> {
     let id = sample::request_id(id);
     repository.requests().start(&id, sample::making()).await.expect("it is approved");
     let (mut starts, mut creates) = (Vec::new(), Vec::new());

@@ -3,11 +3,11 @@
 use super::super::state::{RequestRow, State};
 use super::{os, user, vm};
 use crate::error::{Error, Kind, Result};
+use crate::mail::KEPT_REQUEST_EVENTS;
 use crate::model::{
     NewRequest, Plan, Request, RequestEvent, RequestEventId, RequestEventKind, RequestId, RequestState, Timestamp,
     UserId,
 };
-use crate::repository::KEPT_REQUEST_EVENTS;
 use crate::repository::rules::{event, now};
 
 pub(in super::super) fn insert(state: &mut State, new: NewRequest, actor: Option<UserId>) -> Result<()> {

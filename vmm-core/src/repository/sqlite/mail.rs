@@ -1,21 +1,22 @@
-//! What a chat bot has to remember.
+//! The mail of bots.
 
 use async_trait::async_trait;
 use rusqlite::{Row, Transaction, params};
 
 use super::error::{Error, Result};
-use super::row::{Columns, all, execute, exists, first};
+use super::mail_post::{ask, put};
+use super::row::{Columns, all, execute, first};
 use super::store::Store;
 use crate::error;
+use crate::mail::{KEPT_QUESTIONS, MOST_KNOWN_UPDATES, MailInbox, MailMenus, MailNotices, MailOutbox};
 use crate::model::{
-    Arrival, Attachment, BotId, BotUpdate, Button, NewPost, Post, PostId, PostPlace, Question, RequestEvent,
-    RequestEventId, Timestamp, ToldMenu, UserId, WaitingPost,
+    Arrival, Attachment, BotId, BotUpdate, Button, NewPost, Post, PostId, Question, RequestEvent, RequestEventId,
+    Timestamp, ToldMenu, UserId, WaitingPost,
 };
-use crate::repository::rules::{LIVE, now, stored};
-use crate::repository::{BotRepository, KEPT_QUESTIONS, MOST_KNOWN_UPDATES};
+use crate::repository::rules::{now, stored};
 
 #[async_trait]
-impl BotRepository for Store {
+impl MailInbox for Store {
     async fn offset(&self, bot: BotId) -> error::Result<Option<i64>> {
         self.read("reading how far a bot has read", move |connection| {
             first(connection, "SELECT offset FROM bot WHERE id = ?1", [bot.0], |row| row.value("offset"))
@@ -50,7 +51,7 @@ impl BotRepository for Store {
         .await
     }
 
-    async fn open_updates(&self, bot: BotId) -> error::Result<Vec<BotUpdate>> {
+    async fn open(&self, bot: BotId) -> error::Result<Vec<BotUpdate>> {
         self.read("reading what a bot was sent", move |connection| {
             let sql = "SELECT id, chat, content, state = 'begun' AS begun FROM bot_update
                        WHERE bot = ?1 AND state <> 'done' ORDER BY id";
@@ -59,7 +60,7 @@ impl BotRepository for Store {
         .await
     }
 
-    async fn open_update(&self, bot: BotId, id: i64) -> error::Result<Option<BotUpdate>> {
+    async fn by_id(&self, bot: BotId, id: i64) -> error::Result<Option<BotUpdate>> {
         self.read("reading what a bot was sent", move |connection| {
             let sql = "SELECT id, chat, content, state = 'begun' AS begun FROM bot_update
                        WHERE bot = ?1 AND id = ?2 AND state <> 'done'";
@@ -68,7 +69,7 @@ impl BotRepository for Store {
         .await
     }
 
-    async fn begin_update(&self, bot: BotId, id: i64) -> error::Result<bool> {
+    async fn begin(&self, bot: BotId, id: i64) -> error::Result<bool> {
         self.write("beginning what a bot was asked for", move |tx| {
             let sql = "UPDATE bot_update SET state = 'begun' WHERE bot = ?1 AND id = ?2 AND state = 'waiting'";
             Ok(execute(tx, sql, [bot.0, id])? == 1)
@@ -76,7 +77,7 @@ impl BotRepository for Store {
         .await
     }
 
-    async fn rewrite_update(&self, bot: BotId, id: i64, content: String) -> error::Result<()> {
+    async fn rewrite(&self, bot: BotId, id: i64, content: String) -> error::Result<()> {
         self.write("changing what a bot was asked for", move |tx| {
             let sql = "UPDATE bot_update SET content = ?3 WHERE bot = ?1 AND id = ?2 AND state <> 'done'";
             execute(tx, sql, params![bot.0, id, content]).map(drop)
@@ -84,7 +85,7 @@ impl BotRepository for Store {
         .await
     }
 
-    async fn finish_update(
+    async fn finish(
         &self,
         bot: BotId,
         id: i64,
@@ -104,6 +105,17 @@ impl BotRepository for Store {
         })
         .await
     }
+}
+
+#[async_trait]
+impl MailOutbox for Store {
+    async fn post(&self, bot: BotId, posts: Vec<NewPost>, question: Option<Question>) -> error::Result<()> {
+        self.write("storing what a bot has to send", move |tx| {
+            posts.iter().try_for_each(|post| put(tx, bot, post))?;
+            question.iter().try_for_each(|question| ask(tx, bot, question))
+        })
+        .await
+    }
 
     async fn question(&self, bot: BotId, chat: i64, person: i64, now: Timestamp) -> error::Result<Option<Question>> {
         self.read("reading what a person is asked", move |connection| {
@@ -117,15 +129,7 @@ impl BotRepository for Store {
         .await
     }
 
-    async fn post(&self, bot: BotId, posts: Vec<NewPost>, question: Option<Question>) -> error::Result<()> {
-        self.write("storing what a bot has to send", move |tx| {
-            posts.iter().try_for_each(|post| put(tx, bot, post))?;
-            question.iter().try_for_each(|question| ask(tx, bot, question))
-        })
-        .await
-    }
-
-    async fn waiting_posts(&self, bot: BotId, after: Option<PostId>) -> error::Result<Vec<WaitingPost>> {
+    async fn waiting(&self, bot: BotId, after: Option<PostId>) -> error::Result<Vec<WaitingPost>> {
         self.read("reading what a bot has to send", move |connection| {
             let sql = "SELECT id, chat, due_at FROM bot_post WHERE bot = ?1 AND id > ?2 ORDER BY id";
             all(connection, sql, [bot.0, after.map_or(0, |post| post.0)], |row| {
@@ -135,7 +139,7 @@ impl BotRepository for Store {
         .await
     }
 
-    async fn waiting_post(&self, id: PostId) -> error::Result<Option<Post>> {
+    async fn by_id(&self, id: PostId) -> error::Result<Option<Post>> {
         self.read("reading something that a bot has to send", move |connection| {
             let sql = "
                 SELECT p.id, p.chat, p.content, p.attempts, coalesce(p.changes, l.message) AS message,
@@ -149,6 +153,14 @@ impl BotRepository for Store {
         .await
     }
 
+    async fn postpone(&self, id: PostId, until: Timestamp) -> error::Result<()> {
+        self.write("postponing what a bot has to send", move |tx| {
+            let sql = "UPDATE bot_post SET due_at = ?2, attempts = attempts + 1 WHERE id = ?1";
+            execute(tx, sql, [id.0, stored(until).timestamp_micros()]).map(drop)
+        })
+        .await
+    }
+
     async fn attachment(&self, id: PostId) -> error::Result<Option<Attachment>> {
         self.read("reading a file that a bot has to send", move |connection| {
             first(connection, "SELECT name, content FROM bot_attachment WHERE post = ?1", [id.0], |row| {
@@ -158,15 +170,7 @@ impl BotRepository for Store {
         .await
     }
 
-    async fn postpone(&self, id: PostId, until: Timestamp) -> error::Result<()> {
-        self.write("postponing what a bot has to send", move |tx| {
-            let sql = "UPDATE bot_post SET due_at = ?2, attempts = attempts + 1 WHERE id = ?1";
-            execute(tx, sql, [id.0, stored(until).timestamp_micros()]).map(drop)
-        })
-        .await
-    }
-
-    async fn close_post(&self, id: PostId, message: Option<i64>) -> error::Result<()> {
+    async fn close(&self, id: PostId, message: Option<i64>) -> error::Result<()> {
         self.write("recording what a bot has sent", move |tx| {
             if let Some(message) = message {
                 execute(tx, "UPDATE bot_button SET message = ?2 WHERE post = ?1", [id.0, message])?;
@@ -196,8 +200,11 @@ impl BotRepository for Store {
         })
         .await
     }
+}
 
-    async fn follow_requests(&self, bot: BotId) -> error::Result<()> {
+#[async_trait]
+impl MailNotices for Store {
+    async fn follow(&self, bot: BotId) -> error::Result<()> {
         self.write("beginning to follow requests", move |tx| {
             execute(
                 tx,
@@ -210,7 +217,7 @@ impl BotRepository for Store {
         .await
     }
 
-    async fn request_events(&self, bot: BotId, limit: u32) -> error::Result<Vec<RequestEvent>> {
+    async fn events(&self, bot: BotId, limit: u32) -> error::Result<Vec<RequestEvent>> {
         self.read("reading what happened to requests", move |connection| {
             all(
                 connection,
@@ -235,8 +242,11 @@ impl BotRepository for Store {
         })
         .await
     }
+}
 
-    async fn menus(&self, bot: BotId) -> error::Result<Vec<ToldMenu>> {
+#[async_trait]
+impl MailMenus for Store {
+    async fn list(&self, bot: BotId) -> error::Result<Vec<ToldMenu>> {
         self.read("reading what menus are known", move |connection| {
             all(connection, "SELECT chat, content FROM bot_menu WHERE bot = ?1 ORDER BY chat", [bot.0], |row| {
                 Ok(ToldMenu { chat: row.value("chat")?, content: row.value("content")? })
@@ -245,11 +255,11 @@ impl BotRepository for Store {
         .await
     }
 
-    async fn begin_menu(&self, bot: BotId, chat: i64) -> error::Result<()> {
+    async fn begin(&self, bot: BotId, chat: i64) -> error::Result<()> {
         self.write("beginning to tell of a menu", move |tx| know_menu(tx, bot, chat, None)).await
     }
 
-    async fn end_menu(&self, bot: BotId, chat: i64, content: Option<String>) -> error::Result<()> {
+    async fn end(&self, bot: BotId, chat: i64, content: Option<String>) -> error::Result<()> {
         self.write("recording what is known of a menu", move |tx| match content {
             Some(content) => know_menu(tx, bot, chat, Some(&content)),
             None => execute(tx, "DELETE FROM bot_menu WHERE bot = ?1 AND chat = ?2", [bot.0, chat]).map(drop),
@@ -278,88 +288,6 @@ fn event(row: &Row<'_>) -> Result<RequestEvent> {
     })
 }
 
-fn put(tx: &Transaction<'_>, bot: BotId, new: &NewPost) -> Result<()> {
-    let NewPost { chat, content, attachment, buttons, place } = new;
-    let at = now();
-    execute(tx, "DELETE FROM bot_button WHERE expires_at <= ?1", [at.timestamp_micros()])?;
-    let (changes, live) = match place {
-        PostPlace::New => (None, None),
-        PostPlace::Change(message) => (Some(*message), None),
-        PostPlace::Live { name, message } => (*message, Some(name)),
-        PostPlace::Known(name) if has_live(tx, bot, *chat, name)? => (None, Some(name)),
-        PostPlace::Known(_) => return Ok(()),
-    };
-    match live {
-        None => void(tx, bot, *chat, changes)?,
-        Some(_) if !buttons.is_empty() => {}
-        Some(name) => {
-            let sql = "DELETE FROM bot_button WHERE bot = ?1 AND chat = ?2 AND live = ?3";
-            execute(tx, sql, params![bot.0, chat, name])?;
-        }
-    }
-    if let Some(name) = live {
-        execute(tx, "DELETE FROM bot_live WHERE changed_at <= ?1", [(at - LIVE).timestamp_micros()])?;
-        if changes.is_some() {
-            void(tx, bot, *chat, changes)?;
-            let sql = "INSERT INTO bot_live (bot, chat, name, message, changed_at) VALUES (?1, ?2, ?3, ?4, ?5)
-                       ON CONFLICT (bot, chat, name) DO UPDATE SET message = ?4, changed_at = ?5";
-            execute(tx, sql, params![bot.0, chat, name, changes, at.timestamp_micros()])?;
-        }
-    }
-    let sql = "INSERT INTO bot_post (bot, chat, content, changes, live, due_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-    execute(tx, sql, params![bot.0, chat, content, changes, live, at.timestamp_micros()])?;
-    let post = tx.last_insert_rowid();
-    if let Some(Attachment { name, bytes }) = attachment {
-        let sql = "INSERT INTO bot_attachment (post, name, content) VALUES (?1, ?2, ?3)";
-        execute(tx, sql, params![post, name, bytes])?;
-    }
-    for button in buttons {
-        execute(
-            tx,
-            "INSERT INTO bot_button (id, bot, chat, post, message, live, user, content, expires_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-            params![
-                button.id,
-                bot.0,
-                chat,
-                post,
-                changes,
-                live,
-                button.user.0,
-                button.content,
-                stored(button.expires_at).timestamp_micros()
-            ],
-        )?;
-    }
-    Ok(())
-}
-
-/// Whether a message has this name, or one that will have it waits to be sent.
-fn has_live(tx: &Transaction<'_>, bot: BotId, chat: i64, name: &str) -> Result<bool> {
-    let sql = "SELECT 1 FROM bot_live WHERE bot = ?1 AND chat = ?2 AND name = ?3
-               UNION ALL SELECT 1 FROM bot_post WHERE bot = ?1 AND chat = ?2 AND live = ?3";
-    exists(tx, sql, params![bot.0, chat, name])
-}
-
-/// Lets the buttons under a message mean nothing any more.
-fn void(tx: &Transaction<'_>, bot: BotId, chat: i64, message: Option<i64>) -> Result<()> {
-    let sql = "DELETE FROM bot_button WHERE bot = ?1 AND chat = ?2 AND message = ?3";
-    execute(tx, sql, params![bot.0, chat, message]).map(drop)
-}
-
-fn ask(tx: &Transaction<'_>, bot: BotId, question: &Question) -> Result<()> {
-    let Question { chat, person, content, expires_at } = question;
-    let sql = "DELETE FROM bot_question WHERE bot = ?1 AND chat = ?2 AND person = ?3";
-    execute(tx, sql, [bot.0, *chat, *person])?;
-    if let Some(content) = content {
-        let old = (now() - KEPT_QUESTIONS).timestamp_micros();
-        execute(tx, "DELETE FROM bot_question WHERE expires_at <= ?1", [old])?;
-        let sql = "INSERT INTO bot_question (bot, chat, person, content, expires_at) VALUES (?1, ?2, ?3, ?4, ?5)";
-        execute(tx, sql, params![bot.0, chat, person, content, stored(*expires_at).timestamp_micros()])?;
-    }
-    Ok(())
-}
-
 fn update(row: &Row<'_>) -> Result<BotUpdate> {
     Ok(BotUpdate {
         id: row.value("id")?,
@@ -384,7 +312,7 @@ fn post(row: &Row<'_>) -> Result<Post> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::repository::KEPT_REQUEST_EVENTS;
+    use crate::mail::KEPT_REQUEST_EVENTS;
 
     #[tokio::test]
     async fn the_newest_events_are_kept() {

@@ -1,22 +1,22 @@
-//! What a chat bot has to remember.
+//! The mail of bots.
 
 use async_trait::async_trait;
 
-use super::bot_post::{ask, put, waiting};
+use super::mail_post::{ask, put, waiting};
 use super::record::user;
 use super::state::{BotRow, State, UpdateRow};
 use super::store::Store;
 use super::table::page;
 use crate::error::Result;
+use crate::mail::{KEPT_QUESTIONS, MOST_KNOWN_UPDATES, MailInbox, MailMenus, MailNotices, MailOutbox};
 use crate::model::{
     Arrival, Attachment, BotId, BotUpdate, Button, NewPost, Post, PostId, Question, RequestEvent, RequestEventId,
     Timestamp, ToldMenu, WaitingPost,
 };
 use crate::repository::rules::stored;
-use crate::repository::{BotRepository, KEPT_QUESTIONS, MOST_KNOWN_UPDATES};
 
 #[async_trait]
-impl BotRepository for Store {
+impl MailInbox for Store {
     async fn offset(&self, bot: BotId) -> Result<Option<i64>> {
         Ok(self.read(|state| state.bots.get(&bot).and_then(|row| row.offset)))
     }
@@ -44,28 +44,28 @@ impl BotRepository for Store {
         })
     }
 
-    async fn open_updates(&self, bot: BotId) -> Result<Vec<BotUpdate>> {
+    async fn open(&self, bot: BotId) -> Result<Vec<BotUpdate>> {
         Ok(self.read(|state| {
             let updates = state.bot_updates.range((bot, i64::MIN)..=(bot, i64::MAX)).map(|(_, row)| row);
             updates.filter(|row| !row.ended).map(|row| row.update.clone()).collect()
         }))
     }
 
-    async fn open_update(&self, bot: BotId, id: i64) -> Result<Option<BotUpdate>> {
+    async fn by_id(&self, bot: BotId, id: i64) -> Result<Option<BotUpdate>> {
         Ok(self.read(|state| {
             let found = state.bot_updates.get(&(bot, id)).filter(|row| !row.ended);
             found.map(|row| row.update.clone())
         }))
     }
 
-    async fn begin_update(&self, bot: BotId, id: i64) -> Result<bool> {
+    async fn begin(&self, bot: BotId, id: i64) -> Result<bool> {
         self.write(|state| {
             let waiting = open_update(state, bot, id).filter(|row| !row.update.begun);
             Ok(waiting.map(|row| row.update.begun = true).is_some())
         })
     }
 
-    async fn rewrite_update(&self, bot: BotId, id: i64, content: String) -> Result<()> {
+    async fn rewrite(&self, bot: BotId, id: i64, content: String) -> Result<()> {
         self.write(|state| {
             if let Some(row) = open_update(state, bot, id) {
                 row.update.content = content;
@@ -74,13 +74,7 @@ impl BotRepository for Store {
         })
     }
 
-    async fn finish_update(
-        &self,
-        bot: BotId,
-        id: i64,
-        posts: Vec<NewPost>,
-        question: Option<Question>,
-    ) -> Result<bool> {
+    async fn finish(&self, bot: BotId, id: i64, posts: Vec<NewPost>, question: Option<Question>) -> Result<bool> {
         self.write(|state| {
             let Some(row) = open_update(state, bot, id) else { return Ok(false) };
             // What was said may have been a secret.
@@ -90,7 +84,10 @@ impl BotRepository for Store {
             Ok(true)
         })
     }
+}
 
+#[async_trait]
+impl MailOutbox for Store {
     async fn post(&self, bot: BotId, posts: Vec<NewPost>, question: Option<Question>) -> Result<()> {
         self.write(|state| {
             posts.into_iter().try_for_each(|post| put(state, bot, post))?;
@@ -107,7 +104,7 @@ impl BotRepository for Store {
         }))
     }
 
-    async fn waiting_posts(&self, bot: BotId, after: Option<PostId>) -> Result<Vec<WaitingPost>> {
+    async fn waiting(&self, bot: BotId, after: Option<PostId>) -> Result<Vec<WaitingPost>> {
         Ok(self.read(|state| {
             let posts =
                 state.bot_posts.iter().filter(|(id, row)| row.bot == bot && after.is_none_or(|after| **id > after));
@@ -115,7 +112,7 @@ impl BotRepository for Store {
         }))
     }
 
-    async fn waiting_post(&self, id: PostId) -> Result<Option<Post>> {
+    async fn by_id(&self, id: PostId) -> Result<Option<Post>> {
         Ok(self.read(|state| waiting(state, id)))
     }
 
@@ -133,9 +130,9 @@ impl BotRepository for Store {
         Ok(self.read(|state| state.bot_posts.get(&id).and_then(|row| row.attachment.clone())))
     }
 
-    async fn close_post(&self, id: PostId, message: Option<i64>) -> Result<()> {
+    async fn close(&self, id: PostId, message: Option<i64>) -> Result<()> {
         self.write(|state| {
-            super::bot_post::close(state, id, message);
+            super::mail_post::close(state, id, message);
             Ok(())
         })
     }
@@ -146,8 +143,11 @@ impl BotRepository for Store {
             found.map(|row| row.button.clone())
         }))
     }
+}
 
-    async fn follow_requests(&self, bot: BotId) -> Result<()> {
+#[async_trait]
+impl MailNotices for Store {
+    async fn follow(&self, bot: BotId) -> Result<()> {
         self.write(|state| {
             let newest = state.request_events.iter().next_back().map_or(RequestEventId(0), |(id, _)| *id);
             let row = state.bots.get(&bot).cloned().unwrap_or_default();
@@ -157,7 +157,7 @@ impl BotRepository for Store {
         })
     }
 
-    async fn request_events(&self, bot: BotId, limit: u32) -> Result<Vec<RequestEvent>> {
+    async fn events(&self, bot: BotId, limit: u32) -> Result<Vec<RequestEvent>> {
         Ok(self.read(|state| {
             let Some(told) = state.bots.get(&bot).and_then(|row| row.request_event) else { return Vec::new() };
             let events = state.request_events.values().filter(|event| event.id > told);
@@ -174,22 +174,25 @@ impl BotRepository for Store {
             Ok(true)
         })
     }
+}
 
-    async fn menus(&self, bot: BotId) -> Result<Vec<ToldMenu>> {
+#[async_trait]
+impl MailMenus for Store {
+    async fn list(&self, bot: BotId) -> Result<Vec<ToldMenu>> {
         Ok(self.read(|state| {
             let menus = state.bot_menus.range((bot, i64::MIN)..=(bot, i64::MAX));
             menus.map(|((_, chat), content)| ToldMenu { chat: *chat, content: content.clone() }).collect()
         }))
     }
 
-    async fn begin_menu(&self, bot: BotId, chat: i64) -> Result<()> {
+    async fn begin(&self, bot: BotId, chat: i64) -> Result<()> {
         self.write(|state| {
             state.bot_menus.insert((bot, chat), None);
             Ok(())
         })
     }
 
-    async fn end_menu(&self, bot: BotId, chat: i64, content: Option<String>) -> Result<()> {
+    async fn end(&self, bot: BotId, chat: i64, content: Option<String>) -> Result<()> {
         self.write(|state| {
             match content {
                 Some(content) => state.bot_menus.insert((bot, chat), Some(content)),

@@ -1,24 +1,25 @@
-//! What repositories promise of what happens to requests: every change is an event, and a bot tells each once.
+//! What a [`MailStore`](vmm_core::mail::MailStore) promises of what happens to requests: every change is an event, and a bot
+//! tells each once.
 
 use std::sync::Arc;
 
+use vmm_core::mail::MailStore;
 use vmm_core::model::{
     AuditEntry, BotId, JobState, NewPost, PlanHash, PostPlace, RequestEvent, RequestEventKind, RequestState, UserId,
 };
-use vmm_core::repository::Repository;
 
-use super::bot::next_posts;
-use super::{approve, approved, assert_conflict, cancel, close, pending, race, running, unaudited};
+use super::{BOT, Records, next_posts};
+use crate::contract::repository::{
+    approve, approved, assert_conflict, cancel, close, pending, race, running, unaudited,
+};
 use crate::sample::{self, Desk};
 
-const BOT: BotId = BotId(7);
-
 /// Each change of a request's state is one event, with whose deed it was; a change that is refused is none.
-pub async fn every_change_is_an_event(repository: Arc<dyn Repository>) {
+pub async fn every_change_is_an_event(Records { repository, mail }: Records) {
     use RequestEventKind::{Approved, Cancelled, Done, Failed, Rejected, Returned, Started, Submitted};
 
     let desk = Desk::make(&repository).await;
-    repository.bots().follow_requests(BOT).await.expect("room");
+    mail.notices().follow(BOT).await.expect("room");
     let first = approved(&repository, &desk, "req-1", &["web-1"]).await;
     let (id, other) = (first.id.clone(), sample::plan(&desk.os, &["web-2"]));
     for _ in 0..2 {
@@ -35,7 +36,7 @@ pub async fn every_change_is_an_event(repository: Arc<dyn Repository>) {
     cancel(&repository, &desk, "req-3").await;
     approved(&repository, &desk, "req-4", &["db-1"]).await;
     repository.requests().fail(&sample::request_id("req-4"), "no image").await.expect("it is approved");
-    let events = events(&repository, BOT, 100).await;
+    let events = events(&mail, BOT, 100).await;
     let happened: Vec<_> =
         events.iter().map(|event| (event.request.as_str(), event.kind, event.reason.as_deref())).collect();
     assert_eq!(
@@ -62,11 +63,11 @@ pub async fn every_change_is_an_event(repository: Arc<dyn Repository>) {
 }
 
 /// An event knows whose deed it was, as long as the account is there.
-pub async fn an_event_knows_whose_deed_it_was(repository: Arc<dyn Repository>) {
+pub async fn an_event_knows_whose_deed_it_was(Records { repository, mail }: Records) {
     let desk = Desk::make(&repository).await;
     let carol = sample::user("carol", vmm_core::model::Role::Admin);
     let carol = repository.users().create(carol, sample::audit("user.create")).await.expect("a free name");
-    repository.bots().follow_requests(BOT).await.expect("room");
+    mail.notices().follow(BOT).await.expect("room");
     let new = sample::request("req-1", desk.user.id, sample::plan(&desk.os, &["web-1"]));
     let hash = new.plan.hash();
     repository.requests().submit(new, sample::no_limits(), by(carol.id)).await.expect("a free id");
@@ -74,7 +75,7 @@ pub async fn an_event_knows_whose_deed_it_was(repository: Arc<dyn Repository>) {
     repository.requests().approve(&id, hash, desk.admin.id, job, by(desk.admin.id)).await.expect("it is pending");
     repository.requests().fail(&id, "no image").await.expect("it is approved");
     let actors = async || -> Vec<_> {
-        let events = events(&repository, BOT, 100).await;
+        let events = events(&mail, BOT, 100).await;
         events.into_iter().map(|event| (event.actor, event.actor_name)).collect()
     };
     let (admin, nobody) = ((Some(desk.admin.id), Some(desk.admin.name.clone())), (None, None));
@@ -84,19 +85,19 @@ pub async fn an_event_knows_whose_deed_it_was(repository: Arc<dyn Repository>) {
 }
 
 /// A bot begins at the present, and each bot tells for itself.
-pub async fn a_bot_begins_at_the_present(repository: Arc<dyn Repository>) {
+pub async fn a_bot_begins_at_the_present(Records { repository, mail }: Records) {
     let desk = Desk::make(&repository).await;
     pending(&repository, &desk, "req-1", &["web-1"]).await;
-    assert_eq!(events(&repository, BOT, 100).await, [], "it follows none");
-    unaudited(&repository, repository.bots().follow_requests(BOT)).await.expect("room");
-    assert_eq!(repository.bots().offset(BOT).await.expect("an answer"), None, "it has read no update");
-    assert_eq!(events(&repository, BOT, 100).await, []);
+    assert_eq!(events(&mail, BOT, 100).await, [], "it follows none");
+    unaudited(&repository, mail.notices().follow(BOT)).await.expect("room");
+    assert_eq!(mail.inbox().offset(BOT).await.expect("an answer"), None, "it has read no update");
+    assert_eq!(events(&mail, BOT, 100).await, []);
     pending(&repository, &desk, "req-2", &["web-2"]).await;
-    repository.bots().follow_requests(BOT).await.expect("a repeat");
-    repository.bots().follow_requests(BotId(8)).await.expect("room");
+    mail.notices().follow(BOT).await.expect("a repeat");
+    mail.notices().follow(BotId(8)).await.expect("room");
     pending(&repository, &desk, "req-3", &["web-3"]).await;
     let ids = async |bot, limit| -> Vec<_> {
-        events(&repository, bot, limit).await.iter().map(|event| event.request.to_string()).collect()
+        events(&mail, bot, limit).await.iter().map(|event| event.request.to_string()).collect()
     };
     assert_eq!(ids(BOT, 100).await, ["req-2", "req-3"]);
     assert_eq!(ids(BOT, 1).await, ["req-2"]);
@@ -104,52 +105,53 @@ pub async fn a_bot_begins_at_the_present(repository: Arc<dyn Repository>) {
 }
 
 /// What is to be sent about an event is stored with the record that it was told, once, whoever tells.
-pub async fn an_event_is_told_once(repository: Arc<dyn Repository>) {
+pub async fn an_event_is_told_once(Records { repository, mail }: Records) {
     let desk = Desk::make(&repository).await;
-    repository.bots().follow_requests(BOT).await.expect("room");
+    mail.notices().follow(BOT).await.expect("room");
     for (id, name) in [("req-1", "web-1"), ("req-2", "web-2")] {
         pending(&repository, &desk, id, &[name]).await;
     }
-    let found = events(&repository, BOT, 100).await;
+    let found = events(&mail, BOT, 100).await;
     let (first, last) = (found[0].id, found[1].id);
-    let told = race(&repository, 32, move |repository, _| async move {
-        let lost = vmm_core::Error::conflict(vmm_core::Kind::Request, 1, "another one told");
-        if repository.bots().tell(BOT, first, vec![post("first")]).await? { Ok(()) } else { Err(lost) }
+    let told = race(&repository, 32, |_, _| {
+        let mail = Arc::clone(&mail);
+        async move {
+            let lost = vmm_core::Error::conflict(vmm_core::Kind::Request, 1, "another one told");
+            if mail.notices().tell(BOT, first, vec![post("first")]).await? { Ok(()) } else { Err(lost) }
+        }
     });
     assert_eq!(told.await, 1);
-    let bots = repository.bots();
-    assert_eq!(events(&repository, BOT, 100).await, [found[1].clone()]);
-    assert!(unaudited(&repository, bots.tell(BOT, last, vec![post("second")])).await.expect("room"));
-    assert!(!bots.tell(BOT, first, vec![post("again")]).await.expect("room"));
-    assert!(!bots.tell(BotId(8), last, vec![post("of nobody")]).await.expect("room"), "it follows none");
-    assert_eq!(events(&repository, BOT, 100).await, []);
+    assert_eq!(events(&mail, BOT, 100).await, [found[1].clone()]);
+    assert!(unaudited(&repository, mail.notices().tell(BOT, last, vec![post("second")])).await.expect("room"));
+    assert!(!mail.notices().tell(BOT, first, vec![post("again")]).await.expect("room"));
+    assert!(!mail.notices().tell(BotId(8), last, vec![post("of nobody")]).await.expect("room"), "it follows none");
+    assert_eq!(events(&mail, BOT, 100).await, []);
     let mut sent = Vec::new();
-    while let Some(next) = next_posts(bots).await.pop() {
-        bots.close_post(next.id, None).await.expect("room");
+    while let Some(next) = next_posts(&mail).await.pop() {
+        mail.outbox().close(next.id, None).await.expect("room");
         sent.push(next.content);
     }
     assert_eq!(sent, ["first", "second"]);
 }
 
 /// A message that is there, or about to be, is changed; where there is none, nothing is sent.
-pub async fn only_a_known_message_is_changed(repository: Arc<dyn Repository>) {
-    let bots = repository.bots();
+pub async fn only_a_known_message_is_changed(Records { mail, .. }: Records) {
     let at = |chat, place| NewPost { chat, place, ..post("card") };
     let (live, known) =
         (PostPlace::Live { name: "card".to_owned(), message: None }, PostPlace::Known("card".to_owned()));
-    bots.post(BOT, vec![at(5, live), at(5, known.clone()), at(6, known.clone())], None).await.expect("room");
-    let first = next_posts(bots).await;
+    mail.outbox().post(BOT, vec![at(5, live), at(5, known.clone()), at(6, known.clone())], None).await.expect("room");
+    let first = next_posts(&mail).await;
     assert_eq!(first.iter().map(|post| (post.chat, post.superseded)).collect::<Vec<_>>(), [(5, true)]);
-    bots.close_post(first[0].id, None).await.expect("room");
-    let second = next_posts(bots).await;
-    bots.close_post(second[0].id, Some(100)).await.expect("room");
-    bots.post(BOT, vec![at(5, known.clone()), at(6, known)], None).await.expect("room");
-    let third = next_posts(bots).await;
+    mail.outbox().close(first[0].id, None).await.expect("room");
+    let second = next_posts(&mail).await;
+    mail.outbox().close(second[0].id, Some(100)).await.expect("room");
+    mail.outbox().post(BOT, vec![at(5, known.clone()), at(6, known)], None).await.expect("room");
+    let third = next_posts(&mail).await;
     assert_eq!(third.iter().map(|post| (post.chat, post.message)).collect::<Vec<_>>(), [(5, Some(100))]);
 }
 
-async fn events(repository: &Arc<dyn Repository>, bot: BotId, limit: u32) -> Vec<RequestEvent> {
-    repository.bots().request_events(bot, limit).await.expect("an answer")
+async fn events(mail: &Arc<dyn MailStore>, bot: BotId, limit: u32) -> Vec<RequestEvent> {
+    mail.notices().events(bot, limit).await.expect("an answer")
 }
 
 fn by(user: UserId) -> AuditEntry {

@@ -3,8 +3,8 @@
 use super::record::user;
 use super::state::{ButtonRow, LiveRow, PostRow, State};
 use crate::error::Result;
+use crate::mail::KEPT_QUESTIONS;
 use crate::model::{BotId, Button, NewButton, NewPost, Post, PostId, PostPlace, Question};
-use crate::repository::KEPT_QUESTIONS;
 use crate::repository::rules::{LIVE, now, stored};
 
 /// Stores a post, with its buttons in place of those of the message that it changes.
