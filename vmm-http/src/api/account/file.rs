@@ -116,9 +116,9 @@ impl FileApi {
         Ok(Json(FilesBody { file: files.into_iter().map(FileBody::from).collect(), next }))
     }
 
-    /// Put a file into one's own area, in place of one of the same name.
+    /// Store a file in one's own area, in place of a file with this name.
     ///
-    /// It is there whole once this is answered, and not at all if it fails.
+    /// The file is stored whole when the call succeeds, and not at all if it fails.
     #[oai(path = "/files/:name", method = "put", operation_id = "putFile")]
     async fn put(
         &self,

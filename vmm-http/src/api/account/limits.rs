@@ -40,10 +40,10 @@ struct LimitsBody {
 
 #[OpenApi(tag = "Tag::User")]
 impl LimitsApi {
-    /// See what one's own account may hold at once, and what it holds.
+    /// Get the budgets of one's own account, and how much of each it uses.
     ///
-    /// Over its share an account gets 429, and 503 where all accounts together hold as much as can be. The problem names the
-    /// `budget`.
+    /// An account that exceeds its share gets 429; a call that exceeds what all accounts together may use gets 503. The
+    /// problem names the `budget`.
     #[oai(path = "/limits", method = "get", operation_id = "getLimits")]
     async fn get(&self, caller: Caller) -> Result<Json<LimitsBody>, Failure> {
         let login = caller.0;

@@ -35,10 +35,10 @@ impl From<MadeLinkCode> for MadeLinkCodeBody {
 
 #[OpenApi(tag = "Tag::Session")]
 impl LinkApi {
-    /// Make a code that binds a Telegram account to one's account; to anybody's for admins.
+    /// Make a code that links a Telegram account to one's account; to any account for admins.
     ///
-    /// It is good once, for a quarter of an hour, and in place of any made before. A login is needed: a token cannot make
-    /// one.
+    /// The code works once, expires after 15 minutes, and replaces earlier codes. Needs a session: an API token cannot
+    /// make one.
     #[oai(path = "/link-code", method = "post", operation_id = "createLinkCode")]
     async fn create(
         &self,
@@ -51,7 +51,7 @@ impl LinkApi {
         Ok(Json(login.vmm.create_link_code(&login.actor, of.as_ref()).await?.into()))
     }
 
-    /// Free one's account of its Telegram account; anybody's for admins. A login is needed: a token cannot.
+    /// Unlink one's Telegram account; that of any account for admins. Needs a session: an API token cannot.
     #[oai(path = "/link", method = "delete", operation_id = "deleteLink")]
     async fn delete(
         &self,

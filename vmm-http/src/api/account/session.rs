@@ -83,7 +83,7 @@ impl SessionApi {
         }))
     }
 
-    /// List one's logins that have not ended, in order of beginning; another account's for admins.
+    /// List one's open sessions, oldest first; those of any account for admins.
     #[oai(path = "/session", method = "get", operation_id = "listSessions")]
     async fn list(
         &self,
@@ -114,7 +114,7 @@ impl SessionApi {
         Ok(Json(LoginsBody { session: page.into_iter().map(body).collect(), next }))
     }
 
-    /// Log out. The token is of no use from then on.
+    /// Sign out. The token is invalid from then on.
     #[oai(path = "/session", method = "delete", operation_id = "logout")]
     async fn logout(&self, caller: Caller) -> Result<Done, Failure> {
         let login = caller.0;
@@ -122,7 +122,7 @@ impl SessionApi {
         Ok(Done::Done)
     }
 
-    /// End one of one's logins; anybody's for admins.
+    /// End one of one's sessions; a session of any account for admins.
     #[oai(path = "/session/:id", method = "delete", operation_id = "endSession")]
     async fn end(&self, caller: Caller, id: Path<i64>) -> Result<Done, Failure> {
         let login = caller.0;

@@ -142,9 +142,9 @@ struct RevokedAccessBody {
 
 #[OpenApi(tag = "Tag::Session")]
 impl TokenApi {
-    /// Make API tokens for programs. They act with the role that one has when they are used.
+    /// Make API tokens for programs. A token acts with the role that its account has at the moment of use.
     ///
-    /// A login is needed: a token cannot make further ones, nor change a password.
+    /// Needs a session: an API token can neither make tokens nor change a password.
     #[oai(path = "/token", method = "post", operation_id = "createTokens")]
     async fn create(&self, caller: Caller, body: Body<NewTokensBody>) -> Result<Json<MadeTokensBody>, Failure> {
         let login = caller.0;
@@ -154,7 +154,7 @@ impl TokenApi {
         Ok(Json(MadeTokensBody { token: made.into_iter().map(MadeTokenBody::from).collect() }))
     }
 
-    /// List one's API tokens in order of name, without their secrets; another account's for admins.
+    /// List one's API tokens in order of name, without their secrets; those of any account for admins.
     #[oai(path = "/token", method = "get", operation_id = "listTokens")]
     async fn list(
         &self,
@@ -168,7 +168,7 @@ impl TokenApi {
         Ok(Json(TokensBody { token: tokens.into_iter().map(TokenBody::from).collect() }))
     }
 
-    /// Delete one of one's API tokens; anybody's for admins. It is of no use from then on.
+    /// Delete one of one's API tokens; a token of any account for admins. The token is invalid from then on.
     #[oai(path = "/token", method = "delete", operation_id = "deleteToken")]
     async fn delete(
         &self,
@@ -183,10 +183,10 @@ impl TokenApi {
         Ok(Done::Done)
     }
 
-    /// End all of one's logins and delete all of one's API tokens, after a leak; anybody's for admins.
+    /// End all of one's sessions and delete all of one's API tokens, after a leak; those of any account for admins.
     ///
-    /// The login or the token that asks ends with them, and so does a code that would bind a Telegram account. The answer
-    /// shows what is left: a Telegram account that is bound, schedules, and runs that go on. Then change the password.
+    /// The session or token of this call ends too, and so does an unused link code. The answer shows what is left: a
+    /// linked Telegram account, schedules, and runs in progress. Then change the password.
     #[oai(path = "/access", method = "delete", operation_id = "revokeAccess")]
     async fn revoke(
         &self,

@@ -229,7 +229,7 @@ impl UserApi {
         Ok(Json(UsersBody { user: page.into_iter().map(UserBody::from).collect(), next }))
     }
 
-    /// Look at an account. Admins only.
+    /// Get an account. Admins only.
     #[oai(path = "/db/user/:name", method = "get", operation_id = "getUser")]
     async fn get(&self, caller: Caller, name: Path<TextOf<UserName>>) -> Result<Tagged<UserBody>, Failure> {
         let login = caller.0;
@@ -238,9 +238,9 @@ impl UserApi {
         Ok(Tagged::new(user.into(), revision))
     }
 
-    /// Change accounts; absent fields stay. Admins only, and with no API token.
+    /// Change accounts; absent fields stay as they are. Admins only, and with no API token.
     ///
-    /// Another role, another password, and being disabled or enabled end an account's logins.
+    /// A new role, a new password, disabling and enabling end an account's sessions.
     #[oai(path = "/db/user", method = "put", operation_id = "updateUsers")]
     async fn update(
         &self,
@@ -273,9 +273,9 @@ impl UserApi {
         login.vmm.delete_user(&login.actor, &UserName::new(name.0)?, if_match.0).await?;
         Ok(Done::Done)
     }
-    /// Change passwords. Ends all logins of the accounts, but not their API tokens: `DELETE /access` ends those too.
+    /// Change passwords. Ends all sessions of the accounts, but not their API tokens: `DELETE /access` ends those too.
     ///
-    /// The first documentation's forms are accepted too: the method `UPDATE`, the outer key `update password`, and
+    /// These forms are accepted too: the method `UPDATE`, the outer key `update password`, and
     /// `old=pass` or `old-pass` for `old-password`.
     #[oai(path = "/config/update-password", method = "put", operation_id = "updatePassword")]
     async fn update_password(&self, caller: Caller, body: Body<PasswordChanges>) -> Result<Done, Failure> {

@@ -44,7 +44,7 @@ struct BotGroupsBody {
 
 #[OpenApi(tag = "Tag::Session")]
 impl BotGroupApi {
-    /// List the Telegram groups that an admin has allowed by saying `/allow` in them.
+    /// List the Telegram groups that an admin has allowed with `/allow`.
     #[oai(path = "/bot/group", method = "get", operation_id = "listBotGroups")]
     async fn list(
         &self,
@@ -57,7 +57,7 @@ impl BotGroupApi {
         Ok(Json(BotGroupsBody { group: groups.into_iter().map(BotGroupBody::from).collect() }))
     }
 
-    /// End what a group is allowed. Buttons and questions of the bot there mean nothing any more.
+    /// Disallow a Telegram group. The bot's open buttons and questions in it stop working.
     #[oai(path = "/bot/group", method = "delete", operation_id = "deleteBotGroup")]
     async fn delete(
         &self,

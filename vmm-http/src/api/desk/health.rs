@@ -26,13 +26,13 @@ struct ReadinessBody {
 
 #[OpenApi(tag = "Tag::Health")]
 impl HealthApi {
-    /// See whether the process answers.
+    /// Check that the process answers.
     #[oai(path = "/healthz", method = "get", operation_id = "getLiveness")]
     async fn alive(&self) -> Json<LivenessBody> {
         Json(LivenessBody { alive: true })
     }
 
-    /// See whether the parts of the desk answer.
+    /// Check that the parts of the desk answer.
     ///
     /// If one does not, the problem names it: `database` or `hypervisor`.
     #[oai(path = "/readyz", method = "get", operation_id = "getReadiness")]

@@ -193,7 +193,7 @@ impl Source for JobWatch {
 
 #[OpenApi(tag = "Tag::Job")]
 impl JobApi {
-    /// List jobs, newest first: those of one's requests and machines, or all for an admin.
+    /// List the jobs of one's requests and machines, newest first; all jobs for an admin.
     #[oai(path = "/job", method = "get", operation_id = "listJobs")]
     async fn list(
         &self,
@@ -225,7 +225,7 @@ impl JobApi {
     /// Watch a job as server-sent events, from its present state to its end.
     ///
     /// Each change is an event `job` whose data is the JSON of `GET /job/{id}`. The stream ends after the job's last
-    /// change. What a client missed while it was away is not sent again: it begins anew with the present state.
+    /// change. A client that reconnects gets the present state first; missed changes are not repeated.
     #[oai(path = "/job/:id/events", method = "get", operation_id = "watchJob")]
     async fn events(
         &self,
@@ -239,14 +239,14 @@ impl JobApi {
         streams.open(None, watch, login.vmm, request)
     }
 
-    /// Look at a job and its steps.
+    /// Get a job with its steps.
     #[oai(path = "/job/:id", method = "get", operation_id = "getJob")]
     async fn get(&self, caller: Caller, id: Path<i64>) -> Result<Json<JobBody>, Failure> {
         let login = caller.0;
         Ok(Json(login.vmm.job(&login.actor, JobId(id.0)).await?.into()))
     }
 
-    /// Cancel a job. What it did is undone; look at the job to see when.
+    /// Cancel a job. Its steps are undone; the job shows the progress.
     #[oai(path = "/job/:id/cancel", method = "post", operation_id = "cancelJob")]
     async fn cancel(&self, caller: Caller, id: Path<i64>) -> Result<Accepted<StartedJob>, Failure> {
         let login = caller.0;
@@ -254,9 +254,9 @@ impl JobApi {
         Ok(Accepted::Accepted(Json(JobId(id.0).into())))
     }
 
-    /// Try a stuck job again. Admins only.
+    /// Retry a stuck job. Admins only.
     ///
-    /// It goes on where it stopped: what was being undone is undone, and what was being done is done.
+    /// The job continues where it stopped: forward if it was being done, backward if it was being undone.
     #[oai(path = "/job/:id/retry", method = "post", operation_id = "retryJob")]
     async fn retry(&self, caller: Caller, id: Path<i64>) -> Result<Accepted<StartedJob>, Failure> {
         let login = caller.0;
@@ -266,8 +266,8 @@ impl JobApi {
 
     /// Close a stuck job. Admins only.
     ///
-    /// Nothing is removed from the host. The host is asked what is left there, which the job's `error` then says, and the
-    /// job's machine or disk gets the state that the host tells; `unknown` while the host does not answer.
+    /// Closing removes nothing from the host. The job's `error` says what remains there, and the job's machine or disk
+    /// gets the state that the host reports, `unknown` while the host does not answer.
     #[oai(path = "/job/:id/close", method = "post", operation_id = "closeJob")]
     async fn close(&self, caller: Caller, id: Path<i64>) -> Result<Json<JobBody>, Failure> {
         let login = caller.0;

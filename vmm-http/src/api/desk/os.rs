@@ -153,7 +153,7 @@ struct OsesBody {
 
 #[OpenApi(tag = "Tag::Os")]
 impl OsApi {
-    /// Add to the catalog, and import the images. Admins only.
+    /// Add entries to the catalog, and import their images. Admins only.
     #[oai(path = "/db/os", method = "post", operation_id = "createOses")]
     async fn create(&self, caller: Caller, body: Body<NewOsesBody>) -> Result<Json<OsesBody>, Failure> {
         let login = caller.0;
@@ -191,7 +191,7 @@ impl OsApi {
         Ok(Json(OsesBody { os: page.into_iter().map(|os| OsBody::new(os, None)).collect(), next }))
     }
 
-    /// Look at a catalog entry.
+    /// Get a catalog entry.
     #[oai(path = "/db/os/:id", method = "get", operation_id = "getOs")]
     async fn get(&self, caller: Caller, id: Path<i64>) -> Result<Tagged<OsBody>, Failure> {
         let login = caller.0;
@@ -200,7 +200,7 @@ impl OsApi {
         Ok(Tagged::new(OsBody::new(os, None), revision))
     }
 
-    /// Change catalog entries; absent fields stay, and so do machines that are made already. Admins only.
+    /// Change catalog entries; absent fields stay as they are. Existing machines do not change. Admins only.
     #[oai(path = "/db/os", method = "put", operation_id = "updateOses")]
     async fn update(
         &self,
@@ -221,7 +221,7 @@ impl OsApi {
 
     /// Import the image of a catalog entry again. Admins only.
     ///
-    /// For one that is missing from the pool or was changed there, or whose import failed.
+    /// Repairs an image that is missing from the pool, was changed there, or whose import failed.
     #[oai(path = "/db/os/import", method = "post", operation_id = "importOs")]
     async fn import(&self, caller: Caller, id: Query<i64>) -> Result<Json<OsBody>, Failure> {
         let login = caller.0;

@@ -22,10 +22,10 @@ enum Figures {
 
 #[OpenApi(tag = "Tag::Health")]
 impl MetricsApi {
-    /// Get figures for Prometheus. Admins only.
+    /// Get metrics for Prometheus. Admins only.
     ///
-    /// Requests and their time by operation, open connections, refused logins, jobs by state, machines by status, whether
-    /// database and hypervisor answer, and the memory of the process.
+    /// Requests and their duration by operation, open connections, refused sign-ins, jobs by state, machines by status,
+    /// whether database and hypervisor answer, and the memory of the process.
     #[oai(path = "/metrics", method = "get", operation_id = "getMetrics")]
     async fn get(&self, caller: Caller, request: &Request, metrics: Data<&Metrics>) -> Result<Figures, Failure> {
         let login = caller.0;

@@ -77,9 +77,9 @@ struct AcceptanceBody {
 
 #[OpenApi(tag = "Tag::Vm")]
 impl DefinitionApi {
-    /// Look at how a machine is defined on its host, and at what differs from what vmm last saw.
+    /// Compare a machine's definition on its host with the one that vmm recorded.
     ///
-    /// As long as something differs, nothing of the machine's disks or definition is changed by vmm.
+    /// While something differs, vmm changes neither the machine's disks nor its definition.
     #[oai(path = "/vm/definition", method = "get", operation_id = "getVmDefinition")]
     async fn get(&self, caller: Caller, vm: Query<TextOf<VmName>>) -> Result<Json<VmDefinitionBody>, Failure> {
         let login = caller.0;
@@ -87,9 +87,9 @@ impl DefinitionApi {
         Ok(Json(look.into()))
     }
 
-    /// Accept that a machine is defined otherwise than vmm last saw it. Admins only.
+    /// Accept the changed definition of a machine. Admins only.
     ///
-    /// Its record takes over what it can: processors, memory, hardware address, where its disks are.
+    /// The machine's record takes over processors, memory, hardware address, and the places of its disks.
     #[oai(path = "/vm/definition", method = "put", operation_id = "acceptVmDefinition")]
     async fn accept(
         &self,

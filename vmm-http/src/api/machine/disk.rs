@@ -149,17 +149,17 @@ impl DiskApi {
         Ok(Json(DisksBody { disk: page.into_iter().map(|disk| DiskBody::new(disk, None)).collect(), next }))
     }
 
-    /// Look at a disk.
+    /// Get a disk.
     #[oai(path = "/db/disk/:id", method = "get", operation_id = "getDisk")]
     async fn get(&self, caller: Caller, id: Path<i64>) -> Result<Json<DiskBody>, Failure> {
         let login = caller.0;
         Ok(Json(DiskBody::new(login.vmm.disk(&login.actor, DiskId(id.0)).await?, None)))
     }
 
-    /// Add empty data disks to machines that are off. Their responsible persons and admins only.
+    /// Add empty data disks to machines that are off. The machines' responsible persons and admins only.
     ///
-    /// A job makes each and attaches it; while it works, the machine can be neither switched nor deleted. Items are done
-    /// in order; a second disk for a machine has to wait until the job of the first is done.
+    /// A job makes and attaches each disk. While it works, the machine can be neither started, stopped nor deleted.
+    /// Items are done in order; a second disk for a machine has to wait until the job of the first is done.
     #[oai(path = "/db/disk", method = "post", operation_id = "addDisks")]
     async fn add(&self, caller: Caller, body: Body<NewDisksBody>) -> Result<Json<DisksBody>, Failure> {
         let login = &caller.0;
@@ -169,10 +169,10 @@ impl DiskApi {
         Ok(Json(DisksBody::begun(batch::in_order("disk", disks, add).await?)))
     }
 
-    /// Make disks of machines that are off larger; a disk never shrinks. Responsible persons and admins only.
+    /// Grow disks of machines that are off; disks never shrink. The machines' responsible persons and admins only.
     ///
-    /// A job does each. The disk of a machine that runs is refused as a conflict. The machine's own system has to use the
-    /// new room, which cloud images do by themselves when they boot.
+    /// A job grows each disk. A machine that runs answers 409. The machine's own system has to use the new room, which
+    /// cloud images do by themselves when they boot.
     #[oai(path = "/db/disk", method = "put", operation_id = "growDisks")]
     async fn grow(&self, caller: Caller, body: Body<DiskGrowthsBody>) -> Result<Json<DisksBody>, Failure> {
         let login = &caller.0;
@@ -180,7 +180,7 @@ impl DiskApi {
         Ok(Json(DisksBody::begun(batch::in_order("disk", body.0.disk, grow).await?)))
     }
 
-    /// Delete a data disk of a machine that is off, with all that is on it. Admins only.
+    /// Delete a data disk of a machine that is off, with its content. Admins only.
     #[oai(path = "/db/disk", method = "delete", operation_id = "deleteDisk")]
     async fn delete(&self, caller: Caller, id: Query<i64>) -> Result<Accepted<StartedJob>, Failure> {
         let login = caller.0;

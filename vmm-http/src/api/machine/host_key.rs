@@ -69,10 +69,10 @@ struct AcceptanceBody {
 
 #[OpenApi(tag = "Tag::Vm")]
 impl HostKeyApi {
-    /// Look at the host key that counts for a machine, and at the one that it shows now.
+    /// Get the recorded host key of a machine, and the key that it presents at this moment.
     ///
-    /// No login takes place. Before a shown key is accepted, compare its fingerprint with what the machine's own console
-    /// says: `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub`.
+    /// vmm does not log in for this. Before you accept a new key, compare its fingerprint with the output of
+    /// `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` on the machine's own console.
     #[oai(path = "/vm/host-key", method = "get", operation_id = "getVmHostKey")]
     async fn get(&self, caller: Caller, vm: Query<TextOf<VmName>>) -> Result<Json<VmHostKeyBody>, Failure> {
         let login = caller.0;
@@ -80,9 +80,9 @@ impl HostKeyApi {
         Ok(Json(key.into()))
     }
 
-    /// Accept another host key for a machine, as after it was installed anew. Admins only.
+    /// Accept another host key for a machine, for example after it was reinstalled. Admins only.
     ///
-    /// From then on it is the only one that is accepted.
+    /// From then on vmm accepts this key alone.
     #[oai(path = "/vm/host-key", method = "put", operation_id = "acceptVmHostKey")]
     async fn accept(
         &self,

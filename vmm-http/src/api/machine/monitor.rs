@@ -197,7 +197,7 @@ impl From<Monitor> for MonitorBody {
 
 #[OpenApi(tag = "Tag::Vm")]
 impl MonitorApi {
-    /// See a machine's state, load and figures at this moment. Takes half a second for a running machine.
+    /// Get a machine's state, load and figures. Takes half a second for a running machine.
     #[oai(path = "/vm/monitor", method = "get", operation_id = "monitorVm")]
     async fn monitor(
         &self,

@@ -15,9 +15,9 @@ pub(crate) struct ReclaimApi;
 
 #[OpenApi(tag = "Tag::Vm")]
 impl ReclaimApi {
-    /// Set vmm's tag again on the domain of a machine that has lost it. Admins only.
+    /// Restore vmm's tag on the domain of a machine. Admins only.
     ///
-    /// The domain must have the machine's id, its hardware address and a disk of it; nothing else of it changes.
+    /// The domain must have the machine's id, its hardware address and one of its disks; nothing else of it changes.
     #[oai(path = "/vm/reclaim", method = "post", operation_id = "reclaimVm")]
     async fn reclaim(&self, caller: Caller, vm: Query<TextOf<VmName>>) -> Result<Done, Failure> {
         let login = caller.0;

@@ -132,7 +132,7 @@ impl From<Switched> for SwitchedBody {
 #[OpenApi(tag = "Tag::Vm")]
 #[allow(clippy::too_many_arguments, reason = "an argument for each parameter of the operation")]
 impl VmApi {
-    /// List machines in order of id, with their status of this moment.
+    /// List machines in order of id, with their present status.
     #[oai(path = "/db/vm", method = "get", operation_id = "listVms")]
     async fn list(
         &self,
@@ -173,7 +173,7 @@ impl VmApi {
         Ok(Written(VmsBody { vm: page.into_iter().map(VmBody::from).collect(), next }))
     }
 
-    /// List the domains of the host that are no desk's, and so can be adopted. Admins only.
+    /// List the domains of the host that belong to no desk and can be adopted. Admins only.
     #[oai(path = "/db/vm/adoptable", method = "get", operation_id = "listAdoptableDomains")]
     async fn adoptable(&self, caller: Caller) -> Result<Json<AdoptableDomainsBody>, Failure> {
         let login = caller.0;
@@ -182,9 +182,9 @@ impl VmApi {
 
     /// Adopt machines that exist on the host. Admins only.
     ///
-    /// A job writes this desk's tag into the metadata of each domain, also while it runs; nothing else of it changes. From
-    /// then on it is worked on like any other machine, but its definition and its disks stay their owner's. Until the job
-    /// is done the machine's status is `request`.
+    /// A job writes this desk's tag into the metadata of each domain, also while it runs, and changes nothing else of
+    /// it. Then the machine works like any other, but its definition and its disks stay their owner's. Until the job is
+    /// done the machine's status is `request`.
     #[oai(path = "/db/vm", method = "post", operation_id = "adoptVms")]
     async fn adopt(&self, caller: Caller, body: Body<VmAdoptionsBody>) -> Result<Json<AdoptedVmsBody>, Failure> {
         let login = caller.0;
@@ -193,7 +193,7 @@ impl VmApi {
         Ok(Json(batch::in_order("vm", drafts, adopt).await?.into()))
     }
 
-    /// Look at a machine and its disks.
+    /// Get a machine with its disks.
     #[oai(path = "/db/vm/:name", method = "get", operation_id = "getVm")]
     async fn get(&self, caller: Caller, name: Path<TextOf<VmName>>) -> Result<Tagged<VmWithDisksBody>, Failure> {
         let login = caller.0;
@@ -203,7 +203,7 @@ impl VmApi {
         Ok(Tagged::new(VmWithDisksBody { vm: vm.into(), disk }, revision))
     }
 
-    /// Change the records of machines; absent fields stay, and so do the machines themselves. Admins only.
+    /// Change the records of machines, not the machines; absent fields stay as they are. Admins only.
     #[oai(path = "/db/vm", method = "put", operation_id = "updateVms")]
     async fn update(
         &self,
@@ -224,7 +224,7 @@ impl VmApi {
 
     /// Delete a machine and its disks. Admins only.
     ///
-    /// A machine that was adopted is let go instead: its domain and its disks stay as they are.
+    /// An adopted machine is released instead: its domain and its disks stay as they are.
     #[oai(path = "/db/vm", method = "delete", operation_id = "deleteVm")]
     async fn delete(
         &self,
@@ -239,9 +239,9 @@ impl VmApi {
         Ok(Accepted::Accepted(Json(job.into())))
     }
 
-    /// Show the login that a machine was made with. Its responsible person and admins only.
+    /// Get the first user and password of a machine. The machine's responsible person and admins only.
     ///
-    /// Of a machine that was adopted vmm knows none.
+    /// vmm has none for an adopted machine.
     #[oai(path = "/vm/login", method = "get", operation_id = "getVmLogin")]
     async fn login(&self, caller: Caller, vm: Query<TextOf<VmName>>) -> Result<Json<VmLoginBody>, Failure> {
         let login = caller.0;
@@ -249,10 +249,11 @@ impl VmApi {
         Ok(Json(VmLoginBody { user: made_with.user.to_string(), password: Secret(made_with.password) }))
     }
 
-    /// Switch or resume a machine, or discard its saved state. Its responsible person and admins only.
+    /// Start, stop, reboot or resume a machine, or discard its saved state. The machine's responsible person and admins
+    /// only.
     ///
-    /// The answer comes when the host has taken the order; a guest may need time to follow. Starting a saved machine lets
-    /// it go on where it was saved. A machine that pauses again as soon as it is resumed is a conflict.
+    /// The answer comes when the host has accepted the order; the guest may need time to follow. A saved machine that
+    /// is started continues where it was saved. A machine that pauses again as soon as it is resumed answers 409.
     #[oai(path = "/vm/power", method = "post", operation_id = "powerVm")]
     async fn power(
         &self,

@@ -153,14 +153,14 @@ struct SshResults {
 
 #[OpenApi(tag = "Tag::Vm")]
 impl SshApi {
-    /// Run commands on a machine, one after the other. A non-zero exit is a result, not an error.
+    /// Run commands on a machine, one after the other. A non-zero exit code is a result, not an error.
     ///
-    /// An error before the first command began is the answer to the call: nothing ran, and the call may be repeated. If a
-    /// later one cannot be run, or one did not come to a known end, its `error` tells why, beside what had come of its
-    /// output, and those behind it are not tried. Such a command may have run: look at the machine before you repeat it.
+    /// If the first command could not begin, the call fails: nothing ran, and it can be repeated. If a later command
+    /// cannot be run, or a command has no known end, its `error` says why, beside its output up to that point; later
+    /// commands are not tried. Such a command may have run: look at the machine before you repeat it.
     ///
-    /// A command has neither a terminal nor standard input. It ends when nobody holds its output open any longer: start
-    /// what shall run on in the background with `nohup PROGRAM >/dev/null 2>&1 &`.
+    /// A command has neither a terminal nor standard input. It ends when no process keeps its output open: start a
+    /// program that shall continue in the background with `nohup PROGRAM >/dev/null 2>&1 &`.
     #[oai(path = "/vm/ssh", method = "post", operation_id = "runSshCommands")]
     async fn run(
         &self,

@@ -62,8 +62,9 @@ struct SshResultsOfMany {
 impl SshManyApi {
     /// Run commands on many machines, as `POST /vm/ssh` does on one.
     ///
-    /// On each machine they run one after the other. What goes wrong on one machine stops no other and is told beside its
-    /// name. Of each stream the first MiB is kept, or less where machines times commands are more than 16: 32 MiB in all. A client that closes the connection ends what runs on the machines.
+    /// On each machine the commands run one after the other. A failure on one machine does not stop the others and
+    /// stands beside the machine's name. The first MiB of each stream is kept, or less if machines times commands
+    /// exceed 16: 32 MiB in all. A client that closes the connection kills the commands on the machines.
     #[oai(path = "/vm/ssh/many", method = "post", operation_id = "runSshCommandsOnMany")]
     async fn run(&self, caller: Caller, body: Body<SshCommandsOnMany>) -> Result<Json<SshResultsOfMany>, Failure> {
         let login = caller.0;

@@ -161,14 +161,14 @@ impl Source for Commands {
 
 #[OpenApi(tag = "Tag::Vm")]
 impl SshStreamApi {
-    /// Run commands on a machine as `POST /vm/ssh` does, and follow them as server-sent events.
+    /// Run commands on a machine as `POST /vm/ssh` does, and watch them as server-sent events.
     ///
-    /// An event `output` has a piece of what a command wrote: `command` (counted from 0), `stream` (`stdout` or `stderr`)
-    /// and `text`; at most a MiB of each stream is sent. An event `result` has how a command ended: `command`, `exit_code`
-    /// or `signal`, `stdout_truncated`, `stderr_truncated` and `duration_ms`. An event `problem` has the `command` that
-    /// could not be run, did not end in time or has no known end (`urn:vmm:problem:end-unknown`: it may have run), the
-    /// `error`, and `exit_code` or `signal` if the command itself had ended; those behind it are not tried. The stream ends
-    /// with the last command. A client that closes it ends what runs on the machine.
+    /// An event `output` has a piece of a command's output: `command` (counted from 0), `stream` (`stdout` or `stderr`)
+    /// and `text`; at most 1 MiB of each stream is sent. An event `result` has the end of a command: `command`,
+    /// `exit_code` or `signal`, `stdout_truncated`, `stderr_truncated` and `duration_ms`. An event `problem` has the
+    /// `command` that could not be run, did not end in time or has no known end (`urn:vmm:problem:end-unknown`: it may
+    /// have run), the `error`, and `exit_code` or `signal` if the command itself had ended; later commands are not
+    /// tried. The stream ends with the last command. A client that closes the stream kills the command on the machine.
     #[oai(path = "/vm/ssh/stream", method = "post", operation_id = "streamSshCommands")]
     async fn stream(
         &self,

@@ -18,13 +18,13 @@ pub(crate) struct FtApi;
 
 #[OpenApi(tag = "Tag::File")]
 impl FtApi {
-    /// Carry files between one's own file area and machines.
+    /// Copy files between one's own file area and machines.
     ///
-    /// With `direction=send` the file goes from the area into the directory on the machine, with `direction=receive` the
-    /// other way; what is there is replaced. A file is there whole or not at all. With `tree` it is a directory with all
-    /// that is below it, but for links, devices and the like; the area has it as a tar archive. Items are done in order;
-    /// if one fails, `item` tells which, and those before it are done. Of an item with `vms`, `failed` tells the machines
-    /// that it failed on.
+    /// With `direction=send` the file goes from the area to the directory on the machine, with `direction=receive` it
+    /// comes back; an existing file is replaced. A file arrives whole or not at all. With `tree` it is a directory with
+    /// everything below it, except links, devices and other special files; the area has it as a tar archive. Items are
+    /// done in order; if one fails, `item` is its number, and the items before it are done. For an item with `vms`,
+    /// `failed` lists the machines on which it failed.
     #[oai(path = "/vm/ft", method = "post", operation_id = "transferFiles")]
     async fn carry(
         &self,

@@ -154,14 +154,14 @@ impl Source for Transfers {
 
 #[OpenApi(tag = "Tag::File")]
 impl FtStreamApi {
-    /// Carry files as `POST /vm/ft` does, and follow them as server-sent events.
+    /// Copy files as `POST /vm/ft` does, and watch the progress as server-sent events.
     ///
-    /// An event `progress` tells how far an item has come, four times a second at the most: `item` (counted from 0),
-    /// `file`, `bytes`, and `total` where that is known: it is not for a directory. With `vms` both are those of all
-    /// machines together. An event `result` has an item that is done, with the fields of `FileTransferResult`, or one of
-    /// its `vms`. An event `problem` has the `item` that failed and the `error`; those behind it are not tried. If it has a
-    /// `vm`, the item failed on this machine alone. The stream ends with the last item. A client that closes it ends what
-    /// is carried; a file is there whole or not at all.
+    /// An event `progress` has an item's progress, at most four times a second: `item` (counted from 0), `file`,
+    /// `bytes`, and `total` if it is known, which it is not for a directory. With `vms` both are sums over all
+    /// machines. An event `result` has a finished item with the fields of `FileTransferResult`, or one of its `vms`. An
+    /// event `problem` has the `item` that failed and the `error`; later items are not tried. If it has a `vm`, the
+    /// item failed on this machine alone. The stream ends with the last item. A client that closes the stream ends the
+    /// transfer; a file arrives whole or not at all.
     #[oai(path = "/vm/ft/stream", method = "post", operation_id = "streamFileTransfers")]
     async fn stream(
         &self,

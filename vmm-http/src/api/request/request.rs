@@ -33,9 +33,9 @@ enum Csv {
 impl RequestApi {
     /// Submit requests.
     ///
-    /// Every row of the CSV is checked, and every problem told with its row and column; then nothing is recorded.
-    /// Otherwise the answer shows what will be made, and the hash of the plan for an admin to approve.
-    /// Items are done in order; if one fails, `item` tells which, and those before it are recorded.
+    /// vmm checks every row of the CSV. If there are problems, the answer has each with its row and column, and nothing
+    /// is stored. Otherwise the answer has the plan, and its hash for an admin to approve. Items are done in order; if
+    /// one fails, `item` is its number, and the items before it are stored.
     #[oai(path = "/request-vm", method = "post", operation_id = "submitRequests")]
     async fn submit(&self, caller: Caller, body: Body<NewRequestsBody>) -> Result<Json<SubmissionsBody>, Failure> {
         let login = caller.0;
@@ -45,9 +45,9 @@ impl RequestApi {
         Ok(Json(SubmissionsBody { request_vm: submissions.into_iter().map(SubmissionBody::from).collect() }))
     }
 
-    /// Try a request: what it would make, with a verdict for each row.
+    /// Preview a request: get its plan, with a verdict for each row.
     ///
-    /// Nothing is stored. What is wrong with rows is part of the answer; docs/REQUESTS.md has every column and unit.
+    /// Nothing is stored. The answer has the problems of rows; docs/REQUESTS.md has every column and unit.
     #[oai(path = "/request-vm/preview", method = "post", operation_id = "previewRequest")]
     async fn preview(
         &self,
@@ -58,17 +58,17 @@ impl RequestApi {
         Ok(Json(login.vmm.preview_request(&login.actor, &body.0.try_into()?).await?.into()))
     }
 
-    /// Read a file of a spreadsheet: CSV, TSV, XLSX or ODS, of at most 1 MiB.
+    /// Convert a spreadsheet to the CSV of a request: CSV, TSV, XLSX or ODS, of at most 1 MiB.
     ///
-    /// Nothing is stored. The answer has the CSV to try, and then to submit, with the row numbers that the spreadsheet
-    /// shows. Of a workbook, the first sheet with the columns of a request is read that is not hidden.
+    /// Nothing is stored. The answer has the CSV to preview and to submit, with the row numbers that the spreadsheet
+    /// shows. In a workbook, vmm reads the first visible sheet that has the columns of a request.
     #[oai(path = "/request-vm/spreadsheet", method = "post", operation_id = "readSpreadsheet")]
     async fn read(&self, caller: Caller, file: SmallContent) -> Result<Json<SpreadsheetBody>, Failure> {
         let login = caller.0;
         Ok(Json(login.vmm.read_spreadsheet(&login.actor, file.0).await?.into()))
     }
 
-    /// List requests, newest first: one's own, or everybody's for an admin.
+    /// List one's requests, newest first; all requests for an admin.
     #[oai(path = "/request-vm", method = "get", operation_id = "listRequests")]
     async fn list(
         &self,
@@ -97,14 +97,14 @@ impl RequestApi {
         Ok(Json(RequestsBody { request_vm: page.iter().map(RequestSummary::from).collect(), next }))
     }
 
-    /// Get a CSV to begin a request with: every column, and an example row.
+    /// Get an example CSV with every column and one row.
     #[oai(path = "/request-vm/template", method = "get", operation_id = "getRequestTemplate")]
     async fn template(&self, caller: Caller) -> Result<Csv, Failure> {
         let login = caller.0;
         Ok(Csv::Csv(PlainText(login.vmm.request_template(&login.actor).await?)))
     }
 
-    /// Look at a request and its plan.
+    /// Get a request with its plan.
     #[oai(path = "/request-vm/:id", method = "get", operation_id = "getRequest")]
     async fn get(&self, caller: Caller, id: Path<TextOf<RequestId>>) -> Result<Json<RequestBody>, Failure> {
         let login = caller.0;
@@ -137,24 +137,24 @@ impl RequestApi {
         Ok(Json(rejected.into()))
     }
 
-    /// Take a request back that is not decided yet.
+    /// Withdraw an undecided request.
     #[oai(path = "/request-vm/:id/cancel", method = "post", operation_id = "cancelRequest")]
     async fn cancel(&self, caller: Caller, id: Path<TextOf<RequestId>>) -> Result<Json<RequestBody>, Failure> {
         let login = caller.0;
         Ok(Json(login.vmm.cancel_request(&login.actor, &RequestId::new(id.0)?).await?.into()))
     }
 
-    /// See how far the machines of a request are.
+    /// List the jobs of a request, with their progress.
     #[oai(path = "/request-vm/:id/jobs", method = "get", operation_id = "listRequestJobs")]
     async fn jobs(&self, caller: Caller, id: Path<TextOf<RequestId>>) -> Result<Json<JobsBody>, Failure> {
         let login = caller.0;
         Ok(Json(login.vmm.request_jobs(&login.actor, &RequestId::new(id.0)?).await?.into()))
     }
 
-    /// Get the CSV that was submitted, for a spreadsheet.
+    /// Get the submitted CSV, safe to open in a spreadsheet.
     ///
-    /// A text that a spreadsheet would run as a formula has an apostrophe before it. To the byte as it was submitted it
-    /// is in the field `spec` of the request.
+    /// A text that a spreadsheet would execute as a formula has an apostrophe before it. The field `spec` of the
+    /// request has the CSV byte for byte.
     #[oai(path = "/request-vm/:id/spec", method = "get", operation_id = "getRequestSpec")]
     async fn spec(&self, caller: Caller, id: Path<TextOf<RequestId>>) -> Result<Csv, Failure> {
         let login = caller.0;

@@ -294,11 +294,12 @@ impl From<Vec<Run>> for RunsBody {
 
 #[OpenApi(tag = "Tag::Script")]
 impl RunApi {
-    /// Run scripts on machines, in the background. Look at a run to see how far it is.
+    /// Run scripts on machines, in the background. A run's record shows its progress.
     ///
-    /// Targets are resolved now. One machine that cannot be reached does not stop the others, and a non-zero exit is a
-    /// result. The machines' login is given, or is the one stored with the script, which only the script's owner and
-    /// admins may use: with it, whoever runs a script can do what the script does on any machine.
+    /// Targets are resolved at the moment of the call. A machine that cannot be reached does not stop the others, and a
+    /// non-zero exit code is a result. The call gives the machines' login, or uses the one stored with the script,
+    /// which only the script's owner and admins may use: with it, somebody who runs a script can do what the script
+    /// does on any machine.
     #[oai(path = "/vm/script/run", method = "post", operation_id = "runScripts")]
     async fn start(&self, caller: Caller, body: Body<NewRunsBody>) -> Result<Accepted<RunsBody>, Failure> {
         let login = caller.0;
@@ -335,9 +336,10 @@ impl RunApi {
         Ok(Json(RunsBody { next, ..page.items.into() }))
     }
 
-    /// Look at a run and each of its machines.
+    /// Get a run with its machines.
     ///
-    /// Everybody sees who ran what where and how it ended; what was written only the person who started it and admins.
+    /// Everybody sees who ran what where, and how it ended. Only the person who started the run and admins see its
+    /// output.
     #[oai(path = "/vm/script/run/:id", method = "get", operation_id = "getRun")]
     async fn get(&self, caller: Caller, id: Path<i64>) -> Result<Json<RunWithVmsBody>, Failure> {
         let login = caller.0;
@@ -347,7 +349,7 @@ impl RunApi {
 
     /// Cancel a run. The person who started it and admins only.
     ///
-    /// Machines that wait never begin, and what runs on the others is killed.
+    /// The script does not start on waiting machines, and is killed where it runs.
     #[oai(path = "/vm/script/run/:id/cancel", method = "post", operation_id = "cancelRun")]
     async fn cancel(&self, caller: Caller, id: Path<i64>) -> Result<Accepted<RunBody>, Failure> {
         let login = caller.0;
@@ -355,7 +357,7 @@ impl RunApi {
         Ok(Accepted::Accepted(Json(run.into())))
     }
 
-    /// Run a script again, as it was, on those machines of a run that failed. It is a new run.
+    /// Rerun a run's text on the machines on which it failed, as a new run.
     #[oai(path = "/vm/script/run/:id/rerun", method = "post", operation_id = "rerunScript")]
     async fn rerun(&self, caller: Caller, id: Path<i64>, body: Body<RerunBody>) -> Result<Accepted<RunBody>, Failure> {
         let login = caller.0;

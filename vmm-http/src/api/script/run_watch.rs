@@ -32,10 +32,10 @@ impl Source for RunWatch {
 impl RunEventsApi {
     /// Watch a run as server-sent events, from its present state to its end.
     ///
-    /// At first an event `run` has the run as `GET /vm/script/run/{id}` shows it, without its machines, and an event `vm`
-    /// for each of them has the machine, as in its `vm`. Then each change is an event `run`, and a `vm` for each machine
-    /// whose state has changed. The stream ends with the run. What a client missed while it was away is not sent again:
-    /// it begins anew with the present state.
+    /// First, an event `run` has the run as `GET /vm/script/run/{id}` shows it, without its machines, and an event `vm`
+    /// for each machine has an item of its `vm`. Then each change is an event `run`, and an event `vm` for each machine
+    /// whose state changed. The stream ends with the run. A client that reconnects gets the present state first; missed
+    /// changes are not repeated.
     #[oai(path = "/vm/script/run/:id/events", method = "get", operation_id = "watchRun")]
     async fn events(
         &self,

@@ -232,10 +232,10 @@ impl From<Vec<Schedule>> for SchedulesBody {
 
 #[OpenApi(tag = "Tag::Script")]
 impl ScheduleApi {
-    /// Make schedules of scripts. The script's owner and admins only.
+    /// Make schedules for scripts. The script's owner and admins only.
     ///
-    /// The script runs in the name of who makes the schedule, in the version that it has then, with its stored login. A
-    /// moment that vmm comes to more than a minute late is missed, and so is one at which the run before goes on.
+    /// The script runs for the account that makes the schedule, in its newest version, with its stored login. A moment
+    /// that vmm reaches more than a minute late, or during the previous run, is missed.
     #[oai(path = "/vm/script/schedule", method = "post", operation_id = "createSchedules")]
     async fn create(&self, caller: Caller, body: Body<NewSchedulesBody>) -> Result<Json<SchedulesBody>, Failure> {
         let login = caller.0;
@@ -280,7 +280,7 @@ impl ScheduleApi {
         Ok(Json(SchedulesBody { next, ..page.items.into() }))
     }
 
-    /// Look at a schedule and what became of its moments: which ran, which were missed.
+    /// Get a schedule with its recent moments: runs, failures and missed moments.
     #[oai(path = "/vm/script/schedule/:id", method = "get", operation_id = "getSchedule")]
     async fn get(&self, caller: Caller, id: Path<i64>) -> Result<Json<ScheduleWithFiringsBody>, Failure> {
         let login = caller.0;

@@ -233,7 +233,7 @@ impl From<Vec<SavedScript>> for ScriptsBody {
 
 #[OpenApi(tag = "Tag::Script")]
 impl ScriptApi {
-    /// Register scripts. Who does is their owner.
+    /// Register scripts. The caller becomes their owner.
     #[oai(path = "/vm/script", method = "post", operation_id = "createScripts")]
     async fn create(&self, caller: Caller, body: Body<NewScriptsBody>) -> Result<Json<ScriptsBody>, Failure> {
         let login = caller.0;
@@ -242,7 +242,7 @@ impl ScriptApi {
         Ok(Json(batch::in_order("script", drafts, create).await?.into()))
     }
 
-    /// Change scripts; absent fields stay. Their owner and admins only.
+    /// Change scripts; absent fields stay as they are. The scripts' owner and admins only.
     #[oai(path = "/vm/script", method = "put", operation_id = "updateScripts")]
     async fn update(&self, caller: Caller, body: Body<ScriptChangesBody>) -> Result<Json<ScriptsBody>, Failure> {
         let login = &caller.0;
@@ -275,7 +275,7 @@ impl ScriptApi {
         Ok(Json(ScriptsBody { script: page.items.into_iter().map(ScriptBody::from).collect(), next }))
     }
 
-    /// Look at a script and its text.
+    /// Get a script with its text.
     #[oai(path = "/vm/script/:name", method = "get", operation_id = "getScript")]
     async fn get(
         &self,
@@ -290,7 +290,7 @@ impl ScriptApi {
         Ok(Json(ScriptWithContentBody { script: script.into(), content: content.as_str().to_owned() }))
     }
 
-    /// List the versions of a script, newest first: who changed what runs, and when.
+    /// List the versions of a script, newest first, with who made each and when.
     #[oai(path = "/vm/script/version", method = "get", operation_id = "listScriptVersions")]
     async fn versions(
         &self,
