@@ -75,7 +75,7 @@ struct Running {
 
 impl Worker {
     fn new(vmm: Vmm, kinds: &'static [&'static dyn AnyKind]) -> Self {
-        let desk = vmm.own_work();
+        let desk = vmm.unguarded();
         let sweep = Sweep::new(desk.clone());
         Self { vmm, desk, kinds, owner: Uuid::new_v4(), tasks: JoinSet::new(), running: HashMap::new(), sweep }
     }

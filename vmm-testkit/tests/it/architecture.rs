@@ -79,7 +79,7 @@ fn the_core_stands_on_no_other_crate_of_the_workspace() {
 fn only_the_gate_makes_audit_entries_and_only_known_places_do_work_that_nobody_asked_for() {
     assert_eq!(files_with("vmm-core/src", "= AuditEntry {"), ["vmm-core/src/desk/gate.rs"]);
     assert_eq!(
-        files_with("vmm-core/src", ".own_work()"),
+        files_with("vmm-core/src", ".unguarded()"),
         [
             "vmm-core/src/desk/gate.rs",
             "vmm-core/src/ops/account/link.rs",

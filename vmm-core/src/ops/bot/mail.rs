@@ -32,7 +32,7 @@ impl std::fmt::Debug for BotMail {
 impl Vmm {
     /// The mail of the bot with this id.
     pub fn bot_mail(&self, bot: BotId) -> BotMail {
-        BotMail { vmm: self.clone(), desk: self.own_work(), bot }
+        BotMail { vmm: self.clone(), desk: self.unguarded(), bot }
     }
 }
 

@@ -34,7 +34,7 @@ impl Vmm {
     pub async fn claim_key(&self, actor: &Actor, key: IdempotencyKey, call: Fingerprint) -> Result<Claimed> {
         let user = actor.user_id().ok_or(Error::Unauthenticated)?;
         let now = chrono::Utc::now();
-        let (desk, held_until, kept_until) = (self.own_work(), now + HELD, now + KEPT);
+        let (desk, held_until, kept_until) = (self.unguarded(), now + HELD, now + KEPT);
         // Of a call with a password nothing may be stored that a guess could be compared with.
         let call = desk.secrets().fingerprint(call);
         let claim = NewClaim { user, key, call, now, held_until, kept_until };
@@ -54,7 +54,7 @@ impl Vmm {
     /// # Errors
     /// [`Error::Unavailable`] if the database does not answer.
     pub async fn hold_key(&self, claim: ClaimId) -> Result<()> {
-        self.own_work().repository().idempotency().hold(claim, chrono::Utc::now() + HELD).await
+        self.unguarded().repository().idempotency().hold(claim, chrono::Utc::now() + HELD).await
     }
 
     /// Keeps the answer of a call for its repeats, or only that it was made, for an answer that must not be kept. The
@@ -64,7 +64,7 @@ impl Vmm {
     /// [`Error::Unavailable`] if the database does not answer.
     pub async fn keep_answer(&self, claim: ClaimId, answer: Option<KeptAnswer>) -> Result<()> {
         let answer = answer.map(|answer| KeptAnswer { rights: self.used_rights(), ..answer });
-        self.own_work().repository().idempotency().answer(claim, answer).await
+        self.unguarded().repository().idempotency().answer(claim, answer).await
     }
 
     /// Frees the key of a call that came to nothing.
@@ -72,6 +72,6 @@ impl Vmm {
     /// # Errors
     /// [`Error::Unavailable`] if the database does not answer.
     pub async fn release_key(&self, claim: ClaimId) -> Result<()> {
-        self.own_work().repository().idempotency().release(claim).await
+        self.unguarded().repository().idempotency().release(claim).await
     }
 }
