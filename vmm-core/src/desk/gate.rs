@@ -248,7 +248,7 @@ impl Vmm {
 
     /// Looks for what an operation is to change. That it is not there, or not for this actor to see, is recorded as the
     /// operation's failure.
-    pub(crate) async fn seek<T>(
+    pub(crate) async fn find_or_audit_failure<T>(
         &self,
         actor: &Actor,
         action: Action,

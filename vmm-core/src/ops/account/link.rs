@@ -94,7 +94,7 @@ impl Vmm {
             (None, Actor::Anonymous | Actor::System) => String::new(),
         };
         let looking = self.account(actor, action, of);
-        let owner = self.seek(actor, action, &label, looking).await?;
+        let owner = self.find_or_audit_failure(actor, action, &label, looking).await?;
         Ok(Target { label, owner })
     }
 }

@@ -144,7 +144,7 @@ impl Vmm {
                 let label = format!("token {}", token.name);
                 let reason = "is no login and cannot be logged out; delete it instead";
                 let refused = Err(Error::conflict(Kind::Token, &token.name, reason));
-                self.seek(actor, Action::Logout, label, async { refused }).await
+                self.find_or_audit_failure(actor, Action::Logout, label, async { refused }).await
             }
         }
     }
@@ -182,7 +182,7 @@ impl Vmm {
     /// `NotFound` if there is none that the actor may see.
     pub async fn end_session(&self, actor: &Actor, id: SessionId) -> Result<()> {
         let looking = self.visible_session(actor, id);
-        let session = self.seek(actor, Action::Logout, format!("session {id}"), looking).await?;
+        let session = self.find_or_audit_failure(actor, Action::Logout, format!("session {id}"), looking).await?;
         self.end(actor, &session).await
     }
 

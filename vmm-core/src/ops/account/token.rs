@@ -75,7 +75,7 @@ impl Vmm {
     pub async fn delete_token(&self, actor: &Actor, of: Option<&UserName>, name: &TokenName) -> Result<()> {
         let label = format!("token {name}");
         let looking = self.account(actor, Action::TokenDelete, of);
-        let owner = self.seek(actor, Action::TokenDelete, &label, looking).await?;
+        let owner = self.find_or_audit_failure(actor, Action::TokenDelete, &label, looking).await?;
         self.change(actor, Action::TokenDelete, Target { label, owner }, |desk, audit| async move {
             desk.repository().tokens().delete(owner.ok_or(Error::Unauthenticated)?, name, audit).await
         })
@@ -91,7 +91,7 @@ impl Vmm {
     pub async fn revoke_access(&self, actor: &Actor, of: Option<&UserName>, everything: bool) -> Result<RevokedAccess> {
         let label = of.map_or_else(|| format!("user {actor}"), |of| format!("user {of}"));
         let action = Action::AccessRevoke;
-        let owner = self.seek(actor, action, &label, self.account(actor, action, of)).await?;
+        let owner = self.find_or_audit_failure(actor, action, &label, self.account(actor, action, of)).await?;
         let target = Target { label, owner };
         self.change(actor, action, target.clone(), |desk, mut audit| async move {
             if everything && !self.allows(actor, Action::LinkDelete, &target) {

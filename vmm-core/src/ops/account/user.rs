@@ -160,7 +160,7 @@ impl Vmm {
     /// `NotFound` for an actor who may do this to any account; the failure is recorded.
     async fn named_account(&self, actor: &Actor, action: Action, name: &UserName) -> Result<(Target, Option<User>)> {
         let label = format!("user {name}");
-        let user = self.seek(actor, action, &label, self.find_account(actor, action, name)).await?;
+        let user = self.find_or_audit_failure(actor, action, &label, self.find_account(actor, action, name)).await?;
         Ok((Target { label, owner: user.as_ref().map(|user| user.id) }, user))
     }
 

@@ -50,7 +50,7 @@ impl Vmm {
             }
             Ok(self.lookup(actor)?.group(bot, chat).await?.title)
         };
-        let title = self.seek(actor, Action::GroupDisallow, label(chat, ""), looking).await?;
+        let title = self.find_or_audit_failure(actor, Action::GroupDisallow, label(chat, ""), looking).await?;
         let target = Target::new(label(chat, &title));
         self.change(actor, Action::GroupDisallow, target, |desk, mut audit| async move {
             audit.detail = why.into();

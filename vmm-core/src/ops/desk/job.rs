@@ -104,7 +104,7 @@ impl Vmm {
     /// `Conflict` if it has ended, or cannot be cancelled.
     pub async fn cancel_job(&self, actor: &Actor, id: JobId) -> Result<()> {
         let looking = self.visible_job(actor, id);
-        let (job, target) = self.seek(actor, Action::JobCancel, format!("job {id}"), looking).await?;
+        let (job, target) = self.find_or_audit_failure(actor, Action::JobCancel, format!("job {id}"), looking).await?;
         self.change(actor, Action::JobCancel, target, |desk, audit| async move {
             if !job.cancellable {
                 return Err(Error::conflict(Kind::Job, id, format!("a {} job cannot be cancelled", job.kind)));

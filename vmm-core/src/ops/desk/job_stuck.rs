@@ -18,7 +18,7 @@ impl Vmm {
     /// machine, or if there is nothing left to work on.
     pub async fn retry_job(&self, actor: &Actor, id: JobId) -> Result<Job> {
         let looking = self.visible_job(actor, id);
-        let (_, target) = self.seek(actor, Action::JobRetry, format!("job {id}"), looking).await?;
+        let (_, target) = self.find_or_audit_failure(actor, Action::JobRetry, format!("job {id}"), looking).await?;
         self.change(actor, Action::JobRetry, target, |desk, audit| async move {
             crash::point("stuck", "retry", "begun").await;
             let job = desk.repository().jobs().retry(id, audit).await?;
@@ -37,7 +37,7 @@ impl Vmm {
     /// machine.
     pub async fn close_job(&self, actor: &Actor, id: JobId) -> Result<Job> {
         let looking = self.visible_job(actor, id);
-        let (job, target) = self.seek(actor, Action::JobClose, format!("job {id}"), looking).await?;
+        let (job, target) = self.find_or_audit_failure(actor, Action::JobClose, format!("job {id}"), looking).await?;
         self.change(actor, Action::JobClose, target, |desk, mut audit| async move {
             if job.state != JobState::Stuck {
                 return Err(Error::conflict(Kind::Job, id, format!("it is {}, not stuck", job.state)));

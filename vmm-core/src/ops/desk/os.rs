@@ -69,7 +69,7 @@ impl Vmm {
     /// # Errors
     /// `Conflict` while it is being imported, and for an entry that has no image to import.
     pub async fn import_os(&self, actor: &Actor, id: OsId) -> Result<(Os, JobId)> {
-        let os = self.seek(actor, Action::OsImport, format!("os {id}"), self.os(actor, id)).await?;
+        let os = self.find_or_audit_failure(actor, Action::OsImport, format!("os {id}"), self.os(actor, id)).await?;
         self.change(actor, Action::OsImport, target(&os), |desk, audit| async move {
             let Some(text) = &os.qcow2 else {
                 let reason = "it has only an installer; there is no image to import";
@@ -88,7 +88,7 @@ impl Vmm {
     /// # Errors
     /// `Stale` if its revision is not the one to `expect`.
     pub async fn update_os(&self, actor: &Actor, id: OsId, change: OsChange, expect: Option<Revision>) -> Result<Os> {
-        let os = self.seek(actor, Action::OsUpdate, format!("os {id}"), self.os(actor, id)).await?;
+        let os = self.find_or_audit_failure(actor, Action::OsUpdate, format!("os {id}"), self.os(actor, id)).await?;
         self.change(actor, Action::OsUpdate, target(&os), |desk, mut audit| async move {
             text("description", change.description.as_deref().unwrap_or_default())?;
             audit.detail = changed([
@@ -107,7 +107,7 @@ impl Vmm {
     /// # Errors
     /// `Stale` if its revision is not the one to `expect`; `Conflict` while a machine is made from it or it is being imported.
     pub async fn delete_os(&self, actor: &Actor, id: OsId, expect: Option<Revision>) -> Result<()> {
-        let os = self.seek(actor, Action::OsDelete, format!("os {id}"), self.os(actor, id)).await?;
+        let os = self.find_or_audit_failure(actor, Action::OsDelete, format!("os {id}"), self.os(actor, id)).await?;
         self.change(actor, Action::OsDelete, target(&os), |desk, audit| async move {
             desk.repository().oses().delete(id, expect, audit).await?;
             if let Err(error) = tidy_images(&desk).await {

@@ -40,7 +40,7 @@ impl Vmm {
         digest: DefinitionDigest,
         expect: Option<Revision>,
     ) -> Result<Vm> {
-        let vm = self.sought_vm(actor, Action::VmDefinition, name).await?;
+        let vm = self.find_vm_or_audit_failure(actor, Action::VmDefinition, name).await?;
         self.change(actor, Action::VmDefinition, Target::from(&vm), |desk, mut audit| async move {
             has_definition(&vm)?;
             let DefinitionLook { seen, differences } = definition::look(&desk, &vm).await?;

@@ -38,7 +38,7 @@ impl Vmm {
     /// `Conflict` for a machine that is not off, that does not exist yet, that a job works on, or whose definition differs from
     /// what vmm last saw; `Invalid` for a size that the pool has no room for.
     pub async fn add_disk(&self, actor: &Actor, vm: &VmName, size: u32) -> Result<(Disk, JobId)> {
-        let vm = self.sought_vm(actor, Action::DiskCreate, vm).await?;
+        let vm = self.find_vm_or_audit_failure(actor, Action::DiskCreate, vm).await?;
         self.change(actor, Action::DiskCreate, Target::from(&vm), |desk, mut audit| async move {
             audit.detail = format!("{size} GiB").into();
             if size == 0 {
@@ -69,7 +69,8 @@ impl Vmm {
     /// has no room for.
     pub async fn grow_disk(&self, actor: &Actor, id: DiskId, size: u32) -> Result<(Disk, JobId)> {
         let lookup = self.lookup(actor)?;
-        let (disk, vm) = self.seek(actor, Action::DiskGrow, format!("disk {id}"), lookup.disk(id)).await?;
+        let (disk, vm) =
+            self.find_or_audit_failure(actor, Action::DiskGrow, format!("disk {id}"), lookup.disk(id)).await?;
         self.change(actor, Action::DiskGrow, target(&disk, &vm), |desk, mut audit| async move {
             audit.detail = format!("from {} to {size} GiB", disk.disk_size).into();
             has_room(&desk, size, disk.disk_size).await?;
@@ -90,7 +91,8 @@ impl Vmm {
     /// a job works on, or whose definition differs from what vmm last saw.
     pub async fn delete_disk(&self, actor: &Actor, id: DiskId) -> Result<JobId> {
         let lookup = self.lookup(actor)?;
-        let (disk, vm) = self.seek(actor, Action::DiskDelete, format!("disk {id}"), lookup.disk(id)).await?;
+        let (disk, vm) =
+            self.find_or_audit_failure(actor, Action::DiskDelete, format!("disk {id}"), lookup.disk(id)).await?;
         self.change(actor, Action::DiskDelete, target(&disk, &vm), |desk, audit| async move {
             check_off(&desk, &vm).await?;
             let seen = definition::require_unchanged(&desk, &vm).await?;

@@ -48,7 +48,7 @@ impl Vmm {
         host_key: HostKey,
         expect: Option<Revision>,
     ) -> Result<Vm> {
-        let vm = self.sought_vm(actor, Action::VmHostKey, name).await?;
+        let vm = self.find_vm_or_audit_failure(actor, Action::VmHostKey, name).await?;
         self.change(actor, Action::VmHostKey, Target::from(&vm), |desk, mut audit| async move {
             vm.check_exists()?;
             audit.detail = format!("{} in place of {}", host_key.fingerprint(), vm.host_key.fingerprint()).into();

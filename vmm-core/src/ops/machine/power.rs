@@ -85,7 +85,7 @@ impl Vmm {
     /// `Conflict` for a machine that does not exist yet, that a job works on, whose state does not allow it, or that
     /// paused again as soon as it was resumed.
     pub async fn power(&self, actor: &Actor, name: &VmName, power: Power) -> Result<Switched> {
-        let vm = self.sought_vm(actor, Action::VmPower, name).await?;
+        let vm = self.find_vm_or_audit_failure(actor, Action::VmPower, name).await?;
         let detail = power.as_str().to_owned();
         self.effect(actor, Action::VmPower, Target::from(&vm), detail, |desk| async move {
             vm.check_exists()?;

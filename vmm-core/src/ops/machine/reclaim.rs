@@ -16,7 +16,7 @@ impl Vmm {
     /// the host has no domain without a tag that has its id, and if that domain is not the machine's; `Unavailable` if
     /// the host does not answer.
     pub async fn reclaim_vm(&self, actor: &Actor, name: &VmName) -> Result<()> {
-        let vm = self.sought_vm(actor, Action::VmReclaim, name).await?;
+        let vm = self.find_vm_or_audit_failure(actor, Action::VmReclaim, name).await?;
         self.effect(actor, Action::VmReclaim, Target::from(&vm), String::new(), |desk| async move {
             vm.check_exists()?;
             if let Some(job) = desk.repository().jobs().on_vm(vm.id).await? {

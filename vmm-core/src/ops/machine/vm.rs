@@ -69,7 +69,7 @@ impl Vmm {
         update: VmUpdate,
         expect: Option<Revision>,
     ) -> Result<Vm> {
-        let vm = self.sought_vm(actor, Action::VmUpdate, name).await?;
+        let vm = self.find_vm_or_audit_failure(actor, Action::VmUpdate, name).await?;
         self.change(actor, Action::VmUpdate, Target::from(&vm), |desk, mut audit| async move {
             let VmUpdate { user, group_name, description } = update;
             text("description", description.as_deref().unwrap_or_default())?;
@@ -99,7 +99,7 @@ impl Vmm {
     /// # Errors
     /// `Forbidden` for anyone but the responsible person and admins; `Conflict` for a machine that vmm did not make.
     pub async fn vm_login(&self, actor: &Actor, name: &VmName) -> Result<VmLogin> {
-        let vm = self.sought_vm(actor, Action::VmLogin, name).await?;
+        let vm = self.find_vm_or_audit_failure(actor, Action::VmLogin, name).await?;
         self.effect(actor, Action::VmLogin, Target::from(&vm), String::new(), |desk| async move {
             if vm.adopted {
                 let reason = "it was adopted, so vmm does not know its logins; ask its responsible person";
@@ -117,7 +117,7 @@ impl Vmm {
     /// `Stale` if its revision is not the one to `expect`; `Conflict` for a machine that does not exist yet, that a job
     /// works on, or of which a disk stands on its volume through a file that vmm did not make.
     pub async fn delete_vm(&self, actor: &Actor, name: &VmName, expect: Option<Revision>) -> Result<JobId> {
-        let vm = self.sought_vm(actor, Action::VmDelete, name).await?;
+        let vm = self.find_vm_or_audit_failure(actor, Action::VmDelete, name).await?;
         self.change(actor, Action::VmDelete, Target::from(&vm), |desk, audit| async move {
             if !vm.adopted {
                 match desk.hypervisor().definitions().by_id(vm.uuid).await {
@@ -139,8 +139,13 @@ impl Vmm {
         .await
     }
 
-    pub(in crate::ops) async fn sought_vm(&self, actor: &Actor, action: Action, name: &VmName) -> Result<Vm> {
+    pub(in crate::ops) async fn find_vm_or_audit_failure(
+        &self,
+        actor: &Actor,
+        action: Action,
+        name: &VmName,
+    ) -> Result<Vm> {
         let lookup = self.lookup(actor)?;
-        self.seek(actor, action, format!("vm {name}"), lookup.vm(name)).await
+        self.find_or_audit_failure(actor, action, format!("vm {name}"), lookup.vm(name)).await
     }
 }

@@ -76,7 +76,7 @@ impl Vmm {
         origin: Origin,
     ) -> Result<Vec<Result<Output>>> {
         let _call = self.machine_call(actor, origin)?;
-        let vm = self.sought_vm(actor, Action::VmSsh, name).await?;
+        let vm = self.find_vm_or_audit_failure(actor, Action::VmSsh, name).await?;
         let detail = match commands.len() {
             1 => "1 command".to_owned(),
             count => format!("{count} commands"),

@@ -66,7 +66,7 @@ impl Vmm {
     pub async fn submit_request(&self, actor: &Actor, draft: RequestDraft) -> Result<Submission> {
         let label = format!("request {}", draft.id);
         let looking = self.responsible(actor, Action::RequestSubmit, "requester", draft.requester.as_ref());
-        let owner = self.seek(actor, Action::RequestSubmit, &label, looking).await?;
+        let owner = self.find_or_audit_failure(actor, Action::RequestSubmit, &label, looking).await?;
         self.change(actor, Action::RequestSubmit, Target { label, owner }, |desk, audit| async move {
             check(&draft)?;
             let requester = owner.ok_or(Error::Unauthenticated)?;
@@ -143,7 +143,7 @@ impl Vmm {
     /// # Errors
     /// `Conflict` if the request is decided already, or its plan is another one by now.
     pub async fn approve_request(&self, actor: &Actor, id: &RequestId, plan: PlanHash) -> Result<Request> {
-        let request = self.sought_request(actor, Action::RequestApprove, id).await?;
+        let request = self.find_request_or_audit_failure(actor, Action::RequestApprove, id).await?;
         let by = actor.user_id().unwrap_or(request.requester);
         self.change(actor, Action::RequestApprove, Target::from(&request), |desk, mut audit| async move {
             audit.detail = format!("plan {plan}").into();
@@ -180,7 +180,7 @@ impl Vmm {
         to: RequestState,
         reason: Option<&str>,
     ) -> Result<Request> {
-        let request = self.sought_request(actor, action, id).await?;
+        let request = self.find_request_or_audit_failure(actor, action, id).await?;
         let by = actor.user_id().unwrap_or(request.requester);
         self.change(actor, action, Target::from(&request), |desk, audit| async move {
             desk.repository().requests().close(&request.id, to, by, reason, audit).await
@@ -188,8 +188,8 @@ impl Vmm {
         .await
     }
 
-    async fn sought_request(&self, actor: &Actor, action: Action, id: &RequestId) -> Result<Request> {
-        self.seek(actor, action, format!("request {id}"), self.visible_request(actor, id)).await
+    async fn find_request_or_audit_failure(&self, actor: &Actor, action: Action, id: &RequestId) -> Result<Request> {
+        self.find_or_audit_failure(actor, action, format!("request {id}"), self.visible_request(actor, id)).await
     }
 
     async fn visible_request(&self, actor: &Actor, id: &RequestId) -> Result<Request> {

@@ -70,7 +70,7 @@ impl Vmm {
 
     /// The same for a moment of a schedule.
     pub(crate) async fn run_script_for(&self, actor: &Actor, draft: RunDraft, firing: Option<FiringOf>) -> Result<Run> {
-        let script = self.sought_script(actor, Action::ScriptRun, &draft.script).await?;
+        let script = self.find_script_or_audit_failure(actor, Action::ScriptRun, &draft.script).await?;
         self.change(actor, Action::ScriptRun, Target::from(&script), |desk, audit| async move {
             let RunDraft { script: _, version, targets, arguments, terms } = draft;
             let script = in_version(&desk, script, version).await?;
@@ -117,8 +117,8 @@ impl Vmm {
     /// As [`Vmm::run_script`]; `Forbidden` for a run with arguments that the actor may not see; `Conflict` while the run
     /// goes on, and if there is no such machine.
     pub async fn rerun_script(&self, actor: &Actor, id: RunId, only: Again, terms: RunTerms) -> Result<Run> {
-        let run = self.sought_run(actor, Action::ScriptRun, id).await?;
-        let script = self.sought_script(actor, Action::ScriptRun, &run.script_name).await?;
+        let run = self.find_run_or_audit_failure(actor, Action::ScriptRun, id).await?;
+        let script = self.find_script_or_audit_failure(actor, Action::ScriptRun, &run.script_name).await?;
         self.change(actor, Action::ScriptRun, Target::from(&script), |desk, audit| async move {
             // A script of the same name that was registered later is another one.
             if run.script != Some(script.id) {
@@ -217,7 +217,7 @@ impl Vmm {
     /// # Errors
     /// `Conflict` if it has ended; `Forbidden` for anyone but the person who started it and admins.
     pub async fn cancel_script_run(&self, actor: &Actor, id: RunId) -> Result<Run> {
-        let run = self.sought_run(actor, Action::RunCancel, id).await?;
+        let run = self.find_run_or_audit_failure(actor, Action::RunCancel, id).await?;
         self.change(actor, Action::RunCancel, Target::from(&run), |desk, audit| async move {
             let run = desk.repository().runs().cancel(id, audit).await?;
             desk.runs().cancel(id);
@@ -227,8 +227,9 @@ impl Vmm {
     }
 
     /// The run that an operation is about.
-    async fn sought_run(&self, actor: &Actor, action: Action, id: RunId) -> Result<Run> {
-        self.seek(actor, action, format!("run {id}"), async { self.lookup(actor)?.run(id).await }).await
+    async fn find_run_or_audit_failure(&self, actor: &Actor, action: Action, id: RunId) -> Result<Run> {
+        self.find_or_audit_failure(actor, action, format!("run {id}"), async { self.lookup(actor)?.run(id).await })
+            .await
     }
 
     /// Whether an actor may see what went into a run and came out of it.

@@ -41,7 +41,7 @@ impl Vmm {
     /// `Forbidden` for anyone but the script's owner and admins; `Invalid` for a moment that has passed, without a stored
     /// login and without machines; `Conflict` if the script has as many schedules as it can.
     pub async fn create_schedule(&self, actor: &Actor, draft: ScheduleDraft) -> Result<Schedule> {
-        let script = self.sought_script(actor, Action::ScheduleCreate, &draft.script).await?;
+        let script = self.find_script_or_audit_failure(actor, Action::ScheduleCreate, &draft.script).await?;
         self.change(actor, Action::ScheduleCreate, Target::from(&script), |desk, audit| async move {
             let ScheduleDraft { script: name, when, targets, arguments, timeout, at_once } = draft;
             pace(timeout, at_once)?;
@@ -89,7 +89,7 @@ impl Vmm {
     /// # Errors
     /// `Forbidden` for anyone but the script's owner and admins; `Invalid` if its one moment has passed.
     pub async fn enable_schedule(&self, actor: &Actor, id: ScheduleId, enabled: bool) -> Result<Schedule> {
-        let schedule = self.sought_schedule(actor, Action::ScheduleChange, id).await?;
+        let schedule = self.find_schedule_or_audit_failure(actor, Action::ScheduleChange, id).await?;
         self.change(actor, Action::ScheduleChange, Target::from(&schedule), |desk, mut audit| async move {
             audit.detail = if enabled { "enabled" } else { "disabled" }.into();
             let next_at = match enabled {
@@ -107,7 +107,7 @@ impl Vmm {
     /// # Errors
     /// `Forbidden` for anyone but the script's owner and admins.
     pub async fn delete_schedule(&self, actor: &Actor, id: ScheduleId) -> Result<()> {
-        let schedule = self.sought_schedule(actor, Action::ScheduleDelete, id).await?;
+        let schedule = self.find_schedule_or_audit_failure(actor, Action::ScheduleDelete, id).await?;
         self.change(actor, Action::ScheduleDelete, Target::from(&schedule), |desk, audit| async move {
             desk.repository().schedules().delete(id, audit).await
         })
@@ -115,8 +115,11 @@ impl Vmm {
     }
 
     /// The schedule that an operation is about.
-    async fn sought_schedule(&self, actor: &Actor, action: Action, id: ScheduleId) -> Result<Schedule> {
-        self.seek(actor, action, format!("schedule {id}"), async { self.lookup(actor)?.schedule(id).await }).await
+    async fn find_schedule_or_audit_failure(&self, actor: &Actor, action: Action, id: ScheduleId) -> Result<Schedule> {
+        self.find_or_audit_failure(actor, action, format!("schedule {id}"), async {
+            self.lookup(actor)?.schedule(id).await
+        })
+        .await
     }
 
     fn hide_arguments(&self, actor: &Actor, schedule: &mut Schedule) {

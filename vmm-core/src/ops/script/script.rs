@@ -134,7 +134,7 @@ impl Vmm {
     /// `Forbidden` for anyone but its owner and admins; `Invalid` for half a login; `NotFound` for an earlier version
     /// that is not kept.
     pub async fn change_script(&self, actor: &Actor, name: &ScriptName, update: ScriptUpdate) -> Result<SavedScript> {
-        let script = self.sought_script(actor, Action::ScriptChange, name).await?;
+        let script = self.find_script_or_audit_failure(actor, Action::ScriptChange, name).await?;
         self.change(actor, Action::ScriptChange, Target::from(&script), |desk, audit| async move {
             let ScriptUpdate { version, file, command, content, targets, user, password } = update;
             let login = match (user, password) {
@@ -167,7 +167,7 @@ impl Vmm {
     /// # Errors
     /// `Forbidden` for anyone but its owner and admins; `Conflict` for its owner if it has runs.
     pub async fn delete_script(&self, actor: &Actor, name: &ScriptName) -> Result<()> {
-        let script = self.sought_script(actor, Action::ScriptDelete, name).await?;
+        let script = self.find_script_or_audit_failure(actor, Action::ScriptDelete, name).await?;
         // Its runs show what it did under this name. Only who may delete anybody's scripts may take that from them.
         let unless_run = !self.allows(actor, Action::ScriptDelete, &Target::none());
         self.change(actor, Action::ScriptDelete, Target::from(&script), |desk, audit| async move {
@@ -177,13 +177,16 @@ impl Vmm {
     }
 
     /// The script that an operation is about.
-    pub(in crate::ops) async fn sought_script(
+    pub(in crate::ops) async fn find_script_or_audit_failure(
         &self,
         actor: &Actor,
         action: Action,
         name: &ScriptName,
     ) -> Result<Script> {
-        self.seek(actor, action, format!("script {name}"), async { self.lookup(actor)?.script(name).await }).await
+        self.find_or_audit_failure(actor, action, format!("script {name}"), async {
+            self.lookup(actor)?.script(name).await
+        })
+        .await
     }
 }
 
