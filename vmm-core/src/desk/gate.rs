@@ -303,7 +303,7 @@ impl Vmm {
         let entry = AuditEntry { detail: detail.into(), ..self.enter(actor, action, &target).await? };
         let audit = self.parts.repository.audit();
         let started = audit.record(AuditEntry { outcome: Outcome::Started, ..entry.clone() }).await?;
-        let mut begun = Begun { vmm: self, entry: entry.clone(), started, ended: false };
+        let mut begun = EffectGuard { vmm: self, entry: entry.clone(), started, ended: false };
         let result = operation(self.unguarded()).await;
         begun.ended = true;
         match &result {
@@ -346,14 +346,14 @@ impl Vmm {
 }
 
 /// An effect that has begun. If nobody waits for its end any more, that is its end.
-struct Begun<'a> {
+struct EffectGuard<'a> {
     vmm: &'a Vmm,
     entry: AuditEntry,
     started: AuditId,
     ended: bool,
 }
 
-impl Drop for Begun<'_> {
+impl Drop for EffectGuard<'_> {
     fn drop(&mut self) {
         let Ok(runtime) = Handle::try_current() else { return };
         if self.ended {
