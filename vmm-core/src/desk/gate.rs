@@ -13,7 +13,7 @@ use super::glance::Glances;
 use super::health::Health;
 use super::holders::Holders;
 use super::runs::Runs;
-use super::{Parts, Vmm};
+use super::{Backends, Vmm};
 use crate::attempts::Attempts;
 use crate::budget::{Budgets, Holder, Place, Turn};
 use crate::config::Settings;
@@ -35,82 +35,82 @@ use crate::secrets::Secrets;
 /// The backends, for somebody who passed the gate.
 #[derive(Clone)]
 pub(crate) struct Desk {
-    parts: Arc<Parts>,
+    backends: Arc<Backends>,
 }
 
 impl Desk {
     pub(crate) fn repository(&self) -> &dyn Repository {
-        self.parts.repository.as_ref()
+        self.backends.repository.as_ref()
     }
 
     pub(crate) fn hypervisor(&self) -> &dyn Hypervisor {
-        self.parts.hypervisor.as_ref()
+        self.backends.hypervisor.as_ref()
     }
 
     /// For [`Machine`](super::machine::Machine) alone, which knows where a machine is.
     pub(super) fn remote(&self) -> &dyn RemoteExec {
-        self.parts.remote.as_ref()
+        self.backends.remote.as_ref()
     }
 
     /// Returns the mail of bots, if the desk has a store for it.
     pub(crate) fn mail(&self) -> Result<&dyn MailStore> {
-        self.parts.mail.as_deref().ok_or(Error::Unsupported("the mail of bots"))
+        self.backends.mail.as_deref().ok_or(Error::Unsupported("the mail of bots"))
     }
 
     /// The place for users' files, if the desk has one.
     pub(crate) fn files(&self) -> Result<&dyn FileStore> {
-        self.parts.files.as_deref().ok_or(Error::Unsupported("the file area"))
+        self.backends.files.as_deref().ok_or(Error::Unsupported("the file area"))
     }
 
     pub(crate) fn secrets(&self) -> &Secrets {
-        &self.parts.secrets
+        &self.backends.secrets
     }
 
     pub(crate) fn passwords(&self) -> &Passwords {
-        &self.parts.passwords
+        &self.backends.passwords
     }
 
     pub(crate) fn attempts(&self) -> &Attempts {
-        &self.parts.attempts
+        &self.backends.attempts
     }
 
     /// Whose places the tokens take that were authenticated lately.
     pub(crate) fn holders(&self) -> &Holders {
-        &self.parts.holders
+        &self.backends.holders
     }
 
     pub(crate) fn budgets(&self) -> &Budgets {
-        &self.parts.budgets
+        &self.backends.budgets
     }
 
     pub(crate) fn settings(&self) -> &Settings {
-        &self.parts.settings
+        &self.backends.settings
     }
 
     /// The runs of scripts in this process.
     pub(crate) fn runs(&self) -> &Runs {
-        &self.parts.runs
+        &self.backends.runs
     }
 
     /// How the machines are on the host, at most about a second ago; all unknown if the host does not answer.
     pub(crate) async fn seen(&self) -> Arc<SeenStates> {
-        self.parts.seen.look_ahead(&self.parts, |parts| (&parts.seen, parts.hypervisor.domains()));
-        self.parts.seen.states(self.hypervisor().domains()).await
+        self.backends.seen.look_ahead(&self.backends, |backends| (&backends.seen, backends.hypervisor.domains()));
+        self.backends.seen.states(self.hypervisor().domains()).await
     }
 
-    /// Whether the desk's parts answered in this second; `look` asks them if nobody did.
+    /// Whether the desk's backends answered in this second; `look` asks them if nobody did.
     pub(crate) async fn health<F: Future<Output = Health>>(&self, look: impl FnOnce() -> F) -> Health {
-        self.parts.health.get(look).await
+        self.backends.health.get(look).await
     }
 
     /// To call after something was done to a machine, so that nobody is told how it was before.
     pub(crate) fn forget_seen(&self) {
-        self.parts.seen.forget();
+        self.backends.seen.forget();
     }
 
     /// Woken when there is a job to do.
     pub(crate) fn work(&self) -> &Notify {
-        &self.parts.work
+        &self.backends.work
     }
 }
 
@@ -175,14 +175,14 @@ impl Vmm {
     pub(crate) fn lookup(&self, actor: &Actor) -> Result<Lookup<'_>> {
         match actor {
             Actor::Anonymous => Err(Error::Unauthenticated),
-            Actor::User { .. } | Actor::System => Ok(Lookup { repository: self.parts.repository.as_ref() }),
+            Actor::User { .. } | Actor::System => Ok(Lookup { repository: self.backends.repository.as_ref() }),
         }
     }
 
     /// Returns the backends without asking the policy, and without an audit row. It is for vmm's own work alone, which nobody
     /// asked for at this moment: jobs, sweeps, sign-ins. The architecture test lists the files that may call it.
     pub(crate) fn unguarded(&self) -> Desk {
-        Desk { parts: Arc::clone(&self.parts) }
+        Desk { backends: Arc::clone(&self.backends) }
     }
 
     /// The desk, of which [`used_rights`](Self::used_rights) tells later what its policy allowed.
@@ -198,7 +198,7 @@ impl Vmm {
 
     /// What is watched at this moment.
     pub(crate) fn glances(&self) -> &Glances {
-        &self.parts.glances
+        &self.backends.glances
     }
 
     /// Takes a place of a budget, which is given back when it is dropped.
@@ -206,14 +206,14 @@ impl Vmm {
     /// # Errors
     /// [`Error::OverBudget`] if the holder's share or all of it is taken.
     pub fn take_place(&self, budget: Budget, holder: Holder) -> Result<Place> {
-        self.parts.budgets.take(budget, holder)
+        self.backends.budgets.take(budget, holder)
     }
 
     /// Waits until it is the turn of a request of this holder. Returns `None` for a request that has waited for 20 seconds
     /// and is worked on without a turn. A turn passes on by itself after 250 ms, since a request that lasts longer mostly
     /// waits for a host; a turn that was waited for lasts at least 25 ms.
     pub async fn turn(&self, holder: Holder) -> Option<Turn> {
-        self.parts.budgets.turn(holder).await
+        self.backends.budgets.turn(holder).await
     }
 
     /// A place that has nothing of its budget yet, for what [grows](Place::grow).
@@ -221,12 +221,12 @@ impl Vmm {
     /// # Errors
     /// As [`take_place`](Self::take_place).
     pub fn take_nothing(&self, budget: Budget, holder: Holder) -> Result<Place> {
-        self.parts.budgets.take_amount(budget, holder, 0, 0)
+        self.backends.budgets.take_amount(budget, holder, 0, 0)
     }
 
     /// Whether the policy allows this.
     pub(crate) fn allows(&self, actor: &Actor, action: Action, target: &Target) -> bool {
-        let allowed = self.parts.policy.allows(actor, action, target);
+        let allowed = self.backends.policy.allows(actor, action, target);
         if let Some(rights) = self.rights.as_ref().filter(|_| allowed) {
             let Target { label, owner } = target.clone();
             let right = UsedRight { action: action.as_str().to_owned(), label, owner };
@@ -277,7 +277,7 @@ impl Vmm {
         let entry = self.enter(actor, action, &target).await?;
         let result = operation(self.unguarded(), entry.clone()).await;
         if let Err(error) = &result {
-            self.parts.budgets.note(error);
+            self.backends.budgets.note(error);
             // Somebody who asks for a place again and again would fill the audit log. The metrics count the refusals.
             let is_without_place = matches!(error, Error::OverBudget { budget, .. } if !budget.is_stored());
             if !is_without_place {
@@ -301,7 +301,7 @@ impl Vmm {
         F: Future<Output = Result<T>> + Send,
     {
         let entry = AuditEntry { detail: detail.into(), ..self.enter(actor, action, &target).await? };
-        let audit = self.parts.repository.audit();
+        let audit = self.backends.repository.audit();
         let started = audit.record(AuditEntry { outcome: Outcome::Started, ..entry.clone() }).await?;
         let mut begun = EffectGuard { vmm: self, entry: entry.clone(), started, ended: false };
         let result = operation(self.unguarded()).await;
@@ -324,7 +324,7 @@ impl Vmm {
         if self.allows(actor, action, target) {
             return Ok(entry);
         }
-        self.parts.repository.audit().record(AuditEntry { outcome: Outcome::Denied, ..entry }).await?;
+        self.backends.repository.audit().record(AuditEntry { outcome: Outcome::Denied, ..entry }).await?;
         Err(self.refusal(actor, action, target))
     }
 
@@ -339,7 +339,7 @@ impl Vmm {
 
     async fn record_failure(&self, entry: AuditEntry, error: &Error, finishes: Option<AuditId>) {
         let entry = AuditEntry { outcome: Outcome::Failed, detail: error.to_string().into(), finishes, ..entry };
-        if let Err(error) = self.parts.repository.audit().record(entry).await {
+        if let Err(error) = self.backends.repository.audit().record(entry).await {
             warn!(%error, "the failure of an operation could not be recorded");
         }
     }

@@ -1,6 +1,6 @@
-//! Whether the desk's parts answer.
+//! Whether the desk's backends answer.
 
-/// Whether the parts of a desk answer. It names no machine and no person, so anybody may see it.
+/// Whether the backends of a desk answer. It names no machine and no person, so anybody may see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Health {

@@ -57,12 +57,12 @@ pub(crate) use survey::{in_turn, plan, plan_again, room, survey};
 #[derive(Clone)]
 pub struct Vmm {
     // Private to this module and its gate: an operation reaches the backends through the gate or not at all.
-    parts: Arc<Parts>,
+    backends: Arc<Backends>,
     /// The rights that were made use of, if somebody wants to know.
     rights: Option<Arc<Mutex<Vec<UsedRight>>>>,
 }
 
-struct Parts {
+struct Backends {
     repository: Arc<dyn Repository>,
     hypervisor: Arc<dyn Hypervisor>,
     remote: Arc<dyn RemoteExec>,
@@ -83,7 +83,7 @@ struct Parts {
 }
 
 impl Vmm {
-    /// Puts a desk together from its parts.
+    /// Puts a desk together from its backends.
     pub fn builder(
         repository: Arc<dyn Repository>,
         hypervisor: Arc<dyn Hypervisor>,
@@ -105,7 +105,7 @@ impl Vmm {
 
 impl std::fmt::Debug for Vmm {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Vmm").field("desk", &self.parts.repository.desk()).finish_non_exhaustive()
+        f.debug_struct("Vmm").field("desk", &self.backends.repository.desk()).finish_non_exhaustive()
     }
 }
 
@@ -155,7 +155,7 @@ impl VmmBuilder {
         let secrets = Secrets::open(&secrets, repository.as_ref()).await?;
         Ok(Vmm {
             rights: None,
-            parts: Arc::new(Parts {
+            backends: Arc::new(Backends {
                 repository,
                 hypervisor,
                 remote,
