@@ -22,9 +22,9 @@ use crate::files::FileStore;
 use crate::host::Hypervisor;
 use crate::mail::MailStore;
 use crate::model::{
-    AuditEntry, AuditId, BotGroup, BotId, Budget, Disk, DiskId, Job, JobId, Outcome, Request, RequestId, Run, RunId,
-    Schedule, ScheduleId, Script, ScriptName, SeenStates, Session, SessionId, UsedRight, User, UserId, UserName, Vm,
-    VmId, VmName,
+    AuditEntry, AuditId, BotGroup, BotId, Budget, Disk, DiskId, Job, JobId, ObservedStates, Outcome, Request,
+    RequestId, Run, RunId, Schedule, ScheduleId, Script, ScriptName, Session, SessionId, UsedRight, User, UserId,
+    UserName, Vm, VmId, VmName,
 };
 use crate::password::Passwords;
 use crate::policy::{Action, Actor, Target, audit_entry};
@@ -93,9 +93,9 @@ impl Desk {
     }
 
     /// How the machines are on the host, at most about a second ago; all unknown if the host does not answer.
-    pub(crate) async fn seen(&self) -> Arc<SeenStates> {
-        self.backends.seen.look_ahead(&self.backends, |backends| (&backends.seen, backends.hypervisor.domains()));
-        self.backends.seen.states(self.hypervisor().domains()).await
+    pub(crate) async fn observed_states(&self) -> Arc<ObservedStates> {
+        self.backends.states.look_ahead(&self.backends, |backends| (&backends.states, backends.hypervisor.domains()));
+        self.backends.states.states(self.hypervisor().domains()).await
     }
 
     /// Whether the desk's backends answered in this second; `look` asks them if nobody did.
@@ -104,8 +104,8 @@ impl Desk {
     }
 
     /// To call after something was done to a machine, so that nobody is told how it was before.
-    pub(crate) fn forget_seen(&self) {
-        self.backends.seen.forget();
+    pub(crate) fn forget_states(&self) {
+        self.backends.states.forget();
     }
 
     /// Woken when there is a job to do.

@@ -12,8 +12,8 @@ mod machine;
 mod open;
 mod recent;
 mod runs;
-mod seen;
 mod state;
+mod state_cache;
 mod survey;
 
 use std::sync::{Arc, Mutex};
@@ -46,8 +46,8 @@ pub use open::NotReady;
 use recent::Recent;
 pub(crate) use runs::Order;
 use runs::Runs;
-use seen::Seen;
 pub(crate) use state::{check_off, check_on, require_tagged, state_now, untagged};
+use state_cache::StateCache;
 pub(crate) use survey::{in_turn, plan, plan_again, room, survey};
 
 /// A desk. Cheap to clone; all clones are the same desk.
@@ -78,7 +78,7 @@ struct Backends {
     settings: Settings,
     runs: Runs,
     work: Notify,
-    seen: Seen,
+    states: StateCache,
     health: Recent<Health>,
 }
 
@@ -171,7 +171,7 @@ impl VmmBuilder {
                 settings,
                 runs: Runs::default(),
                 work: Notify::new(),
-                seen: Seen::default(),
+                states: StateCache::default(),
                 health: Recent::default(),
             }),
         })

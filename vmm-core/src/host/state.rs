@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::{Domain, DomainState};
-use crate::model::{Seen, StatusReason, VmState, VmStatus};
+use crate::model::{Observation, StatusReason, VmState, VmStatus};
 
 /// The state of a machine by the state of its domain; `None` stands for a domain that the host does not have.
 pub(crate) fn state_of(domain: Option<DomainState>) -> VmState {
@@ -18,8 +18,8 @@ pub(crate) fn state_of(domain: Option<DomainState>) -> VmState {
 }
 
 /// Returns the state, address and run of a machine, from its domain.
-pub(crate) fn seen(domain: &Domain, ip: Option<IpAddr>) -> Seen {
-    Seen { uuid: domain.uuid, state: state_of(Some(domain.state)), ip, run: domain.run }
+pub(crate) fn seen(domain: &Domain, ip: Option<IpAddr>) -> Observation {
+    Observation { uuid: domain.uuid, state: state_of(Some(domain.state)), ip, run: domain.run }
 }
 
 #[cfg(test)]

@@ -196,7 +196,7 @@ impl Runner {
         self.point("finish", "begun").await;
         info!(job = %self.job.id, kind = self.job.kind.as_str(), title = %self.job.title, %state, "a job ended");
         self.desk.repository().jobs().finish(self.job.id, state, error).await?;
-        self.desk.forget_seen();
+        self.desk.forget_states();
         self.point("finish", "recorded").await;
         Ok(())
     }

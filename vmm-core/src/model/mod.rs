@@ -90,8 +90,8 @@ pub use spelling::Spelled;
 pub use token::{Credential, NewToken, Token, TokenId};
 pub use unfinished::{Processes, Unfinished};
 pub use user::{NewUser, PasswordHash, Role, User, UserChange, UserFilter, UserId};
-pub use vm::{Adoption, Seen, Vm, VmChange, VmFilter, VmId};
-pub use vm_state::{PauseReason, SeenStates, StatusReason, VmState, VmStatus};
+pub use vm::{Adoption, Observation, Vm, VmChange, VmFilter, VmId};
+pub use vm_state::{ObservedStates, PauseReason, StatusReason, VmState, VmStatus};
 pub(crate) use words::words;
 
 /// A moment in UTC.

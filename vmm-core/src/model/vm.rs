@@ -113,7 +113,7 @@ impl Vm {
 
 /// What was seen of a machine on its host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Seen {
+pub struct Observation {
     /// The hypervisor's id of it.
     pub uuid: Uuid,
     /// Its state.

@@ -191,12 +191,12 @@ impl fmt::Display for VmState {
 
 /// The states of all machines on the host at one moment, by the hypervisor's id.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SeenStates {
+pub struct ObservedStates {
     states: HashMap<Uuid, VmState>,
     rest: StatusReason,
 }
 
-impl SeenStates {
+impl ObservedStates {
     /// What a host answered. A machine that is not in the answer is missing on the host.
     pub fn new(states: impl IntoIterator<Item = (Uuid, VmState)>) -> Self {
         Self { states: states.into_iter().collect(), rest: StatusReason::Missing }
@@ -234,8 +234,8 @@ mod tests {
     #[test]
     fn a_machine_that_the_host_does_not_tell_of_is_unknown_and_never_off() {
         let uuid = Uuid::from_u128(1);
-        let missing = SeenStates::new([]).of(&uuid);
-        let silent = SeenStates::unreachable().of(&uuid);
+        let missing = ObservedStates::new([]).of(&uuid);
+        let silent = ObservedStates::unreachable().of(&uuid);
         assert_eq!((missing.status, silent.status), (VmStatus::Unknown, VmStatus::Unknown));
         assert_eq!(missing.to_string(), "unknown (its host has no domain of it that has vmm's tag)");
         assert_eq!(silent.advice(), "is unknown (its host does not answer); try again when it does");

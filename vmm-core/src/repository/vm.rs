@@ -6,8 +6,8 @@ use async_trait::async_trait;
 
 use crate::error::Result;
 use crate::model::{
-    AcceptedDefinition, Adoption, AuditEntry, Facts, JobId, NewJob, Revision, Seen, SeenStates, Vm, VmChange, VmFilter,
-    VmId, VmName, VmStatus,
+    AcceptedDefinition, Adoption, AuditEntry, Facts, JobId, NewJob, Observation, ObservedStates, Revision, Vm,
+    VmChange, VmFilter, VmId, VmName, VmStatus,
 };
 
 /// Machines.
@@ -22,7 +22,7 @@ pub trait VmRepository: Send + Sync {
     async fn list(&self, filter: &VmFilter) -> Result<Vec<Vm>>;
     /// The same with the status as it was seen on the host, which the filter is then about. A machine with the status
     /// `request` keeps it.
-    async fn list_seen(&self, filter: &VmFilter, seen: Arc<SeenStates>) -> Result<Vec<Vm>>;
+    async fn list_seen(&self, filter: &VmFilter, seen: Arc<ObservedStates>) -> Result<Vec<Vm>>;
     /// How many machines have each status that any has, as it is recorded.
     async fn count(&self) -> Result<Vec<(VmStatus, u64)>>;
     /// Records what was seen of machines, by the hypervisor's id: status, and the address where it is known and not
@@ -30,7 +30,7 @@ pub trait VmRepository: Send + Sync {
     ///
     /// A machine that is on and was off, or not made yet, or is in another run than before, has been on since now; one
     /// that was on in no known run stays without that moment.
-    async fn observe(&self, seen: Vec<Seen>) -> Result<()>;
+    async fn observe(&self, seen: Vec<Observation>) -> Result<()>;
     /// Records a machine to adopt, with the status `request`, and its disks, and enqueues the job that
     /// adopts it. A name, domain, hardware address or fixed address that is taken is a conflict.
     async fn adopt(&self, adoption: Adoption, job: NewJob, audit: AuditEntry) -> Result<(Vm, JobId)>;

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::desk::Desk;
 use crate::error::Result;
 use crate::host::{Domain, sample, state_of};
-use crate::model::{Look, MacAddress, Seen, Vm, VmFilter, VmStatus};
+use crate::model::{Look, MacAddress, Observation, Vm, VmFilter, VmStatus};
 
 /// Looks whenever something is due, never twice at once. One look serves all that is due then.
 pub(super) struct Sweep {
@@ -123,7 +123,7 @@ async fn compare(desk: &Desk, vms: &[Vm], domains: &Domains, asked: &AtomicI64) 
         // The run of a machine that is unknown is kept for when it is found again.
         let another_run = run != vm.run && now.status != VmStatus::Unknown;
         if now != vm.state() || address.is_some() || another_run {
-            seen.push(Seen { uuid: vm.uuid, state: now, ip: address, run });
+            seen.push(Observation { uuid: vm.uuid, state: now, ip: address, run });
         }
     }
     desk.repository().vms().observe(seen).await

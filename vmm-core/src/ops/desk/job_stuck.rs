@@ -47,7 +47,7 @@ impl Vmm {
             crash::point("stuck", "close", "begun").await;
             let job = desk.repository().jobs().close(id, closing, audit).await?;
             crash::point("stuck", "close", "recorded").await;
-            desk.forget_seen();
+            desk.forget_states();
             Ok(job)
         })
         .await

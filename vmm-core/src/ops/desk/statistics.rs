@@ -33,7 +33,7 @@ impl Vmm {
         let (jobs, vms) = (desk.repository().jobs().count().await?, desk.repository().vms().count().await?);
         let jobs = every(JobState::ALL, &jobs);
         let health = self.health().await;
-        let vms = every(VmStatus::ALL, &if desk.seen().await.answered() { vms } else { unknown(&vms) });
+        let vms = every(VmStatus::ALL, &if desk.observed_states().await.answered() { vms } else { unknown(&vms) });
         let audit = desk.repository().audit().head().await?;
         let (refusals, taken) = (desk.budgets().refusals(), desk.budgets().taken());
         Ok(Statistics { jobs, vms, refusals, taken, health, audit })

@@ -97,7 +97,7 @@ impl Vmm {
                 return Err(refusal);
             }
             let switched = switch(&desk, &vm, power, before).await;
-            desk.forget_seen();
+            desk.forget_states();
             let (state, restored) = (look(&desk, &vm).await, switched?);
             let state = state?;
             if let (Power::Resume, Some(reason)) = (power, before.reason) {
@@ -143,7 +143,7 @@ async fn stays_resumed(desk: &Desk, vm: &Vm, paused: StatusReason, mut state: Vm
         state = look(desk, vm).await?;
     }
     if state.status == VmStatus::Paused {
-        desk.forget_seen();
+        desk.forget_states();
         let reason = format!("was resumed and paused again at once: it {}", state.advice());
         return Err(Error::conflict(Kind::Vm, &vm.name, reason));
     }

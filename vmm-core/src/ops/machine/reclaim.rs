@@ -32,7 +32,7 @@ impl Vmm {
             } else {
                 desk.hypervisor().adoption().reclaim(vm.uuid).await?;
             }
-            desk.forget_seen();
+            desk.forget_states();
             Ok(())
         })
         .await

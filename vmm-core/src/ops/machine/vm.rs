@@ -42,7 +42,7 @@ impl Vmm {
     pub async fn vms(&self, actor: &Actor, filter: &VmFilter) -> Result<Page<Vm, VmId>> {
         let desk = self.read(actor, Action::VmRead, &Target::none())?;
         let asked = VmFilter { limit: one_more(filter.limit), ..filter.clone() };
-        let vms = desk.repository().vms().list_seen(&asked, desk.seen().await).await?;
+        let vms = desk.repository().vms().list_seen(&asked, desk.observed_states().await).await?;
         Ok(Page::cut(vms, filter.limit, |vm| vm.id))
     }
 
@@ -53,7 +53,7 @@ impl Vmm {
     pub async fn vm(&self, actor: &Actor, name: &VmName) -> Result<(Vm, Vec<Disk>)> {
         let vm = self.lookup(actor)?.vm(name).await?;
         let desk = self.read(actor, Action::VmRead, &Target::from(&vm))?;
-        let state = desk.seen().await.of(&vm.uuid);
+        let state = desk.observed_states().await.of(&vm.uuid);
         let disks = desk.repository().disks().of_vm(vm.id).await?;
         Ok((vm.with_state(state), disks))
     }

@@ -11,8 +11,8 @@ use super::store::Store;
 use super::table::{fits, page};
 use crate::error::{Error, Kind, Result};
 use crate::model::{
-    AcceptedDefinition, Adoption, AuditEntry, Facts, JobId, NewJob, Revision, Seen, SeenStates, Subject, Timestamp,
-    UserId, Vm, VmChange, VmFilter, VmId, VmName, VmStatus,
+    AcceptedDefinition, Adoption, AuditEntry, Facts, JobId, NewJob, Observation, ObservedStates, Revision, Subject,
+    Timestamp, UserId, Vm, VmChange, VmFilter, VmId, VmName, VmStatus,
 };
 use crate::repository::rules::{expected, now};
 use crate::repository::{VmRepository, refusal};
@@ -34,7 +34,7 @@ impl VmRepository for Store {
         }))
     }
 
-    async fn list_seen(&self, filter: &VmFilter, seen: Arc<SeenStates>) -> Result<Vec<Vm>> {
+    async fn list_seen(&self, filter: &VmFilter, seen: Arc<ObservedStates>) -> Result<Vec<Vm>> {
         Ok(self.read(|state| {
             let as_seen = |vm: &Vm| Some(shown(state, vm)?.with_state(seen.of(&vm.uuid)));
             let vms = listed(state, filter).filter_map(as_seen);
@@ -49,7 +49,7 @@ impl VmRepository for Store {
         }))
     }
 
-    async fn observe(&self, seen: Vec<Seen>) -> Result<()> {
+    async fn observe(&self, seen: Vec<Observation>) -> Result<()> {
         self.write(|state| {
             let at = now();
             for seen in seen.iter().filter(|seen| seen.state.status != VmStatus::Request) {
@@ -141,8 +141,8 @@ fn listed<'a>(state: &'a State, filter: &'a VmFilter) -> impl Iterator<Item = &'
 }
 
 /// Returns whether a sight of a machine changes its record.
-fn is_news(vm: &Vm, seen: &Seen) -> bool {
-    let Seen { uuid: _, state, ip, run } = seen;
+fn is_news(vm: &Vm, seen: &Observation) -> bool {
+    let Observation { uuid: _, state, ip, run } = seen;
     let requested = vm.status == VmStatus::Request;
     let runs = matches!(state.status, VmStatus::On | VmStatus::Paused);
     let other_state = !requested && (vm.status, vm.status_reason) != (state.status, state.reason);
@@ -151,8 +151,8 @@ fn is_news(vm: &Vm, seen: &Seen) -> bool {
 }
 
 /// A pause does not end a run. While the state is unknown, the run that was seen last is kept, in case it is found again.
-fn observe(vm: &mut Vm, seen: &Seen, at: Timestamp) {
-    let Seen { uuid: _, state, ip, run } = *seen;
+fn observe(vm: &mut Vm, seen: &Observation, at: Timestamp) {
+    let Observation { uuid: _, state, ip, run } = *seen;
     let is_off = |status| matches!(status, VmStatus::Off | VmStatus::Saved);
     let other_run = vm.run.zip(run).is_some_and(|(before, run)| before != run);
     vm.on_since = match state.status {

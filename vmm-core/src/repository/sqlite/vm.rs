@@ -15,8 +15,8 @@ use super::row::{Columns, all, execute, first};
 use super::store::Store;
 use crate::error::{self, Kind};
 use crate::model::{
-    AcceptedDefinition, Adoption, AuditEntry, Facts, JobId, NewJob, Revision, Seen, SeenStates, StatusReason, Subject,
-    Vm, VmChange, VmFilter, VmId, VmName, VmStatus,
+    AcceptedDefinition, Adoption, AuditEntry, Facts, JobId, NewJob, Observation, ObservedStates, Revision,
+    StatusReason, Subject, Vm, VmChange, VmFilter, VmId, VmName, VmStatus,
 };
 use crate::repository::rules::{expected, now};
 use crate::repository::{VmRepository, refusal};
@@ -40,7 +40,7 @@ impl VmRepository for Store {
         self.read("listing machines", move |connection| list(connection, &filter)).await
     }
 
-    async fn list_seen(&self, filter: &VmFilter, seen: Arc<SeenStates>) -> error::Result<Vec<Vm>> {
+    async fn list_seen(&self, filter: &VmFilter, seen: Arc<ObservedStates>) -> error::Result<Vec<Vm>> {
         let filter = filter.clone();
         self.read("listing machines", move |connection| list_seen(connection, &filter, &seen)).await
     }
@@ -54,7 +54,7 @@ impl VmRepository for Store {
         .await
     }
 
-    async fn observe(&self, seen: Vec<Seen>) -> error::Result<()> {
+    async fn observe(&self, seen: Vec<Observation>) -> error::Result<()> {
         self.write("recording what was seen", move |tx| {
             seen.iter().filter(|seen| seen.state.status != VmStatus::Request).try_for_each(|seen| observe(tx, seen))
         })
@@ -148,7 +148,7 @@ fn list(connection: &Connection, filter: &VmFilter) -> Result<Vec<Vm>> {
     )
 }
 
-fn list_seen(connection: &Connection, filter: &VmFilter, seen: &SeenStates) -> Result<Vec<Vm>> {
+fn list_seen(connection: &Connection, filter: &VmFilter, seen: &ObservedStates) -> Result<Vec<Vm>> {
     if filter.status == Some(VmStatus::Request) {
         return list(connection, filter);
     }
@@ -180,8 +180,8 @@ fn filtered(filter: &VmFilter) -> List {
 /// Writes nothing when nothing changed: a sweep that sees a thousand machines as they were costs no disk write.
 ///
 /// A pause does not end a run. While the state is unknown, the run that was seen last is kept, in case it is found again.
-fn observe(tx: &Transaction<'_>, seen: &Seen) -> Result<()> {
-    let Seen { uuid, state, ip, run } = seen;
+fn observe(tx: &Transaction<'_>, seen: &Observation) -> Result<()> {
+    let Observation { uuid, state, ip, run } = seen;
     execute(
         tx,
         "UPDATE vm SET status = CASE status WHEN 'request' THEN status ELSE ?2 END,

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 use vmm_core::model::{
-    Adoption, GroupName, JobId, JobState, NamePrefix, OsId, PauseReason, Revision, Seen, SeenStates, StatusReason,
-    Subject, UserId, Vm, VmChange, VmFilter, VmId, VmState, VmStatus,
+    Adoption, GroupName, JobId, JobState, NamePrefix, Observation, ObservedStates, OsId, PauseReason, Revision,
+    StatusReason, Subject, UserId, Vm, VmChange, VmFilter, VmId, VmState, VmStatus,
 };
 use vmm_core::repository::Repository;
 
@@ -75,7 +75,7 @@ pub async fn machines_are_listed_as_they_are_seen(repository: Arc<dyn Repository
         (uuid("e").await, VmStatus::On.into()),
         (Uuid::from_u128(1), VmStatus::On.into()),
     ];
-    let seen = Arc::new(SeenStates::new(states));
+    let seen = Arc::new(ObservedStates::new(states));
     let first = vm(&repository, "a").await.id;
     let (all, of) = (VmFilter::default(), |status| VmFilter { status: Some(status), ..VmFilter::default() });
     for (filter, expected) in [
@@ -91,14 +91,14 @@ pub async fn machines_are_listed_as_they_are_seen(repository: Arc<dyn Repository
     ] {
         assert_eq!(shown(&repository, &filter, &seen).await, expected, "{filter:?}");
     }
-    let silent = Arc::new(SeenStates::unreachable());
+    let silent = Arc::new(ObservedStates::unreachable());
     let expected = ["a", "b", "c", "d"].map(|name| format!("{name} unknown unreachable"));
     assert_eq!(shown(&repository, &all, &silent).await, format!("{} e request", expected.join(" ")));
     assert_eq!(vm(&repository, "a").await.status, VmStatus::On);
 }
 
 /// The names, states and reasons of machines as they are listed with what was seen.
-async fn shown(repository: &Arc<dyn Repository>, filter: &VmFilter, seen: &Arc<SeenStates>) -> String {
+async fn shown(repository: &Arc<dyn Repository>, filter: &VmFilter, seen: &Arc<ObservedStates>) -> String {
     let vms = repository.vms().list_seen(filter, Arc::clone(seen)).await.expect("an answer");
     let reason = |vm: &Vm| vm.status_reason.map(|reason| format!(" {reason}")).unwrap_or_default();
     vms.iter().map(|vm| format!("{} {}{}", vm.name, vm.status, reason(vm))).collect::<Vec<_>>().join(" ")
@@ -110,7 +110,7 @@ pub async fn every_state_is_recorded_with_its_reason(repository: Arc<dyn Reposit
     let desk = Desk::make(&repository).await;
     let uuid = made(&repository, &desk, "req-1", "web-1").await.uuid;
     let see = async |state: VmState, run| {
-        repository.vms().observe(vec![Seen { uuid, state, ip: None, run }]).await.expect("an answer");
+        repository.vms().observe(vec![Observation { uuid, state, ip: None, run }]).await.expect("an answer");
         let vm = vm(&repository, "web-1").await;
         assert_eq!(vm.state(), state);
         (vm.on_since, vm.run)
@@ -147,7 +147,11 @@ pub async fn since_when_it_is_on_is_recorded(repository: Arc<dyn Repository>) {
     let desk = Desk::make(&repository).await;
     let uuid = made(&repository, &desk, "req-1", "web-1").await.uuid;
     let see = async |status: VmStatus, run| {
-        repository.vms().observe(vec![Seen { uuid, state: status.into(), ip: None, run }]).await.expect("an answer");
+        repository
+            .vms()
+            .observe(vec![Observation { uuid, state: status.into(), ip: None, run }])
+            .await
+            .expect("an answer");
         let vm = vm(&repository, "web-1").await;
         (vm.on_since, vm.run)
     };
@@ -170,7 +174,7 @@ pub async fn a_machine_is_on_since_it_was_first_started(repository: Arc<dyn Repo
     let job = running(&repository, "req-1").await.remove(0);
     let uuid = vm(&repository, "web-1").await.uuid;
     for _ in 0..2 {
-        let seen = Seen { uuid, state: VmStatus::On.into(), ip: None, run: Some(1) };
+        let seen = Observation { uuid, state: VmStatus::On.into(), ip: None, run: Some(1) };
         repository.vms().observe(vec![seen]).await.expect("an answer");
     }
     let begun = vm(&repository, "web-1").await;
@@ -334,7 +338,7 @@ pub async fn of_a_machine_the_revision_is_compared(repository: Arc<dyn Repositor
 }
 
 async fn observe(repository: &Arc<dyn Repository>, uuid: Uuid, status: VmStatus, ip: Option<IpAddr>) {
-    repository.vms().observe(vec![Seen { uuid, state: status.into(), ip, run: None }]).await.expect("an answer");
+    repository.vms().observe(vec![Observation { uuid, state: status.into(), ip, run: None }]).await.expect("an answer");
 }
 
 async fn start_delete(repository: &Arc<dyn Repository>, id: VmId) -> vmm_core::Result<JobId> {

@@ -1,7 +1,7 @@
 //! A request of a thousand machines goes its whole way.
 
 use chrono::{DateTime, TimeDelta};
-use vmm_core::model::{Look, RequestState, Sample, Seen, Vm, VmFilter, VmStatus};
+use vmm_core::model::{Look, Observation, RequestState, Sample, Vm, VmFilter, VmStatus};
 use vmm_core::repository::KEPT_LOOKS;
 use vmm_testkit::sample::{self, Desk};
 
@@ -49,7 +49,8 @@ async fn a_thousand_machines_are_requested_made_and_seen() {
         repository.jobs().finish(job.id, vmm_core::model::JobState::Done, None).await.expect("it is open");
     }
     for status in [VmStatus::On, VmStatus::Off] {
-        let seen = vms.iter().map(|vm| Seen { uuid: vm.uuid, state: status.into(), ip: None, run: None }).collect();
+        let seen =
+            vms.iter().map(|vm| Observation { uuid: vm.uuid, state: status.into(), ip: None, run: None }).collect();
         repository.vms().observe(seen).await.expect("an answer");
     }
     let off = VmFilter { status: Some(VmStatus::Off), ..filter };

@@ -7,18 +7,18 @@ use tracing::debug;
 
 use super::recent::Recent;
 use crate::host::{HostDomains, state_of};
-use crate::model::SeenStates;
+use crate::model::ObservedStates;
 
 /// How long somebody who lists machines waits for the host.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The states of the machines on the host, as they were at most a second ago.
 #[derive(Debug, Default)]
-pub(super) struct Seen(Recent<Arc<SeenStates>>);
+pub(super) struct StateCache(Recent<Arc<ObservedStates>>);
 
-impl Seen {
+impl StateCache {
     /// The states of this second; all unknown if the host did not answer.
-    pub(super) async fn states(&self, domains: &dyn HostDomains) -> Arc<SeenStates> {
+    pub(super) async fn states(&self, domains: &dyn HostDomains) -> Arc<ObservedStates> {
         self.0.get(|| see(domains)).await
     }
 
@@ -42,18 +42,18 @@ impl Seen {
     }
 }
 
-async fn see(domains: &dyn HostDomains) -> Arc<SeenStates> {
+async fn see(domains: &dyn HostDomains) -> Arc<ObservedStates> {
     let states = match tokio::time::timeout(PATIENCE, domains.list()).await {
         Ok(Ok(domains)) => {
-            SeenStates::new(domains.into_iter().map(|domain| (domain.uuid, state_of(Some(domain.state)))))
+            ObservedStates::new(domains.into_iter().map(|domain| (domain.uuid, state_of(Some(domain.state)))))
         }
         Ok(Err(error)) => {
             debug!(%error, "the host does not say how its machines are; their state is unknown");
-            SeenStates::unreachable()
+            ObservedStates::unreachable()
         }
         Err(_) => {
             debug!("the host takes too long to say how its machines are; their state is unknown");
-            SeenStates::unreachable()
+            ObservedStates::unreachable()
         }
     };
     Arc::new(states)
@@ -74,7 +74,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn one_look_serves_all_who_ask_within_a_second() {
-        let (seen, host) = (Arc::new(Seen::default()), Arc::new(host(2)));
+        let (seen, host) = (Arc::new(StateCache::default()), Arc::new(host(2)));
         for _ in 0..2 {
             let asking: Vec<_> = (0..64)
                 .map(|_| {
@@ -91,7 +91,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn after_something_was_done_somebody_looks_again() {
-        let (seen, host) = (Seen::default(), host(2));
+        let (seen, host) = (StateCache::default(), host(2));
         assert!(seen.states(&host).await.answered());
         seen.forget();
         assert!(seen.states(&host).await.answered());
@@ -99,7 +99,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_host_that_does_not_answer_is_asked_once_a_second() {
-        let (seen, mut host) = (Seen::default(), MockHostDomains::new());
+        let (seen, mut host) = (StateCache::default(), MockHostDomains::new());
         host.expect_list().times(1).returning(|| Err(Error::unavailable(Part::Hypervisor, "away")));
         assert!(!seen.states(&host).await.answered());
         assert!(!seen.states(&host).await.answered());
