@@ -95,7 +95,7 @@ impl Secrets {
         Some(Self::new(key, bytes.as_slice().try_into().ok()?, desk))
     }
 
-    /// The same secrets under another master key.
+    /// Returns these secrets under another master key.
     fn under(&self, key: &MasterKey) -> Self {
         Self::new(key, &self.machines_secret, self.desk)
     }

@@ -35,7 +35,7 @@ impl Slow {
     pub const ALL: [Self; 3] = [Self::Head, Self::Body, Self::Read];
 }
 
-/// So many slow clients of every kind, who come one after the other in the time between two drips of one. Gives how long
+/// How many slow clients of every kind, who come one after the other in the time between two drips of one. Gives how long
 /// the server bore each; see [`slow`].
 ///
 /// # Errors

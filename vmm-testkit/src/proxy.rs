@@ -58,7 +58,7 @@ impl Proxy {
         Self::ending(server, plan, End::Closed).await
     }
 
-    /// The same, but the connections stay open where they are cut: nothing more passes, either way.
+    /// Cuts connections without closing them: nothing more passes, either way.
     ///
     /// # Panics
     /// If there is no free port.

@@ -253,7 +253,7 @@ pub(crate) fn pem(key: &PrivateKey) -> String {
     key.to_openssh(LineEnding::LF).expect("an encodable key").to_string()
 }
 
-/// So many addresses of this machine, all of them on loopback, which Linux has without being told.
+/// How many addresses of this machine, all of them on loopback, which Linux has without being told.
 pub fn loopback_addresses(count: usize) -> impl Iterator<Item = Ipv4Addr> {
     (1..=254_u8).flat_map(|third| (1..=254).map(move |last| Ipv4Addr::new(127, 1, third, last))).take(count)
 }

@@ -75,7 +75,7 @@ impl Answer {
         Self { ask: Ask::This(question), ..Self::from(reply) }
     }
 
-    /// The same as a new message, also after a press.
+    /// Answers with a new message, also after a press.
     pub(crate) fn asking_anew(reply: Reply, question: Question) -> Self {
         Self { ask: Ask::This(question), ..Self::at(Place::New, reply) }
     }

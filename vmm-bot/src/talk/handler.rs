@@ -21,7 +21,7 @@ use crate::transport::file::Document;
 use crate::transport::inbox::{Handle, Handled};
 use crate::transport::post;
 
-/// To a press that means nothing any more.
+/// The reply to a press of an expired button.
 const OLD_BUTTON: &str = "This button is from before; ask again.";
 
 pub(crate) struct Handler {

@@ -97,7 +97,7 @@ impl Menus {
             self.mail.begin_menu(menu.chat).await?;
             let call = self.bot.delete_my_commands().scope(scope(menu.chat));
             match client::within(self.options.send_deadline, call.send()).await {
-                // Where the bot is not any more, it shows nothing.
+                // A chat that the bot has left has no menu.
                 Err(error) if !client::refused(&error) => return Ok(Err(error)),
                 _ => self.mail.end_menu(menu.chat, None).await?,
             }

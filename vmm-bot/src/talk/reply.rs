@@ -36,7 +36,7 @@ pub(crate) enum Place {
     New,
     /// As the message of this name in the chat; see [`PostPlace::Live`].
     Live(String),
-    /// The same, and the message with the pressed button has the name from now on.
+    /// Replies, and gives the message with the pressed button this name from then on.
     LiveHere(String),
     /// In place of the message of this name, if there is one; otherwise nothing is sent.
     Known(String),

@@ -104,7 +104,7 @@ impl Secrets {
         before - known.logins.len()
     }
 
-    /// What is known, without what is not any more.
+    /// Returns the known logins without expired ones.
     fn known(&self) -> MutexGuard<'_, Known> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();

@@ -60,7 +60,7 @@ pub(crate) fn read(content: &str) -> Incoming {
     }
 }
 
-/// The same update as if this had been written, with this file if there is one.
+/// Returns the update with this text in place of its own, and with this file if there is one.
 pub(crate) fn with_words(content: &str, words: &str, document: Option<&Document>) -> Option<String> {
     let mut update: Value = serde_json::from_str(content).ok()?;
     let message = update.get_mut("message")?.as_object_mut()?;

@@ -134,7 +134,7 @@ impl Inbox {
         }
     }
 
-    /// Waits until nothing is being answered any more.
+    /// Waits until no update is being answered.
     pub(crate) async fn drain(&self) {
         while self.tasks.lock().await.join_next().await.is_some() {}
     }

@@ -115,7 +115,7 @@ impl Outbox {
         }
     }
 
-    /// Waits until nothing is under way any more.
+    /// Waits until no message is in progress.
     pub(crate) async fn drain(&self) {
         while self.tasks.lock().await.join_next().await.is_some() {}
     }

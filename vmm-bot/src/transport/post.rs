@@ -11,7 +11,7 @@ pub(crate) enum Outgoing {
     Text(Body),
     /// A new message with the attached file, and the text as its caption.
     Document(Body),
-    /// The same with the file shown as a picture.
+    /// Sends the file as a picture.
     Photo(Body),
     /// A message goes away.
     Delete { message: i32 },

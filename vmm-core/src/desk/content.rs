@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::remote::{Sink, Source};
 
-/// So many bytes of a source are kept, so that it can be read again. A client reads a little ahead of its connection.
+/// How many bytes of a source are kept, so that it can be read again. A client reads a little ahead of its connection.
 const KEPT: usize = 2 << 20;
 
 /// A source that can be read from its beginning for as long as little of it was read.

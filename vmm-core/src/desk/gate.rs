@@ -345,7 +345,7 @@ impl Vmm {
     }
 }
 
-/// An effect that has begun. If nobody waits for its end any more, that is its end.
+/// Records the end of an effect whose caller stops waiting, when it is dropped.
 struct EffectGuard<'a> {
     vmm: &'a Vmm,
     entry: AuditEntry,

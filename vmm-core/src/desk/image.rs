@@ -73,7 +73,7 @@ pub(crate) async fn inspected(desk: &Desk, mut oses: Vec<Os>) -> Result<Vec<Os>>
     Ok(oses)
 }
 
-/// The same for somebody who looks: if the host does not say in time, nothing is said of the images.
+/// Checks the images for somebody who reads the catalog. If the host does not answer in time, no problem is reported.
 pub(crate) async fn inspected_if_possible(desk: &Desk, oses: Vec<Os>) -> Vec<Os> {
     match timeout(PATIENCE, inspected(desk, oses.clone())).await {
         Ok(Ok(inspected)) => inspected,

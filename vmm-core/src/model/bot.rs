@@ -62,7 +62,7 @@ pub enum PostPlace {
     /// As a new one.
     #[default]
     New,
-    /// In place of this one, whose former buttons mean nothing any more.
+    /// In place of this message, whose former buttons stop working.
     Change(i64),
     /// As the message of this name, which the first post with the name makes and later ones change. The name is one of
     /// the front end's. Buttons under it mean something until they expire or a post without buttons takes its place.

@@ -59,7 +59,7 @@ words!(
     Again, "only" {
         /// Those that it could not be run on or did not end on in time, and those that were interrupted.
         Failed = "failed",
-        /// The same and those on which it ended with another exit code than 0, or by a signal.
+        /// The machines of `Failed`, and those on which it ended with another exit code than 0, or by a signal.
         Nonzero = "nonzero",
         /// Those whose end is not known. It may have run there to its end, or still run.
         Unknown = "unknown",

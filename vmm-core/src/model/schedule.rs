@@ -19,7 +19,7 @@ row_id!(
 
 /// How late a firing may begin, say after a restart. One that is later is missed.
 pub(crate) const GRACE: chrono::TimeDelta = chrono::TimeDelta::seconds(60);
-/// So many missed firings are counted, and then no more.
+/// How many missed firings are counted, and then no more.
 const MOST_COUNTED: u32 = 10_000;
 
 /// Moments as crontab(5) writes them: minute, hour, day of month, month, day of week, on the clocks of a time zone.

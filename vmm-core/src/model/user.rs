@@ -58,7 +58,7 @@ pub struct UserChange {
     pub name: Option<UserName>,
     /// The hash of another password.
     pub password: Option<PasswordHash>,
-    /// Another Telegram account, or none any more.
+    /// Another Telegram account; `Some(None)` unlinks it.
     pub chat_id: Option<Option<i64>>,
     /// Another role.
     pub role: Option<Role>,

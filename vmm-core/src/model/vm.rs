@@ -162,7 +162,7 @@ pub struct Adoption {
 pub struct VmChange {
     /// Another responsible person.
     pub user: Option<UserId>,
-    /// Another group, or none any more.
+    /// Another group; `Some(None)` removes it from its group.
     pub group_name: Option<Option<GroupName>>,
     /// Another description.
     pub description: Option<String>,

@@ -81,7 +81,7 @@ pub trait RemoteExec: Send + Sync {
     /// Runs one command and waits for its end.
     async fn run(&self, endpoint: &Endpoint, login: &Login, command: &Command) -> Result<Output>;
 
-    /// The same, and hands on the output that is kept as it comes.
+    /// Runs a command as [`run`](Self::run) does, and hands on the output that is kept as it comes.
     async fn follow(
         &self,
         endpoint: &Endpoint,
@@ -185,13 +185,13 @@ impl Command {
         Self { line: line.into(), input: Vec::new(), deadline, silence: None, output_limit, ends_in_output: false }
     }
 
-    /// The same command with this standard input.
+    /// Returns the command with this standard input.
     #[must_use]
     pub fn reading(self, input: impl Into<Vec<u8>>) -> Self {
         Self { input: input.into(), ..self }
     }
 
-    /// The same command, ended when it has written nothing for so long.
+    /// Returns the command with a limit of silence: it is ended when it has written nothing for this time.
     #[must_use]
     pub fn silent_at_most(self, silence: Duration) -> Self {
         Self { silence: Some(silence), ..self }
@@ -204,7 +204,7 @@ impl Command {
         Self { ends_in_output: true, ..self }
     }
 
-    /// The same command with another deadline.
+    /// Returns the command with another deadline.
     #[must_use]
     pub fn within(self, deadline: Duration) -> Self {
         Self { deadline, ..self }

@@ -40,7 +40,7 @@ fn cut(bytes: &[u8]) -> usize {
 mod tests {
     use super::*;
 
-    /// The same text comes out whatever the pieces are.
+    /// The text does not depend on how the bytes are cut into pieces.
     #[test]
     fn pieces_make_the_text_that_the_whole_makes() {
         for whole in [

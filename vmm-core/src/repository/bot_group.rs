@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use crate::error::Result;
 use crate::model::{AuditEntry, BotGroup, BotId, NewBotGroup};
 
-/// So many groups are allowed for a bot at most.
+/// How many groups are allowed for a bot at most.
 pub const MOST_GROUPS: u32 = 100;
 
 /// Groups that an admin has allowed.

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use crate::error::Result;
 use crate::model::{Look, Sample, Timestamp, VmId};
 
-/// So many looks at the host are kept, the newest ones: those of an hour at one every ten seconds, and the one before.
+/// How many looks at the host are kept, the newest ones: those of an hour at one every ten seconds, and the one before.
 pub const KEPT_LOOKS: u32 = 361;
 /// How long a look is kept.
 pub const LOOK_LIFETIME: Duration = Duration::from_secs(3600 + 60);

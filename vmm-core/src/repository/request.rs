@@ -12,7 +12,7 @@ use crate::model::{
 pub enum Submitted {
     /// It is new.
     Created(Request),
-    /// The same was submitted before; this is how it stands.
+    /// An identical request was submitted before; this is its present state.
     Existing(Request),
 }
 

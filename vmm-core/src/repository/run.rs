@@ -29,7 +29,7 @@ pub trait RunRepository: Send + Sync {
     async fn keep(&self, ids: Vec<RunId>, alive_until: Timestamp) -> Result<Vec<RunId>>;
     /// Sets every machine of a run that has not ended to `interrupted`.
     async fn interrupt(&self, id: RunId) -> Result<()>;
-    /// The same for every run whose time has passed at `now`; gives these.
+    /// Interrupts every run whose time has passed at `now`, and returns these runs.
     async fn interrupt_lost(&self, now: Timestamp) -> Result<Vec<RunId>>;
     /// Forgets the runs that ended before a moment, of each script's other ended ones all but the newest `keep`, and the
     /// texts that nothing has any more. Gives how many runs.

@@ -1,7 +1,7 @@
 //! Begins the runs of schedules whose moment has come.
 //!
 //! For the holder of the worker's lease, and right without it: a run, what became of the moment, and the next moment are
-//! one transaction, which fails if the moment is not the next one any more. So each moment fires once.
+//! one transaction, which fails if another process has moved the schedule on. So each moment fires once.
 
 use chrono::Utc;
 use tracing::warn;
@@ -48,7 +48,7 @@ async fn fire(vmm: &Vmm, desk: &Desk, schedule: &Schedule, now: Timestamp) -> Re
     };
     warn!(schedule = %schedule.id, %reason, "a schedule began no run");
     crash::point("schedule", "fire", "refused").await;
-    // If the moment is not the next one any more, somebody else has fired it.
+    // If the moment is not the next one, another process has fired it.
     schedules.pass(schedule.id, due_at, Firing::without_run(due_at, state, reason), next).await.map(drop)
 }
 

@@ -29,7 +29,7 @@ pub(super) struct Sweep {
 /// The machine that the host was asked about last, of those whose addresses are in no list of leases.
 type Asked = Arc<AtomicI64>;
 
-/// So many of them are asked about in one look, since each costs calls of its own.
+/// How many of them are asked about in one look, since each costs calls of its own.
 const ASKED_AT_ONCE: usize = 4;
 
 /// When something was due last.

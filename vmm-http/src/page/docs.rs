@@ -169,7 +169,7 @@ fn cookie_token(request: &Request) -> Option<SecretString> {
 async fn admin(request: &Request, vmm: &Vmm) -> vmm_core::Result<(Actor, Credential)> {
     let token = cookie_token(request).ok_or(Error::Unauthenticated)?;
     let (actor, login) = vmm.authenticate(&token).await?;
-    // Whoever is no admin any more sees the form again.
+    // Somebody who has lost the role sees the form again.
     vmm.may_use_web(&actor).map_err(|_| Error::Unauthenticated)?;
     Ok((actor, login))
 }

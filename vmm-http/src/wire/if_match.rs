@@ -16,7 +16,7 @@ const NAME: &str = "If-Match";
 pub(crate) struct IfMatch(pub(crate) Option<Revision>);
 
 impl IfMatch {
-    /// The same for a batch of so many records, which one revision fits only if there is one.
+    /// Checks a batch of this many records, to which one revision can apply only if there is one record.
     pub(crate) fn of_batch(&self, records: usize) -> Result<Option<Revision>, Failure> {
         if records == 1 || self.0.is_none() {
             return Ok(self.0);

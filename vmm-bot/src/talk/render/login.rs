@@ -8,7 +8,7 @@ use super::code;
 use crate::talk::dialogue::{HOURS, Intent, Machines, Task};
 use crate::talk::reply::{Reply, Wish};
 
-/// So many machines are named one by one.
+/// How many machines are named one by one.
 const NAMED: usize = 5;
 
 /// Asks for the user.

@@ -122,7 +122,7 @@ fn span(time: Duration) -> String {
     }
 }
 
-/// So many bytes in the largest unit that leaves at least one.
+/// How many bytes in the largest unit that leaves at least one.
 pub(super) fn bytes(number: u64) -> String {
     const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
     let (mut value, mut unit) = (number as f64, "B");

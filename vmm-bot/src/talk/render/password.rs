@@ -17,7 +17,7 @@ pub(crate) fn changed() -> Reply {
     Reply::text("✅ Your password is changed, and all your logins elsewhere have ended. This chat stays yours.")
 }
 
-/// When the present password is not known any more.
+/// The reply when the bot has forgotten the present password.
 pub(crate) fn again() -> Reply {
     Reply::text("That took too long, or I was restarted meanwhile: /password begins again. Nothing was changed.")
 }

@@ -93,7 +93,7 @@ pub(crate) fn decided(request: &Request) -> Reply {
     Reply::text(text).rows(vec![vec![show(&request.id, "Show")]])
 }
 
-/// The same for those who see it by the news, as it was decided then: there may be more news by now.
+/// Renders a decision for those who learn of it by a notice, as it was at the moment of the notice.
 pub(crate) fn closed(event: &RequestEvent, request: &Request) -> Reply {
     let by = event.actor_name.as_ref().map(|name| format!(" by {}", code(name))).unwrap_or_default();
     let mark = match event.kind {

@@ -196,7 +196,7 @@ impl Connector {
     }
 }
 
-/// Nobody waits any more: the copy is not worth its traffic.
+/// The caller has stopped waiting: the copy is not worth its traffic.
 struct CancelOnDrop(Progress);
 
 impl Drop for CancelOnDrop {

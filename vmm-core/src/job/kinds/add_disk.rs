@@ -125,7 +125,7 @@ impl DiskWork {
         require_tagged(desk, vm).await.map(|()| true)
     }
 
-    /// Refuses a machine that is not off any more.
+    /// Refuses a machine that is not off.
     pub(super) async fn off(&self) -> Result<()> {
         check_off(&self.machine.desk, &self.machine.vm).await
     }

@@ -32,7 +32,7 @@ pub struct UserUpdate {
     pub password: Option<SecretString>,
     /// The present password, which must be given with another one for the actor's own account.
     pub old_password: Option<SecretString>,
-    /// Another Telegram account, or none any more.
+    /// Another Telegram account; `Some(None)` unlinks it.
     pub chat_id: Option<Option<i64>>,
     /// Another role.
     pub role: Option<Role>,

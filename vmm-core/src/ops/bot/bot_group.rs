@@ -34,7 +34,7 @@ impl Vmm {
         self.read(actor, Action::GroupRead, &Target::none())?.repository().groups().list(bot).await
     }
 
-    /// Ends what a group is allowed. The buttons and questions of the bot there mean nothing any more.
+    /// Ends what a group is allowed. The bot's open buttons and questions in the group stop working.
     ///
     /// # Errors
     /// `Forbidden` for anyone but an admin, whether the group is allowed or not; `NotFound` if it is not allowed.

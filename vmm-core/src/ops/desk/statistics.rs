@@ -47,7 +47,7 @@ fn unknown(vms: &[(VmStatus, u64)]) -> Vec<(VmStatus, u64)> {
     vec![(VmStatus::Request, of(true)), (VmStatus::Unknown, of(false))]
 }
 
-/// The same with zero for what is missing.
+/// Returns the counts with zero for every key that has none.
 fn every<T: Copy + PartialEq>(all: &[T], counted: &[(T, u64)]) -> Vec<(T, u64)> {
     let number = |word: &T| counted.iter().find(|(counted, _)| counted == word).map_or(0, |(_, number)| *number);
     all.iter().map(|word| (*word, number(word))).collect()

@@ -68,7 +68,7 @@ impl Vmm {
         history(&desk, vm, window).await
     }
 
-    /// The same together with how the machine is at this moment.
+    /// Returns the history together with the present figures of the machine.
     ///
     /// # Errors
     /// As [`monitor_history`](Self::monitor_history) and [`monitor`](Self::monitor).

@@ -27,7 +27,7 @@ pub struct VmLogin {
 pub struct VmUpdate {
     /// Another responsible person.
     pub user: Option<UserName>,
-    /// Another group, or none any more.
+    /// Another group; `Some(None)` removes it from its group.
     pub group_name: Option<Option<GroupName>>,
     /// Another description.
     pub description: Option<String>,

@@ -30,7 +30,7 @@ pub enum SshEvent {
         exit: Exit,
         /// Whether it wrote more to standard output than was kept and handed on.
         stdout_truncated: bool,
-        /// The same of standard error.
+        /// Whether it wrote more to standard error than was kept and handed on.
         stderr_truncated: bool,
         /// From the call to the exit.
         duration: Duration,
@@ -53,7 +53,8 @@ impl Vmm {
         self.run_in_order(actor, name, commands, None, Origin::One).await
     }
 
-    /// The same, and tells of it as it happens. Who follows slowly slows the commands down.
+    /// Runs commands as [`ssh`](Self::ssh) does, and sends their output and ends to `events` meanwhile. A slow receiver slows
+    /// the commands down.
     ///
     /// # Errors
     /// As [`ssh`](Self::ssh).
@@ -125,7 +126,7 @@ async fn follow(
     let Output { exit, stdout, stderr, duration } = &output;
     let (stdout_truncated, stderr_truncated) = (stdout.truncated(), stderr.truncated());
     let (exit, duration) = (exit.clone(), *duration);
-    // One who does not listen any more needs no last word.
+    // A receiver that is gone needs no last event.
     let _ = events.send(SshEvent::Ended { command, exit, stdout_truncated, stderr_truncated, duration }).await;
     Ok(output)
 }

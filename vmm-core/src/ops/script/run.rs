@@ -68,7 +68,7 @@ impl Vmm {
         self.run_script_for(actor, draft, None).await
     }
 
-    /// The same for a moment of a schedule.
+    /// Runs a script at a moment of a schedule.
     pub(crate) async fn run_script_for(&self, actor: &Actor, draft: RunDraft, firing: Option<FiringOf>) -> Result<Run> {
         let script = self.find_script_or_audit_failure(actor, Action::ScriptRun, &draft.script).await?;
         self.change(actor, Action::ScriptRun, Target::from(&script), |desk, audit| async move {

@@ -5,7 +5,7 @@ use super::sftp::{Files, OpenFile};
 use super::transfer::{Chunks, Next};
 use crate::remote::{Progress, Transferred};
 
-/// So many bytes are under way at once, and are sent again at most when the connection is lost.
+/// How many bytes are under way at once, and are sent again at most when the connection is lost.
 pub(super) const WINDOW: usize = 1 << 20;
 
 /// Why a step on the file under way failed, as far as SFTP tells it.

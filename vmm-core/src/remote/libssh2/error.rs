@@ -41,7 +41,7 @@ pub(super) enum Cause {
     Deadline(String),
     /// The command wrote nothing for so long, or the machine said nothing in the middle of a transfer.
     Silence(Duration),
-    /// Nobody waits for the answer any more.
+    /// The caller has stopped waiting for the answer.
     Cancelled,
     LoginRefused,
     OtherHostKey {

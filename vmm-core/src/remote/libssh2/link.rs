@@ -21,7 +21,7 @@ const KEEPALIVE: u32 = 2;
 const REOPENING: Duration = Duration::from_secs(2);
 /// Between two tries to open a channel.
 const BETWEEN_CHANNELS: Duration = Duration::from_millis(10);
-/// So many channels are tried for a command whose channel is closed before it is started.
+/// How many channels are tried for a command whose channel is closed before it is started.
 const CHANNELS: usize = 4;
 /// So long it is at least between two questions whether a server is there.
 const BETWEEN_QUESTIONS: Duration = Duration::from_secs(KEEPALIVE as u64 + 1);
@@ -88,7 +88,7 @@ impl Link {
         done
     }
 
-    /// The same for what follows. Whether it was so before.
+    /// Switches to the given mode and returns the previous one.
     pub(super) fn be_patient(&self, patient: bool) -> bool {
         self.busy.replace(patient)
     }
@@ -260,7 +260,7 @@ impl Link {
         Err(Cause::Silence(silence))
     }
 
-    /// The same, or until so much time has passed.
+    /// Waits for the socket, for this time at most.
     pub(super) fn wait_at_most(&self, time: Duration) -> Result<(), Cause> {
         self.is_ready_within(time).map(drop)
     }

@@ -21,7 +21,7 @@ use crate::remote::{Credential, Endpoint, Login};
 
 /// How often an idle session shows the server, and what lies between, that it is still wanted.
 const KEEPALIVE: Duration = Duration::from_secs(15);
-/// So many connections at once log in at a machine. Dropbear drops those beyond the fifth from one address, and OpenSSH
+/// How many connections at once log in at a machine. Dropbear drops those beyond the fifth from one address, and OpenSSH
 /// some of those beyond the tenth.
 const LOGINS_AT_ONCE: usize = 4;
 /// Between two looks whether a connection may log in.
@@ -96,7 +96,7 @@ impl fmt::Debug for Pool {
     }
 }
 
-/// Wakes the tender when nobody uses the pool any more.
+/// Wakes the tender when the last user of the pool is gone.
 struct Last(Weak<Shared>);
 
 impl Drop for Last {

@@ -13,7 +13,7 @@ use super::sftp::{Files, Way};
 use super::sockets::Sockets;
 use crate::error::Error;
 
-/// So many connections in a row may bring nothing before the transfer is given up.
+/// How many connections in a row may bring nothing before the transfer is given up.
 const TRIES: u32 = 5;
 /// Before the first of them; doubled before each further one.
 const PAUSE: Duration = Duration::from_millis(250);

@@ -42,7 +42,7 @@ impl<'a> Digesting<'a> {
         Self::of(link, &format!("{DIGEST}digest <{}", quoted(path)))
     }
 
-    /// The same of a file's first bytes.
+    /// Begins the SHA-256 of a file's first bytes.
     pub(super) fn start_first(link: &'a Link, path: &str, bytes: u64) -> Result<Self, Cause> {
         Self::of(link, &format!("{DIGEST}head -c {bytes} <{} | digest", quoted(path)))
     }
@@ -176,7 +176,7 @@ pub(super) fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
-/// The same of bytes that may be no text.
+/// Quotes bytes that may not be UTF-8.
 pub(super) fn quoted_bytes(bytes: &[u8]) -> Vec<u8> {
     let parts: Vec<_> = bytes.split(|byte| *byte == b'\'').collect();
     [b"'", parts.join(&br"'\''"[..]).as_slice(), b"'"].concat()

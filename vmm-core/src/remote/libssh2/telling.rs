@@ -20,7 +20,7 @@ const CHANNEL_TIMEOUT: (u32, u32) = (9, 2);
 enum Telling {
     /// Always how it ended.
     Always,
-    /// The same, but for a command whose time is over by the server's own settings.
+    /// How a command ended, except for a command that the server's own settings timed out.
     UnlessTimedOut,
     /// It is no server that is known.
     Unproven,

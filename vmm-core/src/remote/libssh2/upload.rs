@@ -21,7 +21,7 @@ use crate::remote::{Transferred, Upload};
 const PERMISSIONS: u32 = 0o777;
 /// What a machine gives new files, before the user's mask.
 const NEW_FILE: u32 = 0o644;
-/// So many times a file is put in place where others come in between.
+/// How many times a file is put in place where others come in between.
 const PLACING_TRIES: usize = 20;
 /// With less space than this left a disk counts as full, in bytes.
 const FULL: u64 = 2 * WINDOW as u64;

@@ -14,7 +14,7 @@ use crate::blocking;
 use crate::error::{Error, Kind, Part, Result};
 use crate::remote::Source;
 
-/// So many pieces wait between the two sides.
+/// How many pieces wait between the two sides.
 const WAITING: usize = 4;
 
 /// An archive of a local directory, made while it is read.
@@ -62,7 +62,7 @@ pub(crate) struct Unpacking {
     pub(crate) target: PathBuf,
     /// Whether it may take the place of a directory that is not empty.
     pub(crate) replace: bool,
-    /// So many bytes the files may have together.
+    /// How many bytes the files may have together.
     pub(crate) limit: u64,
 }
 

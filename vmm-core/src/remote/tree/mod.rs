@@ -28,13 +28,13 @@ pub(crate) use {
     write::Writer,
 };
 
-/// So many files and directories one archive may hold.
+/// How many files and directories one archive may hold.
 pub const MOST_ENTRIES: u64 = 100_000;
-/// So many bytes the names in one archive may have together.
+/// How many bytes the names in one archive may have together.
 pub const MOST_NAME_BYTES: usize = 16 << 20;
 /// So deep directories may be in each other.
 pub const DEEPEST: usize = 64;
-/// So many skipped things are named; further ones are counted.
+/// How many skipped things are named; further ones are counted.
 pub const MOST_NAMED: usize = 100;
 
 /// A directory to put onto a machine. It comes as a tar archive, whose names are below it.
@@ -55,7 +55,7 @@ pub struct TreeUpload {
 pub struct TreeDownload {
     /// Where it is.
     pub place: Place,
-    /// So many bytes the files may have together.
+    /// How many bytes the files may have together.
     pub limit: u64,
     /// Limit for the whole call.
     pub deadline: Duration,

@@ -59,7 +59,7 @@ impl SqliteRepository {
         Ok(Self { desk, store })
     }
 
-    /// The same for one process alone: nobody else has the file open, and nobody can until this is dropped. What is
+    /// Opens the store for one process alone: nobody else has the file open, and nobody can until this is dropped. What is
     /// overwritten meanwhile cannot be found in the file's free space.
     ///
     /// # Errors

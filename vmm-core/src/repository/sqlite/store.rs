@@ -37,7 +37,7 @@ impl Store {
         Self::open_with(path, false)
     }
 
-    /// The same for one process alone. Blocks.
+    /// Opens the file for one process alone. Blocks.
     pub(super) fn open_alone(path: &Path) -> error::Result<(Self, DeskId)> {
         Self::open_with(path, true)
     }

@@ -56,7 +56,7 @@ impl Writer {
         made.await.unwrap_or_else(|error| Err(Error::internal(context, error)))
     }
 
-    /// The same writer, without keeping its connection open.
+    /// Returns a handle of this writer that does not keep its connection open.
     pub(super) fn weak(&self) -> WeakWriter {
         WeakWriter(Arc::downgrade(&self.shared))
     }
@@ -92,7 +92,7 @@ impl Shared {
         !std::mem::replace(&mut queue.led, true)
     }
 
-    /// What is made next, together. If that is nothing, nobody leads any more.
+    /// Takes the changes for the next transaction. If there are none, the thread stops leading.
     fn next(&self) -> Vec<Box<dyn Change>> {
         let mut queue = lock(&self.queue);
         let count = queue.waiting.len().min(TOGETHER);

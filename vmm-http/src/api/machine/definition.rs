@@ -27,7 +27,7 @@ struct DifferenceBody {
     was: Option<String>,
     /// What it is; left out if there is no such thing.
     now: Option<String>,
-    /// The same as a sentence.
+    /// The difference as a sentence.
     text: String,
 }
 

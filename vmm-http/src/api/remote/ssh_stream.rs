@@ -24,7 +24,7 @@ use crate::wire::text::TextOf;
 
 pub(crate) struct SshStreamApi;
 
-/// So many events wait for a client.
+/// How many events wait for a client.
 const WAITING: usize = 16;
 
 /// Something that a command wrote.

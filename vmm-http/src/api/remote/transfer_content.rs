@@ -20,7 +20,7 @@ use crate::wire::content::{OCTETS, disposition, is_multipart};
 
 /// The media type of a directory.
 const TAR: &str = "application/x-tar";
-/// So many bytes wait between a machine and a client.
+/// How many bytes wait between a machine and a client.
 const BETWEEN: usize = 256 * 1024;
 /// The largest part `ft`, in bytes.
 const LARGEST_PART: u64 = 64 * 1024;

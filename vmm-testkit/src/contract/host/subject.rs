@@ -33,7 +33,7 @@ pub struct Subject {
     pub hypervisor: Arc<dyn Hypervisor>,
     /// That desk.
     pub desk: DeskId,
-    /// The same host as another desk sees it, with that desk; `None` where no host has two.
+    /// Returns this host as another desk sees it, with that desk; `None` where a host has one desk alone.
     pub other: Option<(Arc<dyn Hypervisor>, DeskId)>,
     pub(super) foreign: Arc<dyn Fn() -> Uuid + Send + Sync>,
     pub(super) outside: Option<Arc<dyn Fn(Outside, Uuid) + Send + Sync>>,

@@ -81,7 +81,7 @@ pub async fn one_of_32_begins_an_update_and_one_ends_it(Records { repository, ma
     assert!(next_posts(&mail).await.is_empty());
 }
 
-/// So many updates are known after they have ended, and no open one is ever forgotten.
+/// How many updates are known after they have ended, and no open one is ever forgotten.
 pub async fn old_updates_are_forgotten_once_they_have_ended(Records { mail, .. }: Records) {
     received(&mail, vec![update(1), update(2)]).await;
     mail.inbox().finish(BOT, 2, Vec::new(), None).await.expect("room");

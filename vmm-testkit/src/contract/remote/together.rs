@@ -11,7 +11,7 @@ use super::Subject;
 /// What tries a promise.
 pub type Promise = for<'s> fn(&'s dyn Subject) -> Pin<Box<dyn Future<Output = ()> + Send + 's>>;
 
-/// So many promises are tried at once. Some of them measure time.
+/// How many promises are tried at once. Some of them measure time.
 const AT_ONCE: usize = 4;
 
 /// Tries promises, each with a subject of its own.

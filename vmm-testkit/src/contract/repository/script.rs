@@ -155,7 +155,7 @@ pub async fn an_earlier_version_comes_back(repository: Arc<dyn Repository>) {
     .await;
 }
 
-/// So many versions are kept, and no text of those before.
+/// How many versions are kept, and no text of those before.
 pub async fn the_oldest_versions_are_forgotten(repository: Arc<dyn Repository>) {
     let desk = Desk::make(&repository).await;
     let new = sample::script("deploy", desk.user.id);

@@ -36,7 +36,7 @@ impl FakeHypervisor {
         Self { desk, state: Arc::new(Mutex::new(State::new())) }
     }
 
-    /// The same host as another desk sees it.
+    /// Returns this host as another desk sees it.
     pub fn for_desk(&self, desk: DeskId) -> Self {
         Self { desk, state: Arc::clone(&self.state) }
     }

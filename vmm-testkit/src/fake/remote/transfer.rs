@@ -10,7 +10,7 @@ use vmm_core::{Error, Part, Result};
 
 use super::{FakeRemote, files, too_late};
 
-/// So many bytes move at once.
+/// How many bytes move at once.
 const PIECE: usize = 1 << 16;
 
 pub(super) async fn send(

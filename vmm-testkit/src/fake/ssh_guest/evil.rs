@@ -18,7 +18,7 @@ pub enum Evil {
     RefusesChannels,
     /// Every command writes to its standard output as fast as it goes, without end.
     EndlessStdout,
-    /// The same on the standard error.
+    /// Every command writes to its standard error as fast as it goes, without end.
     StderrFlood,
     /// Every command writes a byte now and then, without end.
     Drip,

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until};
 
 /// The most that is read at once, in bytes.
 const CHUNK: usize = 32 << 10;
-/// So many chunks are under way at once.
+/// How many chunks are under way at once.
 const WAITING: usize = 256;
 
 /// What is done to a connection below its protocol.

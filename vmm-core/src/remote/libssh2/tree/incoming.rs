@@ -32,7 +32,7 @@ pub(super) struct Incoming<'t, 'c> {
 /// What has come.
 #[derive(Default)]
 struct Come {
-    /// So many blocks.
+    /// How many blocks.
     blocks: u64,
     /// The digest of them.
     digest: Sha256,

@@ -2,9 +2,9 @@
 
 use std::collections::VecDeque;
 
-/// So many bytes are kept at least, if there are as many. OpenSSH takes 2 MiB ahead, and the rest is for pipes.
+/// How many bytes are kept at least, if there are as many. OpenSSH takes 2 MiB ahead, and the rest is for pipes.
 const ENOUGH: usize = 3 << 20;
-/// So many at the most, beside what is not yet sent.
+/// How many at the most, beside what is not yet sent.
 const MOST: usize = 4 << 20;
 /// An archive's block, in bytes.
 const BLOCK: u64 = 512;

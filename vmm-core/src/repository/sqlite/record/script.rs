@@ -36,7 +36,7 @@ pub(in super::super) fn of_owner(connection: &Connection, owner: UserId) -> Resu
     })
 }
 
-/// Forgets the texts that neither a version of a script nor a run has any more.
+/// Removes the texts that neither a version of a script nor a run has.
 pub(in super::super) fn forget_contents(tx: &Transaction<'_>) -> Result<()> {
     execute(
         tx,
