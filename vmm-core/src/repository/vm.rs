@@ -20,8 +20,8 @@ pub trait VmRepository: Send + Sync {
     async fn by_name(&self, name: &VmName) -> Result<Option<Vm>>;
     /// Machines in order of id, with the status as it is recorded.
     async fn list(&self, filter: &VmFilter) -> Result<Vec<Vm>>;
-    /// Lists machines with the status that was observed on the host, to which the filter then applies. A machine with the status
-    /// `request` keeps it.
+    /// Lists machines with the status that was observed on the host, to which the filter then applies. A machine with
+    /// the status `request` keeps it.
     async fn list_seen(&self, filter: &VmFilter, seen: Arc<ObservedStates>) -> Result<Vec<Vm>>;
     /// How many machines have each status that any has, as it is recorded.
     async fn count(&self) -> Result<Vec<(VmStatus, u64)>>;

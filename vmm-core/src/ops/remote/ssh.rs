@@ -53,8 +53,8 @@ impl Vmm {
         self.run_in_order(actor, name, commands, None, Origin::One).await
     }
 
-    /// Runs commands as [`ssh`](Self::ssh) does, and sends their output and ends to `events` meanwhile. A slow receiver slows
-    /// the commands down.
+    /// Runs commands as [`ssh`](Self::ssh) does, and sends their output and ends to `events` meanwhile. A slow receiver
+    /// slows the commands down.
     ///
     /// # Errors
     /// As [`ssh`](Self::ssh).

@@ -59,8 +59,8 @@ impl SqliteRepository {
         Ok(Self { desk, store })
     }
 
-    /// Opens the store for one process alone: nobody else has the file open, and nobody can until this is dropped. What is
-    /// overwritten meanwhile cannot be found in the file's free space.
+    /// Opens the store for one process alone: nobody else has the file open, and nobody can until this is dropped. What
+    /// is overwritten meanwhile cannot be found in the file's free space.
     ///
     /// # Errors
     /// As [`open`](Self::open); `Unavailable` also if somebody else has the file open.
