@@ -1,32 +1,30 @@
 //! Records to begin a test with. The same arguments always give the same values.
 
+mod temporary;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use uuid::Uuid;
 use vmm_core::Stored;
-use vmm_core::mail::{MailInbox, MailMenus, MailNotices, MailOutbox, MailStore};
 use vmm_core::model::{
-    Adoption, AuditEntry, AuditKey, DeskId, DiskRole, Fate, HostFigures, HostKey, Hostname, Image, JobKind, LoginName,
+    Adoption, AuditEntry, AuditKey, DiskRole, Fate, HostFigures, HostKey, Hostname, Image, JobKind, LoginName,
     MacAddress, NewJob, NewOs, NewRequest, NewRun, NewScript, NewUser, Os, OsName, OsVersion, Outcome, PasswordHash,
     Plan, PlannedDisk, PlannedVm, RequestId, Role, Script, ScriptArguments, ScriptContent, ScriptFile, ScriptId,
     ScriptName, User, UserId, UserName, VmId, VmName, VolumeName,
 };
-use vmm_core::repository::sqlite::SqliteRepository;
-use vmm_core::repository::{
-    AuditRepository, BotGroupRepository, DiskRepository, FileRepository, HistoryRepository, IdempotencyRepository,
-    JobRepository, KeyRepository, LinkRepository, OsRepository, Repository, RequestRepository, RunRepository,
-    ScheduleRepository, ScriptRepository, SessionRepository, TokenRepository, UserRepository, VmRepository,
-};
+use vmm_core::repository::Repository;
 
 use crate::contract::mail::Records;
+
+use temporary::Temporary;
 
 /// An empty repository in a temporary directory that goes with it.
 ///
 /// # Panics
 /// If there is no room for one.
 pub async fn repository() -> Arc<dyn Repository> {
-    Arc::new(temporary().await)
+    Arc::new(Temporary::new().await)
 }
 
 /// An empty repository and the mail of bots beside it, in a temporary directory that goes with them.
@@ -34,14 +32,7 @@ pub async fn repository() -> Arc<dyn Repository> {
 /// # Panics
 /// If there is no room for one.
 pub async fn records() -> Records {
-    Records::of(temporary().await)
-}
-
-async fn temporary() -> Temporary {
-    let directory = tempfile::tempdir().expect("a temporary directory");
-    let repository = SqliteRepository::open(directory.path().join("vmm.db")).await.expect("an empty directory");
-    repository.audit().use_key(audit_key()).await.expect("room for one row");
-    Temporary { repository, _directory: directory }
+    Records::of(Temporary::new().await)
 }
 
 /// A key of an audit log's chain.
@@ -319,85 +310,4 @@ fn login() -> LoginName {
 
 fn volume(name: &str) -> VolumeName {
     VolumeName::new(name).expect("a sample's name is valid")
-}
-
-/// The fields are dropped in this order: the file is closed before its directory goes.
-struct Temporary {
-    repository: SqliteRepository,
-    _directory: tempfile::TempDir,
-}
-
-impl Repository for Temporary {
-    fn desk(&self) -> DeskId {
-        self.repository.desk()
-    }
-    fn keys(&self) -> &dyn KeyRepository {
-        self.repository.keys()
-    }
-    fn users(&self) -> &dyn UserRepository {
-        self.repository.users()
-    }
-    fn sessions(&self) -> &dyn SessionRepository {
-        self.repository.sessions()
-    }
-    fn tokens(&self) -> &dyn TokenRepository {
-        self.repository.tokens()
-    }
-    fn links(&self) -> &dyn LinkRepository {
-        self.repository.links()
-    }
-    fn groups(&self) -> &dyn BotGroupRepository {
-        self.repository.groups()
-    }
-    fn oses(&self) -> &dyn OsRepository {
-        self.repository.oses()
-    }
-    fn vms(&self) -> &dyn VmRepository {
-        self.repository.vms()
-    }
-    fn history(&self) -> &dyn HistoryRepository {
-        self.repository.history()
-    }
-    fn disks(&self) -> &dyn DiskRepository {
-        self.repository.disks()
-    }
-    fn requests(&self) -> &dyn RequestRepository {
-        self.repository.requests()
-    }
-    fn jobs(&self) -> &dyn JobRepository {
-        self.repository.jobs()
-    }
-    fn idempotency(&self) -> &dyn IdempotencyRepository {
-        self.repository.idempotency()
-    }
-    fn files(&self) -> &dyn FileRepository {
-        self.repository.files()
-    }
-    fn scripts(&self) -> &dyn ScriptRepository {
-        self.repository.scripts()
-    }
-    fn schedules(&self) -> &dyn ScheduleRepository {
-        self.repository.schedules()
-    }
-    fn runs(&self) -> &dyn RunRepository {
-        self.repository.runs()
-    }
-    fn audit(&self) -> &dyn AuditRepository {
-        self.repository.audit()
-    }
-}
-
-impl MailStore for Temporary {
-    fn inbox(&self) -> &dyn MailInbox {
-        self.repository.inbox()
-    }
-    fn outbox(&self) -> &dyn MailOutbox {
-        self.repository.outbox()
-    }
-    fn notices(&self) -> &dyn MailNotices {
-        self.repository.notices()
-    }
-    fn menus(&self) -> &dyn MailMenus {
-        self.repository.menus()
-    }
 }

@@ -25,8 +25,10 @@ pub use machine::host_key::VmHostKey;
 pub use machine::monitor::Monitor;
 pub use machine::power::{Power, Switched};
 pub use machine::vm::{VmLogin, VmUpdate};
-pub use remote::carry::{Cargo, Direction, Machines, ReceiveTo, SendFrom, Transfer, TransferReport, TransferReports};
 pub use remote::ssh::SshEvent;
+pub use remote::transfer::{
+    Cargo, Direction, Machines, ReceiveTo, SendFrom, Transfer, TransferReport, TransferReports,
+};
 pub use request::request::{RequestDraft, RequestPreview, Submission};
 pub use script::run::{RunDraft, RunTerms};
 pub use script::run_watch::{RunChange, RunWatch};
