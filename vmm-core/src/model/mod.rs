@@ -15,6 +15,7 @@ mod firing;
 mod history;
 mod host_key;
 mod idempotency;
+mod interpreter;
 mod job;
 mod key;
 mod link;
@@ -30,6 +31,7 @@ mod row_id;
 mod run;
 mod schedule;
 mod script;
+mod script_content;
 mod session;
 mod spelling;
 mod token;
@@ -60,6 +62,7 @@ pub use firing::{Firing, FiringState};
 pub use history::{Look, Sample};
 pub use host_key::HostKey;
 pub use idempotency::{ClaimId, Claimed, Fingerprint, IdempotencyKey, KeptAnswer, NewClaim, UsedRight};
+pub use interpreter::Interpreter;
 pub use job::{
     ClosedRecords, Closing, Fate, Job, JobFilter, JobId, JobKind, JobState, JobStep, NewJob, StepState, Subject,
 };
@@ -82,9 +85,10 @@ pub use run::{Again, NewRun, Run, RunEnd, RunFailure, RunFilter, RunId, RunMachi
 pub(crate) use schedule::Due;
 pub use schedule::{CronExpression, FiringOf, Missed, NewSchedule, Schedule, ScheduleFilter, ScheduleId, When};
 pub use script::{
-    Interpreter, KEPT_VERSIONS, NewScript, Script, ScriptArguments, ScriptChange, ScriptContent, ScriptFilter,
-    ScriptId, ScriptTarget, ScriptVersion, Sealed, StoredLogin,
+    KEPT_VERSIONS, NewScript, Script, ScriptArguments, ScriptChange, ScriptFilter, ScriptId, ScriptTarget,
+    ScriptVersion, Sealed, StoredLogin,
 };
+pub use script_content::ScriptContent;
 pub use session::{NewSession, Session, SessionFilter, SessionId, TokenHash};
 pub use spelling::Spelled;
 pub use token::{Credential, NewToken, Token, TokenId};

@@ -249,8 +249,7 @@ impl VmApi {
         Ok(Json(VmLoginBody { user: made_with.user.to_string(), password: Secret(made_with.password) }))
     }
 
-    /// Start, stop, reboot or resume a machine, or discard its saved state. The machine's responsible person and admins
-    /// only.
+    /// Start, stop, reboot or resume a machine, or discard its saved state. Responsible persons and admins only.
     ///
     /// The answer comes when the host has accepted the order; the guest may need time to follow. A saved machine that
     /// is started continues where it was saved. A machine that pauses again as soon as it is resumed answers 409.
