@@ -150,11 +150,12 @@ impl Vmm {
     ) -> Result<TransferReports> {
         match (machines.into(), direction) {
             (Machines::One(name), direction) => {
-                let report = self.carry_one(actor, &name, transfer, direction).await?;
+                // Boxed, because the ways of carrying are large futures.
+                let report = Box::pin(self.carry_one(actor, &name, transfer, direction)).await?;
                 Ok(TransferReports(vec![(name, Ok(report))]))
             }
             (Machines::Many(targets), Direction::Send(SendFrom::FileArea)) => {
-                self.send_to_many(actor, &targets, transfer).await.map(TransferReports)
+                Box::pin(self.send_to_many(actor, &targets, transfer)).await.map(TransferReports)
             }
             (Machines::Many(_), _) => {
                 Err(Error::invalid("vm", "must be one machine unless a file of the area is sent"))

@@ -71,7 +71,7 @@ impl House {
                     Some(_) => draw(&used.path),
                     None => {
                         let words = room.words.iter().filter(|word| !room.defined.contains(*word));
-                        words.for_each(|word| draw(&[used.path.as_slice(), &[word.clone()]].concat()));
+                        words.for_each(|word| draw(&[used.path.as_slice(), std::slice::from_ref(word)].concat()));
                     }
                 }
             }
@@ -130,7 +130,7 @@ impl House {
     fn walk(&self, mut module: Vec<String>, path: &[String], deepest: usize) -> Option<Found> {
         let mut path = path;
         while let Some((name, rest)) = path.split_first() {
-            let below = [module.as_slice(), &[name.clone()]].concat();
+            let below = [module.as_slice(), std::slice::from_ref(name)].concat();
             if self.files.contains_key(&below) {
                 (module, path) = (below, rest);
                 continue;
