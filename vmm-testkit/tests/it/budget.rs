@@ -11,7 +11,7 @@ use vmm_core::files::FileStore;
 use vmm_core::model::{
     AuditFilter, FileName, RunState, ScriptArguments, ScriptContent, ScriptFile, ScriptName, VmFilter,
 };
-use vmm_core::{Budget, Error, RunDraft, RunTerms, ScriptDraft, SecretString};
+use vmm_core::{Budget, Error, Holder, RunDraft, RunTerms, ScriptDraft, SecretString};
 use vmm_testkit::fake::remote::Answer;
 use vmm_testkit::fixture::{FILE_LIMIT, FILE_QUOTA, TestDesk};
 use vmm_testkit::sample;
@@ -87,9 +87,11 @@ async fn seventy_runs_that_sleep_on_one_machine_leave_a_run_on_another_one_to_st
 
 #[tokio::test]
 async fn who_asks_again_and_again_without_a_place_does_not_fill_the_audit_log() {
-    let desk = TestDesk::with_budgets(|limits| limits.set_share(Budget::Runs, 0)).await;
+    let desk = TestDesk::new().await;
     desk.provision("r1", "name,os\nbusy,debian\n").await;
     let job = script(&desk, "job").await;
+    let runs = || desk.vmm.take_place(Budget::Runs, Holder::from(&desk.user)).ok();
+    let _held: Vec<_> = std::iter::from_fn(runs).collect();
     let rows = async || desk.vmm.audit(&desk.admin, None, &AuditFilter::default()).await.expect("the log").items.len();
     let before = rows().await;
     for _ in 0..20 {
