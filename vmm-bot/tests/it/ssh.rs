@@ -128,7 +128,7 @@ async fn what_is_written_is_shown_while_it_runs_until_it_is_cancelled() {
     scene.app.desk.remote.answer(scene.web_1, "build", Answer::stdout("step <1>\n").taking(Duration::MAX));
     scene.says_with_login("/ssh web-1 build").await;
     let live = scene.alice.sees("It runs.").await;
-    let shown = scene.alice.sees_edit(&live, "step <1>").await;
+    let shown = scene.alice.sees_in(&live, "step <1>").await;
     assert_eq!((shown.part("pre"), shown.labels()), (Some("step <1>"), vec!["Cancel"]));
     // The chat goes on beside it.
     scene.alice.says("/ssh web-1 uptime");

@@ -91,7 +91,7 @@ async fn how_far_a_file_is_carried_is_shown_and_it_can_be_cancelled_there() {
     remote.stall_transfers(scene.web_1, 3 << 20);
     scene.says_with_login("/get web-1 /tmp/big").await;
     let live = scene.alice.sees("It runs.").await;
-    let shown = scene.alice.sees_edit(&live, "▓▓▓▓▓▓▓░░░  75 %\n3 MiB of 4 MiB").await;
+    let shown = scene.alice.sees_in(&live, "▓▓▓▓▓▓▓░░░  75 %\n3 MiB of 4 MiB").await;
     assert_eq!(shown.labels(), ["Cancel"]);
     scene.alice.presses(&shown, "Cancel").answer().await;
     let ended = scene.alice.sees_edit(&live, "It was cancelled.").await;
@@ -99,7 +99,7 @@ async fn how_far_a_file_is_carried_is_shown_and_it_can_be_cancelled_there() {
 
     scene.alice.uploads("big", &vec![7; 6 << 20], "/put web-1 /tmp");
     let live = scene.alice.sees("It runs.").await;
-    let shown = scene.alice.sees_edit(&live, "▓▓▓▓▓░░░░░  50 %\n3 MiB of 6 MiB").await;
+    let shown = scene.alice.sees_in(&live, "▓▓▓▓▓░░░░░  50 %\n3 MiB of 6 MiB").await;
     scene.alice.presses(&shown, "Cancel").answer().await;
     scene.alice.sees_edit(&live, "It was cancelled.").await;
     let stored = remote.file(scene.web_1, &Place::new("/tmp", "big").unwrap());
@@ -199,7 +199,7 @@ async fn a_file_of_a_real_server_is_seen_on_its_way() {
     scene.alice.says(&format!("/get web-1 {}", place.display()));
     gives_login(&scene.alice, Sshd::USER, Sshd::PASSWORD).await;
     let live = scene.alice.sees("It runs.").await;
-    let shown = scene.alice.sees_edit(&live, "▓▓▓▓").await;
+    let shown = scene.alice.sees_in(&live, "▓▓▓▓").await;
     assert!(shown.text.contains(" of 8 MiB") && !shown.text.contains("▓▓▓▓▓▓"), "{}", shown.text);
     assert_eq!(shown.labels(), ["Cancel"]);
     bytes.add_permits(4 << 20);
@@ -210,7 +210,7 @@ async fn a_file_of_a_real_server_is_seen_on_its_way() {
     scene.alice.uploads("to", &content, &format!("/put web-1 {}", directory.display()));
     let live = scene.alice.sees("It runs.").await;
     // What the server has not confirmed does not count yet.
-    let shown = scene.alice.sees_edit(&live, "▓▓▓▓").await;
+    let shown = scene.alice.sees_in(&live, "▓▓▓▓").await;
     assert!(shown.text.contains(" of 8 MiB") && !shown.text.contains("▓▓▓▓▓▓"), "{}", shown.text);
     scene.alice.presses(&shown, "Cancel").answer().await;
     scene.alice.sees_edit(&live, "It was cancelled.").await;

@@ -251,6 +251,14 @@ impl Person {
         self.wait(&format!("message {} edited to have {words:?}", of.id), wanted).await
     }
 
+    /// Waits until a message of the bot has these words, be it as it was sent or after a change.
+    ///
+    /// # Panics
+    /// If that does not happen in time.
+    pub async fn sees_in(&self, message: &Message, words: &str) -> Message {
+        if message.text.contains(words) { message.clone() } else { self.sees_edit(message, words).await }
+    }
+
     /// Waits for a document of the bot whose name has these words.
     ///
     /// # Panics
