@@ -271,7 +271,7 @@ impl State {
                 return Some(Error::over_budget(*budget, Over::Share, share));
             }
             // However few places there are, one is an eighth, and one is open to everybody.
-            let open = all.map(|all| all.saturating_sub((all / 8).max(1) * closed_eighths).max(1));
+            let open = all.map(|all| all.saturating_sub((all / 8).max(1) * closed_eighths).max(all.min(1)));
             let taken = self.all[*budget as usize].saturating_add(*amount);
             open.filter(|open| *amount > 0 && taken > *open)
                 .map(|open| Error::over_budget(*budget, Over::Everybody, open))

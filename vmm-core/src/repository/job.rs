@@ -32,7 +32,7 @@ pub trait JobRepository: Send + Sync {
     async fn step(&self, id: JobId, step: usize, state: StepState) -> Result<()>;
     /// Records that undoing begins, and why.
     async fn undo(&self, id: JobId, error: &str) -> Result<()>;
-    /// Records a job's end, and in the same transaction what follows from it by the rules of [`outcome`]: the [`Fate`] of
+    /// Records a job's end, and in the same transaction what follows from it by the rules of [`outcome`](super::outcome): the [`Fate`] of
     /// what it works on, and after the last open job of a request that the request is `done`, or `failed` if any of its
     /// jobs was not done.
     ///

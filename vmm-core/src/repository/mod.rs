@@ -1,7 +1,7 @@
 //! What vmm needs from a store of records, one trait for each resource.
 //!
-//! Every method that a person's operation calls to change something takes an [`AuditEntry`] and writes it in the same
-//! transaction: no audit row, no change. Methods of the job log take none; the log itself is their record.
+//! Every method that a person's operation calls to change something takes an
+//! [`AuditEntry`](crate::model::AuditEntry) and writes it in the same transaction: no audit row, no change. Methods of the job log take none; the log itself is their record.
 
 mod audit;
 mod bot_group;

@@ -1,4 +1,4 @@
-//! What a [`MailStore`](vmm_core::mail::MailStore) promises of what happens to requests: every change is an event, and a bot
+//! What a [`MailStore`] promises of what happens to requests: every change is an event, and a bot
 //! tells each once.
 
 use std::sync::Arc;
