@@ -10,6 +10,7 @@ use poem_openapi::auth::{Bearer, BearerAuthorization};
 use vmm_core::{Actor, Budget, Holder, Place, Vmm};
 
 use crate::error::Failure;
+use crate::layer::idempotency;
 use crate::operations::{self, BodyRule, Lane, Operations, Row, SMALL_BODY};
 use crate::page::docs;
 use crate::server::limits::Limits;
@@ -64,7 +65,8 @@ impl<E: Endpoint> Endpoint for Admitted<E> {
             Lane::Free | Lane::OfCore => None,
             Lane::OfAddress(budget) | Lane::OfAccount(budget) => Some(self.take(budget, holder)?),
         };
-        if let Some(budget) = row.needs {
+        // A repeat gets the first answer, for which it needs no place.
+        if let Some(budget) = row.needs.filter(|_| !request.headers().contains_key(&idempotency::KEY)) {
             drop(self.take(budget, holder)?);
         }
         let turn = match lane {

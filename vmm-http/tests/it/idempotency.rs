@@ -4,7 +4,9 @@ use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use vmm_core::model::{Claimed, Fingerprint, IdempotencyKey};
+use vmm_core::{Actor, Budget, Holder};
 use vmm_testkit::fixture::PASSWORD;
+use vmm_testkit::sample;
 
 use crate::app::{Answer, App, SPEC, Who};
 
@@ -34,6 +36,22 @@ async fn a_repeat_gets_the_first_answer_and_makes_nothing() {
     // Without the key, or with another one, it is another call.
     post(&app, Who::Root, "/db/user", "two", carol()).await.assert_problem(409);
     app.post(Who::Root, "/db/user", carol()).await.assert_problem(409);
+}
+
+#[tokio::test]
+async fn a_repeat_gets_the_first_answer_also_when_the_account_has_as_many_runs_as_it_may() {
+    let app = App::new().await;
+    app.machine().await;
+    let script = json!({"script": [{"name": "job", "file": "s.sh", "command": "sh", "content": "true"}]});
+    app.post(Who::Alice, "/vm/script", script).await.ok();
+    let run = json!({"run": [{"script": "job", "vm": ["web-1"], "user": "root", "password": "p"}]});
+    let first = post(&app, Who::Alice, "/vm/script/run", "one", run.clone()).await;
+    assert_eq!(first.status, 202, "{}", first.text);
+    let alice = app.desk.vmm.user(&app.desk.admin, &sample::user_name("alice")).await.unwrap();
+    let holder = Holder::from(&Actor::from(&alice));
+    let _held: Vec<_> = std::iter::from_fn(|| app.desk.vmm.take_place(Budget::Runs, holder).ok()).collect();
+    let again = post(&app, Who::Alice, "/vm/script/run", "one", run).await;
+    assert_eq!((again.header("idempotency-replayed"), &again.text), ("true", &first.text));
 }
 
 #[tokio::test]
