@@ -198,16 +198,14 @@ impl Budgets {
 
     /// Takes what is claimed if nothing stands in the way, and counts no refusal otherwise.
     fn take_if_free(&self, claims: &[Claim]) -> Option<Place> {
-        let mut state = self.0.state();
-        let is_free = state.obstacle(claims, &self.0.limits, 0).is_none();
-        is_free.then(|| state.give(&self.0, claims.to_vec()))
+        self.0.state().give_if_free(&self.0, claims)
     }
 
     async fn wait(&self, claims: Vec<Claim>) -> Result<Place> {
         let given = {
             let mut state = self.0.state();
-            if state.obstacle(&claims, &self.0.limits, 0).is_none() {
-                return Ok(state.give(&self.0, claims));
+            if let Some(place) = state.give_if_free(&self.0, &claims) {
+                return Ok(place);
             }
             // Those who have stopped waiting would stay until a place is given back.
             let queue = queue(&claims);
@@ -276,6 +274,11 @@ impl State {
             open.filter(|open| *amount > 0 && taken > *open)
                 .map(|open| Error::over_budget(*budget, Over::Everybody, open))
         })
+    }
+
+    fn give_if_free(&mut self, shared: &Arc<Shared>, claims: &[Claim]) -> Option<Place> {
+        let is_free = self.obstacle(claims, &shared.limits, 0).is_none();
+        is_free.then(|| self.give(shared, claims.to_vec()))
     }
 
     fn give(&mut self, shared: &Arc<Shared>, claims: Vec<Claim>) -> Place {

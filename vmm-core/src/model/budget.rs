@@ -1,5 +1,6 @@
 //! What one account may have of what all share.
 
+use std::num::NonZero;
 use std::time::Duration;
 
 use super::named;
@@ -133,19 +134,22 @@ pub struct Limit {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BudgetLimits([Limit; Budget::ALL.len()]);
 
-/// The turns of an account, and of all: half of the processors, and all of them with another one for admins.
-fn turns() -> (u64, Option<u64>) {
-    let processors = std::thread::available_parallelism().map_or(1, |processors| processors.get() as u64);
-    ((processors / 2).max(1), Some(processors + 1))
+/// Returns the turns of an account, and of all: half of the processors, and all of them with another one for admins. A
+/// computer with one processor counts as one with two, so that an account leaves a turn to the others.
+fn turns(processors: usize) -> (u64, u64) {
+    let processors = processors.max(2) as u64;
+    (processors / 2, processors + 1)
 }
 
 impl Default for BudgetLimits {
     fn default() -> Self {
+        let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let (turns, all_turns) = turns(processors);
         let mut limits = Self([Limit { share: 0, all: None }; Budget::ALL.len()]);
         for budget in Budget::ALL {
             let (share, all) = match budget {
                 Budget::Requests => (32, Some(256)),
-                Budget::Turns => turns(),
+                Budget::Turns => (turns, Some(all_turns)),
                 Budget::Bodies => (8 << 20, Some(64 << 20)),
                 Budget::SignIns => (8, Some(48)),
                 Budget::SignInBodies => (1 << 20, Some(8 << 20)),
@@ -223,6 +227,20 @@ impl Stored {
             Budget::ScriptBytes => self.script_bytes,
             Budget::OpenRequests => self.open_requests,
             _ => 0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn however_few_processors_there_are_an_account_leaves_a_turn_to_others_and_one_to_admins() {
+        for processors in 0..=256 {
+            let (share, all) = turns(processors);
+            let open_to_users = all - (all / 8).max(1);
+            assert!(share > 0 && share < open_to_users, "{processors} processors: {share} of {open_to_users}");
         }
     }
 }
