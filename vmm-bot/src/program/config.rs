@@ -13,12 +13,12 @@ use super::output::Failed;
 #[derive(Debug)]
 pub(crate) struct Config {
     pub(crate) desk: DeskConfig,
-    /// What is logged, as `tracing-subscriber` has it.
+    /// The filter of the log, in the form of `tracing-subscriber`.
     pub(crate) log: String,
     pub(crate) bot: Bot,
 }
 
-/// What the bot is.
+/// The settings of the bot.
 #[derive(Debug)]
 pub(crate) struct Bot {
     /// A file with the token, readable by its owner only.

@@ -1,4 +1,4 @@
-//! What the program tells the person who started it.
+//! Messages to the person who started the program.
 
 use std::io::{IsTerminal, Write};
 

@@ -59,7 +59,7 @@ async fn until(mut flag: watch::Receiver<bool>) {
     let _ = flag.wait_for(|set| *set).await;
 }
 
-/// What a test wants to happen to this process.
+/// The orders of a test to this process.
 #[cfg(feature = "crash-points")]
 fn crash_plan() -> vmm_core::crash::Plan {
     vmm_core::crash::Plan {

@@ -1,4 +1,4 @@
-//! What is answered: an arm for each command, button and question, and one call to the desk in each.
+//! The answers: an arm for each command, button and question, with one call to the desk.
 
 mod access;
 mod bot_group;

@@ -1,4 +1,4 @@
-//! What every answer needs: the desk, the mail, and what is known in this process alone.
+//! The context of every answer: the desk, the mail, and what only this process knows.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use crate::talk::sender::{self, From};
 use crate::transport::file::Document;
 use crate::transport::post;
 
-/// What every answer needs.
+/// The context of every answer.
 pub(crate) struct Context {
     pub(crate) vmm: Vmm,
     pub(crate) mail: BotMail,
@@ -28,7 +28,7 @@ pub(crate) struct Context {
     pub(crate) id: BotId,
     /// The bot's name in Telegram.
     pub(crate) name: String,
-    /// What people have told and that is not written down.
+    /// Secrets that people have told the bot, in memory alone.
     pub(crate) secrets: Secrets,
     /// Work that goes on after its update was answered.
     pub(crate) running: Running,
@@ -39,7 +39,7 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// What kind of chat somebody speaks in at this moment.
+    /// Returns the kind of chat in which somebody speaks at this moment.
     ///
     /// # Errors
     /// `Unavailable` if the database does not answer.

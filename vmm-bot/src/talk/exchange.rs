@@ -8,13 +8,13 @@ use crate::talk::dialogue::Question;
 use crate::talk::reply::{Place, Reply};
 use crate::talk::sender::From;
 
-/// Who asks, and in which update.
+/// The person who asks, and the update.
 #[derive(Clone, Debug)]
 pub(crate) struct Asked {
     /// The account of the person.
     pub(crate) actor: Actor,
     pub(crate) from: From,
-    /// What the group is called, as far as that is known.
+    /// The title of the group, if it is known.
     pub(crate) title: String,
     /// The number of the update.
     pub(crate) update: i64,
@@ -33,22 +33,22 @@ impl Asked {
     }
 }
 
-/// What an update leads to. All of it is stored together.
+/// The answer to an update. All of its parts are stored together.
 #[derive(Default)]
 pub(crate) struct Answer {
-    /// What is said, and where.
+    /// The messages, each with its chat.
     pub(crate) replies: Vec<(Place, Reply)>,
     /// Messages that go away, such as one that holds a secret.
     pub(crate) deletes: Vec<i32>,
-    /// What the person is asked from now on.
+    /// The question that is open to the person from then on.
     pub(crate) ask: Ask,
-    /// What is said to the press itself; it has to be clicked away if the flag is set.
+    /// The reply to the press itself; the person has to dismiss it if the flag is set.
     pub(crate) toast: Option<(String, bool)>,
-    /// What goes on after that. Its answer ends the update.
+    /// Work that continues afterwards. Its answer ends the update.
     pub(crate) work: Option<BoxFuture<'static, Answer>>,
 }
 
-/// What a person is asked from now on.
+/// The question that is open to a person from then on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Ask {
     /// After a command or an answer nothing, after a press what was asked before.

@@ -18,7 +18,7 @@ pub(super) struct ErrandWork {
     pub(super) shown: Shown,
 }
 
-/// What an errand ends with: the last text of its live message, and a message with a file if there is one.
+/// The end of an errand: the last text of its live message, and a message with a file if there is one.
 pub(super) type Ended = (Reply, Option<Reply>);
 
 impl ErrandWork {

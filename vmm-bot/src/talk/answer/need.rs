@@ -1,10 +1,10 @@
-//! What has to be known or said before a task can start.
+//! The inputs that a task needs before it can start.
 
 use vmm_core::model::VmName;
 
 use crate::talk::exchange::Answer;
 
-/// What a task needs before it can start.
+/// An input that a task needs before it can start.
 pub(super) enum Need {
     /// The person has to read this answer first, and perhaps to answer a question in it.
     Answer(Answer),

@@ -124,7 +124,7 @@ async fn submit(context: &Context, asked: &Asked, id: String, description: &str,
     }
 }
 
-/// What was uploaded, as a request; or what to say about why it is none.
+/// Reads an uploaded file as a request, or returns the reply that says why it is none.
 async fn draft(
     context: &Context,
     asked: &Asked,

@@ -144,7 +144,7 @@ async fn watch(context: &Context, asked: &Asked, ticket: &Ticket, mut run: Run) 
     let (mut machines, mut changed, mut next) = (Vec::<RunMachine>::new(), false, Instant::now());
     loop {
         tokio::select! {
-            // What has changed together is shown together.
+            // Changes of one moment are shown in one message.
             biased;
             change = watch.next() => {
                 match change? {
