@@ -22,7 +22,7 @@ pub use server::limits::Limits;
 pub use server::tls::{Tls, TlsError};
 pub use spec::openapi;
 
-use layer::{admission, documented_form, idempotency, log, metrics, specified};
+use layer::{admission, documented_form, idempotency, log, metrics, session_cookie, specified};
 use page::token::PageTokens;
 use server::peer::TrustedProxies;
 
@@ -41,6 +41,7 @@ pub fn routes(vmm: Vmm, limits: Limits) -> impl Endpoint<Output = Response> + 's
         .data(vmm.clone())
         .data(tokens.clone())
         .data(metrics.clone())
+        .data(operations.clone())
         .data(wire::events::Streams::new(&limits))
         // Otherwise the type of all the layers together is deeper than the compiler follows.
         .boxed()
@@ -50,8 +51,11 @@ pub fn routes(vmm: Vmm, limits: Limits) -> impl Endpoint<Output = Response> + 's
             let operations = operations.clone();
             move |request| documented_form::normalize(operations.clone(), request)
         })
-        .with(admission::Admission { limits, vmm, operations: operations.clone() })
-        .before(move |request| std::future::ready(Ok(tokens.with_login(request))))
+        .with(admission::Admission { limits, vmm: vmm.clone(), operations: operations.clone() })
+        .before(move |request| {
+            let request = session_cookie::with_token(&vmm, tokens.with_login(request));
+            std::future::ready(Ok(request))
+        })
         .data(proxies)
         .with(CatchPanic::new().with_handler(|_| error::Failure::internal()))
         .catch_all_error(error::answer)

@@ -81,10 +81,18 @@ impl TestDesk {
     /// # Panics
     /// When it cannot be set up.
     pub async fn with_budgets(change: impl FnOnce(&mut BudgetLimits)) -> Self {
-        let mut budgets = BudgetLimits::default();
-        budgets.set_share(Budget::StoredBytes, FILE_QUOTA);
-        change(&mut budgets);
-        Self::on(None, |hypervisor| Arc::new(hypervisor), budgets).await
+        Self::with_settings(|settings| change(&mut settings.budgets)).await
+    }
+
+    /// A desk as [`without_image`](Self::without_image) with other settings.
+    ///
+    /// # Panics
+    /// When it cannot be set up.
+    pub async fn with_settings(change: impl FnOnce(&mut Settings)) -> Self {
+        let mut settings = settings();
+        settings.budgets.set_share(Budget::StoredBytes, FILE_QUOTA);
+        change(&mut settings);
+        Self::on(None, |hypervisor| Arc::new(hypervisor), settings).await
     }
 
     /// A second desk on the host of another one, with an empty catalog, whose worker does not run yet.
@@ -92,7 +100,7 @@ impl TestDesk {
     /// # Panics
     /// When it cannot be set up.
     pub async fn beside(other: &Self) -> Self {
-        Self::on(Some(&other.hypervisor), |hypervisor| Arc::new(hypervisor), BudgetLimits::default()).await
+        Self::on(Some(&other.hypervisor), |hypervisor| Arc::new(hypervisor), settings()).await
     }
 
     /// A desk as [`without_image`](Self::without_image), which sees the fake host through what `wrap` makes of it.
@@ -100,13 +108,13 @@ impl TestDesk {
     /// # Panics
     /// When it cannot be set up.
     pub async fn over(wrap: impl FnOnce(FakeHypervisor) -> Arc<dyn Hypervisor> + Send) -> Self {
-        Self::on(None, wrap, BudgetLimits::default()).await
+        Self::on(None, wrap, settings()).await
     }
 
     async fn on(
         host: Option<&FakeHypervisor>,
         wrap: impl FnOnce(FakeHypervisor) -> Arc<dyn Hypervisor> + Send,
-        budgets: BudgetLimits,
+        settings: Settings,
     ) -> Self {
         let folder = tempfile::tempdir().expect("a temporary directory");
         let repository = SqliteRepository::open(folder.path().join("vmm.db")).await.expect("a new database");
@@ -117,7 +125,7 @@ impl TestDesk {
         };
         let remote = FakeRemote::new();
         let files = DirectoryFiles::open(folder.path().join("files")).await.expect("a file area");
-        let vmm = Self::open(&repository, wrap(hypervisor.clone()), &remote, &files, budgets).await;
+        let vmm = Self::open(&repository, wrap(hypervisor.clone()), &remote, &files, settings).await;
         let mut actors = Vec::new();
         for (name, role) in [("root", Role::Admin), ("alice", Role::User)] {
             let name = sample::user_name(name);
@@ -134,16 +142,8 @@ impl TestDesk {
         hypervisor: Arc<dyn Hypervisor>,
         remote: &FakeRemote,
         files: &DirectoryFiles,
-        budgets: BudgetLimits,
+        settings: Settings,
     ) -> Vmm {
-        let mut settings = Settings::default();
-        settings.outage_deadline = Duration::from_millis(1500);
-        settings.boot_deadline = Duration::from_secs(5);
-        settings.sweep_interval = Duration::from_millis(200);
-        settings.sample_interval = Duration::from_millis(200);
-        settings.file_limit = FILE_LIMIT;
-        settings.budgets = budgets;
-        settings.image_dirs = vec![std::env::temp_dir()];
         let key = MasterKey::from_bytes(MASTER_KEY);
         let remote = Arc::new(remote.clone());
         Vmm::builder(Arc::clone(repository) as Arc<dyn Repository>, hypervisor, remote, key)
@@ -343,4 +343,16 @@ impl TestDesk {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
+}
+
+/// Settings with which a test waits for nothing long.
+fn settings() -> Settings {
+    let mut settings = Settings::default();
+    settings.outage_deadline = Duration::from_millis(1500);
+    settings.boot_deadline = Duration::from_secs(5);
+    settings.sweep_interval = Duration::from_millis(200);
+    settings.sample_interval = Duration::from_millis(200);
+    settings.file_limit = FILE_LIMIT;
+    settings.image_dirs = vec![std::env::temp_dir()];
+    settings
 }

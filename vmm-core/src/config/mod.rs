@@ -2,6 +2,7 @@
 
 mod source;
 mod value;
+mod web;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use crate::model::{Budget, BudgetLimits, named};
 
 pub use source::{SettingError, SettingSource};
 pub use value::{Addresses, Count, Directories, SettingValue, Size};
+pub use web::{PublicUrl, WebAccess};
 
 /// What a desk on one host is made of, for [`Vmm::open`](crate::Vmm::open). `Default` has the places of an installed vmm.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +70,8 @@ impl DeskConfig {
         "sweep_interval",
         "run_lifetime",
         "runs_kept",
+        "web_access",
+        "public_url",
         "account_requests",
         "concurrent_requests",
         "account_streams",
@@ -121,6 +125,8 @@ impl DeskConfig {
             "sweep_interval" => settings.sweep_interval = value(text)?,
             "run_lifetime" => settings.run_lifetime = value(text)?,
             "runs_kept" => Count(settings.runs_kept) = value(text)?,
+            "web_access" => settings.web_access = value(text)?,
+            "public_url" => settings.public_url = value(text)?,
             "account_script_bytes" => settings.budgets.set_share(Budget::ScriptBytes, value::<Size>(text)?.0),
             key => {
                 let unknown = || "a setting".to_owned();
@@ -194,6 +200,10 @@ pub struct Settings {
     pub image_dirs: Vec<PathBuf>,
     /// How much of a console log an error shows, in bytes.
     pub console_tail: usize,
+    /// Who may use the web pages besides that of the own account.
+    pub web_access: WebAccess,
+    /// Where browsers reach the web pages, if somebody has said it.
+    pub public_url: Option<PublicUrl>,
 }
 
 impl Default for Settings {
@@ -211,6 +221,8 @@ impl Default for Settings {
             budgets: BudgetLimits::default(),
             image_dirs: vec!["/var/lib/vmm/images".into()],
             console_tail: 2048,
+            web_access: WebAccess::default(),
+            public_url: None,
         }
     }
 }

@@ -8,6 +8,8 @@ use vmm_core::{Actor, Vmm};
 
 use crate::error::Failure;
 use crate::layer::idempotency::OfThisCall;
+use crate::layer::session_cookie::ByCookie;
+use crate::operations::Operations;
 
 /// The token that `POST /session` or `POST /token` gave.
 #[derive(SecurityScheme)]
@@ -25,5 +27,14 @@ async fn check(request: &Request, bearer: Bearer) -> poem::Result<Login> {
     let repeatable = request.data::<OfThisCall>().map(|OfThisCall(vmm)| vmm);
     let vmm = repeatable.or_else(|| request.data::<Vmm>()).ok_or_else(Failure::internal)?.clone();
     let (actor, credential) = vmm.authenticate(&bearer.token.into()).await.map_err(Failure::from)?;
+    if request.data::<ByCookie>().is_some() && !on_own_page(request) {
+        vmm.may_use_web(&actor).map_err(Failure::from)?;
+    }
     Ok(Login { vmm, actor, credential })
+}
+
+/// Whether a request is one of the page of the own account, which everybody reaches.
+fn on_own_page(request: &Request) -> bool {
+    let operation = request.data::<Operations>().and_then(|operations| operations.get(request));
+    operation.is_some_and(|operation| operation.row.on_own_page)
 }

@@ -6,4 +6,5 @@ pub(crate) mod documented_form;
 pub(crate) mod idempotency;
 pub(crate) mod log;
 pub(crate) mod metrics;
+pub(crate) mod session_cookie;
 pub(crate) mod specified;

@@ -20,6 +20,8 @@ pub(crate) struct Row {
     pub(crate) without_key: bool,
     /// Whether it may answer with a conflict although it is a `GET`.
     pub(crate) conflicts: bool,
+    /// Whether an account that may not use the web pages may call it from the page of the account itself.
+    pub(crate) on_own_page: bool,
 }
 
 /// The farthest that an operation asks, and so the errors that it can have besides those of its input.
@@ -77,6 +79,7 @@ impl Row {
             body: BodyRule::Held,
             without_key: false,
             conflicts: false,
+            on_own_page: false,
         }
     }
 
@@ -106,6 +109,10 @@ impl Row {
 
     pub(super) const fn conflicts(self) -> Self {
         Self { conflicts: true, ..self }
+    }
+
+    pub(super) const fn on_own_page(self) -> Self {
+        Self { on_own_page: true, ..self }
     }
 
     /// Whether the operation checks a name and a password.

@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use vmm_core::BudgetLimits;
+use vmm_core::config::Settings;
 use vmm_core::model::{NewSession, Role, SessionId, TokenHash, UserChange, UserId, VmFilter};
 use vmm_core::repository::Repository;
 use vmm_http::{ConnectionLimits, Limits, Server};
@@ -82,7 +83,11 @@ impl App {
     }
 
     pub(crate) async fn with_budgets(change: impl FnOnce(&mut BudgetLimits)) -> Self {
-        let mut desk = TestDesk::with_budgets(change).await;
+        Self::with_settings(|settings| change(&mut settings.budgets)).await
+    }
+
+    pub(crate) async fn with_settings(change: impl FnOnce(&mut Settings)) -> Self {
+        let mut desk = TestDesk::with_settings(change).await;
         desk.start_worker();
         desk.import("debian", "12").await;
         Self::over(desk, Limits::default(), ConnectionLimits::default()).await
@@ -182,7 +187,9 @@ impl App {
     }
 
     pub(crate) async fn send(&self, token: Option<&str>, method: &str, path: &str, body: Option<Value>) -> Answer {
-        self.send_with(&[], token, method, path, body).await
+        // As a browser's page does; a program's call does not care.
+        let origin = format!("http://{}", self.address);
+        self.send_with(&[("Origin", &origin)], token, method, path, body).await
     }
 
     pub(crate) async fn send_with(

@@ -51,6 +51,7 @@ mod schedule;
 mod script;
 mod secrets;
 mod session;
+mod session_web;
 #[cfg(all(feature = "crash-points", feature = "libvirt", feature = "ssh"))]
 mod shared_host;
 mod spec;

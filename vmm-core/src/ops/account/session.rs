@@ -8,6 +8,7 @@ use tracing::warn;
 
 use crate::attempts::Door;
 use crate::budget::Holder;
+use crate::config::{PublicUrl, WebAccess};
 use crate::desk::Vmm;
 use crate::error::{Error, Kind, Result};
 use crate::model::{Credential, NewSession, Page, Session, SessionFilter, SessionId, User, UserName, one_more};
@@ -127,9 +128,8 @@ impl Vmm {
     /// # Errors
     /// [`Error::Unauthenticated`] if the account is gone or disabled.
     pub(crate) async fn at_this_moment(&self, actor: &Actor) -> Result<Actor> {
-        let Actor::User { id, token, .. } = actor else { return Ok(actor.clone()) };
-        let user = self.unguarded().repository().users().by_id(*id).await?.filter(|user| !user.disabled);
-        let User { id, name, role, .. } = user.ok_or(Error::Unauthenticated)?;
+        let Actor::User { token, .. } = actor else { return Ok(actor.clone()) };
+        let User { id, name, role, .. } = self.own_user(actor).await?;
         Ok(Actor::User { id, name, role, token: token.clone() })
     }
 
@@ -168,12 +168,21 @@ impl Vmm {
         Ok(Page::cut(sessions, filter.limit, |session| session.id))
     }
 
-    /// Whether an actor may use the pages that a front end makes for a browser.
+    /// Checks that an actor may use the pages that a front end makes for a browser, besides that of its own account.
     ///
     /// # Errors
-    /// `Forbidden` for anyone but an admin.
+    /// `Forbidden` for anyone but an admin, unless [`web_access`](crate::config::Settings::web_access) is for everyone.
     pub fn may_use_web(&self, actor: &Actor) -> Result<()> {
+        let everyone = self.unguarded().settings().web_access == WebAccess::Everyone;
+        if everyone && actor.user_id().is_some() {
+            return Ok(());
+        }
         self.read(actor, Action::WebUse, &Target::none()).map(drop)
+    }
+
+    /// Where browsers reach the web pages, if a setting says it.
+    pub fn public_url(&self) -> Option<PublicUrl> {
+        self.unguarded().settings().public_url.clone()
     }
 
     /// Ends a login.

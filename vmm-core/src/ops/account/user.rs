@@ -75,6 +75,16 @@ impl Vmm {
         self.lookup(actor)?.user(name).await
     }
 
+    /// The account of an actor as it is at this moment.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`] if the account is gone or disabled, or the actor has none.
+    pub async fn own_user(&self, actor: &Actor) -> Result<User> {
+        let id = actor.user_id().ok_or(Error::Unauthenticated)?;
+        let user = self.unguarded().repository().users().by_id(id).await?.filter(|user| !user.disabled);
+        user.ok_or(Error::Unauthenticated)
+    }
+
     /// The actor that stands for an account, for a program that knows by its own means who asks.
     ///
     /// # Errors

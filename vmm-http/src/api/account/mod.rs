@@ -4,5 +4,6 @@ pub(super) mod file;
 pub(super) mod limits;
 pub(super) mod link;
 pub(super) mod session;
+pub(super) mod session_web;
 pub(super) mod token;
 pub(super) mod user;

@@ -26,10 +26,10 @@ pub(crate) struct SessionApi;
 /// A name and its password.
 #[derive(Debug, Object)]
 #[oai(rename = "Credentials", deny_unknown_fields)]
-struct Credentials {
+pub(super) struct Credentials {
     #[oai(validator(max_length = 128))]
-    name: String,
-    password: Secret,
+    pub(super) name: String,
+    pub(super) password: Secret,
 }
 
 /// A login.
