@@ -1,11 +1,12 @@
 # Everything a developer or a build machine runs. `make` alone lists it.
 LAB := vmm-testkit/lab/lab
 CLIENTS := vmm-http/tests/clients/tools
+CONSOLE := vmm-http/console/check
 CARGO_TEST_FLAGS ?=
 # A new version takes a new place.
 DENY := target/tools/cargo-deny-0.20.2
 
-.PHONY: help packages bench-packages check deny features clients lab-up lab-down images test fuzz-api demo bench load dist doc clean
+.PHONY: help packages bench-packages check console deny features clients lab-up lab-down images test fuzz-api demo bench load dist doc clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -16,12 +17,15 @@ packages: ## install the Debian packages that build, tests and lab need
 bench-packages: packages ## install the programs that `make bench` measures against
 	@$(LAB) bench-packages
 
-check: packages ## format, lints, documentation, shell scripts, the specification
+check: packages console ## format, lints, documentation, shell scripts, the specification
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --all-features -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --all-features
 	$(CLIENTS) lint
-	shellcheck -x $(CLIENTS) $(LAB) vmm-testkit/lab/recipes/*/build vmm-testkit/lab/hidden-headers
+	shellcheck -x $(CLIENTS) $(CONSOLE) $(LAB) vmm-testkit/lab/recipes/*/build vmm-testkit/lab/hidden-headers
+
+console: packages ## the console: types, tests, and that dist/ is what its sources make
+	$(CONSOLE)
 
 deny: packages ## licences and sources of all dependencies, by deny.toml
 	@test -x $(DENY)/bin/cargo-deny || { python3 -m venv $(DENY) && \

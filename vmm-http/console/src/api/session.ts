@@ -1,0 +1,56 @@
+import { signal } from '@preact/signals';
+import { onSignedOut, raw } from './client';
+import { asProblem, type Problem } from './problem';
+
+/** Who is signed in. */
+export interface WebSession {
+  user: { name: string; role: 'user' | 'admin' };
+  expires_at: string;
+  /** `own` means that the account reaches its own page alone. */
+  access: 'all' | 'own';
+}
+
+/** The session: `undefined` until the server has said, `null` if nobody is signed in. */
+export const session = signal<WebSession | null | undefined>(undefined);
+
+/** Why the session could not be read, if the server did not answer. */
+export const sessionProblem = signal<Problem | null>(null);
+
+onSignedOut(() => {
+  session.value = null;
+});
+
+/** Asks the server who is signed in. */
+export async function readSession(): Promise<void> {
+  try {
+    sessionProblem.value = null;
+    session.value = (await (await raw('GET', '/web-session')).json()) as WebSession;
+  } catch (error) {
+    const problem = asProblem(error);
+    if (problem.status === 401) session.value = null;
+    else sessionProblem.value = problem;
+  }
+}
+
+/** Signs in. */
+export async function signIn(name: string, password: string): Promise<void> {
+  const body = JSON.stringify({ name, password });
+  const response = await raw('POST', '/web-session', { body, headers: { 'Content-Type': 'application/json' } });
+  session.value = (await response.json()) as WebSession;
+}
+
+/** Signs out. */
+export async function signOut(): Promise<void> {
+  await raw('DELETE', '/web-session');
+  session.value = null;
+}
+
+/** Says whether the account is an admin's. */
+export function isAdmin(): boolean {
+  return session.value?.user.role === 'admin';
+}
+
+/** Returns the name of the account that is signed in. */
+export function me(): string {
+  return session.value?.user.name ?? '';
+}

@@ -1,0 +1,10 @@
+import { Home } from '../../ui/icons';
+import { page } from '../define';
+import { text } from './messages';
+
+export default page({
+  section: 'work',
+  title: () => text('title'),
+  icon: Home,
+  routes: { '/': () => import('./index') },
+});
