@@ -13,7 +13,7 @@ mod wire;
 
 use hyper::body::Bytes;
 use poem::http::{HeaderValue, header};
-use poem::middleware::{CatchPanic, SetHeader};
+use poem::middleware::CatchPanic;
 use poem::{Endpoint, EndpointExt, Response, Route};
 use vmm_core::Vmm;
 
@@ -33,7 +33,10 @@ pub fn routes(vmm: Vmm, limits: Limits) -> impl Endpoint<Output = Response> + 's
     let operations = operations::Operations::of::<api::Apis>();
     let proxies = TrustedProxies::from(&limits);
     let tokens = PageTokens::default();
-    Route::new()
+    let pages = Route::new();
+    #[cfg(feature = "console")]
+    let pages = pages.nest(page::console::PATH, page::console::routes());
+    pages
         .at("/openapi.json", poem::get(spec))
         .nest(page::docs::PATH, page::docs::routes())
         .nest_no_strip("/", spec::service())
@@ -60,10 +63,17 @@ pub fn routes(vmm: Vmm, limits: Limits) -> impl Endpoint<Output = Response> + 's
         .with(CatchPanic::new().with_handler(|_| error::Failure::internal()))
         .catch_all_error(error::answer)
         .around(error::as_accepted)
-        .with(SetHeader::new().overriding(header::CACHE_CONTROL, HeaderValue::from_static("no-store")))
+        .map_to_response()
+        .after(|response: poem::Result<Response>| async { response.map(not_kept) })
         .with(metrics::Measure { metrics, operations })
         .with(log::Log)
         .map_to_response()
+}
+
+/// Lets nobody on the way keep an answer, unless the answer says otherwise.
+fn not_kept(mut response: Response) -> Response {
+    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
 }
 
 fn serve(spec: String) -> impl Fn(poem::Request) -> Response {
