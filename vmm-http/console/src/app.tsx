@@ -15,7 +15,7 @@ import { ProblemBox } from './ui/problem';
 import { SignIn } from './ui/sign-in';
 import { Toasts } from './ui/toasts';
 
-const pages: readonly Page[] = Object.values(all);
+const pages: readonly Page[] = Object.values(all).sort((a, b) => a.place - b.place);
 
 /** Returns the pages that the account can open. */
 function openPages(): readonly Page[] {

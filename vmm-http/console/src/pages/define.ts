@@ -12,6 +12,8 @@ export type Load = () => Promise<{ default: ComponentType<PageProperties> }>;
 export interface Page {
   /** The group in the navigation. */
   section: 'work' | 'administration' | 'self';
+  /** The place in that group: small numbers stand first. */
+  place: number;
   /** The name in the navigation, the palette and the window's title. */
   title: () => string;
   icon: ComponentType;

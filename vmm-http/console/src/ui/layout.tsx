@@ -27,7 +27,7 @@ export function Layout({ pages, children }: { pages: readonly Page[]; children: 
           {open ? <Close /> : <MenuIcon />}
         </button>
         <a class="brand" href="/" aria-label={text('console')}><span class="mark" aria-hidden="true" />{'vmm'}</a>
-        <button type="button" class="search-button" aria-label={text('palette.open')} onClick={openPalette}>
+        <button type="button" class="search-button" onClick={openPalette}>
           <SearchIcon /><span>{text('palette.open')}</span><kbd>{'Ctrl K'}</kbd>
         </button>
         <div class="bar-end"><LanguageChoice /><ThemeButton /></div>

@@ -37,7 +37,7 @@ export function ProblemBox({ problem, retry }: { problem: Problem; retry?: () =>
       {problem.detail && <p>{problem.detail}</p>}
       {problem.fields.length > 0 && (
         <ul>
-          {problem.fields.slice(0, 10).map((item) => (
+          {problem.fields.slice(0, 50).map((item) => (
             <li key={`${item.field}${item.row}${item.column}${item.reason}`}>
               {item.field && <code>{item.field}</code>} {item.reason}
             </li>

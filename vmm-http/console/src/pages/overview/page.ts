@@ -4,6 +4,7 @@ import { text } from './messages';
 
 export default page({
   section: 'work',
+  place: 10,
   title: () => text('title'),
   icon: Home,
   routes: { '/': () => import('./index') },
