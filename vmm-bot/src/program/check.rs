@@ -32,7 +32,7 @@ impl Report {
 pub(crate) async fn run(config: &Config) -> Result<ExitCode, Failed> {
     let mut report = Report { healthy: true };
     for part in Vmm::MISSING {
-        report.tell("program", Err(format!("was built without {part}; build it with its default features")))?;
+        report.tell("program", Err(format!("it was built without {part}; build it with its default features")))?;
     }
     report.tell("token", token(config))?;
     match bot(config) {
@@ -44,9 +44,9 @@ pub(crate) async fn run(config: &Config) -> Result<ExitCode, Failed> {
     }
     match config.open().await {
         Ok(vmm) => {
-            report.tell("desk", Ok(format!("{} can be used", config.desk.database.display())))?;
+            report.tell("desk", Ok(format!("{} opens", config.desk.database.display())))?;
             let host = vmm.host(&Actor::System).await;
-            let advice = "check that libvirtd runs and this user may reach it";
+            let advice = "make sure that libvirtd runs and that this user may connect to it";
             let finding = host.map(|host| format!("{} on {}", host.hypervisor, host.name));
             report.tell("hypervisor", finding.map_err(|error| format!("{error}; {advice}")))?;
         }
@@ -58,8 +58,8 @@ pub(crate) async fn run(config: &Config) -> Result<ExitCode, Failed> {
 fn token(config: &Config) -> Result<String, String> {
     config.bot.token()?;
     match config.bot.exposed() {
-        Some(file) => Err(format!("others can read {}: chmod 600", file.display())),
-        None => Ok("is there, and nobody else can read it".to_owned()),
+        Some(file) => Err(format!("other users of this computer can read {0}; run chmod 600 {0}", file.display())),
+        None => Ok("it is set, and no other user can read it".to_owned()),
     }
 }
 
@@ -68,8 +68,11 @@ fn bot(config: &Config) -> Result<Bot, String> {
 }
 
 async fn telegram(bot: &Bot) -> Result<String, String> {
-    let me = bot.get_me().await.map_err(|error| format!("{}; see that api.telegram.org is reached", hidden(&error)))?;
-    Ok(format!("knows the bot as @{}", me.username()))
+    let me = bot
+        .get_me()
+        .await
+        .map_err(|error| format!("{}; make sure that this computer reaches api.telegram.org", hidden(&error)))?;
+    Ok(format!("it knows the bot as @{}", me.username()))
 }
 
 /// How updates come, and what Telegram knows of that.
@@ -78,21 +81,23 @@ async fn updates(config: &Config, bot: &Bot) -> Result<String, String> {
         bot.get_webhook_info().await.map_err(|error| hidden(&error))?;
     let set = url.as_ref().map(Url::as_str);
     let Some(wanted) = &config.bot.webhook_url else {
-        let removed = set.map_or(String::new(), |url| format!("; vmm-bot run removes the webhook {url}"));
-        return Ok(format!("are asked for, {waiting} wait{removed}"));
+        let removed = set.map_or(String::new(), |url| format!("; it will remove the webhook {url}"));
+        return Ok(format!("vmm-bot run asks Telegram for them, {waiting} wait{removed}"));
     };
     let webhook = Webhook::new(bot, wanted)?;
     let listen = config.bot.webhook_listen;
     if set != Some(webhook.url()) {
         return Ok(format!(
-            "will be sent to {wanted} and taken at {listen}, {waiting} wait; vmm-bot run tells Telegram"
+            "Telegram does not send them to {wanted} yet, {waiting} wait; vmm-bot run will ask it to, and listen at {listen}"
         ));
     }
     match last_error_date.zip(last_error_message) {
         Some((at, message)) if waiting > 0 => Err(format!(
-            "{waiting} wait, and {wanted} failed at {at}: {message}; see that it leads to {listen}, where vmm-bot runs"
+            "{waiting} wait, because {wanted} failed at {at}: {message}; make that address lead to {listen}, where vmm-bot listens"
         )),
-        Some((at, message)) => Ok(format!("are sent to {wanted}, {waiting} wait; failed last at {at}: {message}")),
-        None => Ok(format!("are sent to {wanted}, {waiting} wait")),
+        Some((at, message)) => {
+            Ok(format!("Telegram sends them to {wanted}, {waiting} wait; the last failure was at {at}: {message}"))
+        }
+        None => Ok(format!("Telegram sends them to {wanted}, {waiting} wait")),
     }
 }

@@ -63,7 +63,7 @@ impl Bot {
         let token = text.trim();
         // A token is digits, a colon and letters; anything else is another file.
         let right = token.split_once(':').is_some_and(|(id, secret)| id.parse::<u64>().is_ok() && secret.len() > 20);
-        if right { Ok(token.to_owned().into()) } else { Err("the token is not one of @BotFather's".to_owned()) }
+        if right { Ok(token.to_owned().into()) } else { Err("the token is not one that @BotFather gives".to_owned()) }
     }
 
     /// Whether others than the owner of the token's file can read it.

@@ -82,8 +82,8 @@ pub(crate) async fn press(context: &Arc<Context>, asked: &Asked, intent: Intent)
         Intent::Request(step) => request::step(context, asked, step).await,
         Intent::Script(step) => script::step(context, asked, step).await,
         Intent::Cancel { update } => Ok(match context.running.cancel(asked.from.person, update) {
-            true => Answer::toast("It is being ended."),
-            false => Answer::toast("That has ended already."),
+            true => Answer::toast("Cancelling …"),
+            false => Answer::toast("This has already ended."),
         }),
         Intent::Command { vm } => ssh::ask(context, asked, VmName::new(vm)?).await,
         Intent::Errand { vm, errand } => login::begin(context, asked, Task::Errand { vm, errand }).await,

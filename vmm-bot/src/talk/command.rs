@@ -99,12 +99,12 @@ pub(crate) fn parse(text: &str, bot: &str) -> Result<Command, Misread> {
     let words = Words { name: name.to_lowercase(), rest: rest.trim() };
     match words.name.as_str() {
         "start" if words.rest.is_empty() => Ok(Command::Start),
-        "start" => words.one().map(|code| Command::Link(code.to_owned().into())),
+        "start" => words.one("CODE").map(|code| Command::Link(code.to_owned().into())),
         "unlink" => words.none(Command::Unlink),
         "revoke" => match words.rest {
             "" => Ok(Command::Revoke { everything: false }),
             "all" => Ok(Command::Revoke { everything: true }),
-            _ => Err(Misread::Wrong("Say /revoke, or /revoke all.".to_owned())),
+            _ => Err(Misread::Wrong("Send /revoke or /revoke all.".to_owned())),
         },
         "help" => words.none(Command::Help),
         "cancel" => words.none(Command::Cancel),
@@ -115,7 +115,7 @@ pub(crate) fn parse(text: &str, bot: &str) -> Result<Command, Misread> {
         "definition" => words.vm().map(Command::Definition),
         "requests" => words.none(Command::Requests),
         "request" if words.rest.is_empty() => Ok(Command::Request(None)),
-        "request" => match RequestId::new(words.one()?) {
+        "request" => match RequestId::new(words.one("shop-1")?) {
             Ok(id) => Ok(Command::Request(Some(id))),
             Err(error) => Err(Misread::Wrong(error.to_string())),
         },
@@ -128,7 +128,7 @@ pub(crate) fn parse(text: &str, bot: &str) -> Result<Command, Misread> {
         "ssh" => words.vm_and_text().map(|(vm, line)| Command::Ssh(vm, line)),
         "get" => match words.vm_and_text()? {
             (vm, Some(path)) => Ok(Command::Get(vm, path)),
-            (vm, None) => Err(Misread::Wrong(format!("Which file? Say its path, like /get {vm} /etc/hosts."))),
+            (vm, None) => Err(Misread::Wrong(format!("Which file? Add its path, like /get {vm} /etc/hosts."))),
         },
         "put" => words.vm_and_text().map(|(vm, directory)| {
             let home = || "~".to_owned();
@@ -154,13 +154,13 @@ impl<'a> Words<'a> {
         if self.rest.is_empty() {
             return Ok(command);
         }
-        Err(Misread::Wrong(format!("/{} takes no words.", self.name)))
+        Err(Misread::Wrong(format!("/{0} takes no words after it. Send /{0} alone.", self.name)))
     }
 
     /// One word must stand there.
-    fn one(&self) -> Result<&'a str, Misread> {
+    fn one(&self, example: &str) -> Result<&'a str, Misread> {
         if self.rest.is_empty() || self.rest.contains(char::is_whitespace) {
-            return Err(Misread::Wrong(format!("/{} takes one word.", self.name)));
+            return Err(Misread::Wrong(format!("/{0} takes one word after it, like /{0} {example}.", self.name)));
         }
         Ok(self.rest)
     }
@@ -169,7 +169,8 @@ impl<'a> Words<'a> {
     fn script(&self) -> Result<(ScriptName, Vec<String>), Misread> {
         if self.rest.is_empty() {
             return Err(Misread::Wrong(format!(
-                "Which script? Say /{0} and its name, like /{0} backup; a name of several words in quotes, like /{0} \"nightly backup\".",
+                "Which script? Send /{0} and its name, like /{0} backup. Put a name of several words in quotes, like /{0} \
+                 \"nightly backup\".",
                 self.name
             )));
         }
@@ -181,8 +182,10 @@ impl<'a> Words<'a> {
             None => Some(self.rest.split_once(char::is_whitespace).unwrap_or((self.rest, ""))),
         };
         let Some((name, rest)) = split else {
-            let reason =
-                format!("Where does the name end? It stands in quotes, like /{} \"nightly backup\".", self.name);
+            let reason = format!(
+                "The closing quote is missing. Put the name in quotes, like /{} \"nightly backup\".",
+                self.name
+            );
             return Err(Misread::Wrong(reason));
         };
         let name = ScriptName::new(name).map_err(|error| Misread::Wrong(error.to_string()))?;
@@ -192,7 +195,7 @@ impl<'a> Words<'a> {
     /// A machine must stand there, alone.
     fn vm(&self) -> Result<VmName, Misread> {
         self.some()?;
-        named(self.one()?)
+        named(self.one("web-1")?)
     }
 
     /// A machine must stand there, and a text may stand behind it, which is taken as it is.
@@ -206,7 +209,7 @@ impl<'a> Words<'a> {
     /// Something must stand there that begins with a machine.
     fn some(&self) -> Result<(), Misread> {
         if self.rest.is_empty() {
-            let reason = format!("Which machine? Say /{0} and its name, like /{0} web-1.", self.name);
+            let reason = format!("Which machine? Send /{0} and its name, like /{0} web-1.", self.name);
             return Err(Misread::Wrong(reason));
         }
         Ok(())

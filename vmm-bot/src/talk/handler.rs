@@ -22,7 +22,7 @@ use crate::transport::inbox::{Handle, Handled};
 use crate::transport::post;
 
 /// The reply to a press of an expired button.
-const OLD_BUTTON: &str = "This button is from before; ask again.";
+const OLD_BUTTON: &str = "This button has expired. Send the command again.";
 
 pub(crate) struct Handler {
     context: Arc<Context>,
@@ -164,12 +164,14 @@ impl Handler {
 
     async fn press(&self, update: &BotUpdate, from: From, press: &str, message: i32, data: &str) -> Result<Handled> {
         let refuse = |reason: &str| Ok(vec![post::answer(from.chat, press, reason, true)].into());
-        let Some(actor) = self.actor(from).await? else { return refuse("Your Telegram account is bound to nobody.") };
+        let Some(actor) = self.actor(from).await? else {
+            return refuse("You are not linked to an account yet. Send me /start in a private chat.");
+        };
         let Some(button) = self.context.mail.button(data).await? else {
             return refuse(OLD_BUTTON);
         };
         if Some(button.user) != actor.user_id() {
-            return refuse("This button is for somebody else.");
+            return refuse("This button belongs to somebody else. Send the command yourself.");
         }
         // A quick person presses before it is recorded which message was sent.
         let elsewhere = button.chat != from.chat || button.message.is_some_and(|known| known != i64::from(message));
@@ -177,10 +179,10 @@ impl Handler {
             return refuse(OLD_BUTTON);
         }
         let Ok(intent) = serde_json::from_str::<Intent>(&button.content) else {
-            return refuse("This button is from an older vmm; ask again.");
+            return refuse("This button is from an older version of vmm. Send the command again.");
         };
         if intent.is_guarded() && !self.context.kind(from).await?.trusted() {
-            return refuse("Only in a private chat, or in a group that an admin has allowed.");
+            return refuse("This works only in a private chat, or in a group that an admin has allowed.");
         }
         let BotUpdate { id: update, begun, .. } = *update;
         let asked = Asked { actor, from, title: String::new(), update, begun, message, pressed: true };
@@ -281,7 +283,12 @@ impl Handle for Handler {
                 say(written.from, render::broke()).posts
             }
             Incoming::Press { from, press, .. } => {
-                vec![post::answer(from.chat, &press, "Something broke; the log of vmm has it.", true)]
+                vec![post::answer(
+                    from.chat,
+                    &press,
+                    "Something broke in vmm. Please tell an admin: the log of vmm has the details.",
+                    true,
+                )]
             }
             Incoming::StrayPress { .. } | Incoming::NotOwn { .. } | Incoming::Nothing => Vec::new(),
             Incoming::Moved { .. } | Incoming::Migrated { .. } => Vec::new(),

@@ -26,7 +26,10 @@ pub(crate) struct Document {
 /// Returns the content of an uploaded file, or what to tell its sender about why it cannot be had.
 pub(crate) async fn download(bot: &Bot, document: &Document) -> Result<Vec<u8>, String> {
     if document.size > LARGEST_DOWNLOAD {
-        return Err(format!("Telegram gives me files up to {} MB; this one is larger.", LARGEST_DOWNLOAD >> 20));
+        return Err(format!(
+            "Telegram gives me files of up to {} MB, and this one is larger. Send a smaller one.",
+            LARGEST_DOWNLOAD >> 20
+        ));
     }
     let fetched = async {
         let file = bot.get_file(FileId(document.file.clone())).await.map_err(|error| hidden(&error))?;

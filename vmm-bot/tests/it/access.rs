@@ -12,29 +12,44 @@ use vmm_testkit::sample;
 use crate::app::App;
 use crate::bot_group::allow;
 
-const STRANGER: &str = "I do not know you";
-const BAD_CODE: &str = "This code is not good";
-const PRIVATE: &str = "Not here";
+const STRANGER: &str = "You are not linked to an account yet";
+const BAD_CODE: &str = "This code is not valid";
+const PRIVATE: &str = "Others can read this chat";
 const ON: &str = "web-1 is on";
 const RUNNING: &str = "web-1 is running";
 const NO_TAG: &str = "there is nothing to set";
-const DEFINED: &str = "web-1 is defined as vmm last saw it";
-const OWN: &str = "Your open requests";
+const DEFINED: &str = "Nobody has changed the definition of web-1";
+const OWN: &str = "You have no open requests";
+/// The answer to `/put` without a file.
+const PUT: &str = "Send the file as a document";
 const NO_JOBS: &str = "No job is stuck";
 const AS_WHOM: &str = "As which user";
-const NO_LOGIN: &str = "I ask for logins in private alone";
-const ABOUT: &str = "in the group that it is about";
+/// The answer to `/forget` of somebody who has given no login.
+const FORGOT: &str = "I do not remember any login of yours";
+const NO_LOGIN: &str = "I ask for logins only in private";
+const ABOUT: &str = "in the group that you mean";
 /// No answer at all.
 const SILENCE: &str = "";
 
-/// What is said, and the answer to: somebody who is bound to nobody or to a disabled account, a user and an admin, each
+/// What is said, and the answer to: somebody who is linked to no account or to a disabled one, a user and an admin, each
 /// in private; a stranger and a user in a group; a user and an admin in a group that is allowed. A stranger in an allowed
 /// group gets no answer, but to a code: that those are for a private chat.
 const ROWS: &[(&str, [&str; 7])] = &[
     ("/start", [STRANGER, "You are alice", "You are root", SILENCE, "You are alice", "You are alice", "You are root"]),
     ("/start bad-code", [BAD_CODE, BAD_CODE, BAD_CODE, PRIVATE, PRIVATE, PRIVATE, PRIVATE]),
     ("/help", [STRANGER, "You are alice", "As an admin", SILENCE, "You are alice", "/ssh NAME", "As an admin"]),
-    ("/cancel", [STRANGER, "Never mind", "Never mind", SILENCE, "Never mind", "Never mind", "Never mind"]),
+    (
+        "/cancel",
+        [
+            STRANGER,
+            "no question is open",
+            "no question is open",
+            SILENCE,
+            "no question is open",
+            "no question is open",
+            "no question is open",
+        ],
+    ),
     ("/vms", [STRANGER, "web-1", "web-1", SILENCE, "web-1", "web-1", "web-1"]),
     ("/vm web-1", [STRANGER, ON, ON, SILENCE, ON, ON, ON]),
     ("/monitor web-1", [STRANGER, RUNNING, RUNNING, SILENCE, RUNNING, RUNNING, RUNNING]),
@@ -42,22 +57,58 @@ const ROWS: &[(&str, [&str; 7])] = &[
     ("/reclaim web-1", [STRANGER, "alice may not", NO_TAG, PRIVATE, PRIVATE, "alice may not", NO_TAG]),
     ("/request", [STRANGER, OWN, OWN, PRIVATE, PRIVATE, OWN, OWN]),
     ("/request r1", [STRANGER, "r1 is done", "r1 is done", PRIVATE, PRIVATE, "r1 is done", "r1 is done"]),
-    ("/requests", [STRANGER, OWN, "Open requests", PRIVATE, PRIVATE, OWN, "Open requests"]),
+    ("/requests", [STRANGER, OWN, "There are no open requests", PRIVATE, PRIVATE, OWN, "There are no open requests"]),
     ("/jobs", [STRANGER, NO_JOBS, NO_JOBS, PRIVATE, PRIVATE, NO_JOBS, NO_JOBS]),
     ("/scripts", [STRANGER, "no scripts", "no scripts", SILENCE, "no scripts", "no scripts", "no scripts"]),
     ("/runs", [STRANGER, "no runs", "no runs", SILENCE, "no runs", "no runs", "no runs"]),
     ("/run backup", [STRANGER, "backup", "backup", PRIVATE, PRIVATE, "backup", "backup"]),
     ("/script backup", [STRANGER, "its caption", "its caption", PRIVATE, PRIVATE, "its caption", "its caption"]),
-    ("/password", [STRANGER, "Your present password?", "Your present password?", PRIVATE, PRIVATE, PRIVATE, PRIVATE]),
+    (
+        "/password",
+        [
+            STRANGER,
+            "What is your present password?",
+            "What is your present password?",
+            PRIVATE,
+            PRIVATE,
+            PRIVATE,
+            PRIVATE,
+        ],
+    ),
     ("/ssh web-1 uptime", [STRANGER, AS_WHOM, AS_WHOM, PRIVATE, PRIVATE, NO_LOGIN, NO_LOGIN]),
     ("/get web-1 /etc/hosts", [STRANGER, AS_WHOM, AS_WHOM, PRIVATE, PRIVATE, NO_LOGIN, NO_LOGIN]),
-    ("/put web-1 /tmp", [STRANGER, "Which file?", "Which file?", PRIVATE, PRIVATE, "Which file?", "Which file?"]),
-    ("/forget", [STRANGER, "no login", "no login", PRIVATE, PRIVATE, PRIVATE, PRIVATE]),
+    ("/put web-1 /tmp", [STRANGER, PUT, PUT, PRIVATE, PRIVATE, PUT, PUT]),
+    ("/forget", [STRANGER, FORGOT, FORGOT, PRIVATE, PRIVATE, PRIVATE, PRIVATE]),
     ("/allow", [STRANGER, ABOUT, ABOUT, SILENCE, "alice may not", "alice may not", "root has allowed this group"]),
-    ("/disallow", [STRANGER, ABOUT, ABOUT, SILENCE, "alice may not", "alice may not", "not allowed any more"]),
+    (
+        "/disallow",
+        [STRANGER, ABOUT, ABOUT, SILENCE, "alice may not", "alice may not", "this group is no longer allowed"],
+    ),
     ("/groups", [STRANGER, "alice may not", "Allowed groups", PRIVATE, PRIVATE, PRIVATE, PRIVATE]),
-    ("/revoke", [STRANGER, "Left: this chat", "Left: this chat", PRIVATE, PRIVATE, PRIVATE, PRIVATE]),
-    ("/unlink", [STRANGER, "speaks for nobody", "speaks for nobody", PRIVATE, PRIVATE, PRIVATE, PRIVATE]),
+    (
+        "/revoke",
+        [
+            STRANGER,
+            "still has the link to this chat",
+            "still has the link to this chat",
+            PRIVATE,
+            PRIVATE,
+            PRIVATE,
+            PRIVATE,
+        ],
+    ),
+    (
+        "/unlink",
+        [
+            STRANGER,
+            "is no longer linked to an account",
+            "is no longer linked to an account",
+            PRIVATE,
+            PRIVATE,
+            PRIVATE,
+            PRIVATE,
+        ],
+    ),
 ];
 
 #[tokio::test]
@@ -90,7 +141,7 @@ async fn every_command_answers_whom_it_may_and_nobody_else() {
 async fn hears(group: &Group, said: &str, people: &[(&Person, &str)]) {
     let last = group.seat(people.last().expect("somebody").0);
     // The own requests come with a file to fill in.
-    let answers = || last.messages().into_iter().filter(|message| !message.text.contains("Fill this in")).count();
+    let answers = || last.messages().into_iter().filter(|message| !message.text.contains("Fill in a row")).count();
     let before = answers();
     last.unread();
     for (person, answer) in people {

@@ -31,7 +31,7 @@ pub(crate) async fn sees_become(person: &Person, first: &str, last: &str) -> Mes
 pub(crate) async fn gives_user(person: &Person, user: &str) {
     person.sees("As which user").await;
     person.says(user);
-    person.sees(&format!("Password of {user} on ")).await;
+    person.sees(&format!("What is the password of {user} on ")).await;
 }
 
 /// Gives the login that is asked for.

@@ -37,9 +37,9 @@ impl Scene {
     /// Lets the bot know alice's login on the machine.
     async fn gives_login(&self) {
         self.alice.says("/ssh web-1 uptime");
-        self.alice.sees("As which user of web-1?").await;
+        self.alice.sees("As which user shall I sign in to web-1?").await;
         self.alice.says("debian");
-        self.alice.sees("Password of debian on web-1?").await;
+        self.alice.sees("What is the password of debian on web-1?").await;
         self.alice.says(SECRET);
         sees_become(&self.alice, "web-1  ", "Exit code 0").await;
     }
@@ -101,7 +101,7 @@ async fn an_admin_allows_a_group_and_nobody_else_does() {
         public_root.says_as(*disguise, "/allow");
     }
     root.says("/allow");
-    root.sees("in the group that it is about").await;
+    root.sees("in the group that you mean").await;
     assert_eq!(meanwhile(&in_group).await.len(), 2, "{}", in_group.transcript());
     assert!(groups().await.is_empty());
     let denied: Vec<_> = app.audit("group.allow").await.into_iter().map(|row| (row.actor, row.outcome)).collect();
@@ -109,7 +109,7 @@ async fn an_admin_allows_a_group_and_nobody_else_does() {
 
     public_root.says("/allow");
     let told = public_root.sees("root has allowed this group").await;
-    assert!(told.text.contains("All who are here or come later read what I answer"), "{}", told.text);
+    assert!(told.text.contains("All members, also those who join later, can read what I answer"), "{}", told.text);
     let known = groups().await;
     let [BotGroup { bot, chat, title, allowed_by, .. }] = &known[..] else { panic!("{known:?}") };
     assert_eq!((*bot, *chat, title.as_str(), allowed_by.as_str()), (app.bot(), group.id(), "ops <team>", "root"));
@@ -129,7 +129,7 @@ async fn an_admin_allows_a_group_and_nobody_else_does() {
     public_root.sees("in private").await;
     assert_eq!(groups().await.len(), 1);
     public_root.says("/disallow");
-    public_root.sees("not allowed any more").await;
+    public_root.sees("Done: this group is no longer allowed").await;
     public_root.says("/disallow");
     public_root.sees("is not allowed").await;
     assert!(groups().await.is_empty());
@@ -150,13 +150,13 @@ async fn in_an_allowed_group_everybody_does_what_they_may_and_presses_what_is_th
     alice.says("/vm web-1");
     let card = alice.sees("web-1 is on").await;
     assert!(card.button("Power off").is_some() && card.button("Run a command").is_some(), "{:?}", card.labels());
-    for (person, word) in [(&root, "somebody else"), (&mallory, "bound to nobody")] {
+    for (person, word) in [(&root, "somebody else"), (&mallory, "not linked to an account")] {
         let answer = person.presses(&card, "Power off").answer().await;
         assert!(answer.alert && answer.text.contains(word), "{answer:?}");
     }
     alice.presses(&card, "Power off").answer().await;
     let question = alice.sees_edit(&card, "Power off web-1?").await;
-    for (person, word) in [(&root, "somebody else"), (&mallory, "bound to nobody")] {
+    for (person, word) in [(&root, "somebody else"), (&mallory, "not linked to an account")] {
         let answer = person.presses(&question, "Yes, power off").answer().await;
         assert!(answer.alert && answer.text.contains(word), "{answer:?}");
     }
@@ -192,7 +192,7 @@ async fn in_an_allowed_group_everybody_does_what_they_may_and_presses_what_is_th
     let update = UserUpdate { disabled: Some(true), ..UserUpdate::default() };
     scene.app.desk.vmm.update_user(&scene.app.desk.admin, &name, update, None).await.unwrap();
     let answer = bob.presses(&card, "Refresh").answer().await;
-    assert!(answer.alert && answer.text.contains("bound to nobody"), "{answer:?}");
+    assert!(answer.alert && answer.text.contains("not linked to an account"), "{answer:?}");
     let before = alice.messages().len();
     bob.says("/vms");
     assert_eq!(meanwhile(&alice).await.len(), before + 1, "{}", alice.transcript());
@@ -207,7 +207,7 @@ async fn a_login_is_never_asked_for_in_a_group_and_used_there_once_it_is_known()
     alice.sees("backup of alice").await;
     for said in ["/ssh web-1 uptime", "/get web-1 /etc/hosts", "/run backup"] {
         alice.says(said);
-        let told = alice.sees("I ask for logins in private alone").await;
+        let told = alice.sees("I ask for logins only in private").await;
         // Nothing is asked: what is said then is said to nobody.
         let before = alice.messages().len();
         alice.replies(&told, "debian");
@@ -215,7 +215,7 @@ async fn a_login_is_never_asked_for_in_a_group_and_used_there_once_it_is_known()
     }
     for said in ["/password", "/forget", "/unlink", "/start some-code"] {
         alice.says(said);
-        alice.sees("Not here, where others read along").await;
+        alice.sees("Others can read this chat").await;
     }
     scene.gives_login().await;
     alice.says("/ssh web-1 uptime");
@@ -239,7 +239,7 @@ async fn a_login_is_never_asked_for_in_a_group_and_used_there_once_it_is_known()
     // The login is alice's, also in the group.
     let root = scene.group.seat(&scene.root);
     root.says("/ssh web-1 uptime");
-    root.sees("I ask for logins in private alone").await;
+    root.sees("I ask for logins only in private").await;
     let answer = root.presses(&done, "Run it again").answer().await;
     assert!(answer.text.contains("somebody else"), "{answer:?}");
     assert!(!alice.transcript().contains("w0rd"));
@@ -251,7 +251,7 @@ async fn a_question_in_a_group_is_answered_by_its_person_with_a_reply() {
     scene.gives_login().await;
     let (alice, root) = (scene.group.seat(&scene.alice), scene.group.seat(&scene.root));
     alice.says("/ssh web-1");
-    let question = alice.sees("What shall run").await;
+    let question = alice.sees("Which command is to run").await;
     assert!(question.text.contains("Answer by replying to this message."), "{}", question.text);
     let before = alice.messages().len();
     // Talk, talk to others, another person's answer, and answers that are none.
@@ -267,9 +267,9 @@ async fn a_question_in_a_group_is_answered_by_its_person_with_a_reply() {
 
     // Disallowed between question and answer.
     alice.says("/ssh web-1");
-    let question = alice.sees("What shall run").await;
+    let question = alice.sees("Which command is to run").await;
     root.says("/disallow");
-    root.sees("not allowed any more").await;
+    root.sees("Done: this group is no longer allowed").await;
     let before = alice.messages().len();
     alice.replies(&question, "uptime");
     assert_eq!(meanwhile(&alice).await.len(), before + 1, "{}", alice.transcript());
@@ -286,8 +286,8 @@ async fn a_request_is_made_and_decided_in_an_allowed_group() {
     let scene = Scene::new().await;
     let (alice, root) = (scene.group.seat(&scene.alice), scene.group.seat(&scene.root));
     alice.says("/request");
-    let asked = alice.sees("Fill this in").await;
-    assert!(asked.text.contains("in answer to this message"), "{}", asked.text);
+    let asked = alice.sees("Fill in a row").await;
+    assert!(asked.text.contains("as a reply to this message"), "{}", asked.text);
     let before = alice.messages().len();
     alice.uploads("machines.csv", CSV, "not for the bot");
     assert_eq!(meanwhile(&alice).await.len(), before + 1, "{}", alice.transcript());
@@ -323,14 +323,14 @@ async fn a_button_ends_with_what_its_group_is_allowed() {
     alice.presses(&card, "Power off").answer().await;
     let question = alice.sees_edit(&card, "Power off web-1?").await;
     root.says("/disallow");
-    root.sees("not allowed any more").await;
+    root.sees("Done: this group is no longer allowed").await;
     for again in [false, true] {
         if again {
             root.says("/allow");
             root.sees("has allowed").await;
         }
         let answer = alice.presses(&question, "Yes, power off").answer().await;
-        assert!(answer.alert && answer.text.contains("from before"), "{again}: {answer:?}");
+        assert!(answer.alert && answer.text.contains("has expired"), "{again}: {answer:?}");
     }
     // A button that was stored by the time, or in another group, has the rights of its place at the press.
     alice.says("/vm web-1");
@@ -350,11 +350,12 @@ async fn what_still_runs_is_not_shown_in_a_group_that_is_not_allowed_any_more() 
     let (alice, root) = (scene.group.seat(&scene.alice), scene.group.seat(&scene.root));
     scene.app.desk.remote.answer(scene.web_1, "build", Answer::stdout("s3cret plan\n").taking(Duration::from_secs(1)));
     alice.says("/ssh web-1 build");
-    let live = alice.sees("It runs.").await;
+    let live = alice.sees("In progress.").await;
     root.says("/disallow");
-    root.sees("not allowed any more").await;
+    root.sees("Done: this group is no longer allowed").await;
     alice.sees_edit(&live, "is not shown").await;
-    let after: Vec<_> = alice.transcript().split("not allowed any more").skip(1).map(str::to_owned).collect();
+    let after: Vec<_> =
+        alice.transcript().split("Done: this group is no longer allowed").skip(1).map(str::to_owned).collect();
     assert!(!after.concat().contains("s3cret plan"), "{}", alice.transcript());
 }
 
@@ -371,9 +372,9 @@ async fn a_group_that_the_bot_leaves_or_that_becomes_another_has_no_rights() {
     assert!(row.detail.contains("the bot has left"), "{}", row.detail);
     scene.group.adds_bot();
     let answer = alice.presses(&card, "Power off").answer().await;
-    assert!(answer.text.contains("from before"), "{answer:?}");
+    assert!(answer.text.contains("has expired"), "{answer:?}");
     alice.says("/ssh web-1 uptime");
-    alice.sees("Not here").await;
+    alice.sees("Others can read this chat").await;
     assert_eq!(scene.app.audit("group.disallow").await.len(), 1, "nothing is recorded of a group that is not allowed");
     // That it left while nobody listened is learnt when it comes again.
     allow(&scene.group, &scene.root).await;
@@ -390,9 +391,9 @@ async fn a_group_that_the_bot_leaves_or_that_becomes_another_has_no_rights() {
     after.sees("has become a supergroup").await;
     assert!(scene.groups().await.is_empty());
     after.says("/ssh web-1 uptime");
-    after.sees("Not here").await;
+    after.sees("Others can read this chat").await;
     let answer = before.presses(&card, "Power off").answer().await;
-    assert!(answer.text.contains("from before"), "{answer:?}");
+    assert!(answer.text.contains("has expired"), "{answer:?}");
     assert_eq!(scene.switched().await, 0);
     allow(&new, &scene.root).await;
     assert_eq!(scene.groups().await.len(), 1);
@@ -407,7 +408,7 @@ async fn the_manual_shows_what_is_said_in_an_allowed_group() {
     let group = app.telegram.group("ops");
     let (here, admin) = (group.seat(&alice), group.seat(&root));
     here.says("/ssh web-1");
-    here.sees("Not here").await;
+    here.sees("Others can read this chat").await;
     admin.says("/allow");
     here.sees("root has allowed this group").await;
     here.says("/vm web-1");
@@ -417,8 +418,8 @@ async fn the_manual_shows_what_is_said_in_an_allowed_group() {
     here.presses(&question, "Yes, reboot").answer().await;
     here.sees_edit(&question, "was asked to reboot").await;
     here.says("/ssh web-1 uptime");
-    here.sees("I ask for logins in private alone").await;
+    here.sees("I ask for logins only in private").await;
     admin.says("/disallow");
-    here.sees("not allowed any more").await;
+    here.sees("Done: this group is no longer allowed").await;
     crate::manual::shows("## A group that an admin allows", &here.transcript());
 }

@@ -41,9 +41,9 @@ async fn no_canary_that_is_told_to_the_bot_is_in_the_records_or_their_log() {
     alice.sees("I do not understand").await;
     for old in ["canary-wrong-password", PASSWORD] {
         alice.says("/password");
-        alice.sees("Your present password?").await;
+        alice.sees("What is your present password?").await;
         alice.tells(old).await;
-        alice.sees("And the new one").await;
+        alice.sees("What is the new password?").await;
         alice.tells(new).await;
         alice.sees(if old == PASSWORD { "Your password is changed" } else { "old-password" }).await;
     }

@@ -80,7 +80,7 @@ async fn killed_at_every_point(place: Place) {
         let child = place.run(&[]).await;
         if *point == "bot.update.acted" {
             // The code is used up, and the account is bound.
-            alice.sees("This chat speaks for alice").await;
+            alice.sees("This chat is linked to alice").await;
         } else {
             alice.sees("alice").await;
         }
@@ -117,7 +117,7 @@ async fn continue_begun(place: &Place, child: Child) {
     reached(place, "bot.update.begun").await;
     kill(child).await;
     let child = place.run(&[]).await;
-    root.sees_edit(&question, "vmm was stopped while it should power off web-1").await;
+    root.sees_edit(&question, "vmm was stopped before this ended: power off web-1").await;
     assert_eq!(done(place, "vm.power").await, 0);
     terminate(child).await;
 }
@@ -159,7 +159,7 @@ async fn a_command_that_kill_9_leaves_behind_is_told_and_its_password_gone() {
     kill(child).await;
     let child = place.run(&[]).await;
     alice.sees_deleted(password).await;
-    alice.sees("vmm was stopped while it ran").await;
+    alice.sees("vmm was stopped before this ended").await;
     assert_eq!(done(&place, "vm.ssh").await, 0);
     terminate(child).await;
 }

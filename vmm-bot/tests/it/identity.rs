@@ -69,15 +69,15 @@ async fn a_button_is_for_one_person_one_message_and_one_moment() {
     let public = in_group.sees("web-1 is on").await;
     // Who presses, under which message, what it tells the bot, and what is answered.
     let cases = [
-        (&mallory, &question, yes.as_str(), "from before"),
-        (&group.seat(&mallory), &public, yes.as_str(), "bound to nobody"),
+        (&mallory, &question, yes.as_str(), "has expired"),
+        (&group.seat(&mallory), &public, yes.as_str(), "not linked to an account"),
         (&root, &public, yes.as_str(), "somebody else"),
-        (&alice, &other, yes.as_str(), "from before"),
-        (&in_group, &public, yes.as_str(), "from before"),
+        (&alice, &other, yes.as_str(), "has expired"),
+        (&in_group, &public, yes.as_str(), "has expired"),
         (&elsewhere, &public, yes.as_str(), "somebody else"),
-        (&alice, &question, "", "from before"),
-        (&alice, &question, "AAAAAAAAAAAAAAAAAAAAAA", "from before"),
-        (&alice, &question, "{\"confirmed\":{\"vm\":\"web-1\",\"switch\":\"stop\"}}", "from before"),
+        (&alice, &question, "", "has expired"),
+        (&alice, &question, "AAAAAAAAAAAAAAAAAAAAAA", "has expired"),
+        (&alice, &question, "{\"confirmed\":{\"vm\":\"web-1\",\"switch\":\"stop\"}}", "has expired"),
     ];
     for (person, message, data, expected) in cases {
         let answer = person.presses_data(message, data).answer().await;
@@ -88,12 +88,12 @@ async fn a_button_is_for_one_person_one_message_and_one_moment() {
     alice.presses(&question, "No").answer().await;
     alice.sees_edit(&question, "web-1 is on").await;
     let late = alice.presses_data(&question, &yes).answer().await;
-    assert!(late.text.contains("from before"), "{late:?}");
+    assert!(late.text.contains("has expired"), "{late:?}");
     // A confirmation counts once, however often it is pressed.
     let first = alice.presses(&other, "Yes, power off");
     let second = alice.presses(&other, "Yes, power off");
     assert_eq!(first.answer().await.text, "");
-    assert!(second.answer().await.text.contains("from before"));
+    assert!(second.answer().await.text.contains("has expired"));
     let done = app.audit("vm.power").await.into_iter().filter(|row| row.outcome == Outcome::Done);
     assert_eq!(done.count(), 1);
 }
@@ -105,7 +105,7 @@ async fn a_question_that_was_answered_too_late_means_nothing() {
     let alice = app.linked("Alice", &app.desk.user).await;
     let bot = app.telegram.token().split(':').next().unwrap().parse().unwrap();
     let mail = app.desk.vmm.bot_mail(BotId(bot));
-    for (id, minutes, expected) in [("in-time", 1, ""), ("too-late", -1, "from before")] {
+    for (id, minutes, expected) in [("in-time", 1, ""), ("too-late", -1, "has expired")] {
         let button = NewButton {
             id: id.to_owned(),
             user: app.desk.user.user_id().unwrap(),
@@ -137,7 +137,7 @@ async fn an_account_speaks_through_one_chat_while_it_is_enabled() {
     // Bound to another person, the first one has no rights any more.
     let phone = app.linked("Bob's phone", &actor).await;
     bob.says("/vms");
-    bob.sees("I do not know you").await;
+    bob.sees("You are not linked to an account yet").await;
     // A chat that is bound stays so.
     phone.says(&format!("/start {}", app.code(&app.desk.admin).await));
     phone.sees("already bound").await;
@@ -149,16 +149,16 @@ async fn an_account_speaks_through_one_chat_while_it_is_enabled() {
     };
     set(true).await;
     phone.says("/vms");
-    phone.sees("I do not know you").await;
+    phone.sees("You are not linked to an account yet").await;
     bob.says(&format!("/start {code}"));
-    bob.sees("not good").await;
+    bob.sees("not valid").await;
     set(false).await;
     phone.says("/vms");
     phone.sees("no machines").await;
     bob.says(&format!("/start {code}"));
     bob.sees("Welcome, bob").await;
     phone.says(&format!("/start {code}"));
-    phone.sees("not good").await;
+    phone.sees("not valid").await;
 }
 
 #[tokio::test]

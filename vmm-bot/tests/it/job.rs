@@ -76,7 +76,7 @@ async fn every_state_has_its_mark_its_words_and_its_buttons() {
     let card = alice.sees(words).await;
     assert_eq!(card.labels(), ["Resume", "Power off", "Monitor", "Refresh", "All machines"]);
     alice.presses(&card, "Resume").answer().await;
-    let question = alice.sees_edit(&card, "It goes on where it was paused").await;
+    let question = alice.sees_edit(&card, "The machine continues where it was paused").await;
     alice.presses(&question, "Yes, resume").answer().await;
     let done = alice.sees_edit(&question, "web-1 was resumed").await;
     app.desk.hypervisor.set_state(vm.uuid, DomainState::Saved);
@@ -84,14 +84,14 @@ async fn every_state_has_its_mark_its_words_and_its_buttons() {
     let card = alice.sees_edit(&done, "💾 web-1 is saved; start it (it goes on where it was saved)").await;
     assert_eq!(card.labels(), ["Start", "Discard saved state", "Monitor", "Refresh", "All machines"]);
     alice.presses(&card, "Start").answer().await;
-    let question = alice.sees_edit(&card, "If it is saved, it goes on where it was saved").await;
+    let question = alice.sees_edit(&card, "If it is saved, it continues where it was saved").await;
     alice.presses(&question, "Yes, start").answer().await;
-    let done = alice.sees_edit(&question, "web-1 goes on where it was saved").await;
+    let done = alice.sees_edit(&question, "web-1 continues where it was saved").await;
     app.desk.hypervisor.set_state(vm.uuid, DomainState::Saved);
     alice.presses(&done, "Show the machine").answer().await;
     let card = alice.sees_edit(&done, "is saved").await;
     alice.presses(&card, "Discard saved state").answer().await;
-    let question = alice.sees_edit(&card, "What was in its memory is lost for good").await;
+    let question = alice.sees_edit(&card, "The saved memory is lost for good").await;
     alice.presses(&question, "Yes, discard saved state").answer().await;
     let done = alice.sees_edit(&question, "web-1 is off, and its saved state is gone").await;
     app.desk.hypervisor.remove_behind_back(vm.uuid);

@@ -81,7 +81,7 @@ async fn a_menu_follows_its_account() {
     for _ in 0..3 {
         app.desk.vmm.bot_mail(app.bot()).audience().await.unwrap();
         phone.says("/vms");
-        phone.sees("I do not know you").await;
+        phone.sees("You are not linked to an account yet").await;
     }
     assert_eq!(app.telegram.call_count("setMyCommands") + app.telegram.call_count("deleteMyCommands"), told);
 }

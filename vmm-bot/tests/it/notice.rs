@@ -22,8 +22,8 @@ async fn what_others_did_elsewhere_is_told() {
     let request = app.desk.submit("r1", CSV).await;
     root.sees("r1 waits for an admin").await;
     app.desk.approve(&request).await;
-    root.sees("machine is there").await;
-    let progress = alice.sees("machine is there").await;
+    root.sees("machine is ready").await;
+    let progress = alice.sees("machine is ready").await;
     app.desk.start_worker();
     alice.sees_edit(&progress, "r1 is done").await;
     alice.sees("r1 is done").await;
@@ -92,7 +92,7 @@ async fn progress_goes_on_in_one_message_after_a_restart() {
     let request = app.desk.submit("r1", CSV).await;
     app.desk.hypervisor.set_addresses(request.plan.vms[0].uuid, Vec::new());
     app.desk.approve(&request).await;
-    let progress = alice.sees("0 of 1 machine is there").await;
+    let progress = alice.sees("0 of 1 machine is ready").await;
     let waiting = alice.sees_edit(&progress, "wait for address").await;
     assert!(waiting.part("pre").unwrap().starts_with("web-1  ▓▓▓▓▓░░  wait for address"), "{}", waiting.text);
     app.stop().await;
@@ -102,7 +102,7 @@ async fn progress_goes_on_in_one_message_after_a_restart() {
     app.desk.let_be_reached(&request);
     alice.sees_edit(&progress, "r1 is done").await;
     alice.sees("r1 is done").await;
-    assert_eq!(sent(&alice, "machine is there"), 1, "{}", alice.transcript());
+    assert_eq!(sent(&alice, "machine is ready"), 1, "{}", alice.transcript());
     let edits = alice.transcript().matches("wait for address").count();
     assert_eq!(edits, 1, "what is the same is not sent again:\n{}", alice.transcript());
 }
@@ -112,7 +112,7 @@ async fn who_is_not_linked_or_was_disabled_hears_nothing() {
     let app = App::new().await;
     let (alice, root) = (app.linked("Alice", &app.desk.user).await, app.linked("Root", &app.desk.admin).await);
     root.says("/unlink");
-    root.sees("speaks for nobody").await;
+    root.sees("is no longer linked to an account").await;
     let request = app.desk.submit("r1", CSV).await;
     app.desk.vmm.reject_request(&app.desk.admin, &request.id, "no room").await.unwrap();
     alice.sees("r1 was rejected").await;

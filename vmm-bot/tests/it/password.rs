@@ -13,9 +13,9 @@ const NEW: &str = "a new <and> better one";
 /// Asks for a change of the password, and tells what is asked for.
 async fn changes(person: &Person, old: &str, new: &str) {
     person.says("/password");
-    person.sees("Your present password?").await;
+    person.sees("What is your present password?").await;
     person.tells(old).await;
-    person.sees("And the new one").await;
+    person.sees("What is the new password?").await;
     person.tells(new).await;
 }
 
@@ -59,21 +59,21 @@ async fn a_command_leaves_it_and_a_restart_or_time_forgets_it() {
     let mut app = App::new().await;
     let alice = app.linked("Alice", &app.desk.user).await;
     alice.says("/password");
-    alice.sees("Your present password?").await;
+    alice.sees("What is your present password?").await;
     alice.says("/vms");
     alice.sees("no machines").await;
     alice.says(PASSWORD);
     alice.sees("do not understand").await;
     alice.says("/password");
-    alice.sees("Your present password?").await;
+    alice.sees("What is your present password?").await;
     alice.says(PASSWORD);
-    alice.sees("And the new one").await;
+    alice.sees("What is the new password?").await;
     app.stop().await;
     app.start();
     alice.tells(NEW).await;
-    alice.sees("/password begins again").await;
+    alice.sees("Send /password to start again").await;
     alice.says("/password");
-    alice.sees("Your present password?").await;
+    alice.sees("What is your present password?").await;
     app.ages_questions(Duration::from_secs(3600));
     alice.tells(PASSWORD).await;
     alice.sees("too late").await;
@@ -89,5 +89,5 @@ async fn the_manual_shows_a_new_password() {
     alice.sees("Your password is changed").await;
     let said = alice.transcript();
     let said = said.strip_prefix(&before).unwrap().replace(PASSWORD, "OLD PASSWORD").replace(NEW, "NEW PASSWORD");
-    crate::manual::shows("## The own password", &said);
+    crate::manual::shows("## Your password", &said);
 }

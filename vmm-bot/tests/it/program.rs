@@ -144,20 +144,20 @@ async fn answers_and_logs_no_secret(place: Place) {
 async fn check_says_how_updates_come() {
     let place = Place::new().await;
     let (_, out) = place.output("check", &[]).await;
-    assert!(out.contains("ok      updates: are asked for, 0 wait\n"), "{out}");
+    assert!(out.contains("ok      updates: vmm-bot run asks Telegram for them, 0 wait\n"), "{out}");
     let place = Place::with_webhook().await;
     let url = place.webhook_url().unwrap();
     let (_, out) = place.output("check", &[]).await;
-    assert!(out.contains(&format!("ok      updates: will be sent to {url} and taken at")), "{out}");
+    assert!(out.contains(&format!("ok      updates: Telegram does not send them to {url} yet")), "{out}");
     let child = place.run(&[]).await;
     place.telegram.until("the webhook is set", |telegram| telegram.call_count("setWebhook") == 1).await;
     let (_, out) = place.output("check", &[]).await;
-    assert!(out.contains(&format!("ok      updates: are sent to {url}, 0 wait\n")), "{out}");
+    assert!(out.contains(&format!("ok      updates: Telegram sends them to {url}, 0 wait\n")), "{out}");
     terminate(child).await;
     place.telegram.person("Alice").says("/help");
     place.telegram.until("it could not be delivered", |telegram| !telegram.deliveries().is_empty()).await;
     let (_, out) = place.output("check", &[]).await;
-    assert!(out.contains(&format!("problem updates: 1 wait, and {url} failed at")), "{out}");
+    assert!(out.contains(&format!("problem updates: 1 wait, because {url} failed at")), "{out}");
     let (_, out) = place.output("check", &[("VMM_BOT_WEBHOOK_URL", "https://vmm.example.org:99999/")]).await;
     assert!(out.contains("problem updates"), "{out}");
 }
@@ -168,7 +168,7 @@ async fn check_says_what_is_wrong_and_what_to_do() {
     let (code, out) = place.output("check", &[]).await;
     assert_eq!(code, 1, "there is no libvirt: {out}");
     for line in
-        ["ok      token", "ok      telegram: knows the bot as @vmm_desk_bot", "ok      desk", "problem hypervisor"]
+        ["ok      token", "ok      telegram: it knows the bot as @vmm_desk_bot", "ok      desk", "problem hypervisor"]
     {
         assert!(out.lines().any(|found| found.starts_with(line)), "{line} is missing in {out}");
     }

@@ -21,7 +21,7 @@ pub(crate) async fn newest(app: &App) -> Request {
 /// Uploads the CSV and submits it; gives the card.
 async fn submits(app: &App, person: &Person, csv: &[u8], caption: &str) -> (Message, Request) {
     person.uploads("machines.csv", csv, caption);
-    let preview = person.sees("Submitted, this becomes request").await;
+    let preview = person.sees("Press Submit to ask for these machines as request").await;
     person.presses(&preview, "Submit").answer().await;
     let card = person.sees_edit(&preview, "waits for an admin").await;
     let request = newest(app).await;
@@ -70,8 +70,8 @@ async fn machines_are_requested_approved_and_made() {
     root.sees_edit(&notice, "was approved by root").await;
 
     alice.sees_edit(&card, "was approved by root").await;
-    let progress = alice.sees("machines are there").await;
-    let of_root = root.sees("machines are there").await;
+    let progress = alice.sees("machines are ready").await;
+    let of_root = root.sees("machines are ready").await;
     app.desk.start_worker();
     alice.sees_edit(&progress, "is done").await;
     let result = alice.sees("is done").await;
@@ -162,7 +162,7 @@ async fn a_rejection_asks_why_and_tells_the_requester() {
     let (card, request) = submits(&app, &alice, CSV, "").await;
     let (notice, of_carol) = (root.sees("waits for an admin").await, carol.sees("waits for an admin").await);
     root.presses(&notice, "Reject").answer().await;
-    root.sees("Why is").await;
+    root.sees("Why do you reject").await;
     root.says("no room <b>today</b>");
     root.sees("was rejected by root").await;
     alice.sees_edit(&card, "was rejected by root").await;
@@ -272,7 +272,7 @@ async fn requests_are_listed_with_buttons() {
     alice.says("/request r-unknown");
     alice.sees("there is no request").await;
     root.says("/requests");
-    root.sees("Open requests: none").await;
+    root.sees("There are no open requests").await;
 }
 
 /// The bot is away while machines are made, so that what it shows of that is always the same.
@@ -287,7 +287,7 @@ async fn the_manual_shows_a_request() {
     alice.uploads("machines.csv", b"name,os,vcpu,memory\nWeb,debian:12,2,1GiB\ndb-1,beos,1,\n", "the shop");
     alice.sees("problems").await;
     alice.uploads("machines.csv", CSV, "the shop");
-    let preview = alice.sees("Submitted, this becomes request").await;
+    let preview = alice.sees("Press Submit to ask for these machines as request").await;
     alice.presses(&preview, "Submit").answer().await;
     let card = alice.sees_edit(&preview, "waits for an admin").await;
     let notice = root.sees("waits for an admin").await;
@@ -295,9 +295,9 @@ async fn the_manual_shows_a_request() {
     root.sees("Open requests").await;
     root.presses(&notice, "Approve").answer().await;
     root.sees_edit(&notice, "was approved by root").await;
-    let of_root = root.sees("machines are there").await;
+    let of_root = root.sees("machines are ready").await;
     alice.sees_edit(&card, "was approved by root").await;
-    let progress = alice.sees("machines are there").await;
+    let progress = alice.sees("machines are ready").await;
     app.stop().await;
     let request = newest(&app).await;
     for vm in &request.plan.vms {
@@ -340,5 +340,5 @@ async fn a_workbook_is_requested_as_a_csv_is() {
     alice.sees_edit(&preview, "waits for an admin").await;
     assert_eq!(newest(&app).await.spec, "name,os\nweb-1,debian\n");
     alice.uploads("machines.ods", b"PK\x03\x04", "");
-    alice.sees("I cannot read it: the file is no workbook").await;
+    alice.sees("I cannot read the file: the file is no workbook").await;
 }

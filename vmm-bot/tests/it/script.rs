@@ -30,7 +30,7 @@ async fn a_script_is_kept_run_on_a_group_and_run_again_where_it_failed() {
     let alice = app.linked("Alice", &app.desk.user).await;
     alice.uploads("backup.sh", b"echo well\n", "/script backup sh @lab");
     let card = alice.sees("backup of alice").await;
-    assert!(card.text.contains("sh backup.sh, version 1, 10 bytes\nOn: @lab"), "{}", card.text);
+    assert!(card.text.contains("sh backup.sh, version 1, 10 bytes\nMachines: @lab"), "{}", card.text);
     assert_eq!(card.labels(), ["Run", "Delete"], "its owner and admins delete");
 
     alice.presses(&card, "Run").answer().await;
@@ -71,7 +71,7 @@ async fn a_run_takes_a_login_that_is_known_on_all_of_its_machines() {
     for vm in ["web-1", "web-2"] {
         alice.says("/run backup");
         let asked = alice.sees("As which user").await;
-        assert!(asked.text.contains("It runs on web-1, web-2."), "not known on all: {}", asked.text);
+        assert!(asked.text.contains("The script will run on web-1, web-2."), "not known on all: {}", asked.text);
         alice.says(&format!("/ssh {vm} uptime"));
         gives_login(&alice, "debian", PASSWORD).await;
         sees_become(&alice, vm, "up").await;
@@ -79,11 +79,11 @@ async fn a_run_takes_a_login_that_is_known_on_all_of_its_machines() {
     alice.says("/run backup");
     let ended = sees_become(&alice, "backup", "2 of 2 ended").await;
     let told = alice.presses(&ended, "Keep for 8 h").answer().await;
-    assert_eq!(told.text, "Your login on 2 machines is kept for 8 h from now.");
+    assert_eq!(told.text, "I remember your login on 2 machines for 8 h from now.");
     let told = alice.presses(&ended, "Forget the login").answer().await;
-    assert_eq!(told.text, "Your login on 2 machines is forgotten.");
+    assert_eq!(told.text, "I have forgotten your login on 2 machines.");
     let told = alice.presses(&ended, "Keep for 1 h").answer().await;
-    assert_eq!(told.text, "Your login on 2 machines is not known any more.");
+    assert_eq!(told.text, "I do not remember your login on 2 machines.");
 
     // One that a machine refuses is not kept.
     alice.says("/run backup");
@@ -91,7 +91,7 @@ async fn a_run_takes_a_login_that_is_known_on_all_of_its_machines() {
     alice.says("two words");
     alice.sees("one word").await;
     alice.says("debian");
-    alice.sees("Password of debian").await;
+    alice.sees("What is the password of debian").await;
     alice.tells("/wrong one").await;
     let ended = sees_become(&alice, "backup", "2 of 2 ended").await;
     assert_eq!(ended.labels(), ["Rerun failed"]);
@@ -113,7 +113,7 @@ async fn a_long_run_is_cancelled_and_the_chat_goes_on_meanwhile() {
     }
     let alice = app.linked("Alice", &app.desk.user).await;
     alice.uploads("backup.sh", b"sleep 600\n", "/script backup");
-    alice.sees("asked for each run").await;
+    alice.sees("I ask before each run").await;
     alice.says("/run backup");
     alice.sees("On which machines").await;
     alice.says("web-1, @lab");
@@ -122,7 +122,7 @@ async fn a_long_run_is_cancelled_and_the_chat_goes_on_meanwhile() {
     alice.says("/vm web-1");
     alice.sees("web-1 is on").await;
     let answer = alice.presses(&live, "Cancel").answer().await;
-    assert_eq!(answer.text, "It is being ended.");
+    assert_eq!(answer.text, "Cancelling …");
     alice.sees_edit(&live, "cancelled").await;
 }
 
@@ -138,7 +138,7 @@ async fn a_repeated_run_that_a_stopped_bot_leaves_behind_is_told_and_not_run_aga
     gives_login(&alice, "debian", PASSWORD).await;
     sees_become(&alice, "backup", "2 of 2 ended").await;
     vms.iter().for_each(|vm| answers(&app, vm, Answer::hangs()));
-    for (known, told) in [(true, "repeat run 1"), (false, "repeat a run")] {
+    for (known, told) in [(true, "repeating run 1"), (false, "the repetition of a run")] {
         alice.says("/runs");
         let runs = alice.sees("Runs").await;
         alice.presses(&runs, "Run 1").answer().await;
@@ -151,7 +151,7 @@ async fn a_repeated_run_that_a_stopped_bot_leaves_behind_is_told_and_not_run_aga
         let live = sees_become(&alice, "backup", "running").await;
         app.stop().await;
         app.start();
-        alice.sees_edit(&live, &format!("vmm was stopped while it should {told}.")).await;
+        alice.sees_edit(&live, &format!("vmm was stopped before this ended: {told}.")).await;
     }
     let runs = app.desk.vmm.script_runs(&app.desk.user, &RunFilter::default()).await.unwrap();
     assert_eq!(runs.items.len(), 3);
@@ -182,17 +182,17 @@ async fn an_admin_deletes_a_script_and_what_is_wrong_is_said() {
     root.uploads("backup.sh", b"true\n", "/script backup sh;reboot");
     root.sees("command").await;
     root.uploads("backup.sh", b"true\n", "what is this?");
-    root.sees("What shall I do with it?").await;
+    root.sees("What is this file for?").await;
     root.says("/script backup");
-    root.sees("with this as its caption").await;
+    root.sees("with this command as its caption").await;
     root.says("/run nothing");
-    root.sees("no script nothing; /scripts shows").await;
+    root.sees("no script nothing. /scripts lists them").await;
     root.uploads("backup.sh", b"true\n", "/script “nightly backup” sh web-1");
     root.sees("nightly backup of root").await;
     root.says("/run nightly backup web-1");
     root.sees("in quotes, like /run \"nightly backup\".").await;
     root.says("/run \"nightly backup\" web-1");
-    root.sees("It runs on web-1. As which user there?").await;
+    root.sees("The script will run on web-1. As which user shall I sign in there?").await;
     root.uploads("backup.sh", b"true\n", "/script backup sh web-1");
     root.sees("backup of root").await;
     root.says("/scripts");

@@ -87,7 +87,7 @@ async fn a_command_runs_after_its_login_was_asked_for_and_then_at_once() {
     scene.ended("Exit code 0").await;
     assert_eq!(scene.lines().last().unwrap().1.as_deref(), Some(lines));
 
-    for (label, word) in [("Keep for 1 h", "kept for 1 h"), ("Keep for 8 h", "kept for 8 h")] {
+    for (label, word) in [("Keep for 1 h", "for 1 h from now"), ("Keep for 8 h", "for 8 h from now")] {
         let told = scene.alice.presses(&done, label).answer().await;
         assert!(told.text.contains(word) && !told.alert, "{told:?}");
     }
@@ -96,14 +96,14 @@ async fn a_command_runs_after_its_login_was_asked_for_and_then_at_once() {
     let told = scene.alice.presses(&again, "Forget the login").answer().await;
     assert!(told.text.contains("forgotten"), "{told:?}");
     let told = scene.alice.presses(&again, "Keep for 1 h").answer().await;
-    assert!(told.text.contains("not known any more"), "{told:?}");
+    assert!(told.text.contains("I do not remember your login"), "{told:?}");
     scene.says_with_login("/ssh web-1 uptime").await;
     scene.ended("Exit code 0").await;
 
     scene.alice.says("/forget");
     scene.alice.sees("forgotten your login on 1 machine").await;
     scene.alice.says("/forget");
-    scene.alice.sees("know no login").await;
+    scene.alice.sees("do not remember any login").await;
     scene.alice.says("/ssh web-1 uptime");
     scene.alice.sees("As which user").await;
     assert!(!scene.alice.messages().iter().any(|message| message.text.contains("w0rd")));
@@ -114,11 +114,11 @@ async fn a_password_is_in_no_record_even_while_its_command_runs() {
     let scene = Scene::new().await;
     scene.app.desk.remote.answer(scene.web_1, "sleep", Answer::hangs());
     scene.says_with_login("/ssh web-1 sleep 1d").await;
-    let live = scene.alice.sees("It runs.").await;
+    let live = scene.alice.sees("In progress.").await;
     let bytes = records(&scene.app);
     assert!(holds(&bytes, "web-1") && !holds(&bytes, "sleep 1d") && !holds(&bytes, "w0rd"));
     scene.alice.presses(&live, "Cancel").answer().await;
-    scene.alice.sees_edit(&live, "It was cancelled.").await;
+    scene.alice.sees_edit(&live, "Cancelled.").await;
     assert!(!holds(&records(&scene.app), "w0rd"));
 }
 
@@ -127,7 +127,7 @@ async fn what_is_written_is_shown_while_it_runs_until_it_is_cancelled() {
     let scene = Scene::new().await;
     scene.app.desk.remote.answer(scene.web_1, "build", Answer::stdout("step <1>\n").taking(Duration::MAX));
     scene.says_with_login("/ssh web-1 build").await;
-    let live = scene.alice.sees("It runs.").await;
+    let live = scene.alice.sees("In progress.").await;
     let shown = scene.alice.sees_in(&live, "step <1>").await;
     assert_eq!((shown.part("pre"), shown.labels()), (Some("step <1>"), vec!["Cancel"]));
     // The chat goes on beside it.
@@ -135,8 +135,8 @@ async fn what_is_written_is_shown_while_it_runs_until_it_is_cancelled() {
     let done = scene.ended("up 3 days").await;
     assert_ne!(done.id, live.id);
     let told = scene.alice.presses(&shown, "Cancel").answer().await;
-    assert_eq!(told.text, "It is being ended.");
-    let ended = scene.alice.sees_edit(&live, "It was cancelled.").await;
+    assert_eq!(told.text, "Cancelling …");
+    let ended = scene.alice.sees_edit(&live, "Cancelled.").await;
     assert!(ended.part("pre") == Some("step <1>") && ended.button("Cancel").is_none(), "{}", ended.text);
 }
 
@@ -195,7 +195,7 @@ async fn a_login_that_is_refused_is_forgotten_and_asked_for_anew() {
     scene.alice.says("two words");
     scene.alice.sees("one word").await;
     scene.alice.says("debian");
-    scene.alice.sees("Password of debian").await;
+    scene.alice.sees("What is the password of debian").await;
     // A password may look like a command that the bot does not know.
     scene.alice.tells("/etc/passw0rd").await;
     let refused = scene.ended("web-1 refused the login of debian").await;
@@ -212,7 +212,7 @@ async fn the_card_asks_for_a_command_and_a_command_of_the_bot_ends_the_question(
     scene.alice.says("/vm web-1");
     let card = scene.alice.sees("web-1 is on").await;
     scene.alice.presses(&card, "Run a command").answer().await;
-    scene.alice.sees("What shall run on web-1?").await;
+    scene.alice.sees("Which command is to run on web-1?").await;
     scene.alice.says("/usr/bin/uptime");
     gives_login(&scene.alice, "debian", SECRET).await;
     scene.ended("up 3 days").await;
@@ -220,11 +220,11 @@ async fn the_card_asks_for_a_command_and_a_command_of_the_bot_ends_the_question(
     scene.alice.sees("forgotten").await;
 
     scene.alice.says("/ssh web-1");
-    scene.alice.sees("What shall run on web-1?").await;
+    scene.alice.sees("Which command is to run on web-1?").await;
     scene.alice.says("uptime");
     gives_user(&scene.alice, "debian").await;
     scene.alice.says("/cancel");
-    scene.alice.sees("Never mind").await;
+    scene.alice.sees("no question is open").await;
     scene.alice.says(SECRET);
     scene.alice.sees("do not understand").await;
     assert_eq!(scene.lines().len(), 1);
@@ -253,12 +253,12 @@ async fn a_command_that_a_stopped_bot_leaves_behind_is_told_and_not_run_again() 
                 scene.alice.says("/ssh web-1 build");
             }
         }
-        let live = scene.alice.sees("It runs.").await;
+        let live = scene.alice.sees("In progress.").await;
         runs += 1;
         scene.app.desk.until("it runs", async || scene.ran("build") == runs).await;
         scene.app.stop().await;
         scene.app.start();
-        let told = scene.alice.sees_edit(&live, "vmm was stopped while it ran").await;
+        let told = scene.alice.sees_edit(&live, "vmm was stopped before this ended").await;
         assert_eq!(told.labels(), ["Run it again", "Another command"], "{said}");
         assert_eq!(scene.ran("build"), runs, "{said}");
     }
@@ -271,7 +271,7 @@ async fn a_password_is_deleted_even_if_its_account_was_freed_meanwhile() {
     gives_user(&scene.alice, "debian").await;
     scene.app.desk.vmm.unlink_chat(&scene.app.desk.user, None).await.unwrap();
     scene.alice.tells(SECRET).await;
-    scene.alice.sees("I do not know you").await;
+    scene.alice.sees("You are not linked to an account yet").await;
     assert_eq!(scene.lines(), []);
 }
 
@@ -287,7 +287,7 @@ async fn a_password_that_comes_too_late_is_deleted_and_does_nothing() {
     asked().await;
     scene.app.ages_questions(hour);
     scene.alice.tells("/its passw0rd").await;
-    let told = scene.alice.sees("That came too late").await;
+    let told = scene.alice.sees("answer came too late").await;
     scene.alice.presses(&told, "Ask me again").answer().await;
     gives_login(&scene.alice, "debian", SECRET).await;
     scene.ended("up 3 days").await;
@@ -303,7 +303,7 @@ async fn a_password_that_comes_too_late_is_deleted_and_does_nothing() {
         scene.alice.sees(if command == "/vm" { "Which machine?" } else { "web-1" }).await;
     }
     scene.alice.says("/cancel");
-    scene.alice.sees("Never mind").await;
+    scene.alice.sees("no question is open").await;
     scene.alice.says("hello");
     scene.alice.sees("do not understand").await;
 
@@ -327,7 +327,7 @@ async fn a_login_is_forgotten_when_the_account_is_freed() {
     scene.says_with_login("/ssh web-1 uptime").await;
     scene.ended("up 3 days").await;
     scene.alice.says("/unlink");
-    scene.alice.sees("speaks for nobody").await;
+    scene.alice.sees("is no longer linked to an account").await;
     scene.alice.says(&format!("/start {}", scene.app.code(&scene.app.desk.user).await));
     scene.alice.sees("Welcome").await;
     scene.alice.says("/ssh web-1 uptime");
@@ -343,7 +343,7 @@ async fn a_command_that_a_phones_keyboard_has_changed_is_asked_for_again() {
         ("/ssh web-1 echo 'a' \u{2013}n", "\u{2013}n"),
     ] {
         scene.alice.says(said);
-        scene.alice.sees(&format!("the keyboard made {word:?} of what was typed")).await;
+        scene.alice.sees(&format!("has {word:?}, which your keyboard put in place")).await;
     }
     assert_eq!(scene.lines(), []);
     // In straight quotes, and within a word, it is meant.

@@ -193,9 +193,9 @@ async fn story(desk: &RealDesk, image: &std::path::Path) {
     assert!(picture.text.contains("story-1 is running"), "{}", picture.text);
 
     alice.says("/password");
-    alice.sees("Your present password?").await;
+    alice.sees("What is your present password?").await;
     alice.says(PASSWORD);
-    alice.sees("And the new one").await;
+    alice.sees("What is the new password?").await;
     alice.says(NEW_PASSWORD);
     alice.sees("Your password is changed").await;
     desk.vmm.login("alice", NEW_PASSWORD.into(), None).await.unwrap();

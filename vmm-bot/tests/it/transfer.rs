@@ -55,12 +55,12 @@ async fn a_file_is_put_onto_a_machine() {
     scene.alice.uploads("home.txt", b"at home", "/put web-1");
     let done = scene.ended("7 bytes").await;
     assert_eq!(content("~", "home.txt").as_deref(), Some(&b"at home"[..]));
-    scene.alice.presses(&done, "Once more").answer().await;
+    scene.alice.presses(&done, "Do it again").answer().await;
     scene.ended("7 bytes").await;
     scene.alice.uploads("x", b"x", "/put web-1 /nowhere");
     scene.ended("⚠️").await;
     for (caption, answer) in
-        [("", "What shall I do with it?"), ("/put", "Which machine?"), ("/vms", "What shall I do with it?")]
+        [("", "What is this file for?"), ("/put", "Which machine?"), ("/vms", "What is this file for?")]
     {
         scene.alice.uploads("x", b"x", caption);
         scene.alice.sees(answer).await;
@@ -74,12 +74,12 @@ async fn a_file_that_a_stopped_bot_leaves_behind_is_told_and_not_put_again() {
     scene.app.desk.remote.fall_silent(scene.web_1);
     scene.alice.uploads("a.txt", b"for web-1", "/put web-1 /tmp");
     gives_login(&scene.alice, "debian", SECRET).await;
-    let live = scene.alice.sees("It runs.").await;
+    let live = scene.alice.sees("In progress.").await;
     let audit = async || scene.app.audit("vm.transfer").await.len() == 1;
     scene.app.desk.until("it has begun", audit).await;
     scene.app.stop().await;
     scene.app.start();
-    let told = scene.alice.sees_edit(&live, "vmm was stopped while it ran").await;
+    let told = scene.alice.sees_edit(&live, "vmm was stopped before this ended").await;
     assert!(told.text.contains("put a.txt to /tmp"), "{}", told.text);
 }
 
@@ -90,18 +90,18 @@ async fn how_far_a_file_is_carried_is_shown_and_it_can_be_cancelled_there() {
     remote.put_file(scene.web_1, &Place::new("/tmp", "big").unwrap(), vec![7; 4 << 20]);
     remote.stall_transfers(scene.web_1, 3 << 20);
     scene.says_with_login("/get web-1 /tmp/big").await;
-    let live = scene.alice.sees("It runs.").await;
+    let live = scene.alice.sees("In progress.").await;
     let shown = scene.alice.sees_in(&live, "▓▓▓▓▓▓▓░░░  75 %\n3 MiB of 4 MiB").await;
     assert_eq!(shown.labels(), ["Cancel"]);
     scene.alice.presses(&shown, "Cancel").answer().await;
-    let ended = scene.alice.sees_edit(&live, "It was cancelled.").await;
-    assert!(ended.text.ends_with("75 %\n3 MiB of 4 MiB") && ended.button("Once more").is_some(), "{}", ended.text);
+    let ended = scene.alice.sees_edit(&live, "Cancelled.").await;
+    assert!(ended.text.ends_with("75 %\n3 MiB of 4 MiB") && ended.button("Do it again").is_some(), "{}", ended.text);
 
     scene.alice.uploads("big", &vec![7; 6 << 20], "/put web-1 /tmp");
-    let live = scene.alice.sees("It runs.").await;
+    let live = scene.alice.sees("In progress.").await;
     let shown = scene.alice.sees_in(&live, "▓▓▓▓▓░░░░░  50 %\n3 MiB of 6 MiB").await;
     scene.alice.presses(&shown, "Cancel").answer().await;
-    scene.alice.sees_edit(&live, "It was cancelled.").await;
+    scene.alice.sees_edit(&live, "Cancelled.").await;
     let stored = remote.file(scene.web_1, &Place::new("/tmp", "big").unwrap());
     assert_eq!(stored.map(|(content, _)| content.len()), Some(4 << 20), "what was there is there");
 }
@@ -198,7 +198,7 @@ async fn a_file_of_a_real_server_is_seen_on_its_way() {
     bytes.add_permits(4 << 20);
     scene.alice.says(&format!("/get web-1 {}", place.display()));
     gives_login(&scene.alice, Sshd::USER, Sshd::PASSWORD).await;
-    let live = scene.alice.sees("It runs.").await;
+    let live = scene.alice.sees("In progress.").await;
     let shown = scene.alice.sees_in(&live, "▓▓▓▓").await;
     assert!(shown.text.contains(" of 8 MiB") && !shown.text.contains("▓▓▓▓▓▓"), "{}", shown.text);
     assert_eq!(shown.labels(), ["Cancel"]);
@@ -208,16 +208,16 @@ async fn a_file_of_a_real_server_is_seen_on_its_way() {
 
     bytes.add_permits(4 << 20);
     scene.alice.uploads("to", &content, &format!("/put web-1 {}", directory.display()));
-    let live = scene.alice.sees("It runs.").await;
+    let live = scene.alice.sees("In progress.").await;
     // What the server has not confirmed does not count yet.
     let shown = scene.alice.sees_in(&live, "▓▓▓▓").await;
     assert!(shown.text.contains(" of 8 MiB") && !shown.text.contains("▓▓▓▓▓▓"), "{}", shown.text);
     scene.alice.presses(&shown, "Cancel").answer().await;
-    scene.alice.sees_edit(&live, "It was cancelled.").await;
+    scene.alice.sees_edit(&live, "Cancelled.").await;
     assert!(!directory.join("to").exists());
     bytes.add_permits(8 << 20);
     scene.alice.uploads("to", &content, &format!("/put web-1 {}", directory.display()));
-    let live = scene.alice.sees("It runs.").await;
+    let live = scene.alice.sees("In progress.").await;
     scene.alice.sees_edit(&live, "✅ 8388608 bytes").await;
     assert!(std::fs::read(directory.join("to")).unwrap() == content);
 }

@@ -15,9 +15,9 @@ async fn somebody_links_lists_shows_switches_and_unlinks() {
     app.desk.provision("r1", SPEC).await;
     let alice = app.telegram.person("Alice");
     alice.says("/vms");
-    alice.sees("I do not know you").await;
+    alice.sees("You are not linked to an account yet").await;
     alice.says("/start wrong-code");
-    alice.sees("not good").await;
+    alice.sees("not valid").await;
     alice.says(&format!("/start {}", app.code(&app.desk.user).await));
     alice.sees("Welcome, alice").await;
     alice.says("/help");
@@ -53,9 +53,9 @@ async fn somebody_links_lists_shows_switches_and_unlinks() {
     assert_eq!(alice.sees_edit(&done, "web-3 is off").await.labels(), ["Start", "Monitor", "Refresh", "All machines"]);
 
     alice.says("/unlink");
-    alice.sees("speaks for nobody").await;
+    alice.sees("is no longer linked to an account").await;
     alice.says("/vms");
-    alice.sees("I do not know you").await;
+    alice.sees("You are not linked to an account yet").await;
 }
 
 #[tokio::test]
@@ -118,7 +118,7 @@ async fn a_machine_is_shown_in_a_group_and_switched_in_private_alone() {
     let card = alice.sees("web-1 is on").await;
     assert_eq!(card.labels(), ["Monitor", "Refresh", "All machines"]);
     let press = stranger.presses(&card, "All machines").answer().await;
-    assert!(press.alert && press.text.contains("bound to nobody"), "{press:?}");
+    assert!(press.alert && press.text.contains("not linked to an account"), "{press:?}");
     alice.presses(&card, "All machines").answer().await;
     alice.sees_edit(&card, "Machines").await;
     assert_eq!(alice.messages().len(), 3, "{}", alice.transcript());

@@ -57,7 +57,7 @@ async fn strangers_learn_nothing_and_change_nothing() {
     let app = App::by(Mode::Webhook).await;
     let alice = app.telegram.person("Alice");
     alice.says("/help");
-    alice.sees("do not know you").await;
+    alice.sees("not linked to an account yet").await;
     let (right, update) = (secret(&app.telegram), r#"{"update_id":1,"message":{"text":"hello"}}"#);
     let nothing = ask(&app, &request("GET", "/", "", "")).await;
     assert!(nothing.starts_with("HTTP/1.1 404 Not Found\r\n") && nothing.ends_with("\r\n\r\n"), "{nothing}");
@@ -83,7 +83,7 @@ async fn strangers_learn_nothing_and_change_nothing() {
     let unknown = ask(&app, &request("POST", "/hook", "wrong", &huge)).await;
     assert!(unknown.is_empty() || unknown.starts_with("HTTP/1.1 404 "), "{unknown}");
     alice.says("/vms");
-    alice.sees("do not know you").await;
+    alice.sees("not linked to an account yet").await;
 }
 
 #[tokio::test]
@@ -93,11 +93,11 @@ async fn an_update_that_comes_twice_is_answered_once() {
     for fault in [Fault::Twice, Fault::CutAfter] {
         app.telegram.fail_next("webhook", fault);
         alice.says("/help");
-        alice.sees("do not know you").await;
+        alice.sees("not linked to an account yet").await;
         app.telegram.until("it is confirmed", |telegram| telegram.waiting_updates() == 0).await;
     }
     alice.says("/vms");
-    alice.sees("do not know you").await;
+    alice.sees("not linked to an account yet").await;
     let sent = alice.messages().len();
     assert_eq!(sent, 3, "{}", alice.transcript());
     assert!(!alice.unread().iter().any(|event| matches!(event, Event::Sent(_))));
@@ -115,7 +115,7 @@ async fn what_cannot_be_stored_is_sent_again() {
     app.telegram.until("it is refused", refused).await;
     assert_eq!(app.telegram.waiting_updates(), 1);
     database.execute_batch("DROP TRIGGER refuse").unwrap();
-    alice.sees("do not know you").await;
+    alice.sees("not linked to an account yet").await;
     app.telegram.until("it is confirmed", |telegram| telegram.waiting_updates() == 0).await;
 }
 
@@ -124,7 +124,7 @@ async fn nothing_is_lost_from_polling_to_a_webhook_and_back() {
     let mut app = App::new().await;
     let (alice, bob) = (app.telegram.person("Alice"), app.telegram.person("Bob"));
     alice.says("/help");
-    alice.sees("do not know you").await;
+    alice.sees("not linked to an account yet").await;
     app.stop().await;
     alice.says("/vm -between");
     app.start_by(Mode::Webhook).await;
@@ -153,14 +153,14 @@ async fn a_webhook_that_somebody_removes_is_set_again() {
     let app = App::by(Mode::Webhook).await;
     let alice = app.telegram.person("Alice");
     alice.says("/help");
-    alice.sees("do not know you").await;
+    alice.sees("not linked to an account yet").await;
     let call = format!("{}bot{}/deleteWebhook", app.telegram.url(), app.telegram.token());
     let (authority, path) = call.strip_prefix("http://").unwrap().split_once('/').unwrap();
     let mut socket = TcpStream::connect(authority).await.unwrap();
     socket.write_all(format!("GET /{path} HTTP/1.1\r\nHost: {authority}\r\n\r\n").as_bytes()).await.unwrap();
     app.telegram.until("it is set again", |telegram| telegram.call_count("setWebhook") == 2).await;
     alice.says("/vms");
-    alice.sees("do not know you").await;
+    alice.sees("not linked to an account yet").await;
 }
 
 #[tokio::test]

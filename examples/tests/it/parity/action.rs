@@ -136,7 +136,7 @@ pub(crate) struct Wish {
 
 /// Words that people are told, and what they mean; what stands above goes before what stands below.
 const WORDS: &[(&str, Verdict)] = &[
-    ("I do not know you", Verdict::Unknown),
+    ("You are not linked to an account", Verdict::Unknown),
     ("may not", Verdict::Forbidden),
     ("there is no vm", Verdict::NotFound),
     ("there is no machine", Verdict::Invalid),

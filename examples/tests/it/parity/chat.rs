@@ -26,7 +26,7 @@ impl Scene {
         let mut message = person.sees("").await;
         if message.text.contains("As which user") {
             person.says(USER);
-            person.sees("Password of").await;
+            person.sees("What is the password of").await;
             person.tells(wish.password).await;
             message = person.sees("").await;
         }

@@ -55,7 +55,7 @@ pub(crate) async fn own(context: &Context, asked: &Asked) -> Result<Answer> {
     let template = context.vmm.request_template(&asked.actor).await?;
     let template = render::template(template);
     // Of what is sent in a group, the bot sees answers to it alone.
-    let template = if asked.from.private { template } else { template.line("Send it in answer to this message.") };
+    let template = if asked.from.private { template } else { template.line("Send it as a reply to this message.") };
     Ok(Answer::from(render::list(&requests, true)).and(Place::New, template))
 }
 
@@ -134,7 +134,7 @@ async fn draft(
 ) -> Result<std::result::Result<RequestDraft, String>> {
     let most = Spreadsheet::MAX_FILE;
     if usize::try_from(document.size).is_ok_and(|size| size > most) {
-        return Ok(Err(format!("The file has {} bytes; a table of machines has at most {most}.", document.size)));
+        return Ok(Err(format!("The file has {} bytes. A table of machines can have at most {most}.", document.size)));
     }
     let bytes = match file::download(&context.bot, document).await {
         Ok(bytes) => bytes,
@@ -144,7 +144,7 @@ async fn draft(
         Ok(Spreadsheet { spec, .. }) => spec,
         Err(Error::Invalid(problems)) => {
             let reasons: Vec<_> = problems.iter().map(|problem| problem.reason.as_str()).collect();
-            return Ok(Err(format!("I cannot read it: {}.", reasons.join("; "))));
+            return Ok(Err(format!("I cannot read the file: {}. Correct it and send it again.", reasons.join("; "))));
         }
         Err(error) => return Err(error),
     };

@@ -24,7 +24,7 @@ const LISTED: u32 = 10;
 pub(super) async fn list(context: &Context, asked: &Asked) -> Result<Answer> {
     // To show them begins nothing: the words stand for a repetition that had none of its own.
     if asked.begun {
-        return Ok(Answer::at(Place::Live(work_name(asked.update)), script::interrupted("repeat a run")));
+        return Ok(Answer::at(Place::Live(work_name(asked.update)), script::interrupted("the repetition of a run")));
     }
     let filter = RunFilter { limit: Some(LISTED), ..RunFilter::default() };
     Ok(render::list(&context.vmm.script_runs(&asked.actor, &filter).await?).into())

@@ -33,7 +33,7 @@ pub(crate) async fn keep(
 ) -> Result<Answer> {
     let most = ScriptContent::LONGEST;
     if usize::try_from(document.size).is_ok_and(|size| size > most) {
-        let reason = format!("The file has {} bytes; a script has at most {most}.", document.size);
+        let reason = format!("The file has {} bytes. A script can have at most {most}.", document.size);
         return Ok(Reply::text(reason).into());
     }
     let bytes = match file::download(&context.bot, &document).await {
@@ -54,7 +54,7 @@ pub(crate) async fn keep(
         let saved = context.vmm.create_script(&asked.actor, draft).await?;
         Ok(render::saved(&saved, &asked.actor).into())
     };
-    context.once(asked, || render::interrupted(&format!("keep the script {name}")), create).await
+    context.once(asked, || render::interrupted(&format!("saving the script {name}")), create).await
 }
 
 /// Does what a button says.
@@ -72,7 +72,7 @@ pub(crate) async fn step(context: &Arc<Context>, asked: &Asked, step: ScriptStep
                 context.vmm.delete_script(&asked.actor, &ScriptName::new(name.clone())?).await?;
                 Ok(render::deleted(&name).into())
             };
-            context.once(asked, || render::interrupted(&format!("delete the script {name}")), delete).await
+            context.once(asked, || render::interrupted(&format!("deleting the script {name}")), delete).await
         }
     }
 }

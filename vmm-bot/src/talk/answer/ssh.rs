@@ -54,7 +54,8 @@ pub(super) fn check(line: &str) -> Result<()> {
     match spoilt(line) {
         None => Ok(()),
         Some(word) => {
-            let reason = format!("the keyboard made {word:?} of what was typed; write it with - or straight quotes");
+            let reason =
+                format!("has {word:?}, which your keyboard put in place of hyphens or straight quotes; write those");
             Err(Error::invalid("command", reason))
         }
     }
@@ -79,7 +80,8 @@ pub(super) async fn run(work: &ErrandWork, login: Login, line: &str, tail: &mut 
 
 /// The result of the only command.
 fn only(results: Vec<Result<Output>>) -> Result<Output> {
-    let none = || Err(Error::unavailable(Part::Machine, "it told nothing of the command"));
+    let none =
+        || Err(Error::unavailable(Part::Machine, "it did not answer whether the command ran; look at the machine"));
     results.into_iter().next().unwrap_or_else(none)
 }
 

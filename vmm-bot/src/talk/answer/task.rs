@@ -52,7 +52,7 @@ pub(super) async fn start(context: &Arc<Context>, asked: &Asked, task: Task, giv
         (Task::Run { wish }, given) => return run::start(context, asked, wish, given).await,
         (Task::Errand { vm, errand }, Some(given)) => (VmName::new(vm)?, errand, given),
         (Task::Errand { .. }, None) => {
-            return Err(Error::invalid("login", "is needed for this; say the command again"));
+            return Err(Error::invalid("login", "is missing; send the command again"));
         }
     };
     let shown = Shown { vm: vm.to_string(), errand };

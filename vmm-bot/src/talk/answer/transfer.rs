@@ -95,7 +95,7 @@ async fn follow(work: &ErrandWork, progress: &Progress) -> Infallible {
 }
 
 fn transfer(work: &ErrandWork, login: Login, progress: &Progress) -> Result<Transfer> {
-    let none = || Error::invalid("file", "is named by no path");
+    let none = || Error::invalid("file", "has no path; name one, like /etc/hosts");
     let place = place(&work.shown.errand)?.ok_or_else(none)?;
     let (deadline, progress) = (DEFAULT_TRANSFER_DEADLINE, progress.clone());
     Ok(Transfer { cargo: Cargo::File, place, login, deadline, progress })

@@ -53,12 +53,12 @@ impl Switch {
     /// What will happen, for the question.
     pub(crate) fn consequence(self) -> &'static str {
         match self {
-            Self::Start => "It is switched on. If it is saved, it goes on where it was saved.",
-            Self::Shutdown => "Its system is asked to shut down.",
-            Self::Reboot => "Its system is asked to reboot.",
-            Self::Stop => "Its power is cut at once; what is not on disk is lost.",
-            Self::Resume => "It goes on where it was paused.",
-            Self::DiscardSaved => "What was in its memory is lost for good, and it is off.",
+            Self::Start => "The machine is switched on. If it is saved, it continues where it was saved.",
+            Self::Shutdown => "The machine's system is asked to shut down.",
+            Self::Reboot => "The machine's system is asked to reboot.",
+            Self::Stop => "The machine's power is cut at once. What it has not written to disk is lost.",
+            Self::Resume => "The machine continues where it was paused.",
+            Self::DiscardSaved => "The saved memory is lost for good, and the machine is off.",
         }
     }
 
@@ -67,7 +67,7 @@ impl Switch {
         match self {
             Self::Start => match restored {
                 None => "was switched on",
-                Some(true) => "goes on where it was saved",
+                Some(true) => "continues where it was saved",
                 Some(false) => "was booted, since its host could not use the saved state",
             },
             Self::Shutdown => "was asked to shut down",

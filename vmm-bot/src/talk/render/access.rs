@@ -8,14 +8,17 @@ use crate::talk::reply::Reply;
 /// Renders what was ended and what is still bound, with the command that ends that too.
 pub(crate) fn revoked(revoked: &RevokedAccess) -> Reply {
     let RevokedAccess { ended, left } = revoked;
-    let mut lines = vec![format!("Ended: {}.", listed(ended, "this chat, which speaks for nobody now"))];
+    let mut lines = vec![format!("I have ended {}.", listed(ended, "the link to this chat"))];
     if *left == Access::default() {
-        lines.push("Nothing else is left.".to_owned());
+        lines.push("No other access is left.".to_owned());
     } else {
-        lines.push(format!("Left: {}. /revoke all ends that too.", listed(left, "this chat")));
+        lines.push(format!(
+            "Your account still has {}. Send /revoke all to end that too.",
+            listed(left, "the link to this chat")
+        ));
     }
     if ended.chat_id.is_none() {
-        lines.push("Now change your password: /password.".to_owned());
+        lines.push("Send /password to change your password as well.".to_owned());
     } else {
         lines.push("Now change your password over HTTP.".to_owned());
     }
@@ -26,9 +29,9 @@ fn listed(access: &Access, chat: &str) -> String {
     let Access { sessions, tokens, link_code, chat_id, schedules, runs } = access;
     let ids = |word: &str, ids: Vec<String>| (!ids.is_empty()).then(|| format!("{word} {}", ids.join(", ")));
     let parts = [
-        (*sessions > 0).then(|| format!("{sessions} login{}", if *sessions == 1 { "" } else { "s" })),
+        (*sessions > 0).then(|| format!("{sessions} session{}", if *sessions == 1 { "" } else { "s" })),
         ids("API tokens", tokens.iter().map(code).collect()),
-        link_code.then(|| "a code for a chat".to_owned()),
+        link_code.then(|| "a link code".to_owned()),
         chat_id.map(|_| chat.to_owned()),
         ids("schedules", schedules.iter().map(ToString::to_string).collect()),
         ids("runs", runs.iter().map(ToString::to_string).collect()),

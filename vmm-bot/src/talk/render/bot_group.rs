@@ -14,63 +14,63 @@ const LABEL: usize = 40;
 /// After a group was allowed.
 pub(crate) fn allowed(group: &BotGroup) -> Reply {
     Reply::text(format!(
-        "✅ {} has allowed this group. Whoever is bound to an account may do here what they may do in private, but for \
-         what is secret: passwords and codes are for the private chat alone.\n\n⚠️ All who are here or come later read \
-         what I answer: requests, and what commands and scripts write, whatever that is. Answer my questions by replying \
-         to them. /disallow ends it.",
+        "✅ {} has allowed this group. Everybody who is linked to an account can use me here as in a private chat, each \
+         with their own rights. Passwords and codes still belong in a private chat.\n\n⚠️ All members, also those who join \
+         later, can read what I answer: requests, and the whole output of commands and scripts. Answer my questions by \
+         replying to them. /disallow ends this.",
         code(&group.allowed_by)
     ))
 }
 
-/// After a group was allowed no more.
+/// Renders that a group is no longer allowed.
 pub(crate) fn disallowed() -> Reply {
-    Reply::text("Done: this group is not allowed any more. I show machines and scripts here, and do nothing.")
+    Reply::text("Done: this group is no longer allowed. I only show machines and scripts here.")
 }
 
-/// To who would end what is not.
+/// The reply to /disallow in a group that is not allowed.
 pub(crate) fn not_allowed() -> Reply {
     Reply::text("This group is not allowed.")
 }
 
 /// To a command that is about the group that it is said in.
 pub(crate) fn in_a_group() -> Reply {
-    Reply::text("Say that in the group that it is about; /groups shows those that are allowed.")
+    Reply::text("Send this command in the group that you mean. /groups lists the allowed groups.")
 }
 
 /// To what belongs into a private chat or an allowed group.
 pub(crate) fn only_where_allowed(bot: &str) -> Reply {
     let bot = escape(bot);
     Reply::text(format!(
-        "Not here, where others read along: write to me in private, @{bot}, or let an admin allow this group with /allow."
+        "Others can read this chat. Write to me in private, @{bot}, or ask an admin to allow this group with /allow."
     ))
 }
 
 /// In place of a question whose answer, or what follows, is a secret.
 pub(crate) fn login_in_private(bot: &str) -> Reply {
     Reply::text(format!(
-        "This needs a login that I do not know, and I ask for logins in private alone. Ask me there, @{}: as long as I \
-         know your login on a machine, I take it here too.",
+        "This needs your login on the machine, and I ask for logins only in private. Send the command there, @{}. While I \
+         remember your login, I use it here too.",
         escape(bot)
     ))
 }
 
 /// In place of what came of something that began while the group was allowed.
 pub(crate) fn hidden() -> Reply {
-    Reply::text("What came of this is not shown: this group is not allowed any more.")
+    Reply::text("The result is not shown, because this group is no longer allowed.")
 }
 
 /// To a supergroup that was an allowed group.
 pub(crate) fn migrated() -> Reply {
     Reply::text(
-        "This group has become a supergroup, which is another one to Telegram. What it was allowed has ended; an admin \
-         can say /allow here.",
+        "This group has become a supergroup, which is a new group to Telegram. It is not allowed yet; an admin can send \
+         /allow here.",
     )
 }
 
 /// The allowed groups, with buttons to end that.
 pub(crate) fn list(groups: &[BotGroup]) -> Reply {
     if groups.is_empty() {
-        return Reply::text("No group is allowed. An admin allows one by saying /allow in it.");
+        return Reply::text("No group is allowed. An admin allows a group by sending /allow in it.");
     }
     let line = |group: &BotGroup| {
         let day = group.allowed_at.format("%Y-%m-%d");

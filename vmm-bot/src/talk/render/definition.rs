@@ -22,7 +22,11 @@ pub(crate) fn look(name: &VmName, look: &DefinitionLook) -> Reply {
         format!("\nIts domain on the host is called {}.", code(shortened(domain, LINE)))
     };
     if look.differences.is_empty() {
-        return Reply::text(format!("✅ {} is defined as vmm last saw it.{called}", code(name))).rows(vec![vec![card]]);
+        return Reply::text(format!(
+            "✅ Nobody has changed the definition of {} on its host since vmm last saw it.{called}",
+            code(name)
+        ))
+        .rows(vec![vec![card]]);
     }
     let mut lines: Vec<_> = look
         .differences
@@ -34,20 +38,20 @@ pub(crate) fn look(name: &VmName, look: &DefinitionLook) -> Reply {
         lines.push(format!("… and {} more", look.differences.len() - SHOWN));
     }
     let text = format!(
-        "⚠️ <b>{} is not defined as vmm last saw it</b>{called}\n{}\n\nAs long as this differs, vmm changes nothing of its \
-         disks. Put it back, or accept it.",
+        "⚠️ <b>Somebody has changed the definition of {} on its host</b>{called}\n{}\n\nvmm does not change the machine's \
+         disks until somebody undoes the change on the host or accepts it here.",
         code(name),
         lines.join("\n")
     );
     let digest = look.seen.facts.digest().to_string();
-    let accept = ("Accept it as it is".to_owned(), Intent::Accept { vm: name.to_string(), digest });
+    let accept = ("Accept the change".to_owned(), Intent::Accept { vm: name.to_string(), digest });
     Reply::text(text).rows(vec![vec![accept], vec![card]])
 }
 
 /// After a definition was accepted.
 pub(crate) fn accepted(name: &VmName) -> Reply {
     let card = ("Show the machine".to_owned(), Intent::Card { vm: name.to_string() });
-    Reply::text(format!("✅ Accepted: {} is what its host has.", code(name))).rows(vec![vec![card]])
+    Reply::text(format!("✅ The definition that {} has on its host is accepted.", code(name))).rows(vec![vec![card]])
 }
 
 /// After the tag of a domain was set again.

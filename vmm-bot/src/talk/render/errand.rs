@@ -67,18 +67,19 @@ impl SoFar {
 /// Renders an errand that goes on, with a button to cancel it.
 pub(crate) fn running(shown: &Shown, so_far: &SoFar, update: i64) -> Reply {
     let cancel = ("Cancel".to_owned(), Intent::Cancel { update });
-    Reply::text(head(shown, &format!("⏳ It runs.{}", so_far.0))).rows(vec![vec![cancel]])
+    Reply::text(head(shown, &format!("⏳ In progress.{}", so_far.0))).rows(vec![vec![cancel]])
 }
 
 /// Renders an errand that its person has cancelled.
 pub(crate) fn cancelled(shown: &Shown, so_far: &SoFar) -> Reply {
-    let text = head(shown, &format!("⏹ It was cancelled.{}", so_far.0));
+    let text = head(shown, &format!("⏹ Cancelled.{}", so_far.0));
     Reply::text(text).rows(vec![again(shown), logins(shown)])
 }
 
 /// Renders an errand over which a process of vmm was killed.
 pub(crate) fn interrupted(shown: &Shown) -> Reply {
-    let told = "⚠️ vmm was stopped while it ran. It may have been done or not, and I have forgotten your login.";
+    let told = "⚠️ vmm was stopped before this ended, and I have forgotten your login. It may or may not have been done: look \
+                at the machine.";
     Reply::text(head(shown, told)).rows(vec![again(shown)])
 }
 
@@ -111,7 +112,7 @@ pub(super) fn block(text: &str) -> String {
 /// Returns buttons to do an errand again, or another one on its machine.
 pub(super) fn again(shown: &Shown) -> Vec<Wish> {
     let Shown { vm, errand } = shown.clone();
-    let label = if matches!(errand, Errand::Run { .. }) { "Run it again" } else { "Once more" };
+    let label = if matches!(errand, Errand::Run { .. }) { "Run it again" } else { "Do it again" };
     let other = ("Another command".to_owned(), Intent::Command { vm: vm.clone() });
     vec![(label.to_owned(), Intent::Errand { vm, errand }), other]
 }

@@ -28,44 +28,49 @@ const fn admins(name: &'static str, words: &'static str, scope: Scope, says: &'s
 }
 
 /// What a stranger says.
-const START: Entry = all("start", "CODE", Scope::Private, "bind this chat to your account");
+const START: Entry = all("start", "CODE", Scope::Private, "link this chat to your account");
 
 /// Every command for people who are bound to an account.
 pub(crate) const COMMANDS: &[Entry] = &[
-    all("vms", "", Scope::Everywhere, "machines, page by page"),
-    all("vm", "NAME", Scope::Everywhere, "a machine, with buttons to switch it if it is yours"),
-    all("monitor", "NAME", Scope::Everywhere, "a picture of its last hour, and how it is now"),
-    admins("definition", "NAME", Scope::Trusted, "what somebody changed of it on its host, to accept that"),
-    admins("reclaim", "NAME", Scope::Trusted, "set vmm's tag again on its domain, if that has lost it"),
+    all("vms", "", Scope::Everywhere, "list machines"),
+    all("vm", "NAME", Scope::Everywhere, "show a machine, with buttons for its power if it is yours"),
+    all("monitor", "NAME", Scope::Everywhere, "show a machine's load, with a picture of its last hour"),
+    admins(
+        "definition",
+        "NAME",
+        Scope::Trusted,
+        "show what was changed in a machine's definition on its host, and accept it",
+    ),
+    admins("reclaim", "NAME", Scope::Trusted, "set vmm's tag on a machine's domain that has lost it"),
     all("ssh", "NAME COMMAND", Scope::Trusted, "run a command on a machine"),
-    all("get", "NAME PATH", Scope::Trusted, "fetch a file from it"),
-    all("put", "NAME DIRECTORY", Scope::Trusted, "as the caption of a file: put it there"),
+    all("get", "NAME PATH", Scope::Trusted, "fetch a file from a machine"),
+    all("put", "NAME DIRECTORY", Scope::Trusted, "as the caption of a file: copy the file to a machine"),
     all(
         "request",
         "",
         Scope::Trusted,
-        "your requests for machines, and a CSV to fill in and send; /request ID shows one",
+        "show your open requests and get a table to fill in; /request ID shows one request",
     ),
-    admins("requests", "", Scope::Trusted, "open requests, to approve or reject"),
-    admins("jobs", "", Scope::Trusted, "stuck jobs, to try again or close"),
-    all("scripts", "", Scope::Everywhere, "scripts, to run them"),
-    all("script", "NAME sh", Scope::Trusted, "as the caption of a script: keep it under that name"),
-    all("run", "NAME web-1 @group", Scope::Trusted, "run a script; a NAME of several words stands in quotes"),
-    all("runs", "", Scope::Everywhere, "what became of runs"),
+    admins("requests", "", Scope::Trusted, "list open requests, to approve or reject them"),
+    admins("jobs", "", Scope::Trusted, "list stuck jobs, to retry or close them"),
+    all("scripts", "", Scope::Everywhere, "list scripts, to run them"),
+    all("script", "NAME sh", Scope::Trusted, "as the caption of a file: save it as a script of that name"),
+    all("run", "NAME web-1 @group", Scope::Trusted, "run a script; put a NAME of several words in quotes"),
+    all("runs", "", Scope::Everywhere, "list runs, with their results"),
     all("password", "", Scope::Private, "change your password"),
-    all("forget", "", Scope::Private, "forget the passwords of machines"),
-    admins("groups", "", Scope::Private, "groups that are allowed what private chats are; /allow in a group allows it"),
-    admins("allow", "", Scope::Groups, "allow this group what private chats are allowed"),
-    admins("disallow", "", Scope::Groups, "end that"),
-    all("cancel", "", Scope::Everywhere, "never mind what I am asking you"),
-    all("help", "", Scope::Everywhere, "what I do here"),
+    all("forget", "", Scope::Private, "forget your logins on machines"),
+    admins("groups", "", Scope::Private, "list allowed groups; /allow in a group allows it"),
+    admins("allow", "", Scope::Groups, "allow this group: people can use me here as in a private chat"),
+    admins("disallow", "", Scope::Groups, "stop allowing this group"),
+    all("cancel", "", Scope::Everywhere, "drop the question that I have asked"),
+    all("help", "", Scope::Everywhere, "list what I can do here"),
     all(
         "revoke",
         "",
         Scope::Private,
-        "after a leak: end your logins and API tokens; /revoke all ends what is left too",
+        "after a leak: end your sessions and API tokens; /revoke all ends all other access too",
     ),
-    all("unlink", "", Scope::Private, "free your account of this chat"),
+    all("unlink", "", Scope::Private, "unlink this chat from your account"),
 ];
 
 /// The commands that somebody of this role can say in such a chat; a stranger's without a role.
@@ -98,54 +103,54 @@ pub(crate) fn help(actor: &Actor, kind: ChatKind) -> Reply {
     };
     let lines: Vec<_> = entries(kind, Some(role)).map(line).collect();
     let place = match kind {
-        ChatKind::Private => "In groups I show machines, and do more where an admin has allowed it.",
+        ChatKind::Private => "In a group I only show machines and scripts, unless an admin has allowed the group.",
         ChatKind::AllowedGroup => {
-            "An admin has allowed this group: answer my questions by replying to them. What is secret is for a private \
-             chat alone."
+            "An admin has allowed this group. Answer my questions by replying to them. Passwords and codes belong in a \
+             private chat."
         }
-        ChatKind::Group => "All else is for a private chat, or for groups that an admin has allowed.",
+        ChatKind::Group => "Everything else works in a private chat, or in a group that an admin has allowed.",
     };
-    let rights = if role == Role::Admin { "As an admin you switch any machine. " } else { "" };
+    let rights = if role == Role::Admin { "As an admin you can switch any machine. " } else { "" };
     Reply::text(format!("You are {}.\n\n{}\n\n{rights}{place}", code(name), lines.join("\n")))
 }
 
 /// To somebody who is bound to no account.
 pub(crate) fn stranger() -> Reply {
     Reply::text(
-        "I do not know you. Make a code (<code>POST /link-code</code>, or ask an admin for one), and send me \
-         <code>/start CODE</code> here. Never send me your password.",
+        "You are not linked to an account yet. Ask an admin for a code, or get one with <code>POST /link-code</code>, and \
+         send me <code>/start CODE</code> here. Never send me your password.",
     )
 }
 
 /// To what is no command.
 pub(crate) fn unknown() -> Reply {
-    Reply::text("I do not understand that; /help says what I do.")
+    Reply::text("I do not understand that. /help lists what I can do.")
 }
 
 /// To what belongs into a private chat.
 pub(crate) fn in_private(bot: &str) -> Reply {
-    Reply::text(format!("Not here, where others read along: write to me in private, @{}.", escape(bot)))
+    Reply::text(format!("Others can read this chat. Write to me in private: @{}.", escape(bot)))
 }
 
 /// To what its sender has not just written.
 pub(crate) fn not_own() -> Reply {
-    Reply::text("I only take what you write to me yourself, not what is forwarded or written for you.")
+    Reply::text("I only accept messages that you write to me yourself, not forwarded ones.")
 }
 
 /// To a command that a file has to come with.
 pub(crate) fn with_file() -> Reply {
-    Reply::text("Send the script's file, with this as its caption.")
+    Reply::text("Send the script as a file, with this command as its caption.")
 }
 
 /// To a file that comes without what to do with it.
 pub(crate) fn what_with_file() -> Reply {
     Reply::text(
-        "What shall I do with it? Send a table of machines (CSV, .xlsx or .ods) to request them, or a script with the caption \
-         <code>/script NAME sh</code>.",
+        "What is this file for? To request machines, send a table of them (CSV, .xlsx or .ods). To save a script, send it \
+         with the caption <code>/script NAME sh</code>.",
     )
 }
 
 /// After somebody does not want to be asked any more.
 pub(crate) fn never_mind() -> Reply {
-    Reply::text("Never mind.")
+    Reply::text("OK, no question is open.")
 }

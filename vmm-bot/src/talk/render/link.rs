@@ -8,19 +8,22 @@ use crate::talk::reply::Reply;
 
 /// After a code was good.
 pub(crate) fn linked(user: &User) -> Reply {
-    Reply::text(format!("Welcome, {}. This chat now speaks for your account; /help says what I do.", code(&user.name)))
+    Reply::text(format!(
+        "Welcome, {}. This chat is linked to your account. /help lists what I can do.",
+        code(&user.name)
+    ))
 }
 
 /// After a code was not.
 pub(crate) fn bad_code(actor: Option<&Actor>) -> Reply {
-    let mut text = "This code is not good: it is good once, for 15 minutes, and only the newest.".to_owned();
+    let mut text = "This code is not valid. A code works once, for 15 minutes, until you get a newer one.".to_owned();
     if let Some(actor) = actor {
-        text.push_str(&format!(" This chat speaks for {}.", code(actor)));
+        text.push_str(&format!(" This chat is linked to {}.", code(actor)));
     }
     Reply::text(text)
 }
 
 /// After the account was freed.
 pub(crate) fn unlinked() -> Reply {
-    Reply::text("Done: this chat speaks for nobody any more.")
+    Reply::text("Done: this chat is no longer linked to an account.")
 }

@@ -17,15 +17,21 @@ pub(crate) fn which_user(task: &Task, vms: &[VmName]) -> Reply {
     let more = vms.len().saturating_sub(NAMED);
     let and = if more > 0 { format!(" and {more} more") } else { String::new() };
     Reply::text(match task {
-        Task::Errand { .. } => format!("As which user of {named}?"),
-        Task::Run { .. } if vms.len() == 1 => format!("It runs on {named}. As which user there?"),
-        Task::Run { .. } => format!("It runs on {named}{and}. As which user, the same on all of them?"),
+        Task::Errand { .. } => format!("As which user shall I sign in to {named}?"),
+        Task::Run { .. } if vms.len() == 1 => {
+            format!("The script will run on {named}. As which user shall I sign in there?")
+        }
+        Task::Run { .. } => format!(
+            "The script will run on {named}{and}. As which user shall I sign in? I use one login on all of them."
+        ),
     })
 }
 
 /// After what cannot be a user.
 pub(crate) fn no_user() -> Reply {
-    Reply::text("A user's name is one word of at most 32 bytes, like <code>debian</code>. As which user?")
+    Reply::text(
+        "A user's name is one word of at most 32 bytes, like <code>debian</code>. As which user shall I sign in?",
+    )
 }
 
 /// Asks for the password.
@@ -35,7 +41,8 @@ pub(crate) fn which_password(task: &Task, user: &str, kept: Duration) -> Reply {
         Task::Run { .. } => "these machines".to_owned(),
     };
     Reply::text(format!(
-        "Password of {} on {place}? Your message is deleted at once; I remember it for {} minutes, or until /forget.",
+        "What is the password of {} on {place}? I delete your message at once. I remember the password for {} minutes, or \
+         until you send /forget.",
         code(user),
         kept.as_secs() / 60
     ))
@@ -51,21 +58,21 @@ pub(crate) fn logins(on: &Machines) -> Vec<Wish> {
 /// To a press that keeps what is known on so many of these machines.
 pub(crate) fn kept(vms: &[VmName], known: usize, hours: u32) -> String {
     match known {
-        0 => format!("Your login on {} is not known any more.", place(vms)),
-        all if all == vms.len() => format!("Your login on {} is kept for {hours} h from now.", place(vms)),
-        some => format!("Your login is kept for {hours} h from now on {some} of {}.", place(vms)),
+        0 => format!("I do not remember your login on {}.", place(vms)),
+        all if all == vms.len() => format!("I remember your login on {} for {hours} h from now.", place(vms)),
+        some => format!("I remember your login on {some} of {} for {hours} h from now.", place(vms)),
     }
 }
 
 /// To a press that forgets what is known on these machines.
 pub(crate) fn forgotten_on(vms: &[VmName]) -> String {
-    format!("Your login on {} is forgotten.", place(vms))
+    format!("I have forgotten your login on {}.", place(vms))
 }
 
 /// To /forget, after so many logins were forgotten.
 pub(crate) fn all_forgotten(count: usize) -> Reply {
     Reply::text(match count {
-        0 => "I know no login of yours.".to_owned(),
+        0 => "I do not remember any login of yours.".to_owned(),
         1 => "I have forgotten your login on 1 machine.".to_owned(),
         _ => format!("I have forgotten your logins on {count} machines."),
     })

@@ -65,21 +65,21 @@ fn told(error: &Error) -> String {
 
 /// What is told when a secret was asked for and comes too late.
 pub(crate) fn late(question: &Question) -> Reply {
-    const LATE: &str = "That came too late. I have done nothing with it, and deleted it in case it is a password.";
+    const LATE: &str = "Your answer came too late. I have not used it, and deleted it in case it is a password.";
     match question {
         Question::Login(Missing::Password { task, .. }) => {
             Reply::text(LATE).rows(vec![vec![("Ask me again".to_owned(), task.clone().into())]])
         }
-        _ => Reply::text(format!("{LATE} /password begins again.")),
+        _ => Reply::text(format!("{LATE} Send /password to start again.")),
     }
 }
 
 /// What is told when too much goes on already.
 pub(crate) fn too_much() -> Reply {
-    Reply::text("Too much is going on already: wait until something has ended, or end it.")
+    Reply::text("Too many tasks are in progress. Wait until one has ended, or cancel one.")
 }
 
 /// What is told after a fault of the bot itself.
 pub(crate) fn broke() -> Reply {
-    Reply::text("⚠️ Something broke. The log of vmm has it; please tell an admin. I go on.")
+    Reply::text("⚠️ Something broke in vmm. Please tell an admin: the log of vmm has the details.")
 }

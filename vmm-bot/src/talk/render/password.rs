@@ -4,27 +4,28 @@ use crate::talk::reply::Reply;
 
 /// Asks for the present password.
 pub(crate) fn old() -> Reply {
-    Reply::text("Your present password? I delete what you write at once; a command leaves it.")
+    Reply::text("What is your present password? I delete your message at once. /cancel stops this.")
 }
 
 /// Asks for the new one.
 pub(crate) fn new() -> Reply {
-    Reply::text("And the new one, 10 to 1,024 characters long? I delete that too.")
+    Reply::text("What is the new password? It needs 10 to 1,024 characters. I delete that message too.")
 }
 
 /// After it was changed.
 pub(crate) fn changed() -> Reply {
-    Reply::text("✅ Your password is changed, and all your logins elsewhere have ended. This chat stays yours.")
+    Reply::text("✅ Your password is changed, and all your sessions elsewhere have ended. This chat stays linked.")
 }
 
 /// The reply when the bot has forgotten the present password.
 pub(crate) fn again() -> Reply {
-    Reply::text("That took too long, or I was restarted meanwhile: /password begins again. Nothing was changed.")
+    Reply::text("Nothing was changed: that took too long, or I was restarted meanwhile. Send /password to start again.")
 }
 
 /// After vmm was stopped while the password was changed.
 pub(crate) fn interrupted() -> Reply {
     Reply::text(
-        "⚠️ vmm was stopped over this. Your password may be changed or not: try the new one, or /password again.",
+        "⚠️ vmm was stopped before this ended. Your password may or may not have changed. Try the new one, or send \
+         /password again.",
     )
 }

@@ -26,7 +26,7 @@ pub(crate) fn done(vm: &str, switch: Switch, switched: &Switched) -> Reply {
 /// After vmm was stopped while a machine was switched.
 pub(crate) fn interrupted(vm: &str, switch: Switch) -> Reply {
     let text = format!(
-        "⚠️ vmm was stopped while it should {} {}. It may have been done or not: look at the machine.",
+        "⚠️ vmm was stopped before this ended: {} {}. It may or may not have been done: look at the machine.",
         switch.label().to_lowercase(),
         code(vm)
     );

@@ -17,7 +17,7 @@ pub(crate) fn progress(request: &Request, jobs: &[Job]) -> Reply {
     let jobs: Vec<_> = jobs.iter().filter(|job| matches!(job.subject, Subject::Vm(_))).collect();
     let made = jobs.iter().filter(|job| job.state == JobState::Done).count();
     let of = counted(request.plan.vms.len(), "machine is", "machines are");
-    let mut text = format!("{}\n{made} of {of} there.", headline(request));
+    let mut text = format!("{}\n{made} of {of} ready.", headline(request));
     if jobs.is_empty() {
         return Reply::text(text);
     }
@@ -47,7 +47,7 @@ pub(crate) fn result(request: &Request, vms: &[Vm]) -> (Option<Reply>, Reply) {
     let rows: Vec<_> = std::iter::once(head).chain(vms.iter().map(row)).collect();
     let (table, file) = shown(&rows, &format!("{}-machines.txt", request.id));
     text.push_str(&format!(
-        "\n{table}\nFirst passwords are not told in a chat: <code>GET /vm/login?vm={}</code> has them.",
+        "\n{table}\nI send no first passwords in a chat. <code>GET /vm/login?vm={}</code> returns them.",
         escape(vms[0].name.as_str())
     ));
     (file, Reply::text(text))

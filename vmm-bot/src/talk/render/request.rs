@@ -38,7 +38,7 @@ pub(crate) fn preview(draft: &RequestDraft, document: Document, plan: &Plan, roo
     let rows: BTreeSet<_> = plan.vms.iter().map(|vm| vm.row).collect();
     let (table, file) = shown(&plan_rows(plan), &format!("{}-plan.txt", draft.id));
     let text = format!(
-        "✅ {} good in {}. Submitted, this becomes request {}:\n{}{table}\n{}",
+        "✅ {} good in {}. Press Submit to ask for these machines as request {}:\n{}{table}\n{}",
         counted(rows.len(), "row is", "rows are"),
         code(shortened(&document.name, 100)),
         code(&draft.id),
@@ -60,7 +60,7 @@ pub(crate) fn problems(document: &Document, problems: &Problems) -> (Option<Repl
     let rows: Vec<_> = std::iter::once(head).chain(problems.iter().map(cell)).collect();
     let (table, file) = shown(&rows, "problems.txt");
     let text = format!(
-        "❌ {} in {}; nothing was stored. Mend the file and send it again.{}\n{table}",
+        "❌ {} in {}; nothing was stored. Correct the file and send it again.{}\n{table}",
         counted(problems.total(), "problem", "problems"),
         code(shortened(&document.name, 100)),
         if problems.total() > problems.len() { format!(" The first {} are:", problems.len()) } else { String::new() },
@@ -111,7 +111,7 @@ pub(crate) fn closed(event: &RequestEvent, request: &Request) -> Reply {
 pub(crate) fn list(requests: &Page<Request, RequestId>, own: bool) -> Reply {
     let whose = if own { "Your open requests" } else { "Open requests" };
     if requests.is_empty() {
-        return Reply::text(format!("{whose}: none."));
+        return Reply::text(if own { "You have no open requests." } else { "There are no open requests." });
     }
     let line = |request: &Request| {
         let machines = counted(request.plan.vms.len(), "machine", "machines");
@@ -119,7 +119,7 @@ pub(crate) fn list(requests: &Page<Request, RequestId>, own: bool) -> Reply {
     };
     let mut lines: Vec<_> = requests.iter().map(line).collect();
     if requests.next.is_some() {
-        lines.push("… and older ones".to_owned());
+        lines.push("There are older ones. <code>GET /request-vm</code> lists all.".to_owned());
     }
     let rows = requests.iter().map(|request| vec![show(&request.id, request.id.as_str())]);
     Reply::text(format!("<b>{whose}</b>\n\n{}", lines.join("\n"))).rows(rows.collect())
@@ -127,17 +127,13 @@ pub(crate) fn list(requests: &Page<Request, RequestId>, own: bool) -> Reply {
 
 /// A CSV to begin a request with.
 pub(crate) fn template(csv: String) -> Reply {
-    let text =
-        "Fill this in, with a row for each machine, and send it here; what you write with it becomes the description.";
+    let text = "Fill in a row for each machine and send me the file. Its caption becomes the description.";
     Reply::text(text).document("request.csv", csv)
 }
 
 /// Asks why a request is to be rejected.
 pub(crate) fn why(id: &RequestId) -> Reply {
-    Reply::text(format!(
-        "Why is {} rejected? What you write next is told to its requester; a command leaves it.",
-        code(id)
-    ))
+    Reply::text(format!("Why do you reject {}? The requester reads your answer. /cancel stops this.", code(id)))
 }
 
 /// What a request is, in a line.

@@ -18,18 +18,21 @@ const LONGEST_OUTPUT: usize = 1500;
 
 /// Asks on which machines.
 pub(crate) fn on_which(name: &ScriptName) -> Reply {
-    Reply::text(format!("On which machines shall {} run? Names or groups, like <code>web-1 @lab</code>.", code(name)))
+    Reply::text(format!(
+        "On which machines is {} to run? Send names or groups, like <code>web-1 @lab</code>.",
+        code(name)
+    ))
 }
 
 /// Renders a run that begins.
 pub(crate) fn begun(name: &ScriptName) -> Reply {
-    Reply::text(format!("🕓 {} begins …", code(name)))
+    Reply::text(format!("🕓 {} is starting …", code(name)))
 }
 
 /// The newest runs, each with a button.
 pub(crate) fn list(page: &Page<Run, RunId>) -> Reply {
     if page.items.is_empty() {
-        return Reply::text("There are no runs yet; /scripts shows what can run.");
+        return Reply::text("There are no runs yet. /scripts lists what can run.");
     }
     let line = |run: &Run| format!("{} {}", mark(run.state), headline(run));
     let text = format!("<b>Runs</b>\n{}", page.items.iter().map(line).collect::<Vec<_>>().join("\n"));

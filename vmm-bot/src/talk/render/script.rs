@@ -20,7 +20,7 @@ pub(crate) fn list(page: &Page<Script, ScriptName>) -> Reply {
     let line = |script: &Script| format!("• {} – {}", code(&script.name), escape(&script.command.to_string()));
     let mut text = format!("<b>Scripts</b>\n{}", page.items.iter().map(line).collect::<Vec<_>>().join("\n"));
     if page.next.is_some() {
-        text.push_str("\n… and more: say /run and a name, in quotes if it has several words");
+        text.push_str("\n… and more: send /run and a name, in quotes if it has several words");
     }
     text.push_str(&format!("\n\n{HOW}"));
     let card = |script: &Script| {
@@ -30,7 +30,7 @@ pub(crate) fn list(page: &Page<Script, ScriptName>) -> Reply {
     Reply::text(text).rows(page.items.iter().map(card).collect())
 }
 
-const HOW: &str = "To keep one, send its file with the words <code>/script NAME sh web-1 @group</code>.";
+const HOW: &str = "To save a script, send its file with the caption <code>/script NAME sh web-1 @group</code>.";
 
 /// One script, with buttons to run it and, for admins, to delete it.
 pub(crate) fn card(script: &Script, actor: &Actor) -> Reply {
@@ -44,9 +44,9 @@ pub(crate) fn saved(saved: &SavedScript, actor: &Actor) -> Reply {
 
 fn card_with(script: &Script, mended: &[String], actor: &Actor) -> Reply {
     let targets: Vec<_> = script.targets.iter().map(ToString::to_string).collect();
-    let on = if targets.is_empty() { "asked for each run".to_owned() } else { targets.join(" ") };
+    let on = if targets.is_empty() { "I ask before each run".to_owned() } else { targets.join(" ") };
     let text = format!(
-        "<b>{}</b> of {}\n{} {}, version {}, {} bytes\nOn: {}{}",
+        "<b>{}</b> of {}\n{} {}, version {}, {} bytes\nMachines: {}{}",
         escape(script.name.as_str()),
         code(&script.owner_name),
         code(&script.command),
@@ -70,7 +70,7 @@ pub(crate) fn ask_to_delete(name: &str) -> Reply {
         button("Yes, delete", ScriptStep::Deleted { name: name.to_owned() }),
         button("No", ScriptStep::Show { name: name.to_owned() }),
     ];
-    Reply::text(format!("<b>Delete {}?</b>\nIts runs stay.", code(name))).rows(vec![row])
+    Reply::text(format!("<b>Delete {}?</b>\nThe records of its runs stay.", code(name))).rows(vec![row])
 }
 
 /// After a script was deleted.
@@ -80,10 +80,10 @@ pub(crate) fn deleted(name: &str) -> Reply {
 
 /// When there is no such script; perhaps it has another word.
 pub(crate) fn none(name: &ScriptName, next: Option<&String>) -> Reply {
-    let mut text = format!("⚠️ There is no script {}; /scripts shows which there are.", code(name));
+    let mut text = format!("⚠️ There is no script {}. /scripts lists them.", code(name));
     if let Some(word) = next {
         let quoted = code(format!("/run \"{name} {word}\""));
-        text.push_str(&format!(" A name of several words stands in quotes, like {quoted}."));
+        text.push_str(&format!(" Put a name of several words in quotes, like {quoted}."));
     }
     Reply::text(text)
 }
@@ -91,5 +91,5 @@ pub(crate) fn none(name: &ScriptName, next: Option<&String>) -> Reply {
 /// Renders that vmm was stopped while it did something about a script.
 pub(crate) fn interrupted(what: &str) -> Reply {
     let what = escape(what);
-    Reply::text(format!("⚠️ vmm was stopped while it should {what}. /scripts and /runs show what there is."))
+    Reply::text(format!("⚠️ vmm was stopped before this ended: {what}. /scripts and /runs show what was done."))
 }

@@ -17,7 +17,7 @@ const STDERR_ROOM: usize = 1000;
 /// Asks for the command.
 pub(crate) fn which_line(vm: &VmName) -> Reply {
     Reply::text(format!(
-        "What shall run on {}? All lines of your next message are one command; /cancel if none.",
+        "Which command is to run on {}? All lines of your next message are one command. /cancel stops this.",
         code(vm)
     ))
 }
@@ -43,7 +43,7 @@ fn with_output(shown: &Shown, verdict: &str, stdout: &Stream, stderr: &Stream) -
 
     let mut text = head(shown, verdict);
     if stdout.bytes.is_empty() && stderr.bytes.is_empty() {
-        text.push_str("\nIt wrote nothing.");
+        text.push_str("\nThere was no output.");
     }
     text.push_str(&block(out));
     if !err.is_empty() {
@@ -54,11 +54,11 @@ fn with_output(shown: &Shown, verdict: &str, stdout: &Stream, stderr: &Stream) -
         return (reply(text), None);
     }
     let name = format!("{}-output.txt", shown.vm);
-    text.push_str(&format!("\nThis is its end; all is in {} below.", code(&name)));
+    text.push_str(&format!("\nOnly the end is shown; the file {} below has all of it.", code(&name)));
     let (content, cut) = content(stdout, stderr);
-    let mut caption = format!("What {} wrote.", code(shown.line()));
+    let mut caption = format!("Output of {}.", code(shown.line()));
     if cut {
-        caption.push_str(" It wrote more than is kept: the file says where it was cut.");
+        caption.push_str(" The output was longer than vmm keeps; the file says where it was cut.");
     }
     (reply(text), Some(Reply::text(caption).document(name, content)))
 }

@@ -9,7 +9,7 @@ use crate::talk::reply::Reply;
 pub(crate) fn interrupted(task: &Task) -> Reply {
     match task.clone() {
         Task::Errand { vm, errand } => errand::interrupted(&Shown { vm, errand }),
-        Task::Run { wish: RunWish::Script { name, .. } } => script::interrupted(&format!("run {name}")),
-        Task::Run { wish: RunWish::Again { run } } => script::interrupted(&format!("repeat run {run}")),
+        Task::Run { wish: RunWish::Script { name, .. } } => script::interrupted(&format!("running {name}")),
+        Task::Run { wish: RunWish::Again { run } } => script::interrupted(&format!("repeating run {run}")),
     }
 }

@@ -25,5 +25,5 @@ pub(crate) fn not_there(shown: &Shown, reason: &str) -> Reply {
 
 /// Asks for a file to put onto a machine.
 pub(crate) fn which_file() -> Reply {
-    Reply::text("Which file? Send it as a document, with this as its caption.")
+    Reply::text("Send the file as a document, with this command as its caption.")
 }

@@ -16,7 +16,7 @@ const DESCRIPTION: usize = 1000;
 pub(crate) fn list(page: &Page<Vm, VmId>, after: Option<i64>, trail: Vec<Option<i64>>) -> Reply {
     if page.items.is_empty() {
         return Reply::text(if after.is_none() {
-            "There are no machines yet; /request asks for some."
+            "There are no machines yet. Send /request to ask for some."
         } else {
             "There are no more machines."
         });

@@ -8,12 +8,12 @@ async fn the_manual_shows_how_a_chat_is_linked() {
     let app = App::new().await;
     let alice = app.telegram.person("Alice");
     alice.says("/vms");
-    alice.sees("I do not know you").await;
+    alice.sees("You are not linked to an account yet").await;
     let code = app.code(&app.desk.user).await;
     alice.says(&format!("/start {code}"));
     alice.sees("Welcome").await;
     alice.says("/unlink");
-    alice.sees("speaks for nobody").await;
+    alice.sees("is no longer linked to an account").await;
     shows("## A chat for an account", &alice.transcript().replace(&code, "CODE"));
 }
 
@@ -27,8 +27,8 @@ async fn the_manual_shows_the_help_of_each_role() {
         person.sees("You are").await;
     }
     let (to_all, to_admins) = (of_alice.said(), of_root.said());
-    shows("## What can be said", &to_all);
-    shows("An admin has these besides:", &without(&to_admins, &to_all));
+    shows("## Commands", &to_all);
+    shows("Admins also have these commands:", &without(&to_admins, &to_all));
 }
 
 /// The same, with `…` for what stands in another text too.

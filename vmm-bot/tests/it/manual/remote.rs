@@ -21,11 +21,11 @@ async fn the_manual_shows_commands_and_files() {
     scene.says_with_login("/ssh web-1 uptime").await;
     let done = scene.ended("Exit code 0").await;
     alice.presses(&done, "Another command").answer().await;
-    alice.sees("What shall run on web-1?").await;
+    alice.sees("Which command is to run on web-1?").await;
     alice.says("tail -f access.log");
     let live = sees_become(alice, "tail -f", "/shop/2001").await;
     alice.presses(&live, "Cancel").answer().await;
-    alice.sees_edit(&live, "It was cancelled.").await;
+    alice.sees_edit(&live, "Cancelled.").await;
     alice.says("/ssh web-1 cat access.log");
     let done = scene.ended("Exit code 0").await;
     alice.sees_document("web-1-output.txt").await;
@@ -46,7 +46,7 @@ async fn the_manual_shows_commands_and_files() {
     alice.says("/get web-1 /tmp/dump.sql");
     let live = sees_become(alice, "get /tmp/dump.sql", "75 %").await;
     alice.presses(&live, "Cancel").answer().await;
-    alice.sees_edit(&live, "It was cancelled.").await;
+    alice.sees_edit(&live, "Cancelled.").await;
     alice.says("/forget");
     alice.sees("forgotten").await;
     shows("## Files to and from a machine", &settled(&chat.said()));

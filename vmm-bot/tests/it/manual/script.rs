@@ -46,7 +46,7 @@ async fn the_manual_shows_scripts() {
     let question = root.sees_edit(&card, "Delete nightly backup?").await;
     root.presses(&question, "Yes, delete").answer().await;
     root.sees_edit(&question, "was deleted").await;
-    shows("An admin deletes a script:", &of_root.said());
+    shows("To delete a script, an admin opens its card:", &of_root.said());
 }
 
 /// Waits until the table of a run has all that comes to an end by itself.

@@ -31,7 +31,7 @@ async fn the_manual_shows_machines() {
     let (_, uptime) = figures.text.lines().next().and_then(|line| line.split_once(", up ")).unwrap();
     let size = figures.photo.map(|photo| format!(", {} bytes>", photo.bytes.len())).unwrap();
     let said = chat.said().replace(&format!(", up {uptime}\n"), ", up 3 d 4 h\n").replace(&size, ">");
-    shows("## How a machine is", &said);
+    shows("## The load of a machine", &said);
 
     alice.presses(&card, "Power off").answer().await;
     let question = alice.sees_edit(&card, "Power off web-11?").await;
