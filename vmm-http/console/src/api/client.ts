@@ -17,6 +17,7 @@ export function onSignedOut(listener: () => void): void {
 }
 
 function noteStatus(response: Response): void {
+  // Signing in says by itself that a password is wrong.
   if (response.status === 401 && !response.url.endsWith('/web-session')) for (const listener of listeners) listener();
 }
 

@@ -1,14 +1,9 @@
 import { signal } from '@preact/signals';
-import { onSignedOut, raw } from './client';
+import { api, done, onSignedOut, type Api } from './client';
 import { asProblem, type Problem } from './problem';
 
-/** Who is signed in. */
-export interface WebSession {
-  user: { name: string; role: 'user' | 'admin' };
-  expires_at: string;
-  /** `own` means that the account reaches its own page alone. */
-  access: 'all' | 'own';
-}
+/** Who is signed in. `access: 'own'` means that the account reaches its own page alone. */
+export type WebSession = Api['WebSession'];
 
 /** The session: `undefined` until the server has said, `null` if nobody is signed in. */
 export const session = signal<WebSession | null | undefined>(undefined);
@@ -24,7 +19,7 @@ onSignedOut(() => {
 export async function readSession(): Promise<void> {
   try {
     sessionProblem.value = null;
-    session.value = (await (await raw('GET', '/web-session')).json()) as WebSession;
+    session.value = await done(api.GET('/web-session'));
   } catch (error) {
     const problem = asProblem(error);
     if (problem.status === 401) session.value = null;
@@ -34,14 +29,12 @@ export async function readSession(): Promise<void> {
 
 /** Signs in. */
 export async function signIn(name: string, password: string): Promise<void> {
-  const body = JSON.stringify({ name, password });
-  const response = await raw('POST', '/web-session', { body, headers: { 'Content-Type': 'application/json' } });
-  session.value = (await response.json()) as WebSession;
+  session.value = await done(api.POST('/web-session', { body: { name, password } }));
 }
 
 /** Signs out. */
 export async function signOut(): Promise<void> {
-  await raw('DELETE', '/web-session');
+  await done(api.DELETE('/web-session'));
   session.value = null;
 }
 

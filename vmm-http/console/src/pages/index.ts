@@ -2,3 +2,7 @@
 export { default as overview } from './overview/page';
 export { default as machines } from './machines/page';
 export { default as requests } from './requests/page';
+export { default as account } from './account/page';
+export { default as jobs } from './jobs/page';
+export { default as users } from './users/page';
+export { default as audit } from './audit/page';
