@@ -6,3 +6,6 @@ export { default as account } from './account/page';
 export { default as jobs } from './jobs/page';
 export { default as users } from './users/page';
 export { default as audit } from './audit/page';
+export { default as catalog } from './catalog/page';
+export { default as scripts } from './scripts/page';
+export { default as runs } from './runs/page';

@@ -19,7 +19,7 @@ export function Limits() {
                   <td class="nowrap">{item.budget}</td>
                   <td class="muted">{item.counts}</td>
                   <td class="nowrap">{text('of', { taken: show(item.taken), limit: show(item.limit) })}</td>
-                  <td><Bar percent={(item.taken / Math.max(1, item.limit)) * 100} label={item.budget} tone={item.taken >= item.limit ? 'bad' : 'busy'} /></td>
+                  <td><Bar percent={(item.taken / Math.max(1, item.limit)) * 100} label={item.budget} tone={item.limit > 1 && item.taken >= item.limit ? 'bad' : 'busy'} /></td>
                 </tr>
               );
             })}

@@ -39,9 +39,10 @@ function Known({ vm, reload }: { vm: Api['VmWithDisks']; reload: () => void }) {
   const monitor = useQuery(vm.status === 'request' ? null : `monitor ${vm.name}`, (signal) =>
     done(api.GET('/vm/monitor', { signal, params: { query: { vm: vm.name, window: HOUR } } })), { every: 10_000 });
   const now = monitor.data;
+  const used = now?.history?.points.at(-1)?.memory_used;
   return (
     <>
-      <PageHead title={<span class="head-status">{vm.name}<small><VmState vm={vm} /></small></span>} lead={vm.description}>
+      <PageHead title={<span class="head-line">{vm.name}<small><VmState vm={vm} /></small></span>} lead={vm.description}>
         {POWER.filter((action) => action !== 'discard-saved' || vm.status === 'saved').map((action) => (
           <Button key={action} small blocked={powerBlocked(action, vm)} onClick={() => power(action, [vm], reload)}>{text(action)}</Button>
         ))}
@@ -59,7 +60,7 @@ function Known({ vm, reload }: { vm: Api['VmWithDisks']; reload: () => void }) {
           [text('vcpu'), vm.vcpu],
           [text('memory'), mebibytes(vm.memory)],
           [text('cpuNow'), now?.cpu_percent !== undefined && `${number(now.cpu_percent)} %`],
-          [text('memoryNow'), now && now.memory.resident > 0 && mebibytes(now.memory.resident)],
+          [text('memoryNow'), used !== undefined && mebibytes(used)],
           [text('uptime'), now?.uptime !== undefined && duration(now.uptime)],
           [text('user'), <a href={address(['machines'], { user: vm.user })}>{vm.user}</a>],
           [text('group'), vm.group_name && <a href={address(['machines'], { group_name: vm.group_name })}>{vm.group_name}</a>],

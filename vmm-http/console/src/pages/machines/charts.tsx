@@ -13,6 +13,9 @@ interface Line {
   value: (point: Point) => number | undefined;
 }
 
+/** Writes a moment of the last hour, which is given in seconds. */
+const clock = (seconds: number) => new Date(seconds * 1000).toTimeString().slice(0, 8);
+
 const MIB = 1024 * 1024;
 const scaled = (value: number | undefined) => (value === undefined ? undefined : value / MIB);
 
@@ -62,9 +65,12 @@ function Chart({ title, lines, history }: { title: string; lines: Line[]; histor
       legend: { live: true },
       cursor: { y: false },
       scales: { y: { range: (_plot, _low, high) => [0, Math.max(high * 1.1, 1)] } },
-      axes: [{ ...axis }, { ...axis, size: 56 }],
+      axes: [
+        { ...axis, space: 80, values: (_plot: uPlot, splits: number[]) => splits.map(clock) },
+        { ...axis, size: 56 },
+      ],
       series: [
-        { label: text('chart.at'), value: '{HH}:{mm}:{ss}' },
+        { label: text('chart.at'), value: (_plot: uPlot, value: number | null) => (value === null ? '–' : clock(value)) },
         ...names.split(',').map((label, index) => ({
           label,
           stroke: color(index === 0 ? '--accent' : '--warn'),

@@ -65,7 +65,7 @@ function Known({ request, set, reload }: { request: Request; set: (to: Request) 
   const admin = !isAdmin() && shared('adminOnly');
   return (
     <>
-      <PageHead title={<span class="request-head">{id}<small><RequestState state={request.state} /></small></span>} lead={request.description}>
+      <PageHead title={<span class="head-line">{id}<small><RequestState state={request.state} /></small></span>} lead={request.description}>
         {request.state === 'pending' && (
           <>
             <Button kind="primary" blocked={admin || decided} onClick={approve}>{text('approve')}</Button>
@@ -132,11 +132,11 @@ function Files({ request }: { request: Request }) {
 /** What the plan needs, beside what the host has. */
 function Room({ request: { totals, host, rows } }: { request: Request }) {
   const automatic = rows.filter((row) => row.ip === undefined).length;
-  const items: [name: string, need: number, has: number, show: (value: number) => string, of: string][] = [
-    [text('vcpu'), totals.vcpu, host.vcpu, number, text('has', { n: number(host.vcpu) })],
+  const items: [name: string, need: number, has: number, show: (value: number) => string, of: string, shared?: boolean][] = [
+    [text('vcpu'), totals.vcpu, host.vcpu, number, text('has', { n: number(host.vcpu) }), true],
     [text('memory'), totals.memory, host.memory, mebibytes, text('has', { n: mebibytes(host.memory) })],
     [text('disk'), totals.disk, host.disk_free, (value) => `${number(value)} GiB`,
-      `${text('free', { n: `${number(host.disk_free)} GiB` })} ${text('pool', { pool: host.pool })}`],
+      `${text('free', { n: `${number(host.disk_free)} GiB` })} ${text('pool', { pool: host.pool.replace(/ \([0-9a-f-]{36}\)$/, '') })}`],
   ];
   if (host.addresses_free !== undefined) {
     items.push([text('addresses'), automatic, host.addresses_free, number, text('free', { n: number(host.addresses_free) })]);
@@ -144,11 +144,11 @@ function Room({ request: { totals, host, rows } }: { request: Request }) {
   return (
     <>
       <div class="room">
-        {items.map(([name, need, has, show, of]) => (
+        {items.map(([name, need, has, show, of, shared]) => (
           <div key={name}>
             <div class="room-line"><strong>{name}</strong><span>{text('need', { n: show(need) })}</span><span class="muted">{of}</span></div>
-            <Bar percent={has > 0 ? (need / has) * 100 : 100} label={name} tone={need > has ? 'bad' : 'busy'} />
-            {need > has && <p class="field-error">{text('tooMuch')}</p>}
+            <Bar percent={has > 0 ? (need / has) * 100 : 100} label={name} tone={need <= has ? 'busy' : shared ? 'warn' : 'bad'} />
+            {need > has && <p class={shared ? 'hint' : 'field-error'}>{text(shared ? 'share' : 'tooMuch')}</p>}
           </div>
         ))}
       </div>
