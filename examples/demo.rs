@@ -1,7 +1,7 @@
 //! The main job, for real: a CSV of two machines becomes two running machines and a command on each.
 //!
-//! `make demo` runs it in the lab, with `vmm-http` built beside it. When it fails it says in one paragraph what happened and
-//! what to do, and removes what it made.
+//! `make demo` runs it in the lab, with `vmm-http` built beside it. When it fails it says in one paragraph what
+//! happened and what to do, and removes what it made.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it is for people to watch")]
 
@@ -17,10 +17,10 @@ use vmm_testkit::served::{Served, Trouble};
 const SPEC: &str = "name,os,vcpu,memory,disk,description\n\
                     web-1,debian:12,1,768,10,front end\n\
                     db-1,debian:12,1,768,10;2,data base\n";
-/// What the machines may take until they are ready, when they are emulated.
+/// The longest time until emulated machines are ready.
 const PATIENCE: Duration = Duration::from_secs(900);
 
-/// Why the demo did not finish, and what its reader can do.
+/// The reason why the demo did not finish, with advice for its reader.
 struct Failure {
     what: String,
     advice: &'static str,
@@ -208,7 +208,7 @@ async fn watch(desk: &Served) -> Result<()> {
     }
 }
 
-/// How far the jobs that make the machines are, in one line.
+/// Renders the progress of the jobs that make the machines in one line.
 fn progress(jobs: &Value) -> String {
     let making = jobs["job"].as_array().into_iter().flatten().filter(|job| job["kind"] == "create-vm");
     let mut lines: Vec<_> = making

@@ -1,7 +1,7 @@
 //! The whole desk in one process: the API, the Telegram bot and the background work, over one `Vmm`.
 //!
-//! It runs on the testkit's fakes, so it needs nothing; with `VMM_BOT_TOKEN` set, the bot is a real one. With a real host,
-//! `Vmm::open` takes the place of the fixture.
+//! It runs on the testkit's fakes, so it needs nothing; with `VMM_BOT_TOKEN` set, the bot is a real one. With a real
+//! host, `Vmm::open` takes the place of the fixture.
 
 #![expect(clippy::print_stdout, reason = "it is for people to watch")]
 

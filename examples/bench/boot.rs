@@ -100,8 +100,10 @@ impl Desk {
         let since = Instant::now();
         self.vmm.approve_request(&self.admin, &request.id, request.plan_hash).await.expect("an approval");
         let uuid = request.plan.vms[0].uuid;
-        while !matches!(self.hypervisor.domains().by_id(uuid).await, Ok(Some(domain)) if domain.state == DomainState::Running)
-        {
+        while !matches!(
+            self.hypervisor.domains().by_id(uuid).await,
+            Ok(Some(domain)) if domain.state == DomainState::Running
+        ) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         let took = since.elapsed();

@@ -1,4 +1,5 @@
-//! A thousand people who ask the bot for the machines at the same moment, over real HTTP from a Telegram in this process.
+//! A thousand people who ask the bot for the machines at the same moment, over real HTTP from a Telegram in this
+//! process.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -54,7 +55,7 @@ pub(crate) async fn run() {
     super::show_memory();
 }
 
-/// Who are bound to an account each, and have said something already.
+/// Returns people who are each linked to an account and have written to the bot already.
 async fn people(desk: &TestDesk, telegram: &FakeTelegram) -> Vec<Person> {
     let mut people = Vec::new();
     for number in 0..PEOPLE {
@@ -91,7 +92,7 @@ fn show(what: &str, times: &mut [Duration]) {
     println!("{what:<52} {RUNS:>4} {median:>12} {p99:>12} p99");
 }
 
-/// What the bot logs of each answer.
+/// The bot's log entries about its answers.
 #[derive(Clone, Default)]
 struct Answers(Arc<Mutex<Vec<Answered>>>);
 

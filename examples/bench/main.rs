@@ -1,5 +1,6 @@
-//! Figures, as medians of several runs, in turns with a peer where there is one. `make bench` runs it in the lab; with names as
-//! arguments (`plan`, `list`, `bot`, `boot`, `ssh-one`, `ssh-many`, `ssh-files`, `ssh-small`) only those are measured.
+//! Figures, as medians of several runs, in turns with a peer where there is one. `make bench` runs it in the lab; with
+//! names as arguments (`plan`, `list`, `bot`, `boot`, `ssh-one`, `ssh-many`, `ssh-files`, `ssh-small`) only those are
+//! measured.
 
 #![expect(clippy::print_stdout, reason = "it is for people to read")]
 

@@ -14,7 +14,8 @@ use std::time::Duration;
 
 pub(crate) use client::main as client;
 
-/// How much is measured. With `VMM_BENCH_SMALL` set, so little that it only shows that it works.
+/// The extent of the measurements. With `VMM_BENCH_SMALL` set, it is so small that it only shows that the benchmark
+/// works.
 struct Scale {
     runs: usize,
     /// Runs of what takes milliseconds.

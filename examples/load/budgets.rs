@@ -16,14 +16,14 @@ use crate::server::PASSWORD;
 use crate::site::{Site, good, json_of};
 use crate::{Table, milliseconds};
 
-/// How long others are measured at a time, and how often beside the crowd.
+/// The duration of one measurement of the other accounts, and the number of measurements beside the crowd.
 const MEASURED: Duration = Duration::from_secs(10);
 const ROUNDS: usize = 3;
-/// How long accounts have to take their places.
+/// The time in which accounts take their places.
 const TAKING: Duration = Duration::from_secs(15);
 /// Accounts that hold all that they may while an admin is measured.
 const CROWD: usize = 20;
-/// How many times as long an answer may take as without them.
+/// The largest factor by which the crowd may slow an answer.
 const AT_MOST: f64 = 1.5;
 /// The operations whose time is measured.
 const CALLS: [&str; 4] = ["GET /db/vm", "sign-in", "DELETE /access", LIMIT];
@@ -31,7 +31,7 @@ const CALLS: [&str; 4] = ["GET /db/vm", "sign-in", "DELETE /access", LIMIT];
 /// for the crowd and for the guests too.
 const LIMIT: &str = "GET /healthz";
 
-/// How long each call took, in the order of [`CALLS`].
+/// The durations of each call, in the order of [`CALLS`].
 type Times = [Vec<Duration>; CALLS.len()];
 
 /// The number of accounts that hold every place, which also decides who is measured beside them.
@@ -145,7 +145,7 @@ impl Holding {
     }
 }
 
-/// How much of each budget is taken.
+/// Returns the amount that is taken of each budget.
 async fn taken(site: &Site) -> io::Result<Vec<(Budget, u64)>> {
     let of = |line: &str| {
         let (budget, taken) = line.strip_prefix("vmm_budget_taken{budget=\"")?.split_once("\"} ")?;

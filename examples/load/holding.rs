@@ -16,12 +16,12 @@ use vmm_core::{Budget, BudgetLimits};
 use crate::server::PASSWORD;
 use crate::site::{good, json_of, machine};
 
-/// How long a client waits that was refused a place.
+/// The pause of a client that was refused a place.
 const PAUSE: Duration = Duration::from_secs(1);
 /// The bytes that an account stores in files, and in each script.
 const STORED: usize = 60 << 20;
 const SCRIPT: usize = 40_000;
-/// How large the bodies are that are sent slowly.
+/// The size of the bodies that are sent slowly, in bytes.
 const BODY: usize = 1 << 20;
 
 /// An account that is signed in, at an address of its own.
@@ -84,7 +84,8 @@ impl Account {
         for some in scripts.chunks(25) {
             let script = |number: &u64| {
                 let name = format!("{}-{number}", self.name);
-                json!({ "name": name, "file": "job.sh", "command": "sh", "content": format!("#{name}{}", "#".repeat(SCRIPT)) })
+                let content = format!("#{name}{}", "#".repeat(SCRIPT));
+                json!({ "name": name, "file": "job.sh", "command": "sh", "content": content })
             };
             let new: Vec<_> = some.iter().map(script).collect();
             good(self.post("/vm/script", &json!({ "script": new }))).await?;
@@ -178,7 +179,7 @@ impl Account {
     }
 }
 
-/// How much one account may have.
+/// Returns the share of one account in a budget.
 pub(crate) fn share(budget: Budget) -> u64 {
     BudgetLimits::default().get(budget).share
 }

@@ -1,8 +1,9 @@
 //! Measures what a hostile crowd costs the server: bodies of 200 MB, 2,000 slow connections, 500 logins at once,
 //! tables that are wrong in every cell, and accounts that hold all that they may.
 //!
-//! `make load` runs it in the lab, on loopback against `vmm-http serve`, built beside it. It prints a table and ends with 1
-//! if a figure is not reached. With names as arguments (`crowd`, `tables`, `budgets`, `budgets-of-20`) only those parts run.
+//! `make load` runs it in the lab, on loopback against `vmm-http serve`, built beside it. It prints a table and ends
+//! with 1 if a figure is not reached. With names as arguments (`crowd`, `tables`, `budgets`, `budgets-of-20`) only
+//! those parts run.
 
 #![expect(clippy::print_stdout, reason = "it is for people to read")]
 
@@ -29,9 +30,9 @@ const SLOW: usize = 2000;
 const LOGINS: usize = 500;
 /// Connections with good requests.
 const GOOD: usize = 4;
-/// How long the good requests are measured alone.
+/// The time for which the good requests are measured alone.
 const QUIET: Duration = Duration::from_secs(5);
-/// How long a slow connection may last.
+/// The longest life of a slow connection.
 const BORNE: Duration = Duration::from_secs(15);
 
 #[tokio::main]

@@ -1,7 +1,7 @@
 //! A desk with machines that fall silent.
 //!
-//! The machines are real ones of the lab. When they are up, their addresses are given to this computer's loopback interface
-//! as well, where a listener on port 22 accepts connections and says nothing.
+//! The machines are real ones of the lab. When they are up, their addresses are given to this computer's loopback
+//! interface as well, where a listener on port 22 accepts connections and says nothing.
 
 use std::io;
 use std::net::IpAddr;
@@ -16,9 +16,9 @@ use vmm_testkit::lab::Lab;
 
 use crate::server::{PASSWORD, Server};
 
-/// How many machines fall silent. Six scripts run on each at a time, and 56 on all.
+/// The number of machines that fall silent. Six scripts run on each at a time, and 56 on all.
 pub(crate) const MACHINES: usize = 10;
-/// How long machines may take to be made, or removed.
+/// The longest time in which machines are made or removed.
 const PATIENCE: Duration = Duration::from_secs(300);
 /// The quotas of an account for files and for scripts, small enough to be filled in seconds.
 const QUOTAS: [(&str, &str); 2] = [("VMM_FILE_QUOTA", "64MiB"), ("VMM_ACCOUNT_SCRIPT_BYTES", "8MiB")];

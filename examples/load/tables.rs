@@ -1,5 +1,5 @@
-//! Measures what tables that are wrong in every cell cost: bodies of 1 MiB in shapes that make a careless server answer,
-//! record or keep more than it was sent.
+//! Measures what tables that are wrong in every cell cost: bodies of 1 MiB in shapes that make a careless server
+//! answer, record or keep more than it was sent.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ use crate::{Table, mebibytes, milliseconds};
 
 /// The size of each table, in bytes.
 const SIZE: usize = 1 << 20;
-/// How often each body is sent.
+/// The number of times that each body is sent.
 const RUNS: usize = 5;
 /// The most bytes of an answer.
 const ANSWER: usize = 64 << 10;

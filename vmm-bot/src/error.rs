@@ -1,6 +1,6 @@
-//! Why a bot cannot go on.
+//! The errors that stop a bot.
 
-/// Why a bot cannot go on.
+/// The errors that stop a bot.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RunError {

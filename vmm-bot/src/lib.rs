@@ -35,9 +35,9 @@ use crate::transport::outbox::Outbox;
 
 /// Answers people in Telegram, over one desk, until `stop` is ready and what is in progress has ended.
 ///
-/// Whoever runs the same bot on the same records next answers the updates that were stored, and sends the messages that
-/// were not delivered. No update is lost between a process that asks Telegram for updates and one that has them sent to a
-/// [`Webhook`]. While Telegram cannot be reached, the bot retries.
+/// The next process of the bot on these records answers the updates that were stored, and sends the messages that
+/// were not delivered. No update is lost between a process that asks Telegram for updates and one that has them sent to
+/// a [`Webhook`]. While Telegram cannot be reached, the bot retries.
 ///
 /// The bot does none of the desk's background work; [`Vmm::work`] does. Run one process of a bot at a time.
 ///

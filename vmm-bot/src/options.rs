@@ -1,20 +1,21 @@
-//! How a bot behaves.
+//! The settings of a bot.
 
 use std::time::Duration;
 
 use crate::transport::webhook::Webhook;
 
-/// How a bot behaves. `Default` suits Telegram.
+/// The settings of a bot. `Default` suits Telegram.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Options {
-    /// Where Telegram sends updates. Without it, Telegram is asked for them, and a webhook that is set is removed.
+    /// The webhook to which Telegram sends updates. Without it, the bot polls Telegram and removes a webhook that is
+    /// set.
     pub webhook: Option<Webhook>,
     /// The pause before it is looked again whether Telegram still has the webhook and gets through to it.
     pub webhook_pause: Duration,
-    /// How long Telegram is asked to wait for an update before it answers that there is none, at most 50 s.
+    /// The time that Telegram waits for an update before it answers that there is none, at most 50 s.
     pub poll_timeout: Duration,
-    /// How long one message may take to be sent before it is tried again.
+    /// The longest time in which one message is sent; after it, the bot tries again.
     pub send_deadline: Duration,
     /// The pause after a first failure of the network. It doubles with each further one, up to a minute.
     pub retry_pause: Duration,

@@ -115,7 +115,8 @@ impl Side {
         peers
     }
 
-    /// What shows where the time goes, and is no peer: another cipher, and another client that checks nothing.
+    /// Returns programs that show where the time goes and are no peers: another cipher, and a client that checks
+    /// nothing.
     fn others() -> Vec<Self> {
         vec![
             Self::new(
@@ -189,7 +190,7 @@ pub(super) async fn small(scale: &Scale) {
     compare(&what, &mut walls(&ours), "scp -r", &mut walls(&theirs), 0.5);
 }
 
-/// What was to be written before is on the disk first: who waits for that does not wait for others.
+/// Runs a program after everything written before is on the disk, so that it does not wait for other writes.
 async fn alone(program: Program) -> Took {
     Program::new("sync").run().await;
     program.run().await

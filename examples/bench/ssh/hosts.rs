@@ -9,9 +9,9 @@ use tempfile::TempDir;
 use vmm_core::ExposeSecret;
 use vmm_core::remote::{Credential, Endpoint, Login};
 
-/// What all clients encrypt with: the one that ours takes first.
+/// The cipher of all clients, which is the first choice of ours.
 const CIPHER: &str = "chacha20-poly1305@openssh.com";
-/// What OpenSSH's clients take where a processor helps with it.
+/// The cipher that OpenSSH's clients choose on a processor with instructions for it.
 const FASTEST_CIPHER: &str = "aes256-gcm@openssh.com";
 
 /// Hosts on one port with one key, and one login for them.
@@ -66,7 +66,7 @@ impl Hosts {
         format!("{}@{}", self.login.user, self.addresses[0].ip())
     }
 
-    /// What OpenSSH's clients are told with `-o`, without reading anybody's settings.
+    /// Returns the `-o` options of OpenSSH's clients, which read nobody's settings.
     pub(super) fn options(&self) -> Vec<String> {
         vec![
             format!("Port={}", self.port()),
@@ -100,7 +100,7 @@ impl Hosts {
         ["-F".to_owned(), "none".to_owned()].into_iter().chain(options).collect()
     }
 
-    /// What our client is told, with the rest of its task.
+    /// Returns the task of our client.
     pub(super) fn task(&self, more: Value) -> Value {
         let mut task = json!({
             "addresses": self.addresses,

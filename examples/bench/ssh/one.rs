@@ -70,7 +70,7 @@ pub(super) async fn run(scale: &Scale) {
     far(scale).await;
 }
 
-/// Where packets take their time, round trips are what is measured.
+/// Measures over a slow link, where the number of round trips counts.
 async fn far(scale: &Scale) {
     let guest = SshGuest::start_many(Behaviour::answering(|_| Some(Answer::code(0))), 1, LATENCY).await;
     let (endpoint, hosts) = (guest.endpoint(), Hosts::new(guest.endpoints(), guest.key_login()));
@@ -96,7 +96,7 @@ fn milliseconds(times: &mut [Duration]) -> f64 {
     crate::median(times).as_secs_f64() * 1000.0
 }
 
-/// How long a program takes from the start to its end, with what it writes.
+/// Returns the time that a program takes from its start to the end of its output.
 async fn time<S: AsRef<std::ffi::OsStr>>(program: &str, words: impl IntoIterator<Item = S>) -> Duration {
     let began = Instant::now();
     let output = tokio::process::Command::new(program).args(words).output().await.expect("it is installed");

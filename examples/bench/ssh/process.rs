@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// What a program took with everything that it started.
+/// The resources that a program used, its child processes included.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Took {
     pub(super) wall: Duration,
@@ -54,7 +54,8 @@ impl Program {
     }
 
     fn run_here(self) -> Took {
-        // The shell reckons in what its child has waited for, which one's own `getrusage` would mix with other children.
+        // The shell reckons in what its child has waited for, which one's own `getrusage` would mix with other
+        // children.
         let mut child = Command::new("bash")
             .args(["-c", "TIMEFORMAT='%R %U %S'; { time \"$@\" 2>&3; } 3>&1", "bench"])
             .args(&self.words)
@@ -82,7 +83,7 @@ impl Program {
     }
 }
 
-/// Whether a peer is there; if not, says loudly what is missing.
+/// Returns whether a peer is installed; if it is not, prints which package is missing.
 pub(super) fn installed(program: &str, package: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&path).any(|folder| is_file(&folder, program.as_ref()));

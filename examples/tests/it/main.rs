@@ -1,4 +1,4 @@
-//! What only shows with both front ends over one desk.
+//! Tests that need both front ends over one desk.
 
 #![allow(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
 

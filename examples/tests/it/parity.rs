@@ -33,7 +33,7 @@ impl Dice {
     }
 }
 
-/// How often there was which verdict.
+/// The number of verdicts of each kind, by action.
 type Verdicts = BTreeMap<Action, BTreeMap<Verdict, usize>>;
 
 /// So many triples, one after the other on a desk of their own.

@@ -75,7 +75,7 @@ async fn telegram(bot: &Bot) -> Result<String, String> {
     Ok(format!("it knows the bot as @{}", me.username()))
 }
 
-/// How updates come, and what Telegram knows of that.
+/// Checks how updates arrive, and what Telegram knows of the webhook.
 async fn updates(config: &Config, bot: &Bot) -> Result<String, String> {
     let WebhookInfo { url, pending_update_count: waiting, last_error_date, last_error_message, .. } =
         bot.get_webhook_info().await.map_err(|error| hidden(&error))?;
@@ -88,12 +88,14 @@ async fn updates(config: &Config, bot: &Bot) -> Result<String, String> {
     let listen = config.bot.webhook_listen;
     if set != Some(webhook.url()) {
         return Ok(format!(
-            "Telegram does not send them to {wanted} yet, {waiting} wait; vmm-bot run will ask it to, and listen at {listen}"
+            "Telegram does not send them to {wanted} yet, {waiting} wait; vmm-bot run will ask it to, and listen at \
+             {listen}"
         ));
     }
     match last_error_date.zip(last_error_message) {
         Some((at, message)) if waiting > 0 => Err(format!(
-            "{waiting} wait, because {wanted} failed at {at}: {message}; make that address lead to {listen}, where vmm-bot listens"
+            "{waiting} wait, because {wanted} failed at {at}: {message}; make that address lead to {listen}, where \
+             vmm-bot listens"
         )),
         Some((at, message)) => {
             Ok(format!("Telegram sends them to {wanted}, {waiting} wait; the last failure was at {at}: {message}"))

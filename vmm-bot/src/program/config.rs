@@ -27,7 +27,7 @@ pub(crate) struct Bot {
     pub(crate) api_url: Option<String>,
     /// The address to which Telegram sends updates; without it, Telegram is asked for them.
     pub(crate) webhook_url: Option<String>,
-    /// Where requests to the webhook come in, from a proxy in front.
+    /// The address on which the webhook receives requests from a proxy.
     pub(crate) webhook_listen: SocketAddr,
     /// The token itself, from the environment alone.
     token: Option<SecretString>,
@@ -66,7 +66,7 @@ impl Bot {
         if right { Ok(token.to_owned().into()) } else { Err("the token is not one that @BotFather gives".to_owned()) }
     }
 
-    /// Whether others than the owner of the token's file can read it.
+    /// Returns the token's file if others than its owner can read it.
     pub(crate) fn exposed(&self) -> Option<&Path> {
         use std::os::unix::fs::PermissionsExt as _;
         let file = self.token_file.as_deref().filter(|_| self.token.is_none())?;

@@ -1,4 +1,4 @@
-//! What people can ask for by words.
+//! The commands that people can send.
 
 use vmm_core::SecretString;
 use vmm_core::model::{RequestId, ScriptName, VmName};
@@ -16,7 +16,7 @@ pub(crate) enum Command {
     Unlink,
     /// End the own account's logins and delete its API tokens; also what would be left, if `everything` is to end.
     Revoke { everything: bool },
-    /// What the bot can do.
+    /// List the commands.
     Help,
     /// List machines.
     Vms,
@@ -63,7 +63,7 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// Where it may be said.
+    /// Returns the chats in which the command may be sent.
     pub(crate) fn scope(&self) -> Scope {
         match self {
             Self::Link(_) | Self::Unlink | Self::Password | Self::Forget | Self::Groups => Scope::Private,
@@ -77,14 +77,14 @@ impl Command {
     }
 }
 
-/// Why a text is no command.
+/// The reason why a text is not a command.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Misread {
     /// It is meant for nobody, or for another bot.
     NotForUs,
     /// There is no such command.
     Unknown,
-    /// What is wrong, and what would be right.
+    /// The command is wrong; the text says what would be right.
     Wrong(String),
 }
 
@@ -169,8 +169,8 @@ impl<'a> Words<'a> {
     fn script(&self) -> Result<(ScriptName, Vec<String>), Misread> {
         if self.rest.is_empty() {
             return Err(Misread::Wrong(format!(
-                "Which script? Send /{0} and its name, like /{0} backup. Put a name of several words in quotes, like /{0} \
-                 \"nightly backup\".",
+                "Which script? Send /{0} and its name, like /{0} backup. Put a name of several words in quotes, like \
+                 /{0} \"nightly backup\".",
                 self.name
             )));
         }
@@ -216,7 +216,7 @@ impl<'a> Words<'a> {
     }
 }
 
-/// What names stand in, which have none inside. Phones write others than those of a keyboard.
+/// Returns whether a character is a quote around a name. Phones write other quotes than keyboards.
 fn is_quote(c: char) -> bool {
     matches!(c, '"' | '\'' | '“' | '”' | '„' | '‘' | '’' | '‚' | '«' | '»')
 }

@@ -69,7 +69,8 @@ impl Context {
     }
 
     /// Does something that takes long and must not happen twice, beside what else the chat says. `begun` is shown as
-    /// the live message of the work, which its name names; `interrupted` takes its place if a process was killed over it.
+    /// the live message of the work, which its name names; `interrupted` takes its place if a process was killed over
+    /// it.
     pub(crate) async fn work<F>(
         &self,
         asked: &Asked,

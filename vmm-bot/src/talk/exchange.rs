@@ -18,11 +18,11 @@ pub(crate) struct Asked {
     pub(crate) title: String,
     /// The number of the update.
     pub(crate) update: i64,
-    /// Whether a process that was killed has begun what is asked.
+    /// True if a process that was killed has begun this already.
     pub(crate) begun: bool,
     /// The message that was written, or whose button was pressed.
     pub(crate) message: i32,
-    /// Whether a button was pressed.
+    /// True if a button was pressed.
     pub(crate) pressed: bool,
 }
 
@@ -51,7 +51,7 @@ pub(crate) struct Answer {
 /// The question that is open to a person from then on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Ask {
-    /// After a command or an answer nothing, after a press what was asked before.
+    /// The answer asks nothing. A question from before stays open only after the press of a button.
     #[default]
     Unsaid,
     /// This; the next text that is no command answers it.

@@ -28,14 +28,16 @@ pub(crate) struct Handler {
     context: Arc<Context>,
 }
 
-/// What a person was asked last, and whether it is too late for an answer; only a secret one is remembered for so long.
+/// The last question to a person, and whether it is too late to answer. Only a secret question is remembered for so
+/// long.
 struct Pending {
     question: Question,
     late: bool,
 }
 
 impl Pending {
-    /// Whether it is answered by what begins like a command and is none. A password may; it would stay in the chat.
+    /// Returns whether a misread command counts as the answer. A password may begin like a command, and would stay in
+    /// the chat.
     fn takes(&self, misread: &Misread) -> bool {
         match misread {
             Misread::Unknown => self.question.is_secret() || self.question.takes_slash(),
@@ -88,7 +90,7 @@ impl Handler {
         }
     }
 
-    /// What this person was asked last in this chat.
+    /// Returns the last question to this person in this chat.
     async fn question(&self, from: From) -> Result<Option<Pending>> {
         let Some(asked) = self.context.mail.question(from.chat, from.person).await? else { return Ok(None) };
         // A question of an older vmm is as one that nobody asked.
@@ -132,7 +134,7 @@ impl Handler {
         Ok(self.handled(&asked, answer, true))
     }
 
-    /// Whether a message answers one of the bot. In a group people talk to each other.
+    /// Returns whether a message is a reply to the bot. In a group people talk to each other.
     fn is_answered(&self, written: &Written) -> bool {
         written.answers == Some(self.context.id.0)
     }
@@ -193,8 +195,8 @@ impl Handler {
         Ok(handled)
     }
 
-    /// What is stored for an answer; `said` tells that the person said something, so that they are asked no more what they
-    /// were asked before.
+    /// Returns what is stored for an answer. `said` says that the person wrote something, which closes their open
+    /// question.
     fn handled(&self, asked: &Asked, answer: Answer, said: bool) -> Handled {
         let Answer { replies, deletes, ask, toast: _, work } = self.in_place(asked, answer);
         let (chat, pressed) = (asked.from.chat, asked.pressed.then_some(asked.message));
@@ -222,8 +224,8 @@ impl Handler {
         Handled { posts, question, work }
     }
 
-    /// An answer as it may stand in its chat: what is asked in a group is nothing that leads to a secret, and is answered
-    /// by replying to it.
+    /// An answer as it may stand in its chat: what is asked in a group is nothing that leads to a secret, and is
+    /// answered by replying to it.
     fn in_place(&self, asked: &Asked, mut answer: Answer) -> Answer {
         let Ask::This(question) = &answer.ask else { return answer };
         if asked.from.private {
@@ -238,7 +240,7 @@ impl Handler {
         answer
     }
 
-    /// What came of work, unless its group was disallowed in the meantime.
+    /// Returns the result of work, or a note in its place if the group was disallowed meanwhile.
     async fn ended(&self, asked: &Asked, answer: Answer) -> Answer {
         let instead = match self.context.kind(asked.from).await {
             Ok(kind) if kind.trusted() => return answer,
@@ -296,7 +298,7 @@ impl Handle for Handler {
     }
 }
 
-/// What somebody who is bound to an account has written.
+/// Describes a message from somebody who is linked to an account.
 fn asked(actor: Actor, update: &BotUpdate, written: &Written) -> Asked {
     let Written { from, message, answers: _, ref title } = *written;
     let BotUpdate { id: update, begun, .. } = *update;

@@ -1,7 +1,7 @@
 //! The menus that Telegram shows: by role in private chats, and in groups what may be said there.
 //!
-//! What a chat's menu should be follows from the desk's records, which other processes change too. So it is compared with
-//! what Telegram was last told, and told again where the two differ, whatever happened while no bot was running.
+//! What a chat's menu should be follows from the desk's records, which other processes change too. So it is compared
+//! with what Telegram was last told, and told again where the two differ, whatever happened while no bot was running.
 
 use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
@@ -20,7 +20,7 @@ use crate::talk::render::help;
 use crate::talk::scope::ChatKind;
 use crate::transport::client;
 
-/// After this time Telegram is asked again what it has refused: it does not know a chat before its person has spoken.
+/// The time after which a refused call is repeated. Telegram does not know a chat before its person has written.
 const REFUSED: Duration = Duration::from_secs(10 * 60);
 
 pub(crate) struct Menus {

@@ -1,4 +1,4 @@
-//! What people are told of requests without having asked: news once, and the progress of what is made in one message.
+//! Notices about requests: each piece of news once, and the progress of the machines in one message.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -82,8 +82,8 @@ impl Notices {
         Ok(())
     }
 
-    /// What is sent for something that happened. Cards on which it could be decided change for all who have one; only
-    /// those are sent something new who did not do it.
+    /// Returns the messages about an event. The cards on which the request could be decided change for everybody who
+    /// has one; a new message goes only to people who did not cause the event.
     async fn posts(&self, news: &RequestNews) -> Result<Vec<NewPost>> {
         let RequestNews { event, request, requester, deciders, room } = news;
         let own = |user: &User| event.actor == Some(user.id);
@@ -178,7 +178,7 @@ fn post(user: &User, place: Place, reply: Reply) -> Option<NewPost> {
     Some(reply.post(user.chat_id?, Some(user.id), place, None))
 }
 
-/// What somebody may not see is left out.
+/// Returns `None` for a record that somebody may not see.
 fn allowed<T>(answer: Result<T>) -> Result<Option<T>> {
     match answer {
         Ok(value) => Ok(Some(value)),

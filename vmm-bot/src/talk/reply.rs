@@ -1,4 +1,4 @@
-//! What the bot says: a text with buttons, and perhaps a file.
+//! Replies of the bot: a text with buttons, and perhaps a file.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,8 +11,8 @@ use crate::transport::post::{Body, Outgoing, stored};
 /// A button to be: what stands on it and what it does.
 pub(crate) type Wish = (String, Intent);
 
-/// A text with buttons for one person, and perhaps a file. Telegram takes 4096 characters with a message and 1024 with a
-/// file.
+/// A text with buttons for one person, and perhaps a file. Telegram takes 4096 characters with a message and 1024 with
+/// a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Reply {
     text: String,
@@ -20,7 +20,7 @@ pub(crate) struct Reply {
     file: Option<(Show, Attachment)>,
 }
 
-/// How a file is shown.
+/// The way in which a file is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Show {
     Document,
@@ -38,7 +38,7 @@ pub(crate) enum Place {
     Live(String),
     /// Replies, and gives the message with the pressed button this name from then on.
     LiveHere(String),
-    /// In place of the message of this name, if there is one; otherwise nothing is sent.
+    /// Replaces the message of this name. Without one, nothing is sent.
     Known(String),
 }
 

@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-/// How much goes on at once: of one person, and of all.
+/// The largest number of tasks in progress at once: of one person, and of all.
 const OF_A_PERSON: usize = 4;
 const IN_ALL: usize = 64;
 
-/// What goes on, by the number of its update.
+/// The tasks in progress, by the number of their update.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Running {
     works: Arc<Mutex<HashMap<i64, Work>>>,

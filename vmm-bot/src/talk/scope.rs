@@ -1,6 +1,6 @@
-//! Where something may be said and done.
+//! The chats in which commands work.
 
-/// What kind of chat somebody speaks in.
+/// A kind of chat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ChatKind {
     /// One with the bot alone.
@@ -12,7 +12,7 @@ pub(crate) enum ChatKind {
 }
 
 impl ChatKind {
-    /// Whether what changes something, or shows what not everybody may see, may be done here.
+    /// Returns whether the chat may have actions that change something or show what not everybody may see.
     pub(crate) fn trusted(self) -> bool {
         match self {
             Self::Private | Self::AllowedGroup => true,
@@ -21,7 +21,7 @@ impl ChatKind {
     }
 }
 
-/// Where a command may be said.
+/// The kinds of chats in which a command may be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scope {
     /// Wherever the bot is.
@@ -35,7 +35,7 @@ pub(crate) enum Scope {
 }
 
 impl Scope {
-    /// Whether it may be said in such a chat.
+    /// Returns whether the command may be sent in this kind of chat.
     pub(crate) fn holds(self, chat: ChatKind) -> bool {
         match self {
             Self::Everywhere => true,

@@ -1,5 +1,5 @@
-//! Secrets that people have told the bot: logins of machines, for a time that they choose, and the present password of one
-//! who changes it. They are in this process alone, and never written down.
+//! Secrets that people have told the bot: logins of machines, for a time that they choose, and the present password of
+//! one who changes it. They are in this process alone, and never written down.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -10,7 +10,7 @@ use vmm_core::model::VmName;
 use vmm_core::remote::{Credential, Login};
 use vmm_core::{ExposeSecret, SecretString};
 
-/// What people have told, and until when it is known.
+/// The secrets that people have told, each with its end.
 #[derive(Default)]
 pub(crate) struct Secrets(Mutex<Known>);
 

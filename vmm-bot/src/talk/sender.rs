@@ -1,11 +1,11 @@
-//! Who speaks. Only what a person has just written to the bot, or pressed, counts; all else has no rights.
+//! The sender of an update. Only what a person has just written to the bot, or pressed, counts; all else has no rights.
 
 use serde_json::{Value, json};
 use teloxide::types::{CallbackQuery, Chat, ChatMemberUpdated, Message, MessageKind, Update, UpdateKind};
 
 use crate::transport::file::Document;
 
-/// What somebody wants of the bot.
+/// An update, as the bot understands it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Incoming {
     /// Somebody has written this.
@@ -34,18 +34,18 @@ pub(crate) struct Written {
     pub(crate) message: i32,
     /// Whose message it answers, by the id of the account.
     pub(crate) answers: Option<i64>,
-    /// What the group is called; empty in a private chat.
+    /// The title of the group; empty in a private chat.
     pub(crate) title: String,
 }
 
-/// Where something comes from.
+/// The chat and the person that an update comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct From {
     /// The chat.
     pub(crate) chat: i64,
     /// The person's id, which is also what an account is bound to.
     pub(crate) person: i64,
-    /// Whether nobody else reads along.
+    /// True if nobody else can read the chat.
     pub(crate) private: bool,
 }
 
@@ -76,7 +76,8 @@ pub(crate) fn with_words(content: &str, words: &str, document: Option<&Document>
     Some(update.to_string())
 }
 
-/// What becomes of the bot in a chat. While it stays, its rights in Telegram say nothing about those of people.
+/// Reads a change of the bot's membership in a chat. While it stays, its rights in Telegram say nothing about those of
+/// people.
 fn read_move(change: &ChatMemberUpdated) -> Incoming {
     let stays = change.old_chat_member.kind.is_present() && change.new_chat_member.kind.is_present();
     if stays || change.chat.is_private() { Incoming::Nothing } else { Incoming::Moved { chat: change.chat.id.0 } }

@@ -1,4 +1,4 @@
-//! How Telegram is talked to.
+//! The client for Telegram's API.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::options::Options;
 
 /// The longest pause between two tries.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-/// What an answer may take beyond a poll's own time.
+/// The longest time of an answer beyond the time of a poll.
 pub(crate) const ANSWER: Duration = Duration::from_secs(15);
 /// The longest call: a large file over a slow line. All others have deadlines of their own.
 pub(super) const LONGEST_CALL: Duration = Duration::from_secs(600);
@@ -36,7 +36,7 @@ pub fn client(token: &SecretString, api_url: Option<&str>) -> Result<Bot, String
     }
 }
 
-/// What went wrong, without what was sent or answered, which may be a secret.
+/// Describes an error without the content of the call or of its answer, which may be a secret.
 pub fn hidden(error: &RequestError) -> String {
     match error {
         // The library has taken the token out of the address.
@@ -46,7 +46,7 @@ pub fn hidden(error: &RequestError) -> String {
     }
 }
 
-/// Whether Telegram will never do what was asked.
+/// Returns whether Telegram has refused the call for good.
 pub(crate) fn refused(error: &RequestError) -> bool {
     match error {
         RequestError::Api(ApiError::Unknown(text)) => {
@@ -58,7 +58,7 @@ pub(crate) fn refused(error: &RequestError) -> bool {
     }
 }
 
-/// How long to wait after a failure, before which there were so many others.
+/// Returns the pause after a failure that follows this number of failures.
 pub(crate) fn pause(error: &RequestError, options: &Options, failures: u32) -> Duration {
     match error {
         RequestError::RetryAfter(seconds) => seconds.duration(),

@@ -1,4 +1,4 @@
-//! What comes in: stored before Telegram hears that it came, then answered, chat by chat.
+//! Incoming updates: stored before they are confirmed to Telegram, then answered, chat by chat.
 
 mod queue;
 
@@ -25,23 +25,25 @@ use crate::error::RunError;
 use crate::options::Options;
 use crate::transport::webhook::Webhook;
 
-/// How many chats are answered at once. More would only wait for each other: what most of them need is the processor.
+/// The largest number of chats that are answered at once. More would only wait for each other, since most of them need
+/// the processor.
 const AT_ONCE: usize = 16;
-/// How many are when some of them wait for somebody else, as for a file from Telegram.
+/// The largest number of chats that are answered at once while some wait for somebody else, for example for a file from
+/// Telegram.
 const AT_MOST: usize = 64;
-/// After which time an answer is one that waits for somebody else.
+/// The time after which an answer counts as one that waits for somebody else.
 const SLOW: Duration = Duration::from_millis(500);
 /// The pause before the database is asked again.
 const DATABASE_PAUSE: Duration = Duration::from_millis(500);
 
-/// What an update leads to.
+/// The result of an update.
 #[derive(Default)]
 pub(crate) struct Handled {
-    /// What is to be sent.
+    /// The messages to send.
     pub(crate) posts: Vec<NewPost>,
-    /// What its person is asked from now on.
+    /// The question that is open afterwards.
     pub(crate) question: Option<Question>,
-    /// What goes on after that, while its chat is answered further; only then the update ends.
+    /// Work that continues while further updates of the chat are answered. The update ends with it.
     pub(crate) work: Option<Work>,
 }
 
@@ -57,10 +59,10 @@ impl From<Vec<NewPost>> for Handled {
 /// Answers one update.
 #[async_trait]
 pub(crate) trait Handle: Send + Sync + 'static {
-    /// What it leads to. An error means that it is to be tried again.
+    /// Returns the result of an update. After an error the update is tried again.
     async fn handle(&self, update: &BotUpdate) -> vmm_core::Result<Handled>;
 
-    /// What is to be sent after `handle` has panicked.
+    /// Returns the messages to send after `handle` has panicked.
     fn broke(&self, update: &BotUpdate) -> Vec<NewPost>;
 }
 
@@ -68,12 +70,12 @@ pub(crate) struct Inbox {
     bot: Bot,
     mail: BotMail,
     options: Options,
-    /// What was stored and not looked at yet, and whether there may be more.
+    /// The stored updates that nobody has looked at, and whether there may be more.
     new: StdMutex<(Vec<BotUpdate>, bool)>,
     /// Woken when there may be something to begin.
     arrived: Arc<Notify>,
     ended: Arc<Notify>,
-    /// What is being answered; it ends well after `dispatch` was dropped.
+    /// The answers in progress, which continue after `dispatch` was dropped.
     tasks: Mutex<JoinSet<Task>>,
 }
 
@@ -192,7 +194,8 @@ impl Inbox {
         }
     }
 
-    /// What was stored since this was asked last. After the start, and where that is in doubt, all that has not ended.
+    /// Returns the updates that were stored since the last call. After the start, and in doubt, returns all that have
+    /// not ended.
     async fn stored(&self) -> Vec<BotUpdate> {
         let (updates, doubt) = std::mem::take(&mut *self.lock());
         if doubt { insist(|| self.mail.open_updates()).await } else { updates }

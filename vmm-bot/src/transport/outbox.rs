@@ -1,4 +1,4 @@
-//! What goes out: kept until it is delivered, in order within a chat.
+//! Outgoing messages: kept until they are delivered, in order within a chat.
 
 mod queue;
 
@@ -29,12 +29,12 @@ use crate::options::Options;
 use crate::transport::client;
 use crate::transport::post::{Body, Outgoing};
 
-/// How many messages are under way at once. Telegram takes about 30 a second, and those under way when the process is
-/// killed may come again.
+/// The largest number of messages under way at once. Telegram takes about 30 a second, and those under way when the
+/// process is killed may be sent again.
 const AT_ONCE: usize = 8;
-/// How long nobody needs to look whether there is something to send.
+/// The interval at which the outbox looks for messages without being woken.
 const IDLE: Duration = Duration::from_secs(60);
-/// How much of a file surely gets through in a second, in bytes.
+/// The slowest expected rate of a file, in bytes per second.
 const SLOWEST: u64 = 128 << 10;
 /// The pause before the database is asked again.
 const DATABASE_PAUSE: Duration = Duration::from_millis(500);
@@ -42,7 +42,7 @@ const DATABASE_PAUSE: Duration = Duration::from_millis(500);
 pub(crate) struct Outbox {
     sender: Arc<Sender>,
     wake: Arc<Notify>,
-    /// What is under way; it ends well after `deliver` was dropped.
+    /// The messages under way, which continue after `deliver` was dropped.
     tasks: Mutex<JoinSet<Sent>>,
 }
 
@@ -55,7 +55,7 @@ struct Sender {
     options: Options,
 }
 
-/// What became of one try.
+/// The outcome of one try.
 enum Tried {
     /// It is there, as this message if it is one.
     Delivered(Option<i64>),
@@ -266,7 +266,7 @@ impl Sender {
     }
 }
 
-/// Whether a message cannot become another text, so that there has to be a new one: it is gone, or shows a file.
+/// Returns whether a message cannot be edited, because it is gone or shows a file, so that a new one is needed.
 fn cannot_be_edited(error: &RequestError) -> bool {
     match error {
         RequestError::Api(ApiError::MessageToEditNotFound | ApiError::MessageCantBeEdited) => true,
@@ -281,7 +281,7 @@ fn upload(file: Option<Attachment>) -> InputFile {
     InputFile::memory(bytes).file_name(name)
 }
 
-/// Whether a description is one of a call that never will be done.
+/// Returns whether a description means that the call is refused for good.
 fn is_refusal(description: &str) -> bool {
     ["Bad Request", "Forbidden"].iter().any(|refusal| description.starts_with(refusal))
 }

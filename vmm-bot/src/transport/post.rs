@@ -1,4 +1,4 @@
-//! What is sent to Telegram, in the form in which it is stored until then.
+//! Calls of Telegram's API, in the form in which they are stored until they are sent.
 
 use serde::{Deserialize, Serialize};
 use vmm_core::model::{NewPost, PostPlace};

@@ -22,17 +22,18 @@ use vmm_core::{ExposeSecret, SecretString};
 
 use crate::transport::update;
 
-/// Where Telegram sends to, of all ports.
+/// The ports to which Telegram sends updates.
 const PORTS: [u16; 4] = [443, 80, 88, 8443];
-/// How many updates Telegram sends at once, each of another chat.
+/// The largest number of updates that Telegram sends at once, each of another chat.
 const AT_ONCE: u8 = 40;
-/// How long an update may wait to be stored before Telegram is told to send it again.
+/// The longest wait of an update to be stored; after it, Telegram is told to send it again.
 const DEADLINE: Duration = Duration::from_secs(20);
 
 /// An address to which Telegram sends updates, so that the bot need not ask for them. All clones are the same one.
 ///
-/// [`Options::webhook`](crate::Options::webhook) lets [`run`](crate::run) tell it to Telegram and answer what comes. Requests to the address come
-/// from [`serve`](Self::serve), or from a server of your own by [`receive`](Self::receive).
+/// [`Options::webhook`](crate::Options::webhook) lets [`run`](crate::run) tell it to Telegram and answer what comes.
+/// Requests to the address come from [`serve`](Self::serve), or from a server of your own by
+/// [`receive`](Self::receive).
 #[derive(Clone)]
 pub struct Webhook {
     shared: Arc<Shared>,
@@ -41,7 +42,7 @@ pub struct Webhook {
 struct Shared {
     url: Url,
     secret: SecretString,
-    /// To who answers, while somebody does.
+    /// The channel to the inbox, while a bot runs.
     inlet: Mutex<Option<mpsc::Sender<Sent>>>,
 }
 
@@ -57,8 +58,8 @@ impl Webhook {
     /// The most bytes that an update is let have. Telegram's have a few thousand.
     pub const LARGEST_UPDATE: usize = 1 << 20;
 
-    /// A webhook at this address, which is `https://` on port 443, 80, 88 or 8443. Where the bot does not talk to Telegram
-    /// itself but to a Bot API server of one's own, it may be any address of `http` too.
+    /// A webhook at this address, which is `https://` on port 443, 80, 88 or 8443. Where the bot does not talk to
+    /// Telegram itself but to a Bot API server of one's own, it may be any address of `http` too.
     ///
     /// What Telegram shows itself by follows from the bot's token, so it is the same after every start.
     ///
@@ -103,7 +104,7 @@ impl Webhook {
         }
     }
 
-    /// Whether this is the secret that Telegram was told.
+    /// Returns whether this is the secret that Telegram was given.
     fn is_known(&self, secret: Option<&[u8]>) -> bool {
         let right = self.shared.secret.expose_secret().as_bytes();
         secret.is_some_and(|secret| secret.ct_eq(right).into())
@@ -135,7 +136,7 @@ impl fmt::Debug for Webhook {
     }
 }
 
-/// Where what is sent comes out, until this is dropped.
+/// The receiving end of a webhook, which is open until this is dropped.
 pub(crate) struct Outlet {
     webhook: Webhook,
     inlet: mpsc::Sender<Sent>,
@@ -143,7 +144,7 @@ pub(crate) struct Outlet {
 }
 
 impl Outlet {
-    /// What has come, at least one.
+    /// Waits for updates and returns at least one.
     pub(crate) async fn next(&mut self) -> Vec<Sent> {
         let mut sent = Vec::new();
         self.outlet.recv_many(&mut sent, AT_ONCE.into()).await;
@@ -160,7 +161,7 @@ impl Drop for Outlet {
     }
 }
 
-/// What the address is, if it can be one of a webhook.
+/// Returns the address if it can be one of a webhook.
 fn check(text: &str, own_server: bool) -> Result<Url, String> {
     let url: Url = text.parse().map_err(|error| format!("it is not one like https://vmm.example.org/bot: {error}"))?;
     match url.scheme() {

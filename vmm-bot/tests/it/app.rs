@@ -15,7 +15,7 @@ use vmm_testkit::fixture::TestDesk;
 /// Eleven machines of alice's, one more than a page shows.
 pub(crate) const SPEC: &str = "name,os,memory,disk,count\nweb,debian:12,512,2,11\n";
 
-/// What stops the bot, and how it ends.
+/// The sender that stops the bot, and the bot's task.
 pub(crate) type Running = (oneshot::Sender<()>, JoinHandle<Result<(), RunError>>);
 
 /// Waits for a new message with the first words, and until it has the last ones: what goes quickly has them at once.
@@ -40,7 +40,7 @@ pub(crate) async fn gives_login(person: &Person, user: &str, password: &str) {
     person.tells(password).await;
 }
 
-/// How updates come.
+/// The way in which updates arrive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
     Poll,
@@ -50,7 +50,7 @@ pub(crate) enum Mode {
 pub(crate) struct App {
     pub(crate) desk: TestDesk,
     pub(crate) telegram: FakeTelegram,
-    /// Where the webhook listens, once it has.
+    /// The address of the webhook, once it listens.
     pub(crate) address: Option<SocketAddr>,
     listening: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
     running: Option<Running>,

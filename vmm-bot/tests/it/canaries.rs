@@ -6,7 +6,7 @@ use vmm_testkit::fixture::PASSWORD;
 use crate::app::{App, gives_user, sees_become};
 use crate::ssh::{SECRET, Scene};
 
-/// Which of these texts stand in the records' file or in its write-ahead log, as they are on the disk.
+/// Returns which of these texts are in the database file or in its write-ahead log on the disk.
 fn found(app: &App, canaries: &[&str]) -> Vec<String> {
     let path = app.desk.database();
     let mut found = Vec::new();

@@ -39,7 +39,7 @@ async fn reached(place: &Place, point: &str) {
     }
 }
 
-/// How often this was done, by the audit log.
+/// Returns how often the audit log has this action.
 async fn done(place: &Place, action: &str) -> usize {
     let rows = place.desk.vmm.audit(&place.desk.admin, None, &AuditFilter::default()).await.unwrap();
     rows.items.iter().filter(|row| row.action == action && row.outcome == Outcome::Done).count()

@@ -7,12 +7,12 @@ use vmm_testkit::fake::telegram::{Event, FakeTelegram, Fault, Person};
 
 use crate::app::{App, Mode};
 
-/// How many updates come, from how many people, and how often the bot is stopped on the way.
+/// The number of updates, of people, and of stops of the bot meanwhile.
 const UPDATES: usize = 500;
 const PEOPLE: usize = 50;
 const STOPS: usize = 20;
 
-/// What went wrong how often.
+/// The number of faults of each kind.
 type Tally = Arc<Mutex<BTreeMap<String, usize>>>;
 
 /// Faults of every kind, decided by the number of the call. Those that cost seconds come seldom.
@@ -68,7 +68,7 @@ pub(crate) async fn until_answered(telegram: &FakeTelegram, people: &[(Person, V
     }
 }
 
-/// Whether each person has the answer to the last question.
+/// Returns whether each person has the answer to the last question.
 fn all_answered(people: &[(Person, Vec<String>)]) -> bool {
     people.iter().all(|(person, questions)| {
         let last = questions.last().map(String::as_str).unwrap_or_default();

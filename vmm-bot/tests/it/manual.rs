@@ -32,7 +32,7 @@ pub(crate) fn shows(heading: &str, said: &str) {
 /// A chat that stands below several headings, each with what was said since the one before.
 struct Chat<'a> {
     person: &'a Person,
-    /// How much of the transcript is shown.
+    /// The length of the transcript that is shown already.
     shown: usize,
 }
 
@@ -42,7 +42,7 @@ impl<'a> Chat<'a> {
         Self { person, shown: person.transcript().len() }
     }
 
-    /// What was said since the last time.
+    /// Returns what was said since the last call.
     fn said(&mut self) -> String {
         let all = self.person.transcript();
         let said = all[self.shown..].to_owned();
@@ -51,8 +51,8 @@ impl<'a> Chat<'a> {
     }
 }
 
-/// What was said, without what depends on who is faster: how something was on its way, unless somebody pressed a button
-/// on that, and how long it took.
+/// Returns a transcript without the parts that depend on timing: progress, unless somebody pressed a button on it, and
+/// durations.
 fn settled(said: &str) -> String {
     let begins = |line: &str| ["Alice", "vmm: ", EDITED, "(message "].iter().any(|first| line.starts_with(first));
     let mut events: Vec<String> = Vec::new();
@@ -79,7 +79,7 @@ fn settled(said: &str) -> String {
     timeless(&said)
 }
 
-/// What stands before a message that has changed.
+/// The mark before a message that has changed.
 const EDITED: &str = "(edited) ";
 
 /// The same, as if everything took equally long.

@@ -8,7 +8,7 @@ use crate::app::App;
 
 const CSV: &str = "name,os,memory,disk\nweb-1,debian:12,512,2\n";
 
-/// How many messages with these words the bot has sent in the chat.
+/// Returns the number of messages with these words that the bot has sent in the chat.
 fn sent(person: &Person, words: &str) -> usize {
     person.messages().iter().filter(|message| message.text.contains(words)).count()
 }

@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) struct Place {
     pub(crate) desk: TestDesk,
     pub(crate) telegram: FakeTelegram,
-    /// Where the program lets updates be sent to, if it does not ask for them.
+    /// The address of the program's webhook, unless it polls.
     webhook: Option<SocketAddr>,
     folder: TempDir,
 }

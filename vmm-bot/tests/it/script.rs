@@ -53,7 +53,7 @@ async fn a_script_is_kept_run_on_a_group_and_run_again_where_it_failed() {
     assert!(!alice.messages().iter().any(|message| message.text.contains(PASSWORD)));
 }
 
-/// Whoever has given a login need not give it again, unless it is not the same on all machines.
+/// A login that was given once is not asked for again, unless it differs between the machines.
 #[tokio::test]
 async fn a_run_takes_a_login_that_is_known_on_all_of_its_machines() {
     let app = App::new().await;

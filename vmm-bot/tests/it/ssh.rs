@@ -49,7 +49,7 @@ impl Scene {
         calls.map(|call| (call.user, call.line)).filter(|(_, line)| told(line)).collect()
     }
 
-    /// How often this was run.
+    /// Returns how often this was run.
     fn ran(&self, line: &str) -> usize {
         self.lines().iter().filter(|(_, run)| run.as_deref() == Some(line)).count()
     }

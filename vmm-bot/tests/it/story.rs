@@ -28,7 +28,7 @@ use crate::app::{gives_login, sees_become};
 const SPEC: &[u8] = b"name,os,vcpu,memory,disk,group_name,count\nstory,debian:12,1,512,4,story,2\n";
 const SCRIPT: &[u8] = b"echo \"here is $(hostname)\"\n";
 const NEW_PASSWORD: &str = "another long password";
-/// What two machines may take until they are ready, when they are emulated beside other tests.
+/// The longest time until two machines are ready that are emulated beside other tests.
 const PATIENCE: Duration = Duration::from_secs(600);
 
 /// A desk on the lab's libvirt, with its work and its bot.

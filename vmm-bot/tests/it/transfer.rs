@@ -67,7 +67,7 @@ async fn a_file_is_put_onto_a_machine() {
     }
 }
 
-/// What is left of the update in place of the password asks for the same thing.
+/// The update that is kept in place of the password asks for the task again.
 #[tokio::test]
 async fn a_file_that_a_stopped_bot_leaves_behind_is_told_and_not_put_again() {
     let mut scene = Scene::new().await;

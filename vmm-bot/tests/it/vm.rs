@@ -1,4 +1,4 @@
-//! What people do with machines.
+//! Tests of the commands about machines.
 
 use vmm_core::host::{DomainState, Hypervisor};
 use vmm_core::model::Role;

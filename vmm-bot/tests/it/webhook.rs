@@ -8,7 +8,7 @@ use vmm_testkit::fake::telegram::{Event, FakeTelegram, Fault};
 
 use crate::app::{App, Mode};
 
-/// What Telegram was told as the secret.
+/// Returns the secret that Telegram was given.
 fn secret(telegram: &FakeTelegram) -> String {
     let set = telegram.calls("setWebhook").pop().unwrap();
     set.parameters["secret_token"].as_str().unwrap().to_owned()

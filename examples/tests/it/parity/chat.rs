@@ -1,4 +1,4 @@
-//! What is asked for in a private chat.
+//! Actions that are asked for in a private chat.
 
 use vmm_testkit::fake::telegram::{Message, Person};
 

@@ -1,4 +1,4 @@
-//! What is asked for over HTTP.
+//! Actions that are asked for over HTTP.
 
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use super::action::{Action, Verdict, Wish, told};
 use super::scene::{LINE, REPORT, SCRIPT, SENT, Scene, Somebody, USER};
 
 const OCTETS: &str = "application/octet-stream";
-/// What stands between the parts of a body.
+/// The boundary between the parts of a body.
 const BOUNDARY: &str = "between";
 
 impl Scene {
@@ -88,7 +88,7 @@ impl Scene {
         }
     }
 
-    /// What a run has come to on its only machine.
+    /// Waits for the end of a run and returns the verdict for its only machine.
     async fn ended(&self, somebody: &Somebody, path: &str) -> Verdict {
         let run = async || {
             let body = self.send(somebody, self.client.get(self.at(path))).await.unwrap();

@@ -18,7 +18,7 @@ use vmm_testkit::sample;
 
 use super::action::Wish;
 
-/// What is asked for, the last of which is not there.
+/// The machines that actions name. The last one does not exist.
 pub(crate) const MACHINES: &[&str] = &["alice-1", "alice-2", "bob-1", "bob-2", "root-1", IMPOSTOR, "nowhere"];
 /// A machine that shows another host key than its own.
 const IMPOSTOR: &str = "bob-3";
@@ -48,17 +48,17 @@ pub(crate) struct Scene {
     pub(crate) desk: TestDesk,
     pub(crate) telegram: FakeTelegram,
     pub(crate) people: Vec<Somebody>,
-    /// Where HTTP is served.
+    /// The address of the HTTP server.
     pub(crate) address: String,
     pub(crate) client: reqwest::Client,
     vms: BTreeMap<String, Vm>,
 }
 
-/// What has become of a machine.
+/// The effect of an action on a machine.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Effect {
     state: Option<DomainState>,
-    /// Who has done what there, and with which input.
+    /// The calls on the machine: user, command and input.
     calls: Vec<(String, Option<String>, Vec<u8>)>,
     /// The content of the file that was sent there.
     file: Option<Vec<u8>>,
@@ -137,7 +137,7 @@ impl Scene {
         }
     }
 
-    /// What has become of a machine, behind so many calls of all machines.
+    /// Returns the effect on a machine since the given number of calls on all machines.
     pub(crate) async fn effect(&self, vm: &str, behind: usize) -> Effect {
         let calls = self.desk.remote.calls().into_iter().skip(behind);
         let calls = calls.map(|call| (call.user, call.line.map(unmarked), call.input)).collect();

@@ -1,4 +1,4 @@
-//! How machines are defined on their host.
+//! The definitions of machines on their host.
 
 use vmm_core::Result;
 use vmm_core::model::VmName;

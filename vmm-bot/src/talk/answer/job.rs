@@ -8,7 +8,7 @@ use crate::talk::dialogue::JobStep;
 use crate::talk::exchange::{Answer, Asked};
 use crate::talk::render::job as render;
 
-/// How many jobs a list shows.
+/// The largest number of jobs in a list.
 const LISTED: u32 = 10;
 
 /// The stuck jobs that this person may see.

@@ -10,7 +10,7 @@ use crate::talk::exchange::{Answer, Asked};
 use crate::talk::render;
 use crate::talk::reply::Place;
 
-/// How far back a picture of a machine's load goes.
+/// The time that a picture of a machine's load covers.
 const HISTORY: Duration = Duration::from_secs(3600);
 
 /// Shows a machine's figures, under a picture of its last hour.

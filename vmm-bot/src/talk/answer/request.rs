@@ -12,7 +12,7 @@ use crate::talk::render::{escape, shortened};
 use crate::talk::reply::{Place, Reply};
 use crate::transport::file::{self, Document};
 
-/// How many requests a list shows.
+/// The largest number of requests in a list.
 const LISTED: u32 = 10;
 /// The longest word to a press that Telegram takes, in characters.
 const LONGEST_TOAST: usize = 190;
@@ -20,7 +20,8 @@ const LONGEST_TOAST: usize = 190;
 /// The ends of the names of files that spreadsheets write. Of the old format, the answer says what to do.
 const ENDS: [&str; 5] = [".csv", ".tsv", ".xlsx", ".ods", ".xls"];
 
-/// Whether an uploaded file is a table of machines: it is named so, and no command about the file stands with it.
+/// Returns whether an uploaded file is a table of machines: its name says so, and its caption has no command about a
+/// file.
 pub(crate) fn is_table(document: &Document, caption: &str) -> bool {
     let name = document.name.to_lowercase();
     ENDS.iter().any(|end| name.ends_with(end)) && !caption.starts_with('/')
@@ -151,7 +152,7 @@ async fn draft(
     Ok(Ok(RequestDraft { id: RequestId::new(id)?, requester: None, description: description.to_owned(), spec }))
 }
 
-/// After a decision: the request as it is now. Who came too late is told who was first.
+/// Answers a decision with the request as it is. Somebody who came too late is told who was first.
 async fn settled(context: &Context, asked: &Asked, id: &RequestId, decision: Result<Request>) -> Result<Answer> {
     let (request, late) = match decision {
         Ok(request) => (request, None),

@@ -17,7 +17,7 @@ use crate::talk::reply::Place;
 use crate::talk::running::Ticket;
 use crate::talk::secrets::Given;
 
-/// How many runs a list shows.
+/// The largest number of runs in a list.
 const LISTED: u32 = 10;
 
 /// Lists the newest runs.

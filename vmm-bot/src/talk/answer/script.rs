@@ -14,7 +14,7 @@ use crate::talk::render::script as render;
 use crate::talk::reply::Reply;
 use crate::transport::file::{self, Document};
 
-/// How many scripts a list shows.
+/// The largest number of scripts in a list.
 const LISTED: u32 = 10;
 
 /// Lists the scripts.

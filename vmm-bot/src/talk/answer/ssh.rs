@@ -27,8 +27,8 @@ pub(super) async fn ask(context: &Context, asked: &Asked, vm: VmName) -> Result<
     Ok(Answer::asking_anew(render::ssh::which_line(&vm), question))
 }
 
-/// The first word that begins with what a phone's keyboard puts for two hyphens or a quote. In straight quotes it may be
-/// meant.
+/// The first word that begins with what a phone's keyboard puts for two hyphens or a quote. In straight quotes it may
+/// be meant.
 fn spoilt(line: &str) -> Option<&str> {
     let mut quote = None;
     let mut begins = true;

@@ -16,7 +16,7 @@ use crate::transport::file::{self, Document};
 
 /// The largest file that a bot may send, in bytes.
 const LARGEST: u64 = 50_000_000;
-/// How many bytes wait between a machine and the memory.
+/// The size of the buffer between a machine and the memory, in bytes.
 const BETWEEN: usize = 256 << 10;
 
 /// The file on the machine that something is about.

@@ -7,7 +7,7 @@ use crate::talk::context::Context;
 use crate::talk::exchange::{Answer, Asked};
 use crate::talk::render::vm as render;
 
-/// How many machines a message shows.
+/// The largest number of machines in a message.
 const PAGE: u32 = 10;
 
 /// Lists the machines behind this row.

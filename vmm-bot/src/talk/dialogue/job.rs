@@ -21,7 +21,7 @@ pub(crate) enum JobStep {
 }
 
 impl JobStep {
-    /// How long its button may be pressed.
+    /// Returns how long its button works.
     pub(crate) fn lifetime(&self) -> Duration {
         match self {
             Self::List | Self::Show { .. } | Self::Retry { .. } | Self::AskClose { .. } => {

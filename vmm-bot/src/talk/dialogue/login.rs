@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Intent, RunWish, ScriptStep};
 use crate::transport::file::Document;
 
-/// What is to be done on a machine.
+/// A task on one machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Errand {
@@ -17,7 +17,7 @@ pub(crate) enum Errand {
     Put { directory: String, document: Document },
 }
 
-/// What is to be done under a login.
+/// A task that needs a login.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Task {
@@ -27,11 +27,11 @@ pub(crate) enum Task {
     Run { wish: RunWish },
 }
 
-/// What is asked. The next text is the answer.
+/// The input that a task lacks. The bot asks for it, and the next text is the answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Missing {
-    /// What shall run on a machine.
+    /// The command for a machine.
     Line { vm: String },
     /// As whom.
     User { task: Task },

@@ -16,10 +16,10 @@ pub(crate) use power::Switch;
 pub(crate) use request::RequestStep;
 pub(crate) use script::{RunWish, ScriptStep};
 
-/// How long an answer to a question counts.
+/// The time in which an answer to a question counts.
 pub(crate) const ANSWER_TIME: Duration = Duration::from_secs(5 * 60);
 
-/// What a button does, with the state that it was shown in.
+/// The action of a button, with the state in which it was shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Intent {
@@ -56,7 +56,7 @@ pub(crate) enum Intent {
 }
 
 impl Intent {
-    /// How long the button may be pressed.
+    /// Returns how long the button works.
     pub(crate) fn lifetime(&self) -> Duration {
         match self {
             Self::Page { .. }
@@ -78,7 +78,8 @@ impl Intent {
         }
     }
 
-    /// Whether it changes something or shows what not everybody may see, and so is not for any group.
+    /// Returns whether the action changes something, or shows what not everybody may see, and so needs a private chat
+    /// or an allowed group.
     pub(crate) fn is_guarded(&self) -> bool {
         match self {
             Self::Ask { .. }
@@ -97,11 +98,11 @@ impl Intent {
     }
 }
 
-/// What a person is asked, with what is to be done with the answer. It is stored, so it holds no secret.
+/// A question to a person, with the use of the answer. It is stored, so it holds no secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Question {
-    /// Why a request is to be rejected.
+    /// The reason for the rejection of a request.
     Reject { id: String },
     /// One's present password.
     OldPassword,
@@ -114,12 +115,12 @@ pub(crate) enum Question {
 }
 
 impl Question {
-    /// Whether the answer is a secret, and so never a command that was misread.
+    /// Returns whether the answer is a secret, and so is never a misread command.
     pub(crate) fn is_secret(&self) -> bool {
         matches!(self, Self::OldPassword | Self::NewPassword | Self::Login(Missing::Password { .. }))
     }
 
-    /// Whether the answer, or what is asked next, is a secret, and so is for a private chat alone.
+    /// Returns whether the answer, or the next answer, is a secret that belongs in a private chat.
     pub(crate) fn is_private(&self) -> bool {
         match self {
             Self::OldPassword | Self::NewPassword | Self::Login(Missing::User { .. } | Missing::Password { .. }) => {
@@ -129,12 +130,12 @@ impl Question {
         }
     }
 
-    /// Whether the answer may begin as a command of the bot does: a program's path does.
+    /// Returns whether the answer may begin with a slash, as a command does: the path of a program does.
     pub(crate) fn takes_slash(&self) -> bool {
         matches!(self, Self::Login(Missing::Line { .. }))
     }
 
-    /// How long an answer counts.
+    /// Returns how long an answer counts.
     pub(crate) fn lifetime(&self) -> Duration {
         match self {
             Self::Login(_) => Duration::from_secs(10 * 60),

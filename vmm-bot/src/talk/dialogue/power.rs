@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use vmm_core::Power;
 use vmm_core::model::{StatusReason, VmState, VmStatus};
 
-/// What to do with a machine's power.
+/// A change of a machine's power.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Switch {
@@ -42,7 +42,7 @@ impl Switch {
         }
     }
 
-    /// What its button says.
+    /// Returns the label of its button.
     pub(crate) fn button(self) -> &'static str {
         match self {
             Self::DiscardSaved => "Discard saved state",
@@ -50,7 +50,7 @@ impl Switch {
         }
     }
 
-    /// What will happen, for the question.
+    /// Returns the consequence, for the question before the change.
     pub(crate) fn consequence(self) -> &'static str {
         match self {
             Self::Start => "The machine is switched on. If it is saved, it continues where it was saved.",
@@ -62,7 +62,8 @@ impl Switch {
         }
     }
 
-    /// What was done; `restored` says whether a saved machine went on where it was saved.
+    /// Returns the words for the change that was made; `restored` says whether a saved machine continued where it was
+    /// saved.
     pub(crate) fn done(self, restored: Option<bool>) -> &'static str {
         match self {
             Self::Start => match restored {

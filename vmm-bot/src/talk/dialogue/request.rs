@@ -1,4 +1,4 @@
-//! What buttons do about requests.
+//! The actions of buttons about requests.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ pub(crate) enum RequestStep {
 }
 
 impl RequestStep {
-    /// How long its button may be pressed.
+    /// Returns how long its button works.
     pub(crate) fn lifetime(&self) -> Duration {
         let days = match self {
             Self::Submit { .. } | Self::Discard => 1,

@@ -1,4 +1,4 @@
-//! What buttons do about scripts, and what is to be run.
+//! The actions of buttons about scripts, and runs that people ask for.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ pub(crate) enum ScriptStep {
     Deleted { name: String },
 }
 
-/// What is to be run.
+/// A run that somebody asks for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum RunWish {
@@ -31,7 +31,7 @@ pub(crate) enum RunWish {
 }
 
 impl ScriptStep {
-    /// How long its button may be pressed.
+    /// Returns how long its button works.
     pub(crate) fn lifetime(&self) -> Duration {
         match self {
             Self::Show { .. } | Self::Run { .. } | Self::ShowRun { .. } | Self::Delete { .. } => {
@@ -42,7 +42,8 @@ impl ScriptStep {
         }
     }
 
-    /// Whether it changes something or shows what not everybody may see, and so is not for any group.
+    /// Returns whether the action changes something, or shows what not everybody may see, and so needs a private chat
+    /// or an allowed group.
     pub(crate) fn is_guarded(&self) -> bool {
         match self {
             Self::Run { .. } | Self::ShowRun { .. } | Self::Delete { .. } | Self::Deleted { .. } => true,

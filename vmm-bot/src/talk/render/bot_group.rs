@@ -1,4 +1,4 @@
-//! What is said about groups that an admin allows.
+//! Messages about groups that an admin allows.
 
 use vmm_core::model::BotGroup;
 
@@ -6,18 +6,18 @@ use super::{code, escape, shortened};
 use crate::talk::dialogue::Intent;
 use crate::talk::reply::Reply;
 
-/// How many groups a list shows: each is a line and a button of one message.
+/// The largest number of groups in a list. Each is a line and a button of one message.
 const LISTED: usize = 20;
 /// The longest title on a button, in characters.
 const LABEL: usize = 40;
 
-/// After a group was allowed.
+/// Renders that a group is allowed.
 pub(crate) fn allowed(group: &BotGroup) -> Reply {
     Reply::text(format!(
-        "✅ {} has allowed this group. Everybody who is linked to an account can use me here as in a private chat, each \
-         with their own rights. Passwords and codes still belong in a private chat.\n\n⚠️ All members, also those who join \
-         later, can read what I answer: requests, and the whole output of commands and scripts. Answer my questions by \
-         replying to them. /disallow ends this.",
+        "✅ {} has allowed this group. Everybody who is linked to an account can use me here as in a private chat, \
+         each with their own rights. Passwords and codes still belong in a private chat.\n\n⚠️ All members, also \
+         those who join later, can read what I answer: requests, and the whole output of commands and scripts. \
+         Answer my questions by replying to them. /disallow ends this.",
         code(&group.allowed_by)
     ))
 }
@@ -37,7 +37,7 @@ pub(crate) fn in_a_group() -> Reply {
     Reply::text("Send this command in the group that you mean. /groups lists the allowed groups.")
 }
 
-/// To what belongs into a private chat or an allowed group.
+/// The reply to a command that needs a private chat or an allowed group.
 pub(crate) fn only_where_allowed(bot: &str) -> Reply {
     let bot = escape(bot);
     Reply::text(format!(
@@ -45,16 +45,16 @@ pub(crate) fn only_where_allowed(bot: &str) -> Reply {
     ))
 }
 
-/// In place of a question whose answer, or what follows, is a secret.
+/// The reply in a group to a command that leads to a question for a secret.
 pub(crate) fn login_in_private(bot: &str) -> Reply {
     Reply::text(format!(
-        "This needs your login on the machine, and I ask for logins only in private. Send the command there, @{}. While I \
-         remember your login, I use it here too.",
+        "This needs your login on the machine, and I ask for logins only in private. Send the command there, @{}. \
+         While I remember your login, I use it here too.",
         escape(bot)
     ))
 }
 
-/// In place of what came of something that began while the group was allowed.
+/// Replaces the result of work that began while the group was allowed.
 pub(crate) fn hidden() -> Reply {
     Reply::text("The result is not shown, because this group is no longer allowed.")
 }
@@ -62,8 +62,8 @@ pub(crate) fn hidden() -> Reply {
 /// To a supergroup that was an allowed group.
 pub(crate) fn migrated() -> Reply {
     Reply::text(
-        "This group has become a supergroup, which is a new group to Telegram. It is not allowed yet; an admin can send \
-         /allow here.",
+        "This group has become a supergroup, which is a new group to Telegram. It is not allowed yet; an admin can \
+         send /allow here.",
     )
 }
 
@@ -89,7 +89,7 @@ pub(crate) fn list(groups: &[BotGroup]) -> Reply {
     Reply::text(text).rows(shown.iter().map(end).collect())
 }
 
-/// What a group is called; some are called nothing that can be shown.
+/// Returns a group's title, or its number if the title has nothing to show.
 fn title(group: &BotGroup) -> String {
     if group.title.trim().is_empty() { group.chat.to_string() } else { group.title.clone() }
 }

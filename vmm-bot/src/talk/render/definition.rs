@@ -7,12 +7,12 @@ use super::{code, escape, shortened};
 use crate::talk::dialogue::Intent;
 use crate::talk::reply::Reply;
 
-/// How many differences a message shows.
+/// The largest number of differences in a message.
 const SHOWN: usize = 20;
 /// The longest line of a difference, in characters.
 const LINE: usize = 160;
 
-/// What differs from what vmm last saw.
+/// Renders the differences between a definition and the one that vmm last saw.
 pub(crate) fn look(name: &VmName, look: &DefinitionLook) -> Reply {
     let card = ("Show the machine".to_owned(), Intent::Card { vm: name.to_string() });
     let domain = &look.seen.name;
@@ -38,8 +38,8 @@ pub(crate) fn look(name: &VmName, look: &DefinitionLook) -> Reply {
         lines.push(format!("… and {} more", look.differences.len() - SHOWN));
     }
     let text = format!(
-        "⚠️ <b>Somebody has changed the definition of {} on its host</b>{called}\n{}\n\nvmm does not change the machine's \
-         disks until somebody undoes the change on the host or accepts it here.",
+        "⚠️ <b>Somebody has changed the definition of {} on its host</b>{called}\n{}\n\nvmm does not change the \
+         machine's disks until somebody undoes the change on the host or accepts it here.",
         code(name),
         lines.join("\n")
     );
@@ -48,13 +48,13 @@ pub(crate) fn look(name: &VmName, look: &DefinitionLook) -> Reply {
     Reply::text(text).rows(vec![vec![accept], vec![card]])
 }
 
-/// After a definition was accepted.
+/// Renders that a definition is accepted.
 pub(crate) fn accepted(name: &VmName) -> Reply {
     let card = ("Show the machine".to_owned(), Intent::Card { vm: name.to_string() });
     Reply::text(format!("✅ The definition that {} has on its host is accepted.", code(name))).rows(vec![vec![card]])
 }
 
-/// After the tag of a domain was set again.
+/// Renders that the tag of a domain is restored.
 pub(crate) fn reclaimed(name: &VmName) -> Reply {
     let card = ("Show the machine".to_owned(), Intent::Card { vm: name.to_string() });
     Reply::text(format!("✅ The domain of {} has vmm's tag again.", code(name))).rows(vec![vec![card]])

@@ -9,13 +9,13 @@ use super::{code, escape};
 use crate::talk::dialogue::{Errand, Intent, Machines};
 use crate::talk::reply::{Reply, Wish};
 
-/// How much of an output a message shows, in units: below the 4096 that a message takes, since its head needs some.
+/// The longest output in a message, in units. It is below the 4096 that a message can have, since the head needs some.
 pub(super) const ROOM: usize = 3400;
-/// How many lines a message shows while a command runs.
+/// The largest number of lines in a message while a command runs.
 const LIVE_LINES: usize = 20;
-/// How wide the bar of a transfer is, in characters.
+/// The width of a transfer's bar, in characters.
 const BAR: u64 = 10;
-/// How much of a command is shown, in units.
+/// The longest text of a command in a message, in units.
 const LINE: usize = 300;
 
 /// An errand and its machine, as messages name them.
@@ -37,7 +37,7 @@ impl Shown {
     }
 }
 
-/// What is shown of an errand that has not ended.
+/// The part of a message that shows the progress of an errand.
 pub(crate) struct SoFar(String);
 
 impl SoFar {
@@ -78,15 +78,16 @@ pub(crate) fn cancelled(shown: &Shown, so_far: &SoFar) -> Reply {
 
 /// Renders an errand over which a process of vmm was killed.
 pub(crate) fn interrupted(shown: &Shown) -> Reply {
-    let told = "⚠️ vmm was stopped before this ended, and I have forgotten your login. It may or may not have been done: look \
-                at the machine.";
+    let told = "⚠️ vmm was stopped before this ended, and I have forgotten your login. It may or may not have been \
+                done: look at the machine.";
     Reply::text(head(shown, told)).rows(vec![again(shown)])
 }
 
 /// Renders an errand whose machine has refused the login.
 pub(crate) fn refused(shown: &Shown, user: &str) -> Reply {
     let told = format!(
-        "⚠️ {} refused the login of {}, and I have forgotten it. Nothing ran. Try again with the right user and password.",
+        "⚠️ {} refused the login of {}, and I have forgotten it. Nothing ran. Try again with the right user and \
+         password.",
         code(&shown.vm),
         code(user)
     );

@@ -1,4 +1,4 @@
-//! What the bot says of itself, and about who people are to it.
+//! Help, menus, and replies about accounts and misunderstood messages.
 
 use teloxide::types::BotCommand;
 use vmm_core::Actor;
@@ -11,11 +11,11 @@ use crate::talk::scope::{ChatKind, Scope};
 /// A command as people read of it, in help and menus.
 pub(crate) struct Entry {
     pub(crate) name: &'static str,
-    /// What stands behind it.
+    /// The words after the command.
     words: &'static str,
     says: &'static str,
     pub(crate) scope: Scope,
-    /// Whether it is for admins alone.
+    /// True if only admins can use it.
     admin: bool,
 }
 
@@ -27,7 +27,7 @@ const fn admins(name: &'static str, words: &'static str, scope: Scope, says: &'s
     Entry { name, words, says, scope, admin: true }
 }
 
-/// What a stranger says.
+/// The command for somebody who is not linked to an account.
 const START: Entry = all("start", "CODE", Scope::Private, "link this chat to your account");
 
 /// Every command for people who are bound to an account.
@@ -82,7 +82,7 @@ fn entries(kind: ChatKind, role: Option<Role>) -> impl Iterator<Item = &'static 
     role.is_none().then_some(&START).into_iter().chain(known)
 }
 
-/// What Telegram shows as the menu of such a chat.
+/// Returns the menu that Telegram shows in this kind of chat.
 pub(crate) fn menu(kind: ChatKind, role: Option<Role>) -> Vec<BotCommand> {
     let command = |entry: &Entry| {
         let words = if entry.words.is_empty() { String::new() } else { format!("{}: ", entry.words) };
@@ -91,7 +91,7 @@ pub(crate) fn menu(kind: ChatKind, role: Option<Role>) -> Vec<BotCommand> {
     entries(kind, role).map(command).collect()
 }
 
-/// What somebody can do in such a chat.
+/// Renders what somebody can do in this kind of chat.
 pub(crate) fn help(actor: &Actor, kind: ChatKind) -> Reply {
     let (name, role) = match actor {
         Actor::User { name, role, .. } => (name.to_string(), *role),
@@ -117,22 +117,22 @@ pub(crate) fn help(actor: &Actor, kind: ChatKind) -> Reply {
 /// To somebody who is bound to no account.
 pub(crate) fn stranger() -> Reply {
     Reply::text(
-        "You are not linked to an account yet. Ask an admin for a code, or get one with <code>POST /link-code</code>, and \
-         send me <code>/start CODE</code> here. Never send me your password.",
+        "You are not linked to an account yet. Ask an admin for a code, or get one with <code>POST \
+         /link-code</code>, and send me <code>/start CODE</code> here. Never send me your password.",
     )
 }
 
-/// To what is no command.
+/// The reply to a text that is not a command.
 pub(crate) fn unknown() -> Reply {
     Reply::text("I do not understand that. /help lists what I can do.")
 }
 
-/// To what belongs into a private chat.
+/// The reply to a command that needs a private chat.
 pub(crate) fn in_private(bot: &str) -> Reply {
     Reply::text(format!("Others can read this chat. Write to me in private: @{}.", escape(bot)))
 }
 
-/// To what its sender has not just written.
+/// The reply to a message that its sender has not just written.
 pub(crate) fn not_own() -> Reply {
     Reply::text("I only accept messages that you write to me yourself, not forwarded ones.")
 }
@@ -145,12 +145,12 @@ pub(crate) fn with_file() -> Reply {
 /// To a file that comes without what to do with it.
 pub(crate) fn what_with_file() -> Reply {
     Reply::text(
-        "What is this file for? To request machines, send a table of them (CSV, .xlsx or .ods). To save a script, send it \
-         with the caption <code>/script NAME sh</code>.",
+        "What is this file for? To request machines, send a table of them (CSV, .xlsx or .ods). To save a script, \
+         send it with the caption <code>/script NAME sh</code>.",
     )
 }
 
-/// After somebody does not want to be asked any more.
+/// The reply to /cancel.
 pub(crate) fn never_mind() -> Reply {
     Reply::text("OK, no question is open.")
 }

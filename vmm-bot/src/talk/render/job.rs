@@ -39,8 +39,8 @@ pub(crate) fn card(job: &Job) -> Reply {
 /// Asks before a job is closed.
 pub(crate) fn ask_close(job: i64) -> Reply {
     let text = format!(
-        "<b>Close job {job}?</b>\nvmm stops working on it, and removes nothing from the host. Its machine gets the state that \
-         the host reports, and I tell what is left on the host."
+        "<b>Close job {job}?</b>\nvmm stops working on it, and removes nothing from the host. Its machine gets the \
+         state that the host reports, and I tell what is left on the host."
     );
     let yes = ("Yes, close".to_owned(), Intent::Job(JobStep::Close { job }));
     let no = ("No".to_owned(), Intent::Job(JobStep::Show { job }));

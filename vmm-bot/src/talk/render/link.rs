@@ -6,7 +6,7 @@ use vmm_core::model::User;
 use super::code;
 use crate::talk::reply::Reply;
 
-/// After a code was good.
+/// Renders that a chat is linked to an account.
 pub(crate) fn linked(user: &User) -> Reply {
     Reply::text(format!(
         "Welcome, {}. This chat is linked to your account. /help lists what I can do.",
@@ -14,7 +14,7 @@ pub(crate) fn linked(user: &User) -> Reply {
     ))
 }
 
-/// After a code was not.
+/// The reply to a code that is not valid.
 pub(crate) fn bad_code(actor: Option<&Actor>) -> Reply {
     let mut text = "This code is not valid. A code works once, for 15 minutes, until you get a newer one.".to_owned();
     if let Some(actor) = actor {
@@ -23,7 +23,7 @@ pub(crate) fn bad_code(actor: Option<&Actor>) -> Reply {
     Reply::text(text)
 }
 
-/// After the account was freed.
+/// Renders that a chat is no longer linked to an account.
 pub(crate) fn unlinked() -> Reply {
     Reply::text("Done: this chat is no longer linked to an account.")
 }

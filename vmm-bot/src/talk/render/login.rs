@@ -1,4 +1,4 @@
-//! What is asked before work on machines, and told of the logins there.
+//! Questions for logins on machines, and replies about these logins.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use super::code;
 use crate::talk::dialogue::{HOURS, Intent, Machines, Task};
 use crate::talk::reply::{Reply, Wish};
 
-/// How many machines are named one by one.
+/// The largest number of machines that a question names.
 const NAMED: usize = 5;
 
 /// Asks for the user.
@@ -27,7 +27,7 @@ pub(crate) fn which_user(task: &Task, vms: &[VmName]) -> Reply {
     })
 }
 
-/// After what cannot be a user.
+/// Asks for the user again, after a text that cannot be one.
 pub(crate) fn no_user() -> Reply {
     Reply::text(
         "A user's name is one word of at most 32 bytes, like <code>debian</code>. As which user shall I sign in?",
@@ -41,8 +41,8 @@ pub(crate) fn which_password(task: &Task, user: &str, kept: Duration) -> Reply {
         Task::Run { .. } => "these machines".to_owned(),
     };
     Reply::text(format!(
-        "What is the password of {} on {place}? I delete your message at once. I remember the password for {} minutes, or \
-         until you send /forget.",
+        "What is the password of {} on {place}? I delete your message at once. I remember the password for {} \
+         minutes, or until you send /forget.",
         code(user),
         kept.as_secs() / 60
     ))

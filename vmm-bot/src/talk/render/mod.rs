@@ -1,4 +1,4 @@
-//! What people read, in Telegram's HTML.
+//! The texts that people read, in Telegram's HTML.
 
 pub(crate) mod access;
 pub(crate) mod bot_group;
@@ -49,7 +49,7 @@ fn code(text: impl std::fmt::Display) -> String {
     format!("<code>{}</code>", escape(&text.to_string()))
 }
 
-/// What is told of an error.
+/// Renders an error.
 pub(crate) fn error(error: &Error) -> Reply {
     Reply::text(format!("⚠️ {}", told(error)))
 }
@@ -63,7 +63,7 @@ fn told(error: &Error) -> String {
     escape(&text)
 }
 
-/// What is told when a secret was asked for and comes too late.
+/// The reply to a secret that comes too late.
 pub(crate) fn late(question: &Question) -> Reply {
     const LATE: &str = "Your answer came too late. I have not used it, and deleted it in case it is a password.";
     match question {
@@ -74,12 +74,12 @@ pub(crate) fn late(question: &Question) -> Reply {
     }
 }
 
-/// What is told when too much goes on already.
+/// The reply when too many tasks are in progress.
 pub(crate) fn too_much() -> Reply {
     Reply::text("Too many tasks are in progress. Wait until one has ended, or cancel one.")
 }
 
-/// What is told after a fault of the bot itself.
+/// The reply after a fault of the bot itself.
 pub(crate) fn broke() -> Reply {
     Reply::text("⚠️ Something broke in vmm. Please tell an admin: the log of vmm has the details.")
 }

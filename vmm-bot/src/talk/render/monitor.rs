@@ -10,14 +10,14 @@ use super::{code, escape};
 use crate::talk::dialogue::Intent;
 use crate::talk::reply::Reply;
 
-/// How many disks, network interfaces and addresses are shown, so that it all fits under a picture.
+/// The largest numbers of disks, network interfaces and addresses that fit under a picture.
 const DISKS: usize = 5;
 const INTERFACES: usize = 3;
 const ADDRESSES: usize = 3;
 /// The longest name of a device that is shown, in characters.
 const DEVICE: usize = 15;
 
-/// How a machine is at this moment, and the picture of its last hour if there is one.
+/// Renders the figures of a machine, with the picture of its last hour if there is one.
 pub(crate) fn figures(monitor: &Monitor, picture: Option<Vec<u8>>) -> Reply {
     let vm = || monitor.vm.name.to_string();
     let refresh = ("Refresh".to_owned(), Intent::Monitor { vm: vm() });
@@ -29,7 +29,7 @@ pub(crate) fn figures(monitor: &Monitor, picture: Option<Vec<u8>>) -> Reply {
     }
 }
 
-/// What stands under the picture of a machine.
+/// Renders the caption of a machine's picture.
 fn caption(monitor: &Monitor) -> String {
     let mut lines = vec![state(monitor)];
     if let Some(load) = monitor.cpu_percent {
@@ -122,7 +122,7 @@ fn span(time: Duration) -> String {
     }
 }
 
-/// How many bytes in the largest unit that leaves at least one.
+/// Renders a number of bytes in the largest unit that leaves at least one.
 pub(super) fn bytes(number: u64) -> String {
     const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
     let (mut value, mut unit) = (number as f64, "B");

@@ -1,8 +1,8 @@
-//! What commands write, as people can read it in a message.
+//! The output of commands, as people can read it in a message.
 
 use vmm_core::remote::{OutputChannel, Piece, Text};
 
-/// How much of the end of what a running command writes is kept, in bytes.
+/// The length of the kept end of a running command's output, in bytes.
 const KEPT: usize = 16 << 10;
 
 /// The end of what a command has written so far, to both of its channels.
@@ -35,7 +35,7 @@ impl Tail {
     }
 }
 
-/// How long Telegram finds a text: in units of UTF-16.
+/// Returns the length of a text as Telegram counts it, in units of UTF-16.
 pub(crate) fn units(text: &str) -> usize {
     text.encode_utf16().count()
 }
@@ -69,8 +69,8 @@ pub(crate) fn beginning(text: &str, most: usize) -> String {
     text.chars().take_while(fits).chain(['…']).collect()
 }
 
-/// A text without what steers a terminal: its escape sequences are left out, a line that was written over is what it was
-/// last, and other characters that are not seen become one that is.
+/// A text without what steers a terminal: its escape sequences are left out, a line that was written over is what it
+/// was last, and other characters that are not seen become one that is.
 pub(crate) fn plain(text: &str) -> String {
     let (mut plain, mut line) = (String::with_capacity(text.len()), 0);
     let mut chars = text.chars().peekable();
@@ -111,7 +111,7 @@ fn skip_sequence(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) {
     chars.next_if(|c| matches!(c, '@'..='~'));
 }
 
-/// Whether a character turns the order of others around, or has no width.
+/// Returns whether a character reverses the order of others or has no width.
 fn is_hidden(c: char) -> bool {
     matches!(c, '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }

@@ -1,4 +1,4 @@
-//! What is said while somebody changes their password.
+//! Messages while somebody changes their password.
 
 use crate::talk::reply::Reply;
 
@@ -12,7 +12,7 @@ pub(crate) fn new() -> Reply {
     Reply::text("What is the new password? It needs 10 to 1,024 characters. I delete that message too.")
 }
 
-/// After it was changed.
+/// Renders that the password is changed.
 pub(crate) fn changed() -> Reply {
     Reply::text("✅ Your password is changed, and all your sessions elsewhere have ended. This chat stays linked.")
 }
@@ -22,7 +22,7 @@ pub(crate) fn again() -> Reply {
     Reply::text("Nothing was changed: that took too long, or I was restarted meanwhile. Send /password to start again.")
 }
 
-/// After vmm was stopped while the password was changed.
+/// Renders that vmm was stopped while the password was being changed.
 pub(crate) fn interrupted() -> Reply {
     Reply::text(
         "⚠️ vmm was stopped before this ended. Your password may or may not have changed. Try the new one, or send \

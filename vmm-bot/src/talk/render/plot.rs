@@ -15,9 +15,9 @@ use canvas::{Canvas, Ink, Spot, Weight};
 /// Size of the picture in pixels.
 const WIDTH: f64 = 1280.0;
 const HEIGHT: f64 = 720.0;
-/// Where the panels begin, below the title.
+/// The top of the panels, below the title.
 const TOP: f64 = 68.0;
-/// What a panel keeps free around its figures, for its name above, the times below and the numbers on the left.
+/// The margins of a panel around its figures: for its name above, the times below and the numbers on the left.
 const ABOVE: f64 = 50.0;
 const BELOW: f64 = 46.0;
 const LEFT: f64 = 100.0;
@@ -36,7 +36,7 @@ const UNKNOWN: RGBColor = RGBColor(236, 238, 241);
 const BLUE: RGBColor = RGBColor(29, 91, 214);
 const ORANGE: RGBColor = RGBColor(217, 95, 2);
 
-/// What stands where nothing was recorded, if there is so much room.
+/// The text in a gap that is wide enough for it.
 const NOTHING: &str = "no data";
 const NOTHING_WIDTH: f64 = 108.0;
 
@@ -45,7 +45,7 @@ type Figure = fn(&HistoryPoint) -> Option<f64>;
 /// Its word, if it has one, itself, and its colour.
 type Line = (&'static str, Figure, RGBColor);
 
-/// What one of the four drawings shows.
+/// The content of one of the four drawings.
 struct Panel {
     name: &'static str,
     axis: Axis,
@@ -122,7 +122,7 @@ fn panels(history: &History) -> [Panel; 4] {
     ]
 }
 
-/// Where a panel's figures are drawn, and what its edges mean.
+/// The area of a panel's figures, and the values at its edges.
 struct Frame {
     left: f64,
     top: f64,
@@ -267,7 +267,7 @@ mod tests {
         pixels
     }
 
-    /// How many pixels have this colour.
+    /// Counts the pixels of this colour.
     fn count(pixels: &[u8], RGBColor(red, green, blue): RGBColor) -> usize {
         pixels.chunks_exact(3).filter(|pixel| *pixel == [red, green, blue]).count()
     }

@@ -1,4 +1,4 @@
-//! What is told while a machine is switched.
+//! Messages about switching a machine.
 
 use vmm_core::Switched;
 
@@ -14,7 +14,7 @@ pub(crate) fn question(vm: &str, switch: Switch) -> Reply {
     Reply::text(text).rows(vec![vec![yes, no]])
 }
 
-/// After a machine was switched.
+/// Renders that a machine was switched.
 pub(crate) fn done(vm: &str, switch: Switch, switched: &Switched) -> Reply {
     let paused = match switched.state.reason {
         Some(_) => format!(" It is {}.", escape(&switched.state.to_string())),
@@ -23,7 +23,7 @@ pub(crate) fn done(vm: &str, switch: Switch, switched: &Switched) -> Reply {
     back(vm, format!("✅ {} {}.{paused}", code(vm), switch.done(switched.restored)))
 }
 
-/// After vmm was stopped while a machine was switched.
+/// Renders that vmm was stopped while a machine was being switched.
 pub(crate) fn interrupted(vm: &str, switch: Switch) -> Reply {
     let text = format!(
         "⚠️ vmm was stopped before this ended: {} {}. It may or may not have been done: look at the machine.",

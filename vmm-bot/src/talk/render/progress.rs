@@ -1,4 +1,4 @@
-//! How far the machines of a request are, and what became of them.
+//! The progress of a request's machines, and its end.
 
 use vmm_core::model::{Job, JobState, Request, RequestState, StepState, Subject, Vm};
 
@@ -7,7 +7,7 @@ use super::table::{shown, table};
 use super::{escape, shortened};
 use crate::talk::reply::Reply;
 
-/// How many machines are shown one by one while they are made.
+/// The largest number of machines that are shown one by one while they are made.
 const SHOWN: usize = 25;
 /// The longest list of failures, in characters.
 const LONGEST_FAILURES: usize = 1500;
@@ -29,7 +29,7 @@ pub(crate) fn progress(request: &Request, jobs: &[Job]) -> Reply {
     Reply::text(text)
 }
 
-/// What became of an approved request, in place of its progress.
+/// Renders the end of an approved request, which replaces its progress.
 pub(crate) fn ended(request: &Request) -> Reply {
     Reply::text(format!("{}{}", headline(request), failures(request)))
 }
@@ -58,7 +58,7 @@ pub(crate) fn result_csv(request: &Request, csv: String) -> Reply {
     Reply::text("The machines as a table for programs.").document(format!("{}-result.csv", request.id), csv)
 }
 
-/// Which machine failed at which stage, and why, a further line each.
+/// Renders a line for each machine that failed, with the stage and the reason.
 fn failures(request: &Request) -> String {
     let (RequestState::Failed, Some(reason)) = (request.state, &request.reason) else { return String::new() };
     let lines: String = reason.lines().map(|line| format!("\n• {line}")).collect();

@@ -13,12 +13,12 @@ use crate::transport::file::Document;
 
 /// The longest description or reason that is shown, in characters.
 const LONGEST_TEXT: usize = 500;
-/// How many things are shown that were understood as something else than their letters say.
+/// The largest number of notes about cells that were read as something else than their letters say.
 const NOTES: usize = 5;
-/// How many warnings are shown.
+/// The largest number of warnings in a message.
 const WARNINGS: usize = 3;
 
-/// What somebody may do to a request that waits.
+/// The buttons that somebody gets for a pending request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Rights {
     pub(crate) decide: bool,
@@ -33,7 +33,7 @@ impl Rights {
     }
 }
 
-/// What an uploaded CSV would make, with buttons to submit it, and perhaps a file to show before.
+/// Renders the plan of an uploaded CSV with buttons to submit it, and perhaps a file to send first.
 pub(crate) fn preview(draft: &RequestDraft, document: Document, plan: &Plan, room: &Room) -> (Option<Reply>, Reply) {
     let rows: BTreeSet<_> = plan.vms.iter().map(|vm| vm.row).collect();
     let (table, file) = shown(&plan_rows(plan), &format!("{}-plan.txt", draft.id));
@@ -68,7 +68,7 @@ pub(crate) fn problems(document: &Document, problems: &Problems) -> (Option<Repl
     (file, Reply::text(text))
 }
 
-/// After a CSV was not submitted.
+/// Renders that a CSV was discarded.
 pub(crate) fn discarded() -> Reply {
     Reply::text("Discarded; nothing was stored.")
 }
@@ -87,7 +87,7 @@ pub(crate) fn card(request: &Request, room: Option<&Room>, rights: Rights) -> (O
     (file, Reply::text(text).rows(buttons(request, rights)))
 }
 
-/// What became of a request, in place of the card on which it could be decided.
+/// Renders the decision on a request, which replaces its card.
 pub(crate) fn decided(request: &Request) -> Reply {
     let text = format!("{}\nFor {}{}", headline(request), code(&request.requester_name), reasoned(request));
     Reply::text(text).rows(vec![vec![show(&request.id, "Show")]])
@@ -136,7 +136,7 @@ pub(crate) fn why(id: &RequestId) -> Reply {
     Reply::text(format!("Why do you reject {}? The requester reads your answer. /cancel stops this.", code(id)))
 }
 
-/// What a request is, in a line.
+/// Renders a request in a line.
 pub(crate) fn headline(request: &Request) -> String {
     let by = request.decided_by.as_ref().map(|name| format!(" by {}", code(name))).unwrap_or_default();
     let (mark, phrase) = match request.state {

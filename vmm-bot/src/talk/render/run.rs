@@ -11,7 +11,7 @@ use super::{code, escape, shortened};
 use crate::talk::dialogue::{Intent, Machines, RunWish, ScriptStep};
 use crate::talk::reply::Reply;
 
-/// How many machines of a run stand in a message.
+/// The largest number of a run's machines in a message.
 const SHOWN: usize = 30;
 /// The longest output that stands in a message, in characters; a longer one is a file.
 const LONGEST_OUTPUT: usize = 1500;
@@ -69,7 +69,8 @@ fn table_of(run: &Run, machines: &[RunMachine]) -> String {
     text
 }
 
-/// What a run's machines wrote: in a message if it is short, else as a file; nothing if there is nothing.
+/// Renders the output of a run's machines: in a message if it is short, otherwise as a file. Returns `None` without
+/// output.
 pub(crate) fn output(run: &Run, machines: &[RunMachine]) -> Option<Reply> {
     let mut text = String::new();
     for machine in machines {

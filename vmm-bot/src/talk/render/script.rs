@@ -73,12 +73,12 @@ pub(crate) fn ask_to_delete(name: &str) -> Reply {
     Reply::text(format!("<b>Delete {}?</b>\nThe records of its runs stay.", code(name))).rows(vec![row])
 }
 
-/// After a script was deleted.
+/// Renders that a script was deleted.
 pub(crate) fn deleted(name: &str) -> Reply {
     Reply::text(format!("✅ {} was deleted.", code(name)))
 }
 
-/// When there is no such script; perhaps it has another word.
+/// Renders that there is no script of this name, whose next word may belong to the name.
 pub(crate) fn none(name: &ScriptName, next: Option<&String>) -> Reply {
     let mut text = format!("⚠️ There is no script {}. /scripts lists them.", code(name));
     if let Some(word) = next {

@@ -11,7 +11,7 @@ use super::errand::{ROOM, Shown, again, block, head, logins};
 use super::output::{end, plain, units};
 use crate::talk::reply::Reply;
 
-/// How much of standard error a message shows if both streams do not fit, in units.
+/// The length of standard error in a message that does not have room for both streams, in units.
 const STDERR_ROOM: usize = 1000;
 
 /// Asks for the command.
@@ -22,12 +22,12 @@ pub(crate) fn which_line(vm: &VmName) -> Reply {
     ))
 }
 
-/// After its end; with what it wrote as a document if that is not in the message.
+/// Renders the end of a command, with a document if the whole output is not in the message.
 pub(crate) fn ended(shown: &Shown, output: &Output) -> (Reply, Option<Reply>) {
     with_output(shown, &verdict(&output.exit, output.duration), &output.stdout, &output.stderr)
 }
 
-/// After it was given up though it may have run; with what had come of it.
+/// Renders a command that was given up although it may have run, with the output up to then.
 pub(crate) fn unfinished(shown: &Shown, error: &Error, unfinished: &Unfinished) -> (Reply, Option<Reply>) {
     with_output(shown, &format!("⚠️ {}.", super::told(error)), &unfinished.stdout, &unfinished.stderr)
 }
@@ -72,7 +72,7 @@ fn verdict(exit: &Exit, duration: Duration) -> String {
     }
 }
 
-/// Whether this is a text, and all of it.
+/// Returns whether a stream is text and complete.
 fn is_text(stream: &Stream) -> bool {
     !stream.truncated() && std::str::from_utf8(&stream.bytes).is_ok()
 }

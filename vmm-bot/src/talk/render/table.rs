@@ -3,7 +3,8 @@
 use super::escape;
 use crate::talk::reply::Reply;
 
-/// The longest table that stands in a message, in characters: with what else is said it stays below what Telegram takes.
+/// The longest table that stands in a message, in characters: with what else is said it stays below what Telegram
+/// takes.
 const LONGEST: usize = 2000;
 
 /// Rows under each other, every column as wide as its widest cell.

@@ -6,7 +6,7 @@ use super::errand::{Shown, again, head, logins};
 use super::{code, escape};
 use crate::talk::reply::Reply;
 
-/// After a file has arrived.
+/// Renders that a file has arrived.
 pub(crate) fn carried(shown: &Shown, report: &TransferReport) -> Reply {
     let TransferReport { bytes, sha256, duration, .. } = report;
     let told = format!("✅ {bytes} bytes after {:.1} s.\nSHA-256: {}", duration.as_secs_f64(), code(sha256));
@@ -18,7 +18,7 @@ pub(crate) fn file(shown: &Shown, name: String, content: Vec<u8>) -> Reply {
     Reply::text(format!("From {}.", code(&shown.vm))).document(name, content)
 }
 
-/// After an uploaded file could not be had.
+/// Renders that an uploaded file could not be fetched from Telegram.
 pub(crate) fn not_there(shown: &Shown, reason: &str) -> Reply {
     Reply::text(head(shown, &format!("⚠️ {}", escape(reason)))).rows(vec![again(shown), logins(shown)])
 }

@@ -7,7 +7,7 @@ use super::{code, escape};
 use crate::talk::dialogue::{Intent, Switch};
 use crate::talk::reply::{Reply, Wish};
 
-/// How many machines stand on buttons beside each other.
+/// The number of machine buttons in a row.
 const ROW: usize = 2;
 /// The longest description that is shown, in characters.
 const DESCRIPTION: usize = 1000;

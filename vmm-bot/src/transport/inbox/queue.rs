@@ -1,4 +1,4 @@
-//! What waits to be answered: chats take turns, and each keeps its order.
+//! The queue of updates to answer: chats take turns, and each keeps its order.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 

@@ -1,5 +1,5 @@
-//! What waits to be sent, as far as it was read: only which, where and when. Looking for the next costs the same however
-//! much waits.
+//! The queue of messages to send, of which it knows only number, chat and moment. Finding the next costs the same
+//! however many wait.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
@@ -43,7 +43,7 @@ impl Queue {
         Some((id, chat))
     }
 
-    /// When the next post may be sent; `None` while nothing waits for its moment.
+    /// Returns the moment at which the next post may be sent; `None` while none waits for a moment.
     pub(super) fn due(&self) -> Option<DateTime<Utc>> {
         self.next.first().map(|(due, ..)| *due)
     }

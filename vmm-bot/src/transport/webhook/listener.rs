@@ -18,18 +18,20 @@ use tokio::time::{sleep, timeout};
 
 use super::Webhook;
 
-/// How many connections are open at once; further ones wait.
+/// The largest number of open connections; further ones wait.
 const CONNECTIONS: usize = 256;
-/// How long the head of a request may take, also from the one before it on, and how long its body.
+/// The longest time for the head of a request, counted from the end of the previous request, and the longest time for a
+/// body.
 const SLOWEST: Duration = Duration::from_secs(10);
 /// The pause before the next connection after one could not be had, as without a free file descriptor.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// How long requests that have begun may take when the listener ends.
+/// The time that requests in progress have when the listener ends.
 const LAST: Duration = Duration::from_secs(2);
 
 impl Webhook {
     /// Answers requests on this socket, over HTTP without TLS, until `stop` is there: POST to the webhook's path with
-    /// Telegram's secret as [`receive`](Self::receive) does, and all else with 404. Who is slow or sends much is cut off.
+    /// Telegram's secret as [`receive`](Self::receive) does, and all else with 404. Who is slow or sends much is cut
+    /// off.
     pub async fn serve(&self, listener: TcpListener, stop: impl Future<Output = ()> + Send) {
         let (mut stop, (stopping, stopped)) = (pin!(stop), watch::channel(false));
         let room = Arc::new(Semaphore::new(CONNECTIONS));

@@ -1,4 +1,4 @@
-//! What Telegram knows of a webhook: told at the start, and looked at now and then.
+//! The webhook as Telegram knows it: set at the start, and checked now and then.
 
 use chrono::{DateTime, Utc};
 use teloxide::prelude::*;

@@ -1,4 +1,4 @@
-//! Where the lines of a grid are, and what stands at them.
+//! The lines of a grid and their labels.
 
 use chrono::{DateTime, TimeDelta};
 use vmm_core::model::Timestamp;
@@ -13,10 +13,10 @@ const LEAST: f64 = 100.0;
 pub(super) struct Axis {
     /// The value at its upper end.
     pub(super) highest: f64,
-    /// What its numbers are.
+    /// The unit of its numbers.
     pub(super) unit: &'static str,
     step: f64,
-    /// What a number stands for.
+    /// The value of the number 1.
     one: f64,
 }
 

@@ -8,16 +8,16 @@ use plotters::prelude::{BitMapBackend, Circle, DrawingArea, IntoDrawingArea, Pat
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color, FontDesc, FontFamily, FontStyle, RGBColor, TextStyle, register_font};
 
-/// How much larger everything is drawn.
+/// The factor by which everything is drawn larger.
 const SCALE: u32 = 2;
-/// How strongly an area is filled.
+/// The opacity of a filled area.
 const TINT: f64 = 0.16;
-/// How much lower than plotters takes it the middle of capital letters is, in heights of letters.
+/// The distance from the middle that plotters assumes down to the middle of capital letters, in heights of letters.
 const LOWER: f64 = 0.16;
 /// The name under which the letters are known.
 const FONT: &str = "vmm";
 
-/// What becomes of a stroke.
+/// The result of drawing a stroke.
 pub(super) type Ink = Result<(), Box<dyn Error>>;
 
 /// Letters for ASCII, from the DejaVu fonts; `font/LICENSE` is their licence.
@@ -27,14 +27,14 @@ static LETTERS: LazyLock<bool> = LazyLock::new(|| {
     register_font(FONT, FontStyle::Normal, regular).is_ok() && register_font(FONT, FontStyle::Bold, bold).is_ok()
 });
 
-/// How thick letters are.
+/// The weight of letters.
 #[derive(Clone, Copy)]
 pub(super) enum Weight {
     Regular,
     Bold,
 }
 
-/// Where a line of text stands; it is as high above the point as below.
+/// The position of a line of text. The text is centred vertically on the point.
 pub(super) struct Spot {
     x: f64,
     y: f64,
@@ -58,7 +58,7 @@ impl Spot {
     }
 }
 
-/// What is drawn on, in pixels of the finished picture.
+/// A drawing area, measured in pixels of the finished picture.
 pub(super) struct Canvas<'a> {
     area: DrawingArea<BitMapBackend<'a>, Shift>,
 }
@@ -137,7 +137,7 @@ impl Canvas<'_> {
         Ok(())
     }
 
-    /// What lies between a line through these points and a height.
+    /// Fills the area between a line through these points and a height.
     pub(super) fn area(&self, points: &[[f64; 2]], bottom: f64, colour: RGBColor) -> Ink {
         let ([first, ..], [.., last]) = (points, points) else { return Ok(()) };
         let ends = [[last[0], bottom], [first[0], bottom]];
@@ -151,7 +151,7 @@ impl Canvas<'_> {
         Ok(self.area.draw_text(text, &style, large([spot.x, spot.y + size * LOWER]))?)
     }
 
-    /// How wide a text would be.
+    /// Returns the width of a text.
     pub(super) fn width(&self, text: &str, size: f64, weight: Weight) -> Result<f64, Box<dyn Error>> {
         let (width, _) = self.area.estimate_text_size(text, &TextStyle::from(font(size, weight)))?;
         Ok(f64::from(width) / f64::from(SCALE))
