@@ -24,8 +24,8 @@ pub enum Error {
     #[error("{0}")]
     Invalid(Problems),
 
-    /// Nobody is logged in, or the login is wrong, expired or revoked: log in.
-    #[error("log in first: the name, the password or the token is not valid")]
+    /// Nobody is signed in, or the password or token is wrong, expired or revoked: sign in.
+    #[error("sign in first: the name, the password or the token is not valid")]
     Unauthenticated,
 
     /// A password was tried too often: wait. Whether it was right was not looked at.
@@ -114,7 +114,7 @@ pub enum Error {
     Unfinished(Box<Unfinished>),
 
     /// The machine refused the login that the caller gave for it.
-    #[error("{machine} refused the login of user {user:?}")]
+    #[error("{machine} refused the login of user {user:?}; check the user and the password")]
     LoginRefused {
         /// The machine's address.
         machine: String,
@@ -123,7 +123,10 @@ pub enum Error {
     },
 
     /// The machine showed another host key than the one recorded; no credential was sent.
-    #[error("{machine} showed host key {seen}, expected {expected}; no password was sent")]
+    #[error(
+        "{machine} showed the host key {seen} instead of {expected}, so no password was sent; if the machine was \
+         reinstalled, have an admin accept its key (PUT /vm/host-key)"
+    )]
     HostKeyChanged {
         /// The machine's address.
         machine: String,
@@ -134,18 +137,18 @@ pub enum Error {
     },
 
     /// There is more content than may be stored or sent in one piece. Nothing was kept.
-    #[error("it is too large; at most {limit} bytes are taken")]
+    #[error("the content is too large; it can have at most {limit} bytes")]
     TooLarge {
         /// The most bytes that are taken.
         limit: u64,
     },
 
     /// This backend cannot do it.
-    #[error("{0} is not supported by this backend")]
+    #[error("this desk does not support {0}")]
     Unsupported(&'static str),
 
     /// A fault of vmm or of what it stands on; the log has the detail.
-    #[error("internal error: {context}")]
+    #[error("vmm failed while {context}; the log has the cause")]
     Internal {
         /// What was being done.
         context: &'static str,

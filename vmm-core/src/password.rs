@@ -62,7 +62,7 @@ impl Passwords {
         &self,
         operation: impl FnOnce(&Hasher) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let busy = || Error::unavailable(Part::Desk, "too many logins at once; try again in a few seconds");
+        let busy = || Error::unavailable(Part::Desk, "too many sign-ins at once; try again in a few seconds");
         let place = Arc::clone(&self.queue).try_acquire_owned().map_err(|_| busy())?;
         let turn = Arc::clone(&self.hashes).acquire_owned().await.map_err(|_| busy())?;
         // The thread goes on when the caller stops waiting, and with it the permits.

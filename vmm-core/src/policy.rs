@@ -96,11 +96,11 @@ macro_rules! actions {
 
 actions! {
     /// Log in with name and password.
-    Login = "session.login", "log in";
+    Login = "session.login", "sign in";
     /// End a session.
-    Logout = "session.logout", "end another person's logins";
+    Logout = "session.logout", "end another person's sessions";
     /// See logins.
-    SessionRead = "session.read", "see another person's logins";
+    SessionRead = "session.read", "see another person's sessions";
     /// Make an API token.
     TokenCreate = "token.create", "make API tokens";
     /// See API tokens.
@@ -108,19 +108,19 @@ actions! {
     /// Remove an API token.
     TokenDelete = "token.delete", "delete another person's API tokens";
     /// End all logins of an account and delete its API tokens.
-    AccessRevoke = "access.revoke", "end another person's logins and delete their API tokens";
+    AccessRevoke = "access.revoke", "end another person's sessions and delete their API tokens";
     /// Make a code that binds a chat to an account.
-    LinkCreate = "link.create", "bind a chat to this account";
+    LinkCreate = "link.create", "link a chat to this account";
     /// Bind a chat by a code.
-    LinkUse = "link.use", "bind a chat to another person's account";
+    LinkUse = "link.use", "link a chat to another person's account";
     /// Free an account of its chat.
-    LinkDelete = "link.delete", "free this account of its chat";
+    LinkDelete = "link.delete", "unlink this account from its chat";
     /// Allow a group to be served by a bot as private chats are.
     GroupAllow = "group.allow", "allow groups";
     /// See which groups are allowed.
     GroupRead = "group.read", "see allowed groups";
     /// End what a group is allowed.
-    GroupDisallow = "group.disallow", "end what groups are allowed";
+    GroupDisallow = "group.disallow", "disallow groups";
     /// Make an account.
     UserCreate = "user.create", "create users";
     /// See accounts.
@@ -158,7 +158,7 @@ actions! {
     /// Accept that a machine is defined otherwise on its host than vmm last saw it.
     VmDefinition = "vm.definition", "accept definitions of machines";
     /// Set vmm's tag again on a machine's domain that has lost it.
-    VmReclaim = "vm.reclaim", "set vmm's tag on machines again";
+    VmReclaim = "vm.reclaim", "restore vmm's tag on machines";
     /// Remove a machine.
     VmDelete = "vm.delete", "delete machines";
     /// See disks of machines.
@@ -172,7 +172,7 @@ actions! {
     /// Run commands on a machine.
     VmSsh = "vm.ssh", "run commands on machines";
     /// Carry files to and from a machine.
-    VmTransfer = "vm.transfer", "carry files to and from machines";
+    VmTransfer = "vm.transfer", "copy files to and from machines";
     /// See and read files of a file area.
     FileRead = "file.read", "read another user's files";
     /// Put files into a file area, or remove them.
@@ -188,11 +188,11 @@ actions! {
     /// Run a script.
     ScriptRun = "script.run", "run scripts";
     /// Use the login stored with a script.
-    ScriptLogin = "script.login", "use the login stored with another person's script; give one of your own, or";
+    ScriptLogin = "script.login", "use the login stored with another person's script (give one of your own)";
     /// See runs of scripts.
     RunRead = "run.read", "see runs";
     /// See the arguments of a run and what it wrote.
-    RunOutput = "run.output", "see what another person's run got and wrote";
+    RunOutput = "run.output", "see the arguments and the output of another person's run";
     /// Cancel a run.
     RunCancel = "run.cancel", "cancel another person's run";
     /// Have a script run by itself.
@@ -218,7 +218,7 @@ actions! {
     /// Cancel a job.
     JobCancel = "job.cancel", "cancel another person's job";
     /// Try a stuck job again.
-    JobRetry = "job.retry", "try stuck jobs again";
+    JobRetry = "job.retry", "retry stuck jobs";
     /// Close a stuck job.
     JobClose = "job.close", "close stuck jobs";
     /// Change the master key.

@@ -1,4 +1,4 @@
-//! Who may do what: every command × every kind of person and place.
+//! The rights of people: every command × every kind of person and place.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ const BAD_CODE: &str = "This code is not valid";
 const PRIVATE: &str = "Others can read this chat";
 const ON: &str = "web-1 is on";
 const RUNNING: &str = "web-1 is running";
-const NO_TAG: &str = "there is nothing to set";
+const NO_TAG: &str = "there is no tag to restore";
 const DEFINED: &str = "Nobody has changed the definition of web-1";
 const OWN: &str = "You have no open requests";
 /// The answer to `/put` without a file.
@@ -31,9 +31,9 @@ const ABOUT: &str = "in the group that you mean";
 /// No answer at all.
 const SILENCE: &str = "";
 
-/// What is said, and the answer to: somebody who is linked to no account or to a disabled one, a user and an admin, each
-/// in private; a stranger and a user in a group; a user and an admin in a group that is allowed. A stranger in an allowed
-/// group gets no answer, but to a code: that those are for a private chat.
+/// Each command with its answers to: somebody who is linked to no account or to a disabled one, a user and an admin,
+/// each in private; a stranger and a user in a group; a user and an admin in an allowed group. A stranger in an allowed
+/// group gets an answer only to a code: that codes are for a private chat.
 const ROWS: &[(&str, [&str; 7])] = &[
     ("/start", [STRANGER, "You are alice", "You are root", SILENCE, "You are alice", "You are alice", "You are root"]),
     ("/start bad-code", [BAD_CODE, BAD_CODE, BAD_CODE, PRIVATE, PRIVATE, PRIVATE, PRIVATE]),
@@ -136,8 +136,8 @@ async fn every_command_answers_whom_it_may_and_nobody_else() {
     }
 }
 
-/// Lets people say this in a group, one after the other. Who comes last gets an answer, which shows that nobody before got
-/// more than theirs.
+/// Lets people say this in a group, one after the other. Who comes last gets an answer, which shows that nobody before
+/// got more than theirs.
 async fn hears(group: &Group, said: &str, people: &[(&Person, &str)]) {
     let last = group.seat(people.last().expect("somebody").0);
     // The own requests come with a file to fill in.

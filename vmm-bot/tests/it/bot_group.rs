@@ -52,7 +52,7 @@ impl Scene {
         self.app.desk.until("the group is not allowed", async || self.groups().await.is_empty()).await;
     }
 
-    /// How often the machine was switched.
+    /// Returns how often the machine was switched.
     async fn switched(&self) -> usize {
         let rows = self.app.audit("vm.power").await;
         rows.into_iter().filter(|row| row.outcome == Outcome::Done).count()
@@ -67,7 +67,7 @@ pub(crate) async fn allow(group: &Group, admin: &Person) {
     seat.sees("has allowed this group").await;
 }
 
-/// What the bot says in the chat from now on until it has answered a further question of this person.
+/// Returns the events in the chat until the bot has answered a further question of this person.
 async fn meanwhile(person: &Person) -> Vec<Event> {
     person.says("/vm nowhere");
     person.sees("nowhere").await;
@@ -119,7 +119,7 @@ async fn an_admin_allows_a_group_and_nobody_else_does() {
 
     // It ends in the same way: there, or by the list in private.
     in_group.says("/disallow");
-    in_group.sees("alice may not end what groups are allowed").await;
+    in_group.sees("alice may not disallow groups").await;
     alice.says("/groups");
     alice.sees("alice may not see allowed groups").await;
     for disguise in Disguise::ALL {

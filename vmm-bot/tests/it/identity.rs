@@ -1,4 +1,4 @@
-//! Who has no rights: ways to seem to be somebody, each refused as it should be.
+//! Ways to pretend to be somebody else, each refused.
 
 use chrono::{TimeDelta, Utc};
 use vmm_core::model::{BotId, NewButton, NewPost, Outcome, PostPlace};
@@ -140,7 +140,7 @@ async fn an_account_speaks_through_one_chat_while_it_is_enabled() {
     bob.sees("You are not linked to an account yet").await;
     // A chat that is bound stays so.
     phone.says(&format!("/start {}", app.code(&app.desk.admin).await));
-    phone.sees("already bound").await;
+    phone.sees("already linked").await;
     // A code is good once, and not for a disabled account.
     let code = app.code(&actor).await;
     let set = async |disabled| {

@@ -34,7 +34,7 @@ async fn an_admin_sees_stuck_jobs_and_tries_them_again() {
     alice.presses(&theirs, &format!("Job {job}: web-1")).answer().await;
     let theirs = alice.sees_edit(&theirs, "is in use").await;
     alice.presses(&theirs, "Try again");
-    alice.sees_edit(&theirs, "may not try stuck jobs again").await;
+    alice.sees_edit(&theirs, "may not retry stuck jobs").await;
     root.presses(&card, "Try again").answer().await;
     root.sees_edit(&card, &format!("Job {job} (delete-vm web-1) is queued")).await;
     let is_done =
@@ -81,7 +81,7 @@ async fn every_state_has_its_mark_its_words_and_its_buttons() {
     let done = alice.sees_edit(&question, "web-1 was resumed").await;
     app.desk.hypervisor.set_state(vm.uuid, DomainState::Saved);
     alice.presses(&done, "Show the machine").answer().await;
-    let card = alice.sees_edit(&done, "💾 web-1 is saved; start it (it goes on where it was saved)").await;
+    let card = alice.sees_edit(&done, "💾 web-1 is saved; start it (it continues where it was saved)").await;
     assert_eq!(card.labels(), ["Start", "Discard saved state", "Monitor", "Refresh", "All machines"]);
     alice.presses(&card, "Start").answer().await;
     let question = alice.sees_edit(&card, "If it is saved, it continues where it was saved").await;
@@ -96,6 +96,6 @@ async fn every_state_has_its_mark_its_words_and_its_buttons() {
     let done = alice.sees_edit(&question, "web-1 is off, and its saved state is gone").await;
     app.desk.hypervisor.remove_behind_back(vm.uuid);
     alice.presses(&done, "Show the machine").answer().await;
-    let card = alice.sees_edit(&done, "❔ web-1 is unknown (its host has no domain of it").await;
+    let card = alice.sees_edit(&done, "❔ web-1 is unknown (its host has no domain with its id").await;
     assert_eq!(card.labels(), ["Monitor", "Refresh", "All machines"]);
 }

@@ -1,4 +1,4 @@
-//! How machines are, and were.
+//! Tests of the figures and the history of machines.
 
 use vmm_core::host::DomainState;
 
@@ -50,7 +50,7 @@ async fn figures_are_those_of_this_moment() {
     assert!(!shown.text.contains("CPU") && !shown.text.contains("vda"), "{}", shown.text);
     app.desk.hypervisor.remove_behind_back(vm.uuid);
     alice.says("/monitor web-1");
-    alice.sees("web-1 is unknown (its host has no domain of it that has vmm's tag)").await;
+    alice.sees("web-1 is unknown (its host has no domain with its id and vmm's tag)").await;
     alice.says("/monitor nowhere");
     alice.sees("nowhere").await;
 }

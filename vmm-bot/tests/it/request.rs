@@ -226,7 +226,7 @@ async fn a_plan_that_does_not_fit_any_longer_comes_back_with_the_figures_in_a_me
     app.desk.start_worker();
     let again = root.sees("waits for an admin").await;
     assert!(again.text.contains("needs 8 processors; the host had 64 when it was planned and has 4"), "{}", again.text);
-    alice.sees("does not fit any longer").await;
+    alice.sees("no longer fit on the host").await;
     app.desk.hypervisor.change_host(|host| host.vcpus = 8);
     root.presses(&again, "Approve").answer().await;
     alice.sees("is done").await;
@@ -340,5 +340,5 @@ async fn a_workbook_is_requested_as_a_csv_is() {
     alice.sees_edit(&preview, "waits for an admin").await;
     assert_eq!(newest(&app).await.spec, "name,os\nweb-1,debian\n");
     alice.uploads("machines.ods", b"PK\x03\x04", "");
-    alice.sees("I cannot read the file: the file is no workbook").await;
+    alice.sees("I cannot read the file: the file is not a workbook").await;
 }

@@ -40,7 +40,7 @@ pub(crate) async fn require_unchanged(desk: &Desk, vm: &Vm) -> Result<Definition
 pub(crate) async fn require_unchanged_past(desk: &Desk, vm: &Vm, path: Option<&str>) -> Result<Definition> {
     let DefinitionLook { seen, differences } = look_past(desk, vm, path).await?;
     if seen.saved {
-        let reason = "it has a saved state, which knows its disks as they were; start it, or discard that state first";
+        let reason = "it has a saved state that depends on its disks; start it, or discard that state first";
         return Err(Error::conflict(Kind::Vm, &vm.name, reason));
     }
     if differences.is_empty() { Ok(seen) } else { Err(changed(vm, &differences)) }
@@ -69,8 +69,8 @@ async fn look_past(desk: &Desk, vm: &Vm, path: Option<&str>) -> Result<Definitio
 
 fn changed(vm: &Vm, differences: &[Difference]) -> Error {
     let reason = format!(
-        "it is not as vmm last saw it: {}. Put that back, or have an admin look at it (GET /vm/definition?vm={name}) and \
-         accept it (PUT /vm/definition?vm={name})",
+        "it is not as vmm last saw it: {}. Put that back, or have an admin look at it (GET /vm/definition?vm={name}) \
+         and accept it (PUT /vm/definition?vm={name})",
         sentence(differences),
         name = vm.name
     );
@@ -179,13 +179,13 @@ pub(crate) fn require_own_file(vm: &Vm, seen: &Definition, disk: &Disk) -> Resul
     if let Some((top, target)) = above(seen, volume) {
         let name = &vm.name;
         return refuse(format!(
-            "it is not {volume} any longer but {top}, which stands on it (disk {target} of {name}); merge the two first, \
+            "it is {top}, which has {volume} as its backing file (disk {target} of {name}); merge the two first, \
              as with virsh blockcommit {name} {target} --active --pivot while {name} runs, and have an admin accept it"
         ));
     }
     if let Some(path) = disk.disk_path.as_deref().filter(|path| !is_file_of(path, volume)) {
         return refuse(format!(
-            "it is on {path}, which vmm did not make; change that file by the means that it was made with, or put \
+            "it is on {path}, which vmm did not make; change that file with the tool that made it, or put \
              {volume} back"
         ));
     }
@@ -203,9 +203,10 @@ pub(crate) fn require_nothing_above(vm: &Vm, seen: &Definition, disks: &[Disk]) 
         if let Some((top, target)) = above(seen, volume) {
             let name = &vm.name;
             let reason = format!(
-                "its disk {target} is on {top}, which vmm did not make and which stands on {volume}; vmm removes only \
-                 what it made. Merge the two (virsh blockcommit {name} {target} --active --pivot while it runs), or take \
-                 the disk off (virsh detach-disk {name} {target} --config) and delete {top} yourself, then try again"
+                "its disk {target} is on {top}, which vmm did not make and whose backing file is {volume}. vmm removes \
+                 what it made. Merge the two (virsh blockcommit {name} {target} --active --pivot while it runs), or \
+                 take the disk off (virsh detach-disk {name} {target} --config) and delete {top} yourself, then try \
+                 again"
             );
             return Err(Error::conflict(Kind::Vm, name, reason));
         }

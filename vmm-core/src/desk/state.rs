@@ -38,7 +38,7 @@ pub(crate) async fn check_off(desk: &Desk, vm: &Vm) -> Result<()> {
         VmStatus::Paused => "resume it and shut it down first",
         VmStatus::Saved => "start it and shut it down, or discard the saved state first",
     };
-    let reason = format!("is {state}, and its disks are changed while it is off; {first}");
+    let reason = format!("is {state}, and its disks can be changed only while it is off; {first}");
     Err(Error::conflict(Kind::Vm, &vm.name, reason))
 }
 
@@ -52,7 +52,7 @@ pub(crate) async fn untagged(desk: &Desk, vm: &Vm) -> Result<Option<ForeignDomai
 pub(crate) async fn require_tagged(desk: &Desk, vm: &Vm) -> Result<()> {
     let Some(found) = untagged(desk, vm).await? else { return Ok(()) };
     let reason = format!(
-        "its domain {} on the host has lost vmm's tag; an admin can set it again: POST /vm/reclaim?vm={}",
+        "its domain {} on the host has lost vmm's tag; an admin can restore it: POST /vm/reclaim?vm={}",
         found.name, vm.name
     );
     Err(Error::conflict(Kind::Vm, &vm.name, reason))

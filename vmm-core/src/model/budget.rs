@@ -106,7 +106,7 @@ impl Budget {
         match over {
             Over::Share => format!("you may have {limit} {counts} at most; {relief}"),
             Over::Everybody => {
-                format!("there are as many {counts} as can be, {limit} of all accounts; try again in a moment")
+                format!("all accounts together have reached the limit of {limit} {counts}; try again in a moment")
             }
         }
     }

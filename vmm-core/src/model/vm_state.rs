@@ -60,7 +60,7 @@ impl PauseReason {
             Self::User => ("somebody paused it", "resume it first"),
             Self::IoError => (
                 "a disk of it could not be read or written",
-                "see whether the host's pool is full, mend that, then resume it",
+                "see whether the host's pool is full, make room, then resume it",
             ),
             // libvirt tells so, too, of one that was saved while it was paused.
             Self::Migration => (
@@ -114,11 +114,11 @@ impl StatusReason {
         match self {
             Self::Paused(reason) => reason.explained(),
             Self::Missing => (
-                "its host has no domain of it that has vmm's tag",
-                "an admin must look at the host; if its domain is there, POST /vm/reclaim sets the tag again",
+                "its host has no domain with its id and vmm's tag",
+                "an admin must look at the host; if its domain is there, POST /vm/reclaim restores the tag",
             ),
             Self::Unreachable => ("its host does not answer", "try again when it does"),
-            Self::Unreadable => ("its host does not say how it is", "an admin must look at the host"),
+            Self::Unreadable => ("its host does not say in which state it is", "an admin must look at the host"),
         }
     }
 }
@@ -134,7 +134,7 @@ impl FromStr for StatusReason {
 
     fn from_str(word: &str) -> Result<Self> {
         let known = Self::all().find(|reason| reason.as_str() == word);
-        known.ok_or_else(|| Error::invalid("status_reason", format!("{} is no reason of a status", quoted(word))))
+        known.ok_or_else(|| Error::invalid("status_reason", format!("{} is not a reason of a status", quoted(word))))
     }
 }
 
@@ -164,8 +164,8 @@ impl VmState {
         let advice = match (self.status, self.reason) {
             (_, Some(reason)) => reason.explained().1,
             (VmStatus::Off, None) => "start it first",
-            (VmStatus::Saved, None) => "start it (it goes on where it was saved), or discard the saved state",
-            (VmStatus::Request, None) => "its request shows how far it is",
+            (VmStatus::Saved, None) => "start it (it continues where it was saved), or discard the saved state",
+            (VmStatus::Request, None) => "its request shows the progress",
             (VmStatus::On | VmStatus::Paused | VmStatus::Unknown, None) => return format!("is {self}"),
         };
         format!("is {self}; {advice}")
@@ -183,7 +183,7 @@ impl fmt::Display for VmState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.reason {
             Some(reason) => write!(f, "{} ({})", self.status, reason.explained().0),
-            None if self.status == VmStatus::Request => f.write_str("not there yet"),
+            None if self.status == VmStatus::Request => f.write_str("not made yet"),
             None => self.status.fmt(f),
         }
     }
@@ -237,7 +237,7 @@ mod tests {
         let missing = ObservedStates::new([]).of(&uuid);
         let silent = ObservedStates::unreachable().of(&uuid);
         assert_eq!((missing.status, silent.status), (VmStatus::Unknown, VmStatus::Unknown));
-        assert_eq!(missing.to_string(), "unknown (its host has no domain of it that has vmm's tag)");
+        assert_eq!(missing.to_string(), "unknown (its host has no domain with its id and vmm's tag)");
         assert_eq!(silent.advice(), "is unknown (its host does not answer); try again when it does");
     }
 }

@@ -37,7 +37,7 @@ pub(super) struct Checked {
 /// Unpacks a workbook. Pictures, and whatever else is no XML by its name, are left out.
 pub(super) fn checked(bytes: &[u8]) -> Result<Checked, String> {
     let mut archive =
-        ZipArchive::new(Cursor::new(bytes)).map_err(|error| format!("the file is no workbook: {error}"))?;
+        ZipArchive::new(Cursor::new(bytes)).map_err(|error| format!("the file is not a workbook: {error}"))?;
     if archive.len() > MOST_PARTS {
         return Err(format!("the workbook has {} parts; at most {MOST_PARTS} are read", archive.len()));
     }
@@ -81,7 +81,7 @@ fn format(names: &[String]) -> Result<Format, String> {
     match (has("xl/workbook.xml"), has("content.xml") && has(MIMETYPE)) {
         (true, _) => Ok(Format::Xlsx),
         (false, true) => Ok(Format::Ods),
-        (false, false) => Err("the file is an archive and no workbook; send .xlsx, .ods or CSV".to_owned()),
+        (false, false) => Err("the file is an archive and not a workbook; send .xlsx, .ods or CSV".to_owned()),
     }
 }
 

@@ -17,7 +17,7 @@ pub(super) fn check(xml: &[u8], counted: &mut Counted) -> Result<(), String> {
     let (mut reader, mut buffer) = (Reader::from_reader(xml), Vec::new());
     let (mut depth, mut extent, mut open) = (0_u32, Extent::default(), None::<OpenCell>);
     loop {
-        let event = reader.read_event_into(&mut buffer).map_err(|error| format!("is no XML: {error}"))?;
+        let event = reader.read_event_into(&mut buffer).map_err(|error| format!("is not XML: {error}"))?;
         match &event {
             Event::DocType(_) => return Err("declares a document type, which no spreadsheet does".to_owned()),
             // A reader that waits for an end that never comes would wait for ever.

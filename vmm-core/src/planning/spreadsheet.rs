@@ -67,7 +67,7 @@ fn utf_16(bytes: &[u8], unit: impl Fn([u8; 2]) -> u16) -> Result<String, String>
     let units = bytes.chunks_exact(2).map(|pair| unit([pair[0], pair[1]]));
     let text: Result<String, _> = char::decode_utf16(units).collect();
     let whole = text.ok().filter(|_| bytes.len().is_multiple_of(2));
-    whole.ok_or_else(|| "the file begins like text in UTF-16 and is none; save it as \"CSV UTF-8\"".to_owned())
+    whole.ok_or_else(|| "the file begins like text in UTF-16 but is not; save it as \"CSV UTF-8\"".to_owned())
 }
 
 fn sheet_of(bytes: &[u8]) -> Result<Spreadsheet, String> {
@@ -120,9 +120,9 @@ mod tests {
     fn what_is_no_table_is_told_with_what_to_send() {
         for (bytes, words) in [
             (&b"w\xe9b,debian"[..], "save it as \"CSV UTF-8\""),
-            (b"\xff\xfea", "is none"),
+            (b"\xff\xfea", "but is not"),
             (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "save it as .xlsx"),
-            (b"PK\x03\x04 and no more", "the file is no workbook"),
+            (b"PK\x03\x04 and no more", "the file is not a workbook"),
             (&[b'a'; Spreadsheet::MAX_FILE + 1], "1048577 bytes"),
         ] {
             let error = Spreadsheet::read(bytes).expect_err(words).to_string();

@@ -126,7 +126,7 @@ pub fn retried(job: &Job, subject_is_there: bool) -> Result<(JobState, Option<St
         return Err(Error::conflict(Kind::Job, job.id, reason));
     }
     if !subject_is_there {
-        let reason = "what it works on is gone from the records; close the job";
+        let reason = "the records no longer have what it works on; close the job";
         return Err(Error::conflict(Kind::Job, job.id, reason));
     }
     Ok(if job.goes_backward() { (JobState::Undoing, job.error.clone()) } else { (JobState::Queued, None) })

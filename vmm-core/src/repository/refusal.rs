@@ -16,7 +16,7 @@ pub fn name_taken(kind: Kind, name: impl Display) -> Error {
 
 /// Refuses a chat that is bound to another account.
 pub fn chat_bound(name: &UserName, holder: impl Display) -> Error {
-    Error::conflict(Kind::User, name, format!("the chat is already bound to user {holder}"))
+    Error::conflict(Kind::User, name, format!("the chat is already linked to user {holder}; unlink it there first"))
 }
 
 /// Refuses a change after which no enabled admin would be left.
@@ -113,13 +113,13 @@ pub fn too_many_disks(vm: &VmName) -> Error {
 
 /// Refuses to change the disks of a machine that was adopted.
 pub fn disks_of_adopted(vm: &VmName) -> Error {
-    let reason = "it was adopted, and its disks are not vmm's; change them by the means that they were made with";
+    let reason = "it was adopted, so vmm does not change its disks; change them with the tools that made them";
     Error::conflict(Kind::Vm, vm, reason)
 }
 
 /// Refuses to change the disks of a machine that is not made.
 pub fn disks_of_requested(vm: &VmName) -> Error {
-    Error::conflict(Kind::Vm, vm, "it does not exist yet")
+    Error::conflict(Kind::Vm, vm, "it does not exist yet; wait until its job is done")
 }
 
 /// Refuses a volume that is a disk already.
@@ -142,12 +142,12 @@ pub fn system_disk(disk: &Disk) -> Error {
 
 /// Refuses an id that another request has.
 pub fn request_id_taken(id: &RequestId) -> Error {
-    Error::conflict(Kind::Request, id, "the id is taken by another request; choose another id")
+    Error::conflict(Kind::Request, id, "another request has this id; choose another id")
 }
 
 /// Refuses to approve a plan that was not shown.
 pub fn other_plan(id: &RequestId) -> Error {
-    Error::conflict(Kind::Request, id, "its plan is not the one that was shown; look at it again, then decide")
+    Error::conflict(Kind::Request, id, "its plan has changed since it was shown; look at it again, then decide")
 }
 
 /// Refuses a change of a request that is in another state than `state`.
@@ -163,7 +163,7 @@ pub fn not_a_closing(to: RequestState) -> Error {
 
 /// Refuses a job on a machine that another job works on.
 pub fn another_job(title: &str) -> Error {
-    Error::conflict(Kind::Vm, title, "another job works on it already")
+    Error::conflict(Kind::Vm, title, "another job works on it; wait for it or cancel it")
 }
 
 /// Refuses to change a job that is over.

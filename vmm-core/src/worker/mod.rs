@@ -158,7 +158,7 @@ impl Worker {
         // A job that panics would do so again at every turn.
         if panicked {
             error!(job = %id, "a job panicked");
-            let reason = Some("internal error; the log has the detail".to_owned());
+            let reason = Some("vmm failed while working on the job; the log has the cause".to_owned());
             if let Err(error) = self.desk.repository().jobs().finish(id, JobState::Stuck, reason).await {
                 warn!(job = %id, %error, "the end of a job could not be recorded");
             }

@@ -53,7 +53,7 @@ impl Failure {
 
     /// A body over the limit.
     pub(crate) fn too_large(limit: impl std::fmt::Display) -> Self {
-        Self::new(TOO_LARGE, format!("a body may have at most {limit} bytes"))
+        Self::new(TOO_LARGE, format!("the body is too large; it can have at most {limit} bytes"))
     }
 
     /// A body that is something else than JSON.
@@ -78,7 +78,7 @@ impl Failure {
 
     /// A body that did not come in time.
     pub(crate) fn slow() -> Self {
-        Self::new(SLOW, "the body did not arrive in time")
+        Self::new(SLOW, "the body did not arrive in time; send it faster")
     }
 
     /// Parts of the desk that do not answer.
@@ -89,18 +89,18 @@ impl Failure {
 
     /// A command that was not tried, because one before it could not be run.
     pub(crate) fn not_tried() -> Self {
-        Self::new(UNAVAILABLE, "was not tried, because a command before it could not be run")
+        Self::new(UNAVAILABLE, "the command was not tried, because a command before it could not be run")
     }
 
     /// A path without this method; `allow` lists those that it has.
     pub(crate) fn method(allow: &str) -> Self {
         let header = Some(Box::new((header::ALLOW, allow.to_owned())));
-        Self { header, ..Self::new(METHOD, format!("this path has {allow}")) }
+        Self { header, ..Self::new(METHOD, format!("this path does not have this method; it has {allow}")) }
     }
 
     /// A path that is an operation's but for a slash at its end.
     pub(crate) fn path_ends_with_slash(path: &str) -> Self {
-        Self::new(NOT_FOUND, format!("there is no such path; leave the last slash out: {path}"))
+        Self::new(NOT_FOUND, format!("there is no such path; leave out the last slash: {path}"))
     }
 
     /// A request whose head is larger than this.
@@ -110,14 +110,14 @@ impl Failure {
 
     /// A part of a file that begins behind the file's end.
     pub(crate) fn range(bytes: u64) -> Self {
-        let detail = format!("the file has {bytes} bytes, so the range begins behind its end");
+        let detail = format!("the file has {bytes} bytes, so the range begins after its end");
         let header = Some(Box::new((header::CONTENT_RANGE, format!("bytes */{bytes}"))));
         Self { header, ..Self::new(RANGE, detail) }
     }
 
     /// A fault whose cause stands in the log already.
     pub(crate) fn internal() -> Self {
-        Self::new(INTERNAL, "the log of the server has the cause")
+        Self::new(INTERNAL, "the server failed; tell an admin, who finds the cause in its log")
     }
 
     /// The item of the list that it is about.

@@ -3,30 +3,31 @@
 use poem_openapi::Object;
 use vmm_core::Problem;
 
-/// What went wrong (RFC 9457).
+/// An error, as a problem detail (RFC 9457).
 #[derive(Clone, Debug, Object)]
 #[oai(rename = "ProblemDetails", skip_serializing_if_is_none)]
 pub(crate) struct ProblemDetails {
-    /// Names the sort of error for programs: `urn:vmm:problem:` and a word.
+    /// The kind of error, for programs: `urn:vmm:problem:` and a word.
     #[oai(rename = "type")]
     pub(super) kind: String,
-    /// The sort of error, for people.
+    /// The kind of error, for people.
     pub(super) title: String,
     /// The HTTP status.
     pub(super) status: u16,
-    /// What went wrong this time, and what to do.
+    /// The error in this case, and what to do about it.
     pub(super) detail: String,
-    /// What is wrong with the input: the first 100 problems at most.
+    /// The problems of the input, the first 100 at most.
     pub(super) problems: Vec<FieldProblem>,
-    /// How many problems there are, with those that are not listed.
+    /// The number of all problems, the unlisted ones included.
     pub(super) problems_total: u32,
-    /// The item of the batch that failed, counted from 0. Those before it are done.
+    /// The number of the item that failed, counted from 0. The items before it are done.
     pub(super) item: Option<u32>,
-    /// The budget that is used up, by the caller alone (429) or by all together (503). `GET /limits` shows one's own.
+    /// The budget that is used up, by the caller alone (429) or by all accounts together (503). `GET /limits` shows
+    /// one's own budgets.
     pub(super) budget: Option<String>,
 }
 
-/// One thing wrong with one field of the input.
+/// A problem with one field of the input.
 #[derive(Clone, Debug, Object, PartialEq, Eq)]
 #[oai(rename = "FieldProblem", skip_serializing_if_is_none)]
 pub(crate) struct FieldProblem {
@@ -36,7 +37,7 @@ pub(crate) struct FieldProblem {
     column: Option<String>,
     /// Path of the field in the request.
     field: Option<String>,
-    /// What is wrong, and what would be right.
+    /// The problem, and what would be right.
     reason: String,
 }
 

@@ -35,7 +35,7 @@ impl Failure {
             return Self::not_json();
         }
         if error.is::<NotFoundError>() {
-            return Self::new(NOT_FOUND, "there is no such path");
+            return Self::new(NOT_FOUND, "there is no such path; /openapi.json lists all");
         }
         if error.is::<MethodNotAllowedError>() {
             return Self::new(METHOD, "the path has no such method");

@@ -35,33 +35,31 @@ impl Sort {
 }
 
 pub(super) const MALFORMED: Sort = Sort(StatusCode::BAD_REQUEST, "malformed", "The request cannot be read");
-pub(super) const UNAUTHENTICATED: Sort = Sort(StatusCode::UNAUTHORIZED, "unauthenticated", "Log in first");
+pub(super) const UNAUTHENTICATED: Sort = Sort(StatusCode::UNAUTHORIZED, "unauthenticated", "Sign in first");
 pub(super) const FORBIDDEN: Sort = Sort(StatusCode::FORBIDDEN, "forbidden", "You may not do this");
-pub(super) const NOT_FOUND: Sort = Sort(StatusCode::NOT_FOUND, "not-found", "There is no such thing");
+pub(super) const NOT_FOUND: Sort = Sort(StatusCode::NOT_FOUND, "not-found", "It does not exist");
 pub(super) const METHOD: Sort =
-    Sort(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "The path has no such method");
+    Sort(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "The path does not have this method");
 pub(super) const SLOW: Sort = Sort(StatusCode::REQUEST_TIMEOUT, "slow-request", "The request came too slowly");
-pub(super) const CONFLICT: Sort = Sort(StatusCode::CONFLICT, "conflict", "It does not fit the present state");
-pub(super) const STALE: Sort = Sort(StatusCode::PRECONDITION_FAILED, "stale", "It was changed since it was read");
+pub(super) const CONFLICT: Sort = Sort(StatusCode::CONFLICT, "conflict", "The state does not allow it");
+pub(super) const STALE: Sort = Sort(StatusCode::PRECONDITION_FAILED, "stale", "It has changed since it was read");
 pub(super) const TOO_LARGE: Sort = Sort(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The body is too large");
 pub(super) const MEDIA: Sort =
     Sort(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "The body has the wrong type");
 pub(super) const RANGE: Sort =
-    Sort(StatusCode::RANGE_NOT_SATISFIABLE, "range-not-satisfiable", "The file has no such part");
+    Sort(StatusCode::RANGE_NOT_SATISFIABLE, "range-not-satisfiable", "The file ends before this range");
 pub(super) const LARGE_HEAD: Sort =
     Sort(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "head-too-large", "The head of the request is too large");
 pub(super) const INVALID: Sort = Sort(StatusCode::UNPROCESSABLE_ENTITY, "invalid", "The input is wrong");
 pub(super) const LOGIN_REFUSED: Sort =
     Sort(StatusCode::UNPROCESSABLE_ENTITY, "login-refused", "The machine refused the login");
-pub(super) const TOO_MANY: Sort =
-    Sort(StatusCode::TOO_MANY_REQUESTS, "too-many", "Too many at once, or tried too often");
-pub(super) const INTERNAL: Sort = Sort(StatusCode::INTERNAL_SERVER_ERROR, "internal", "A fault of the server");
+pub(super) const TOO_MANY: Sort = Sort(StatusCode::TOO_MANY_REQUESTS, "too-many", "Too many calls or attempts");
+pub(super) const INTERNAL: Sort = Sort(StatusCode::INTERNAL_SERVER_ERROR, "internal", "The server failed");
 pub(super) const UNSUPPORTED: Sort = Sort(StatusCode::NOT_IMPLEMENTED, "unsupported", "This desk cannot do it");
-pub(super) const HOST_KEY: Sort =
-    Sort(StatusCode::BAD_GATEWAY, "host-key-changed", "The machine is not the one that is known");
-pub(super) const END_UNKNOWN: Sort =
-    Sort(StatusCode::BAD_GATEWAY, "end-unknown", "It may have run; look before you repeat it");
-pub(super) const UNAVAILABLE: Sort = Sort(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Try again later");
+pub(super) const HOST_KEY: Sort = Sort(StatusCode::BAD_GATEWAY, "host-key-changed", "The machine has another host key");
+pub(super) const END_UNKNOWN: Sort = Sort(StatusCode::BAD_GATEWAY, "end-unknown", "The command may have run");
+pub(super) const UNAVAILABLE: Sort =
+    Sort(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "It is not available at this moment");
 pub(super) const TIMEOUT: Sort = Sort(StatusCode::GATEWAY_TIMEOUT, "timeout", "It did not finish in time");
 
 /// The sorts that operations document; `LOGIN_REFUSED` shares its status with `INVALID`, and `END_UNKNOWN` with

@@ -128,7 +128,7 @@ async fn collect(
 ) -> Result<(Vec<u8>, Place), Failure> {
     let mut bytes = Vec::new();
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| Failure::malformed("the body broke off"))?;
+        let frame = frame.map_err(|_| Failure::malformed("the body ended too early; send it again"))?;
         let Some(data) = frame.data_ref() else { continue };
         if bytes.len() + data.len() > limit {
             return Err(Failure::too_large(limit));

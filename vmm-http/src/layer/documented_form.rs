@@ -31,7 +31,11 @@ pub(crate) async fn normalize(operations: Operations, mut request: Request) -> R
         *request.uri_mut() = uri;
     }
     if row.old_spellings {
-        let bytes = request.take_body().into_bytes().await.map_err(|_| Failure::malformed("the body broke off"))?;
+        let bytes = request
+            .take_body()
+            .into_bytes()
+            .await
+            .map_err(|_| Failure::malformed("the body ended too early; send it again"))?;
         request.set_body(Body::from_bytes(match json::read(&bytes) {
             Ok(value) => canonical_keys(value)?.to_string().into(),
             // Refused where every body is read.

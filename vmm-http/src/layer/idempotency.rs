@@ -51,7 +51,11 @@ impl<E: Endpoint + 'static> Endpoint for Once<E> {
         let (Some(key), Some(actor)) = (key, self.actor(&request).await?) else {
             return self.inner.call(request).await.map(IntoResponse::into_response);
         };
-        let body = request.take_body().into_bytes().await.map_err(|_| Failure::malformed("the body broke off"))?;
+        let body = request
+            .take_body()
+            .into_bytes()
+            .await
+            .map_err(|_| Failure::malformed("the body ended too early; send it again"))?;
         let place = request.uri().path_and_query().map_or("", |place| place.as_str()).to_owned();
         let call = Fingerprint::of(&[request.method().as_str().as_bytes(), place.as_bytes(), &body]);
         request.set_body(Body::from_bytes(body));
@@ -74,7 +78,9 @@ impl<E: Endpoint + 'static> Endpoint for Once<E> {
                     "a call with this Idempotency-Key was made; its answer was not kept, because it held a secret or \
                      was too large",
                 )),
-                Claimed::Running => Err(Failure::still_running("the first call with this Idempotency-Key still runs")),
+                Claimed::Running => Err(Failure::still_running(
+                    "the first call with this Idempotency-Key is in progress; try again later",
+                )),
                 Claimed::Other => {
                     Err(Failure::conflict("this Idempotency-Key was used for another call; choose a new key"))
                 }

@@ -61,7 +61,7 @@ impl Report {
         if self.healthy {
             return Ok(ExitCode::SUCCESS);
         }
-        let next = self.next.unwrap_or_else(|| "mend the problems above, then run vmm-http doctor".to_owned());
+        let next = self.next.unwrap_or_else(|| "solve the problems above, then run vmm-http doctor".to_owned());
         say(&format!("next    {next}"))?;
         Ok(ExitCode::FAILURE)
     }
@@ -81,7 +81,7 @@ pub(crate) async fn run(config: &Config) -> Result<ExitCode, Failed> {
     report.tell("listen", port(config).await)?;
     // What is not there yet is made by init, and is nothing to mend before.
     let set_up = config.desk.database.exists();
-    let init = if set_up { "mend the files above, then run vmm-http doctor" } else { "vmm-http init" };
+    let init = if set_up { "repair the files above, then run vmm-http doctor" } else { "vmm-http init" };
     let (database, key, files) =
         (file(&config.desk.database), file(&config.desk.master_key), file_area(&config.desk.files));
     let made = matches!((&database, &key, &files), (Fine(_), Fine(_), Fine(_)));
@@ -99,7 +99,11 @@ pub(crate) async fn run(config: &Config) -> Result<ExitCode, Failed> {
             images(&vmm, &mut report).await?;
         }
         Some(Err(error)) => {
-            report.then("desk", Problem(error.to_string()), "mend the desk as said above, then run vmm-http doctor")?;
+            report.then(
+                "desk",
+                Problem(error.to_string()),
+                "repair the desk as written above, then run vmm-http doctor",
+            )?;
             host(Vmm::look_at_host(&config.desk).await, config, &mut report)?;
         }
         None => host(Vmm::look_at_host(&config.desk).await, config, &mut report)?,
@@ -258,7 +262,7 @@ async fn catalog(vmm: &Vmm) -> Finding {
     match vmm.oses(&Actor::System, &OsFilter::default()).await {
         Ok(oses) => match oses.iter().filter(|os| os.image.is_some()).count() {
             0 => Warning("no image is imported; an admin adds one with POST /db/os".to_owned()),
-            count => Fine(format!("{count} of {} entries can be made machines from", oses.len())),
+            count => Fine(format!("machines can be made from {count} of {} entries", oses.len())),
         },
         Err(error) => Problem(format!("the database does not answer: {error}")),
     }

@@ -20,7 +20,7 @@ pub(crate) async fn run(config: &Config) -> Result<ExitCode, Failed> {
     MasterKey::rotate(&config.desk.master_key, &repository).await?;
     let key = config.desk.master_key.display();
     say(&format!(
-        "made   master key {key}; everything is sealed with it\nBack it up: the old one opens nothing any more."
+        "made   master key {key}; everything is sealed with it\nBack it up: the old key opens nothing in this database."
     ))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -47,7 +47,7 @@ pub(crate) async fn run(config: &Config, kept: &[KeptHead]) -> Result<ExitCode, 
         if !there.as_ref().is_some_and(|there| there.starts_with(hash)) {
             let there = there.unwrap_or_else(|| "not there".to_owned());
             say(&format!(
-                "wrong  row {row} is {there}, and not {hash}: the audit log is another one since that was kept"
+                "wrong  row {row} is {there}, and not {hash}: the audit log has changed since that hash was kept"
             ))?;
             return Ok(ExitCode::FAILURE);
         }

@@ -26,7 +26,7 @@ pub(crate) fn read<K>(
     let bytes = URL_SAFE_NO_PAD.decode(cursor).ok();
     let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
     let key = text.as_deref().and_then(|text| text.strip_prefix(list)?.strip_prefix(':')).and_then(parse);
-    let wrong = || Problem::new("after", "is not the `next` of an answer of this list; begin without it");
+    let wrong = || Problem::new("after", "is not a `next` of this list; leave it out to begin at the start");
     key.map(Some).ok_or_else(|| Failure::invalid(wrong()))
 }
 

@@ -102,7 +102,7 @@ async fn a_path_with_a_slash_at_its_end_is_told_without() {
     for path in ["/db/vm", "/vm/script/run", "/vm/script/run/7"] {
         let answer = app.get(Who::Alice, &format!("{path}/")).await;
         answer.assert_problem(404);
-        assert!(answer.text.contains(&format!("leave the last slash out: {path}")), "{}", answer.text);
+        assert!(answer.text.contains(&format!("leave out the last slash: {path}")), "{}", answer.text);
     }
     let answer = app.get(Who::Alice, "/no/such/path/").await;
     assert!(!answer.text.contains("slash"), "{}", answer.text);

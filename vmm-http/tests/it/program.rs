@@ -281,7 +281,7 @@ async fn an_audit_log_is_verified_and_an_edited_row_is_named() {
     let kept = &newest[..14];
     assert_eq!(place.run(&["verify-audit", kept, newest], "").await.0, 0);
     let (code, out, _) = place.run(&["verify-audit", "1:000000000000"], "").await;
-    assert!(code == 1 && out.contains("another one since that was kept"), "{out}");
+    assert!(code == 1 && out.contains("has changed since that hash was kept"), "{out}");
     let (code, out, _) = place.run(&["verify-audit", "2:000000000000"], "").await;
     assert!(code == 1 && out.contains("row 2 is not there"), "{out}");
 

@@ -141,7 +141,7 @@ async fn an_admin_accepts_what_was_looked_at_and_no_other() {
     assert!(matches!(denied, Err(Error::Forbidden { .. })), "{denied:?}");
     desk.hypervisor.set_fact(vm.uuid, "cpu mode", "host-model");
     let stale = desk.vmm.accept_definition(&desk.admin, &vm.name, digest, None).await.map(drop);
-    assert!(refusal(stale).contains("not the one that was looked at"));
+    assert!(refusal(stale).contains("has changed since you looked at it"));
     let accepted = accept(&desk, &vm).await.expect("it was looked at");
     assert_eq!((accepted.memory, accepted.vcpu, accepted.mac), (2048, 2, vm.mac));
     assert!(look(&desk, &vm).await.differences.is_empty());
@@ -181,8 +181,8 @@ async fn what_cannot_be_worked_with_is_not_accepted_and_says_why() {
     let image = image.into_iter().find(|name| name.as_str().starts_with("vmm-image-")).expect("an image");
     for (volumes, reason) in [
         (vec![theirs], "two machines that write one file destroy it"),
-        (vec![image], "which other machines stand on"),
-        (Vec::new(), "its system disk is attached no more"),
+        (vec![image], "which other machines use"),
+        (Vec::new(), "its system disk is not attached"),
     ] {
         desk.hypervisor.change_definition(vm.uuid, |known| known.disks = volumes);
         let refused = refusal(accept(&desk, &vm).await.map(drop));
@@ -254,7 +254,7 @@ async fn a_machine_whose_domain_lost_its_tag_says_so_everywhere_and_an_admin_set
     let mut told = vec![started, looked];
     told.extend(refusals(&desk, &vm.name, disks[1].id).await);
     for told in told {
-        assert!(told.contains("no domain of it that has vmm's tag") && told.contains("/vm/reclaim"), "{told}");
+        assert!(told.contains("no domain with its id and vmm's tag") && told.contains("/vm/reclaim"), "{told}");
     }
     let deleted = refusal(desk.vmm.delete_vm(&desk.admin, &vm.name, None).await.map(drop));
     assert!(deleted.contains("has lost vmm's tag") && deleted.contains("/vm/reclaim?vm=web-1"), "{deleted}");
@@ -262,7 +262,7 @@ async fn a_machine_whose_domain_lost_its_tag_says_so_everywhere_and_an_admin_set
     let denied = desk.vmm.reclaim_vm(&desk.user, &vm.name).await;
     assert!(matches!(denied, Err(Error::Forbidden { .. })), "{denied:?}");
     desk.vmm.reclaim_vm(&desk.admin, &vm.name).await.expect("it is the machine's");
-    assert!(refusal(desk.vmm.reclaim_vm(&desk.admin, &vm.name).await).contains("nothing to set"));
+    assert!(refusal(desk.vmm.reclaim_vm(&desk.admin, &vm.name).await).contains("no tag to restore"));
     assert!(look(&desk, &vm).await.differences.is_empty());
     assert_eq!(add_disk(&desk, &vm).await.1.state, JobState::Done);
     let job = desk.vmm.delete_vm(&desk.admin, &vm.name, None).await.expect("it is vmm's again");
@@ -288,7 +288,7 @@ async fn a_domain_that_may_be_another_machine_is_not_tagged() {
     let elsewhere = desk.hypervisor.for_desk(DeskId(uuid::Uuid::new_v4()));
     elsewhere.adoption().adopt(vm.uuid).await.expect("it has no tag");
     let refused = refusal(desk.vmm.reclaim_vm(&desk.admin, &vm.name).await);
-    assert!(refused.contains("there is nothing to set"), "{refused}");
+    assert!(refused.contains("there is no tag to restore"), "{refused}");
 }
 
 #[tokio::test]

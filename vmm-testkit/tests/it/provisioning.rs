@@ -127,7 +127,7 @@ async fn a_machine_with_another_host_key_is_never_on() {
     desk.approve(&request).await;
     let settled = desk.settled(&request.id).await;
     assert_eq!(settled.state, RequestState::Failed);
-    assert!(settled.reason.expect("a reason").contains("showed host key"));
+    assert!(settled.reason.expect("a reason").contains("showed the host key"));
     assert_clean_slate(&desk).await;
 }
 

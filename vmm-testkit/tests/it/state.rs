@@ -57,11 +57,11 @@ async fn a_machine_has_one_state_whoever_asks() {
     assert_eq!(shown(&desk, &vm).await, VmStatus::On.into());
     for (state, expected, words) in [
         (paused, VmState::paused(PauseReason::User), "is paused (somebody paused it); resume it first"),
-        (DomainState::Saved, VmStatus::Saved.into(), "is saved; start it (it goes on where it was saved)"),
+        (DomainState::Saved, VmStatus::Saved.into(), "is saved; start it (it continues where it was saved)"),
         (
             DomainState::Unknown,
             VmState::unknown(StatusReason::Unreadable),
-            "is unknown (its host does not say how it is)",
+            "is unknown (its host does not say in which state it is)",
         ),
         (DomainState::Crashed, VmStatus::Off.into(), "is off; start it first"),
     ] {
@@ -99,7 +99,7 @@ async fn a_machine_that_is_not_on_its_host_is_unknown_to_everybody_and_can_be_de
     desk.hypervisor.remove_behind_back(vm.uuid);
     wait_a_second().await;
     assert_eq!(shown(&desk, &vm).await, VmState::unknown(StatusReason::Missing));
-    let words = "is unknown (its host has no domain of it that has vmm's tag)";
+    let words = "is unknown (its host has no domain with its id and vmm's tag)";
     refused(ssh(&desk, &vm.name).await, words);
     for power in [Power::Start, Power::Stop, Power::Resume, Power::DiscardSaved] {
         refused(desk.vmm.power(&desk.user, &vm.name, power).await, words);
@@ -137,10 +137,10 @@ async fn nothing_changes_the_disks_of_a_machine_that_is_saved_or_paused() {
     for (state, words) in [
         (
             DomainState::Saved,
-            "is saved, and its disks are changed while it is off; start it and shut it down, or discard",
+            "is saved, and its disks can be changed only while it is off; start it and shut it down, or discard",
         ),
         (DomainState::Paused(PauseReason::IoError), "resume it and shut it down first"),
-        (DomainState::Running, "is on, and its disks are changed while it is off; shut it down first"),
+        (DomainState::Running, "is on, and its disks can be changed only while it is off; shut it down first"),
         (DomainState::Unknown, "is unknown"),
     ] {
         desk.hypervisor.set_state(vm.uuid, state);
@@ -167,7 +167,7 @@ async fn a_disk_job_whose_machine_is_saved_before_it_begins_fails_and_leaves_not
     })
     .await;
     let error = desk.vmm.job(&desk.admin, job).await.expect("an answer").error.expect("a reason");
-    assert!(error.contains("is saved, and its disks are changed while it is off"), "{error}");
+    assert!(error.contains("is saved, and its disks can be changed only while it is off"), "{error}");
     assert_eq!(desk.hypervisor.volumes().list().await.expect("an answer"), volumes);
     assert!(desk.repository.disks().by_id(disk.id).await.expect("an answer").is_none());
 }
@@ -178,7 +178,7 @@ async fn a_saved_machine_goes_on_where_it_was_or_its_state_is_discarded() {
     let vm = machine(&desk).await;
     let power = async |power| desk.vmm.power(&desk.user, &vm.name, power).await;
     desk.hypervisor.set_state(vm.uuid, DomainState::Saved);
-    refused(power(Power::Stop).await, "is saved, so that no power can be cut; discard the saved state, or start it");
+    refused(power(Power::Stop).await, "is saved, so it has no power to cut; discard the saved state, or start it");
     let started = power(Power::Start).await.expect("it is saved");
     assert_eq!((started.state, started.restored), (VmStatus::On.into(), Some(true)));
     assert_eq!(power(Power::Start).await.expect("it is on").restored, None);

@@ -1,8 +1,8 @@
-//! What is asked for, and what somebody is told.
+//! Actions that people ask for, and the verdicts that they are told.
 
 use super::scene::SENT;
 
-/// What can be done with a machine in both front ends.
+/// An action on a machine that both front ends offer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Action {
     Show,
@@ -85,17 +85,17 @@ impl Action {
         }
     }
 
-    /// Whether it needs a login on the machine.
+    /// Returns whether the action needs a login on the machine.
     pub(crate) fn needs_login(self) -> bool {
         self.file().is_some() || matches!(self, Self::Command | Self::Run)
     }
 }
 
-/// What somebody is told.
+/// The outcome of an action, as the front end tells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Verdict {
     Done,
-    /// Who asks is nobody.
+    /// The person is not known.
     Unknown,
     Forbidden,
     NotFound,
@@ -123,12 +123,12 @@ impl Verdict {
     ];
 }
 
-/// What somebody asks for.
+/// An action that somebody asks for, with its circumstances.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wish {
     pub(crate) action: Action,
     pub(crate) vm: &'static str,
-    /// Whether the machine is on.
+    /// True if the machine is on.
     pub(crate) on: bool,
     /// The password of the login on the machine.
     pub(crate) password: &'static str,
@@ -142,7 +142,7 @@ const WORDS: &[(&str, Verdict)] = &[
     ("there is no machine", Verdict::Invalid),
     ("does not exist", Verdict::Invalid),
     ("refused the login", Verdict::Refused),
-    ("showed host key", Verdict::OtherKey),
+    ("showed the host key", Verdict::OtherKey),
     ("is off; start it first", Verdict::Conflict),
     ("it does not run", Verdict::Conflict),
     ("✅", Verdict::Done),

@@ -38,7 +38,8 @@ async fn the_manual_shows_a_machine_that_cannot_be_made() {
     app.desk.stop_worker().await;
     let request = app.desk.submit("r-shop-7", "name,os,vcpu,memory,disk\nweb-7,debian:12,2,2GiB,20\n").await;
     let mut chat = Chat::new(&alice);
-    let taken = Error::conflict(Kind::Domain, "web-7", "is there already, and not of vmm");
+    let taken =
+        Error::conflict(Kind::Domain, "web-7", "another domain with this name exists on the host; choose another name");
     app.desk.hypervisor.fail_next("definitions.define", taken);
     app.desk.approve(&request).await;
     let progress = alice.sees("0 of 1 machine is ready").await;

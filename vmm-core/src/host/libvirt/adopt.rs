@@ -71,16 +71,18 @@ pub(super) fn adopt(session: &Session, desk: DeskId, uuid: Uuid) -> Result<()> {
     let domain = owner::lookup(session, uuid)?.ok_or_else(|| Failure::from(Error::not_found(Kind::Domain, uuid)))?;
     match Owner::of(&domain)? {
         Owner::Desk(tag) if tag.is_adopted_by(desk) => return Ok(()),
-        Owner::Desk(tag) if tag.desk == desk => return Err(conflict(&domain, "this desk made it itself")),
-        Owner::Desk(_) | Owner::Unknown => return Err(conflict(&domain, "it is of another desk")),
+        Owner::Desk(tag) if tag.desk == desk => {
+            return Err(conflict(&domain, "this desk made it, so it needs no adoption"));
+        }
+        Owner::Desk(_) | Owner::Unknown => return Err(conflict(&domain, "it belongs to another desk")),
         Owner::Nobody if !domain.is_persistent()? => {
-            return Err(conflict(&domain, "it is transient, and would take its tag with it; define it first"));
+            return Err(conflict(&domain, "it is transient, so it would lose its tag when it is off; define it first"));
         }
         Owner::Nobody => owner::write(&domain, Some(&Tag::adopted(desk)))?,
     }
     match Owner::of(&domain)? {
         Owner::Desk(tag) if tag.is_adopted_by(desk) => Ok(()),
-        _ => Err(conflict(&domain, "another desk adopted it at the same moment")),
+        _ => Err(conflict(&domain, "another desk has just adopted it")),
     }
 }
 
@@ -88,7 +90,9 @@ pub(super) fn release(session: &Session, desk: DeskId, uuid: Uuid) -> Result<()>
     let Some(domain) = owner::lookup(session, uuid)? else { return Ok(()) };
     match Owner::of(&domain)? {
         Owner::Desk(tag) if tag.is_adopted_by(desk) => owner::write(&domain, None),
-        Owner::Desk(tag) if tag.desk == desk => Err(conflict(&domain, "this desk made it; remove it instead")),
+        Owner::Desk(tag) if tag.desk == desk => {
+            Err(conflict(&domain, "this desk made it, so it cannot be released; remove it instead"))
+        }
         Owner::Desk(_) | Owner::Unknown | Owner::Nobody => Ok(()),
     }
 }
@@ -97,15 +101,15 @@ pub(super) fn reclaim(session: &Session, desk: DeskId, uuid: Uuid) -> Result<()>
     let domain = owner::lookup(session, uuid)?.ok_or_else(|| Failure::from(Error::not_found(Kind::Domain, uuid)))?;
     match Owner::of(&domain)? {
         Owner::Desk(tag) if tag.desk == desk => return Ok(()),
-        Owner::Desk(_) | Owner::Unknown => return Err(conflict(&domain, "it is of another desk")),
+        Owner::Desk(_) | Owner::Unknown => return Err(conflict(&domain, "it belongs to another desk")),
         Owner::Nobody if !domain.is_persistent()? => {
-            return Err(conflict(&domain, "it is transient, and would take its tag with it; define it first"));
+            return Err(conflict(&domain, "it is transient, so it would lose its tag when it is off; define it first"));
         }
         Owner::Nobody => owner::write(&domain, Some(&Tag::reclaimed(desk)))?,
     }
     match Owner::of(&domain)? {
         Owner::Desk(tag) if tag.desk == desk => Ok(()),
-        _ => Err(conflict(&domain, "another desk took it at the same moment")),
+        _ => Err(conflict(&domain, "another desk has just taken it")),
     }
 }
 

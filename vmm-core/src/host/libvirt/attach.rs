@@ -64,25 +64,25 @@ fn changeable(session: &Session, config: &LibvirtConfig, uuid: Uuid) -> Result<D
     let (domain, tag) =
         owner::owned(session, config.desk, uuid)?.ok_or_else(|| Failure::from(Error::not_found(Kind::Domain, uuid)))?;
     if tag.is_adopted() {
-        return Err(conflict(&domain, "it was adopted, and its definition is not vmm's"));
+        return Err(conflict(&domain, "it was adopted, so vmm does not change its definition"));
     }
     match domain::state(&domain)? {
         DomainState::Off | DomainState::Crashed => Ok(domain),
-        _ => Err(conflict(&domain, "it is not off; its disks are changed while it is off")),
+        _ => Err(conflict(&domain, "it is not off; shut it down before its disks are changed")),
     }
 }
 
 /// Refuses a definition that is not the one that the caller has seen.
 fn check(domain: &Domain, before: &Definition, path: &str, rest: Option<DefinitionDigest>) -> Result<()> {
     if before.saved {
-        return Err(conflict(domain, "it has a saved state, which knows its disks as they were"));
+        return Err(conflict(domain, "it has a saved state that depends on its disks"));
     }
     if let Some(above) = before.disk_above(path) {
         let target = &above.target;
         return Err(conflict(domain, &format!("its disk {target} stands on {path} through another file")));
     }
     if rest.is_some_and(|rest| rest != before.facts.without_disk_at(path).digest()) {
-        return Err(conflict(domain, "its definition was changed since it was looked at; look again"));
+        return Err(conflict(domain, "its definition has changed since vmm looked at it; try again"));
     }
     Ok(())
 }

@@ -61,7 +61,7 @@ fn finished(name: &VolumeName, described: Described, info: ImageInfo) -> Result<
     if described.format == "qcow2" && described.capacity == info.virtual_size && described.backing.is_none() {
         return Ok(described.named(name));
     }
-    let reason = "another volume of that name exists; delete it or choose another name";
+    let reason = "another volume with this name exists; delete it or choose another name";
     Err(Error::conflict(Kind::Volume, name, reason).into())
 }
 

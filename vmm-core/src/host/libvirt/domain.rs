@@ -66,17 +66,17 @@ fn is_defined(session: &Session, spec: &DomainSpec, tag: &Tag) -> Result<bool> {
     let taken = |reason: &str| Err(Error::conflict(Kind::Domain, &spec.name, reason).into());
     if let Some(domain) = owner::lookup(session, spec.uuid)? {
         return match Tag::read(&domain)? {
-            Some(known) if known.desk != spec.desk => taken("its id belongs to a domain of another desk"),
-            Some(known) if known.is_adopted() => taken("it was adopted, and its definition is not vmm's"),
-            None => taken("its id belongs to a domain that is not of this desk"),
-            Some(_) if domain.name()? != spec.name.as_str() => taken("its id belongs to a domain of another name"),
+            Some(known) if known.desk != spec.desk => taken("a domain of another desk has its id"),
+            Some(known) if known.is_adopted() => taken("it was adopted, so vmm does not change its definition"),
+            None => taken("a domain that does not belong to this desk has its id"),
+            Some(_) if domain.name()? != spec.name.as_str() => taken("a domain with another name has its id"),
             Some(known) if known == *tag => Ok(true),
-            Some(_) => taken("it is there already and was described otherwise, and vmm describes no domain anew"),
+            Some(_) => taken("it exists with another definition, which vmm does not replace; look at it on the host"),
         };
     }
     let namesake = session.connect.lookup_domain_by_name(spec.name.as_str());
     match optional(namesake, sys::VIR_ERR_NO_DOMAIN)? {
-        Some(_) => taken("another domain of that name exists on the host; choose another name"),
+        Some(_) => taken("another domain with this name exists on the host; choose another name"),
         None => Ok(false),
     }
 }
@@ -85,7 +85,7 @@ pub(super) fn undefine(session: &Session, config: &LibvirtConfig, uuid: Uuid) ->
     if let Some(any) = owner::lookup(session, uuid)? {
         let domain = owner::require(session, config.desk, uuid)?;
         if Tag::read(&domain)?.is_some_and(|tag| tag.is_adopted()) {
-            return Err(conflict(&domain, "it was adopted and not made; release it instead"));
+            return Err(conflict(&domain, "it was adopted, so vmm does not remove it; release it instead"));
         }
         if !matches!(state(&any)?, DomainState::Off | DomainState::Crashed | DomainState::Saved) {
             return Err(conflict(&domain, "it is not off; stop it first"));
@@ -138,7 +138,7 @@ pub(super) fn resume(domain: &Domain) -> Result<()> {
     };
     match state(domain)? {
         DomainState::Running => Ok(()),
-        DomainState::Saved => Err(conflict(domain, "it is saved; start it, and it goes on where it was saved")),
+        DomainState::Saved => Err(conflict(domain, "it is saved; start it, and it continues where it was saved")),
         DomainState::Off | DomainState::Crashed => Err(conflict(domain, "it does not run")),
         DomainState::Stopping => Err(conflict(domain, "it is shutting down")),
         DomainState::Paused(_) | DomainState::Unknown => Err(failure),

@@ -34,7 +34,7 @@ fn scopes(session: &Session, network: &Network) -> Result<Vec<Scope>> {
 pub(super) fn network(session: &Session, name: &str) -> Result<Network> {
     let missing = |reason| Failure::from(Error::unavailable(Part::Hypervisor, reason));
     let network = optional(session.connect.lookup_network_by_name(name), sys::VIR_ERR_NO_NETWORK)?
-        .ok_or_else(|| missing(format!("there is no network {name:?}; define it or configure another")))?;
+        .ok_or_else(|| missing(format!("there is no network {name:?}; define it, or set network to another one")))?;
     if network.is_active()? {
         Ok(network)
     } else {

@@ -77,7 +77,7 @@ impl Described {
 pub(super) fn pool(session: &Session, name: &str) -> Result<StoragePool> {
     let missing = |reason| Failure::from(Error::unavailable(Part::Hypervisor, reason));
     let pool = optional(session.connect.lookup_storage_pool_by_name(name), sys::VIR_ERR_NO_STORAGE_POOL)?
-        .ok_or_else(|| missing(format!("there is no storage pool {name:?}; define it or configure another")))?;
+        .ok_or_else(|| missing(format!("there is no storage pool {name:?}; define it, or set pool to another one")))?;
     if pool.is_active()? {
         Ok(pool)
     } else {
@@ -189,7 +189,7 @@ fn same(new: &NewVolume, described: Described, backing: Option<&str>) -> Result<
     if format && described.capacity == new.capacity && described.backing.as_deref() == backing {
         return Ok(described.named(&new.name));
     }
-    let reason = "another volume of that name exists; delete it or choose another name";
+    let reason = "another volume with this name exists; delete it or choose another name";
     Err(Error::conflict(Kind::Volume, &new.name, reason).into())
 }
 

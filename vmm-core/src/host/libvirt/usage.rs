@@ -26,7 +26,8 @@ pub(super) fn delete(session: &Session, pool: &StoragePool, name: &str, progress
     let path = volume.path()?;
     match user(session, pool, name, &path, progress)? {
         Some(user) => {
-            Err(Error::conflict(Kind::Volume, name, format!("{user}, so it stays; remove that first")).into())
+            Err(Error::conflict(Kind::Volume, name, format!("{user}, so it cannot be deleted; remove that first"))
+                .into())
         }
         None => storage::delete(pool, name),
     }

@@ -130,7 +130,7 @@ impl VmWork {
         let (vm, secrets) = (&self.vm, self.desk.secrets());
         let host_key = secrets.host_key(vm.uuid)?;
         if host_key.public != vm.host_key {
-            let reason = "its host key was planned with another master key; put that key back, or request it again";
+            let reason = "its host key was planned with another master key; restore that key, or request it again";
             return Err(Error::conflict(Kind::Vm, &vm.name, reason));
         }
         let seed = Seed {

@@ -50,7 +50,7 @@ impl Start {
                 requests.return_for_approval(&self.id, plan, &reason).await
             }
             Err(error @ Error::Invalid(_)) => {
-                requests.fail(&self.id, &format!("the plan does not hold any longer: {error}")).await
+                requests.fail(&self.id, &format!("the plan is no longer possible: {error}")).await
             }
             Err(error) => Err(error),
         }
@@ -72,7 +72,8 @@ fn returned(differences: &[String], misfits: &[String]) -> String {
         let others = misfits.len().saturating_sub(NAMED);
         let others = if others > 0 { format!("; so do {others} others") } else { String::new() };
         reasons.push(format!(
-            "the plan does not fit any longer: {named}{others}. Approve it when there is room again, or ask for less"
+            "the machines no longer fit on the host: {named}{others}. Approve the request when there is room again, or \
+             ask for less"
         ));
     }
     reasons.join(". ")

@@ -142,7 +142,7 @@ impl Vmm {
             Credential::Session(session) => self.end(actor, session).await,
             Credential::Token(token) => {
                 let label = format!("token {}", token.name);
-                let reason = "is no login and cannot be logged out; delete it instead";
+                let reason = "is an API token, which cannot sign out; delete it (DELETE /token)";
                 let refused = Err(Error::conflict(Kind::Token, &token.name, reason));
                 self.find_or_audit_failure(actor, Action::Logout, label, async { refused }).await
             }

@@ -70,7 +70,7 @@ fn stay(note: &str) -> Closing {
 
 async fn of_machine(desk: &Desk, id: VmId) -> Result<Closing> {
     let Some(vm) = desk.repository().vms().by_id(id).await? else {
-        return Ok(stay("its machine is gone from the records"));
+        return Ok(stay("the records no longer have its machine"));
     };
     let disks = desk.repository().disks().of_vm(id).await?;
     match left(desk, &vm, &disks).await {
@@ -136,10 +136,10 @@ fn find<'a>(volumes: &'a [Volume], name: &VolumeName) -> Option<&'a Volume> {
 
 async fn of_disk(desk: &Desk, id: DiskId) -> Result<Closing> {
     let Some(disk) = desk.repository().disks().by_id(id).await? else {
-        return Ok(stay("its disk is gone from the records"));
+        return Ok(stay("the records no longer have its disk"));
     };
-    let Some(name) = &disk.volume else { return Ok(stay("its disk is not vmm's")) };
-    let attached = format!("whether {} has it attached is for its definition to tell", disk.vm_name);
+    let Some(name) = &disk.volume else { return Ok(stay("vmm did not make its disk")) };
+    let attached = format!("the definition of {} shows whether it is attached", disk.vm_name);
     match desk.hypervisor().volumes().list().await {
         Ok(volumes) => Ok(match find(&volumes, name) {
             Some(volume) => Closing {

@@ -103,7 +103,7 @@ impl Vmm {
             })?,
         };
         let Some(mac) = found.macs.first().copied() else {
-            let reason = "it has no network interface, and a machine is worked on over SSH";
+            let reason = "it has no network interface, which vmm needs for SSH; give it one";
             return Err(Error::conflict(Kind::Domain, &domain, reason));
         };
         let size = |bytes: u64| u32::try_from(bytes.div_ceil(1 << 30)).unwrap_or(u32::MAX);
@@ -137,9 +137,7 @@ async fn entry(desk: &Desk, text: &str) -> Result<OsId> {
     let found = entries.iter().filter(is_named).map(|os| os.id).max();
     let known =
         || entries.iter().map(|os| format!("{}:{}", os.name, os.version)).take(NAMED).collect::<Vec<_>>().join(", ");
-    found.ok_or_else(|| {
-        Error::invalid("os", format!("{} is not in the catalog, which begins with {}", quoted(text), known()))
-    })
+    found.ok_or_else(|| Error::invalid("os", format!("{} is not in the catalog, which has {}", quoted(text), known())))
 }
 
 async fn find(desk: &Desk, name: &str) -> Result<ForeignDomain> {
@@ -148,7 +146,7 @@ async fn find(desk: &Desk, name: &str) -> Result<ForeignDomain> {
         return Ok(found);
     }
     if desk.hypervisor().host().describe().await?.domain_names.iter().any(|known| known == name) {
-        let reason = "it is a machine of this desk or of another one, or is gone once it is off";
+        let reason = "it belongs to a desk already, or it is transient and would disappear when it is off";
         return Err(Error::conflict(Kind::Domain, name, reason));
     }
     Err(Error::not_found(Kind::Domain, name))

@@ -46,10 +46,10 @@ impl Vmm {
             let DefinitionLook { seen, differences } = definition::look(&desk, &vm).await?;
             let conflict = |reason: &str| Err(Error::conflict(Kind::Vm, &vm.name, reason));
             if seen.facts.digest() != digest {
-                return conflict("its definition is not the one that was looked at; look again, then decide");
+                return conflict("its definition has changed since you looked at it; look again, then decide");
             }
             if differences.is_empty() {
-                return conflict("it is defined as vmm last saw it; there is nothing to accept");
+                return conflict("its definition is as vmm last saw it, so there is nothing to accept");
             }
             audit.detail = sentence(&differences).into();
             let accepted = accepted(&desk, &vm, seen).await?;
@@ -63,7 +63,7 @@ impl Vmm {
 fn has_definition(vm: &Vm) -> Result<()> {
     vm.check_exists()?;
     if vm.adopted {
-        let reason = "it was adopted: vmm never changes its definition, and compares it with nothing";
+        let reason = "it was adopted, so vmm keeps no definition of it to compare or accept";
         return Err(Error::conflict(Kind::Vm, &vm.name, reason));
     }
     Ok(())
@@ -75,7 +75,7 @@ async fn accepted(desk: &Desk, vm: &Vm, seen: Definition) -> Result<AcceptedDefi
     let paths = paths(&disks, repository.vms().definition(vm.id).await?.as_ref(), &seen);
     let system = disks.iter().find(|disk| disk.role == DiskRole::System);
     if system.is_some_and(|system| paths.get(&system.id).is_none_or(Option::is_none)) {
-        let reason = "its system disk is attached no more, and without it it is another machine; attach it again";
+        let reason = "its system disk is not attached; attach it again on the host";
         return Err(Error::conflict(Kind::Vm, &vm.name, reason));
     }
     refuse_taken_files(desk, vm, &seen).await?;
@@ -96,7 +96,7 @@ fn mac(vm: &Vm, seen: &Definition) -> Result<MacAddress> {
     let refuse = |reason: String| Err(Error::conflict(Kind::Vm, &vm.name, reason));
     match (seen.macs.first(), vm.ip.filter(|_| vm.ip_fixed)) {
         (None, _) => refuse(format!(
-            "it has no network interface, and a machine is worked on over SSH; give it one with the hardware address {}",
+            "it has no network interface, which vmm needs for SSH; give it one with the hardware address {}",
             vm.mac
         )),
         (Some(_), Some(ip)) => refuse(format!(
@@ -142,7 +142,7 @@ async fn refuse_taken_files(desk: &Desk, vm: &Vm, seen: &Definition) -> Result<(
                 other.vm_name
             )
         } else if images.iter().filter_map(|os| os.image.as_ref()).any(|image| is_file_of(path, &image.volume)) {
-            format!("its disk {target} is an image of the catalog, which other machines stand on")
+            format!("its disk {target} is an image of the catalog, which other machines use")
         } else {
             continue;
         };

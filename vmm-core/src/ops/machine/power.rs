@@ -52,7 +52,7 @@ impl Power {
             | (Self::Shutdown | Self::Reboot, VmStatus::Off | VmStatus::Saved | VmStatus::Paused)
             | (Self::Resume, VmStatus::Off | VmStatus::Saved) => Some(vm.refusal(state)),
             (Self::Stop, VmStatus::Saved) => {
-                conflict("is saved, so that no power can be cut; discard the saved state, or start it")
+                conflict("is saved, so it has no power to cut; discard the saved state, or start it")
             }
             (Self::DiscardSaved, VmStatus::On) => conflict("is on, and has no saved state"),
             (Self::DiscardSaved, VmStatus::Paused) => {

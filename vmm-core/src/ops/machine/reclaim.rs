@@ -23,7 +23,7 @@ impl Vmm {
                 return Err(Error::conflict(Kind::Vm, &vm.name, at_work(&job)));
             }
             let Some(found) = untagged(&desk, &vm).await? else {
-                let reason = "its host has no domain with its id that is without a tag; there is nothing to set";
+                let reason = "its host has no domain that has its id and no tag, so there is no tag to restore";
                 return Err(Error::conflict(Kind::Vm, &vm.name, reason));
             };
             require_own(&desk, &vm, &found).await?;

@@ -28,7 +28,7 @@ impl Vmm {
         mut commands: Vec<(Login, Command)>,
     ) -> Result<Vec<(VmName, Result<Vec<Result<Output>>>)>> {
         if targets.is_empty() {
-            return Err(Error::invalid("vm", "names no machine"));
+            return Err(Error::invalid("vm", "names no machine; name at least one"));
         }
         let _call = self.take_place(Budget::MachineCalls, actor.into())?;
         let (_, at_once) = pace(None, at_once)?;

@@ -124,7 +124,7 @@ impl TransferReports {
     /// What the transfer failed with.
     pub fn one(mut self) -> Result<TransferReport> {
         let report = self.0.pop().map(|(_, report)| report);
-        report.unwrap_or_else(|| Err(Error::invalid("vm", "names no machine")))
+        report.unwrap_or_else(|| Err(Error::invalid("vm", "names no machine; name at least one")))
     }
 }
 
@@ -179,7 +179,7 @@ impl Vmm {
             Direction::Send(SendFrom::Directory(local)) => {
                 require_tree(transfer.cargo)?;
                 if !tokio::fs::metadata(&local).await.is_ok_and(|about| about.is_dir()) {
-                    let reason = format!("{:?} is no directory here", local.display().to_string());
+                    let reason = format!("{:?} is not a directory on this computer", local.display().to_string());
                     return Err(Error::invalid("local", reason));
                 }
                 tree::pack(local)
@@ -224,7 +224,7 @@ impl Vmm {
     ) -> Result<Vec<(VmName, Result<TransferReport>)>> {
         let name = name_in_area(&transfer)?;
         if targets.is_empty() {
-            return Err(Error::invalid("vm", "names no machine"));
+            return Err(Error::invalid("vm", "names no machine; name at least one"));
         }
         let _call = self.take_place(Budget::MachineCalls, actor.into())?;
         let (owner, target) = file::own(actor, &name)?;
@@ -363,7 +363,7 @@ fn name_in_area(transfer: &Transfer) -> Result<FileName> {
 fn require_tree(cargo: Cargo) -> Result<bool> {
     match cargo {
         Cargo::Tree { replace } => Ok(replace),
-        Cargo::File => Err(Error::invalid("local", "is a directory; carry it as a directory")),
+        Cargo::File => Err(Error::invalid("local", "is a directory; copy it as a directory")),
     }
 }
 

@@ -78,7 +78,8 @@ impl Vmm {
             let machines = machines(&desk, targets.as_deref().unwrap_or(&script.targets)).await?;
             self.check_machines(actor, &desk, &machines).await?;
             let content = desk.repository().scripts().content(&script.sha256).await?;
-            let content = content.ok_or_else(|| Error::conflict(Kind::Script, &script.name, "changed just now"))?;
+            let content =
+                content.ok_or_else(|| Error::conflict(Kind::Script, &script.name, "changed just now; try again"))?;
             let Script { id, name, file, command, version, .. } = script;
             let new = NewRun {
                 script: id,
@@ -142,11 +143,12 @@ impl Vmm {
             let machines: Vec<_> = again.map(|machine| (machine.vm, machine.name)).collect();
             if machines.is_empty() {
                 let reason = match only {
-                    Again::Failed => "has no machine that failed or was interrupted",
+                    Again::Failed => "has no machine that failed or was interrupted, so there is nothing to rerun",
                     Again::Nonzero => {
-                        "has no machine that failed, was interrupted or ended with another exit code than 0"
+                        "has no machine that failed, was interrupted or ended with an exit code other than 0, so there \
+                         is nothing to rerun"
                     }
-                    Again::Unknown => "has no machine where its end is not known",
+                    Again::Unknown => "has no machine whose end is unknown, so there is nothing to rerun",
                 };
                 return Err(Error::conflict(Kind::Run, id, reason));
             }
@@ -324,7 +326,7 @@ pub(in crate::ops) async fn machines(desk: &Desk, targets: &[ScriptTarget]) -> R
         }
     }
     if targets.is_empty() {
-        problems.push("names no machine, and neither does the script".to_owned());
+        problems.push("names no machine, and neither does the script; name at least one".to_owned());
     }
     if machines.len() > MOST_MACHINES {
         problems.push(format!("these are {} machines; at most {MOST_MACHINES} at once", machines.len()));

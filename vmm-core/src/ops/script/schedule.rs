@@ -51,7 +51,7 @@ impl Vmm {
                 return Err(Error::invalid("script", format!("{name} has no stored login, which a schedule needs")));
             }
             if targets.as_ref().unwrap_or(&script.targets).is_empty() {
-                return Err(Error::invalid("vm", "names no machine, and neither does the script"));
+                return Err(Error::invalid("vm", "names no machine, and neither does the script; name at least one"));
             }
             let next_at = next(&when)?;
             let new = NewSchedule { script: script.id, made_by, when, targets, arguments, timeout, at_once, next_at };

@@ -9,7 +9,7 @@ use crate::remote::{Progress, Transferred};
 pub(super) const WINDOW: usize = 1 << 20;
 
 /// Why a step on the file under way failed, as far as SFTP tells it.
-pub(super) const REFUSED: &str = "the machine did not take the file";
+pub(super) const REFUSED: &str = "the machine did not accept the file";
 
 /// The content as it comes. What the machine has not confirmed can be sent again.
 pub(super) struct Content {

@@ -60,7 +60,7 @@ impl Resumable for Receiving<'_> {
         look(files, place, &path)?;
         let mut file = files.read(&path)?.map_err(|no| match no {
             No::Missing => wrong_file(place, "does not exist on the machine"),
-            No::Denied => wrong_file(place, "is closed to this user"),
+            No::Denied => wrong_file(place, "is not accessible to this user"),
             No::Unsupported | No::Other => in_the_way(place, "the machine does not open it"),
         })?;
         let changed = || in_the_way(place, "changed while it was read; try again");
@@ -129,14 +129,14 @@ fn look(files: &Files, place: &Place, path: &str) -> Result<(), Cause> {
     match files.stat(path)? {
         Ok(stat) if stat.is_file() => Ok(()),
         Ok(stat) if stat.is_dir() => Err(wrong_file(place, "is a directory on the machine")),
-        Ok(_) => Err(wrong_file(place, "is no regular file on the machine")),
+        Ok(_) => Err(wrong_file(place, "is not a regular file on the machine")),
         Err(no) => {
             files.check_directory(place)?;
             Err(wrong_file(
                 place,
                 match no {
                     No::Missing => "does not exist on the machine",
-                    No::Denied => "is closed to this user",
+                    No::Denied => "is not accessible to this user",
                     No::Unsupported | No::Other => "cannot be looked at on the machine",
                 },
             ))

@@ -80,7 +80,7 @@ impl From<ssh2::Error> for Cause {
     }
 }
 
-const NOT_TOLD: &str = "the server closed its channel and did not tell how it ended";
+const NOT_TOLD: &str = "the server closed its channel and did not say how it ended";
 
 /// A failed call.
 #[derive(Debug)]
@@ -106,13 +106,13 @@ impl CallError {
             Cause::Silence(silence) => {
                 (format!("the command on {machine} wrote nothing for {} s", silence.as_secs_f64()), Some(*silence))
             }
-            Cause::Cancelled => (format!("nobody waits for the command on {machine} any longer"), None),
+            Cause::Cancelled => (format!("the caller has stopped waiting for the command on {machine}"), None),
             Cause::NotTold { .. } => (format!("the command on {machine} has no known end: {NOT_TOLD}"), None),
             Cause::Io(error) => broke(error),
             Cause::Ssh(error) => broke(&error.message()),
             Cause::Protocol(reason) => broke(reason),
             Cause::Told(error) => broke(error),
-            Cause::NoSftp => broke(&"it gives no files over SFTP"),
+            Cause::NoSftp => broke(&"it does not offer SFTP"),
             Cause::LoginRefused | Cause::OtherHostKey { .. } => broke(&"its login failed"),
         }
     }
@@ -133,8 +133,8 @@ impl From<CallError> for Error {
                 stage: format!("{stage} {machine}"),
                 after: silence,
                 detail: match stage {
-                    Stage::Transfer => "the machine said nothing for so long".to_owned(),
-                    _ => "it wrote nothing for so long".to_owned(),
+                    Stage::Transfer => "the machine was silent".to_owned(),
+                    _ => "the command wrote nothing".to_owned(),
                 },
             },
             Cause::LoginRefused => Self::LoginRefused { machine: machine.to_string(), user },
@@ -145,7 +145,7 @@ impl From<CallError> for Error {
             Cause::Cancelled => unavailable(&"the caller stopped waiting"),
             Cause::Io(error) => unavailable(&error),
             Cause::Ssh(error) => unavailable(&error.message()),
-            Cause::NoSftp => unavailable(&"it gives no files over SFTP"),
+            Cause::NoSftp => unavailable(&"it does not offer SFTP"),
             Cause::Protocol(reason) => unavailable(&reason),
             Cause::Told(error) => error,
         }

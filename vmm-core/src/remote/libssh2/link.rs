@@ -240,7 +240,7 @@ impl Link {
                 Err(error) if would_block(&error) => {
                     let left = self.beginning.saturating_sub(began.elapsed());
                     if left.is_zero() {
-                        return Err(Cause::Protocol("its server of files does not begin"));
+                        return Err(Cause::Protocol("its SFTP server does not start"));
                     }
                     self.wait_at_most(left)?;
                 }

@@ -129,7 +129,7 @@ impl Files {
             Ok(stat) if stat.is_dir() => Ok(()),
             Ok(_) => Err(wrong_directory(place, "is not a directory")),
             Err(No::Missing) => Err(wrong_directory(place, "does not exist on the machine")),
-            Err(No::Denied) => Err(wrong_directory(place, "is closed to this user")),
+            Err(No::Denied) => Err(wrong_directory(place, "is not accessible to this user")),
             Err(No::Unsupported | No::Other) => Err(wrong_directory(place, "cannot be looked at on the machine")),
         }
     }

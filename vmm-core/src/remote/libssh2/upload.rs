@@ -73,7 +73,7 @@ pub(super) fn run(
 /// What a refusal of the file means to whoever sent it, if nothing more is known.
 const REFUSED_WRITING: &str = "the machine did not take all of it; its disk may be full, read-only or over a quota";
 /// Why a transfer cannot go on.
-const GONE: &str = "what had arrived is no longer there";
+const GONE: &str = "the part that had arrived has disappeared; try again";
 
 fn path(upload: &Upload, file: &str) -> String {
     format!("{}/{file}", upload.place.directory_path())
@@ -139,7 +139,7 @@ impl Resumable for Sending<'_> {
             None => digest::of(files, whole)?,
         };
         if arrived != transferred.sha256 {
-            return Err(Cause::Protocol("the file on the machine is another one than was sent"));
+            return Err(Cause::Protocol("the file on the machine differs from the one that was sent; try again"));
         }
         if !moved {
             self.stands = Stands::Placing;
@@ -174,7 +174,7 @@ impl Sending<'_> {
             Ok(file) => Ok(file),
             Err(No::Denied) => {
                 self.temporary.clear();
-                Err(wrong_directory(&self.upload.place, "is closed to this user for writing"))
+                Err(wrong_directory(&self.upload.place, "cannot be written by this user"))
             }
             // SFTP has no word for it.
             Err(No::Missing | No::Unsupported | No::Other) => {
@@ -198,7 +198,7 @@ impl Sending<'_> {
             },
             Ok(stat) => stat,
             Err(No::Missing) => return Ok(None),
-            Err(No::Denied) => return Err(wrong_directory(place, "is closed to this user")),
+            Err(No::Denied) => return Err(wrong_directory(place, "is not accessible to this user")),
             Err(No::Unsupported | No::Other) => return Err(wrong_file(place, "cannot be a file's name there")),
         };
         if stat.is_dir() {
@@ -206,7 +206,7 @@ impl Sending<'_> {
         } else if stat.is_file() {
             Ok(Some(stat))
         } else {
-            Err(wrong_file(place, "is no regular file on the machine"))
+            Err(wrong_file(place, "is not a regular file on the machine"))
         }
     }
 

@@ -115,7 +115,7 @@ impl<R: Read> Archive<R> {
     /// Reads on to the end of the source.
     pub(super) fn rest(&mut self) -> io::Result<()> {
         let rest = io::copy(&mut (&mut self.source).take(MOST_FILLING + 1), &mut io::sink())?;
-        if rest > MOST_FILLING { Err(wrong("it goes on behind its end")) } else { Ok(()) }
+        if rest > MOST_FILLING { Err(wrong("it continues after its end")) } else { Ok(()) }
     }
 
     fn extension(&mut self) -> io::Result<Vec<u8>> {
@@ -175,7 +175,7 @@ fn check_sum(header: &Header) -> io::Result<()> {
     const SUM: std::ops::Range<usize> = 148..156;
     let bytes = header.as_bytes().iter().enumerate();
     let sum: u32 = bytes.map(|(at, byte)| u32::from(if SUM.contains(&at) { b' ' } else { *byte })).sum();
-    if header.cksum().is_ok_and(|said| said == sum) { Ok(()) } else { Err(wrong("it is no tar archive")) }
+    if header.cksum().is_ok_and(|said| said == sum) { Ok(()) } else { Err(wrong("it is not a tar archive")) }
 }
 
 #[cfg(test)]

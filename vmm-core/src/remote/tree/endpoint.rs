@@ -78,8 +78,10 @@ pub(crate) async fn unpack(
         let at = target.display().to_string();
         move |error: io::Error| match error.kind() {
             io::ErrorKind::NotFound => Error::invalid("local", format!("{at:?} is in no directory")),
-            io::ErrorKind::DirectoryNotEmpty => Error::conflict(Kind::File, &at, "is there already"),
-            io::ErrorKind::NotADirectory => Error::conflict(Kind::File, &at, "is there, and is no directory"),
+            io::ErrorKind::DirectoryNotEmpty => {
+                Error::conflict(Kind::File, &at, "exists and is not empty; remove it first")
+            }
+            io::ErrorKind::NotADirectory => Error::conflict(Kind::File, &at, "exists and is not a directory"),
             io::ErrorKind::FileTooLarge => Error::TooLarge { limit },
             _ => Error::unavailable(Part::Desk, format!("{at:?} cannot be written: {error}")),
         }

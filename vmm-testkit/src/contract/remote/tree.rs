@@ -217,7 +217,7 @@ pub async fn a_directory_that_is_there_is_replaced_only_if_that_was_asked_for(su
     put_tree(subject, "tree", false, one).await.expect("an empty directory is no loss");
     assert_eq!(names().await, [b"one"]);
     let error = put_tree(subject, "tree", false, other.clone()).await.expect_err("it is there");
-    assert!(matches!(&error, Error::Conflict { reason, .. } if reason.contains("is there already")), "{error}");
+    assert!(matches!(&error, Error::Conflict { reason, .. } if reason.contains("exists and is not empty")), "{error}");
     assert_eq!(names().await, [b"one"]);
     put_tree(subject, "tree", true, other).await.expect("it is replaced");
     assert_eq!(names().await, [b"other"]);

@@ -295,7 +295,7 @@ pub async fn what_cannot_be_tried_again_is_refused(repository: Arc<dyn Repositor
     assert_conflict(repository.jobs().retry(id, audit()).await, &["works on its machine"]);
     assert_conflict(repository.jobs().close(id, closing.clone(), audit()).await, &["works on its machine"]);
     repository.jobs().finish(removal, JobState::Done, None).await.expect("it is open");
-    assert_conflict(repository.jobs().retry(id, audit()).await, &["gone from the records", "close"]);
+    assert_conflict(repository.jobs().retry(id, audit()).await, &["the records no longer have", "close"]);
     assert_eq!(repository.jobs().close(id, closing, audit()).await.expect("it is stuck").state, JobState::Closed);
 
     approved(&repository, &desk, "req-2", &["web-2"]).await;

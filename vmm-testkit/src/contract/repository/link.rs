@@ -49,7 +49,7 @@ pub async fn a_taken_chat_is_not_bound_again(repository: Arc<dyn Repository>) {
     create(&repository, desk.admin.id, 1).await;
     redeem(&repository, 1, 77).await.expect("a good code");
     create(&repository, desk.user.id, 2).await;
-    assert_conflict(unaudited(&repository, redeem(&repository, 2, 77)).await, &["bound"]);
+    assert_conflict(unaudited(&repository, redeem(&repository, 2, 77)).await, &["linked"]);
     redeem(&repository, 2, 78).await.expect("the code is still good");
 }
 

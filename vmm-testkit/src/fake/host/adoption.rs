@@ -42,8 +42,8 @@ impl Turn<'_> {
         let desk = self.desk;
         let known = self.state.domains.get_mut(&uuid).ok_or_else(|| Error::not_found(Kind::Domain, uuid))?;
         match known.owner {
-            Some(owner) if owner != desk => Err(conflict(known, "it is of another desk")),
-            Some(_) if !known.adopted => Err(conflict(known, "this desk made it itself")),
+            Some(owner) if owner != desk => Err(conflict(known, "it belongs to another desk")),
+            Some(_) if !known.adopted => Err(conflict(known, "this desk made it, so it needs no adoption")),
             _ => {
                 (known.owner, known.adopted) = (Some(desk), true);
                 Ok(())
@@ -54,7 +54,9 @@ impl Turn<'_> {
     pub(super) fn release(&mut self, uuid: Uuid) -> Result<()> {
         let desk = self.desk;
         match self.state.domains.get_mut(&uuid).filter(|known| known.owner == Some(desk)) {
-            Some(known) if !known.adopted => Err(conflict(known, "this desk made it; remove it instead")),
+            Some(known) if !known.adopted => {
+                Err(conflict(known, "this desk made it, so it cannot be released; remove it instead"))
+            }
             Some(known) => {
                 (known.owner, known.adopted) = (None, false);
                 Ok(())
@@ -67,7 +69,7 @@ impl Turn<'_> {
         let desk = self.desk;
         let known = self.state.domains.get_mut(&uuid).ok_or_else(|| Error::not_found(Kind::Domain, uuid))?;
         match known.owner {
-            Some(owner) if owner != desk => Err(conflict(known, "it is of another desk")),
+            Some(owner) if owner != desk => Err(conflict(known, "it belongs to another desk")),
             Some(_) => Ok(()),
             None => {
                 known.owner = Some(desk);

@@ -104,21 +104,21 @@ impl Turn<'_> {
         let taken = |reason: &str| Err(Error::conflict(Kind::Domain, &spec.name, reason));
         if let Some(known) = self.state.domains.get_mut(&spec.uuid) {
             if known.owner != Some(spec.desk) {
-                return taken("its id belongs to a domain that is not of this desk");
+                return taken("a domain that does not belong to this desk has its id");
             }
             if known.adopted {
-                return taken("it was adopted, and its definition is not vmm's");
+                return taken("it was adopted, so vmm does not change its definition");
             }
             if known.name != spec.name.as_str() {
-                return taken("its id belongs to a domain of another name");
+                return taken("a domain with another name has its id");
             }
             if known.described != *spec {
-                return taken("it is there already and was described otherwise, and vmm describes no domain anew");
+                return taken("it exists with another definition, which vmm does not replace; look at it on the host");
             }
             return Ok(());
         }
         if self.state.domains.values().any(|domain| domain.name == spec.name.as_str()) {
-            return taken("another domain of that name exists on the host; choose another name");
+            return taken("another domain with this name exists on the host; choose another name");
         }
         let domain = FakeDomain {
             spec: spec.clone(),
@@ -143,7 +143,7 @@ impl Turn<'_> {
         }
         let domain = self.domain_of_desk(uuid)?;
         if domain.adopted {
-            return Err(conflict(domain, "it was adopted and not made; release it instead"));
+            return Err(conflict(domain, "it was adopted, so vmm does not remove it; release it instead"));
         }
         if !domain.state.is_off() && domain.state != DomainState::Saved {
             return Err(conflict(domain, "it is not off; stop it first"));
@@ -192,10 +192,10 @@ impl Turn<'_> {
     fn changeable(&mut self, uuid: Uuid, volume: &VolumeName, rest: Option<DefinitionDigest>) -> Result<Definition> {
         let domain = self.domain_of_desk(uuid)?;
         if domain.adopted {
-            return Err(conflict(domain, "it was adopted, and its definition is not vmm's"));
+            return Err(conflict(domain, "it was adopted, so vmm does not change its definition"));
         }
         if !domain.state.is_off() {
-            return Err(conflict(domain, "it is not off; its disks are changed while it is off"));
+            return Err(conflict(domain, "it is not off; shut it down before its disks are changed"));
         }
         name_disks(domain);
         let domain = &self.state.domains[&uuid];
@@ -204,7 +204,7 @@ impl Turn<'_> {
             return Err(conflict(domain, "one of its disks stands on that volume through another file"));
         }
         if rest.is_some_and(|rest| rest != before.facts.without_disk_at(&path).digest()) {
-            return Err(conflict(domain, "its definition was changed since it was looked at; look again"));
+            return Err(conflict(domain, "its definition has changed since vmm looked at it; try again"));
         }
         Ok(before)
     }

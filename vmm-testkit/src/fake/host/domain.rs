@@ -85,7 +85,7 @@ impl Turn<'_> {
             DomainState::Paused(PauseReason::IoError) if disk_is_full => {}
             DomainState::Paused(_) => domain.state = DomainState::Running,
             DomainState::Saved => {
-                return Err(conflict(domain, "it is saved; start it, and it goes on where it was saved"));
+                return Err(conflict(domain, "it is saved; start it, and it continues where it was saved"));
             }
             DomainState::Off | DomainState::Crashed => return Err(conflict(domain, "it does not run")),
             DomainState::Stopping => return Err(conflict(domain, "it is shutting down")),

@@ -113,7 +113,7 @@ impl Turn<'_> {
         if !self.state.volumes.contains_key(name) {
             return Ok(());
         }
-        Err(Error::conflict(Kind::Volume, name, format!("{user}, so it stays; remove that first")))
+        Err(Error::conflict(Kind::Volume, name, format!("{user}, so it cannot be removed; remove that first")))
     }
 
     pub(super) fn inspect(&self, names: &[VolumeName]) -> Vec<VolumeDetail> {
@@ -152,5 +152,5 @@ pub(super) fn path(name: &VolumeName) -> String {
 }
 
 fn other_volume(name: &VolumeName) -> Error {
-    Error::conflict(Kind::Volume, name, "another volume of that name exists; delete it or choose another name")
+    Error::conflict(Kind::Volume, name, "another volume with this name exists; delete it or choose another name")
 }

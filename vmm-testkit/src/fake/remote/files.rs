@@ -74,9 +74,9 @@ impl Files {
         self.check_directory(place)?;
         match self.entries.get(&path(place)) {
             Some(Entry::Directory | Entry::Tree(_)) => Err(wrong_file(place, "is a directory on the machine")),
-            Some(Entry::Pipe) => Err(wrong_file(place, "is no regular file on the machine")),
+            Some(Entry::Pipe) => Err(wrong_file(place, "is not a regular file on the machine")),
             Some(Entry::Regular { .. }) | None if self.closed.contains(&place.directory_path()) => {
-                Err(wrong_directory(place, "is closed to this user for writing"))
+                Err(wrong_directory(place, "cannot be written by this user"))
             }
             Some(Entry::Regular { .. }) | None => Ok(()),
         }
@@ -97,7 +97,7 @@ impl Files {
         match self.entries.get(&path(place)) {
             Some(Entry::Regular { content, .. }) => Ok(content.clone()),
             Some(Entry::Directory | Entry::Tree(_)) => Err(wrong_file(place, "is a directory on the machine")),
-            Some(Entry::Pipe) => Err(wrong_file(place, "is no regular file on the machine")),
+            Some(Entry::Pipe) => Err(wrong_file(place, "is not a regular file on the machine")),
             None => {
                 self.check_directory(place)?;
                 Err(wrong_file(place, "does not exist on the machine"))
@@ -117,22 +117,18 @@ impl Files {
     pub(super) fn check_write_tree(&self, place: &Place, replace: bool) -> Result<()> {
         self.check_directory(place)?;
         if self.closed.contains(&place.directory_path()) {
-            return Err(wrong_directory(place, "is closed to this user"));
+            return Err(wrong_directory(place, "is not accessible to this user"));
         }
         let there = match self.entries.get(&path(place)) {
             None => false,
             Some(Entry::Tree(_)) => true,
             Some(Entry::Directory) => !self.names(&path(place)).is_empty(),
             Some(Entry::Regular { .. } | Entry::Pipe) => {
-                return Err(wrong_file(place, "is no directory on the machine"));
+                return Err(wrong_file(place, "is not a directory on the machine"));
             }
         };
         if there && !replace {
-            return Err(Error::conflict(
-                Kind::File,
-                place,
-                "is there already and not empty; remove it, or have it replaced",
-            ));
+            return Err(Error::conflict(Kind::File, place, "exists and is not empty; remove it, or have it replaced"));
         }
         Ok(())
     }
@@ -142,7 +138,7 @@ impl Files {
         match self.entries.get(&path(place)) {
             Some(Entry::Tree(archive)) => Ok(archive.clone()),
             Some(Entry::Directory) => Ok(vec![0; 1024]),
-            Some(Entry::Regular { .. } | Entry::Pipe) => Err(wrong_file(place, "is no directory on the machine")),
+            Some(Entry::Regular { .. } | Entry::Pipe) => Err(wrong_file(place, "is not a directory on the machine")),
             None => {
                 self.check_directory(place)?;
                 Err(wrong_file(place, "does not exist on the machine"))

@@ -54,8 +54,8 @@ fn begin<'l, T>(
 
 /// Neither SFTP nor a shell.
 fn nothing_there(place: &Place) -> Cause {
-    let reason = "this account has neither SFTP nor a shell on the machine, so that no file can be carried; give it one \
-                  of them";
+    let reason = "this account has neither SFTP nor a shell on the machine, so that no file can be copied; give it \
+                  one of them";
     in_the_way(place, reason)
 }
 
@@ -65,21 +65,22 @@ fn refusal(place: &Place, ended: &Exit, errors: &Stream) -> Cause {
     match *code {
         exit::DIRECTORY_MISSING => wrong_directory(place, "does not exist on the machine"),
         exit::NO_DIRECTORY => wrong_directory(place, "is not a directory"),
-        exit::CLOSED => wrong_directory(place, "is closed to this user"),
-        exit::CLOSED_FOR_WRITING => wrong_directory(place, "is closed to this user for writing"),
+        exit::CLOSED => wrong_directory(place, "is not accessible to this user"),
+        exit::CLOSED_FOR_WRITING => wrong_directory(place, "cannot be written by this user"),
         exit::DIRECTORY => wrong_file(place, "is a directory on the machine"),
-        exit::NO_FILE => wrong_file(place, "is no regular file on the machine"),
+        exit::NO_FILE => wrong_file(place, "is not a regular file on the machine"),
         exit::NO_TOOLS => in_the_way(
             place,
-            "the machine gives no SFTP, and has not all of dd (with iflag=fullblock), head, tail and mv; install them",
+            "the machine does not offer SFTP, and lacks some of dd (with iflag=fullblock), head, tail and mv; \
+             install them",
         ),
         exit::NO_DIGEST => in_the_way(
             place,
             "the machine has neither openssl nor sha256sum to compare the file with; install one of them",
         ),
         exit::MISSING => wrong_file(place, "does not exist on the machine"),
-        exit::FILE_CLOSED => wrong_file(place, "is closed to this user"),
-        exit::GONE => Cause::Protocol("what had arrived is no longer there"),
+        exit::FILE_CLOSED => wrong_file(place, "is not accessible to this user"),
+        exit::GONE => Cause::Protocol("the part that had arrived has disappeared; try again"),
         _ => in_the_way(place, shell::why(errors)),
     }
 }

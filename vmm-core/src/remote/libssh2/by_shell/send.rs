@@ -94,7 +94,7 @@ impl<'a> Sending<'a> {
             return Err(refusal(place, &ended, &errors));
         }
         if said_digest(&said) != Some(self.chunks.digest()) {
-            return Err(Cause::Protocol("the file on the machine is another one than was sent"));
+            return Err(Cause::Protocol("the file on the machine differs from the one that was sent; try again"));
         }
         Ok(())
     }

@@ -59,7 +59,7 @@ impl<'t, 'c> Incoming<'t, 'c> {
 
     /// How the command ended that made it, once it was read to its end.
     pub(super) fn ended(&mut self) -> Result<Ended, Cause> {
-        self.ended.take().ok_or(Cause::Protocol("it goes on behind the archive's end"))
+        self.ended.take().ok_or(Cause::Protocol("it continues after the archive's end"))
     }
 
     /// What the connection failed with for good, once.

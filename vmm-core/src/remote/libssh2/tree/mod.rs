@@ -129,13 +129,13 @@ fn refusal(place: &Place, ended: &Exit, errors: &Stream) -> Cause {
     match *code {
         exit::DIRECTORY_MISSING => wrong_directory(place, "does not exist on the machine"),
         exit::NO_DIRECTORY => wrong_directory(place, "is not a directory"),
-        exit::CLOSED => wrong_directory(place, "is closed to this user"),
-        exit::IN_THE_WAY => wrong_file(place, "is no directory on the machine"),
-        exit::NOT_EMPTY => in_the_way(place, "is there already and not empty; remove it, or have it replaced"),
+        exit::CLOSED => wrong_directory(place, "is not accessible to this user"),
+        exit::IN_THE_WAY => wrong_file(place, "is not a directory on the machine"),
+        exit::NOT_EMPTY => in_the_way(place, "exists and is not empty; remove it, or have it replaced"),
         exit::NO_TOOLS => in_the_way(place, "the machine has no tar or no xargs; install them"),
         exit::TREE_MISSING => wrong_file(place, "does not exist on the machine"),
-        exit::TREE_CLOSED => wrong_file(place, "is closed to this user"),
-        exit::GONE => Cause::Protocol("what had arrived is no longer there"),
+        exit::TREE_CLOSED => wrong_file(place, "is not accessible to this user"),
+        exit::GONE => Cause::Protocol("the part that had arrived has disappeared; try again"),
         _ => {
             let text = errors.text();
             match changing(&text) {

@@ -149,7 +149,7 @@ impl<'t, 'c> Outgoing<'t, 'c> {
     }
 
     fn pick_up(&mut self) -> Result<(), Cause> {
-        const GONE: Cause = Cause::Protocol("what had arrived is no longer there");
+        const GONE: Cause = Cause::Protocol("the part that had arrived has disappeared; try again");
         let link = Rc::clone(&self.trip.link);
         let (ended, said) = run(&link, self.paths.look(), &self.kept.names())?;
         match ended {

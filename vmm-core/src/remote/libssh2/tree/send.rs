@@ -97,7 +97,7 @@ fn carry_all(
         plain_tar = trip.insist(reached, |link| give(link, upload, &script, &directories, OPEN))?.contains(PLAIN_TAR);
     }
     if trip.insist(reached, |link| there(link, paths.temporary(), &tally))? != transferred.sha256 {
-        return Err(Cause::Protocol("the directory on the machine is another one than was sent"));
+        return Err(Cause::Protocol("the directory on the machine differs from the one that was sent; try again"));
     }
     for (mode, names) in if plain_tar { by_mode(directories.iter()) } else { Vec::new() } {
         let script = paths.set_mode(mode);
