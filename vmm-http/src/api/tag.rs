@@ -2,16 +2,16 @@
 
 use poem_openapi::Tags;
 
-/// The chapter that an operation stands in.
+/// The tag of an operation.
 #[derive(Tags)]
 pub(crate) enum Tag {
-    /// Log in and out; tokens for programs; chats.
+    /// Signing in and out, API tokens, and linked chats.
     Session,
     /// Accounts.
     User,
     /// The catalog that machines are made from.
     Os,
-    /// Requests for machines: submit, look, decide.
+    /// Requests for machines, and decisions on them.
     Request,
     /// Long operations.
     Job,
@@ -19,12 +19,12 @@ pub(crate) enum Tag {
     Vm,
     /// Disks of machines.
     Disk,
-    /// Files: one's own area, and on machines.
+    /// Files in one's own file area and on machines.
     File,
     /// Scripts that run on many machines.
     Script,
-    /// The record of who did what.
+    /// The audit log.
     Audit,
-    /// Whether the desk works.
+    /// The health of the desk.
     Health,
 }

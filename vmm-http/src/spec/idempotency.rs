@@ -14,9 +14,10 @@ pub(super) fn add(spec: &mut Value) {
         let parameter = json!({
             "name": "Idempotency-Key",
             "in": "header",
-            "description": "Makes the call safe to repeat: for 24 hours the same key with the same call gets the first \
-                answer again, marked by `Idempotency-Replayed`; with another call, or while the first still runs, a \
-                409. An answer with a secret is not kept: its repeat gets a 409.",
+            "description": "A text that makes the call safe to repeat. For 24 hours a repeat with this key gets the \
+                            first answer again, marked by `Idempotency-Replayed`. Another call with this key gets a \
+                            409, and so does a repeat while the first call is in progress, or of a call whose answer \
+                            had a secret.",
             "required": false,
             "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
             "example": "2f5e7c1e-6a57-4b3e-9f5c-3a8a7c9e2b11",
@@ -27,7 +28,7 @@ pub(super) fn add(spec: &mut Value) {
         let responses = operation.get_mut("responses").and_then(Value::as_object_mut).into_iter().flatten();
         for (_, response) in responses.filter(|(status, _)| status.starts_with('2')) {
             response["headers"]["Idempotency-Replayed"] = json!({
-                "description": "Is there if this answer was given before to the same `Idempotency-Key`.",
+                "description": "True if this is the first answer to the `Idempotency-Key`, given again.",
                 "schema": {"type": "boolean"},
             });
         }

@@ -27,7 +27,7 @@ struct FileBody {
     bytes: u64,
     /// SHA-256 of its content in hexadecimal digits; in quotes, its `ETag`.
     sha256: String,
-    /// When this content came.
+    /// The moment at which this content was stored.
     changed_at: DateTime<Utc>,
 }
 
@@ -63,7 +63,7 @@ enum FileContent {
         /// `nosniff`.
         #[oai(header = "X-Content-Type-Options")]
         String,
-        /// How many bytes come.
+        /// The length of the content, in bytes.
         #[oai(header = "Content-Length")]
         u64,
         /// `bytes`: a part can be asked for.
@@ -83,10 +83,10 @@ enum FileContent {
         /// `nosniff`.
         #[oai(header = "X-Content-Type-Options")]
         String,
-        /// How many bytes come.
+        /// The length of the content, in bytes.
         #[oai(header = "Content-Length")]
         u64,
-        /// Which bytes of how many come.
+        /// The range of bytes in the answer, and the length of the file.
         #[oai(header = "Content-Range")]
         String,
     ),
@@ -99,10 +99,10 @@ impl FileApi {
     async fn list(
         &self,
         caller: Caller,
-        /// Goes on behind a page: the `next` of its answer.
+        /// The `next` of a page, to get the page after it.
         #[oai(validator(max_length = 512))]
         after: Query<Option<String>>,
-        /// At most so many; 100 if absent.
+        /// The largest number of items in the page; 100 if absent.
         #[oai(validator(minimum(value = "1"), maximum(value = "1000")))]
         limit: Query<Option<u32>>,
     ) -> Result<Json<FilesBody>, Failure> {
@@ -138,8 +138,8 @@ impl FileApi {
         &self,
         caller: Caller,
         name: Path<TextOf<FileName>>,
-        /// A part of it, like `bytes=1000-1999` or `bytes=1000-`; 416 if it begins behind the end. Anything else gives the
-        /// whole.
+        /// The part to return, like `bytes=1000-1999` or `bytes=1000-`; 416 if it begins after the end. Any other value
+        /// returns the whole file.
         #[oai(name = "Range")]
         range: Header<Option<String>>,
     ) -> Result<FileContent, Failure> {

@@ -14,13 +14,13 @@ pub(crate) struct LimitsApi;
 #[derive(Debug, Object)]
 #[oai(rename = "BudgetUse")]
 struct BudgetUseBody {
-    /// Its name, as a problem has it in `budget`.
+    /// The name of the budget, as `budget` of a problem has it.
     budget: String,
-    /// What is counted.
+    /// The things that the budget counts.
     counts: String,
-    /// How much the account may have.
+    /// The most that the account may have.
     limit: u64,
-    /// How much it has, this call included.
+    /// The amount that the account has, this call included.
     taken: u64,
 }
 

@@ -21,9 +21,9 @@ pub(crate) struct LinkApi;
 #[derive(Debug, Object)]
 #[oai(rename = "MadeLinkCode")]
 struct MadeLinkCodeBody {
-    /// Tell the bot `/start` and this code in a private chat. It is not shown again.
+    /// The code. Send `/start CODE` to the bot in a private chat. The code is not shown again.
     code: Secret,
-    /// When it ends by itself.
+    /// The moment at which it expires.
     expires_at: DateTime<Utc>,
 }
 
@@ -43,7 +43,7 @@ impl LinkApi {
     async fn create(
         &self,
         caller: Caller,
-        /// Whose; the caller's if absent.
+        /// The name of the account; the caller's if absent.
         user: Query<Option<TextOf<UserName>>>,
     ) -> Result<Json<MadeLinkCodeBody>, Failure> {
         let login = caller.0;
@@ -56,7 +56,7 @@ impl LinkApi {
     async fn delete(
         &self,
         caller: Caller,
-        /// Whose; the caller's if absent.
+        /// The name of the account; the caller's if absent.
         user: Query<Option<TextOf<UserName>>>,
     ) -> Result<Done, Failure> {
         let login = caller.0;

@@ -32,30 +32,30 @@ pub(super) struct Credentials {
     pub(super) password: Secret,
 }
 
-/// A login.
+/// A session.
 #[derive(Debug, Object)]
 #[oai(rename = "Session")]
 struct SessionBody {
-    /// Send it as `Authorization: Bearer …`. It is not shown again.
+    /// The secret to send as `Authorization: Bearer …`. It is not shown again.
     token: Secret,
-    /// When it ends by itself.
+    /// The moment at which it expires.
     expires_at: DateTime<Utc>,
     user: UserBody,
 }
 
-/// A login that has not ended.
+/// An open session.
 #[derive(Debug, Object)]
 #[oai(rename = "Login")]
 struct LoginBody {
     id: i64,
     created_at: DateTime<Utc>,
-    /// When it ends by itself.
+    /// The moment at which it expires.
     expires_at: DateTime<Utc>,
-    /// Whether it is the one that asks.
+    /// True for the session of this call.
     current: bool,
 }
 
-/// Logins, in order of beginning.
+/// Open sessions, in the order in which they began.
 #[derive(Debug, Object)]
 #[oai(rename = "Logins", skip_serializing_if_is_none)]
 struct LoginsBody {
@@ -66,7 +66,7 @@ struct LoginsBody {
 
 #[OpenApi(tag = "Tag::Session")]
 impl SessionApi {
-    /// Log in.
+    /// Sign in with a name and a password, and get a token.
     #[oai(path = "/session", method = "post", operation_id = "login")]
     async fn login(
         &self,
@@ -88,12 +88,12 @@ impl SessionApi {
     async fn list(
         &self,
         caller: Caller,
-        /// Whose; the caller's if absent.
+        /// The name of the account; the caller's if absent.
         user: Query<Option<TextOf<UserName>>>,
-        /// Goes on behind a page: the `next` of its answer.
+        /// The `next` of a page, to get the page after it.
         #[oai(validator(max_length = 512))]
         after: Query<Option<String>>,
-        /// At most so many; 100 if absent.
+        /// The largest number of items in the page; 100 if absent.
         #[oai(validator(minimum(value = "1"), maximum(value = "1000")))]
         limit: Query<Option<u32>>,
     ) -> Result<Json<LoginsBody>, Failure> {

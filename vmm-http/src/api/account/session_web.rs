@@ -34,7 +34,7 @@ enum WebAccess {
 #[oai(rename = "WebSession")]
 struct WebSessionBody {
     user: UserBody,
-    /// When it ends by itself.
+    /// The moment at which it expires.
     expires_at: DateTime<Utc>,
     /// The pages that this account gets: `all`, or `own` for that of the account alone.
     access: WebAccess,

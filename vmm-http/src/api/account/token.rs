@@ -24,7 +24,7 @@ pub(crate) struct TokenApi;
 struct NewTokenBody {
     /// Letters, digits, dots, dashes and underscores; unique among one's own.
     name: TextOf<TokenName>,
-    /// After how many days it ends by itself; 90 if absent.
+    /// The number of days after which the token expires; 90 if absent.
     #[oai(validator(minimum(value = "1"), maximum(value = "3650")))]
     expires_in_days: Option<u32>,
 }
@@ -50,10 +50,10 @@ struct NewTokensBody {
 #[oai(rename = "MadeToken")]
 struct MadeTokenBody {
     name: String,
-    /// Send it as `Authorization: Bearer …`. It is not shown again.
+    /// The secret to send as `Authorization: Bearer …`. It is not shown again.
     secret: Secret,
     created_at: DateTime<Utc>,
-    /// When it ends by itself.
+    /// The moment at which it expires.
     expires_at: DateTime<Utc>,
 }
 
@@ -78,9 +78,9 @@ struct MadeTokensBody {
 struct TokenBody {
     name: String,
     created_at: DateTime<Utc>,
-    /// When it ends by itself.
+    /// The moment at which it expires.
     expires_at: DateTime<Utc>,
-    /// When it was last used, to about a minute; absent if never.
+    /// The moment of its last use, exact to about a minute; absent if it was never used.
     last_used_at: Option<DateTime<Utc>>,
 }
 
@@ -98,17 +98,17 @@ struct TokensBody {
     token: Vec<TokenBody>,
 }
 
-/// What reaches an account, and what goes on in its name by itself.
+/// The access to an account, and the work that goes on in its name.
 #[derive(Debug, Object)]
 #[oai(rename = "Access", skip_serializing_if_is_none)]
 struct AccessBody {
-    /// How many logins.
+    /// The number of sessions.
     sessions: u64,
     /// The names of API tokens.
     tokens: Vec<String>,
-    /// Whether there is a code that would bind a Telegram account.
+    /// True if there is an unused code that links a Telegram account.
     link_code: bool,
-    /// The Telegram account that is bound.
+    /// The linked Telegram account.
     chat_id: Option<i64>,
     /// The ids of enabled schedules.
     schedules: Vec<i64>,
@@ -134,9 +134,9 @@ impl From<Access> for AccessBody {
 #[derive(Debug, Object)]
 #[oai(rename = "RevokedAccess")]
 struct RevokedAccessBody {
-    /// What has ended.
+    /// The access that was ended.
     ended: AccessBody,
-    /// What is still there.
+    /// The access that is left.
     left: AccessBody,
 }
 
@@ -159,7 +159,7 @@ impl TokenApi {
     async fn list(
         &self,
         caller: Caller,
-        /// Whose; the caller's if absent.
+        /// The name of the account; the caller's if absent.
         user: Query<Option<TextOf<UserName>>>,
     ) -> Result<Json<TokensBody>, Failure> {
         let login = caller.0;
@@ -174,7 +174,7 @@ impl TokenApi {
         &self,
         caller: Caller,
         name: Query<TextOf<TokenName>>,
-        /// Whose; the caller's if absent.
+        /// The name of the account; the caller's if absent.
         user: Query<Option<TextOf<UserName>>>,
     ) -> Result<Done, Failure> {
         let login = caller.0;
@@ -183,7 +183,7 @@ impl TokenApi {
         Ok(Done::Done)
     }
 
-    /// End all of one's sessions and delete all of one's API tokens, after a leak; those of any account for admins.
+    /// After a leak, end all of one's sessions and delete all of one's API tokens; those of any account for admins.
     ///
     /// The session or token of this call ends too, and so does an unused link code. The answer shows what is left: a
     /// linked Telegram account, schedules, and runs in progress. Then change the password.
@@ -191,9 +191,9 @@ impl TokenApi {
     async fn revoke(
         &self,
         caller: Caller,
-        /// Whose; the caller's if absent.
+        /// The name of the account; the caller's if absent.
         user: Query<Option<TextOf<UserName>>>,
-        /// Also free the account of its Telegram account, disable its schedules and cancel its runs. With no API token.
+        /// Also unlinks the Telegram account, disables the account's schedules and cancels its runs. Needs a session.
         everything: Query<Option<bool>>,
     ) -> Result<Json<RevokedAccessBody>, Failure> {
         let login = caller.0;

@@ -21,7 +21,7 @@ use crate::wire::text::TextOf;
 
 pub(crate) struct UserApi;
 
-/// What an account may do in general.
+/// The role of an account.
 #[derive(Clone, Copy, Debug, Default, Enum)]
 #[oai(rename = "Role", rename_all = "lowercase")]
 enum RoleWord {
@@ -56,7 +56,7 @@ struct NewUserBody {
     name: TextOf<UserName>,
     /// 10 to 1024 characters.
     password: Secret,
-    /// The Telegram account bound to it.
+    /// The linked Telegram account.
     chat_id: Option<i64>,
     #[oai(default)]
     role: RoleWord,
@@ -79,7 +79,7 @@ struct NewUsersBody {
     user: Vec<NewUserBody>,
 }
 
-/// What to change of an account. What is absent stays.
+/// A change of an account. Absent fields stay as they are.
 #[derive(Debug, Object)]
 #[oai(rename = "UserChange", deny_unknown_fields)]
 struct UserChangeBody {
@@ -91,10 +91,10 @@ struct UserChangeBody {
     password: Option<Secret>,
     /// The present password; needed with another one for one's own account.
     old_password: Option<Secret>,
-    /// The Telegram account bound to it; `null` binds none.
+    /// The linked Telegram account; `null` unlinks it.
     chat_id: Clearable<i64>,
     role: Option<RoleWord>,
-    /// A disabled account cannot log in, and what was given out for it is not good.
+    /// True to disable the account: nobody can sign in with it, and its sessions and tokens stop working.
     disabled: Option<bool>,
 }
 
@@ -125,12 +125,12 @@ struct UserChangesBody {
 pub(super) struct UserBody {
     id: i64,
     name: String,
-    /// The Telegram account bound to it.
+    /// The linked Telegram account.
     chat_id: Option<i64>,
     role: RoleWord,
-    /// Whether nobody can log in with it.
+    /// True if nobody can sign in with the account.
     disabled: bool,
-    /// How often it was changed; in quotes, its `ETag`.
+    /// The number of changes; in quotes, its `ETag`.
     revision: i64,
     created_at: DateTime<Utc>,
 }
@@ -162,9 +162,9 @@ struct UsersBody {
 #[derive(Debug, Object)]
 #[oai(rename = "PasswordChange", deny_unknown_fields)]
 struct PasswordChange {
-    /// Whose.
+    /// The name of the account.
     user: TextOf<UserName>,
-    /// An admin may leave out another account's.
+    /// The present password. An admin can leave it out for another account.
     #[oai(rename = "old-password")]
     old_password: Option<Secret>,
     /// 10 to 1024 characters.
@@ -187,7 +187,7 @@ fn password_change(change: PasswordChange) -> vmm_core::Result<(UserName, Option
 
 #[OpenApi(tag = "Tag::User")]
 impl UserApi {
-    /// Make accounts. Admins only, and with no API token.
+    /// Make accounts. Admins only. Needs a session.
     #[oai(path = "/db/user", method = "post", operation_id = "createUsers")]
     async fn create(&self, caller: Caller, body: Body<NewUsersBody>) -> Result<Json<UsersBody>, Failure> {
         let login = caller.0;
@@ -209,10 +209,10 @@ impl UserApi {
         /// Only those whose names begin so, without regard to case.
         #[oai(validator(max_length = 128))]
         name_prefix: Query<Option<String>>,
-        /// Goes on behind a page: the `next` of its answer.
+        /// The `next` of a page, to get the page after it.
         #[oai(validator(max_length = 512))]
         after: Query<Option<String>>,
-        /// At most so many; 100 if absent.
+        /// The largest number of items in the page; 100 if absent.
         #[oai(validator(minimum(value = "1"), maximum(value = "1000")))]
         limit: Query<Option<u32>>,
     ) -> Result<Json<UsersBody>, Failure> {
@@ -238,14 +238,14 @@ impl UserApi {
         Ok(Tagged::new(user.into(), revision))
     }
 
-    /// Change accounts; absent fields stay as they are. Admins only, and with no API token.
+    /// Change accounts; absent fields stay as they are. Admins only. Needs a session.
     ///
     /// A new role, a new password, disabling and enabling end an account's sessions.
     #[oai(path = "/db/user", method = "put", operation_id = "updateUsers")]
     async fn update(
         &self,
         caller: Caller,
-        /// Only if the record is as it was read: its `ETag`.
+        /// The `ETag` of the record as it was read. If the record has changed since, the answer is 412.
         #[oai(name = "If-Match")]
         if_match: IfMatch,
         body: Body<UserChangesBody>,
@@ -259,13 +259,13 @@ impl UserApi {
         Ok(Json(UsersBody { user: users.await?.into_iter().map(UserBody::from).collect(), next: None }))
     }
 
-    /// Delete an account that no machine and no request names. Admins only, and with no API token.
+    /// Delete an account that no machine and no request names. Admins only. Needs a session.
     #[oai(path = "/db/user", method = "delete", operation_id = "deleteUser")]
     async fn delete(
         &self,
         caller: Caller,
         name: Query<TextOf<UserName>>,
-        /// Only if the record is as it was read: its `ETag`.
+        /// The `ETag` of the record as it was read. If the record has changed since, the answer is 412.
         #[oai(name = "If-Match")]
         if_match: IfMatch,
     ) -> Result<Done, Failure> {

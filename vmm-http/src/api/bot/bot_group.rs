@@ -21,9 +21,9 @@ struct BotGroupBody {
     bot: i64,
     /// The group, by its id in Telegram.
     chat: i64,
-    /// What it was called when it was allowed.
+    /// The title of the group when it was allowed.
     title: String,
-    /// Who allowed it.
+    /// The admin who allowed the group.
     allowed_by: String,
     allowed_at: DateTime<Utc>,
 }
@@ -49,7 +49,7 @@ impl BotGroupApi {
     async fn list(
         &self,
         caller: Caller,
-        /// Those of one bot, by its id in Telegram.
+        /// Only groups of this bot, by its id in Telegram.
         bot: Query<Option<i64>>,
     ) -> Result<Json<BotGroupsBody>, Failure> {
         let login = caller.0;

@@ -15,7 +15,7 @@ use crate::wire::text::TextOf;
 
 pub(crate) struct AuditApi;
 
-/// How an operation went. `started` is the beginning of one with an effect outside the database.
+/// The outcome of an operation. `started` marks the beginning of one that acts outside the database.
 #[derive(Clone, Copy, Debug, Enum)]
 #[oai(rename = "Outcome", rename_all = "lowercase")]
 enum OutcomeWord {
@@ -53,17 +53,17 @@ impl From<OutcomeWord> for Outcome {
 struct AuditBody {
     id: i64,
     at: DateTime<Utc>,
-    /// Who, by name.
+    /// The name of the account.
     actor: String,
-    /// Who, by id of the account.
+    /// The id of the account.
     user: Option<i64>,
-    /// What, like `vm.delete`.
+    /// The action, like `vm.delete`.
     action: String,
-    /// To what, like `vm web-1`.
+    /// The thing that the action was about, like `vm web-1`.
     target: String,
     outcome: OutcomeWord,
     detail: String,
-    /// The `started` row whose end this is.
+    /// The id of the `started` row whose operation ended with this row.
     finishes: Option<i64>,
 }
 
@@ -108,16 +108,16 @@ impl AuditApi {
         /// Only rows about this, like `vm web-1`.
         #[oai(validator(max_length = 256))]
         target: Query<Option<String>>,
-        /// Only rows of operations that went so.
+        /// Only rows of operations with this outcome.
         outcome: Query<Option<OutcomeWord>>,
         /// Only rows from this moment on.
         from: Query<Option<DateTime<Utc>>>,
         /// Only rows before this moment.
         to: Query<Option<DateTime<Utc>>>,
-        /// Goes on behind a page: the `next` of its answer.
+        /// The `next` of a page, to get the page after it.
         #[oai(validator(max_length = 512))]
         after: Query<Option<String>>,
-        /// At most so many; 100 if absent.
+        /// The largest number of items in the page; 100 if absent.
         #[oai(validator(minimum(value = "1"), maximum(value = "1000")))]
         limit: Query<Option<u32>>,
     ) -> Result<Json<AuditsBody>, Failure> {

@@ -21,8 +21,8 @@ use crate::wire::text::TextOf;
 
 pub(crate) struct JobApi;
 
-/// A job's place in its life. After `done`, `failed`, `cancelled`, `stuck` and `closed` nothing more
-/// happens by itself. One that is `stuck` can be tried again, or closed.
+/// The state of a job. `done`, `failed`, `cancelled`, `stuck` and `closed` do not change by themselves. A `stuck` job
+/// can be retried or closed.
 #[derive(Clone, Copy, Debug, Enum)]
 #[oai(rename = "JobState", rename_all = "lowercase")]
 enum JobStateWord {
@@ -66,7 +66,7 @@ impl From<JobState> for JobStateWord {
     }
 }
 
-/// A step's place in its life.
+/// The state of a step.
 #[derive(Clone, Copy, Debug, Enum)]
 #[oai(rename = "StepState", rename_all = "lowercase")]
 enum StepStateWord {
@@ -109,19 +109,19 @@ impl From<JobStep> for StepBody {
 #[oai(rename = "Job", skip_serializing_if_is_none)]
 pub(crate) struct JobBody {
     id: i64,
-    /// What it does, like `create-vm`.
+    /// The kind of the job, like `create-vm`.
     kind: String,
-    /// The name of what it works on.
+    /// The name of the machine, request, entry or disk that the job works on.
     title: String,
     /// The request it belongs to.
     request: Option<String>,
     state: JobStateWord,
-    /// Share of its steps that are done.
+    /// The percentage of its steps that are done.
     percent: u32,
     steps: Vec<StepBody>,
-    /// Whether somebody asked to cancel it.
+    /// True if somebody has cancelled it.
     cancel: bool,
-    /// Why it failed; of one that was closed also what it may have left on the host.
+    /// The reason why the job failed. For a closed job also what remains on the host.
     error: Option<String>,
     created_at: DateTime<Utc>,
     changed_at: DateTime<Utc>,
@@ -158,7 +158,7 @@ fn percent(job: &Job) -> u32 {
 #[oai(rename = "Jobs", skip_serializing_if_is_none)]
 pub(crate) struct JobsBody {
     job: Vec<JobBody>,
-    /// Where the next page begins, if there is one.
+    /// The cursor of the next page; absent on the last one.
     next: Option<String>,
 }
 
@@ -202,10 +202,10 @@ impl JobApi {
         state: Query<Option<JobStateWord>>,
         /// Only those of this request.
         request: Query<Option<TextOf<RequestId>>>,
-        /// Goes on behind a page: the `next` of its answer.
+        /// The `next` of a page, to get the page after it.
         #[oai(validator(max_length = 512))]
         after: Query<Option<String>>,
-        /// At most so many; 100 if absent.
+        /// The largest number of items in the page; 100 if absent.
         #[oai(validator(minimum(value = "1"), maximum(value = "1000")))]
         limit: Query<Option<u32>>,
     ) -> Result<Json<JobsBody>, Failure> {

@@ -26,8 +26,9 @@ struct NewOsBody {
     name: TextOf<OsName>,
     /// Like `12`.
     version: TextOf<OsVersion>,
-    /// A cloud image in qcow2 without a backing or data file, which is imported into the pool: its path on the server, in a
-    /// directory of the setting `image_dirs`, or `file:NAME` for a file of one's own (`PUT /files/NAME`).
+    /// The cloud image, which is imported into the pool: a qcow2 file without a backing or data file. Either its path
+    /// on the server, in a directory of the setting `image_dirs`, or `file:NAME` for a file of one's own (`PUT
+    /// /files/NAME`).
     #[oai(validator(max_length = 4096))]
     qcow2: Option<String>,
     /// Path of an installer image on the host.
@@ -68,14 +69,14 @@ struct NewOsesBody {
     os: Vec<NewOsBody>,
 }
 
-/// What to change of a catalog entry. What is absent stays.
+/// A change of a catalog entry. Absent fields stay as they are.
 #[derive(Debug, Object)]
 #[oai(rename = "OsChange", deny_unknown_fields)]
 struct OsChangeBody {
     id: i64,
     #[oai(validator(max_length = 4096))]
     description: Option<String>,
-    /// The user that cloud-init makes in each machine that is made from now on.
+    /// The user that cloud-init makes in machines that are made later.
     login: Option<TextOf<LoginName>>,
 }
 
@@ -100,24 +101,24 @@ struct OsBody {
     id: i64,
     name: String,
     version: String,
-    /// Where its installer is. Shown to admins only.
+    /// The path of its installer. Shown to admins only.
     iso: Option<String>,
-    /// Where its image was imported from. Shown to admins only.
+    /// The path or file from which the image was imported. Shown to admins only.
     qcow2: Option<String>,
     description: String,
     login: String,
-    /// Whether its image is imported and as it was, so that machines can be made from it.
+    /// True if the image is imported and unchanged, so that machines can be made from it.
     ready: bool,
-    /// What is wrong with its image in the pool: it is missing, or was changed. `POST /db/os/import` mends it.
+    /// The problem of its image in the pool: it is missing, or was changed. `POST /db/os/import` repairs it.
     problem: Option<String>,
     /// SHA-256 of the imported image.
     sha256: Option<String>,
     /// Size of the disk that a machine sees, in bytes.
     virtual_size: Option<u64>,
-    /// How often people changed it; in quotes, its `ETag`.
+    /// The number of changes; in quotes, its `ETag`.
     revision: i64,
     created_at: DateTime<Utc>,
-    /// The job that imports its image, in the answer to the call that began it.
+    /// The id of the job that imports the image, in the answer to the call that began it.
     job: Option<i64>,
 }
 
@@ -170,10 +171,10 @@ impl OsApi {
         caller: Caller,
         /// Only those of this name.
         name: Query<Option<String>>,
-        /// Goes on behind a page: the `next` of its answer.
+        /// The `next` of a page, to get the page after it.
         #[oai(validator(max_length = 512))]
         after: Query<Option<String>>,
-        /// At most so many; 100 if absent.
+        /// The largest number of items in the page; 100 if absent.
         #[oai(validator(minimum(value = "1"), maximum(value = "1000")))]
         limit: Query<Option<u32>>,
     ) -> Result<Json<OsesBody>, Failure> {
@@ -205,7 +206,7 @@ impl OsApi {
     async fn update(
         &self,
         caller: Caller,
-        /// Only if the record is as it was read: its `ETag`.
+        /// The `ETag` of the record as it was read. If the record has changed since, the answer is 412.
         #[oai(name = "If-Match")]
         if_match: IfMatch,
         body: Body<OsChangesBody>,
@@ -235,7 +236,7 @@ impl OsApi {
         &self,
         caller: Caller,
         id: Query<i64>,
-        /// Only if the record is as it was read: its `ETag`.
+        /// The `ETag` of the record as it was read. If the record has changed since, the answer is 412.
         #[oai(name = "If-Match")]
         if_match: IfMatch,
     ) -> Result<Done, Failure> {

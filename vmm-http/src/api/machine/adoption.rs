@@ -12,7 +12,7 @@ use super::vm_body::VmBody;
 use crate::wire::batch::named;
 use crate::wire::text::TextOf;
 
-/// A domain of the host that is no desk's.
+/// A domain of the host that belongs to no desk.
 #[derive(Debug, Object)]
 #[oai(rename = "AdoptableDomain")]
 struct AdoptableDomainBody {
@@ -20,7 +20,7 @@ struct AdoptableDomainBody {
     uuid: String,
     state: StateWord,
     vcpu: u32,
-    /// In MiB.
+    /// Memory in MiB.
     memory: u32,
     /// Hardware addresses of its network interfaces, in order.
     mac: Vec<String>,
@@ -39,7 +39,7 @@ impl From<ForeignDomain> for AdoptableDomainBody {
     }
 }
 
-/// Domains of the host that are no desk's, in order of name.
+/// Domains of the host that belong to no desk, in order of name.
 #[derive(Debug, Object)]
 #[oai(rename = "AdoptableDomains")]
 pub(super) struct AdoptableDomainsBody {
@@ -61,22 +61,22 @@ pub(super) struct VmAdoptionBody {
     domain: String,
     /// The machine's name; the domain's if absent, and required where that one cannot be a machine's.
     name: Option<TextOf<VmName>>,
-    /// Who answers for it; the caller if absent.
+    /// The responsible person; the caller if absent.
     #[oai(validator(max_length = 128))]
     user: Option<String>,
     group_name: Option<TextOf<GroupName>>,
     /// The catalog's entry that it runs, if there is one: `debian:12`, `debian` for the newest version, or the entry's id.
     #[oai(validator(max_length = 128))]
     os: Option<String>,
-    /// The name it gives itself; its name if absent.
+    /// The machine's own hostname; its name if absent.
     hostname: Option<TextOf<Hostname>>,
-    /// Its address, which then stays; looked for if absent.
+    /// The machine's fixed address; if it is absent, vmm finds the address out.
     #[oai(validator(max_length = 45))]
     ip: Option<String>,
-    /// Its SSH host key as in `/etc/ssh/ssh_host_ed25519_key.pub`. To name it is to accept it; no other is.
+    /// The machine's SSH host key, as in `/etc/ssh/ssh_host_ed25519_key.pub`. vmm accepts no other key.
     #[oai(validator(min_length = 1, max_length = 16384))]
     host_key: String,
-    /// The user in it that people log in as.
+    /// The user that people sign in as on the machine.
     login: TextOf<LoginName>,
     #[oai(default, validator(max_length = 4096))]
     description: String,

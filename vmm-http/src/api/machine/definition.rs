@@ -17,15 +17,15 @@ use crate::wire::text::TextOf;
 
 pub(crate) struct DefinitionApi;
 
-/// One thing that differs from what vmm last saw.
+/// A difference between a definition and the one that vmm last saw.
 #[derive(Debug, Object)]
 #[oai(rename = "DefinitionDifference", skip_serializing_if_is_none)]
 struct DifferenceBody {
-    /// What it is: `memory`, `disk vda`, `interface 52:54:00:12:34:56`.
+    /// The part that differs, like `memory`, `disk vda` or `interface 52:54:00:12:34:56`.
     name: String,
-    /// What vmm last saw; left out if there was no such thing.
+    /// The value that vmm last saw; absent if there was no such part.
     was: Option<String>,
-    /// What it is; left out if there is no such thing.
+    /// The value on the host; absent if the host has no such part.
     now: Option<String>,
     /// The difference as a sentence.
     text: String,
@@ -39,17 +39,17 @@ impl From<Difference> for DifferenceBody {
     }
 }
 
-/// How a machine is defined on its host.
+/// The definition of a machine on its host.
 #[derive(Debug, Object)]
 #[oai(rename = "VmDefinition")]
 struct VmDefinitionBody {
     /// The name of its domain on the host, which is another one after `virsh domrename`.
     domain: String,
-    /// Names this very definition, to accept it.
+    /// The digest of this definition, with which it can be accepted.
     digest: String,
-    /// Whether it is as vmm last saw it.
+    /// True if the definition is as vmm last saw it.
     matches: bool,
-    /// What differs.
+    /// The differences.
     differences: Vec<DifferenceBody>,
     /// The names of its snapshots.
     snapshots: Vec<String>,
@@ -71,7 +71,7 @@ impl From<DefinitionLook> for VmDefinitionBody {
 #[derive(Debug, Object)]
 #[oai(rename = "DefinitionAcceptance", deny_unknown_fields)]
 struct AcceptanceBody {
-    /// The digest of the definition that was looked at. To name it is to accept it; no other is.
+    /// The digest of the definition to accept, from `GET /vm/definition`. No other definition is accepted.
     digest: TextOf<DefinitionDigest>,
 }
 
@@ -95,7 +95,7 @@ impl DefinitionApi {
         &self,
         caller: Caller,
         vm: Query<TextOf<VmName>>,
-        /// Only if the record is as it was read: the machine's `ETag`.
+        /// The `ETag` of the machine as it was read. If the record has changed since, the answer is 412.
         #[oai(name = "If-Match")]
         if_match: IfMatch,
         body: Body<AcceptanceBody>,

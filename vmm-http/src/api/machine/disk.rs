@@ -23,7 +23,7 @@ pub(crate) struct DiskApi;
 struct NewDiskBody {
     /// Name of the machine, which must be off.
     vm: TextOf<VmName>,
-    /// In GiB.
+    /// Size in GiB.
     #[oai(validator(minimum(value = "1"), maximum(value = "65536")))]
     disk_size: u32,
 }
@@ -41,7 +41,7 @@ struct NewDisksBody {
 #[oai(rename = "DiskGrowth", deny_unknown_fields)]
 struct DiskGrowthBody {
     id: i64,
-    /// In GiB; more than it has.
+    /// The size in GiB, larger than the present one.
     #[oai(validator(minimum(value = "1"), maximum(value = "65536")))]
     disk_size: u32,
 }
@@ -54,7 +54,7 @@ struct DiskGrowthsBody {
     disk: Vec<DiskGrowthBody>,
 }
 
-/// What a disk is for.
+/// The role of a disk.
 #[derive(Clone, Copy, Debug, Enum)]
 #[oai(rename = "DiskRole", rename_all = "lowercase")]
 pub(crate) enum DiskRoleWord {
@@ -80,15 +80,15 @@ pub(super) struct DiskBody {
     /// The machine's name.
     vm: String,
     role: DiskRoleWord,
-    /// Its volume in the pool; absent if it is not vmm's, because the machine was adopted.
+    /// The name of its volume in the pool; absent if the machine was adopted.
     volume: Option<String>,
-    /// In GiB.
+    /// Size in GiB.
     disk_size: u32,
-    /// The size in GiB that a job is growing it to.
+    /// The size in GiB to which a job is growing the disk.
     grow_to: Option<u32>,
-    /// Path on the host, once it exists.
+    /// The path on the host; absent until the disk exists.
     disk_path: Option<String>,
-    /// The job that works on it, in the answer to the call that began it.
+    /// The id of the job that works on the disk, in the answer to the call that began it.
     job: Option<i64>,
 }
 
@@ -113,7 +113,7 @@ impl DiskBody {
 #[oai(rename = "Disks", skip_serializing_if_is_none)]
 struct DisksBody {
     disk: Vec<DiskBody>,
-    /// The cursor of the next page, if there is one.
+    /// The cursor of the next page; absent on the last one.
     next: Option<String>,
 }
 
@@ -132,9 +132,9 @@ impl DiskApi {
         caller: Caller,
         /// Only those of this machine.
         vm: Query<Option<TextOf<VmName>>>,
-        /// The `next` of the page before.
+        /// The `next` of a page, to get the page after it.
         after: Query<Option<String>>,
-        /// At most so many; 100 if absent.
+        /// The largest number of items in the page; 100 if absent.
         #[oai(validator(minimum(value = "1"), maximum(value = "1000")))]
         limit: Query<Option<u32>>,
     ) -> Result<Json<DisksBody>, Failure> {

@@ -17,7 +17,7 @@ use crate::wire::text::TextOf;
 
 pub(crate) struct HostKeyApi;
 
-/// The key that an SSH server proves itself with.
+/// The key with which an SSH server proves its identity.
 #[derive(Debug, Object)]
 #[oai(rename = "HostKey")]
 struct HostKeyBody {
@@ -33,17 +33,17 @@ impl From<HostKey> for HostKeyBody {
     }
 }
 
-/// The host key that counts for a machine, and the one that it shows.
+/// The host key that vmm accepts for a machine, and the one that the machine presents.
 #[derive(Debug, Object)]
 #[oai(rename = "VmHostKey", skip_serializing_if_is_none)]
 struct VmHostKeyBody {
-    /// The only one that is accepted.
+    /// The only key that vmm accepts.
     recorded: HostKeyBody,
-    /// The one that the machine's SSH server shows now. Nothing proves that it is the machine's.
+    /// The key that the machine's SSH server presents at this moment. Nothing proves that it is the machine's.
     shown: Option<HostKeyBody>,
-    /// Whether they are the same.
+    /// True if both keys are equal.
     matches: bool,
-    /// Why none is shown.
+    /// The reason why the machine presents no key.
     error: Option<ProblemDetails>,
 }
 
@@ -62,7 +62,7 @@ impl From<VmHostKey> for VmHostKeyBody {
 #[derive(Debug, Object)]
 #[oai(rename = "HostKeyAcceptance", deny_unknown_fields)]
 struct AcceptanceBody {
-    /// The machine's SSH host key as in `/etc/ssh/ssh_host_ed25519_key.pub`. To name it is to accept it; no other is.
+    /// The machine's SSH host key to accept, as in `/etc/ssh/ssh_host_ed25519_key.pub`. vmm accepts no other key.
     #[oai(validator(min_length = 1, max_length = 16384))]
     host_key: String,
 }
@@ -88,7 +88,7 @@ impl HostKeyApi {
         &self,
         caller: Caller,
         vm: Query<TextOf<VmName>>,
-        /// Only if the record is as it was read: the machine's `ETag`.
+        /// The `ETag` of the machine as it was read. If the record has changed since, the answer is 412.
         #[oai(name = "If-Match")]
         if_match: IfMatch,
         body: Body<AcceptanceBody>,

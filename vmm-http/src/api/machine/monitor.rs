@@ -19,8 +19,8 @@ use crate::wire::text::TextOf;
 
 pub(crate) struct MonitorApi;
 
-/// The state of a machine's domain as its host sees it; `unknown` if the host does not say, or does not have it. Why it is
-/// paused or unknown stands in the machine's `status_reason`.
+/// The state of a machine's domain as its host sees it; `unknown` if the host does not say, or does not have it. The
+/// machine's `status_reason` says why it is paused or unknown.
 #[derive(Clone, Copy, Debug, Enum)]
 #[oai(rename = "VmState", rename_all = "lowercase")]
 pub(super) enum StateWord {
@@ -47,16 +47,16 @@ impl From<Option<DomainState>> for StateWord {
     }
 }
 
-/// A machine at this moment. Counters run from its start.
+/// The figures of a machine at this moment. Counters begin at its start.
 #[derive(Debug, Object)]
 #[oai(rename = "Monitor", skip_serializing_if_is_none)]
 struct MonitorBody {
     vm: VmBody,
     state: StateWord,
-    /// Seconds for which it has been seen running: since vmm started it, or found it on after it was off. A reboot by the
-    /// guest does not end it. Absent if it does not run, or was running already when vmm first saw it.
+    /// The seconds since vmm started the machine, or saw it on after it was off. A reboot by the guest does not reset
+    /// it. Absent if the machine does not run, or was running already when vmm first saw it.
     uptime: Option<u64>,
-    /// Share of its virtual processors that was busy in the last half second.
+    /// The percentage of its virtual processors that was busy in the last half second.
     cpu_percent: Option<f64>,
     /// Processor time used, in nanoseconds.
     cpu_time: u64,
@@ -64,7 +64,7 @@ struct MonitorBody {
     disks: Vec<DiskBody>,
     interfaces: Vec<InterfaceBody>,
     addresses: Vec<String>,
-    /// How it was, if `window` was given.
+    /// The figures of the past, if `window` was given.
     history: Option<HistoryBody>,
 }
 
@@ -72,11 +72,11 @@ struct MonitorBody {
 #[derive(Debug, Object)]
 #[oai(rename = "MemoryFigures", skip_serializing_if_is_none)]
 struct MemoryBody {
-    /// Given to the guest.
+    /// The memory that the guest has been given.
     current: u64,
-    /// Not used by the guest; known when its balloon driver reports.
+    /// The memory that the guest does not use; absent unless its balloon driver reports it.
     unused: Option<u64>,
-    /// Spent on it by the host.
+    /// The memory that the guest takes on the host.
     resident: u64,
 }
 
@@ -87,9 +87,9 @@ struct DiskBody {
     name: String,
     read: u64,
     written: u64,
-    /// What the guest sees.
+    /// The size that the guest sees.
     capacity: u64,
-    /// What the host spends.
+    /// The bytes that the disk takes on the host.
     allocation: u64,
 }
 
@@ -126,8 +126,8 @@ impl From<InterfaceStatistics> for InterfaceBody {
 struct HistoryBody {
     from: DateTime<Utc>,
     to: DateTime<Utc>,
-    /// A point every ten seconds, oldest first. There is none for a time at which vmm did not look, or the machine was
-    /// off. The first one after such a gap or a new start knows nothing, so that no line is drawn over it.
+    /// A point for every ten seconds, oldest first. There is none for a time at which vmm did not look or the machine
+    /// was off. The first point after a gap or a start has only its moment, so that no line is drawn across the gap.
     points: Vec<PointBody>,
 }
 
@@ -137,23 +137,24 @@ impl From<History> for HistoryBody {
     }
 }
 
-/// A machine at one moment; what is not known is absent. What is a share or so many bytes a second is meant of the time
-/// since the point before.
+/// The figures of a machine at one moment; unknown figures are absent. Percentages and rates are averages since the
+/// previous point.
 #[derive(Debug, Object)]
 #[oai(rename = "MonitorPoint", skip_serializing_if_is_none)]
 struct PointBody {
     at: DateTime<Utc>,
-    /// Share of its virtual processors that was busy.
+    /// The percentage of its virtual processors that was busy.
     cpu_percent: Option<f64>,
-    /// Memory in use, in MiB: by the guest, or what the host spends on it where no balloon driver reports.
+    /// The memory that the guest uses, in MiB; without a report of its balloon driver, the memory that it takes on the
+    /// host.
     memory_used: Option<f64>,
-    /// Bytes a second read from all its disks.
+    /// The rate of reading from all its disks, in bytes per second.
     disk_read: Option<u64>,
-    /// Bytes a second written to all its disks.
+    /// The rate of writing to all its disks, in bytes per second.
     disk_written: Option<u64>,
-    /// Bytes a second received through all its network interfaces.
+    /// The rate of receiving through all its network interfaces, in bytes per second.
     net_received: Option<u64>,
-    /// Bytes a second sent through all its network interfaces.
+    /// The rate of sending through all its network interfaces, in bytes per second.
     net_sent: Option<u64>,
 }
 
@@ -204,7 +205,7 @@ impl MonitorApi {
         caller: Caller,
         /// The machine's name.
         vm: Query<TextOf<VmName>>,
-        /// Adds how the machine was in the last so many seconds.
+        /// The number of past seconds, from 10 to 3,600, whose `history` is added.
         #[oai(validator(minimum(value = "10"), maximum(value = "3600")))]
         window: Query<Option<u32>>,
     ) -> Result<Json<MonitorBody>, Failure> {

@@ -35,7 +35,7 @@ struct VmWithDisksBody {
     disk: Vec<DiskBody>,
 }
 
-/// What to change of a machine's record. What is absent stays; the machine itself does.
+/// A change of a machine's record. Absent fields and the machine itself stay as they are.
 #[derive(Debug, Object)]
 #[oai(rename = "VmChange", deny_unknown_fields)]
 struct VmChangeBody {
@@ -63,16 +63,16 @@ struct VmChangesBody {
     vm: Vec<VmChangeBody>,
 }
 
-/// The login that a machine was made with.
+/// The first login of a machine.
 #[derive(Debug, Object)]
 #[oai(rename = "VmLogin")]
 struct VmLoginBody {
     user: String,
-    /// Whoever changed it in the machine knows another one.
+    /// The first password. It does not work if somebody has changed it on the machine.
     password: Secret,
 }
 
-/// What to do with a machine's power.
+/// A change of a machine's power.
 #[derive(Clone, Copy, Debug, Enum)]
 #[oai(rename = "PowerAction", rename_all = "kebab-case")]
 enum PowerAction {
@@ -103,22 +103,22 @@ impl From<PowerAction> for Power {
     }
 }
 
-/// An order to a machine's power.
+/// A change of a machine's power to make.
 #[derive(Debug, Object)]
 #[oai(rename = "PowerOrder", deny_unknown_fields)]
 struct PowerBody {
     action: PowerAction,
 }
 
-/// A machine right after it was switched.
+/// A machine right after its power was changed.
 #[derive(Debug, Object)]
 #[oai(rename = "SwitchedVm", skip_serializing_if_is_none)]
 struct SwitchedBody {
     status: VmStatusWord,
-    /// Why it is paused or unknown; absent otherwise.
+    /// The reason why the machine is paused or unknown; absent otherwise.
     status_reason: Option<StatusReasonWord>,
-    /// Whether a machine that was saved went on where it was saved; `false` if its host could not use the saved state and
-    /// booted it. Absent for one that was not saved.
+    /// For a machine that was saved: true if it continued where it was saved, `false` if its host could not use the
+    /// saved state and booted it. Absent for other machines.
     restored: Option<bool>,
 }
 
@@ -150,10 +150,10 @@ impl VmApi {
         /// Only those whose names begin so.
         #[oai(validator(max_length = 128))]
         name_prefix: Query<Option<String>>,
-        /// Goes on behind a page: the `next` of its answer.
+        /// The `next` of a page, to get the page after it.
         #[oai(validator(max_length = 512))]
         after: Query<Option<String>>,
-        /// At most so many; 100 if absent.
+        /// The largest number of items in the page; 100 if absent.
         #[oai(validator(minimum(value = "1"), maximum(value = "1000")))]
         limit: Query<Option<u32>>,
     ) -> Result<Written<VmsBody>, Failure> {
@@ -208,7 +208,7 @@ impl VmApi {
     async fn update(
         &self,
         caller: Caller,
-        /// Only if the record is as it was read: its `ETag`.
+        /// The `ETag` of the record as it was read. If the record has changed since, the answer is 412.
         #[oai(name = "If-Match")]
         if_match: IfMatch,
         body: Body<VmChangesBody>,
@@ -230,7 +230,7 @@ impl VmApi {
         &self,
         caller: Caller,
         name: Query<TextOf<VmName>>,
-        /// Only if the record is as it was read: its `ETag`.
+        /// The `ETag` of the record as it was read. If the record has changed since, the answer is 412.
         #[oai(name = "If-Match")]
         if_match: IfMatch,
     ) -> Result<Accepted<StartedJob>, Failure> {

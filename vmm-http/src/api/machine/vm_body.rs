@@ -7,9 +7,9 @@ use poem_openapi::{Enum, Object};
 use serde::{Serialize, Serializer};
 use vmm_core::model::{PauseReason, StatusReason, Vm, VmStatus};
 
-/// A machine's place in its life. One that is `request` does not exist yet. One that is `saved` does not run, and goes on
-/// where it was saved when it is started. One that is `paused` is held with what is in its memory. Of one that is
-/// `unknown` the host says nothing, or does not have it; it is never taken to be off.
+/// The status of a machine. `request`: it does not exist yet. `saved`: it does not run, and continues where it was
+/// saved when it is started. `paused`: it is held with its memory. `unknown`: its host does not say in which state it
+/// is, or does not have it; vmm never takes it to be off.
 #[derive(Clone, Copy, Debug, Enum, Serialize)]
 #[oai(rename = "VmStatus", rename_all = "lowercase")]
 #[serde(rename_all = "lowercase")]
@@ -48,12 +48,12 @@ impl From<VmStatusWord> for VmStatus {
     }
 }
 
-/// Why a machine is `paused` or `unknown`.
+/// The reason why a machine is `paused` or `unknown`.
 ///
 /// Paused: `user` by somebody; `io-error` since a disk of it could not be read or written, as when the host's pool is
 /// full; `migration`, `saving` and `snapshot` while that is done; `crashed` when its system crashed; `watchdog`;
-/// `sleeping` when its system sleeps; `other`. Unknown: `missing` when its host has no domain of it that has vmm's tag;
-/// `unreachable` while its host does not answer; `unreadable` when its host does not say how it is.
+/// `sleeping` when its system sleeps; `other`. Unknown: `missing` when its host has no domain with its id and vmm's
+/// tag; `unreachable` while its host does not answer; `unreadable` when its host does not say in which state it is.
 #[derive(Clone, Copy, Debug, Enum, Serialize)]
 #[oai(rename = "VmStatusReason", rename_all = "kebab-case")]
 #[serde(rename_all = "kebab-case")]
@@ -96,7 +96,7 @@ impl From<StatusReason> for StatusReasonWord {
 #[oai(rename = "Vm", skip_serializing_if_is_none)]
 pub(super) struct VmBody {
     id: i64,
-    /// The requester or responsible person: whom to ask.
+    /// The responsible person, whom one can ask about the machine.
     user: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     group_name: Option<String>,
@@ -105,28 +105,28 @@ pub(super) struct VmBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     ip: Option<String>,
     vcpu: u32,
-    /// In MiB.
+    /// Memory in MiB.
     memory: u32,
     /// Id of the catalog entry. An adopted machine may have none.
     #[serde(skip_serializing_if = "Option::is_none")]
     os: Option<i64>,
     status: VmStatusWord,
-    /// Why it is paused or unknown; absent otherwise.
+    /// The reason why the machine is paused or unknown; absent otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
     status_reason: Option<StatusReasonWord>,
     uuid: String,
     mac: String,
     /// SHA-256 fingerprint of its SSH host key.
     host_key: String,
-    /// The user in it that people log in as.
+    /// The user that people sign in as on the machine.
     login: String,
-    /// Whether it was there before vmm took it over, so that its domain and disks are not vmm's.
+    /// True if the machine was adopted: vmm did not make its domain and its disks.
     adopted: bool,
     /// The request it came from.
     #[serde(skip_serializing_if = "Option::is_none")]
     request: Option<String>,
     description: String,
-    /// How often people changed its record; in quotes, its `ETag`.
+    /// The number of changes of the record; in quotes, its `ETag`.
     revision: i64,
     #[serde(serialize_with = "rfc3339")]
     created_at: DateTime<Utc>,

@@ -20,7 +20,7 @@ use crate::wire::text::TextOf;
 
 pub(crate) struct SshApi;
 
-/// A command, and the login on the machine to run it with.
+/// A command, with the login on the machine.
 #[derive(Debug, Object)]
 #[oai(rename = "SshCommand", deny_unknown_fields)]
 pub(super) struct SshCommand {
@@ -31,7 +31,7 @@ pub(super) struct SshCommand {
     #[oai(validator(min_length = 1, max_length = 256))]
     user: String,
     password: Secret,
-    /// Seconds from connecting to its end; 60 if absent.
+    /// The longest time of the command in seconds, from connecting to its end; 60 if absent.
     #[oai(validator(minimum(value = "1"), maximum(value = "3600")))]
     timeout: Option<u32>,
 }
@@ -69,25 +69,25 @@ pub(super) fn login(user: String, password: Secret) -> vmm_core::Result<Login> {
     Ok(Login { user, credential: Credential::Password(password.0) })
 }
 
-/// What a command did. It has an `exit_code` or a `signal` if its end is known, and an `error` if it could not be run,
-/// did not end in time, or may have run to an end that is not known (`urn:vmm:problem:end-unknown`).
+/// The result of a command. It has an `exit_code` or a `signal` if its end is known, and an `error` if it could not be
+/// run, did not end in time, or has an unknown end (`urn:vmm:problem:end-unknown`: it may have run).
 #[derive(Debug, Default, Object)]
 #[oai(rename = "SshResult", skip_serializing_if_is_none)]
 pub(super) struct SshResult {
-    /// Absent if it is not known. Beside an `error`, that of the command itself, whose output was held open by a process
-    /// that it left in the background.
+    /// The exit code; absent if it is unknown. Beside an `error` it is that of the command itself, whose output was
+    /// kept open by a background process.
     exit_code: Option<i32>,
     /// The signal that ended it, without `SIG`.
     signal: Option<String>,
-    /// Its first MiB, with what is not UTF-8 replaced; beside an `error`, what had come before.
+    /// The first MiB of the output, with what is not UTF-8 replaced; beside an `error`, the output up to that point.
     stdout: String,
     /// Its first MiB, with what is not UTF-8 replaced.
     stderr: String,
     stdout_truncated: bool,
     stderr_truncated: bool,
     duration_ms: u64,
-    /// Why it could not be run, did not end in time, or has no known end, and what became of its processes. The commands
-    /// behind it are not tried.
+    /// The reason why the command could not be run, did not end in time, or has an unknown end, and the fate of its
+    /// processes. Later commands are not tried.
     error: Option<ProblemDetails>,
 }
 
@@ -136,7 +136,7 @@ impl From<Failure> for SshResult {
     }
 }
 
-/// What each of so many commands did, those behind the last that was tried included.
+/// Returns the results of all commands, with a problem for each that was not tried.
 pub(super) fn results(done: Vec<vmm_core::Result<Output>>, count: usize) -> Vec<SshResult> {
     let result = |result: vmm_core::Result<Output>| result.map_or_else(SshResult::from, SshResult::from);
     let mut results: Vec<_> = done.into_iter().map(result).collect();
@@ -144,7 +144,7 @@ pub(super) fn results(done: Vec<vmm_core::Result<Output>>, count: usize) -> Vec<
     results
 }
 
-/// What each command did, in the order of the call.
+/// The results of the commands, in the order of the call.
 #[derive(Debug, Object)]
 #[oai(rename = "SshResults")]
 struct SshResults {

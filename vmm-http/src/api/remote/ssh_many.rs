@@ -25,18 +25,18 @@ struct SshCommandsOnMany {
     vms: Vec<TextOf<ScriptTarget>>,
     #[oai(validator(min_items = 1, max_items = 50))]
     ssh: Vec<SshCommand>,
-    /// On how many machines it works at a time; 8 if absent.
+    /// The number of machines to work on at a time; 8 if absent.
     #[oai(validator(minimum(value = "1"), maximum(value = "64")))]
     at_once: Option<u32>,
 }
 
-/// What the commands did on one machine. It has a `problem` if not even the first of them could be run.
+/// The results of the commands on one machine. It has a `problem` if the first command could not be run.
 #[derive(Debug, Object)]
 #[oai(rename = "SshResultsOfVm", skip_serializing_if_is_none)]
 struct SshResultsOfVm {
     /// The machine's name.
     vm: String,
-    /// What each command did, in the order of the call; empty if there is a `problem`.
+    /// The results of the commands, in the order of the call; empty if there is a `problem`.
     ssh: Vec<SshResult>,
     problem: Option<ProblemDetails>,
 }
@@ -51,7 +51,7 @@ impl SshResultsOfVm {
     }
 }
 
-/// What the commands did on each machine, in the order of the call.
+/// The results of the commands on each machine, in the order of the call.
 #[derive(Debug, Object)]
 #[oai(rename = "SshResultsOfMany")]
 struct SshResultsOfMany {

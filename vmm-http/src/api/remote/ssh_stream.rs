@@ -24,7 +24,7 @@ use crate::wire::text::TextOf;
 
 pub(crate) struct SshStreamApi;
 
-/// How many events wait for a client.
+/// The number of events that can wait for a client.
 const WAITING: usize = 16;
 
 /// Something that a command wrote.
@@ -36,7 +36,7 @@ struct SshOutput {
     text: String,
 }
 
-/// How a command ended.
+/// The end of a command.
 #[derive(Debug, Object)]
 #[oai(rename = "SshEnd", skip_serializing_if_is_none)]
 struct SshEnd {
@@ -48,7 +48,7 @@ struct SshEnd {
     duration_ms: u64,
 }
 
-/// Why a command could not be run, did not end in time, or has no known end.
+/// The reason why a command could not be run, did not end in time, or has an unknown end.
 #[derive(Debug, Object)]
 #[oai(rename = "SshProblem", skip_serializing_if_is_none)]
 struct SshProblem {

@@ -29,7 +29,7 @@ impl FtApi {
     async fn carry(
         &self,
         caller: Caller,
-        /// Which way the files go.
+        /// The direction of the copy: `send` to the machine, or `receive` from it.
         direction: Query<Direction>,
         /// The machine's name, unless the items have it.
         vm: Query<Option<TextOf<VmName>>>,

@@ -16,7 +16,7 @@ use crate::wire::secret::Secret;
 use crate::wire::target::targets;
 use crate::wire::text::TextOf;
 
-/// Which way files go.
+/// The direction in which files are copied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 #[oai(rename = "TransferDirection", rename_all = "lowercase")]
 pub(super) enum Direction {
@@ -26,23 +26,23 @@ pub(super) enum Direction {
     Receive,
 }
 
-/// A file or directory to carry, and the login on the machine to carry it with.
+/// A file or directory to copy, with the login on the machine.
 #[derive(Debug, Object)]
 #[oai(rename = "FileTransfer", deny_unknown_fields)]
 pub(super) struct FileTransfer {
     /// The machine's name, unless the query has it.
     vm: Option<TextOf<VmName>>,
-    /// Many machines to send to, instead of `vm`: names, or `@group`. What fails on one does not stop the others.
+    /// The machines to send to, instead of `vm`: names, or `@group`. A failure on one does not stop the others.
     #[oai(validator(min_items = 1, max_items = 500))]
     vms: Option<Vec<TextOf<ScriptTarget>>>,
     /// The file's name, on the machine and in the file area.
     file: TextOf<FileName>,
-    /// Whether `file` is a directory, with all that is below it. In the file area it is the tar archive that is called
-    /// as it with `.tar` behind it.
+    /// True if `file` is a directory, which is copied with everything below it. In the file area it is the tar archive
+    /// `<file>.tar`.
     #[oai(default)]
     tree: bool,
-    /// Whether a directory that is sent may take the place of one that is not empty. That one is removed, with all that
-    /// is in it. A file, and an archive that is received, takes the place of what is there in any case.
+    /// True if the directory that is sent may replace one that is not empty, which is then removed with everything in
+    /// it. A file, and an archive that is received, always replaces what exists.
     #[oai(default)]
     replace: bool,
     /// The directory on the machine: absolute, or below the user's home.
@@ -52,12 +52,12 @@ pub(super) struct FileTransfer {
     #[oai(validator(min_length = 1, max_length = 256))]
     user: String,
     password: Secret,
-    /// Seconds from connecting to its end; 600 if absent.
+    /// The longest time of the copy in seconds, from connecting to its end; 600 if absent.
     #[oai(validator(minimum(value = "1"), maximum(value = "86400")))]
     timeout: Option<u32>,
 }
 
-/// Files to carry, one after the other.
+/// Files to copy, one after the other.
 #[derive(Debug, Object)]
 #[oai(rename = "FileTransfers", deny_unknown_fields)]
 pub(super) struct FileTransfers {
@@ -98,7 +98,7 @@ pub(super) fn read(in_query: Option<&VmName>, direction: Direction, item: FileTr
     Ok(Wanted { machines, file, transfer: Transfer { cargo, place, login, deadline, progress } })
 }
 
-/// A file or directory that was carried.
+/// A file or directory that was copied.
 #[derive(Debug, Object)]
 #[oai(rename = "FileTransferResult", skip_serializing_if_is_none)]
 pub(super) struct FileTransferResult {
@@ -110,25 +110,25 @@ pub(super) struct FileTransferResult {
     /// SHA-256 of its content in hexadecimal digits; of a directory's files, one after the other.
     sha256: String,
     duration_ms: u64,
-    /// What a directory holds; absent for a file.
+    /// The content of the directory; absent for a file.
     tree: Option<TreeResult>,
 }
 
-/// What a directory that was carried holds.
+/// The content of a directory that was copied.
 #[derive(Debug, Object)]
 #[oai(rename = "TreeResult")]
 struct TreeResult {
-    /// How many regular files.
+    /// The number of regular files.
     files: u64,
-    /// How many directories.
+    /// The number of directories.
     directories: u64,
-    /// How many things were left out: links, devices and the like.
+    /// The number of files that were left out, like links and devices.
     skipped_count: u64,
-    /// The first 100 of them.
+    /// The first 100 files that were left out.
     skipped: Vec<SkippedResult>,
 }
 
-/// Something that was left out.
+/// A file that was left out.
 #[derive(Debug, Object)]
 #[oai(rename = "Skipped")]
 struct SkippedResult {
@@ -137,7 +137,7 @@ struct SkippedResult {
     what: SkippedWhat,
 }
 
-/// What was left out: a symbolic link, a further name of a file, or a device, pipe or socket.
+/// The kind of a file that was left out: a symbolic link, a hard link, or a device, pipe or socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 #[oai(rename = "SkippedKind", rename_all = "snake_case")]
 enum SkippedWhat {
@@ -169,7 +169,7 @@ impl From<Skipped> for SkippedResult {
     }
 }
 
-/// One of many machines that something could not be sent to.
+/// A machine to which something could not be sent.
 #[derive(Debug, Object)]
 #[oai(rename = "FailedTransfer")]
 pub(super) struct FailedTransfer {
@@ -186,11 +186,11 @@ impl FailedTransfer {
     }
 }
 
-/// Files that were carried, in the order of the call.
+/// Files that were copied, in the order of the call.
 #[derive(Debug, Default, Object)]
 #[oai(rename = "FileTransferResults")]
 pub(super) struct FileTransferResults {
     pub(super) ft: Vec<FileTransferResult>,
-    /// The machines of `vms` that it failed on, in the order of the call.
+    /// The machines of `vms` on which the copy failed, in the order of the call.
     pub(super) failed: Vec<FailedTransfer>,
 }

@@ -61,7 +61,10 @@ impl<'a> ApiExtractor<'a> for FtBody {
         {
             // The next part can only be had when this one is given up.
             let mut first = Box::pin(first.into_async_read().take(LARGEST_PART + 1));
-            first.read_to_end(&mut json).await.map_err(|_| Failure::malformed("the body broke off"))?;
+            first
+                .read_to_end(&mut json)
+                .await
+                .map_err(|_| Failure::malformed("the body ended too early; send it again"))?;
         }
         if json.len() as u64 > LARGEST_PART {
             return Err(Failure::too_large(LARGEST_PART).into());

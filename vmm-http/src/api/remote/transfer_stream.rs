@@ -27,7 +27,7 @@ pub(crate) struct FtStreamApi;
 /// Between two looks at how far a transfer has come.
 const LOOK: Duration = Duration::from_millis(250);
 
-/// How far an item has come.
+/// The progress of an item.
 #[derive(Debug, Object)]
 #[oai(rename = "FileTransferProgress", skip_serializing_if_is_none)]
 struct ProgressBody {
@@ -37,7 +37,7 @@ struct ProgressBody {
     total: Option<u64>,
 }
 
-/// A file or directory that was carried.
+/// A file or directory that was copied.
 #[derive(Debug, Object)]
 #[oai(rename = "FileTransferEnd", skip_serializing_if_is_none)]
 struct EndBody {
@@ -46,7 +46,7 @@ struct EndBody {
     result: FileTransferResult,
 }
 
-/// Why an item failed, or failed on one of its machines.
+/// The failure of an item, or of an item on one of its machines.
 #[derive(Debug, Object)]
 #[oai(rename = "FileTransferProblem", skip_serializing_if_is_none)]
 struct ProblemBody {
@@ -168,7 +168,7 @@ impl FtStreamApi {
         caller: Caller,
         request: &Request,
         streams: Data<&Streams>,
-        /// Which way the files go.
+        /// The direction of the copy: `send` to the machine, or `receive` from it.
         direction: Query<Direction>,
         /// The machine's name, unless the items have it.
         vm: Query<Option<TextOf<VmName>>>,

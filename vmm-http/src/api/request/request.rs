@@ -77,10 +77,10 @@ impl RequestApi {
         state: Query<Option<RequestStateWord>>,
         /// Only those of this person.
         requester: Query<Option<TextOf<UserName>>>,
-        /// Goes on behind a page: the `next` of its answer.
+        /// The `next` of a page, to get the page after it.
         #[oai(validator(max_length = 512))]
         after: Query<Option<String>>,
-        /// At most so many; 100 if absent.
+        /// The largest number of items in the page; 100 if absent.
         #[oai(validator(minimum(value = "1"), maximum(value = "1000")))]
         limit: Query<Option<u32>>,
     ) -> Result<Json<RequestsBody>, Failure> {
@@ -124,7 +124,7 @@ impl RequestApi {
         Ok(Json(login.vmm.approve_request(&login.actor, &id, plan).await?.into()))
     }
 
-    /// Reject a request, and say why. Admins only.
+    /// Reject a request with a reason. Admins only.
     #[oai(path = "/request-vm/:id/reject", method = "post", operation_id = "rejectRequest")]
     async fn reject(
         &self,
@@ -137,7 +137,7 @@ impl RequestApi {
         Ok(Json(rejected.into()))
     }
 
-    /// Withdraw an undecided request.
+    /// Withdraw an undecided request. The requester and admins only.
     #[oai(path = "/request-vm/:id/cancel", method = "post", operation_id = "cancelRequest")]
     async fn cancel(&self, caller: Caller, id: Path<TextOf<RequestId>>) -> Result<Json<RequestBody>, Failure> {
         let login = caller.0;

@@ -7,7 +7,7 @@ use vmm_core::model::{Plan, PlanHash, Request, RequestState};
 use super::request_plan::{HostBody, RowBody, Totals};
 use crate::wire::text::TextOf;
 
-/// A request's place in its life.
+/// The state of a request.
 #[derive(Clone, Copy, Debug, Enum)]
 #[oai(rename = "RequestState", rename_all = "lowercase")]
 pub(super) enum RequestStateWord {
@@ -56,11 +56,11 @@ pub(super) struct RequestSummary {
     requester: String,
     description: String,
     state: RequestStateWord,
-    /// Who approved or rejected it.
+    /// The account that approved or rejected the request.
     decided_by: Option<String>,
-    /// Why it was rejected, returned for approval, or failed.
+    /// The reason why the request was rejected, returned for approval, or failed.
     reason: Option<String>,
-    /// What an approval names.
+    /// The hash of the plan, which an approval has to name.
     plan_hash: String,
     totals: Totals,
     created_at: DateTime<Utc>,
@@ -103,7 +103,7 @@ pub(super) struct RequestBody {
     /// The CSV as it was submitted.
     spec: String,
     host: HostBody,
-    /// What the table was understood as where that is not what its letters say.
+    /// Notes about cells that were read as something else than their letters say.
     understood: Vec<String>,
     /// The machines, in order of the CSV's rows.
     rows: Vec<RowBody>,
@@ -123,19 +123,19 @@ impl From<Request> for RequestBody {
     }
 }
 
-/// The plan that an approval means.
+/// The approval of a plan.
 #[derive(Debug, Object)]
 #[oai(rename = "Approval", deny_unknown_fields)]
 pub(super) struct ApprovalBody {
-    /// The hash that the plan was shown with.
+    /// The hash of the plan, as the request shows it.
     pub(super) plan_hash: TextOf<PlanHash>,
 }
 
-/// Why a request is rejected.
+/// The rejection of a request.
 #[derive(Debug, Object)]
 #[oai(rename = "Rejection", deny_unknown_fields)]
 pub(super) struct RejectionBody {
-    /// The requester is shown it.
+    /// The reason, which the requester can read.
     #[oai(validator(min_length = 1, max_length = 4096))]
     pub(super) reason: String,
 }

@@ -12,9 +12,9 @@ use crate::wire::text::TextOf;
 #[derive(Debug, Object)]
 #[oai(rename = "NewRequest", deny_unknown_fields)]
 pub(super) struct NewRequestBody {
-    /// Chosen by the client. The same id with the same content is the same request, so the call is safe to repeat.
+    /// The id, which the client chooses. A repeated call with the same id and content makes no second request.
     id: TextOf<RequestId>,
-    /// For whom; the caller if absent.
+    /// The account that the request is for; the caller's if absent.
     requester: Option<TextOf<UserName>>,
     #[oai(default, validator(max_length = 4096))]
     description: String,
@@ -31,7 +31,7 @@ impl TryFrom<NewRequestBody> for RequestDraft {
         let id = String::from(id);
         // These paths are operations' own, so nobody could look at the request.
         if ["template", "preview", "spreadsheet"].contains(&id.as_str()) {
-            let reason = format!("{id:?} is taken by a path of its own; choose another");
+            let reason = format!("{id:?} is a word in the paths of the API; choose another id");
             return Err(vmm_core::Error::invalid("id", reason));
         }
         let requester = requester.map(UserName::new).transpose();
@@ -39,11 +39,11 @@ impl TryFrom<NewRequestBody> for RequestDraft {
     }
 }
 
-/// A table to try.
+/// A table to preview.
 #[derive(Debug, Object)]
 #[oai(rename = "RequestToPreview", deny_unknown_fields)]
 pub(super) struct RequestToPreviewBody {
-    /// For whom; the caller if absent.
+    /// The account that the request is for; the caller's if absent.
     requester: Option<TextOf<UserName>>,
     /// The CSV of the machines.
     #[oai(validator(max_length = 1048576))]
@@ -73,7 +73,7 @@ pub(super) struct NewRequestsBody {
 #[derive(Debug, Object)]
 #[oai(rename = "Submission")]
 pub(super) struct SubmissionBody {
-    /// Whether this call made it; otherwise the same was submitted before.
+    /// True if this call made the request; false if it had been submitted before.
     created: bool,
     #[oai(flatten)]
     request: RequestBody,

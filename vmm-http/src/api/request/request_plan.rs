@@ -5,11 +5,11 @@ use vmm_core::model::{HostFigures, Plan, PlannedDisk, PlannedVm};
 
 use crate::api::machine::disk::DiskRoleWord;
 
-/// What all machines of a request need together.
+/// The resources that all machines of a request need together.
 #[derive(Debug, Object)]
 #[oai(rename = "Totals")]
 pub(super) struct Totals {
-    /// How many machines.
+    /// The number of machines.
     vms: u64,
     /// Virtual processors.
     vcpu: u64,
@@ -25,8 +25,8 @@ impl From<&Plan> for Totals {
     }
 }
 
-/// The host that a plan was made for, as it was then. An approval binds the pool; all else may change by itself, and is
-/// checked again before anything is made.
+/// The host for which a plan was made, with its figures at that moment. An approval binds the pool; everything else may
+/// change by itself, and is checked again before anything is made.
 #[derive(Debug, Object)]
 #[oai(rename = "PlanHost", skip_serializing_if_is_none)]
 pub(super) struct HostBody {
@@ -37,9 +37,9 @@ pub(super) struct HostBody {
     vcpu: u32,
     /// Memory in MiB.
     memory: u64,
-    /// What was free for disks, in GiB.
+    /// The free space for disks, in GiB.
     disk_free: u64,
-    /// How many addresses were free for machines without a fixed one; absent if the host does not say.
+    /// The number of addresses that were free for machines without a fixed one; absent if the host does not say.
     addresses_free: Option<u32>,
 }
 
@@ -50,7 +50,7 @@ impl HostBody {
     }
 }
 
-/// What was found of a row. A row that is wrong never becomes part of a plan.
+/// The verdict on a row. A row with a problem never becomes part of a plan.
 #[derive(Clone, Copy, Debug, Enum)]
 #[oai(rename = "Verdict", rename_all = "lowercase")]
 enum Verdict {
@@ -72,7 +72,7 @@ pub(super) struct RowBody {
     hostname: String,
     group_name: Option<String>,
     vcpu: u32,
-    /// In MiB.
+    /// Memory in MiB.
     memory: u32,
     /// Name and version of the catalog entry.
     os: String,
@@ -120,7 +120,7 @@ impl From<PlannedVm> for RowBody {
 struct PlanDisk {
     role: DiskRoleWord,
     volume: String,
-    /// In GiB.
+    /// Size in GiB.
     size: u32,
 }
 

@@ -12,9 +12,9 @@ use crate::error::FieldProblem;
 #[derive(Debug, Object)]
 #[oai(rename = "Spreadsheet", skip_serializing_if_is_none)]
 pub(super) struct SpreadsheetBody {
-    /// It as CSV, for the field `spec` of a request.
+    /// The table as CSV, for the field `spec` of a request.
     spec: String,
-    /// The sheet that it was read from; absent for a file without sheets.
+    /// The sheet from which the table was read; absent for a file without sheets.
     sheet: Option<String>,
 }
 
@@ -24,7 +24,7 @@ impl From<Spreadsheet> for SpreadsheetBody {
     }
 }
 
-/// Whether a row can be made.
+/// The verdict on a row.
 #[derive(Clone, Copy, Debug, Enum)]
 #[oai(rename = "RowVerdict", rename_all = "lowercase")]
 enum RowVerdictWord {
@@ -36,38 +36,38 @@ enum RowVerdictWord {
     Wrong,
 }
 
-/// What was found of one row.
+/// The verdict on one row.
 #[derive(Debug, Object)]
 #[oai(rename = "PreviewRow")]
 struct PreviewRowBody {
     /// Row of the table as a spreadsheet numbers it: the header and blank rows count.
     row: u32,
-    /// What stands under `name`, at most 64 characters.
+    /// The content of its column `name`, at most 64 characters.
     name: String,
     verdict: RowVerdictWord,
-    /// How many machines it asks for; 0 if it is wrong.
+    /// The number of machines that the row asks for; 0 if it is wrong.
     machines: u32,
-    /// What the approver should know: at most three things.
+    /// Warnings for the approver, three at most.
     warnings: Vec<String>,
 }
 
-/// What a table would make, or what is wrong with it.
+/// The plan of a table, or its problems.
 #[derive(Debug, Object)]
 #[oai(rename = "RequestPreview", skip_serializing_if_is_none)]
 pub(super) struct RequestPreviewBody {
-    /// Whether the table could be submitted at this moment.
+    /// True if the table could be submitted at this moment.
     good: bool,
-    /// What all machines need together; absent if anything is wrong.
+    /// The resources that all machines need together; absent if there are problems.
     totals: Option<Totals>,
-    /// The rows in their order, up to the one with the last problem that is listed.
+    /// The rows in order, up to the row of the last listed problem.
     rows: Vec<PreviewRowBody>,
-    /// How many rows are not blank, without the header.
+    /// The number of rows that are not blank, without the header.
     rows_total: u32,
-    /// What is wrong: the first 100 problems at most.
+    /// The problems, the first 100 at most.
     problems: Vec<FieldProblem>,
-    /// How many problems there are, with those that are not listed.
+    /// The number of all problems, the unlisted ones included.
     problems_total: u32,
-    /// What the table was understood as where that is not what its letters say.
+    /// Notes about cells that were read as something else than their letters say.
     understood: Vec<String>,
 }
 

@@ -22,9 +22,9 @@ use crate::wire::text::TextOf;
 
 pub(crate) struct RunApi;
 
-/// The place of a run, or of one of its machines, in its life. `done` is a script that ended by itself, whatever its
-/// exit code; `failed` one that could not be run or did not end in time; `unknown` one that may have run and whose end is
-/// not known, so that its machine is to be looked at before it is repeated; `interrupted` one during which vmm stopped.
+/// The state of a run, or of one of its machines. `done`: the script ended by itself, with any exit code. `failed`: it
+/// could not be run or did not end in time. `unknown`: it may have run, and its end is unknown, so look at the machine
+/// before you repeat it. `interrupted`: vmm stopped meanwhile.
 #[derive(Clone, Copy, Debug, Enum)]
 #[oai(rename = "RunState", rename_all = "lowercase")]
 enum RunStateWord {
@@ -65,7 +65,7 @@ impl From<RunStateWord> for RunState {
     }
 }
 
-/// A script to run, and where.
+/// A script to run on machines.
 #[derive(Debug, Object)]
 #[oai(rename = "NewRun", deny_unknown_fields)]
 struct NewRunBody {
@@ -77,20 +77,20 @@ struct NewRunBody {
     /// The machines: names, or `@group`. If absent, those that the script names.
     #[oai(validator(min_items = 1, max_items = 500))]
     vm: Option<Vec<TextOf<ScriptTarget>>>,
-    /// What the script gets on its command line, as `$1` and so on, byte for byte: at most 32 KiB in all. It is recorded
-    /// with the run, and whoever is on the machine may see it there, so it is no place for a secret.
+    /// The arguments of the script, which become `$1` and so on, byte for byte: at most 32 KiB in all. They are
+    /// recorded with the run, and everybody on the machine can see them, so keep secrets out of them.
     #[oai(default, validator(max_items = 64))]
     arguments: Vec<TextOf<ScriptArguments>>,
-    /// The user on the machines. If absent, the login that is stored with the script, which only the script's owner
-    /// and admins may use.
+    /// The user on the machines. If it is absent, the login stored with the script is used, which only the script's
+    /// owner and admins may do.
     #[oai(validator(min_length = 1, max_length = 256))]
     user: Option<String>,
-    /// The password on the machines. It stays in memory and goes with the run.
+    /// The password on the machines. It is kept only in memory, until the run ends.
     password: Option<Secret>,
-    /// Seconds that each machine has, from connecting to the script's end; 600 if absent.
+    /// The longest time on each machine in seconds, from connecting to the script's end; 600 if absent.
     #[oai(validator(minimum(value = "1"), maximum(value = "86400")))]
     timeout: Option<u32>,
-    /// On how many machines it works at a time; 8 if absent.
+    /// The number of machines to work on at a time; 8 if absent.
     #[oai(validator(minimum(value = "1"), maximum(value = "64")))]
     at_once: Option<u32>,
 }
@@ -120,9 +120,9 @@ struct NewRunsBody {
     run: Vec<NewRunBody>,
 }
 
-/// Which machines of a run are worked on again: `failed`, those that it could not be run on or did not end on in time,
-/// and those that were interrupted; `nonzero`, the same and those on which it ended with another exit code than 0, or by
-/// a signal; `unknown`, those whose end is not known, on which it may have run or still run.
+/// The machines of a run that a rerun takes. `failed`: those where the script could not be run or did not end in time,
+/// and those that were interrupted. `nonzero`: these, and those where it ended with an exit code other than 0 or by a
+/// signal. `unknown`: those where it may have run and its end is unknown.
 #[derive(Clone, Copy, Debug, Enum)]
 #[oai(rename = "Again", rename_all = "lowercase")]
 enum AgainWord {
@@ -141,22 +141,22 @@ impl From<AgainWord> for Again {
     }
 }
 
-/// How to run a script again.
+/// The options of a rerun.
 #[derive(Debug, Object)]
 #[oai(rename = "Rerun", deny_unknown_fields)]
 struct RerunBody {
-    /// On which machines; `failed` if absent.
+    /// The machines to take; `failed` if absent.
     only: Option<AgainWord>,
-    /// The user on the machines. If absent, the login that is stored with the script, which only the script's owner
-    /// and admins may use.
+    /// The user on the machines. If it is absent, the login stored with the script is used, which only the script's
+    /// owner and admins may do.
     #[oai(validator(min_length = 1, max_length = 256))]
     user: Option<String>,
-    /// The password on the machines. It stays in memory and goes with the run.
+    /// The password on the machines. It is kept only in memory, until the run ends.
     password: Option<Secret>,
-    /// Seconds that each machine has; as before if absent.
+    /// The longest time on each machine in seconds; that of the original run if absent.
     #[oai(validator(minimum(value = "1"), maximum(value = "86400")))]
     timeout: Option<u32>,
-    /// On how many machines it works at a time; as before if absent.
+    /// The number of machines to work on at a time; that of the original run if absent.
     #[oai(validator(minimum(value = "1"), maximum(value = "64")))]
     at_once: Option<u32>,
 }
@@ -166,7 +166,7 @@ struct RerunBody {
 #[oai(rename = "Run", skip_serializing_if_is_none)]
 pub(super) struct RunBody {
     id: i64,
-    /// The name that the script had.
+    /// The name of the script at that time.
     script: String,
     /// The number of the script's version that ran.
     version: u32,
@@ -174,25 +174,25 @@ pub(super) struct RunBody {
     sha256: String,
     file: String,
     command: String,
-    /// What it got on its command line; absent for anyone but the person who started it and admins.
+    /// The arguments of the script; only for the person who started the run and for admins.
     arguments: Option<Vec<String>>,
-    /// Who started it.
+    /// The person who started the run.
     started_by: String,
     /// The user on the machines.
     user: String,
-    /// Seconds that each machine has.
+    /// The longest time on each machine in seconds.
     timeout: u64,
-    /// On how many machines it works at a time.
+    /// The number of machines that are worked on at a time.
     at_once: u32,
-    /// The run whose machines it repeats.
+    /// The id of the run that this run repeats.
     rerun_of: Option<i64>,
-    /// Once every machine has ended: the worst of them.
+    /// The state of the run. Once every machine has ended, it is the worst of their states.
     state: RunStateWord,
-    /// Whether somebody asked to cancel it.
+    /// True if somebody has cancelled it.
     cancel: bool,
-    /// How many machines it has.
+    /// The number of machines of the run.
     machines: u32,
-    /// How many of them have ended.
+    /// The number of machines on which the script has ended.
     ended: u32,
     created_at: DateTime<Utc>,
     changed_at: DateTime<Utc>,
@@ -223,8 +223,7 @@ impl From<Run> for RunBody {
     }
 }
 
-/// One machine of a run. Once the script has ended there, it has an `exit_code` or a `signal`, or an `error` with what is
-/// known beside it.
+/// One machine of a run. Once the script has ended there, it has an `exit_code` or a `signal`, or an `error`.
 #[derive(Debug, Object)]
 #[oai(rename = "RunVm", skip_serializing_if_is_none)]
 pub(super) struct RunVmBody {
@@ -238,14 +237,14 @@ pub(super) struct RunVmBody {
     /// Its first 64 KiB (less if there are more than 64 machines), with what is not UTF-8 replaced. Only for the person
     /// who started the run and for admins.
     stdout: Option<String>,
-    /// How many bytes came in all.
+    /// The length of the whole stream, in bytes.
     stdout_bytes: Option<u64>,
     /// As `stdout`.
     stderr: Option<String>,
-    /// How many bytes came in all.
+    /// The length of the whole stream, in bytes.
     stderr_bytes: Option<u64>,
     duration_ms: Option<u64>,
-    /// Why it could not be run, or what became of it otherwise.
+    /// The reason why the script could not be run, or why its end is not known.
     error: Option<String>,
 }
 
@@ -317,10 +316,10 @@ impl RunApi {
         script: Query<Option<TextOf<ScriptName>>>,
         /// Only runs in this state.
         state: Query<Option<RunStateWord>>,
-        /// Goes on behind a page: the `next` of its answer.
+        /// The `next` of a page, to get the page after it.
         #[oai(validator(max_length = 512))]
         after: Query<Option<String>>,
-        /// At most so many; 100 if absent.
+        /// The largest number of items in the page; 100 if absent.
         #[oai(validator(minimum(value = "1"), maximum(value = "1000")))]
         limit: Query<Option<u32>>,
     ) -> Result<Json<RunsBody>, Failure> {

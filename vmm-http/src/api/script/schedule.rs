@@ -24,15 +24,15 @@ use crate::wire::text::TextOf;
 
 pub(crate) struct ScheduleApi;
 
-/// A schedule to make: when a script runs, and where.
+/// A schedule to make for a script.
 #[derive(Debug, Object)]
 #[oai(rename = "NewSchedule", deny_unknown_fields)]
 struct NewScheduleBody {
     /// The script's name. It needs a stored login.
     script: TextOf<ScriptName>,
-    /// When it runs once; or `cron`.
+    /// The moment at which the script runs once. Give this or `cron`.
     at: Option<DateTime<Utc>>,
-    /// When it runs again and again, as crontab(5) writes it: minute, hour, day of month, month, day of week.
+    /// The times at which the script runs repeatedly, as in crontab(5): minute, hour, day of month, month, day of week.
     #[oai(validator(max_length = 128))]
     cron: Option<String>,
     /// The time zone of `cron`, like `Europe/Berlin`; UTC if absent.
@@ -41,13 +41,13 @@ struct NewScheduleBody {
     /// The machines: names, or `@group`, which are resolved when it runs. If absent, those that the script names then.
     #[oai(validator(min_items = 1, max_items = 500))]
     vm: Option<Vec<TextOf<ScriptTarget>>>,
-    /// What the script gets on its command line, as for a run.
+    /// The arguments of the script, as for a run.
     #[oai(default, validator(max_items = 64))]
     arguments: Vec<TextOf<ScriptArguments>>,
-    /// Seconds that each machine has, from connecting to the script's end; 600 if absent.
+    /// The longest time on each machine in seconds, from connecting to the script's end; 600 if absent.
     #[oai(validator(minimum(value = "1"), maximum(value = "86400")))]
     timeout: Option<u32>,
-    /// On how many machines it works at a time; 8 if absent.
+    /// The number of machines to work on at a time; 8 if absent.
     #[oai(validator(minimum(value = "1"), maximum(value = "64")))]
     at_once: Option<u32>,
 }
@@ -60,12 +60,12 @@ impl TryFrom<NewScheduleBody> for ScheduleDraft {
         let invalid = |field, reason| Err(vmm_core::Error::invalid(field, reason));
         let when = match (at, cron) {
             (Some(_), None) if time_zone.is_some() => {
-                return invalid("time_zone", "is for cron; at has one of its own");
+                return invalid("time_zone", "is for cron alone; at has a time zone of its own");
             }
             (Some(at), None) => When::At(at),
             (None, Some(cron)) => When::Cron(CronExpression::new(&cron, time_zone.as_deref())?),
-            (Some(_), Some(_)) => return invalid("cron", "is given, and so is at; give one"),
-            (None, None) => return invalid("at", "is missing, and so is cron; give one"),
+            (Some(_), Some(_)) => return invalid("cron", "is given, and so is at; give one of them"),
+            (None, None) => return invalid("at", "is missing, and so is cron; give one of them"),
         };
         Ok(Self {
             script: named("script", ScriptName::new(script))?,
@@ -86,12 +86,12 @@ struct NewSchedulesBody {
     schedule: Vec<NewScheduleBody>,
 }
 
-/// What to change of a schedule.
+/// A change of a schedule.
 #[derive(Debug, Object)]
 #[oai(rename = "ScheduleChange", deny_unknown_fields)]
 struct ScheduleChangeBody {
     id: i64,
-    /// Whether it runs. What comes while it is disabled is left out.
+    /// True to enable the schedule. Moments that pass while it is disabled are left out.
     enabled: bool,
 }
 
@@ -110,24 +110,24 @@ struct ScheduleBody {
     id: i64,
     /// The script's name.
     script: String,
-    /// Who made it; the script runs in that person's name.
+    /// The person who made the schedule, in whose name the script runs.
     made_by: String,
-    /// When it runs once.
+    /// The moment at which the script runs once.
     at: Option<DateTime<Utc>>,
-    /// When it runs again and again.
+    /// The times at which the script runs repeatedly, as in crontab(5).
     cron: Option<String>,
     /// The time zone of `cron`.
     time_zone: Option<String>,
-    /// The machines; absent for those that the script names when it runs.
+    /// The machines; absent if the machines of the script at that moment are taken.
     vm: Option<Vec<String>>,
-    /// What the script gets on its command line; absent for anyone but the script's owner and admins.
+    /// The arguments of the script; only for its owner and for admins.
     arguments: Option<Vec<String>>,
-    /// Seconds that each machine has; 600 if absent.
+    /// The longest time on each machine in seconds; 600 if absent.
     timeout: Option<u64>,
-    /// On how many machines it works at a time; 8 if absent.
+    /// The number of machines to work on at a time; 8 if absent.
     at_once: Option<u32>,
     enabled: bool,
-    /// When it runs next; absent if it is disabled or over.
+    /// The next moment; absent if the schedule is disabled or over.
     next_at: Option<DateTime<Utc>>,
     created_at: DateTime<Utc>,
 }
@@ -156,8 +156,8 @@ impl From<Schedule> for ScheduleBody {
     }
 }
 
-/// What became of a moment of a schedule: `fired` began a run; `missed` came too late, or the run before had not ended;
-/// `failed` could not begin one.
+/// The result of a moment of a schedule. `fired` began a run; `missed` came too late, or while the previous run was in
+/// progress; `failed` could not begin a run.
 #[derive(Clone, Copy, Debug, Enum)]
 #[oai(rename = "FiringState", rename_all = "lowercase")]
 enum FiringStateWord {
@@ -176,20 +176,20 @@ impl From<FiringState> for FiringStateWord {
     }
 }
 
-/// What became of a moment of a schedule, or of several in a row that were missed.
+/// The result of a moment of a schedule, or of several missed moments in a row.
 #[derive(Debug, Object)]
 #[oai(rename = "Firing", skip_serializing_if_is_none)]
 struct FiringBody {
-    /// When it was due; of several the first.
+    /// The moment at which the script was due; the first one of several.
     due_at: DateTime<Utc>,
-    /// When the last of them was due.
+    /// The last one of several moments.
     last_due_at: DateTime<Utc>,
-    /// How many they are, counted up to 10000.
+    /// The number of moments, counted up to 10,000.
     times: u32,
     state: FiringStateWord,
-    /// The run that began, while its record is kept.
+    /// The id of the run that began, while its record is kept.
     run: Option<i64>,
-    /// Why no run began.
+    /// The reason why no run began.
     reason: Option<String>,
 }
 
@@ -206,7 +206,7 @@ impl From<Firing> for FiringBody {
     }
 }
 
-/// A schedule with what became of its newest 100 moments, newest first.
+/// A schedule with its newest 100 moments, newest first.
 #[derive(Debug, Object)]
 #[oai(rename = "ScheduleWithFirings", skip_serializing_if_is_none)]
 struct ScheduleWithFiringsBody {
@@ -262,10 +262,10 @@ impl ScheduleApi {
         caller: Caller,
         /// Only schedules of the script of this name.
         script: Query<Option<TextOf<ScriptName>>>,
-        /// Goes on behind a page: the `next` of its answer.
+        /// The `next` of a page, to get the page after it.
         #[oai(validator(max_length = 512))]
         after: Query<Option<String>>,
-        /// At most so many; 100 if absent.
+        /// The largest number of items in the page; 100 if absent.
         #[oai(validator(minimum(value = "1"), maximum(value = "1000")))]
         limit: Query<Option<u32>>,
     ) -> Result<Json<SchedulesBody>, Failure> {

@@ -30,10 +30,10 @@ struct NewScriptBody {
     name: TextOf<ScriptName>,
     /// The name of its file on the machine.
     file: TextOf<ScriptFile>,
-    /// Its text, at most 256 KiB; that of `file` in the caller's file area if absent.
+    /// The text, at most 256 KiB; if it is absent, the text of `file` in the caller's file area.
     content: Option<TextOf<ScriptContent>>,
-    /// What runs the file: a program and its arguments, like `sh` or `python3 -u`. No shell reads it. If it is absent, the
-    /// first line of the text names it after `#!`, or it is `sh`.
+    /// The interpreter of the file: a program and its arguments, like `sh` or `python3 -u`. No shell reads it. If it is
+    /// absent, the first line of the text names it after `#!`, or it is `sh`.
     command: Option<TextOf<Interpreter>>,
     /// The machines it runs on if a call names none: names, or `@group`.
     #[oai(default, validator(max_items = 500))]
@@ -41,7 +41,7 @@ struct NewScriptBody {
     /// The user on the machines; with `password`, or neither.
     #[oai(validator(min_length = 1, max_length = 256))]
     user: Option<String>,
-    /// The password on the machines. It is kept sealed and never shown again.
+    /// The password on the machines. It is stored sealed and not shown again.
     password: Option<Secret>,
 }
 
@@ -70,20 +70,20 @@ struct NewScriptsBody {
     script: Vec<NewScriptBody>,
 }
 
-/// What to change of a script. What is absent stays.
+/// A change of a script. Absent fields stay as they are.
 #[derive(Debug, Object)]
 #[oai(rename = "ScriptChange", deny_unknown_fields)]
 struct ScriptChangeBody {
     /// The script's name, which does not change.
     name: TextOf<ScriptName>,
-    /// The earlier version whose text, file name and interpreter it gets, before what else is given.
+    /// The earlier version whose text, file name and interpreter are restored before the other fields are applied.
     #[oai(validator(minimum(value = "1")))]
     version: Option<u32>,
     /// The name of its file on the machine.
     file: Option<TextOf<ScriptFile>>,
     /// Its text, at most 256 KiB.
     content: Option<TextOf<ScriptContent>>,
-    /// What runs the file: a program and its arguments, like `sh` or `python3 -u`. No shell reads it.
+    /// The interpreter of the file: a program and its arguments, like `sh` or `python3 -u`. No shell reads it.
     command: Option<TextOf<Interpreter>>,
     /// The machines it runs on if a call names none: names, or `@group`.
     #[oai(validator(max_items = 500))]
@@ -91,7 +91,7 @@ struct ScriptChangeBody {
     /// The user on the machines.
     #[oai(validator(min_length = 1, max_length = 256))]
     user: Option<String>,
-    /// The password on the machines. It is kept sealed and never shown again.
+    /// The password on the machines. It is stored sealed and not shown again.
     password: Option<Secret>,
 }
 
@@ -122,11 +122,11 @@ struct ScriptChangesBody {
 #[oai(rename = "Script", skip_serializing_if_is_none)]
 struct ScriptBody {
     name: String,
-    /// Who registered it.
+    /// The account that registered the script.
     owner: String,
     file: String,
     command: String,
-    /// The number of its version: 1 at first, one more with each change of its text, file name or interpreter.
+    /// The number of its version: 1 at first, and one more after each change of its text, file name or interpreter.
     version: u32,
     /// SHA-256 of its text.
     sha256: String,
@@ -138,8 +138,8 @@ struct ScriptBody {
     user: Option<String>,
     created_at: DateTime<Utc>,
     changed_at: DateTime<Utc>,
-    /// What was changed of the text that this call gave, so that a shell can read it: a sentence for each change. Absent
-    /// if it was kept as it came.
+    /// The changes that made the given text readable for a shell, a sentence for each. Absent if the text was stored as
+    /// given.
     mended: Option<Vec<String>>,
 }
 
@@ -178,7 +178,7 @@ struct ScriptWithContentBody {
     content: String,
 }
 
-/// What a script was at a time.
+/// A version of a script.
 #[derive(Debug, Object)]
 #[oai(rename = "ScriptVersion")]
 struct ScriptVersionBody {
@@ -190,7 +190,7 @@ struct ScriptVersionBody {
     sha256: String,
     /// Length of its text in bytes.
     size: u64,
-    /// Who made it; an account, with the API token that stood for it.
+    /// The account that made the version, with the API token that it used.
     changed_by: String,
     created_at: DateTime<Utc>,
 }
@@ -258,10 +258,10 @@ impl ScriptApi {
     async fn list(
         &self,
         caller: Caller,
-        /// Goes on behind a page: the `next` of its answer.
+        /// The `next` of a page, to get the page after it.
         #[oai(validator(max_length = 512))]
         after: Query<Option<String>>,
-        /// At most so many; 100 if absent.
+        /// The largest number of items in the page; 100 if absent.
         #[oai(validator(minimum(value = "1"), maximum(value = "1000")))]
         limit: Query<Option<u32>>,
     ) -> Result<Json<ScriptsBody>, Failure> {
@@ -304,7 +304,7 @@ impl ScriptApi {
         Ok(Json(ScriptVersionsBody { version: versions.into_iter().map(ScriptVersionBody::from).collect() }))
     }
 
-    /// Delete a script and the login stored with it; its runs stay. Admins only.
+    /// Delete a script with its stored login; its runs stay. Admins, and the owner of a script that has no runs.
     #[oai(path = "/vm/script", method = "delete", operation_id = "deleteScript")]
     async fn delete(&self, caller: Caller, name: Query<TextOf<ScriptName>>) -> Result<Done, Failure> {
         let login = caller.0;
