@@ -189,7 +189,7 @@ fn host(host: vmm_core::Result<Host>, config: &Config, report: &mut Report) -> R
 async fn admin(vmm: &Vmm) -> Finding {
     match vmm.users(&Actor::System, &UserFilter::default()).await {
         Ok(users) => match users.iter().find(|user| user.role == Role::Admin) {
-            Some(admin) => Fine(format!("{} can log in", admin.name)),
+            Some(admin) => Fine(format!("{} can sign in", admin.name)),
             None => Problem("there is none; run vmm-http init".to_owned()),
         },
         Err(error) => Problem(format!("the database does not answer: {error}")),

@@ -97,7 +97,7 @@ async fn a_repeat_of_a_call_that_runs_is_told_to_come_again() {
     let Claimed::First(claim) = claimed else { panic!("{claimed:?}") };
     let early = post(&app, Who::Root, "/db/user", "one", carol()).await;
     early.assert_problem(409);
-    assert!(early.body["detail"].as_str().unwrap().contains("still runs"), "{}", early.text);
+    assert!(early.body["detail"].as_str().unwrap().contains("is in progress"), "{}", early.text);
     assert_eq!(early.header("retry-after"), "2");
     app.desk.vmm.release_key(claim).await.unwrap();
     post(&app, Who::Root, "/db/user", "one", carol()).await.ok();
