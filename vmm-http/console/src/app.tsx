@@ -2,7 +2,7 @@ import type { ComponentType } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { session, sessionProblem, readSession, isAdmin } from './api/session';
 import { match } from './lib/address';
-import { address, place } from './lib/router';
+import { address, go, place } from './lib/router';
 import { text } from './messages';
 import * as all from './pages';
 import type { Load, Page, PageProperties } from './pages/define';
@@ -61,6 +61,12 @@ function Shown({ pages: open }: { pages: readonly Page[] }) {
   useEffect(() => {
     document.title = `${title} · vmm`;
   }, [title]);
+  // The start page of an account that reaches its own page alone is that page.
+  const home = own && found?.key === '/';
+  useEffect(() => {
+    if (home) go(address(['account']), { replace: true });
+  }, [home]);
+  if (home) return <Loading />;
   if (own && found && !found.page.own) {
     return (
       <Empty title={text('own.title')} action={<a class="button button-primary" href={address(['account'])}>{text('own.account')}</a>}>

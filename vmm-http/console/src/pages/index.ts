@@ -9,3 +9,6 @@ export { default as audit } from './audit/page';
 export { default as catalog } from './catalog/page';
 export { default as scripts } from './scripts/page';
 export { default as runs } from './runs/page';
+export { default as files } from './files/page';
+export { default as groups } from './groups/page';
+export { default as schedules } from './schedules/page';

@@ -4,7 +4,7 @@ import type { Browser } from 'playwright-core';
 import { BASE, call, inaccessible, launch, NAME, open, PATIENCE, signIn, visit } from './browser';
 
 const PAGES = ['/', '/console/machines', '/console/requests', '/console/requests/new', '/console/scripts', '/console/runs',
-  '/console/jobs', '/console/catalog', '/console/users', '/console/audit', '/console/account'];
+  '/console/jobs', '/console/catalog', '/console/users', '/console/audit', '/console/account', '/console/files', '/console/schedules', '/console/groups'];
 
 const stamp = Date.now().toString(36);
 let browser: Browser;
