@@ -61,8 +61,17 @@ const locale = () => (language.value === 'de' ? 'de-DE' : 'en-GB');
 
 /** Formats a number, with at most one digit after the point. */
 export function number(value: number, digits = 1): string {
-  return new Intl.NumberFormat(locale(), { maximumFractionDigits: digits }).format(value);
+  // Making a formatter costs more than the drawing of a cell.
+  const key = `${locale()} ${digits}`;
+  let format = formats.get(key);
+  if (!format) {
+    format = new Intl.NumberFormat(locale(), { maximumFractionDigits: digits });
+    formats.set(key, format);
+  }
+  return format.format(value);
 }
+
+const formats = new Map<string, Intl.NumberFormat>();
 
 /** Formats a number of MiB with the largest unit that keeps it at or above 1. */
 export function mebibytes(value: number): string {

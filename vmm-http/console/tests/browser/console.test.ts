@@ -150,20 +150,27 @@ test('10,000 machines are filtered without a frame over 50 ms, and a choice neve
   await page.waitForFunction(() => document.querySelector('main table')?.getAttribute('aria-rowcount') === '10001');
   assert.equal(await page.locator('tbody input:checked').count() <= 1, true, 'rows that were hidden are not chosen again');
 
-  // Other programs on a busy computer make frames longer, so the best of five tries counts.
+  // Time of the processor that the page's thread used, so that other programs on a busy computer do not count. It is the time
+  // of two frames and of all that the new text needs, which is more than the longest frame. The best of three tries counts.
+  const devtools = await context.newCDPSession(page);
+  await devtools.send('Performance.enable', { timeDomain: 'threadTicks' });
+  const used = async () => {
+    const { metrics } = await devtools.send('Performance.getMetrics');
+    return 1_000 * (metrics.find((metric) => metric.name === 'TaskDuration')?.value ?? Number.NaN);
+  };
   const longest: number[] = [];
-  for (let round = 0; round < 5 && !longest.some((value) => value <= 50); round += 1) {
-    await page.evaluate(() => {
-      const tasks: number[] = ((window as any).tasks = []);
-      new PerformanceObserver((list) => tasks.push(...list.getEntries().map((entry) => entry.duration))).observe({ type: 'longtask' });
-    });
+  for (let round = 0; round < 3; round += 1) {
+    const times: number[] = [];
     for (const typed of ['n', 'nu', 'number 1', 'number 12', 'vm-77', '']) {
+      const start = await used();
       await search.fill(typed);
       await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
+      times.push((await used()) - start);
     }
-    longest.push(await page.evaluate(() => Math.max(0, ...(window as any).tasks)));
+    longest.push(Math.max(...times));
   }
-  assert.ok(Math.min(...longest) <= 50, `the longest tasks took ${longest.map(Math.round)} ms`);
+  assert.ok(Math.min(...longest) <= 50, `the longest took ${longest.map(Math.round)} ms`);
+  console.log(`10,000 machines: the longest filter took ${longest.map(Math.round)} ms of the processor`);
   assert.deepEqual(seen.faults, []);
   await context.close();
 });
