@@ -287,75 +287,97 @@ impl Policy for RolePolicy {
         if token && needs_sign_in(action) {
             return false;
         }
-        match action {
-            Action::Login
-            | Action::OsRead
-            | Action::VmRead
-            | Action::VmMonitor
-            | Action::DiskRead
-            | Action::VmSsh
-            | Action::VmTransfer => true,
-            Action::ScriptCreate | Action::ScriptRead | Action::ScriptRun | Action::RunRead | Action::ScheduleRead => {
-                true
-            }
-            Action::PasswordChange
-            | Action::Logout
-            | Action::SessionRead
-            | Action::TokenCreate
-            | Action::TokenRead
-            | Action::TokenDelete
-            | Action::AccessRevoke
-            | Action::LinkCreate
-            | Action::LinkUse
-            | Action::LinkDelete
-            | Action::VmLogin
-            | Action::VmPower
-            | Action::DiskCreate
-            | Action::DiskGrow
-            | Action::ScriptChange
-            | Action::ScriptLogin
-            | Action::ScriptDelete
-            | Action::RunOutput
-            | Action::RunCancel
-            | Action::ScheduleCreate
-            | Action::ScheduleChange
-            | Action::ScheduleDelete
-            | Action::RequestSubmit
-            | Action::RequestRead
-            | Action::RequestCancel
-            | Action::FileRead
-            | Action::FileWrite
-            | Action::LimitsRead
-            | Action::JobRead
-            | Action::JobCancel => role == Role::Admin || target.owner == Some(id),
-            Action::GroupAllow
-            | Action::GroupRead
-            | Action::GroupDisallow
-            | Action::UserCreate
-            | Action::UserRead
-            | Action::UserUpdate
-            | Action::UserDelete
-            | Action::OsCreate
-            | Action::OsUpdate
-            | Action::OsImport
-            | Action::OsDelete
-            | Action::VmUpdate
-            | Action::VmAdopt
-            | Action::VmHostKey
-            | Action::VmDefinition
-            | Action::VmReclaim
-            | Action::VmDelete
-            | Action::DiskDelete
-            | Action::RequestApprove
-            | Action::RequestReject
-            | Action::JobRetry
-            | Action::JobClose
-            | Action::KeyRotate
-            | Action::AuditRead
-            | Action::StatisticsRead
-            | Action::WebUse
-            | Action::HostRead => role == Role::Admin,
+        match allowed(action) {
+            Allowed::Everybody => true,
+            Allowed::OwnerAndAdmins => role == Role::Admin || target.owner == Some(id),
+            Allowed::Admins => role == Role::Admin,
         }
+    }
+}
+
+/// The accounts that an operation is for.
+enum Allowed {
+    /// Every account.
+    Everybody,
+    /// The account that owns the target, and every admin.
+    OwnerAndAdmins,
+    /// Every admin.
+    Admins,
+}
+
+/// Returns the accounts that an operation is for.
+#[allow(clippy::too_many_lines, reason = "a table with one line for each operation, which the compiler keeps complete")]
+fn allowed(action: Action) -> Allowed {
+    match action {
+        Action::Login
+        | Action::OsRead
+        | Action::VmRead
+        | Action::VmMonitor
+        | Action::DiskRead
+        | Action::VmSsh
+        | Action::VmTransfer
+        | Action::ScriptCreate
+        | Action::ScriptRead
+        | Action::ScriptRun
+        | Action::RunRead
+        | Action::ScheduleRead => Allowed::Everybody,
+        Action::PasswordChange
+        | Action::Logout
+        | Action::SessionRead
+        | Action::TokenCreate
+        | Action::TokenRead
+        | Action::TokenDelete
+        | Action::AccessRevoke
+        | Action::LinkCreate
+        | Action::LinkUse
+        | Action::LinkDelete
+        | Action::VmLogin
+        | Action::VmPower
+        | Action::DiskCreate
+        | Action::DiskGrow
+        | Action::ScriptChange
+        | Action::ScriptLogin
+        | Action::ScriptDelete
+        | Action::RunOutput
+        | Action::RunCancel
+        | Action::ScheduleCreate
+        | Action::ScheduleChange
+        | Action::ScheduleDelete
+        | Action::RequestSubmit
+        | Action::RequestRead
+        | Action::RequestCancel
+        | Action::FileRead
+        | Action::FileWrite
+        | Action::LimitsRead
+        | Action::JobRead
+        | Action::JobCancel => Allowed::OwnerAndAdmins,
+        Action::GroupAllow
+        | Action::GroupRead
+        | Action::GroupDisallow
+        | Action::UserCreate
+        | Action::UserRead
+        | Action::UserUpdate
+        | Action::UserDelete
+        | Action::OsCreate
+        | Action::OsUpdate
+        | Action::OsImport
+        | Action::OsDelete
+        | Action::VmUpdate
+        | Action::VmAdopt
+        | Action::VmHostKey
+        | Action::VmDefinition
+        | Action::VmReclaim
+        | Action::VmDelete
+        | Action::DiskDelete
+        | Action::RequestApprove
+        | Action::RequestReject
+        | Action::JobRetry
+        | Action::JobClose
+        | Action::KeyRotate
+        | Action::AuditRead
+        | Action::StatisticsRead
+        | Action::WebUse
+        | Action::HostRead => Allowed::Admins,
     }
 }
 

@@ -1,6 +1,7 @@
 //! The API over real HTTP, on a desk of fakes. A file here mirrors a file of routes, or a promise of all routes.
 
 #![allow(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
+#![allow(clippy::too_many_lines, reason = "a test tells its story from beginning to end")]
 
 mod access;
 mod adoption;

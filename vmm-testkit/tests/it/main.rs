@@ -1,5 +1,7 @@
 //! The promises of vmm-core, held against fakes and against the real thing.
 
+#![allow(clippy::too_many_lines, reason = "a test tells its story from beginning to end")]
+
 mod account;
 mod address;
 mod addresses;
