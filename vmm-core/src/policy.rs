@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::model::{AuditEntry, Outcome, Role, Token, TokenName, User, UserId, UserName};
+use crate::model::{AuditEntry, Outcome, Role, Token, TokenName, User, UserId, UserName, named};
 
 /// Who asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,20 +72,13 @@ impl fmt::Display for Actor {
 /// Declares every operation with its name in the audit log and its phrase in a refusal.
 macro_rules! actions {
     ($($(#[$doc:meta])* $action:ident = $name:literal, $phrase:literal;)+) => {
-        /// An operation that the policy decides on.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        #[non_exhaustive]
-        pub enum Action { $($(#[$doc])* $action,)+ }
+        named! {
+            /// An operation that the policy decides on. Its word is its name in the audit log.
+            #[non_exhaustive]
+            Action { $($(#[$doc])* $action = $name,)+ }
+        }
 
         impl Action {
-            /// Every operation.
-            pub const ALL: &'static [Self] = &[$(Self::$action),+];
-
-            /// Its name in the audit log.
-            pub fn as_str(self) -> &'static str {
-                match self { $(Self::$action => $name),+ }
-            }
-
             /// What it is in a sentence: "… may not *read the audit log*".
             pub fn phrase(self) -> &'static str {
                 match self { $(Self::$action => $phrase),+ }
@@ -233,12 +226,6 @@ actions! {
     WebUse = "web.use", "use the web pages";
     /// See what the host is and has.
     HostRead = "host.read", "see the host";
-}
-
-impl fmt::Display for Action {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
 }
 
 /// What an operation is about: its kind and name for the audit log, and whose it is.

@@ -29,6 +29,18 @@ pub(crate) fn hex(bytes: impl AsRef<[u8]>) -> String {
     bytes.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// Reads 32 bytes from their 64 hexadecimal digits.
+pub(crate) fn from_hex(text: &str) -> Option<[u8; 32]> {
+    if text.len() != 64 || !text.bytes().all(|c| c.is_ascii_hexdigit()) {
+        return None;
+    }
+    let mut bytes = [0; 32];
+    for (index, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&text[2 * index..2 * index + 2], 16).ok()?;
+    }
+    Some(bytes)
+}
+
 /// Counts the letters that have to be changed, added or left out to make one word of another.
 pub(crate) fn distance(one: &str, other: &str) -> usize {
     let (one, other): (Vec<_>, Vec<_>) = (one.chars().take(64).collect(), other.chars().collect());
@@ -54,6 +66,17 @@ mod tests {
         assert_eq!(quoted("web"), "\"web\"");
         assert_eq!(quoted("a\u{200b}b\u{a0}\u{202e}\n"), "\"a\\u{200b}b\\u{a0}\\u{202e}\\n\"");
         assert!(quoted("x".repeat(1 << 20)).len() < 80);
+    }
+
+    #[test]
+    fn a_checksum_is_read_from_its_64_digits_and_from_nothing_else() {
+        let bytes = std::array::from_fn(|index| index as u8 * 7);
+        let text = hex(bytes);
+        assert_eq!(from_hex(&text), Some(bytes));
+        assert_eq!(from_hex(&text.to_uppercase()), Some(bytes));
+        for wrong in ["", &text[1..], &format!("{text}0"), &text.replacen('0', "+", 1), &text.replacen("00", "ä", 1)] {
+            assert_eq!(from_hex(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

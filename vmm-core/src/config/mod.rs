@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::model::{Budget, BudgetLimits, named};
 
 pub use source::{SettingError, SettingSource};
-pub use value::{Addresses, Count, Directories, SettingValue, Size};
+pub use value::{Addresses, Count, Directories, LogFormat, SettingValue, Size};
 pub use web::{PublicUrl, WebAccess};
 
 /// What a desk on one host is made of, for [`Vmm::open`](crate::Vmm::open). `Default` has the places of an installed vmm.

@@ -4,6 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::model::named;
+
 /// A kind of value that a setting has. It is written in the same way in a file and in a variable.
 pub trait SettingValue: Sized {
     /// What is right, to stand behind "which is not".
@@ -125,6 +127,24 @@ impl SettingValue for Addresses {
     fn from_text(text: &str) -> Option<Self> {
         let addresses = text.split(',').map(str::trim).filter(|address| !address.is_empty());
         addresses.map(|address| address.parse().ok()).collect::<Option<_>>().map(Self)
+    }
+}
+
+named! {
+    /// The form of log lines.
+    LogFormat {
+        /// Lines for people.
+        Text = "text",
+        /// One JSON object on each line, for programs.
+        Json = "json",
+    }
+}
+
+impl SettingValue for LogFormat {
+    const RIGHT: &'static str = "text or json";
+
+    fn from_text(text: &str) -> Option<Self> {
+        Self::of_word(text)
     }
 }
 

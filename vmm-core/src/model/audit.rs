@@ -5,6 +5,7 @@ use std::ops::Deref;
 
 use zeroize::Zeroizing;
 
+use super::hash::sha256_type;
 use super::{Timestamp, UserId, row_id, words};
 use crate::text::cut;
 
@@ -129,20 +130,15 @@ impl fmt::Debug for AuditKey {
     }
 }
 
-/// The hash of an audit row, which binds every row before it too. It is no secret; `Display` shows 64 hexadecimal digits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AuditHash(pub [u8; 32]);
+sha256_type!(
+    /// The hash of an audit row, which binds every row before it too. It is no secret.
+    AuditHash
+);
 
 impl AuditHash {
     /// The first 48 bits as a number, which a figure of a monitoring system holds exactly.
     pub fn prefix(&self) -> u64 {
         self.0.iter().take(6).fold(0, |number, byte| (number << 8) | u64::from(*byte))
-    }
-}
-
-impl fmt::Display for AuditHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 

@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::str::FromStr;
 
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
 
-use super::spelling::{SHA256, Spelled};
+use super::hash::sha256_type;
 use super::{DiskId, MacAddress};
 
 /// The rules by which facts are made. Facts that were kept under other rules cannot be compared.
@@ -179,37 +178,10 @@ fn shown(value: &str) -> String {
     text
 }
 
-/// SHA-256 of the facts of a definition; its text is 64 lower-case hexadecimal digits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct DefinitionDigest(pub [u8; 32]);
-
-impl fmt::Display for DefinitionDigest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-impl Spelled for DefinitionDigest {
-    const PATTERN: &'static str = SHA256;
-    const SHORTEST: Option<usize> = None;
-    const LONGEST: Option<usize> = None;
-}
-
-impl FromStr for DefinitionDigest {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        let wrong = || Error::invalid("digest", "must be the 64 hexadecimal digits that the definition was shown with");
-        if text.len() != 64 || !text.bytes().all(|c| c.is_ascii_hexdigit()) {
-            return Err(wrong());
-        }
-        let mut digest = [0; 32];
-        for (index, byte) in digest.iter_mut().enumerate() {
-            *byte = u8::from_str_radix(&text[2 * index..2 * index + 2], 16).map_err(|_| wrong())?;
-        }
-        Ok(Self(digest))
-    }
-}
+sha256_type!(
+    /// SHA-256 of the facts of a definition.
+    DefinitionDigest, "digest", "the definition"
+);
 
 /// A definition that an admin accepts: what the machine's record is to say, and the facts to compare with from then on.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,6 +12,7 @@ mod desk;
 mod disk;
 mod file;
 mod firing;
+mod hash;
 mod history;
 mod host_key;
 mod idempotency;

@@ -1,17 +1,14 @@
 //! The plan of a request: exactly what will be made, bound to an approval by its hash.
 
-use std::fmt;
 use std::net::Ipv4Addr;
-use std::str::FromStr;
 
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::spelling::{SHA256, Spelled};
+use super::hash::sha256_type;
 use super::{
     DiskRole, GroupName, HostKey, Hostname, LoginName, MacAddress, OsId, OsName, OsVersion, VmName, VolumeName,
 };
-use crate::error::{Error, Result};
 
 /// Everything that a request will make, and where.
 ///
@@ -273,34 +270,7 @@ impl Canonical {
     }
 }
 
-/// SHA-256 of a plan; its text is 64 lower-case hexadecimal digits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct PlanHash(pub [u8; 32]);
-
-impl fmt::Display for PlanHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-impl Spelled for PlanHash {
-    const PATTERN: &'static str = SHA256;
-    const SHORTEST: Option<usize> = None;
-    const LONGEST: Option<usize> = Some(64);
-}
-
-impl FromStr for PlanHash {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        let wrong = || Error::invalid("plan_hash", "must be the 64 hexadecimal digits that the plan was shown with");
-        if text.len() != 64 || !text.bytes().all(|c| c.is_ascii_hexdigit()) {
-            return Err(wrong());
-        }
-        let mut hash = [0; 32];
-        for (index, byte) in hash.iter_mut().enumerate() {
-            *byte = u8::from_str_radix(&text[2 * index..2 * index + 2], 16).map_err(|_| wrong())?;
-        }
-        Ok(Self(hash))
-    }
-}
+sha256_type!(
+    /// SHA-256 of a plan.
+    PlanHash, "plan_hash", "the plan"
+);

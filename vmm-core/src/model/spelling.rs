@@ -13,6 +13,3 @@ pub trait Spelled {
 
 /// Text without a NUL character.
 pub(super) const NO_NUL: &str = r"^[^\u0000]*$";
-
-/// The hexadecimal digits of a SHA-256.
-pub(super) const SHA256: &str = "^[0-9A-Fa-f]{64}$";

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use vmm_core::config::{Addresses, Count, DeskConfig, SettingError, SettingSource, SettingValue};
+use vmm_core::config::{Addresses, Count, DeskConfig, LogFormat, SettingError, SettingSource};
 
 /// Why the program cannot use its settings.
 #[derive(Debug, thiserror::Error)]
@@ -88,25 +88,6 @@ impl Config {
             return Err(ConfigError::PlainHttp(config.listen));
         }
         Ok(config)
-    }
-}
-
-/// How log lines are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum LogFormat {
-    Text,
-    Json,
-}
-
-impl SettingValue for LogFormat {
-    const RIGHT: &'static str = "text or json";
-
-    fn from_text(text: &str) -> Option<Self> {
-        match text {
-            "text" => Some(Self::Text),
-            "json" => Some(Self::Json),
-            _ => None,
-        }
     }
 }
 

@@ -8,9 +8,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 use vmm_core::Vmm;
+use vmm_core::config::LogFormat;
 use vmm_http::{ConnectionLimits, Limits, Server, Tls};
 
-use super::config::{Config, LogFormat};
+use super::config::Config;
 use super::{Failed, say};
 
 /// Serves until SIGTERM or SIGINT. Then it takes no more requests, lets those that run end within `stop_deadline`,

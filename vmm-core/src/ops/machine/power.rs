@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::desk::{Desk, Vmm, state_now};
 use crate::error::{Error, Kind, Result};
 use crate::host::{Start, seen, state_of};
-use crate::model::{PauseReason, StatusReason, Vm, VmName, VmState, VmStatus};
+use crate::model::{PauseReason, StatusReason, Vm, VmName, VmState, VmStatus, named};
 use crate::policy::{Action, Actor, Target};
 use crate::repository::outcome::at_work;
 
@@ -13,36 +13,25 @@ use crate::repository::outcome::at_work;
 const LOOKS: u32 = 3;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
 
-/// What to do with a machine's power.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Power {
-    /// Switch it on. One that is saved goes on where it was saved.
-    Start,
-    /// Ask its system to shut down.
-    Shutdown,
-    /// Cut the power.
-    Stop,
-    /// Ask its system to reboot.
-    Reboot,
-    /// Let it go on after a pause.
-    Resume,
-    /// Remove its saved state, with what was in its memory: it is off then.
-    DiscardSaved,
+named! {
+    /// A change of a machine's power.
+    Power {
+        /// Switch it on. One that is saved goes on where it was saved.
+        Start = "start",
+        /// Ask its system to shut down.
+        Shutdown = "shutdown",
+        /// Cut the power.
+        Stop = "stop",
+        /// Ask its system to reboot.
+        Reboot = "reboot",
+        /// Let it go on after a pause.
+        Resume = "resume",
+        /// Remove its saved state, with what was in its memory: it is off then.
+        DiscardSaved = "discard-saved",
+    }
 }
 
 impl Power {
-    /// Its word, in the audit log.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Start => "start",
-            Self::Shutdown => "shutdown",
-            Self::Stop => "stop",
-            Self::Reboot => "reboot",
-            Self::Resume => "resume",
-            Self::DiscardSaved => "discard-saved",
-        }
-    }
-
     /// Why a machine in this state cannot be switched so; `None` if it can.
     fn refusal(self, vm: &Vm, state: VmState) -> Option<Error> {
         let conflict = |reason: &str| Some(Error::conflict(Kind::Vm, &vm.name, reason));
