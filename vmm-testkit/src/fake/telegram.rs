@@ -24,6 +24,7 @@
 //! # });
 //! ```
 
+mod delivery;
 mod fault;
 mod group;
 mod html;
@@ -32,6 +33,8 @@ mod message;
 mod method;
 mod parameters;
 mod person;
+mod refusal;
+mod scope;
 mod send;
 mod server;
 mod state;
@@ -46,8 +49,8 @@ use tokio::task::JoinHandle;
 
 pub use fault::Fault;
 pub use group::Group;
-pub use message::{Button, Entity, Event, Message, StoredFile};
-pub use person::{CallbackAnswer, Disguise, Person, Press};
+pub use message::{Button, CallbackAnswer, Entity, Event, Message, StoredFile};
+pub use person::{Disguise, Person, Press};
 pub use state::Call;
 use state::State;
 pub use webhook::Delivery;
@@ -104,7 +107,7 @@ impl FakeTelegram {
     pub async fn start() -> Self {
         let shared = Arc::new(Shared { state: Mutex::new(State::new()), changed: watch::Sender::new(()) });
         let (url, server) = server::start(Arc::clone(&shared)).await;
-        let tasks = [server, webhook::start(Arc::clone(&shared))];
+        let tasks = [server, delivery::start(Arc::clone(&shared))];
         Self { shared, running: Arc::new(Running { url, tasks }) }
     }
 
@@ -201,7 +204,7 @@ impl FakeTelegram {
 
     /// The commands that the bot has set, as name and description, by the JSON of their scope.
     pub fn commands(&self, scope: &str) -> Vec<(String, String)> {
-        let scope = serde_json::from_str(scope).ok().and_then(|scope| menu::Scope::read(&scope).ok());
+        let scope = serde_json::from_str(scope).ok().and_then(|scope| scope::Scope::read(&scope).ok());
         scope.and_then(|scope| self.shared.lock().commands.get(&scope).cloned()).unwrap_or_default()
     }
 

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::message::{self, Message};
-use super::{FakeTelegram, Person, send};
+use super::{FakeTelegram, Person};
 
 /// A group or channel that the bot is in.
 #[derive(Clone, Debug)]
@@ -71,7 +71,7 @@ impl Group {
                 member
             };
             let content = json!({
-                "chat": chat.json, "from": somebody(), "date": send::now(),
+                "chat": chat.json, "from": somebody(), "date": message::now(),
                 "old_chat_member": is(before), "new_chat_member": is(now),
             });
             state.push("my_chat_member", content);
@@ -85,5 +85,5 @@ fn somebody() -> Value {
 
 /// A message that Telegram itself writes.
 fn service(extra: Map<String, Value>) -> Message {
-    Message { from_bot: false, author: "Telegram".to_owned(), extra, ..send::empty() }
+    Message { from_bot: false, author: "Telegram".to_owned(), extra, ..Message::of_bot() }
 }

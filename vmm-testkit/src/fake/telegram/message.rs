@@ -63,6 +63,24 @@ pub struct Message {
 }
 
 impl Message {
+    /// A message of the bot without content.
+    pub(super) fn of_bot() -> Self {
+        Self {
+            id: 0,
+            chat: 0,
+            author: "vmm".to_owned(),
+            text: String::new(),
+            entities: Vec::new(),
+            buttons: Vec::new(),
+            document: None,
+            photo: None,
+            reply_to: None,
+            from_bot: true,
+            date: now(),
+            extra: Map::new(),
+        }
+    }
+
     /// The button with this label.
     pub fn button(&self, label: &str) -> Option<&Button> {
         self.buttons.iter().flatten().find(|button| button.label == label)
@@ -150,6 +168,15 @@ impl StoredFile {
     }
 }
 
+/// What a press was answered with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallbackAnswer {
+    /// The text; often empty.
+    pub text: String,
+    /// Whether it has to be clicked away.
+    pub alert: bool,
+}
+
 /// What happened in a chat, in order.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
@@ -182,4 +209,9 @@ impl Event {
 /// The bot's account.
 pub(super) fn bot() -> Value {
     json!({ "id": BOT_ID, "is_bot": true, "first_name": "vmm", "username": BOT_NAME })
+}
+
+/// The present moment, in seconds since 1970.
+pub(super) fn now() -> i64 {
+    chrono::Utc::now().timestamp()
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
-use super::method::Refusal;
+use super::refusal::Refusal;
 
 /// A file that came with a call.
 #[derive(Clone, Debug)]

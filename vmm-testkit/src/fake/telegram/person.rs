@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::message::{Event, Message, StoredFile};
-use super::{FakeTelegram, send};
+use super::FakeTelegram;
+use super::message::{CallbackAnswer, Event, Message, StoredFile, now};
 
 /// How long people wait for what they expect.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
@@ -66,15 +66,6 @@ impl Disguise {
         Self::Business,
         Self::ByBot,
     ];
-}
-
-/// What a press was answered with.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CallbackAnswer {
-    /// The text; often empty.
-    pub text: String,
-    /// Whether it has to be clicked away.
-    pub alert: bool,
 }
 
 /// A press on a button, which waits for its answer.
@@ -160,7 +151,7 @@ impl Person {
         let bot = json!({ "id": 98, "is_bot": true, "first_name": "Other", "username": "other_bot" });
         let channel = json!({ "id": -1_009_999_999_999_i64, "type": "channel", "title": "News" });
         let group = json!({ "id": self.chat, "type": "supergroup", "title": "group" });
-        let date = send::now();
+        let date = now();
         let origin = |origin: Value| json!({ "forward_origin": origin });
         let (kind, extra) = match disguise {
             Disguise::Forwarded => {
@@ -385,7 +376,7 @@ impl Person {
                 photo: None,
                 reply_to: None,
                 from_bot: false,
-                date: send::now(),
+                date: now(),
                 extra: parts,
             };
             let (message, json) = chat.add(message);

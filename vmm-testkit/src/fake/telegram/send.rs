@@ -1,11 +1,11 @@
 //! Messages of the bot: sent, edited, deleted.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::html;
-use super::message::{Button, Entity, Event, Message, StoredFile};
-use super::method::{Answer, Refusal};
+use super::message::{Button, Entity, Event, Message, StoredFile, now};
 use super::parameters::Parameters;
+use super::refusal::{Answer, Refusal};
 use super::state::State;
 
 /// The longest text, in UTF-16 units after markup is taken out: never more than what Telegram takes.
@@ -26,13 +26,13 @@ pub(super) fn message(state: &mut State, parameters: &Parameters) -> Answer {
     if text.trim().is_empty() {
         return Err(Refusal::bad("message text is empty"));
     }
-    put(state, parameters, Message { text, entities, ..empty() })
+    put(state, parameters, Message { text, entities, ..Message::of_bot() })
 }
 
 pub(super) fn document(state: &mut State, parameters: &Parameters) -> Answer {
     let file = uploaded(state, parameters, "document", DOCUMENT)?;
     let (text, entities) = text(parameters, "caption", CAPTION)?;
-    put(state, parameters, Message { text, entities, document: Some(file), ..empty() })
+    put(state, parameters, Message { text, entities, document: Some(file), ..Message::of_bot() })
 }
 
 pub(super) fn photo(state: &mut State, parameters: &Parameters) -> Answer {
@@ -42,7 +42,7 @@ pub(super) fn photo(state: &mut State, parameters: &Parameters) -> Answer {
         return Err(Refusal::bad("IMAGE_PROCESS_FAILED"));
     }
     let (text, entities) = text(parameters, "caption", CAPTION)?;
-    put(state, parameters, Message { text, entities, photo: Some(file), ..empty() })
+    put(state, parameters, Message { text, entities, photo: Some(file), ..Message::of_bot() })
 }
 
 pub(super) fn edit_text(state: &mut State, parameters: &Parameters) -> Answer {
@@ -117,28 +117,6 @@ fn put(state: &mut State, parameters: &Parameters, message: Message) -> Answer {
     };
     let chat_id = chat.json["id"].as_i64().unwrap_or_default();
     Ok(chat.add(Message { buttons, reply_to, chat: chat_id, ..message }).1)
-}
-
-/// A message of the bot without content.
-pub(super) fn empty() -> Message {
-    Message {
-        id: 0,
-        chat: 0,
-        author: "vmm".to_owned(),
-        text: String::new(),
-        entities: Vec::new(),
-        buttons: Vec::new(),
-        document: None,
-        photo: None,
-        reply_to: None,
-        from_bot: true,
-        date: now(),
-        extra: Map::new(),
-    }
-}
-
-pub(super) fn now() -> i64 {
-    chrono::Utc::now().timestamp()
 }
 
 fn text(parameters: &Parameters, name: &str, limit: usize) -> Result<(String, Vec<Entity>), Refusal> {

@@ -20,10 +20,10 @@ use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::fault::Fault;
-use super::method::{self, Answer, Refusal};
 use super::parameters::Parameters;
-use super::state::{Call, Quiet};
-use super::{Shared, TOKEN};
+use super::refusal::{Answer, Refusal};
+use super::state::{Call, Quiet, Update};
+use super::{Shared, TOKEN, method};
 
 type Body = BoxBody<Bytes, io::Error>;
 /// An error closes the connection without an answer.
@@ -103,7 +103,7 @@ fn disorder(shared: &Shared, fault: Option<Fault>, result: Answer) -> Answer {
     match fault {
         Some(Fault::Twice) => updates = updates.iter().flat_map(|update| [update.clone(), update.clone()]).collect(),
         Some(Fault::Reversed) => updates.reverse(),
-        _ => updates.extend(shared.lock().confirmed.iter().map(super::state::Update::json)),
+        _ => updates.extend(shared.lock().confirmed.iter().map(Update::json)),
     }
     Ok(updates.into())
 }

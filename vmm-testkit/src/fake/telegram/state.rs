@@ -1,15 +1,16 @@
 //! What the server knows.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
 use super::fault::Faults;
-use super::menu::{Commands, Scope};
-use super::message::{Event, Message, StoredFile};
-use super::method::Refusal;
-use super::person::CallbackAnswer;
+use super::message::{CallbackAnswer, Event, Message, StoredFile};
+use super::parameters::Parameters;
+use super::refusal::Refusal;
+use super::scope::{Commands, Scope};
 use super::webhook::{Delivery, Webhook};
 
 /// A call that a bot made.
@@ -186,5 +187,43 @@ impl State {
         let file = StoredFile { id: format!("file-{}", self.files.len() + 1), name, bytes };
         self.files.insert(file.id.clone(), file.clone());
         file
+    }
+
+    /// Lets the bot have the kinds of updates that it asks for from now on, if it does.
+    pub(super) fn allow(&mut self, parameters: &Parameters) -> Result<(), Refusal> {
+        if let Some(allowed) = parameters.structure("allowed_updates")? {
+            let kinds = allowed.as_array().ok_or(Refusal::bad("can't parse allowed_updates"))?;
+            let kinds: Vec<_> = kinds.iter().filter_map(|kind| kind.as_str().map(str::to_owned)).collect();
+            self.allowed = (!kinds.is_empty()).then_some(kinds);
+        }
+        Ok(())
+    }
+
+    /// Begins a time in which something must be left alone.
+    pub(super) fn quieten(&mut self, what: Quiet, seconds: u32) {
+        self.quiet.insert(what, Instant::now() + Duration::from_secs(seconds.into()));
+    }
+
+    /// Fails in a time in which this must be left alone, and counts the call.
+    pub(super) fn refuse_impatience(&mut self, what: &Quiet) -> Result<(), Refusal> {
+        let now = Instant::now();
+        self.quiet.retain(|_, until| *until > now);
+        let Some(left) = self.quiet.get(what).map(|until| until.duration_since(now)) else { return Ok(()) };
+        self.impatient += 1;
+        Err(Refusal::too_many(u32::try_from(left.as_secs()).unwrap_or(u32::MAX).saturating_add(1)))
+    }
+
+    /// The chat of a call, as long as the bot may write there.
+    pub(super) fn writable(&mut self, parameters: &Parameters) -> Result<&mut Chat, Refusal> {
+        let id = parameters.integer("chat_id").ok_or(Refusal::bad("chat_id is empty"))?;
+        let chat = self.chats.get_mut(&id).ok_or(Refusal::bad("chat not found"))?;
+        chat.refuse_absence()?;
+        if chat.blocked {
+            return Err(Refusal::new(403, "Forbidden: bot was blocked by the user"));
+        }
+        if !chat.begun {
+            return Err(Refusal::new(403, "Forbidden: bot can't initiate conversation with a user"));
+        }
+        Ok(chat)
     }
 }

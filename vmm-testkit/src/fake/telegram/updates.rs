@@ -6,9 +6,9 @@ use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
 use super::Shared;
-use super::method::{Answer, Refusal};
 use super::parameters::Parameters;
-use super::state::State;
+use super::refusal::{Answer, Refusal};
+use super::state::{State, Update};
 
 /// In seconds.
 const LONGEST_POLL: i64 = 50;
@@ -56,20 +56,10 @@ fn waiting(state: &State, number: u64, limit: usize) -> Result<Option<Value>, Re
     if state.updates.is_empty() {
         return Ok(None);
     }
-    Ok(Some(state.updates.iter().take(limit).map(super::state::Update::json).collect()))
+    Ok(Some(state.updates.iter().take(limit).map(Update::json).collect()))
 }
 
 impl State {
-    /// Lets the bot have the kinds of updates that it asks for from now on, if it does.
-    pub(super) fn allow(&mut self, parameters: &Parameters) -> Result<(), Refusal> {
-        if let Some(allowed) = parameters.structure("allowed_updates")? {
-            let kinds = allowed.as_array().ok_or(Refusal::bad("can't parse allowed_updates"))?;
-            let kinds: Vec<_> = kinds.iter().filter_map(|kind| kind.as_str().map(str::to_owned)).collect();
-            self.allowed = (!kinds.is_empty()).then_some(kinds);
-        }
-        Ok(())
-    }
-
     /// Forgets the updates before this one; for a negative number all but so many.
     fn confirm(&mut self, offset: i64) {
         let count = if offset < 0 {
