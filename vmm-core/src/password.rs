@@ -11,13 +11,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::blocking;
 use crate::error::{Error, Part, Result};
-use crate::model::PasswordHash;
+use crate::model::{AccountPassword, PasswordHash, ShownSecret};
 
 /// At a time; each takes 19 MiB.
 const HASHES: usize = 2;
 /// Waiting or working; beyond that a call is refused.
 const QUEUE: usize = 64;
-const LENGTH: std::ops::RangeInclusive<usize> = 10..=1024;
 
 /// Hashes and verifies passwords. Cheap to clone; clones share their limits.
 #[derive(Clone, Debug)]
@@ -36,13 +35,13 @@ impl Default for Passwords {
 impl Passwords {
     /// Checks the rules for a new password and hashes it.
     pub(crate) async fn hash(&self, password: SecretString) -> Result<PasswordHash> {
-        check(&password)?;
+        AccountPassword::check("password", password.expose_secret())?;
         self.work(move |hasher| hasher.hash(password.expose_secret())).await
     }
 
     /// Whether the password belongs to the hash. Without a hash it is not, and takes as long to say so.
     pub(crate) async fn verify(&self, password: SecretString, hash: Option<PasswordHash>) -> Result<bool> {
-        let fits = *LENGTH.end() >= length(&password);
+        let fits = ShownSecret::check("password", password.expose_secret()).is_ok();
         self.work(move |hasher| {
             let stored = hash.as_ref().filter(|_| fits);
             let against = match stored {
@@ -76,19 +75,6 @@ impl Passwords {
             result
         })
         .await
-    }
-}
-
-fn length(password: &SecretString) -> usize {
-    password.expose_secret().chars().count()
-}
-
-/// The rules for a new password.
-fn check(password: &SecretString) -> Result<()> {
-    if LENGTH.contains(&length(password)) {
-        Ok(())
-    } else {
-        Err(Error::invalid("password", format!("must be {} to {} characters long", LENGTH.start(), LENGTH.end())))
     }
 }
 

@@ -24,7 +24,7 @@ macro_rules! sha256_type {
         $crate::model::hash::sha256_type!($(#[$doc])* $name);
 
         impl $crate::model::Spelled for $name {
-            const PATTERN: &'static str = "^[0-9A-Fa-f]{64}$";
+            const PATTERN: Option<&'static str> = Some("^[0-9A-Fa-f]{64}$");
             const SHORTEST: Option<usize> = None;
             const LONGEST: Option<usize> = Some(64);
         }

@@ -38,7 +38,7 @@ impl FromStr for Interpreter {
 }
 
 impl Spelled for Interpreter {
-    const PATTERN: &'static str = "^[A-Za-z0-9/][A-Za-z0-9._/+=:,@%-]*( [A-Za-z0-9._/+=:,@%-]+){0,15}$";
+    const PATTERN: Option<&'static str> = Some("^[A-Za-z0-9/][A-Za-z0-9._/+=:,@%-]*( [A-Za-z0-9._/+=:,@%-]+){0,15}$");
     const SHORTEST: Option<usize> = None;
     const LONGEST: Option<usize> = Some(256);
 }

@@ -35,6 +35,7 @@ mod script;
 mod script_content;
 mod session;
 mod spelling;
+mod text_rule;
 mod token;
 mod unfinished;
 mod user;
@@ -92,6 +93,10 @@ pub use script::{
 pub use script_content::ScriptContent;
 pub use session::{NewSession, Session, SessionFilter, SessionId, TokenHash};
 pub use spelling::Spelled;
+pub use text_rule::{
+    AccountPassword, CommandLine, Description, DirectoryPath, LoginPassword, LoginUser, Reason, RunPassword,
+    ShownSecret,
+};
 pub use token::{Credential, NewToken, Token, TokenId};
 pub use unfinished::{Processes, Unfinished};
 pub use user::{NewUser, PasswordHash, Role, User, UserChange, UserFilter, UserId};

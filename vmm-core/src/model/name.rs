@@ -35,7 +35,7 @@ macro_rules! name {
         }
 
         impl Spelled for $name {
-            const PATTERN: &'static str = $pattern;
+            const PATTERN: Option<&'static str> = Some($pattern);
             const SHORTEST: Option<usize> = Some(1);
             const LONGEST: Option<usize> = Some($longest);
         }

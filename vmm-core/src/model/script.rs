@@ -192,7 +192,7 @@ impl ScriptArguments {
 
 /// Of each argument.
 impl Spelled for ScriptArguments {
-    const PATTERN: &'static str = NO_NUL;
+    const PATTERN: Option<&'static str> = NO_NUL.pattern;
     const SHORTEST: Option<usize> = Some(0);
     const LONGEST: Option<usize> = Some(ScriptArguments::LONGEST);
 }
@@ -230,7 +230,8 @@ impl FromStr for ScriptTarget {
 }
 
 impl Spelled for ScriptTarget {
-    const PATTERN: &'static str = "^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?|@[A-Za-z0-9][A-Za-z0-9._-]{0,127})$";
+    const PATTERN: Option<&'static str> =
+        Some("^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?|@[A-Za-z0-9][A-Za-z0-9._-]{0,127})$");
     const SHORTEST: Option<usize> = None;
     const LONGEST: Option<usize> = None;
 }

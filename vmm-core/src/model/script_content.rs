@@ -128,7 +128,7 @@ fn line_of(text: &[u8], wanted: u8) -> usize {
 }
 
 impl Spelled for ScriptContent {
-    const PATTERN: &'static str = NO_NUL;
+    const PATTERN: Option<&'static str> = NO_NUL.pattern;
     const SHORTEST: Option<usize> = Some(1);
     const LONGEST: Option<usize> = Some(ScriptContent::LONGEST);
 }

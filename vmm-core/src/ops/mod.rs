@@ -36,7 +36,6 @@ pub use script::schedule::ScheduleDraft;
 pub use script::script::{SavedScript, ScriptDraft, ScriptUpdate};
 pub(crate) use {account::file::tidy as tidy_files, desk::audit::log_audit_head, desk::os::tidy_images};
 
-use crate::error::{Error, Result};
 use crate::model::{Job, Request, Run, Schedule, Script, Vm};
 use crate::policy::Target;
 
@@ -68,21 +67,6 @@ impl From<&Schedule> for Target {
     fn from(schedule: &Schedule) -> Self {
         Self::of(schedule.owner, format!("schedule {} ({})", schedule.id, schedule.script_name))
     }
-}
-
-/// The longest text for people, in characters.
-const MAX_TEXT: usize = 4096;
-
-/// Checks a text for people: a description or a reason.
-fn text(field: &str, text: &str) -> Result<()> {
-    let length = text.chars().count();
-    if length > MAX_TEXT {
-        return Err(Error::invalid(field, format!("is {length} characters long; at most {MAX_TEXT}")));
-    }
-    if text.chars().any(|c| c.is_control() && c != '\n' && c != '\t') {
-        return Err(Error::invalid(field, "holds a control character"));
-    }
-    Ok(())
 }
 
 /// What a change names, for the audit log.

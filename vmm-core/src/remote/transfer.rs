@@ -7,6 +7,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::Progress;
 use crate::error::{Error, Problem, Problems, Result};
+use crate::model::DirectoryPath;
 use crate::text::quoted;
 
 /// Where content comes from.
@@ -32,8 +33,8 @@ impl Place {
     pub fn new(directory: impl Into<String>, file: impl Into<String>) -> Result<Self> {
         let (directory, file) = (directory.into(), file.into());
         let mut problems = Problems::new();
-        if directory.is_empty() || directory.len() > 4096 || directory.contains('\0') {
-            problems.push(Problem::new("directory", "must be 1 to 4096 bytes without a NUL character"));
+        if let Err(Error::Invalid(wrong)) = DirectoryPath::check("directory", &directory) {
+            wrong.iter().for_each(|problem| problems.push(problem.clone()));
         }
         if file.is_empty() || file.len() > 255 || file.contains(['/', '\0']) || file == "." || file == ".." {
             let rule = "must be a file's name: 1 to 255 bytes without a slash or a NUL character, and not . or ..";

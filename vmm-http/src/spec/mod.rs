@@ -3,7 +3,6 @@
 
 mod example;
 mod idempotency;
-mod pattern;
 mod problem;
 
 use poem_openapi::OpenApiService;
@@ -24,7 +23,6 @@ pub fn openapi() -> String {
     without_explode(&mut spec);
     without_schema_of_streams(&mut spec);
     close_requests(&mut spec);
-    pattern::add(&mut spec);
     problem::add(&mut spec);
     describe_answers(&mut spec);
     idempotency::add(&mut spec);

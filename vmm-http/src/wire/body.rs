@@ -129,9 +129,14 @@ impl Check<'_> {
     }
 
     fn string(&mut self, path: &str, schema: &MetaSchema, text: &str) {
-        // A text with a pattern is checked by its type, which says better what is wrong.
-        if schema.pattern.is_none() {
-            self.length(path, schema, text.chars().count());
+        // A text with a pattern is checked by its type, which says better what is wrong, and so is a secret, unless it is
+        // too long to be taken.
+        let (secret, length) = (schema.format == Some("password"), text.chars().count());
+        if schema.pattern.is_none() || secret {
+            self.at_most(path, schema, length);
+        }
+        if schema.pattern.is_none() && !secret {
+            self.at_least(path, schema, length);
         }
         if schema.format == Some("date-time") && text.parse::<chrono::DateTime<chrono::Utc>>().is_err() {
             self.tell(path, "must be a moment like 2026-03-02T08:15:00Z".to_owned());
@@ -142,10 +147,13 @@ impl Check<'_> {
         }
     }
 
-    fn length(&mut self, path: &str, schema: &MetaSchema, length: usize) {
+    fn at_most(&mut self, path: &str, schema: &MetaSchema, length: usize) {
         if let Some(most) = schema.max_length.filter(|most| length > *most) {
             self.tell(path, format!("is {length} characters long; at most {most}"));
         }
+    }
+
+    fn at_least(&mut self, path: &str, schema: &MetaSchema, length: usize) {
         if let Some(least) = schema.min_length.filter(|least| length < *least) {
             self.tell(path, format!("is {length} characters long; at least {least}"));
         }

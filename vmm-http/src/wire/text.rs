@@ -21,6 +21,12 @@ impl<T: FromStr> TextOf<T> {
     }
 }
 
+impl<T> Default for TextOf<T> {
+    fn default() -> Self {
+        String::new().into()
+    }
+}
+
 impl<T> From<String> for TextOf<T> {
     fn from(text: String) -> Self {
         Self(text, PhantomData)
@@ -51,7 +57,7 @@ impl<T: Spelled> Type for TextOf<T> {
 
     fn schema_ref() -> MetaSchemaRef {
         MetaSchemaRef::Inline(Box::new(MetaSchema {
-            pattern: Some(T::PATTERN.to_owned()),
+            pattern: T::PATTERN.map(str::to_owned),
             min_length: T::SHORTEST,
             max_length: T::LONGEST,
             ..MetaSchema::new("string")
@@ -92,9 +98,10 @@ impl<T: Spelled> ToJSON for TextOf<T> {
 mod tests {
     use poem_openapi::validation::{Pattern, Validator};
     use vmm_core::model::{
-        DefinitionDigest, FileName, GroupName, Hostname, Interpreter, LoginName, NamePrefix, OsName, OsVersion,
-        PlanHash, RequestId, ScriptArguments, ScriptContent, ScriptFile, ScriptName, ScriptTarget, TokenName, UserName,
-        VmName, VolumeName,
+        AccountPassword, CommandLine, DefinitionDigest, Description, DirectoryPath, FileName, GroupName, Hostname,
+        Interpreter, LoginName, LoginPassword, LoginUser, NamePrefix, OsName, OsVersion, PlanHash, Reason, RequestId,
+        RunPassword, ScriptArguments, ScriptContent, ScriptFile, ScriptName, ScriptTarget, ShownSecret, TokenName,
+        UserName, VmName, VolumeName,
     };
 
     use super::*;
@@ -109,7 +116,7 @@ mod tests {
             samples.extend(last.iter().cloned());
         }
         samples.extend(["a-a", "a a", "a  a", "a.a", "a..a", "...", "..a", "@a-", "a/b", "a -x"].map(str::to_owned));
-        for length in [16, 32, 33, 63, 64, 65, 128, 129, 253, 254, 255, 256, 257, 4096, 4097] {
+        for length in [9, 10, 16, 32, 33, 63, 64, 65, 128, 129, 253, 254, 255, 256, 257, 1024, 1025, 4096, 4097] {
             samples.extend(["a".repeat(length), format!("@{}", "a".repeat(length)), "a.".repeat(length / 2) + "a"]);
         }
         samples
@@ -122,10 +129,10 @@ mod tests {
             let length = text.chars().count();
             let fits = T::SHORTEST.is_none_or(|least| length >= least)
                 && T::LONGEST.is_none_or(|most| length <= most)
-                && Pattern::new(T::PATTERN).check(&text);
+                && T::PATTERN.is_none_or(|pattern| Pattern::new(pattern).check(&text));
             let accepted = accepts(&text);
-            assert!(fits || !accepted, "{}: {text:?} is accepted, but does not fit", T::PATTERN);
-            assert!(accepted || !fits || refused(&text), "{}: {text:?} fits, but is not accepted", T::PATTERN);
+            assert!(fits || !accepted, "{:?}: {text:?} is accepted, but does not fit", T::PATTERN);
+            assert!(accepted || !fits || refused(&text), "{:?}: {text:?} fits, but is not accepted", T::PATTERN);
         }
     }
 
@@ -155,5 +162,14 @@ mod tests {
         let single = |text: &str| !text.contains("  ") && text.trim() == text;
         check::<Interpreter>(|text| single(text) && text.parse::<Interpreter>().is_ok(), none);
         check::<ScriptContent>(|text| ScriptContent::new(text).is_ok(), none);
+        check::<Description>(|text| Description::check("", text).is_ok(), none);
+        check::<Reason>(|text| Reason::check("", text).is_ok(), none);
+        check::<LoginUser>(|text| LoginUser::check("", text).is_ok(), none);
+        check::<LoginPassword>(|text| LoginPassword::check("", text).is_ok(), none);
+        check::<RunPassword>(|text| RunPassword::check("", text).is_ok(), none);
+        check::<AccountPassword>(|text| AccountPassword::check("", text).is_ok(), none);
+        check::<ShownSecret>(|text| ShownSecret::check("", text).is_ok(), none);
+        check::<CommandLine>(|text| CommandLine::check("", text).is_ok(), none);
+        check::<DirectoryPath>(|text| DirectoryPath::check("", text).is_ok(), none);
     }
 }

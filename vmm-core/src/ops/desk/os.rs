@@ -6,11 +6,12 @@ use crate::desk::{Desk, Vmm, image};
 use crate::error::{Error, Kind, Result};
 use crate::job::kinds::import_os::ImportOs;
 use crate::model::{
-    ImageSource, JobId, NewJob, NewOs, Os, OsChange, OsFilter, OsId, OsName, OsVersion, Page, Revision, one_more,
+    Description, ImageSource, JobId, NewJob, NewOs, Os, OsChange, OsFilter, OsId, OsName, OsVersion, Page, Revision,
+    one_more,
 };
 use crate::policy::{Action, Actor, Target};
 
-use crate::ops::{changed, text};
+use crate::ops::changed;
 
 impl Vmm {
     /// Adds to the catalog and starts the import of the image. The image is inspected again when it is imported.
@@ -22,7 +23,7 @@ impl Vmm {
         let target = Target::new(format!("os {}:{}", os.name, os.version));
         let by = actor.clone();
         self.change(actor, Action::OsCreate, target, |desk, audit| async move {
-            text("description", &os.description)?;
+            Description::check("description", &os.description)?;
             match (os.qcow2, &os.iso) {
                 (Some(text), _) => {
                     let source = source_of(&by, &text)?;
@@ -90,7 +91,7 @@ impl Vmm {
     pub async fn update_os(&self, actor: &Actor, id: OsId, change: OsChange, expect: Option<Revision>) -> Result<Os> {
         let os = self.find_or_audit_failure(actor, Action::OsUpdate, format!("os {id}"), self.os(actor, id)).await?;
         self.change(actor, Action::OsUpdate, target(&os), |desk, mut audit| async move {
-            text("description", change.description.as_deref().unwrap_or_default())?;
+            Description::check("description", change.description.as_deref().unwrap_or_default())?;
             audit.detail = changed([
                 change.description.as_ref().map(|_| "description".to_owned()),
                 change.login.as_ref().map(|login| format!("login {login}")),

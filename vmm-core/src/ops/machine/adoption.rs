@@ -8,13 +8,11 @@ use crate::error::{Error, Kind, Result};
 use crate::host::ForeignDomain;
 use crate::job::kinds::adopt_vm::AdoptVm;
 use crate::model::{
-    Adoption, GroupName, HostKey, Hostname, JobId, LoginName, NewJob, Os, OsFilter, OsId, UserName, Vm, VmFilter,
-    VmName,
+    Adoption, Description, GroupName, HostKey, Hostname, JobId, LoginName, NewJob, Os, OsFilter, OsId, UserName, Vm,
+    VmFilter, VmName,
 };
 use crate::policy::{Action, Actor, Target};
 use crate::text::quoted;
-
-use crate::ops::text;
 
 /// The longest name of a domain, in bytes.
 const MAX_DOMAIN: usize = 255;
@@ -88,7 +86,7 @@ impl Vmm {
 
     async fn adoption(&self, desk: &Desk, actor: &Actor, draft: AdoptionDraft) -> Result<Adoption> {
         let AdoptionDraft { domain, name, user, group_name, os, hostname, ip, host_key, login, description } = draft;
-        text("description", &description)?;
+        Description::check("description", &description)?;
         let user = self.responsible(actor, Action::VmAdopt, "user", user.as_ref()).await?;
         let user = user.ok_or(Error::Unauthenticated)?;
         let os = match os {

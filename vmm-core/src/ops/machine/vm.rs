@@ -7,11 +7,12 @@ use crate::desk::{Vmm, require_tagged};
 use crate::error::{Error, Kind, Result};
 use crate::job::kinds::{delete_vm::DeleteVm, release_vm::ReleaseVm};
 use crate::model::{
-    Disk, GroupName, JobId, LoginName, NewJob, Page, Revision, UserName, Vm, VmChange, VmFilter, VmId, VmName, one_more,
+    Description, Disk, GroupName, JobId, LoginName, NewJob, Page, Revision, UserName, Vm, VmChange, VmFilter, VmId,
+    VmName, one_more,
 };
 use crate::policy::{Action, Actor, Target};
 
-use crate::ops::{changed, text};
+use crate::ops::changed;
 
 /// The login that a machine was made with.
 #[derive(Debug)]
@@ -72,7 +73,7 @@ impl Vmm {
         let vm = self.find_vm_or_audit_failure(actor, Action::VmUpdate, name).await?;
         self.change(actor, Action::VmUpdate, Target::from(&vm), |desk, mut audit| async move {
             let VmUpdate { user, group_name, description } = update;
-            text("description", description.as_deref().unwrap_or_default())?;
+            Description::check("description", description.as_deref().unwrap_or_default())?;
             audit.detail = changed([
                 user.as_ref().map(|user| format!("user {user}")),
                 group_name.as_ref().map(|group| {

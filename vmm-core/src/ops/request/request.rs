@@ -4,14 +4,12 @@ use crate::desk::{Vmm, image, plan, survey};
 use crate::error::{Error, Kind, Problems, Result};
 use crate::job::kinds::start_request::StartRequest;
 use crate::model::{
-    NewJob, NewRequest, Page, Plan, PlanHash, Request, RequestFilter, RequestId, RequestState, Room, UserId, UserName,
-    one_more,
+    Description, NewJob, NewRequest, Page, Plan, PlanHash, Reason, Request, RequestFilter, RequestId, RequestState,
+    Room, UserId, UserName, one_more,
 };
 use crate::planning::{Outlook, Planner, RowVerdict};
 use crate::policy::{Action, Actor, Target};
 use crate::repository::Submitted;
-
-use crate::ops::text;
 
 /// A request as somebody submits it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -160,7 +158,7 @@ impl Vmm {
     /// # Errors
     /// `Conflict` if the request is decided already.
     pub async fn reject_request(&self, actor: &Actor, id: &RequestId, reason: &str) -> Result<Request> {
-        text("reason", reason)?;
+        Reason::check("reason", reason)?;
         self.close_request(actor, Action::RequestReject, id, RequestState::Rejected, Some(reason)).await
     }
 
@@ -221,7 +219,7 @@ impl Vmm {
 }
 
 fn check(draft: &RequestDraft) -> Result<()> {
-    text("description", &draft.description)?;
+    Description::check("description", &draft.description)?;
     let (bytes, most) = (draft.spec.len(), RequestDraft::MAX_SPEC);
     if bytes > most {
         return Err(Error::invalid("spec", format!("is {bytes} bytes long; at most {most}")));

@@ -7,8 +7,8 @@ use uuid::Uuid;
 use crate::desk::{Desk, Vmm};
 use crate::error::{Error, Kind, Problem, Result};
 use crate::model::{
-    FileName, Interpreter, NewScript, Page, Script, ScriptChange, ScriptContent, ScriptFile, ScriptFilter, ScriptId,
-    ScriptName, ScriptTarget, ScriptVersion, StoredLogin, UserId, one_more,
+    FileName, Interpreter, LoginUser, NewScript, Page, RunPassword, Script, ScriptChange, ScriptContent, ScriptFile,
+    ScriptFilter, ScriptId, ScriptName, ScriptTarget, ScriptVersion, StoredLogin, UserId, one_more,
 };
 use crate::policy::{Action, Actor, Target};
 use crate::remote::{Credential, Login};
@@ -143,7 +143,7 @@ impl Vmm {
                     .map(|(user, password)| seal(&desk, script.id, user, &password))
                     .transpose()?,
                 (Some(user), None) => {
-                    check_user(&user)?;
+                    LoginUser::check("user", &user)?;
                     let stored = desk.repository().scripts().login(script.id).await?;
                     Some(StoredLogin { user, ..stored.ok_or_else(|| half("password"))? })
                 }
@@ -248,21 +248,11 @@ pub(in crate::ops) fn login(
         (Some(_), None) => Err(half("password")),
         (None, Some(_)) => Err(half("user")),
         (Some(user), Some(password)) => {
-            check_user(&user)?;
-            let text = password.expose_secret();
-            if text.is_empty() || text.chars().count() > 1024 || text.contains('\0') {
-                return Err(Error::invalid("password", "must be 1 to 1024 characters without a NUL character"));
-            }
+            LoginUser::check("user", &user)?;
+            RunPassword::check("password", password.expose_secret())?;
             Ok(Some((user, password)))
         }
     }
-}
-
-fn check_user(user: &str) -> Result<()> {
-    if user.is_empty() || user.chars().count() > 256 || user.contains(char::is_control) {
-        return Err(Error::invalid("user", "must be 1 to 256 characters without control characters"));
-    }
-    Ok(())
 }
 
 fn half(missing: &str) -> Error {

@@ -29,7 +29,7 @@ struct MadeLinkCodeBody {
 
 impl From<MadeLinkCode> for MadeLinkCodeBody {
     fn from(made: MadeLinkCode) -> Self {
-        Self { code: Secret(made.code), expires_at: made.expires_at }
+        Self { code: made.code.into(), expires_at: made.expires_at }
     }
 }
 

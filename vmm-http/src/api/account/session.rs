@@ -75,9 +75,9 @@ impl SessionApi {
         body: Body<Credentials>,
     ) -> Result<Json<SessionBody>, Failure> {
         let Credentials { name, password } = body.0;
-        let login = vmm.login(&name, password.0, peer::address(request)).await?;
+        let login = vmm.login(&name, password.into(), peer::address(request)).await?;
         Ok(Json(SessionBody {
-            token: Secret(login.token),
+            token: login.token.into(),
             expires_at: login.session.expires_at,
             user: login.user.into(),
         }))

@@ -74,7 +74,7 @@ impl WebSessionApi {
     async fn sign_in(&self, request: &Request, vmm: Data<&Vmm>, body: Body<Credentials>) -> Result<SignedIn, Failure> {
         session_cookie::of_our_pages(&vmm, request)?;
         let Credentials { name, password } = body.0;
-        let login = vmm.login(&name, password.0, peer::address(request)).await?;
+        let login = vmm.login(&name, password.into(), peer::address(request)).await?;
         let seconds = (login.session.expires_at - Utc::now()).num_seconds();
         let cookie = session_cookie::set(&vmm, request, &login.token, seconds);
         Ok(SignedIn::SignedIn(Json(shown(&vmm, login.user, login.session.expires_at)), cookie))

@@ -61,7 +61,7 @@ impl From<MadeToken> for MadeTokenBody {
     fn from(made: MadeToken) -> Self {
         let MadeToken { secret, token } = made;
         let (created_at, expires_at) = (token.created_at, token.expires_at);
-        Self { name: token.name.to_string(), secret: Secret(secret), created_at, expires_at }
+        Self { name: token.name.to_string(), secret: secret.into(), created_at, expires_at }
     }
 }
 

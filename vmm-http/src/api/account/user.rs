@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{Enum, Object, OpenApi};
-use vmm_core::model::{NamePrefix, Role, User, UserFilter, UserName};
+use vmm_core::model::{AccountPassword, NamePrefix, Role, User, UserFilter, UserName};
 use vmm_core::{SecretString, UserDraft, UserUpdate};
 
 use crate::api::answer::{Done, Tagged};
@@ -55,7 +55,7 @@ struct NewUserBody {
     /// Letters, digits, dots, dashes and underscores.
     name: TextOf<UserName>,
     /// 10 to 1024 characters.
-    password: Secret,
+    password: Secret<AccountPassword>,
     /// The linked Telegram account.
     chat_id: Option<i64>,
     #[oai(default)]
@@ -67,7 +67,7 @@ impl TryFrom<NewUserBody> for UserDraft {
 
     fn try_from(body: NewUserBody) -> vmm_core::Result<Self> {
         let NewUserBody { name, password, chat_id, role } = body;
-        Ok(Self { name: UserName::new(name)?, password: password.0, chat_id, role: role.into() })
+        Ok(Self { name: UserName::new(name)?, password: password.into(), chat_id, role: role.into() })
     }
 }
 
@@ -88,7 +88,7 @@ struct UserChangeBody {
     /// Another name.
     new_name: Option<TextOf<UserName>>,
     /// Another password, 10 to 1024 characters.
-    password: Option<Secret>,
+    password: Option<Secret<AccountPassword>>,
     /// The present password; needed with another one for one's own account.
     old_password: Option<Secret>,
     /// The linked Telegram account; `null` unlinks it.
@@ -102,8 +102,8 @@ fn change(body: UserChangeBody) -> vmm_core::Result<(UserName, UserUpdate)> {
     let UserChangeBody { name, new_name, password, old_password, chat_id, role, disabled } = body;
     let update = UserUpdate {
         name: batch::named("new_name", new_name.map(UserName::new).transpose())?,
-        password: password.map(|password| password.0),
-        old_password: old_password.map(|password| password.0),
+        password: password.map(SecretString::from),
+        old_password: old_password.map(SecretString::from),
         chat_id: chat_id.change(),
         role: role.map(Into::into),
         disabled,
@@ -169,7 +169,7 @@ struct PasswordChange {
     old_password: Option<Secret>,
     /// 10 to 1024 characters.
     #[oai(rename = "new-password")]
-    new_password: Secret,
+    new_password: Secret<AccountPassword>,
 }
 
 /// Passwords to change.
@@ -182,7 +182,7 @@ struct PasswordChanges {
 
 fn password_change(change: PasswordChange) -> vmm_core::Result<(UserName, Option<SecretString>, SecretString)> {
     let user = batch::named("user", UserName::new(change.user))?;
-    Ok((user, change.old_password.map(|old| old.0), change.new_password.0))
+    Ok((user, change.old_password.map(SecretString::from), change.new_password.into()))
 }
 
 #[OpenApi(tag = "Tag::User")]

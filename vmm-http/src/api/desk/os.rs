@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi};
-use vmm_core::model::{JobId, LoginName, NewOs, Os, OsChange, OsFilter, OsId, OsName, OsVersion};
+use vmm_core::model::{Description, JobId, LoginName, NewOs, Os, OsChange, OsFilter, OsId, OsName, OsVersion};
 
 use crate::api::answer::{Done, Tagged};
 use crate::api::tag::Tag;
@@ -34,8 +34,8 @@ struct NewOsBody {
     /// Path of an installer image on the host.
     #[oai(validator(max_length = 4096))]
     iso: Option<String>,
-    #[oai(default, validator(max_length = 4096))]
-    description: String,
+    #[oai(default)]
+    description: TextOf<Description>,
     /// The user that cloud-init makes in each machine.
     #[oai(default = "default_login")]
     login: TextOf<LoginName>,
@@ -55,7 +55,7 @@ impl TryFrom<NewOsBody> for NewOs {
             version: OsVersion::new(version)?,
             iso,
             qcow2,
-            description,
+            description: description.into(),
             login: batch::named("login", LoginName::new(login))?,
         })
     }
@@ -74,8 +74,7 @@ struct NewOsesBody {
 #[oai(rename = "OsChange", deny_unknown_fields)]
 struct OsChangeBody {
     id: i64,
-    #[oai(validator(max_length = 4096))]
-    description: Option<String>,
+    description: Option<TextOf<Description>>,
     /// The user that cloud-init makes in machines that are made later.
     login: Option<TextOf<LoginName>>,
 }
@@ -83,7 +82,7 @@ struct OsChangeBody {
 fn change(body: OsChangeBody) -> vmm_core::Result<(OsId, OsChange)> {
     let OsChangeBody { id, description, login } = body;
     let login = batch::named("login", login.map(LoginName::new).transpose())?;
-    Ok((OsId(id), OsChange { description, login }))
+    Ok((OsId(id), OsChange { description: description.map(String::from), login }))
 }
 
 /// Catalog entries to change.

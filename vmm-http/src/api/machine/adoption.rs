@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use poem_openapi::Object;
 use vmm_core::host::ForeignDomain;
-use vmm_core::model::{GroupName, Hostname, JobId, LoginName, UserName, Vm, VmName};
+use vmm_core::model::{Description, GroupName, Hostname, JobId, LoginName, UserName, Vm, VmName};
 use vmm_core::{AdoptionDraft, Error};
 
 use super::monitor::StateWord;
@@ -78,8 +78,8 @@ pub(super) struct VmAdoptionBody {
     host_key: String,
     /// The user that people sign in as on the machine.
     login: TextOf<LoginName>,
-    #[oai(default, validator(max_length = 4096))]
-    description: String,
+    #[oai(default)]
+    description: TextOf<Description>,
 }
 
 impl TryFrom<VmAdoptionBody> for AdoptionDraft {
@@ -100,7 +100,7 @@ impl TryFrom<VmAdoptionBody> for AdoptionDraft {
             ip: ip.map(address).transpose()?,
             host_key: host_key.parse()?,
             login: named("login", LoginName::new(login))?,
-            description,
+            description: description.into(),
         })
     }
 }

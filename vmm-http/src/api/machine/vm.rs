@@ -3,7 +3,7 @@
 use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{Enum, Object, OpenApi};
-use vmm_core::model::{GroupName, NamePrefix, OsId, RequestId, UserName, VmFilter, VmId, VmName};
+use vmm_core::model::{Description, GroupName, NamePrefix, OsId, RequestId, UserName, VmFilter, VmId, VmName};
 use vmm_core::{AdoptionDraft, Power, Switched, VmUpdate};
 
 use super::adoption::{AdoptableDomainsBody, AdoptedVmsBody, VmAdoptionsBody};
@@ -44,15 +44,14 @@ struct VmChangeBody {
     user: Option<TextOf<UserName>>,
     /// Another group; `null` takes it out of its group.
     group_name: Clearable<TextOf<GroupName>>,
-    #[oai(validator(max_length = 4096))]
-    description: Option<String>,
+    description: Option<TextOf<Description>>,
 }
 
 fn change(body: VmChangeBody) -> vmm_core::Result<(VmName, VmUpdate)> {
     let VmChangeBody { name, user, group_name, description } = body;
     let user = named("user", user.map(UserName::new).transpose())?;
     let group_name = group_name.change().map(|group| group.map(GroupName::new).transpose()).transpose()?;
-    Ok((VmName::new(name)?, VmUpdate { user, group_name, description }))
+    Ok((VmName::new(name)?, VmUpdate { user, group_name, description: description.map(String::from) }))
 }
 
 /// Records of machines to change.
@@ -246,7 +245,7 @@ impl VmApi {
     async fn login(&self, caller: Caller, vm: Query<TextOf<VmName>>) -> Result<Json<VmLoginBody>, Failure> {
         let login = caller.0;
         let made_with = login.vmm.vm_login(&login.actor, &named("vm", VmName::new(vm.0))?).await?;
-        Ok(Json(VmLoginBody { user: made_with.user.to_string(), password: Secret(made_with.password) }))
+        Ok(Json(VmLoginBody { user: made_with.user.to_string(), password: made_with.password.into() }))
     }
 
     /// Start, stop, reboot or resume a machine, or discard its saved state. Responsible persons and admins only.

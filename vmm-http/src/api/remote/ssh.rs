@@ -5,9 +5,9 @@ use std::time::Duration;
 use poem_openapi::param::Query;
 use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi};
-use vmm_core::model::VmName;
+use vmm_core::model::{CommandLine, LoginPassword, LoginUser, VmName};
 use vmm_core::remote::{Command, Credential, Login, Output, Unfinished};
-use vmm_core::{Error, ExposeSecret};
+use vmm_core::{Error, ExposeSecret, SecretString};
 
 use crate::api::answer::{ending, milliseconds};
 use crate::api::tag::Tag;
@@ -25,12 +25,10 @@ pub(crate) struct SshApi;
 #[oai(rename = "SshCommand", deny_unknown_fields)]
 pub(super) struct SshCommand {
     /// The line for the user's login shell.
-    #[oai(validator(min_length = 1, max_length = 32000))]
-    command: String,
+    command: TextOf<CommandLine>,
     /// The user on the machine.
-    #[oai(validator(min_length = 1, max_length = 256))]
-    user: String,
-    password: Secret,
+    user: TextOf<LoginUser>,
+    password: Secret<LoginPassword>,
     /// The longest time of the command in seconds, from connecting to its end; 60 if absent.
     #[oai(validator(minimum(value = "1"), maximum(value = "3600")))]
     timeout: Option<u32>,
@@ -46,11 +44,9 @@ pub(super) struct SshCommands {
 
 pub(super) fn read(command: SshCommand) -> vmm_core::Result<(Login, Command)> {
     let SshCommand { command, user, password, timeout } = command;
-    if command.contains('\0') {
-        return Err(Error::invalid("command", "holds a NUL character"));
-    }
-    let login = login(user, password)?;
-    let command = Command::new(command);
+    let command = String::from(command);
+    CommandLine::check("command", &command)?;
+    let (login, command) = (login(user, password)?, Command::new(command));
     let command = match timeout {
         Some(seconds) => command.within(Duration::from_secs(seconds.into())),
         None => command,
@@ -58,15 +54,12 @@ pub(super) fn read(command: SshCommand) -> vmm_core::Result<(Login, Command)> {
     Ok((login, command))
 }
 
-/// A login on a machine.
-pub(super) fn login(user: String, password: Secret) -> vmm_core::Result<Login> {
-    if user.chars().any(char::is_control) {
-        return Err(Error::invalid("user", "holds a control character"));
-    }
-    if password.0.expose_secret().contains('\0') {
-        return Err(Error::invalid("password", "holds a NUL character"));
-    }
-    Ok(Login { user, credential: Credential::Password(password.0) })
+/// Returns the login on a machine of a user and a password.
+pub(super) fn login(user: TextOf<LoginUser>, password: Secret<LoginPassword>) -> vmm_core::Result<Login> {
+    let (user, password) = (String::from(user), SecretString::from(password));
+    LoginUser::check("user", &user)?;
+    LoginPassword::check("password", password.expose_secret())?;
+    Ok(Login { user, credential: Credential::Password(password) })
 }
 
 /// The result of a command. It has an `exit_code` or a `signal` if its end is known, and an `error` if it could not be

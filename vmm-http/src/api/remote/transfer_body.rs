@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use poem_openapi::{Enum, Object};
-use vmm_core::model::{FileName, ScriptTarget, VmName};
+use vmm_core::model::{DirectoryPath, FileName, LoginPassword, LoginUser, ScriptTarget, VmName};
 use vmm_core::remote::tree::{Skipped, SkippedKind};
 use vmm_core::remote::{DEFAULT_TRANSFER_DEADLINE, Place, Progress};
 use vmm_core::{Cargo, Error, Machines, Transfer, TransferReport};
@@ -46,12 +46,10 @@ pub(super) struct FileTransfer {
     #[oai(default)]
     replace: bool,
     /// The directory on the machine: absolute, or below the user's home.
-    #[oai(validator(min_length = 1, max_length = 4096))]
-    directory: String,
+    directory: TextOf<DirectoryPath>,
     /// The user on the machine.
-    #[oai(validator(min_length = 1, max_length = 256))]
-    user: String,
-    password: Secret,
+    user: TextOf<LoginUser>,
+    password: Secret<LoginPassword>,
     /// The longest time of the copy in seconds, from connecting to its end; 600 if absent.
     #[oai(validator(minimum(value = "1"), maximum(value = "86400")))]
     timeout: Option<u32>,
@@ -93,7 +91,7 @@ pub(super) fn read(in_query: Option<&VmName>, direction: Direction, item: FileTr
     };
     let (file, login) = (String::from(file), login(user, password)?);
     let deadline = timeout.map_or(DEFAULT_TRANSFER_DEADLINE, |seconds| Duration::from_secs(seconds.into()));
-    let (place, progress) = (Place::new(directory, file.clone())?, Progress::new());
+    let (place, progress) = (Place::new(String::from(directory), file.clone())?, Progress::new());
     let cargo = if tree { Cargo::Tree { replace } } else { Cargo::File };
     Ok(Wanted { machines, file, transfer: Transfer { cargo, place, login, deadline, progress } })
 }

@@ -133,7 +133,8 @@ impl RequestApi {
         body: Body<RejectionBody>,
     ) -> Result<Json<RequestBody>, Failure> {
         let login = caller.0;
-        let rejected = login.vmm.reject_request(&login.actor, &RequestId::new(id.0)?, &body.0.reason).await?;
+        let rejected =
+            login.vmm.reject_request(&login.actor, &RequestId::new(id.0)?, &String::from(body.0.reason)).await?;
         Ok(Json(rejected.into()))
     }
 

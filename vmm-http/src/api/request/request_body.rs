@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use poem_openapi::{Enum, Object};
-use vmm_core::model::{Plan, PlanHash, Request, RequestState};
+use vmm_core::model::{Plan, PlanHash, Reason, Request, RequestState};
 
 use super::request_plan::{HostBody, RowBody, Totals};
 use crate::wire::text::TextOf;
@@ -136,6 +136,5 @@ pub(super) struct ApprovalBody {
 #[oai(rename = "Rejection", deny_unknown_fields)]
 pub(super) struct RejectionBody {
     /// The reason, which the requester can read.
-    #[oai(validator(min_length = 1, max_length = 4096))]
-    pub(super) reason: String,
+    pub(super) reason: TextOf<Reason>,
 }

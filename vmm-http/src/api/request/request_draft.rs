@@ -1,7 +1,7 @@
 //! Requests as they are submitted or tried.
 
 use poem_openapi::Object;
-use vmm_core::model::{RequestId, UserName};
+use vmm_core::model::{Description, RequestId, UserName};
 use vmm_core::{RequestDraft, Submission};
 
 use super::request_body::RequestBody;
@@ -16,8 +16,8 @@ pub(super) struct NewRequestBody {
     id: TextOf<RequestId>,
     /// The account that the request is for; the caller's if absent.
     requester: Option<TextOf<UserName>>,
-    #[oai(default, validator(max_length = 4096))]
-    description: String,
+    #[oai(default)]
+    description: TextOf<Description>,
     /// The CSV of the machines.
     #[oai(validator(max_length = 1048576))]
     spec: String,
@@ -35,7 +35,8 @@ impl TryFrom<NewRequestBody> for RequestDraft {
             return Err(vmm_core::Error::invalid("id", reason));
         }
         let requester = requester.map(UserName::new).transpose();
-        Ok(Self { id: RequestId::new(id)?, requester: batch::named("requester", requester)?, description, spec })
+        let requester = batch::named("requester", requester)?;
+        Ok(Self { id: RequestId::new(id)?, requester, description: description.into(), spec })
     }
 }
 

@@ -6,8 +6,11 @@ use chrono::{DateTime, Utc};
 use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{Enum, Object, OpenApi};
-use vmm_core::model::{Again, Run, RunFilter, RunId, RunMachine, RunState, ScriptArguments, ScriptName, ScriptTarget};
-use vmm_core::{RunDraft, RunTerms};
+use vmm_core::model::{
+    Again, LoginUser, Run, RunFilter, RunId, RunMachine, RunPassword, RunState, ScriptArguments, ScriptName,
+    ScriptTarget,
+};
+use vmm_core::{RunDraft, RunTerms, SecretString};
 
 use crate::api::answer::{Accepted, ending, milliseconds};
 use crate::api::tag::Tag;
@@ -83,10 +86,9 @@ struct NewRunBody {
     arguments: Vec<TextOf<ScriptArguments>>,
     /// The user on the machines. If it is absent, the login stored with the script is used, which only the script's
     /// owner and admins may do.
-    #[oai(validator(min_length = 1, max_length = 256))]
-    user: Option<String>,
+    user: Option<TextOf<LoginUser>>,
     /// The password on the machines. It is kept only in memory, until the run ends.
-    password: Option<Secret>,
+    password: Option<Secret<RunPassword>>,
     /// The longest time on each machine in seconds, from connecting to the script's end; 600 if absent.
     #[oai(validator(minimum(value = "1"), maximum(value = "86400")))]
     timeout: Option<u32>,
@@ -107,9 +109,14 @@ impl TryFrom<NewRunBody> for RunDraft {
     }
 }
 
-fn terms(user: Option<String>, password: Option<Secret>, timeout: Option<u32>, at_once: Option<u32>) -> RunTerms {
+fn terms(
+    user: Option<TextOf<LoginUser>>,
+    password: Option<Secret<RunPassword>>,
+    timeout: Option<u32>,
+    at_once: Option<u32>,
+) -> RunTerms {
     let timeout = timeout.map(|seconds| Duration::from_secs(seconds.into()));
-    RunTerms { user, password: password.map(|password| password.0), timeout, at_once }
+    RunTerms { user: user.map(String::from), password: password.map(SecretString::from), timeout, at_once }
 }
 
 /// Scripts to run.
@@ -149,10 +156,9 @@ struct RerunBody {
     only: Option<AgainWord>,
     /// The user on the machines. If it is absent, the login stored with the script is used, which only the script's
     /// owner and admins may do.
-    #[oai(validator(min_length = 1, max_length = 256))]
-    user: Option<String>,
+    user: Option<TextOf<LoginUser>>,
     /// The password on the machines. It is kept only in memory, until the run ends.
-    password: Option<Secret>,
+    password: Option<Secret<RunPassword>>,
     /// The longest time on each machine in seconds; that of the original run if absent.
     #[oai(validator(minimum(value = "1"), maximum(value = "86400")))]
     timeout: Option<u32>,

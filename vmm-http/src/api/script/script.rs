@@ -5,9 +5,10 @@ use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi};
 use vmm_core::model::{
-    Interpreter, Script, ScriptContent, ScriptFile, ScriptFilter, ScriptName, ScriptTarget, ScriptVersion,
+    Interpreter, LoginUser, RunPassword, Script, ScriptContent, ScriptFile, ScriptFilter, ScriptName, ScriptTarget,
+    ScriptVersion,
 };
-use vmm_core::{SavedScript, ScriptDraft, ScriptUpdate};
+use vmm_core::{SavedScript, ScriptDraft, ScriptUpdate, SecretString};
 
 use crate::api::answer::Done;
 use crate::api::tag::Tag;
@@ -39,10 +40,9 @@ struct NewScriptBody {
     #[oai(default, validator(max_items = 500))]
     vm: Vec<TextOf<ScriptTarget>>,
     /// The user on the machines; with `password`, or neither.
-    #[oai(validator(min_length = 1, max_length = 256))]
-    user: Option<String>,
+    user: Option<TextOf<LoginUser>>,
     /// The password on the machines. It is stored sealed and not shown again.
-    password: Option<Secret>,
+    password: Option<Secret<RunPassword>>,
 }
 
 impl TryFrom<NewScriptBody> for ScriptDraft {
@@ -56,8 +56,8 @@ impl TryFrom<NewScriptBody> for ScriptDraft {
             command: command.map(|command| command.parse()).transpose()?,
             content: content.map(ScriptContent::new).transpose()?,
             targets: targets(vm)?,
-            user,
-            password: password.map(|password| password.0),
+            user: user.map(String::from),
+            password: password.map(SecretString::from),
         })
     }
 }
@@ -89,10 +89,9 @@ struct ScriptChangeBody {
     #[oai(validator(max_items = 500))]
     vm: Option<Vec<TextOf<ScriptTarget>>>,
     /// The user on the machines.
-    #[oai(validator(min_length = 1, max_length = 256))]
-    user: Option<String>,
+    user: Option<TextOf<LoginUser>>,
     /// The password on the machines. It is stored sealed and not shown again.
-    password: Option<Secret>,
+    password: Option<Secret<RunPassword>>,
 }
 
 fn change(body: ScriptChangeBody) -> vmm_core::Result<(ScriptName, ScriptUpdate)> {
@@ -103,8 +102,8 @@ fn change(body: ScriptChangeBody) -> vmm_core::Result<(ScriptName, ScriptUpdate)
         command: command.map(|command| command.parse()).transpose()?,
         content: content.map(ScriptContent::new).transpose()?,
         targets: vm.map(targets).transpose()?,
-        user,
-        password: password.map(|password| password.0),
+        user: user.map(String::from),
+        password: password.map(SecretString::from),
     };
     Ok((ScriptName::new(name)?, update))
 }
