@@ -97,7 +97,7 @@ pub use text_rule::{
     AccountPassword, CommandLine, Description, DirectoryPath, LoginPassword, LoginUser, Reason, RunPassword,
     ShownSecret,
 };
-pub use token::{Credential, NewToken, Token, TokenId};
+pub use token::{AccountCredential, NewToken, Token, TokenId};
 pub use unfinished::{Processes, Unfinished};
 pub use user::{NewUser, PasswordHash, Role, User, UserChange, UserFilter, UserId};
 pub use vm::{Adoption, Observation, Vm, VmChange, VmFilter, VmId};

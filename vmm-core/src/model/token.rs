@@ -39,7 +39,7 @@ pub struct NewToken {
 
 /// What a caller authenticated with.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Credential {
+pub enum AccountCredential {
     /// A login.
     Session(Session),
     /// An API token.

@@ -18,7 +18,7 @@ pub use account::user::{UserDraft, UserUpdate};
 pub use bot::mail::BotMail;
 pub use bot::notice::{RequestNews, RequestProgress};
 pub use desk::job::JobWatch;
-pub use desk::statistics::Statistics;
+pub use desk::statistics::DeskStatistics;
 pub use machine::adoption::AdoptionDraft;
 pub use machine::history::{History, HistoryPoint};
 pub use machine::host_key::VmHostKey;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::csv_writer;
 use super::header;
-use super::sheet;
 use super::table::MAX_CELLS;
 
 /// The longest text that a sheet may have as CSV, in bytes: that of a request.
@@ -53,7 +53,7 @@ impl Grid {
                 line.resize(*column, "");
                 line.push(text);
             }
-            csv.push_str(&sheet::verbatim(&line));
+            csv.push_str(&csv_writer::verbatim(&line));
             next = row + 1;
         }
         if csv.len() > MOST_TEXT { Err(too_long()) } else { Ok(csv) }

@@ -2,15 +2,15 @@
 
 mod archive;
 mod cell;
+pub(crate) mod csv_writer;
 mod fit;
 mod grid;
 mod header;
 mod part;
 mod planner;
 mod reading;
+mod request_table;
 mod row;
-pub(crate) mod sheet;
-mod spec;
 mod spreadsheet;
 mod table;
 mod template;

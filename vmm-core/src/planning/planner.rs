@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::fit;
 use super::reading::{Reading, RowVerdict, SpecRow, Surroundings};
-use super::spec;
+use super::request_table;
 use super::totals::{Totals, gib};
 use super::volume_name::disk_volume;
 use crate::error::{Error, Problem, Problems, Result};
@@ -120,7 +120,7 @@ impl<'a> Planner<'a> {
     /// # Errors
     /// [`Error::Invalid`] with the problems of the rows.
     pub(crate) fn plan(&self, request: &RequestId, spec: &str) -> Result<Plan> {
-        self.plan_of(request, spec::read(spec, self))
+        self.plan_of(request, request_table::read(spec, self))
     }
 
     /// The plan of this table, or what is wrong with it, and what was found of each row.
@@ -128,7 +128,7 @@ impl<'a> Planner<'a> {
     /// # Errors
     /// Whatever is no fault of the table.
     pub(crate) fn outlook(&self, request: &RequestId, spec: &str) -> Result<Outlook> {
-        let mut reading = spec::read(spec, self);
+        let mut reading = request_table::read(spec, self);
         let (rows, rows_total) = (std::mem::take(&mut reading.rows), reading.rows_total);
         let understood = reading.understood.clone();
         let (plan, problems) = match self.plan_of(request, reading) {

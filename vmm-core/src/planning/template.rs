@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::planner::DEFAULT_DISK;
 use super::totals::gib;
-use super::{header, sheet};
+use super::{csv_writer, header};
 use crate::model::Os;
 
 /// Every column, and a row that plans well where the catalog has an image: the newest one, and a name that is free.
@@ -24,5 +24,5 @@ pub(crate) fn template(oses: &[Os], taken: &HashSet<String>) -> String {
         _ => String::new(),
     };
     let titles = header::titles();
-    sheet::write([titles.map(str::to_owned), titles.map(cell)])
+    csv_writer::write([titles.map(str::to_owned), titles.map(cell)])
 }

@@ -3,7 +3,7 @@
 use poem::Request;
 use poem_openapi::SecurityScheme;
 use poem_openapi::auth::Bearer;
-use vmm_core::model::Credential;
+use vmm_core::model::AccountCredential;
 use vmm_core::{Actor, Vmm};
 
 use crate::error::Failure;
@@ -20,7 +20,7 @@ pub(crate) struct Caller(pub(crate) Login);
 pub(crate) struct Login {
     pub(crate) vmm: Vmm,
     pub(crate) actor: Actor,
-    pub(crate) credential: Credential,
+    pub(crate) credential: AccountCredential,
 }
 
 async fn check(request: &Request, bearer: Bearer) -> poem::Result<Login> {

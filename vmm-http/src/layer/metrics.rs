@@ -14,7 +14,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
-use vmm_core::{PartHealth, Statistics};
+use vmm_core::{DeskStatistics, PartHealth};
 
 use crate::operations::{OTHER, Operations, Row};
 
@@ -147,7 +147,7 @@ impl Metrics {
     }
 
     /// All figures as OpenMetrics text.
-    pub(crate) fn text(&self, statistics: &Statistics, connections: Option<usize>) -> Result<String, fmt::Error> {
+    pub(crate) fn text(&self, statistics: &DeskStatistics, connections: Option<usize>) -> Result<String, fmt::Error> {
         let figures = &self.0;
         // One at a time, so that each answer is of one moment.
         let registry = figures.registry.lock().unwrap_or_else(PoisonError::into_inner);

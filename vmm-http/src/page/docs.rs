@@ -10,7 +10,7 @@ use poem::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use poem::web::{Data, Form};
 use poem::{EndpointExt, IntoEndpoint, IntoResponse, Request, Response, Result, Route, get, handler, post};
 use serde::Deserialize;
-use vmm_core::model::Credential;
+use vmm_core::model::AccountCredential;
 use vmm_core::{Actor, Error, ExposeSecret, SecretString, Vmm};
 
 use super::token::{self, PageTokens};
@@ -101,7 +101,7 @@ async fn log_in(request: &Request, vmm: Data<&Vmm>, form: Form<Credentials>) -> 
     };
     let actor = Actor::from(&login.user);
     if vmm.may_use_web(&actor).is_err() {
-        vmm.logout(&actor, &Credential::Session(login.session)).await.map_err(Failure::from)?;
+        vmm.logout(&actor, &AccountCredential::Session(login.session)).await.map_err(Failure::from)?;
         return Ok(html(StatusCode::FORBIDDEN, login_page("This page is for admins.")));
     }
     let left = (login.session.expires_at - chrono::Utc::now()).num_seconds();
@@ -166,7 +166,7 @@ fn cookie_token(request: &Request) -> Option<SecretString> {
 }
 
 /// The admin whose cookie it is.
-async fn admin(request: &Request, vmm: &Vmm) -> vmm_core::Result<(Actor, Credential)> {
+async fn admin(request: &Request, vmm: &Vmm) -> vmm_core::Result<(Actor, AccountCredential)> {
     let token = cookie_token(request).ok_or(Error::Unauthenticated)?;
     let (actor, login) = vmm.authenticate(&token).await?;
     // Somebody who has lost the role sees the form again.

@@ -20,7 +20,7 @@ mod pool;
 mod provisioning;
 mod request;
 mod script;
-mod sheet;
+mod spreadsheet;
 mod sqlite;
 mod ssh;
 mod state;

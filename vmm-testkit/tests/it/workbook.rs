@@ -4,7 +4,7 @@ use vmm_core::{Error, Result, Spreadsheet};
 use vmm_testkit::fixture::TestDesk;
 use vmm_testkit::workbook::{archive, hostile, ods, parts, xlsx};
 
-use crate::sheet::{Numbers, preview};
+use crate::spreadsheet::{Numbers, preview};
 
 /// What each program wrote of one table: a sheet of notes, a hidden sheet, and the machines.
 const WRITTEN: [(&str, &[u8]); 3] = [

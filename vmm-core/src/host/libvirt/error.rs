@@ -10,9 +10,9 @@ pub(super) enum Failure {
     /// libvirt said so.
     #[error(transparent)]
     Libvirt(#[from] virt::error::Error),
-    /// The operation said so itself.
+    /// An error that is public already.
     #[error(transparent)]
-    Told(#[from] Error),
+    Public(#[from] Error),
     /// libvirt's answer is not what its documentation says.
     #[error("libvirt's answer cannot be read: {0}")]
     Answer(String),
@@ -48,7 +48,7 @@ pub(super) fn optional<T>(
 impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
         match failure {
-            Failure::Told(error) => error,
+            Failure::Public(error) => error,
             Failure::Answer(_) => Self::internal("reading an answer of libvirt", failure),
             Failure::Libvirt(error) => from_libvirt(error),
         }

@@ -11,7 +11,7 @@ use crate::budget::Holder;
 use crate::config::{PublicUrl, WebAccess};
 use crate::desk::Vmm;
 use crate::error::{Error, Kind, Result};
-use crate::model::{Credential, NewSession, Page, Session, SessionFilter, SessionId, User, UserName, one_more};
+use crate::model::{AccountCredential, NewSession, Page, Session, SessionFilter, SessionId, User, UserName, one_more};
 use crate::policy::{Action, Actor, Target};
 
 use super::secret::{hash_token, is_api_token, new_secret};
@@ -86,14 +86,14 @@ impl Vmm {
     ///
     /// # Errors
     /// [`Error::Unauthenticated`] if it is unknown, expired or revoked, or the account is disabled.
-    pub async fn authenticate(&self, token: &SecretString) -> Result<(Actor, Credential)> {
+    pub async fn authenticate(&self, token: &SecretString) -> Result<(Actor, AccountCredential)> {
         let (desk, now, hash) = (self.unguarded(), chrono::Utc::now(), hash_token(token));
         if !is_api_token(token) {
             let found = desk.repository().sessions().by_token(hash, now).await?;
             let (session, user) = found.ok_or(Error::Unauthenticated)?;
             let actor = Actor::from(&user);
             desk.holders().remember(hash, Holder::from(&actor));
-            return Ok((actor, Credential::Session(session)));
+            return Ok((actor, AccountCredential::Session(session)));
         }
         let found = desk.repository().tokens().by_hash(hash, now).await?;
         let (token, user) = found.ok_or(Error::Unauthenticated)?;
@@ -104,7 +104,7 @@ impl Vmm {
         }
         let actor = Actor::with_token(&user, &token);
         desk.holders().remember(hash, Holder::from(&actor));
-        Ok((actor, Credential::Token(token)))
+        Ok((actor, AccountCredential::Token(token)))
     }
 
     /// Whose places the requests with a bearer token take, as of a second ago at most; `None` if the token is no good.
@@ -137,10 +137,10 @@ impl Vmm {
     ///
     /// # Errors
     /// `Conflict` for an API token, which is no login.
-    pub async fn logout(&self, actor: &Actor, credential: &Credential) -> Result<()> {
+    pub async fn logout(&self, actor: &Actor, credential: &AccountCredential) -> Result<()> {
         match credential {
-            Credential::Session(session) => self.end(actor, session).await,
-            Credential::Token(token) => {
+            AccountCredential::Session(session) => self.end(actor, session).await,
+            AccountCredential::Token(token) => {
                 let label = format!("token {}", token.name);
                 let reason = "is an API token, which cannot sign out; delete it (DELETE /token)";
                 let refused = Err(Error::conflict(Kind::Token, &token.name, reason));

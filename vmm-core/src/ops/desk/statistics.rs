@@ -8,7 +8,7 @@ use crate::policy::{Action, Actor, Target};
 /// The desk in figures.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Statistics {
+pub struct DeskStatistics {
     /// How many jobs are in each state.
     pub jobs: Vec<(JobState, u64)>,
     /// How many machines have each status.
@@ -28,7 +28,7 @@ impl Vmm {
     ///
     /// # Errors
     /// `Forbidden` for anyone but an admin, `Unavailable` if the database does not answer.
-    pub async fn statistics(&self, actor: &Actor) -> Result<Statistics> {
+    pub async fn statistics(&self, actor: &Actor) -> Result<DeskStatistics> {
         let desk = self.read(actor, Action::StatisticsRead, &Target::none())?;
         let (jobs, vms) = (desk.repository().jobs().count().await?, desk.repository().vms().count().await?);
         let jobs = every(JobState::ALL, &jobs);
@@ -36,7 +36,7 @@ impl Vmm {
         let vms = every(VmStatus::ALL, &if desk.observed_states().await.answered() { vms } else { unknown(&vms) });
         let audit = desk.repository().audit().head().await?;
         let (refusals, taken) = (desk.budgets().refusals(), desk.budgets().taken());
-        Ok(Statistics { jobs, vms, refusals, taken, health, audit })
+        Ok(DeskStatistics { jobs, vms, refusals, taken, health, audit })
     }
 }
 

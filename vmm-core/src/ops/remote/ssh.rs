@@ -10,7 +10,7 @@ use crate::model::VmName;
 use crate::policy::{Action, Actor, Target};
 use crate::remote::{Command, Exit, Login, Output, Piece};
 
-use super::many::{Origin, session};
+use super::fan_out::{Origin, session};
 
 /// What happens while commands run one after the other. Commands are counted from 0.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use crate::model::{Budget, ScriptTarget, VmName};
 use crate::policy::{Action, Actor, Target};
 use crate::remote::{Command, Login, Output};
 
-use super::many::{Origin, on_each};
+use super::fan_out::{Origin, on_each};
 use crate::ops::script::run::{machines, pace};
 
 /// So much is kept of all streams of all commands on all machines together, in bytes.

@@ -12,7 +12,7 @@ use crate::remote::{
     tree,
 };
 
-use super::many::{Origin, on_each, session};
+use super::fan_out::{Origin, on_each, session};
 use crate::ops::account::file;
 use crate::ops::script::run::machines;
 

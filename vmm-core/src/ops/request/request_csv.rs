@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use crate::desk::Vmm;
 use crate::error::Result;
 use crate::model::{OsFilter, PlannedVm, Request, RequestId, Vm, VmFilter};
-use crate::planning::{sheet, template};
+use crate::planning::{csv_writer, template};
 use crate::policy::{Action, Actor, Target};
 
 const RESULT: [&str; 9] = ["name", "hostname", "group_name", "ip", "login", "vcpu", "memory", "os", "status"];
@@ -32,7 +32,7 @@ impl Vmm {
     /// # Errors
     /// `NotFound` if there is no such request that the actor may see.
     pub async fn request_spec(&self, actor: &Actor, id: &RequestId) -> Result<String> {
-        Ok(sheet::rewritten(&self.request(actor, id).await?.spec))
+        Ok(csv_writer::rewritten(&self.request(actor, id).await?.spec))
     }
 
     /// The machines of a request with their addresses, a row for each planned one. The status of one that does not
@@ -46,7 +46,7 @@ impl Vmm {
         let vms = self.vms(actor, &filter).await?;
         let made: HashMap<_, _> = vms.iter().map(|vm| (&vm.name, vm)).collect();
         let rows = request.plan.vms.iter().map(|planned| row(&request, planned, made.get(&planned.name).copied()));
-        Ok(sheet::write(std::iter::once(RESULT.map(str::to_owned)).chain(rows)))
+        Ok(csv_writer::write(std::iter::once(RESULT.map(str::to_owned)).chain(rows)))
     }
 }
 

@@ -49,7 +49,7 @@ fn give_up(call: &Call, link: &mut Link, running: Running, cause: Cause) -> Erro
     let told = running.exit_so_far(false);
     let fate = match cause {
         Cause::Deadline(_) | Cause::Silence(_) | Cause::Cancelled => kill::end(link, sent),
-        Cause::NotTold { runs: true } => Fate { processes: Processes::Running, had_ended: false },
+        Cause::EndUnknown { runs: true } => Fate { processes: Processes::Running, had_ended: false },
         _ => Fate::default(),
     };
     let had_ended = fate.had_ended && telling::tells_at_once(link);

@@ -53,13 +53,13 @@ pub(super) enum Cause {
     /// The server answers, and gives no files over SFTP.
     NoSftp,
     /// The server closed the command's channel and did not tell how it ended. Whether it was seen to run.
-    NotTold {
+    EndUnknown {
         runs: bool,
     },
     /// The server does something that no server may.
     Protocol(&'static str),
     /// What the caller is to be told stands already.
-    Told(Error),
+    Public(Error),
 }
 
 impl Cause {
@@ -106,13 +106,13 @@ impl CallError {
             Cause::Silence(silence) => {
                 (format!("the command on {machine} wrote nothing for {} s", silence.as_secs_f64()), Some(*silence))
             }
-            Cause::Cancelled => (format!("the caller has stopped waiting for the command on {machine}"), None),
-            Cause::NotTold { .. } => (format!("the command on {machine} has no known end: {NOT_TOLD}"), None),
+            Cause::Cancelled => (format!("nobody waits for the command on {machine} any longer"), None),
+            Cause::EndUnknown { .. } => (format!("the command on {machine} has no known end: {NOT_TOLD}"), None),
             Cause::Io(error) => broke(error),
             Cause::Ssh(error) => broke(&error.message()),
             Cause::Protocol(reason) => broke(reason),
-            Cause::Told(error) => broke(error),
-            Cause::NoSftp => broke(&"it does not offer SFTP"),
+            Cause::Public(error) => broke(error),
+            Cause::NoSftp => broke(&"it gives no files over SFTP"),
             Cause::LoginRefused | Cause::OtherHostKey { .. } => broke(&"its login failed"),
         }
     }
@@ -141,13 +141,13 @@ impl From<CallError> for Error {
             Cause::OtherHostKey { expected, seen } => {
                 Self::HostKeyChanged { machine: machine.to_string(), expected, seen }
             }
-            Cause::NotTold { .. } => unavailable(&NOT_TOLD),
+            Cause::EndUnknown { .. } => unavailable(&NOT_TOLD),
             Cause::Cancelled => unavailable(&"the caller stopped waiting"),
             Cause::Io(error) => unavailable(&error),
             Cause::Ssh(error) => unavailable(&error.message()),
             Cause::NoSftp => unavailable(&"it does not offer SFTP"),
             Cause::Protocol(reason) => unavailable(&reason),
-            Cause::Told(error) => error,
+            Cause::Public(error) => error,
         }
     }
 }

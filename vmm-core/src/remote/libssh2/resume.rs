@@ -48,7 +48,7 @@ pub(super) fn begin<'a>(
     sockets: &'a Sockets,
 ) -> Result<Begun<'a>, Cause> {
     let (link, way, lease) =
-        lease.begin(call, limits.clone(), &sockets.work, Stage::Transfer, Files::way).map_err(Cause::Told)?;
+        lease.begin(call, limits.clone(), &sockets.work, Stage::Transfer, Files::way).map_err(Cause::Public)?;
     let route = Route::new(call, limits.clone(), sockets, lease, &link);
     Ok(Begun { way, link, route })
 }
@@ -113,7 +113,7 @@ impl<'a> Route<'a> {
                 }
                 // Another machine may have taken the address meanwhile; what is told is that the connection was lost.
                 Err(Error::Unavailable { .. } | Error::HostKeyChanged { .. }) => {}
-                Err(error) => return Err(Cause::Told(error)),
+                Err(error) => return Err(Cause::Public(error)),
             }
         }
         Err(failed)

@@ -229,13 +229,13 @@ pub(super) fn nothing() -> FileStat {
 }
 
 pub(super) fn wrong_directory(place: &Place, reason: &str) -> Cause {
-    Cause::Told(Error::invalid("directory", format!("{:?} {reason}", place.directory())))
+    Cause::Public(Error::invalid("directory", format!("{:?} {reason}", place.directory())))
 }
 
 pub(super) fn wrong_file(place: &Place, reason: &str) -> Cause {
-    Cause::Told(Error::invalid("file", format!("{:?} {reason}", place.to_string())))
+    Cause::Public(Error::invalid("file", format!("{:?} {reason}", place.to_string())))
 }
 
 pub(super) fn in_the_way(place: &Place, reason: impl Into<String>) -> Cause {
-    Cause::Told(Error::conflict(Kind::File, place, reason))
+    Cause::Public(Error::conflict(Kind::File, place, reason))
 }

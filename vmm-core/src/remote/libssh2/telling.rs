@@ -63,7 +63,7 @@ pub(super) fn proven(link: &mut Link, running: &Running, exit: Exit) -> Result<E
                 _ => runs == Some(false),
             };
             link.prove(telling == Telling::Unproven && told_status);
-            if is_told { Ok(exit) } else { Err(Cause::NotTold { runs: runs == Some(true) }) }
+            if is_told { Ok(exit) } else { Err(Cause::EndUnknown { runs: runs == Some(true) }) }
         }
     }
 }

@@ -200,6 +200,6 @@ impl Deliver {
 /// A name that no other file has.
 pub(super) fn temporary_name() -> Result<String, Cause> {
     let mut random = [0; 8];
-    getrandom::fill(&mut random).map_err(|error| Cause::Told(Error::internal("reading random bytes", error)))?;
+    getrandom::fill(&mut random).map_err(|error| Cause::Public(Error::internal("reading random bytes", error)))?;
     Ok(format!(".vmm-{:016x}.part", u64::from_ne_bytes(random)))
 }

@@ -59,7 +59,7 @@ pub(super) fn run(
         match (cause, found.free) {
             // The last word of the machine was lost, or came too late.
             _ if found.placed => Ok(transferred),
-            (Cause::Told(error), _) => Err(error),
+            (Cause::Public(error), _) => Err(error),
             (Cause::Protocol(REFUSED), Some(free)) if free < FULL => {
                 let reason = format!("the machine's disk is full ({free} bytes are free); make room");
                 Err(failed(in_the_way(&upload.place, reason)))

@@ -7,7 +7,7 @@ use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi};
 use vmm_core::Vmm;
-use vmm_core::model::{Credential, Session, SessionFilter, SessionId, UserName};
+use vmm_core::model::{AccountCredential, Session, SessionFilter, SessionId, UserName};
 
 use super::user::UserBody;
 use crate::api::answer::Done;
@@ -109,7 +109,7 @@ impl SessionApi {
             id: session.id.0,
             created_at: session.created_at,
             expires_at: session.expires_at,
-            current: matches!(&login.credential, Credential::Session(own) if own.id == session.id),
+            current: matches!(&login.credential, AccountCredential::Session(own) if own.id == session.id),
         };
         Ok(Json(LoginsBody { session: page.into_iter().map(body).collect(), next }))
     }

@@ -5,7 +5,7 @@ use poem::Request;
 use poem::web::Data;
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, Enum, Object, OpenApi};
-use vmm_core::model::{Credential, User};
+use vmm_core::model::{AccountCredential, User};
 use vmm_core::{Actor, SecretString, Vmm};
 
 use super::session::Credentials;
@@ -84,7 +84,7 @@ impl WebSessionApi {
     #[oai(path = "/web-session", method = "get", operation_id = "getWebSession")]
     async fn get(&self, caller: Caller) -> Result<Json<WebSessionBody>, Failure> {
         let login = caller.0;
-        let Credential::Session(session) = &login.credential else {
+        let AccountCredential::Session(session) = &login.credential else {
             return Err(Failure::conflict(
                 "an API token is no login of the console; sign in with a name and a password",
             ));

@@ -13,9 +13,9 @@ use crate::error::Failure;
 use crate::layer::auth::Caller;
 use crate::wire::batch;
 use crate::wire::body::Body;
-use crate::wire::clearable::Clearable;
 use crate::wire::cursor;
 use crate::wire::if_match::IfMatch;
+use crate::wire::patch_field::PatchField;
 use crate::wire::secret::Secret;
 use crate::wire::text::TextOf;
 
@@ -92,7 +92,7 @@ struct UserChangeBody {
     /// The present password; needed with another one for one's own account.
     old_password: Option<Secret>,
     /// The linked Telegram account; `null` unlinks it.
-    chat_id: Clearable<i64>,
+    chat_id: PatchField<i64>,
     role: Option<RoleWord>,
     /// True to disable the account: nobody can sign in with it, and its sessions and tokens stop working.
     disabled: Option<bool>,

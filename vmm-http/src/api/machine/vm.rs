@@ -16,12 +16,12 @@ use crate::error::Failure;
 use crate::layer::auth::Caller;
 use crate::wire::batch::{self, named};
 use crate::wire::body::Body;
-use crate::wire::clearable::Clearable;
 use crate::wire::cursor;
 use crate::wire::if_match::IfMatch;
+use crate::wire::patch_field::PatchField;
 use crate::wire::secret::Secret;
+use crate::wire::serialized::Serialized;
 use crate::wire::text::TextOf;
-use crate::wire::written::Written;
 
 pub(crate) struct VmApi;
 
@@ -43,7 +43,7 @@ struct VmChangeBody {
     /// Another responsible person.
     user: Option<TextOf<UserName>>,
     /// Another group; `null` takes it out of its group.
-    group_name: Clearable<TextOf<GroupName>>,
+    group_name: PatchField<TextOf<GroupName>>,
     description: Option<TextOf<Description>>,
 }
 
@@ -155,7 +155,7 @@ impl VmApi {
         /// The largest number of items in the page; 100 if absent.
         #[oai(validator(minimum(value = "1"), maximum(value = "1000")))]
         limit: Query<Option<u32>>,
-    ) -> Result<Written<VmsBody>, Failure> {
+    ) -> Result<Serialized<VmsBody>, Failure> {
         let login = caller.0;
         let filter = VmFilter {
             user: named("user", user.0.map(UserName::new).transpose())?,
@@ -169,7 +169,7 @@ impl VmApi {
         };
         let page = login.vmm.vms(&login.actor, &filter).await?;
         let next = page.next.map(|key| cursor::write("vm", key));
-        Ok(Written(VmsBody { vm: page.into_iter().map(VmBody::from).collect(), next }))
+        Ok(Serialized(VmsBody { vm: page.into_iter().map(VmBody::from).collect(), next }))
     }
 
     /// List the domains of the host that belong to no desk and can be adopted. Admins only.

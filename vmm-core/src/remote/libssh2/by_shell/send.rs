@@ -81,7 +81,7 @@ impl<'a> Sending<'a> {
         let script = script::take(place, &self.temporary, self.arrived, *mode);
         let ready = |line: &str| (line == script::READY).then_some(());
         let begun = begin(link.channel()?, link, place, &script, ready);
-        self.made |= !matches!(begun, Err(Cause::Told(_)));
+        self.made |= !matches!(begun, Err(Cause::Public(_)));
         let ((), mut running) = begun?;
         match self.give(&mut running, link) {
             // A script that has ended says why.

@@ -1,9 +1,9 @@
 //! Whole directories, as tar archives through commands. What a cut connection has brought is not sent again.
 
 mod incoming;
-mod kept;
 mod outgoing;
 mod receive;
+mod resend_buffer;
 mod script;
 mod send;
 
@@ -159,5 +159,5 @@ fn changing(errors: &str) -> Option<&str> {
 }
 
 fn wrong_archive(reason: &dyn std::fmt::Display) -> Cause {
-    Cause::Told(Error::invalid("file", format!("the archive is refused: {reason}")))
+    Cause::Public(Error::invalid("file", format!("the archive is refused: {reason}")))
 }

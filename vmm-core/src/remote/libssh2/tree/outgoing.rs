@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use ssh2::Channel;
 
-use super::kept::{File, Kept, Resume};
+use super::resend_buffer::{File, ResendBuffer, Resume};
 use super::script::{Paths, exit, said_inode, said_there};
 use super::{Ended, OUTPUT_LIMIT, Trip, done, expect_line, refusal, run, without_shell};
 use crate::remote::libssh2::error::Cause;
@@ -23,7 +23,7 @@ pub(super) struct Outgoing<'t, 'c> {
     pub(super) trip: &'t mut Trip<'c>,
     pub(super) paths: &'t mut Paths,
     upload: &'t TreeUpload,
-    kept: Kept,
+    kept: ResendBuffer,
     /// Up to where the machine was given it.
     sent: u64,
     /// How far the machine had it when that was looked at last.
@@ -48,7 +48,7 @@ impl<'t, 'c> Outgoing<'t, 'c> {
         upload: &'t TreeUpload,
         channel: Channel,
     ) -> Result<Self, Cause> {
-        let (kept, taker, ended, failed) = (Kept::default(), None, None, None);
+        let (kept, taker, ended, failed) = (ResendBuffer::default(), None, None, None);
         let mut outgoing = Self { trip, paths, upload, kept, sent: 0, reached: 0, taker, ended, failed };
         let link = Rc::clone(&outgoing.trip.link);
         let script = outgoing.paths.unpack(outgoing.upload.replace);

@@ -48,7 +48,7 @@ fn fetch(mut incoming: Incoming<'_, '_>, download: &TreeDownload, deliver: Deliv
             // The command has ended before its output: it says why.
             (None, ErrorKind::UnexpectedEof) => {}
             (None, ErrorKind::InvalidData) => return Err(wrong_archive(&error)),
-            (None, ErrorKind::FileTooLarge) => return Err(Cause::Told(Error::TooLarge { limit: *limit })),
+            (None, ErrorKind::FileTooLarge) => return Err(Cause::Public(Error::TooLarge { limit: *limit })),
             (None, _) => return Err(Cause::Cancelled),
         }
         let (ended, _, errors) = incoming.ended()?;

@@ -1,6 +1,6 @@
 //! What a machine's shell does for a directory.
 
-use super::kept::File;
+use super::resend_buffer::File;
 use crate::remote::Place;
 use crate::remote::libssh2::error::Cause;
 use crate::remote::libssh2::shell::{DIGEST, quoted, quoted_bytes};

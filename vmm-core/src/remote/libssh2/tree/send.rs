@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashSet};
 use std::io::{self, BufWriter, ErrorKind, Read};
 use std::rc::Rc;
 
-use super::kept::File;
 use super::outgoing::Outgoing;
+use super::resend_buffer::File;
 use super::script::{DONE, PLACED, PLAIN_TAR, Paths};
 use super::{OUTPUT_LIMIT, Trip, done, run, there, wrong_archive};
 use crate::error::{Error, Result};
@@ -49,7 +49,7 @@ pub(in crate::remote::libssh2) fn send(
             Ok(transferred)
         }
         // Nothing was made.
-        Err(cause @ Cause::Told(_)) if paths.inode.is_none() => Err(failed(cause)),
+        Err(cause @ Cause::Public(_)) if paths.inode.is_none() => Err(failed(cause)),
         Err(cause) => {
             drop(trip);
             match (tidy(call, sockets, &paths), whole) {
@@ -201,7 +201,7 @@ fn tidy(call: &Call, sockets: &Sockets, paths: &Paths) -> bool {
     let tidied = tidy::over_another_connection(call, sockets, paths.temporary(), |link| {
         let (_, said, _) = Running::start(&link, &script)?.finish(OUTPUT_LIMIT)?;
         let said = String::from_utf8_lossy(&said).into_owned();
-        if said.lines().any(|line| line == DONE) { Ok(said) } else { Err(Cause::Told(not_removed())) }
+        if said.lines().any(|line| line == DONE) { Ok(said) } else { Err(Cause::Public(not_removed())) }
     });
     tidied.is_some_and(|said| said.lines().any(|line| line == PLACED))
 }

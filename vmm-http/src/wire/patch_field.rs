@@ -8,9 +8,9 @@ use serde_json::Value;
 
 /// What a change does to an optional field. Its schema says, unlike poem-openapi's own, that `null` is allowed.
 #[derive(Debug)]
-pub(crate) struct Clearable<T>(MaybeUndefined<T>);
+pub(crate) struct PatchField<T>(MaybeUndefined<T>);
 
-impl<T> Clearable<T> {
+impl<T> PatchField<T> {
     /// `None` if the field stays, `Some(None)` if it is cleared.
     pub(crate) fn change(self) -> Option<Option<T>> {
         match self.0 {
@@ -21,14 +21,14 @@ impl<T> Clearable<T> {
     }
 }
 
-impl<T: Type> Type for Clearable<T> {
+impl<T: Type> Type for PatchField<T> {
     const IS_REQUIRED: bool = false;
 
     type RawValueType = T::RawValueType;
     type RawElementValueType = T::RawElementValueType;
 
     fn name() -> Cow<'static, str> {
-        format!("clearable_{}", T::name()).into()
+        format!("patch_{}", T::name()).into()
     }
 
     fn schema_ref() -> MetaSchemaRef {
@@ -58,13 +58,13 @@ impl<T: Type> Type for Clearable<T> {
     }
 }
 
-impl<T: ParseFromJSON> ParseFromJSON for Clearable<T> {
+impl<T: ParseFromJSON> ParseFromJSON for PatchField<T> {
     fn parse_from_json(value: Option<Value>) -> ParseResult<Self> {
         MaybeUndefined::parse_from_json(value).map(Self).map_err(ParseError::propagate)
     }
 }
 
-impl<T: ToJSON> ToJSON for Clearable<T> {
+impl<T: ToJSON> ToJSON for PatchField<T> {
     fn to_json(&self) -> Option<Value> {
         self.0.to_json()
     }

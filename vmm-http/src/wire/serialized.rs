@@ -13,9 +13,9 @@ use crate::error::Failure;
 const USUAL: usize = 64 << 10;
 
 /// The same answer as [`Json`], which would first make a tree of values that are all copies.
-pub(crate) struct Written<T>(pub(crate) T);
+pub(crate) struct Serialized<T>(pub(crate) T);
 
-impl<T: Type> Payload for Written<T> {
+impl<T: Type> Payload for Serialized<T> {
     const CONTENT_TYPE: &'static str = Json::<T>::CONTENT_TYPE;
 
     fn schema_ref() -> MetaSchemaRef {
@@ -27,7 +27,7 @@ impl<T: Type> Payload for Written<T> {
     }
 }
 
-impl<T: Serialize + Send> IntoResponse for Written<T> {
+impl<T: Serialize + Send> IntoResponse for Serialized<T> {
     fn into_response(self) -> Response {
         let mut body = Vec::with_capacity(USUAL);
         match serde_json::to_writer(&mut body, &self.0) {
@@ -40,7 +40,7 @@ impl<T: Serialize + Send> IntoResponse for Written<T> {
     }
 }
 
-impl<T: ToJSON + Serialize> ApiResponse for Written<T> {
+impl<T: ToJSON + Serialize> ApiResponse for Serialized<T> {
     fn meta() -> MetaResponses {
         <Json<T> as ApiResponse>::meta()
     }

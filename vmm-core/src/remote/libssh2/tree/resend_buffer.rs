@@ -48,14 +48,14 @@ pub(super) enum Resume {
 
 /// The last bytes of the archive, and the files that are in them.
 #[derive(Default)]
-pub(super) struct Kept {
+pub(super) struct ResendBuffer {
     bytes: Vec<u8>,
     /// Where in the archive they begin.
     begin: u64,
     files: VecDeque<File>,
 }
 
-impl Kept {
+impl ResendBuffer {
     /// How long the archive is by now.
     pub(super) fn end(&self) -> u64 {
         self.begin + self.bytes.len() as u64
@@ -122,7 +122,7 @@ impl Kept {
 mod tests {
     use super::*;
 
-    fn with_file(kept: &mut Kept, bytes: u64) -> File {
+    fn with_file(kept: &mut ResendBuffer, bytes: u64) -> File {
         let begin = kept.end();
         kept.push(&[1; 512]);
         let file = File { path: b"f".to_vec(), bytes, mode: 0o644, modified: 0, begin, content: kept.end() };
@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn it_is_gone_on_with_where_the_last_file_on_the_machine_ends() {
-        let mut kept = Kept::default();
+        let mut kept = ResendBuffer::default();
         let (one, other) = (with_file(&mut kept, 700), with_file(&mut kept, 512));
         assert_eq!((one.end(), other.begin, kept.end()), (1536, 1536, 2560));
         assert_eq!(kept.names(), b"./f\0./f\0");
@@ -145,12 +145,12 @@ mod tests {
         for (there, bytes, sent) in [(1, 701, all), (1, 700, 1211), (2, 513, all), (3, 0, all)] {
             assert_eq!(kept.resume(there, bytes, sent), None, "{there} {bytes} {sent}");
         }
-        assert_eq!(Kept::default().resume(0, 0, 0), Some(Resume::Archive(0)));
+        assert_eq!(ResendBuffer::default().resume(0, 0, 0), Some(Resume::Archive(0)));
     }
 
     #[test]
     fn as_much_is_kept_as_a_machine_may_lack() {
-        let mut kept = Kept::default();
+        let mut kept = ResendBuffer::default();
         let sizes = [100, 2 << 20, 100, 1 << 20, 2 << 20, 100];
         let files: Vec<_> = sizes.iter().map(|bytes| with_file(&mut kept, *bytes)).collect();
         kept.forget(kept.end());
