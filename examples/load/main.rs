@@ -47,7 +47,7 @@ async fn main() -> io::Result<ExitCode> {
     }
     let lab = || Lab::from_env().ok_or_else(|| io::Error::other("there is no lab; run make load"));
     if wanted("tables") {
-        tables::run(&Server::start(Some(&lab()?), &[]).await?, &mut table).await?;
+        tables::run(&Server::start(&lab()?, &[]).await?, &mut table).await?;
     }
     for (part, accounts) in [("budgets", Accounts::One), ("budgets-of-20", Accounts::Crowd)] {
         if wanted(part) {
@@ -58,7 +58,7 @@ async fn main() -> io::Result<ExitCode> {
 }
 
 async fn crowd(table: &mut Table) -> io::Result<()> {
-    let server = Server::start(None, &[]).await?;
+    let server = Server::start(&Lab::unreachable(), &[]).await?;
     for chunked in [false, true] {
         bodies(&server, chunked, table).await?;
     }

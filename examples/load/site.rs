@@ -6,7 +6,7 @@
 use std::io;
 use std::net::IpAddr;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use reqwest::{Client, RequestBuilder, Response};
 use serde_json::{Value, json};
@@ -33,19 +33,17 @@ pub(crate) struct Site {
 
 impl Site {
     pub(crate) async fn open(lab: &Lab) -> io::Result<Self> {
-        let server = Server::start(Some(lab), &QUOTAS).await?;
+        let server = Server::start(lab, &QUOTAS).await?;
         let mut site = Self { server, client: Client::new(), addresses: Vec::new(), _silent: JoinSet::new() };
         let image = lab.find_image("tiny").ok_or_else(|| io::Error::other("the lab has no image tiny"))?;
-        let os = json!({ "os": [{ "name": "tiny", "version": "1", "qcow2": image, "login": "vmm" }] });
-        let imported = site.post("/db/os", &os).await?;
-        let job = format!("/job/{}", imported["os"][0]["job"]);
-        site.until(&job, |job| job["state"] == "done").await?;
+        site.server.desk.try_import("tiny", &image).await.map_err(io::Error::other)?;
         let rows: String = (0..MACHINES).map(|number| format!("{},tiny,128,1\n", machine(number))).collect();
         let request = json!({ "request-vm": [{ "id": "quiet", "spec": format!("name,os,memory,disk\n{rows}") }] });
         let submitted = site.post("/request-vm", &request).await?;
         let approval = json!({ "plan_hash": submitted["request-vm"][0]["plan_hash"] });
         site.post("/request-vm/quiet/approve", &approval).await?;
-        site.until("/request-vm/quiet", |request| request["state"] == "done").await?;
+        let is_done = |request: &Value| request["state"] == "done";
+        site.server.desk.try_until("/request-vm/quiet", PATIENCE, is_done).await.map_err(io::Error::other)?;
         site.fall_silent().await?;
         Ok(site)
     }
@@ -72,11 +70,7 @@ impl Site {
 
     /// Removes the machines.
     pub(crate) async fn close(self) -> io::Result<()> {
-        for number in 0..MACHINES {
-            let path = format!("http://{}/db/vm?name={}", self.server.address, machine(number));
-            good(self.client.delete(path).bearer_auth(&self.server.token)).await?;
-        }
-        self.until("/db/vm", |vms| vms["vm"].as_array().is_some_and(Vec::is_empty)).await.map(drop)
+        self.server.desk.try_delete_all().await.map_err(io::Error::other)
     }
 
     pub(crate) async fn create_account(&self, name: &str, role: &str) -> io::Result<()> {
@@ -85,7 +79,7 @@ impl Site {
     }
 
     pub(crate) async fn get(&self, path: &str) -> io::Result<Value> {
-        json_of(self.client.get(format!("http://{}{path}", self.server.address)).bearer_auth(&self.server.token)).await
+        self.server.desk.try_get(path).await.map_err(io::Error::other)
     }
 
     /// The figures of the server.
@@ -95,22 +89,7 @@ impl Site {
     }
 
     async fn post(&self, path: &str, body: &Value) -> io::Result<Value> {
-        let asked = self.client.post(format!("http://{}{path}", self.server.address)).json(body);
-        json_of(asked.bearer_auth(&self.server.token)).await
-    }
-
-    async fn until(&self, path: &str, wanted: impl Fn(&Value) -> bool) -> io::Result<Value> {
-        let end = Instant::now() + PATIENCE;
-        loop {
-            let found = self.get(path).await?;
-            if wanted(&found) {
-                return Ok(found);
-            }
-            if Instant::now() > end {
-                return Err(other(&format!("timed out at {path}: {found}")));
-            }
-            tokio::time::sleep(Duration::from_millis(200)).await;
-        }
+        self.server.desk.try_post(path, body).await.map_err(io::Error::other)
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod answer;
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -70,6 +71,12 @@ impl Served {
         })
     }
 
+    /// Returns the desk with these variables beside its settings.
+    #[must_use]
+    pub fn with_variables(self, variables: &[(&str, &str)]) -> Self {
+        Self { variables: owned(variables), ..self }
+    }
+
     /// Sets the desk up with `init`, starts the program and logs in.
     ///
     /// # Errors
@@ -94,7 +101,7 @@ impl Served {
     /// # Panics
     /// When it does not start.
     pub async fn start(&mut self, variables: &[(&str, &str)]) {
-        self.variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        self.variables = owned(variables);
         self.try_start().await.unwrap_or_else(|trouble| panic!("{trouble}\n{}", self.log()));
     }
 
@@ -123,6 +130,21 @@ impl Served {
     /// Whether the program was started and signed in to.
     pub fn is_up(&self) -> bool {
         self.process.is_some() && !self.token.is_empty()
+    }
+
+    /// Returns the address at which the program listens, while it runs.
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.address.rsplit('/').next()?.parse().ok()
+    }
+
+    /// Returns the token of the admin's login.
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// Returns the id of the program's process, while it runs.
+    pub fn process_id(&self) -> Option<u32> {
+        self.process.as_ref()?.id()
     }
 
     /// Kills the program with SIGKILL and waits until it is gone.
@@ -257,7 +279,11 @@ impl Served {
         self.try_until(path, patience, wanted).await.unwrap_or_else(|trouble| panic!("{trouble}\n{}", self.log()))
     }
 
-    async fn try_until(
+    /// Waits until what a path shows is as wanted, and gives it.
+    ///
+    /// # Errors
+    /// When that takes too long, with what was seen last.
+    pub async fn try_until(
         &self,
         path: &str,
         patience: Duration,
@@ -352,6 +378,10 @@ impl Served {
         let text = answer.text().await.map_err(trouble(silent()))?;
         Ok(Answer { status, body: serde_json::from_str(&text).unwrap_or(Value::String(text)) })
     }
+}
+
+fn owned(variables: &[(&str, &str)]) -> Vec<(String, String)> {
+    variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
 /// Whether a job has come to an end.

@@ -1,6 +1,7 @@
 //! From the table of a request to the plan that is approved.
 
 mod archive;
+pub(crate) mod catalog;
 mod cell;
 pub(crate) mod csv_writer;
 mod fit;

@@ -3,11 +3,11 @@
 use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::fit;
 use super::reading::{Reading, RowVerdict, SpecRow, Surroundings};
 use super::request_table;
 use super::totals::{Totals, gib};
 use super::volume_name::disk_volume;
+use super::{catalog, fit};
 use crate::error::{Error, Problem, Problems, Result};
 use crate::host::{Host, Reservation};
 use crate::model::{
@@ -18,8 +18,6 @@ use crate::secrets::Secrets;
 
 /// The longest text that an entry of the catalog is looked for by likeness with, in bytes.
 const MAX_LIKE: usize = 300;
-/// How many entries of the catalog an error names.
-const MAX_NAMED: usize = 10;
 /// The smallest system disk if the request names none, in GiB.
 pub(super) const DEFAULT_DISK: u32 = 10;
 
@@ -240,23 +238,11 @@ impl<'a> Planner<'a> {
         Ok(vm)
     }
 
-    /// The newest entries of the catalog, for people.
-    fn catalog(&self) -> String {
-        let named = self.oses.iter().rev().take(MAX_NAMED).map(|os| format!("{}:{}", os.name, os.version));
-        match (named.collect::<Vec<_>>().join(", "), self.oses.len().saturating_sub(MAX_NAMED)) {
-            (named, _) if named.is_empty() => "nothing yet".to_owned(),
-            (named, 0) => named,
-            (named, others) => format!("{named} and {others} more"),
-        }
-    }
-
     /// The entry and image that a name and version mean: the newest entry if no version is given.
     fn image(&self, name: &OsName, version: Option<&OsVersion>) -> Result<(&'a Os, &'a Image), String> {
-        let fits = |os: &&&Os| os.name == *name && version.is_none_or(|version| os.version == *version);
-        let Some(os) = self.oses.iter().rev().find(fits) else {
-            let known = self.catalog();
+        let Some(os) = catalog::find(&self.oses, name.as_str(), version.map(OsVersion::as_str)) else {
             let version = version.map(|version| format!(":{version}")).unwrap_or_default();
-            return Err(format!("{name}{version} is not in the catalog, which has {known}"));
+            return Err(catalog::missing(&self.oses, &format!("{name}{version}")));
         };
         match &os.image {
             Some(image) => os.problem.clone().map_or(Ok((os, image)), Err),
@@ -427,32 +413,8 @@ mod tests {
 
     /// The machine that a planned one becomes.
     fn made(planned: &PlannedVm, request: &str) -> Vm {
-        Vm {
-            id: VmId(1),
-            user: UserId(1),
-            user_name: UserName::new("alice").expect("a name"),
-            group_name: None,
-            name: planned.name.clone(),
-            hostname: planned.hostname.clone(),
-            ip: planned.ip.map(IpAddr::V4),
-            ip_fixed: planned.ip.is_some(),
-            vcpu: planned.vcpu,
-            memory: planned.memory,
-            os: Some(planned.os),
-            status: VmStatus::Off,
-            status_reason: None,
-            on_since: None,
-            run: None,
-            uuid: planned.uuid,
-            mac: planned.mac,
-            host_key: planned.host_key.clone(),
-            login: planned.login.clone(),
-            adopted: false,
-            request: Some(id(request)),
-            description: String::new(),
-            revision: Revision(1),
-            created_at: Timestamp::UNIX_EPOCH,
-        }
+        let user = (UserId(1), UserName::new("alice").expect("a name"));
+        Vm { status: VmStatus::Off, ..Vm::of_plan(VmId(1), &id(request), user, planned, Timestamp::UNIX_EPOCH) }
     }
 
     #[test]

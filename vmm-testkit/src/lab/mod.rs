@@ -24,6 +24,12 @@ impl Lab {
         Some(Self { uri, pool: or_default("VMM_POOL", "vmm"), network: or_default("VMM_NETWORK", "default") })
     }
 
+    /// A lab whose libvirt cannot be reached, for programs that need no host.
+    pub fn unreachable() -> Self {
+        let uri = "qemu+unix:///system?socket=/nonexistent/libvirt-sock".to_owned();
+        Self { uri, pool: "vmm".to_owned(), network: "default".to_owned() }
+    }
+
     /// The lab, or `None` and a loud word about the test that cannot run without it.
     ///
     /// # Panics

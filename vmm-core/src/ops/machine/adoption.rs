@@ -8,16 +8,15 @@ use crate::error::{Error, Kind, Result};
 use crate::host::ForeignDomain;
 use crate::job::kinds::adopt_vm::AdoptVm;
 use crate::model::{
-    Adoption, Description, GroupName, HostKey, Hostname, JobId, LoginName, NewJob, Os, OsFilter, OsId, UserName, Vm,
+    Adoption, Description, GroupName, HostKey, Hostname, JobId, LoginName, NewJob, OsFilter, OsId, UserName, Vm,
     VmFilter, VmName,
 };
+use crate::planning::catalog;
 use crate::policy::{Action, Actor, Target};
 use crate::text::quoted;
 
 /// The longest name of a domain, in bytes.
 const MAX_DOMAIN: usize = 255;
-/// The most entries of the catalog that a refusal lists.
-const NAMED: usize = 8;
 
 /// A machine that somebody wants to adopt.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -124,18 +123,14 @@ impl Vmm {
     }
 }
 
-/// The catalog's entry that a text names.
+/// Returns the entry of the catalog that a text names: by its id, or by its name, with or without a version.
 async fn entry(desk: &Desk, text: &str) -> Result<OsId> {
     let (name, version) = text.split_once(':').map_or((text, None), |(name, version)| (name, Some(version)));
-    let entries = desk.repository().oses().list(&OsFilter::default()).await?;
-    let id = text.parse().map(OsId);
-    let is_named = |os: &&Os| {
-        id == Ok(os.id) || (os.name.as_str() == name && version.is_none_or(|version| os.version.as_str() == version))
-    };
-    let found = entries.iter().filter(is_named).map(|os| os.id).max();
-    let known =
-        || entries.iter().map(|os| format!("{}:{}", os.name, os.version)).take(NAMED).collect::<Vec<_>>().join(", ");
-    found.ok_or_else(|| Error::invalid("os", format!("{} is not in the catalog, which has {}", quoted(text), known())))
+    let oses = desk.repository().oses().list(&OsFilter::default()).await?;
+    let entries: Vec<_> = oses.iter().collect();
+    let by_id = || entries.iter().find(|os| text.parse() == Ok(os.id.0)).copied();
+    let found = catalog::find(&entries, name, version).or_else(by_id);
+    found.map(|os| os.id).ok_or_else(|| Error::invalid("os", catalog::missing(&entries, &quoted(text))))
 }
 
 async fn find(desk: &Desk, name: &str) -> Result<ForeignDomain> {

@@ -26,32 +26,7 @@ pub(in super::super) fn insert(
     let ip = planned.ip.map(IpAddr::V4);
     refuse_taken(state, &planned.name, planned.uuid, planned.mac, ip)?;
     let id = VmId(state.vms.next_id());
-    let vm = Vm {
-        id,
-        user: user.id,
-        user_name: user.name.clone(),
-        group_name: planned.group_name.clone(),
-        name: planned.name.clone(),
-        hostname: planned.hostname.clone(),
-        ip,
-        ip_fixed: ip.is_some(),
-        vcpu: planned.vcpu,
-        memory: planned.memory,
-        os: Some(planned.os),
-        status: VmStatus::Request,
-        status_reason: None,
-        on_since: None,
-        run: None,
-        uuid: planned.uuid,
-        mac: planned.mac,
-        host_key: planned.host_key.clone(),
-        login: planned.login.clone(),
-        adopted: false,
-        request: Some(request.clone()),
-        description: planned.description.clone(),
-        revision: Revision(1),
-        created_at: at,
-    };
+    let vm = Vm::of_plan(id, request, (user.id, user.name.clone()), planned, at);
     state.vms.insert(id, VmRow { vm, definition: None });
     planned.disks.iter().try_for_each(|disk| disk::insert(state, id, &planned.name, disk).map(drop))
 }
