@@ -1,13 +1,14 @@
 //! The plan of a request: exactly what will be made, bound to an approval by its hash.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::hash::sha256_type;
 use super::{
-    DiskRole, GroupName, HostKey, Hostname, LoginName, MacAddress, OsId, OsName, OsVersion, VmName, VolumeName,
+    DiskRole, GroupName, HostKey, Hostname, LoginName, MacAddress, OsId, OsName, OsVersion, RequestId, Revision,
+    Timestamp, UserId, UserName, Vm, VmId, VmName, VmStatus, VolumeName,
 };
 
 /// Everything that a request will make, and where.
@@ -254,6 +255,44 @@ impl PlannedVm {
         bytes.text(&mac.to_string());
         bytes.text(&host_key.to_string());
         bytes.text(description);
+    }
+}
+
+impl PlannedVm {
+    /// Returns the record of the machine for a request that is approved at a moment. It has the status `request`.
+    pub(crate) fn record(
+        &self,
+        id: VmId,
+        request: &RequestId,
+        (user, user_name): (UserId, UserName),
+        at: Timestamp,
+    ) -> Vm {
+        Vm {
+            id,
+            user,
+            user_name,
+            group_name: self.group_name.clone(),
+            name: self.name.clone(),
+            hostname: self.hostname.clone(),
+            ip: self.ip.map(IpAddr::V4),
+            ip_fixed: self.ip.is_some(),
+            vcpu: self.vcpu,
+            memory: self.memory,
+            os: Some(self.os),
+            status: VmStatus::Request,
+            status_reason: None,
+            on_since: None,
+            run: None,
+            uuid: self.uuid,
+            mac: self.mac,
+            host_key: self.host_key.clone(),
+            login: self.login.clone(),
+            adopted: false,
+            request: Some(request.clone()),
+            description: self.description.clone(),
+            revision: Revision(1),
+            created_at: at,
+        }
     }
 }
 

@@ -7,8 +7,8 @@ use uuid::Uuid;
 use crate::error::{Error, Kind, Result};
 
 use super::{
-    GroupName, HostKey, Hostname, LoginName, MacAddress, NamePrefix, OsId, PlannedVm, RequestId, Revision,
-    StatusReason, Timestamp, UserId, UserName, VmName, VmState, VmStatus, row_id,
+    GroupName, HostKey, Hostname, LoginName, MacAddress, NamePrefix, OsId, RequestId, Revision, StatusReason,
+    Timestamp, UserId, UserName, VmName, VmState, VmStatus, row_id,
 };
 
 row_id!(
@@ -111,45 +111,7 @@ impl Vm {
     }
 }
 
-impl Vm {
-    /// Returns the record of a planned machine of a request that is approved at a moment. It has the status `request`.
-    pub(crate) fn of_plan(
-        id: VmId,
-        request: &RequestId,
-        (user, user_name): (UserId, UserName),
-        planned: &PlannedVm,
-        at: Timestamp,
-    ) -> Self {
-        Self {
-            id,
-            user,
-            user_name,
-            group_name: planned.group_name.clone(),
-            name: planned.name.clone(),
-            hostname: planned.hostname.clone(),
-            ip: planned.ip.map(IpAddr::V4),
-            ip_fixed: planned.ip.is_some(),
-            vcpu: planned.vcpu,
-            memory: planned.memory,
-            os: Some(planned.os),
-            status: VmStatus::Request,
-            status_reason: None,
-            on_since: None,
-            run: None,
-            uuid: planned.uuid,
-            mac: planned.mac,
-            host_key: planned.host_key.clone(),
-            login: planned.login.clone(),
-            adopted: false,
-            request: Some(request.clone()),
-            description: planned.description.clone(),
-            revision: Revision(1),
-            created_at: at,
-        }
-    }
-}
-
-/// What was seen of a machine on its host.
+/// An observation of a machine on its host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Observation {
     /// The hypervisor's id of it.

@@ -414,7 +414,7 @@ mod tests {
     /// The machine that a planned one becomes.
     fn made(planned: &PlannedVm, request: &str) -> Vm {
         let user = (UserId(1), UserName::new("alice").expect("a name"));
-        Vm { status: VmStatus::Off, ..Vm::of_plan(VmId(1), &id(request), user, planned, Timestamp::UNIX_EPOCH) }
+        Vm { status: VmStatus::Off, ..planned.record(VmId(1), &id(request), user, Timestamp::UNIX_EPOCH) }
     }
 
     #[test]

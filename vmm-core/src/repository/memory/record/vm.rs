@@ -26,7 +26,7 @@ pub(in super::super) fn insert(
     let ip = planned.ip.map(IpAddr::V4);
     refuse_taken(state, &planned.name, planned.uuid, planned.mac, ip)?;
     let id = VmId(state.vms.next_id());
-    let vm = Vm::of_plan(id, request, (user.id, user.name.clone()), planned, at);
+    let vm = planned.record(id, request, (user.id, user.name.clone()), at);
     state.vms.insert(id, VmRow { vm, definition: None });
     planned.disks.iter().try_for_each(|disk| disk::insert(state, id, &planned.name, disk).map(drop))
 }
