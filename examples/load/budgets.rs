@@ -27,8 +27,8 @@ const CROWD: usize = 20;
 const AT_MOST: f64 = 1.5;
 /// The operations whose time is measured.
 const CALLS: [&str; 4] = ["GET /db/vm", "sign-in", "DELETE /access", LIMIT];
-/// It asks nothing, has no turn and waits for nobody, so it shows how much of the difference is this computer's, which works
-/// for the crowd and for the guests too.
+/// It asks nothing, has no turn and waits for nobody, so it shows how much of the difference is this computer's, which
+/// works for the crowd and for the guests too.
 const LIMIT: &str = "GET /healthz";
 
 /// The durations of each call, in the order of [`CALLS`].

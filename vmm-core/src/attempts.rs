@@ -1,4 +1,5 @@
-//! How often a password may be tried, so that nobody guesses one and nobody is locked out by somebody who tries.
+//! The limits on attempts at passwords, so that nobody guesses a password and nobody is locked out by somebody who
+//! tries.
 //!
 //! An attempt takes from three budgets that fill again with time: that of the account at this address, that of the
 //! address, and that of the account wherever the attempt comes from. A right password gives back what it took, and
@@ -149,7 +150,7 @@ impl Attempt<'_> {
 }
 
 impl Tables {
-    /// How long until this budget has an attempt, if it has none now.
+    /// Returns the time until this budget has an attempt, if it has none at present.
     fn wait(&self, key: Key, now: Instant) -> Option<Duration> {
         let Budget { burst, interval } = key.budget();
         let missing = self.full_at.get(&key)?.saturating_duration_since(now);
@@ -187,7 +188,7 @@ mod tests {
         Some(IpAddr::from([10, 0, (last >> 8) as u8, last as u8]))
     }
 
-    /// How many of `tries` wrong attempts are let through.
+    /// Returns the number of wrong attempts, of `tries`, that are let through.
     fn wrong(attempts: &Attempts, name: &str, from: Option<IpAddr>, now: Instant, tries: usize) -> usize {
         (0..tries).filter(|_| attempts.begin_at(Door::SignIn(name), from, now).is_ok()).count()
     }

@@ -2,8 +2,8 @@
 //!
 //! A [`Budget`] names something that somebody can make wait, grow or repeat. Each holder has a share of it, and most
 //! budgets have a limit for all holders together, of which an eighth is kept for admins and another one is closed to
-//! whoever is not signed in. Places are held in this process's memory as long as their [`Place`] lives. What is stored is
-//! counted in the records, by the transaction that adds to it.
+//! whoever is not signed in. Places are held in this process's memory as long as their [`Place`] lives. What is stored
+//! is counted in the records, by the transaction that adds to it.
 
 mod turn;
 
@@ -23,7 +23,7 @@ use crate::policy::Actor;
 
 pub use turn::Turn;
 
-/// Who holds places.
+/// The holder of places in budgets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Holder {
     /// An account; admins have reserved places.
@@ -40,7 +40,7 @@ pub enum Holder {
 }
 
 impl Holder {
-    /// Who holds what an actor takes who comes from this address.
+    /// Returns the holder of the places that an actor at this address takes.
     pub fn new(actor: &Actor, from: Option<IpAddr>) -> Self {
         match actor {
             Actor::User { id, role, .. } => Self::Account { id: *id, role: *role },
@@ -57,7 +57,7 @@ impl Holder {
         }
     }
 
-    /// How many eighths of what all may have are closed to this holder.
+    /// Returns the number of eighths of the common limit that are closed to this holder.
     fn closed_eighths(self) -> u64 {
         match self {
             Self::Anonymous(_) => 2,
@@ -186,8 +186,8 @@ impl Budgets {
         }
     }
 
-    /// Waits until a script may run on a machine: for the machine and for a place of the holder at one time, so that who
-    /// waits for a busy machine takes nobody's place.
+    /// Waits until a script may run on a machine: for the machine and for a place of the holder at one time, so that
+    /// who waits for a busy machine takes nobody's place.
     ///
     /// # Errors
     /// None while the budgets are there.
@@ -217,7 +217,7 @@ impl Budgets {
         given.await.map_err(|error| Error::internal("waiting for a place", error))
     }
 
-    /// How much a holder has of a budget in this process.
+    /// Returns the amount of a budget that a holder has in this process.
     pub(crate) fn held(&self, budget: Budget, holder: Holder) -> u64 {
         let key = holder.key();
         key.and_then(|key| self.0.state().shares.get(&(budget, key)).copied()).unwrap_or_default()
@@ -238,7 +238,7 @@ impl Budgets {
         Budget::ALL.iter().map(|budget| (*budget, state.all[*budget as usize])).collect()
     }
 
-    /// How often each budget was refused since the process began.
+    /// Returns the number of times that each budget was refused since the process began.
     pub(crate) fn refusals(&self) -> Vec<(Budget, u64)> {
         Budget::ALL.iter().map(|budget| (*budget, self.0.refused[*budget as usize].load(Ordering::Relaxed))).collect()
     }
@@ -259,7 +259,7 @@ impl Shared {
 }
 
 impl State {
-    /// What stands in the way of these claims.
+    /// Returns the error that stands in the way of these claims, if any does.
     fn obstacle(&self, claims: &[Claim], limits: &BudgetLimits, stored: u64) -> Option<Error> {
         claims.iter().find_map(|Claim { budget, key, closed_eighths, amount }| {
             let Limit { share, all } = limits.get(*budget);

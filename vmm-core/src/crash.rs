@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use crate::error::Error;
 use crate::error::Result;
 
-/// What a test wants to happen.
+/// The point at which a test stops or kills the process.
 #[cfg(feature = "crash-points")]
 #[derive(Clone, Debug, Default)]
 pub struct Plan {

@@ -11,10 +11,10 @@ pub use problems::{Problem, Problems};
 /// The result of every operation of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What a refused API token is told.
+/// The answer to an API token that may not do an operation.
 const NOT_WITH_A_TOKEN: &str = "an API token cannot do that, so sign in with name and password";
 
-/// What went wrong, sorted by what the caller can do about it.
+/// An error, sorted by what the caller can do about it.
 ///
 /// `Display` is for the person who asked; the detail for the log is in [`std::error::Error::source`].
 #[derive(Debug, thiserror::Error)]
@@ -31,7 +31,7 @@ pub enum Error {
     /// A password was tried too often: wait. Whether it was right was not looked at.
     #[error("there were too many attempts; try again in {} s", .retry_after.as_secs() + 1)]
     TooMany {
-        /// How long until the next attempt is let through.
+        /// The time until the next attempt is let through.
         retry_after: Duration,
     },
 
@@ -39,11 +39,11 @@ pub enum Error {
     /// begun.
     #[error("{}", .budget.told(*.over, *.limit))]
     OverBudget {
-        /// What there is no more of.
+        /// The budget that is used up.
         budget: Budget,
-        /// Whether it is the caller's own share that is used up.
+        /// The limit that is used up: the caller's own share, or the limit for all.
         over: Over,
-        /// How much the share is, or what all may have together.
+        /// The limit that was reached: the account's share, or the limit for all accounts together.
         limit: u64,
         /// When the call may be tried again at the earliest.
         retry_after: Duration,
@@ -52,11 +52,11 @@ pub enum Error {
     /// The actor may not do this; somebody with the right can.
     #[error("{actor} may not {action}; {}", if *.sign_in { NOT_WITH_A_TOKEN } else { "ask an admin" })]
     Forbidden {
-        /// Who asked.
+        /// The name of the actor.
         actor: String,
-        /// What they asked for, as a verb phrase.
+        /// The refused operation, as a verb phrase.
         action: &'static str,
-        /// Whether the account itself may do it, and only its API token may not.
+        /// True if the account itself may do it, and only its API token may not.
         sign_in: bool,
     },
 
@@ -76,7 +76,7 @@ pub enum Error {
         kind: Kind,
         /// The name or id of the thing.
         name: String,
-        /// What stands in the way, and the next step.
+        /// The obstacle, and the next step.
         reason: String,
     },
 
@@ -94,7 +94,7 @@ pub enum Error {
     Unavailable {
         /// Which part.
         part: Part,
-        /// What it said.
+        /// The part's own message.
         reason: String,
     },
 
@@ -105,7 +105,7 @@ pub enum Error {
         stage: String,
         /// The limit that ran out.
         after: Duration,
-        /// What was seen last; for a machine's start the end of its console log.
+        /// The last observation; for a machine's start the end of its console log.
         detail: String,
     },
 
@@ -150,7 +150,7 @@ pub enum Error {
     /// A fault of vmm or of what it stands on; the log has the detail.
     #[error("vmm failed while {context}; the log has the cause")]
     Internal {
-        /// What was being done.
+        /// The operation that failed.
         context: &'static str,
         /// The cause, for the log.
         #[source]
@@ -196,7 +196,7 @@ impl Error {
     }
 }
 
-/// What an error is about.
+/// The kind of thing that an error is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Kind {

@@ -24,11 +24,11 @@ use crate::text::hex;
 /// The largest disk that a guest may see, in bytes: 64 TiB.
 pub const MAX_VIRTUAL_SIZE: u64 = 64 << 40;
 
-/// What an image's own header says, once it was found sound.
+/// The facts in the header of a sound image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ImageInfo {
-    /// What a guest sees, in bytes.
+    /// The size that a guest sees, in bytes.
     pub virtual_size: u64,
     /// Size of the file in bytes.
     pub file_size: u64,
@@ -86,7 +86,7 @@ pub(crate) fn open(path: &Path) -> Result<File> {
 struct Source<'a> {
     file: &'a File,
     size: u64,
-    /// What the bytes are compared with, if they must be those that were read before.
+    /// The checksums that the bytes are compared with, if they must be the bytes that were read before.
     pieces: Option<&'a Pieces>,
 }
 

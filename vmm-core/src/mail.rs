@@ -1,5 +1,5 @@
-//! The mail of chat bots: what came for them, and what they are to send. It is the bots' own bookkeeping, and has no audit
-//! rows.
+//! The mail of chat bots: what came for them, and what they are to send. It is the bots' own bookkeeping, and has no
+//! audit rows.
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
@@ -10,15 +10,15 @@ use crate::model::{
     Timestamp, ToldMenu, WaitingPost,
 };
 
-/// How many updates of a bot are known to have come, also after they were answered. Chat services repeat none that is
-/// older.
+/// The number of updates of a bot that are known to have come, also after they were answered. Chat services repeat none
+/// that is older.
 pub const MOST_KNOWN_UPDATES: u32 = 10_000;
 
-/// How many events of requests are kept, for bots that were away.
+/// The number of events of requests that are kept, for bots that were away.
 pub const KEPT_REQUEST_EVENTS: u32 = 10_000;
 
-/// For how long a question is known after an answer to it stopped counting: who answers it with a password on the next day
-/// has the password deleted all the same.
+/// For how long a question is known after an answer to it stopped counting: who answers it with a password on the next
+/// day has the password deleted all the same.
 pub const KEPT_QUESTIONS: TimeDelta = TimeDelta::hours(24);
 
 /// The mail of the bots of one desk, in the store of its [`Repository`](crate::repository::Repository).
@@ -32,11 +32,11 @@ pub const KEPT_QUESTIONS: TimeDelta = TimeDelta::hours(24);
 pub trait MailStore: Send + Sync {
     /// The updates that came.
     fn inbox(&self) -> &dyn MailInbox;
-    /// What is to be sent, and what people can answer to it.
+    /// Returns the messages to send, with their buttons and questions.
     fn outbox(&self) -> &dyn MailOutbox;
-    /// What is told of requests without having been asked.
+    /// Returns the notices about requests.
     fn notices(&self) -> &dyn MailNotices;
-    /// What the chat service was told of menus.
+    /// Returns the menus that the chat service has.
     fn menus(&self) -> &dyn MailMenus;
 }
 
@@ -72,9 +72,9 @@ pub(crate) use mail_over_store;
 pub trait MailInbox: Send + Sync {
     /// Returns the number behind the updates that were asked for last; `None` if none were.
     async fn offset(&self, bot: BotId) -> Result<Option<i64>>;
-    /// Stores updates, which have not begun; gives the numbers of those that are new. One that was stored before stays as
-    /// it is. The offset goes behind those that were asked for, also if it was behind others, and is forgotten with those
-    /// that were sent: one before them may not have come yet.
+    /// Stores updates, which have not begun; gives the numbers of those that are new. One that was stored before stays
+    /// as it is. The offset goes behind those that were asked for, also if it was behind others, and is forgotten with
+    /// those that were sent: one before them may not have come yet.
     async fn receive(&self, bot: BotId, updates: Vec<BotUpdate>, arrival: Arrival) -> Result<Vec<i64>>;
     /// Returns the updates that have not ended, in order of their numbers.
     async fn open(&self, bot: BotId) -> Result<Vec<BotUpdate>>;
@@ -84,12 +84,12 @@ pub trait MailInbox: Send + Sync {
     async fn begin(&self, bot: BotId, id: i64) -> Result<bool>;
     /// Gives an update another content, unless it has ended.
     async fn rewrite(&self, bot: BotId, id: i64, content: String) -> Result<()>;
-    /// Ends an update, forgets its content, and stores these posts and what its person is asked now; `false` and nothing
-    /// else if it has ended before.
+    /// Ends an update, forgets its content, and stores these posts and what its person is asked now; `false` and
+    /// nothing else if it has ended before.
     async fn finish(&self, bot: BotId, id: i64, posts: Vec<NewPost>, question: Option<Question>) -> Result<bool>;
 }
 
-/// What bots are to send, and what people can answer to it.
+/// The messages that bots send, with their buttons and questions.
 ///
 /// # Contract
 /// - The posts of a chat keep their order.
@@ -98,11 +98,14 @@ pub trait MailInbox: Send + Sync {
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait MailOutbox: Send + Sync {
-    /// Stores posts, with their buttons in place of those of the message that they change, and what a person is asked now.
+    /// Stores posts, with their buttons in place of those of the message that they change, and what a person is asked
+    /// now.
     async fn post(&self, bot: BotId, posts: Vec<NewPost>, question: Option<Question>) -> Result<()>;
-    /// Returns what a person in a chat was asked last, unless [`KEPT_QUESTIONS`] have passed at `now` since an answer counted.
+    /// Returns what a person in a chat was asked last, unless [`KEPT_QUESTIONS`] have passed at `now` since an answer
+    /// counted.
     async fn question(&self, bot: BotId, chat: i64, person: i64, now: Timestamp) -> Result<Option<Question>>;
-    /// Returns the posts that wait to be sent, in order of their rows; only those that came after this one, if one is given.
+    /// Returns the posts that wait to be sent, in order of their rows; only those that came after this one, if one is
+    /// given.
     async fn waiting(&self, bot: BotId, after: Option<PostId>) -> Result<Vec<WaitingPost>>;
     /// Returns a post that waits to be sent.
     async fn by_id(&self, id: PostId) -> Result<Option<Post>>;
@@ -116,7 +119,7 @@ pub trait MailOutbox: Send + Sync {
     async fn button(&self, bot: BotId, id: &str) -> Result<Option<Button>>;
 }
 
-/// What bots tell of requests without having been asked.
+/// The notices about requests that bots send by themselves.
 ///
 /// # Contract
 /// - A bot begins at the present: it is told nothing of what happened before it followed requests.
@@ -126,14 +129,14 @@ pub trait MailOutbox: Send + Sync {
 pub trait MailNotices: Send + Sync {
     /// Lets a bot follow requests from now on. A repeat changes nothing.
     async fn follow(&self, bot: BotId) -> Result<()>;
-    /// Returns what happened to requests that the bot has not told of, oldest first, at most `limit`; nothing if it follows none.
-    /// Of all that ever happened, the newest [`KEPT_REQUEST_EVENTS`] are kept.
+    /// Returns what happened to requests that the bot has not told of, oldest first, at most `limit`; nothing if it
+    /// follows none. Of all that ever happened, the newest [`KEPT_REQUEST_EVENTS`] are kept.
     async fn events(&self, bot: BotId, limit: u32) -> Result<Vec<RequestEvent>>;
     /// Stores posts about an event, which counts as told with all before it; `false` and nothing else if it did before.
     async fn tell(&self, bot: BotId, event: RequestEventId, posts: Vec<NewPost>) -> Result<bool>;
 }
 
-/// What the chat service was told of the menus of chats.
+/// The menus that the chat service has for each chat.
 ///
 /// # Contract
 /// - What is not known to have reached the chat service counts as unknown.

@@ -39,7 +39,7 @@ impl Passwords {
         self.work(move |hasher| hasher.hash(password.expose_secret())).await
     }
 
-    /// Whether the password belongs to the hash. Without a hash it is not, and takes as long to say so.
+    /// Returns whether the password belongs to the hash. Without a hash it is not, and takes as long to say so.
     pub(crate) async fn verify(&self, password: SecretString, hash: Option<PasswordHash>) -> Result<bool> {
         let fits = ShownSecret::check("password", password.expose_secret()).is_ok();
         self.work(move |hasher| {

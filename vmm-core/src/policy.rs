@@ -1,10 +1,10 @@
-//! Who may do what. One policy decides for every front end.
+//! The policy: which actor may do which operation. One policy decides for every front end.
 
 use std::fmt;
 
 use crate::model::{AuditEntry, Outcome, Role, Token, TokenName, User, UserId, UserName, named};
 
-/// Who asks.
+/// The actor of an operation: an account, vmm itself, or nobody.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Actor {
     /// Nobody: no session, no linked chat.
@@ -79,7 +79,7 @@ macro_rules! actions {
         }
 
         impl Action {
-            /// What it is in a sentence: "… may not *read the audit log*".
+            /// Returns the operation as a phrase in a sentence: "… may not *read the audit log*".
             pub fn phrase(self) -> &'static str {
                 match self { $(Self::$action => $phrase),+ }
             }
@@ -228,7 +228,7 @@ actions! {
     HostRead = "host.read", "see the host";
 }
 
-/// What an operation is about: its kind and name for the audit log, and whose it is.
+/// The target of an operation: its kind and name for the audit log, and whose it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Target {
     /// Kind and name, like `vm web-1`; empty if the operation is about no one thing.
@@ -256,7 +256,7 @@ impl Target {
 
 /// Decides who may do what. An embedder may bring another one.
 pub trait Policy: Send + Sync {
-    /// Whether this actor may do this to that.
+    /// Returns whether this actor may do this to that.
     fn allows(&self, actor: &Actor, action: Action, target: &Target) -> bool;
 }
 
@@ -368,8 +368,8 @@ fn allowed(action: Action) -> Allowed {
     }
 }
 
-/// Whether an operation is for people who signed in, and for no API token: it changes an account or what an account is
-/// reached with. What was stolen with a token ends with the token.
+/// Returns whether an operation is for people who signed in, and for no API token: it changes an account or what an
+/// account is reached with. What was stolen with a token ends with the token.
 fn needs_sign_in(action: Action) -> bool {
     matches!(
         action,

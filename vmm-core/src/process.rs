@@ -1,8 +1,9 @@
-//! What a program does to its own process.
+//! Settings of the process in which vmm runs.
 
 use rustix::process::{Resource, Rlimit, setrlimit};
 
-/// Lets the system write no core file of this process, whose memory holds keys and passwords. For programs, at their start.
+/// Lets the system write no core file of this process, whose memory holds keys and passwords. For programs, at their
+/// start.
 ///
 /// # Errors
 /// What the system says.

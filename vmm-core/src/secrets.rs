@@ -34,13 +34,13 @@ const PASSWORD_LENGTH: usize = 20;
 /// In base64 the longest salt that sha512-crypt takes, 16 characters.
 const SALT_BYTES: usize = 12;
 
-/// What the password that is stored with a script is sealed for.
+/// The purpose for which the password of a script's login is sealed.
 pub(crate) const SCRIPT_LOGIN: &str = "script login";
-/// What the machines' secret is sealed for.
+/// The purpose for which the machines' secret is sealed.
 const MACHINES: &str = "machines";
-/// What is wrong with a key that does not open the database's secrets.
+/// The reason for refusing a key that does not open the database's secrets.
 const NOT_ITS_KEY: &str = "is not the key of this database; restore the one that belongs to it from its backup";
-/// What the root of everything about machines is: 32 random bytes.
+/// The root of all secrets of machines: 32 random bytes.
 type MachinesSecret = Zeroizing<[u8; 32]>;
 
 /// The secrets of one desk, each by HKDF-SHA256 (RFC 5869) from one of its two roots with the desk's id as salt.
@@ -109,7 +109,7 @@ impl Secrets {
         AuditKey::new(*derive::<32>(&self.machines, "audit chain", self.desk.0))
     }
 
-    /// What is stored of a call that may be repeated.
+    /// Returns the fingerprint under which the desk stores a call that may be repeated.
     pub(crate) fn fingerprint(&self, call: Fingerprint) -> Fingerprint {
         let key = derive::<32>(&self.machines, "fingerprints of calls", self.desk.0);
         Fingerprint(mac(&key, &[&call.0]))

@@ -14,8 +14,8 @@ use crate::error::{Error, Result};
 use crate::model::{HostKey, Hostname, LoginName};
 use crate::secrets::HostKeyPair;
 
-/// The only command that the readiness key opens a machine for. cloud-init is a program that takes its time to start, so
-/// on a slow machine asking it would hold up the boot that is asked about; it writes this file when all is done.
+/// The only command that the readiness key opens a machine for. cloud-init is a program that takes its time to start,
+/// so on a slow machine asking it would hold up the boot that is asked about; it writes this file when all is done.
 pub(crate) const READINESS_COMMAND: &str =
     "test -e /run/cloud-init/result.json || { echo status: running; exit; }; cloud-init status --long";
 
@@ -24,7 +24,7 @@ const LABEL: &str = "cidata";
 /// Of a CD, in bytes.
 const SECTOR: u32 = 2048;
 
-/// What a machine is told at its first start. `Debug` shows no secret.
+/// The settings that a machine gets at its first boot. `Debug` shows no secret.
 pub(crate) struct Seed<'a> {
     /// The domain's id; cloud-init does its work once for each.
     pub(crate) instance_id: Uuid,
@@ -130,7 +130,7 @@ mod tests {
         with_seed(hostname, |seed| seed.image().expect("an image").to_vec())
     }
 
-    /// What a program that knows ISO 9660 says about the image.
+    /// Returns the output of a program that reads ISO 9660 images.
     fn ask(program: &str, arguments: &[&str], image: &Path) -> String {
         let output = Command::new(program).args(arguments).arg(image).output();
         let output = output.unwrap_or_else(|error| panic!("this test asks the program `{program}`: {error}"));

@@ -1,11 +1,12 @@
-//! Texts on their way into errors and records: those of people, never longer than a reader needs, and those of checksums.
+//! Texts on their way into errors and records: those of people, never longer than a reader needs, and those of
+//! checksums.
 
-/// How many characters of a wrong value are shown.
+/// The number of characters of a wrong value that are shown.
 const QUOTED: usize = 64;
 
 /// Quotes what a person wrote, so that an error shows enough of it to recognise it and never carries megabytes.
 ///
-/// What cannot be seen (control characters, spaces without width, marks of direction) is shown by its code.
+/// Invisible characters (control characters, spaces without width, marks of direction) are shown by their codes.
 pub(crate) fn quoted(text: impl AsRef<str>) -> String {
     let text = text.as_ref();
     match text.char_indices().nth(QUOTED) {

@@ -41,7 +41,8 @@ enum Command {
     RotateKey,
     /// Verify the audit log: tell how many rows fit, or which row is the first that does not.
     VerifyAudit {
-        /// Rows with the first 12 to 64 digits of their hashes, as the program logged them, to compare: 17:9f86d081884c.
+        /// Rows with the first 12 to 64 digits of their hashes, as the program logged them, to compare:
+        /// 17:9f86d081884c.
         #[arg(value_name = "ROW:HASH")]
         kept: Vec<verify_audit::KeptHead>,
     },
@@ -80,7 +81,7 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Failed> {
     }
 }
 
-/// What a test wants to happen to this process.
+/// Returns the plan of a test for a crash of this process.
 #[cfg(feature = "crash-points")]
 fn crash_plan() -> vmm_core::crash::Plan {
     vmm_core::crash::Plan {

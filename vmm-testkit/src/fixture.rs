@@ -32,7 +32,7 @@ pub const PASSWORD: &str = "correct horse battery";
 pub const FILE_LIMIT: u64 = 4 << 20;
 /// The most bytes of all files of one user of a [`TestDesk`].
 pub const FILE_QUOTA: u64 = 10 << 20;
-/// How long [`TestDesk`] waits for what it waits for.
+/// The time that [`TestDesk`] waits for a condition.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A desk on a fake hypervisor, fake machines and a real SQLite file in a temporary directory, with an admin, a user
@@ -278,9 +278,9 @@ impl TestDesk {
         self.vmm.vms(&self.admin, &filter).await.expect("machines").items
     }
 
-    /// Records an hour of load of a machine that runs, as if it had been looked at every ten seconds: its processors are
-    /// busier from minute to minute, it writes 1 MiB and sends 64 KiB a second, and from the 20th to the 25th minute
-    /// nobody looked.
+    /// Records an hour of load of a machine that runs, as if it had been looked at every ten seconds: its processors
+    /// are busier from minute to minute, it writes 1 MiB and sends 64 KiB a second, and from the 20th to the 25th
+    /// minute nobody looked.
     ///
     /// # Panics
     /// When the machine is not on the host, or nothing can be recorded.

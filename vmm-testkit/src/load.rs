@@ -12,14 +12,14 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
-/// How often a slow client does a little.
+/// The interval at which a slow client does a little.
 const DRIP: Duration = Duration::from_secs(2);
-/// How much of a large body is sent at a time, in bytes.
+/// The size of the pieces in which a large body is sent, in bytes.
 const CHUNK: usize = 64 << 10;
-/// How long a good request may take.
+/// The time that a good request may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What a slow client is slow with.
+/// The part of a call with which a slow client is slow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Slow {
     /// The head of its request comes byte by byte.
@@ -35,7 +35,7 @@ impl Slow {
     pub const ALL: [Self; 3] = [Self::Head, Self::Body, Self::Read];
 }
 
-/// How many slow clients of every kind, who come one after the other in the time between two drips of one. Gives how long
+/// Sends `number` slow clients of every kind, one after the other in the time between two drips of one. Gives how long
 /// the server bore each; see [`slow`].
 ///
 /// # Errors

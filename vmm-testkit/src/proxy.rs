@@ -22,11 +22,11 @@ pub enum Side {
 pub struct Cut {
     /// Whose bytes.
     pub side: Side,
-    /// How many of them pass.
+    /// The number of bytes that pass.
     pub after: u64,
 }
 
-/// What becomes of a connection that is cut.
+/// The end of a connection that is cut.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum End {
     Closed,
@@ -97,12 +97,12 @@ impl Proxy {
         self.address
     }
 
-    /// How many connections there have been.
+    /// Returns the number of connections.
     pub fn connections(&self) -> usize {
         self.counts.connections.load(Ordering::Relaxed)
     }
 
-    /// How many bytes of this side have passed, over all connections.
+    /// Returns the number of bytes of this side that have passed, over all connections.
     pub fn passed(&self, side: Side) -> u64 {
         self.counts.of(side).load(Ordering::Relaxed)
     }

@@ -26,7 +26,7 @@ use crate::lab::Lab;
 
 /// The password of the first admin, whose name is `admin`.
 pub const PASSWORD: &str = "correct horse battery";
-/// How long the program may take to start, or to stop.
+/// The time that the program may take to start, or to stop.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A desk that is served by the program, with its files in a temporary directory.
@@ -91,7 +91,7 @@ impl Served {
         self.folder.path()
     }
 
-    /// What the program has written to its log.
+    /// Returns the program's log.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
@@ -127,7 +127,7 @@ impl Served {
         Ok(())
     }
 
-    /// Whether the program was started and signed in to.
+    /// Returns whether the program was started and signed in to.
     pub fn is_up(&self) -> bool {
         self.process.is_some() && !self.token.is_empty()
     }
@@ -384,7 +384,7 @@ fn owned(variables: &[(&str, &str)]) -> Vec<(String, String)> {
     variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
-/// Whether a job has come to an end.
+/// Returns whether a job has come to an end.
 fn ended(job: &Value) -> bool {
     ["done", "failed", "cancelled", "stuck", "closed"].contains(&job["state"].as_str().unwrap_or_default())
 }

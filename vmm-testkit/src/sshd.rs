@@ -183,7 +183,7 @@ impl Sshd {
         assert!(mounted.expect("`nsenter` (package util-linux) is installed").success());
     }
 
-    /// How many connections were made.
+    /// Returns the number of connections that were made.
     ///
     /// # Panics
     /// If the server does not tell of one more within 10 s.
@@ -199,7 +199,7 @@ impl Sshd {
         log.lines().filter(|line| dialect.is_connection(line)).count().saturating_sub(probes)
     }
 
-    /// How many proofs of identity were sent, once every connection so far has ended.
+    /// Returns the number of proofs of identity that were sent, once every connection so far has ended.
     ///
     /// # Panics
     /// If connections stay open for 10 s.
@@ -228,7 +228,7 @@ impl Sshd {
         crate::load::processor_time(server).expect("the server runs")
     }
 
-    /// What it has logged.
+    /// Returns the server's log.
     pub fn log(&self) -> String {
         self.log.borrow().clone()
     }
@@ -253,7 +253,7 @@ pub(crate) fn pem(key: &PrivateKey) -> String {
     key.to_openssh(LineEnding::LF).expect("an encodable key").to_string()
 }
 
-/// How many addresses of this machine, all of them on loopback, which Linux has without being told.
+/// Returns `count` loopback addresses of this machine, which Linux has without being told.
 pub fn loopback_addresses(count: usize) -> impl Iterator<Item = Ipv4Addr> {
     (1..=254_u8).flat_map(|third| (1..=254).map(move |last| Ipv4Addr::new(127, 1, third, last))).take(count)
 }

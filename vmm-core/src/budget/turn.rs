@@ -8,15 +8,15 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::{Budgets, Claim, Holder};
 use crate::model::Budget;
 
-/// How long a turn lasts at least that somebody waited for, so that an account that never stops asking leaves processor
-/// time to the others.
+/// The shortest turn that somebody waited for, so that an account that never stops asking leaves processor time to the
+/// others.
 const LEAST: Duration = Duration::from_millis(25);
 
-/// After which time a turn passes on although its request is not done. Such a request mostly waits for a host, and a silent
-/// host must not use up the turns.
+/// After which time a turn passes on although its request is not done. Such a request mostly waits for a host, and a
+/// silent host must not use up the turns.
 const LONGEST: Duration = Duration::from_millis(250);
 
-/// How long a request waits for its turn before it is worked on without one.
+/// The time that a request waits for its turn before it is worked on without one.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The turn of a request to be worked on. The request ends it by dropping it.
@@ -26,8 +26,8 @@ pub struct Turn {
 }
 
 impl Budgets {
-    /// Waits until it is the turn of a request of this holder. Returns `None` for a request that has waited too long and is
-    /// worked on without a turn.
+    /// Waits until it is the turn of a request of this holder. Returns `None` for a request that has waited too long
+    /// and is worked on without a turn.
     pub(crate) async fn turn(&self, holder: Holder) -> Option<Turn> {
         let claims = vec![Claim::new(Budget::Turns, holder, 1)];
         let (place, least) = match self.take_if_free(&claims) {

@@ -13,7 +13,8 @@ pub use source::{SettingError, SettingSource};
 pub use value::{Addresses, Count, Directories, LogFormat, SettingValue, Size};
 pub use web::{PublicUrl, WebAccess};
 
-/// What a desk on one host is made of, for [`Vmm::open`](crate::Vmm::open). `Default` has the places of an installed vmm.
+/// The settings of a desk on one host, for [`Vmm::open`](crate::Vmm::open). `Default` has the places of an installed
+/// vmm.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DeskConfig {
@@ -23,15 +24,15 @@ pub struct DeskConfig {
     pub master_key: PathBuf,
     /// The directory of users' files.
     pub files: PathBuf,
-    /// What libvirt is connected to, in its own notation.
+    /// The URI of the host, in libvirt's notation.
     pub libvirt_uri: String,
     /// The storage pool of all images and disks.
     pub pool: String,
     /// The network of the machines.
     pub network: String,
-    /// How guests are run.
+    /// The way in which guests are run.
     pub virt_type: VirtType,
-    /// How the desk behaves.
+    /// The settings of the desk's behaviour.
     pub settings: Settings,
 }
 
@@ -92,7 +93,8 @@ impl DeskConfig {
         "account_open_requests",
     ];
 
-    /// Takes the settings of the desk from where somebody has written them; those that nobody has set have their default.
+    /// Takes the settings of the desk from where somebody has written them; those that nobody has set have their
+    /// default.
     ///
     /// # Errors
     /// If a setting cannot have the value that was written.
@@ -150,7 +152,7 @@ fn value<T: SettingValue>(text: &str) -> Result<T, String> {
 }
 
 named! {
-    /// How guests are run.
+    /// The way in which guests are run.
     #[derive(Default)]
     VirtType {
         /// KVM if a probe guest of some hundred bytes runs on it, otherwise emulation. That a host advertises KVM
@@ -172,33 +174,33 @@ impl SettingValue for VirtType {
     }
 }
 
-/// How a desk behaves. `Default` suits a small host.
+/// The settings of a desk's behaviour. `Default` suits a small host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Settings {
-    /// How long a login lasts.
+    /// The lifetime of a login.
     pub session_lifetime: Duration,
-    /// How many machines are made or removed at once.
+    /// The number of machines that are made or removed at once.
     pub concurrent_jobs: usize,
     /// From a machine's start to its login answering and cloud-init being done.
     pub boot_deadline: Duration,
-    /// How long a step waits for a hypervisor that does not answer, before its job is undone.
+    /// The time that a step waits for a hypervisor that does not answer, before its job is undone.
     pub outage_deadline: Duration,
-    /// How often the host is compared with the records.
+    /// The interval at which the host is compared with the records.
     pub sweep_interval: Duration,
-    /// How far apart the samples of the machines' history are. The newest 361 are kept, for an hour.
+    /// The interval of the samples in the machines' history. The newest 361 are kept, for an hour.
     pub sample_interval: Duration,
-    /// How long the record of a script's run is kept after its end.
+    /// The time that the record of a script's run is kept after its end.
     pub run_lifetime: Duration,
-    /// How many ended runs of one script are kept, at least one.
+    /// The number of ended runs of one script that are kept, at least one.
     pub runs_kept: u32,
     /// The most bytes of one file in a file area.
     pub file_limit: u64,
-    /// What one account may hold, and all together.
+    /// The limits of one account, and of all accounts together.
     pub budgets: BudgetLimits,
     /// The directories that images are imported from, beside uploaded files. Others are refused.
     pub image_dirs: Vec<PathBuf>,
-    /// How much of a console log an error shows, in bytes.
+    /// The part of a console log that an error shows, in bytes.
     pub console_tail: usize,
     /// Who may use the web pages besides that of the own account.
     pub web_access: WebAccess,

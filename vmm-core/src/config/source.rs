@@ -14,7 +14,7 @@ use crate::text::distance;
 
 /// The file that is read if no file is named and this one exists.
 const DEFAULT_FILE: &str = "/etc/vmm/vmm.toml";
-/// What the name of a setting's variable begins with.
+/// The prefix of the environment variable of a setting.
 const PREFIX: &str = "VMM_";
 
 /// Settings of the front ends, all of which read one file: each reads its own and leaves those of the others.
@@ -48,7 +48,7 @@ pub enum SettingError {
     Unreadable {
         /// The file.
         file: PathBuf,
-        /// What the system says.
+        /// The system's error.
         error: io::Error,
     },
     /// The file is not written in TOML.
@@ -56,7 +56,7 @@ pub enum SettingError {
     NotToml {
         /// The file.
         origin: String,
-        /// What is wrong, and where.
+        /// The mistake and its place.
         reason: String,
     },
     /// A table of settings is something else.
@@ -86,7 +86,7 @@ pub enum SettingError {
         key: &'static str,
         /// The value as it was written.
         value: String,
-        /// What would be right.
+        /// The values that would be right.
         right: String,
     },
 }
@@ -100,10 +100,10 @@ fn suggestion(meant: Option<&str>) -> String {
 
 /// The settings of a file and of the environment, before anybody has read them. A variable stands over the file.
 ///
-/// The setting `pool` has the variable `VMM_POOL`, and `api_url` in the table `bot` is called `bot.api_url` here and has
-/// the variable `VMM_BOT_API_URL`. Nothing here reads the environment; whoever has one hands it in.
+/// The setting `pool` has the variable `VMM_POOL`, and `api_url` in the table `bot` is called `bot.api_url` here and
+/// has the variable `VMM_BOT_API_URL`. Nothing here reads the environment; whoever has one hands it in.
 pub struct SettingSource {
-    /// What error messages call the file.
+    /// The name of the file in error messages.
     origin: String,
     file: BTreeMap<String, Value>,
     environment: HashMap<String, String>,

@@ -8,7 +8,7 @@ use crate::model::named;
 
 /// A kind of value that a setting has. It is written in the same way in a file and in a variable.
 pub trait SettingValue: Sized {
-    /// What is right, to stand behind "which is not".
+    /// A description of the right values, to stand after "which is not".
     const RIGHT: &'static str;
 
     /// Reads a text; `None` if it is not of this kind.

@@ -36,7 +36,7 @@ impl PublicUrl {
         format!("{}{path}", self.0)
     }
 
-    /// Whether browsers reach the pages over TLS.
+    /// Returns whether browsers reach the pages over TLS.
     pub fn is_https(&self) -> bool {
         self.0.starts_with("https://")
     }

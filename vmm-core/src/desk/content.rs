@@ -9,7 +9,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::remote::{Sink, Source};
 
-/// How many bytes of a source are kept, so that it can be read again. A client reads a little ahead of its connection.
+/// The number of bytes of a source that are kept, so that it can be read again. A client reads a little ahead of its
+/// connection.
 const KEPT: usize = 2 << 20;
 
 /// A source that can be read from its beginning for as long as little of it was read.
@@ -17,9 +18,9 @@ pub(super) struct Rewind(Arc<Mutex<Read>>);
 
 struct Read {
     source: Source,
-    /// What was read; `None` once that is too much to be kept.
+    /// The bytes that were read; `None` once that is too much to be kept.
     kept: Option<Vec<u8>>,
-    /// How much of what is kept the present reader has had.
+    /// The number of kept bytes that the present reader has had.
     position: usize,
 }
 

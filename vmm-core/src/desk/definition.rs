@@ -1,8 +1,9 @@
-//! Whether a machine is still defined as vmm last saw it.
+//! The comparison of a machine's definition with what vmm last saw.
 //!
-//! vmm changes one element of a definition and leaves the others to whoever wrote them. So it must know that the rest is
-//! what it believes: a disk that stands on a snapshot, or that somebody swapped, is not the disk that a job means. The
-//! facts of the definition are kept with the machine, and every job that writes a definition or a disk compares first.
+//! vmm changes one element of a definition and leaves the others to whoever wrote them. So it must know that the rest
+//! is what it believes: a disk that stands on a snapshot, or that somebody swapped, is not the disk that a job means.
+//! The facts of the definition are kept with the machine, and every job that writes a definition or a disk compares
+//! first.
 
 use crate::desk::Desk;
 use crate::error::{Error, Kind, Result};
@@ -17,9 +18,9 @@ const NAMED: usize = 6;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DefinitionLook {
-    /// How it is defined.
+    /// The definition.
     pub seen: Definition,
-    /// What differs from what vmm last saw, or from its record if vmm has not seen it yet.
+    /// The differences from what vmm last saw, or from the machine's record if vmm has not seen it yet.
     pub differences: Vec<Difference>,
 }
 
@@ -29,14 +30,14 @@ pub(crate) async fn look(desk: &Desk, vm: &Vm) -> Result<DefinitionLook> {
     look_past(desk, vm, None).await
 }
 
-/// Reads the definition of a machine that a job is about to change, and refuses one that differs from what vmm last saw,
-/// or that a saved state would bring back.
+/// Reads the definition of a machine that a job is about to change, and refuses one that differs from what vmm last
+/// saw, or that a saved state would bring back.
 pub(crate) async fn require_unchanged(desk: &Desk, vm: &Vm) -> Result<Definition> {
     require_unchanged_past(desk, vm, None).await
 }
 
-/// As [`require_unchanged`], whatever there is of the disk on this file: the job itself may have attached or detached it
-/// before it was cut off.
+/// As [`require_unchanged`], whatever there is of the disk on this file: the job itself may have attached or detached
+/// it before it was cut off.
 pub(crate) async fn require_unchanged_past(desk: &Desk, vm: &Vm, path: Option<&str>) -> Result<Definition> {
     let DefinitionLook { seen, differences } = look_past(desk, vm, path).await?;
     if seen.saved {
@@ -166,7 +167,7 @@ fn compare_disks(
     Ok(())
 }
 
-/// Whether a path on the host is that of a volume of the pool.
+/// Returns whether a path on the host is that of a volume of the pool.
 pub(crate) fn is_file_of(path: &str, volume: &VolumeName) -> bool {
     path.rsplit('/').next() == Some(volume.as_str())
 }

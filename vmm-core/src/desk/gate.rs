@@ -92,13 +92,14 @@ impl Desk {
         &self.backends.runs
     }
 
-    /// How the machines are on the host, at most about a second ago; all unknown if the host does not answer.
+    /// Returns the states of the machines on the host, at most about a second old; all unknown if the host does not
+    /// answer.
     pub(crate) async fn observed_states(&self) -> Arc<ObservedStates> {
         self.backends.states.look_ahead(&self.backends, |backends| (&backends.states, backends.hypervisor.domains()));
         self.backends.states.states(self.hypervisor().domains()).await
     }
 
-    /// Whether the desk's backends answered in this second; `look` asks them if nobody did.
+    /// Returns whether the desk's backends answered in this second; `look` asks them if nobody did.
     pub(crate) async fn health<F: Future<Output = Health>>(&self, look: impl FnOnce() -> F) -> Health {
         self.backends.health.get(look).await
     }
@@ -179,8 +180,8 @@ impl Vmm {
         }
     }
 
-    /// Returns the backends without asking the policy, and without an audit row. It is for vmm's own work alone, which nobody
-    /// asked for at this moment: jobs, sweeps, sign-ins. The architecture test lists the files that may call it.
+    /// Returns the backends without asking the policy, and without an audit row. It is for vmm's own work alone, which
+    /// nobody asked for at this moment: jobs, sweeps, sign-ins. The architecture test lists the files that may call it.
     pub(crate) fn unguarded(&self) -> Desk {
         Desk { backends: Arc::clone(&self.backends) }
     }
@@ -190,13 +191,14 @@ impl Vmm {
         Self { rights: Some(Arc::default()), ..self.clone() }
     }
 
-    /// What the policy has allowed since [`remembering_rights`](Self::remembering_rights), each right once.
+    /// Returns the rights that the policy has allowed since [`remembering_rights`](Self::remembering_rights), each
+    /// once.
     pub(crate) fn used_rights(&self) -> Vec<UsedRight> {
         let rights = self.rights.as_ref().map(|rights| rights.lock().unwrap_or_else(PoisonError::into_inner).clone());
         rights.unwrap_or_default()
     }
 
-    /// What is watched at this moment.
+    /// Returns the looks that open watches share.
     pub(crate) fn glances(&self) -> &Glances {
         &self.backends.glances
     }
@@ -209,9 +211,9 @@ impl Vmm {
         self.backends.budgets.take(budget, holder)
     }
 
-    /// Waits until it is the turn of a request of this holder. Returns `None` for a request that has waited for 20 seconds
-    /// and is worked on without a turn. A turn passes on by itself after 250 ms, since a request that lasts longer mostly
-    /// waits for a host; a turn that was waited for lasts at least 25 ms.
+    /// Waits until it is the turn of a request of this holder. Returns `None` for a request that has waited for 20
+    /// seconds and is worked on without a turn. A turn passes on by itself after 250 ms, since a request that lasts
+    /// longer mostly waits for a host; a turn that was waited for lasts at least 25 ms.
     pub async fn turn(&self, holder: Holder) -> Option<Turn> {
         self.backends.budgets.turn(holder).await
     }
@@ -224,7 +226,7 @@ impl Vmm {
         self.backends.budgets.take_amount(budget, holder, 0, 0)
     }
 
-    /// Whether the policy allows this.
+    /// Returns whether the policy allows this.
     pub(crate) fn allows(&self, actor: &Actor, action: Action, target: &Target) -> bool {
         let allowed = self.backends.policy.allows(actor, action, target);
         if let Some(rights) = self.rights.as_ref().filter(|_| allowed) {
@@ -328,7 +330,7 @@ impl Vmm {
         Err(self.refusal(actor, action, target))
     }
 
-    /// How the policy's refusal is told.
+    /// Returns the error for the policy's refusal.
     pub(crate) fn refusal(&self, actor: &Actor, action: Action, target: &Target) -> Error {
         if *actor == Actor::Anonymous {
             return Error::Unauthenticated;

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use crate::error::Result;
 use crate::model::{Job, JobId, Role, Run, RunId, UserId, UserName};
 
-/// How old a glance may be.
+/// The greatest age of a glance.
 const AGE: Duration = Duration::from_millis(400);
 
 /// The records that are watched at this moment. A glance says whether a watcher has to read; it shows nobody anything.

@@ -1,6 +1,6 @@
-//! Whether the desk's backends answer.
+//! The health of the desk's backends.
 
-/// Whether the backends of a desk answer. It names no machine and no person, so anybody may see it.
+/// The health of a desk's backends. It names no machine and no person, so anybody may see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Health {
@@ -11,13 +11,13 @@ pub struct Health {
 }
 
 impl Health {
-    /// Whether every part answers.
+    /// Returns whether every part answers.
     pub fn is_ready(&self) -> bool {
         [&self.database, &self.hypervisor].into_iter().all(|part| *part == PartHealth::Up)
     }
 }
 
-/// Whether one part answers.
+/// The health of one part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PartHealth {
     /// It answers.

@@ -9,13 +9,13 @@ use super::recent::AGE;
 use crate::budget::Holder;
 use crate::model::TokenHash;
 
-/// How many tokens are remembered.
+/// The number of tokens that are remembered.
 const KEPT: usize = 4096;
 
 /// The holders of the tokens that were authenticated within [`AGE`].
 ///
-/// A token whose login has ended takes places of its account for that long. It has no right to anything: every operation
-/// authenticates it.
+/// A token whose login has ended takes places of its account for that long. It has no right to anything: every
+/// operation authenticates it.
 #[derive(Debug, Default)]
 pub(crate) struct Holders(Mutex<HashMap<TokenHash, (Instant, Holder)>>);
 

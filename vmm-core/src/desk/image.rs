@@ -13,7 +13,7 @@ use crate::image::{self, ImageDirectories, InspectedImage};
 use crate::model::{Image, ImageSource, Os, Plan, VolumeName};
 use crate::planning::seed_volume;
 
-/// How long somebody who lists the catalog waits for the host.
+/// The time that somebody who lists the catalog waits for the host.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Inspects an image before its entry is made. It is inspected again, with all of its bytes, when it is imported.
@@ -93,12 +93,12 @@ fn problem(image: &Image, found: Option<&VolumeDetail>) -> Option<String> {
     }
 }
 
-/// Whether a volume is, as far as that can be seen without reading it, the one that was imported.
+/// Returns whether a volume is, as far as that can be seen without reading it, the one that was imported.
 pub(crate) fn is_as_imported(image: &Image, found: &VolumeDetail) -> bool {
     could_be(image, found) && image.stamp.as_ref().is_none_or(|stamp| *stamp == found.stamp)
 }
 
-/// Whether a volume is of the imported image's kind and size.
+/// Returns whether a volume is of the imported image's kind and size.
 pub(crate) fn could_be(image: &Image, found: &VolumeDetail) -> bool {
     found.qcow2 && found.backing.is_none() && found.volume.capacity == image.virtual_size
 }

@@ -1,10 +1,10 @@
 //! The way to a machine over SSH. Every remote call goes through [`Machine`], so that one rule holds for all of them:
 //! the address follows the machine.
 //!
-//! A call goes to the recorded address. If it fails in a way that another address could explain, the host is asked where
-//! the machine is. An address that the host tells instead is recorded, and if nothing has begun on the machine, the call
-//! is made there, once. A host key that is not the machine's is told as changed only if the host says that the address is
-//! the machine's, and never if it is the key of another machine of the desk.
+//! A call goes to the recorded address. If it fails in a way that another address could explain, the host is asked
+//! where the machine is. An address that the host tells instead is recorded, and if nothing has begun on the machine,
+//! the call is made there, once. A host key that is not the machine's is told as changed only if the host says that the
+//! address is the machine's, and never if it is the key of another machine of the desk.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Mutex, PoisonError};
@@ -28,7 +28,7 @@ use crate::remote::{
 /// The port that machines' SSH servers listen on.
 const SSH_PORT: u16 = 22;
 
-/// How long the host has to say where a machine is.
+/// The time that the host has to say where a machine is.
 const PATIENCE: Duration = Duration::from_secs(8);
 
 /// A machine that somebody works on over SSH.
@@ -37,7 +37,7 @@ pub(crate) struct Machine {
     vm: Vm,
 }
 
-/// What the host says of the address at which a call failed.
+/// The host's answer about the address at which a call failed.
 enum Location {
     /// It is the machine's.
     Here,
@@ -170,8 +170,9 @@ impl Machine {
         .await
     }
 
-    /// Makes a call at the recorded address, and once more at another one if the machine has moved and nothing has begun.
-    /// `call` gets the endpoint and the time that was spent before, and answers `None` if it cannot be made once more.
+    /// Makes a call at the recorded address, and once more at another one if the machine has moved and nothing has
+    /// begun. `call` gets the endpoint and the time that was spent before, and answers `None` if it cannot be made once
+    /// more.
     async fn reach<T, F>(&mut self, mut call: impl FnMut(Endpoint, Duration) -> Option<F> + Send) -> Result<T>
     where
         F: Future<Output = Result<T>> + Send,
@@ -218,7 +219,7 @@ impl Machine {
         Endpoint { address: SocketAddr::new(ip, SSH_PORT), host_key: self.vm.host_key.clone() }
     }
 
-    /// Whether its address is one that was looked up: one that somebody fixed stays.
+    /// Returns whether its address is one that was looked up: one that somebody fixed stays.
     fn may_move(&self) -> bool {
         !self.vm.ip_fixed
     }
@@ -265,7 +266,7 @@ impl Machine {
         }
     }
 
-    /// What somebody is told of a call that failed at an address of which the host says this.
+    /// Returns the error for a call that failed at an address, given the host's answer about that address.
     async fn told(&self, error: Error, tried: IpAddr, location: &Location) -> Error {
         let name = &self.vm.name;
         if let Error::HostKeyChanged { seen, .. } = &error {
@@ -287,8 +288,8 @@ impl Machine {
         }
     }
 
-    /// The state of the machine if the host says that it is not on, which explains why nothing answers. The record may be
-    /// behind.
+    /// The state of the machine if the host says that it is not on, which explains why nothing answers. The record may
+    /// be behind.
     async fn not_on(&self) -> Option<VmState> {
         let state = timeout(PATIENCE, state_now(&self.desk, &self.vm)).await.ok()?.ok()?;
         (state.status != VmStatus::On).then_some(state)
@@ -340,8 +341,8 @@ impl Machine {
     }
 }
 
-/// Whether the call may have failed because the machine is elsewhere. A refused login is none of these: the host key was
-/// the machine's.
+/// Returns whether the call may have failed because the machine is elsewhere. A refused login is none of these: the
+/// host key was the machine's.
 fn another_address_could_explain(error: &Error) -> bool {
     matches!(
         error,
@@ -351,7 +352,7 @@ fn another_address_could_explain(error: &Error) -> bool {
     )
 }
 
-/// Whether the call ended before anything was asked of the machine.
+/// Returns whether the call ended before anything was asked of the machine.
 fn nothing_has_begun(error: &Error) -> bool {
     matches!(error, Error::HostKeyChanged { .. } | Error::Unavailable { part: Part::Connection, .. })
 }

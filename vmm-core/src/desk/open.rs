@@ -21,7 +21,7 @@ use crate::repository::sqlite::SqliteRepository;
 use crate::secrets::MasterKey;
 
 impl Vmm {
-    /// What this crate was built without, and what follows from it.
+    /// The parts that this crate was built without, with the consequences.
     pub const MISSING: &[&str] = &[
         #[cfg(not(feature = "libvirt"))]
         "libvirt: machines can be neither made, seen nor switched",
@@ -63,7 +63,7 @@ pub enum NotReady {
 }
 
 impl NotReady {
-    /// Whether setting the desk up, as a program's `init` does, is what is missing.
+    /// Returns whether setting the desk up, as a program's `init` does, is what is missing.
     pub fn needs_set_up(&self) -> bool {
         matches!(self, Self::Missing(_) | Self::NoAdmin(_))
     }
@@ -99,8 +99,8 @@ impl Vmm {
     }
 }
 
-/// Whoever may write into a directory can put another database or another key there. A sticky one, as `/tmp` is, lets nobody
-/// replace what others own.
+/// Whoever may write into a directory can put another database or another key there. A sticky one, as `/tmp` is, lets
+/// nobody replace what others own.
 fn refuse_open_directories(config: &DeskConfig) -> Result<()> {
     let parent = |file: &Path| file.parent().map(Path::to_owned);
     let directories = [

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
-/// How old an answer may be.
+/// The greatest age of an answer.
 pub(super) const AGE: Duration = Duration::from_secs(1);
 
 /// From which age of an answer on the next look may begin, so that nobody waits for it.
@@ -23,7 +23,7 @@ struct Looks<T> {
     next: Option<Arc<Look<T>>>,
 }
 
-/// What was seen, and when somebody began to look.
+/// An observation, with the moment at which the look began.
 #[derive(Debug)]
 pub(super) struct Look<T>(OnceCell<(Instant, T)>);
 
@@ -40,14 +40,15 @@ impl<T> Default for Recent<T> {
 }
 
 impl<T: Clone> Recent<T> {
-    /// What was seen in this second; looks if nobody did.
+    /// Returns the observation of this second; looks if nobody did.
     pub(super) async fn get<F: Future<Output = T>>(&self, look: impl FnOnce() -> F) -> T {
         let latest = self.latest();
         let (_, seen) = latest.0.get_or_init(|| async { (Instant::now(), look().await) }).await;
         seen.clone()
     }
 
-    /// The next look, for the caller to [`take`](Self::take); `None` unless the latest is [`AHEAD`] old and nobody has it.
+    /// The next look, for the caller to [`take`](Self::take); `None` unless the latest is [`AHEAD`] old and nobody has
+    /// it.
     pub(super) fn due(&self) -> Option<Arc<Look<T>>> {
         let mut looks = self.lock();
         let age = looks.latest.0.get().map(|(since, _)| since.elapsed());
@@ -65,7 +66,7 @@ impl<T: Clone> Recent<T> {
         }
     }
 
-    /// What was seen is out of date.
+    /// Forgets the observation, which is out of date.
     pub(super) fn forget(&self) {
         *self.lock() = Looks { latest: Arc::default(), next: None };
     }

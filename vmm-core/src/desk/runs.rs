@@ -9,7 +9,7 @@ use tracing::warn;
 
 use crate::model::RunId;
 
-/// How long a stopping process waits for its runs to note that they are interrupted.
+/// The time that a stopping process waits for its runs to note that they are interrupted.
 const GRACE: Duration = Duration::from_secs(10);
 
 /// An order to a run of this process.
@@ -23,7 +23,7 @@ pub(crate) enum Order {
 #[derive(Debug, Default)]
 struct Open {
     runs: HashMap<RunId, watch::Sender<Order>>,
-    /// Whether somebody gives signs of life for them.
+    /// True if somebody gives signs of life for them.
     kept_alive: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What was last seen of the machines on the host, shared by everybody who asks.
+//! The last observation of the machines on the host, shared by everybody who asks.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use super::recent::Recent;
 use crate::host::{HostDomains, state_of};
 use crate::model::ObservedStates;
 
-/// How long somebody who lists machines waits for the host.
+/// The time that somebody who lists machines waits for the host.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The states of the machines on the host, as they were at most a second ago.
@@ -36,7 +36,7 @@ impl StateCache {
         });
     }
 
-    /// What was seen is out of date: something was just done to a machine.
+    /// Forgets the observation, which is out of date: something was just done to a machine.
     pub(super) fn forget(&self) {
         self.0.forget();
     }

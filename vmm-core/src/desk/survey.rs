@@ -20,8 +20,8 @@ pub(crate) async fn plan(desk: &Desk, id: &RequestId, spec: &str) -> Result<Plan
     Ok(plan)
 }
 
-/// Works out what the CSV of a request means at this moment, and says why that does not fit any longer on a host that had
-/// enough when the request was planned first: nothing if it fits.
+/// Works out what the CSV of a request means at this moment, and says why that does not fit any longer on a host that
+/// had enough when the request was planned first: nothing if it fits.
 pub(crate) async fn plan_again(desk: &Desk, request: &Request) -> Result<(Plan, Vec<String>)> {
     let (id, spec, seen) = (request.id.clone(), request.spec.clone(), request.plan.seen);
     let again = move |planner: Planner<'_>| planner.plan_again(&id, &spec, &seen);

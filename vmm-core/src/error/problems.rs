@@ -1,4 +1,4 @@
-//! What is wrong with an input: the first problems, and how many there are.
+//! The problems of an input: the first problems, and how many there are.
 
 use std::fmt;
 use std::ops::Deref;
@@ -12,7 +12,7 @@ pub struct Problem {
     pub row: Option<u32>,
     /// The field's name, or the table column's.
     pub field: String,
-    /// What is wrong, and what would be right.
+    /// The mistake, and what would be right.
     pub reason: String,
 }
 
@@ -49,15 +49,15 @@ pub struct Problems {
 }
 
 impl Problems {
-    /// How many problems are kept.
+    /// The number of problems that are kept.
     pub const KEPT: usize = 100;
-    /// How many bytes of text the kept problems have together.
+    /// The number of bytes of text that the kept problems have together.
     pub const TEXT: usize = 24 << 10;
     /// The longest name of a field, in bytes.
     const FIELD: usize = 128;
     /// The longest reason, in bytes.
     const REASON: usize = 512;
-    /// How many problems are named in one line.
+    /// The number of problems that are named in one line.
     const NAMED: usize = 10;
 
     /// No problem.
@@ -91,12 +91,12 @@ impl Problems {
         }
     }
 
-    /// Whether further problems are counted only, so that they need not be described.
+    /// Returns whether further problems are counted only, so that they need not be described.
     pub fn is_full(&self) -> bool {
         self.kept.len() >= Self::KEPT || self.text >= Self::TEXT
     }
 
-    /// How many problems there are, with those that are not kept.
+    /// Returns the number of problems, with those that are not kept.
     pub fn total(&self) -> usize {
         self.total
     }

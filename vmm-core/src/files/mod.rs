@@ -1,4 +1,4 @@
-//! What vmm needs from a place for users' files. Their names stand in the records; a store knows content alone.
+//! The trait of a store for users' files. Their names stand in the records; a store knows content alone.
 
 pub mod directory;
 
@@ -25,8 +25,8 @@ pub trait FileStore: Send + Sync {
     /// Gives content from this byte on. It can be read to its end also when it is removed meanwhile.
     async fn open(&self, user: UserId, content: ContentId, from: u64) -> Result<Source>;
 
-    /// Gives content as a file of this machine, which can be read at any place. It stays readable also when it is removed
-    /// meanwhile. A store on another machine copies it first.
+    /// Gives content as a file of this machine, which can be read at any place. It stays readable also when it is
+    /// removed meanwhile. A store on another machine copies it first.
     async fn file(&self, user: UserId, content: ContentId) -> Result<std::fs::File>;
 
     /// Removes content; does nothing if it is not there, or is still a draft.
@@ -47,7 +47,7 @@ pub struct Draft {
     hold: Box<dyn Hold>,
 }
 
-/// What a store has to do about a draft. Dropped without being kept, it removes the content.
+/// The duties of a store towards a draft. Dropped without being kept, it removes the content.
 pub trait Hold: Send {
     /// Lets the content stay.
     fn keep(self: Box<Self>);

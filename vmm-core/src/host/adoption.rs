@@ -28,9 +28,9 @@ pub trait HostAdoption: Send + Sync {
     /// defined itself is a conflict.
     async fn release(&self, uuid: Uuid) -> Result<()>;
 
-    /// Sets the desk's tag again on a domain that the desk defined and that has lost it. That the desk defined it is for
-    /// the caller to know: any domain without a tag becomes one that the desk defined. A domain that has the desk's tag
-    /// stays as it is; a domain of another desk, or one that is gone once it is off, is a conflict.
+    /// Sets the desk's tag again on a domain that the desk defined and that has lost it. That the desk defined it is
+    /// for the caller to know: any domain without a tag becomes one that the desk defined. A domain that has the desk's
+    /// tag stays as it is; a domain of another desk, or one that is gone once it is off, is a conflict.
     async fn reclaim(&self, uuid: Uuid) -> Result<()>;
 }
 
@@ -51,7 +51,7 @@ pub struct ForeignDomain {
     pub macs: Vec<MacAddress>,
     /// Its disks, in order.
     pub disks: Vec<ForeignDisk>,
-    /// Whether this desk has adopted it.
+    /// True if this desk has adopted it.
     pub adopted: bool,
 }
 
@@ -60,6 +60,6 @@ pub struct ForeignDomain {
 pub struct ForeignDisk {
     /// Where it is on the host, if the host says so.
     pub path: Option<String>,
-    /// What the guest sees, in bytes; 0 if that is not known.
+    /// The size that the guest sees, in bytes; 0 if that is not known.
     pub capacity: u64,
 }

@@ -1,11 +1,11 @@
-//! What guests write to their consoles.
+//! The consoles of guests.
 
 use async_trait::async_trait;
 use uuid::Uuid;
 
 use crate::error::Result;
 
-/// What guests write to their consoles.
+/// The consoles of guests.
 ///
 /// # Contract
 /// - A console is empty until its domain starts for the first time after it was defined.

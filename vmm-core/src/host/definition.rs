@@ -1,4 +1,4 @@
-//! How a desk's domains are defined.
+//! The definitions of a desk's domains.
 
 use async_trait::async_trait;
 use uuid::Uuid;
@@ -12,7 +12,8 @@ use crate::model::{DefinitionDigest, DeskId, Facts, MacAddress, VmName, VolumeNa
 /// - Defining a domain, removing its definition, attaching and detaching a disk are safe to repeat.
 /// - A domain that exists is never described anew: [`define`](Self::define) of a domain that was defined from another
 ///   specification is [`Conflict`](crate::Error::Conflict), also when it is off. One element of it can be changed, by
-///   [`attach_disk`](Self::attach_disk) and [`detach_disk`](Self::detach_disk); everything else stays, whoever wrote it.
+///   [`attach_disk`](Self::attach_disk) and [`detach_disk`](Self::detach_disk); everything else stays, whoever wrote
+///   it.
 /// - Defining a domain whose name or id is taken, by whomever, is `Conflict`.
 /// - An adopted domain is one of the desk, but its definition is not: defining it, undefining it and changing its disks
 ///   are `Conflict`.
@@ -29,8 +30,9 @@ pub trait HostDefinitions: Send + Sync {
     async fn by_id(&self, uuid: Uuid) -> Result<Option<Definition>>;
 
     /// Attaches a qcow2 volume of the pool to a stopped domain, as its next disk, and answers with the definition
-    /// afterwards. A volume that is attached already stays as it is. It is a conflict if the digest of the facts without
-    /// this disk is not `rest`, if the domain has a saved state, or if another of its disks stands on the volume.
+    /// afterwards. A volume that is attached already stays as it is. It is a conflict if the digest of the facts
+    /// without this disk is not `rest`, if the domain has a saved state, or if another of its disks stands on the
+    /// volume.
     async fn attach_disk(&self, uuid: Uuid, volume: &VolumeName, rest: DefinitionDigest) -> Result<Definition>;
 
     /// Detaches the disk that is on a volume from a stopped domain, and answers with the definition afterwards. The
@@ -51,7 +53,7 @@ pub struct DomainSpec {
     pub uuid: Uuid,
     /// The machine's name, which is the domain's name too.
     pub name: VmName,
-    /// What people read in other tools.
+    /// The description that people read in other tools.
     pub description: String,
     /// Virtual processors.
     pub vcpu: u32,
@@ -80,7 +82,7 @@ pub struct Definition {
     pub disks: Vec<DefinedDisk>,
     /// The names of its snapshots, in order.
     pub snapshots: Vec<String>,
-    /// Whether it has a saved state, which it would resume from.
+    /// True if it has a saved state, which it would resume from.
     pub saved: bool,
     /// Everything that it is defined by, but what varies by itself, what the host adds, and what only people read: its
     /// name, title, description and tag, addresses on its buses, the controllers that these need, security labels.
@@ -102,11 +104,11 @@ impl Definition {
 /// A disk in a domain's definition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DefinedDisk {
-    /// What the guest may call it: `vda`, …
+    /// The name that the guest may give it: `vda`, …
     pub target: String,
     /// Its file on the host; `None` if it has none, or is not a file.
     pub path: Option<String>,
-    /// Whether the guest can only read it.
+    /// True if the guest can only read it.
     pub read_only: bool,
     /// The files that it stands on, the next one first.
     pub below: Vec<String>,

@@ -47,7 +47,7 @@ pub trait HostDomains: Send + Sync {
     async fn list(&self) -> Result<Vec<Domain>>;
 }
 
-/// How a domain began its run.
+/// The way in which a domain began its run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {
     /// Its system booted, or ran already.
@@ -76,12 +76,12 @@ pub enum DomainState {
 }
 
 impl DomainState {
-    /// Whether nothing of it runs or is kept to run on: it is off or has crashed.
+    /// Returns whether nothing of it runs or is kept to run on: it is off or has crashed.
     pub fn is_off(self) -> bool {
         matches!(self, Self::Off | Self::Crashed)
     }
 
-    /// Whether it has a run at present: one that can be looked at, and that a pause does not end.
+    /// Returns whether it has a run at present: one that can be looked at, and that a pause does not end.
     pub fn has_run(self) -> bool {
         matches!(self, Self::Running | Self::Paused(_) | Self::Stopping)
     }

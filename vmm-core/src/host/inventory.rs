@@ -1,4 +1,4 @@
-//! What a host is and has.
+//! The host: its name, its resources and its capabilities.
 
 use std::collections::HashSet;
 use std::net::Ipv4Addr;
@@ -20,11 +20,11 @@ pub trait HostInventory: Send + Sync {
     async fn describe(&self) -> Result<Host>;
 }
 
-/// What a host is and has.
+/// The host: its name, its resources and its capabilities.
 ///
 /// Everything but `pool`, `capabilities` and the network's own address may change by itself between two calls: memory
-/// that a host reports grows with its use on some kernels, and its name depends on the answers of a DNS server. So it is
-/// read again where it matters, and never compared with what it was.
+/// that a host reports grows with its use on some kernels, and its name depends on the answers of a DNS server. So it
+/// is read again where it matters, and never compared with what it was.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Host {
@@ -38,7 +38,7 @@ pub struct Host {
     pub vcpus: u32,
     /// Memory in MiB.
     pub memory: u64,
-    /// Whether guests run on hardware virtualisation.
+    /// True if guests run on hardware virtualisation.
     pub accelerated: bool,
     /// Capacity of the storage pool in bytes.
     pub pool_capacity: u64,
@@ -102,7 +102,8 @@ pub struct Subnet {
 }
 
 impl Subnet {
-    /// Whether a machine can have this address: inside, and neither the network's, the broadcast's nor the gateway's.
+    /// Returns whether a machine can have this address: inside, and neither the network's, the broadcast's nor the
+    /// gateway's.
     pub fn can_assign(self, address: Ipv4Addr) -> bool {
         let mask = u32::MAX.checked_shl(32 - u32::from(self.prefix.min(32))).unwrap_or(0);
         let (network, address) = (u32::from(self.gateway) & mask, u32::from(address));
@@ -118,28 +119,29 @@ impl Subnet {
 pub struct AddressPool {
     /// The first and the last address of each range.
     pub ranges: Vec<(Ipv4Addr, Ipv4Addr)>,
-    /// The addresses that are leased or reserved, inside the ranges and outside, with the hardware address that has each.
+    /// The addresses that are leased or reserved, inside the ranges and outside, with the hardware address that has
+    /// each.
     pub taken: Vec<(MacAddress, Ipv4Addr)>,
 }
 
 impl AddressPool {
-    /// Whether an address is in one of the ranges.
+    /// Returns whether an address is in one of the ranges.
     pub fn contains(&self, address: Ipv4Addr) -> bool {
         self.ranges.iter().any(|(first, last)| (first..=last).contains(&&address))
     }
 
-    /// How many addresses the ranges have.
+    /// Returns the number of addresses that the ranges have.
     pub fn size(&self) -> u32 {
         let sizes = self.ranges.iter().map(|(first, last)| (u32::from(*last) + 1).saturating_sub(u32::from(*first)));
         sizes.fold(0, u32::saturating_add)
     }
 
-    /// How many addresses of the ranges nobody has.
+    /// Returns the number of addresses of the ranges that nobody has.
     pub fn free(&self) -> u32 {
         self.free_beside(&self.taken.iter().map(|(_, address)| *address).collect())
     }
 
-    /// How many addresses of the ranges are free if these are taken.
+    /// Returns the number of addresses of the ranges that are free if these are taken.
     pub(crate) fn free_beside(&self, taken: &HashSet<Ipv4Addr>) -> u32 {
         let taken = taken.iter().filter(|address| self.contains(**address)).count();
         self.size().saturating_sub(u32::try_from(taken).unwrap_or(u32::MAX))

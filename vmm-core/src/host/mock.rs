@@ -9,7 +9,7 @@ use super::{
 /// A hypervisor whose parts are mocks. Set what each part expects before the hypervisor is used.
 #[derive(Debug, Default)]
 pub struct MockHypervisor {
-    /// What the host is and has.
+    /// The host: its name, its figures and its capabilities.
     pub host: MockHostInventory,
     /// Volumes of the storage pool.
     pub volumes: MockHostVolumes,
@@ -17,11 +17,11 @@ pub struct MockHypervisor {
     pub network: MockHostNetwork,
     /// The life of the desk's domains.
     pub domains: MockHostDomains,
-    /// How the desk's domains are defined.
+    /// Returns the definitions of the desk's domains.
     pub definitions: MockHostDefinitions,
     /// Domains that exist without vmm.
     pub adoption: MockHostAdoption,
-    /// What guests write to their consoles.
+    /// The consoles of guests.
     pub console: MockHostConsole,
 }
 

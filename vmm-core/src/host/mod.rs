@@ -1,4 +1,4 @@
-//! What vmm needs from a host that runs domains, and nothing of any one hypervisor: one trait for each part.
+//! The traits of a host that runs domains, without anything of a particular hypervisor: one trait for each part.
 
 mod absent;
 mod adoption;
@@ -45,9 +45,10 @@ pub(crate) use state::{seen, state_of};
 /// - Making something whose name is taken by a thing of another description is [`Conflict`](crate::Error::Conflict).
 /// - A domain without our tag of this desk is foreign: [`domains`](Self::domains) never lists it and no part but
 ///   [`adoption`](Self::adoption) changes it; calls that name one answer [`NotFound`](crate::Error::NotFound).
-/// - A host that cannot be reached is [`Unavailable`](crate::Error::Unavailable), within 15 s; the next call tries again.
+/// - A host that cannot be reached is [`Unavailable`](crate::Error::Unavailable), within 15 s; the next call tries
+///   again.
 pub trait Hypervisor: Send + Sync {
-    /// What the host is and has.
+    /// The host: its name, its figures and its capabilities.
     fn host(&self) -> &dyn HostInventory;
     /// Volumes of the storage pool.
     fn volumes(&self) -> &dyn HostVolumes;
@@ -55,11 +56,11 @@ pub trait Hypervisor: Send + Sync {
     fn network(&self) -> &dyn HostNetwork;
     /// The life of the desk's domains.
     fn domains(&self) -> &dyn HostDomains;
-    /// How the desk's domains are defined.
+    /// Returns the definitions of the desk's domains.
     fn definitions(&self) -> &dyn HostDefinitions;
     /// Domains that exist without vmm.
     fn adoption(&self) -> &dyn HostAdoption;
-    /// What guests write to their consoles.
+    /// The consoles of guests.
     fn console(&self) -> &dyn HostConsole;
 }
 

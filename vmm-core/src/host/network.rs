@@ -28,7 +28,8 @@ pub trait HostNetwork: Send + Sync {
     /// Returns the reservations of the network, in order of address.
     async fn reservations(&self) -> Result<Vec<Reservation>>;
 
-    /// Returns the addresses of a domain that are known from its lease, its agent or the host's ARP table, in that order.
+    /// Returns the addresses of a domain that are known from its lease, its agent or the host's ARP table, in that
+    /// order.
     async fn addresses(&self, uuid: Uuid) -> Result<Vec<IpAddr>>;
 
     /// Returns the addresses that the network's DHCP server has given out and that have not expired, in one call to the

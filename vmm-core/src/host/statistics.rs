@@ -30,9 +30,9 @@ pub struct DiskStatistics {
     pub read: u64,
     /// Bytes written.
     pub written: u64,
-    /// What the guest sees, in bytes.
+    /// The size that the guest sees, in bytes.
     pub capacity: u64,
-    /// What the host spends, in bytes.
+    /// The space that the host spends, in bytes.
     pub allocation: u64,
 }
 

@@ -19,9 +19,9 @@ use crate::model::VolumeName;
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait HostVolumes: Send + Sync {
-    /// Copies an image into the pool as `name`. What is stored are the bytes that were inspected: if the file was changed
-    /// since, the volume is removed again, and the call is [`Invalid`](crate::Error::Invalid).
-    /// A finished volume of that name and of that virtual size is kept as it is; an unfinished one is replaced.
+    /// Copies an image into the pool as `name`. What is stored are the bytes that were inspected: if the file was
+    /// changed since, the volume is removed again, and the call is [`Invalid`](crate::Error::Invalid). A finished
+    /// volume of that name and of that virtual size is kept as it is; an unfinished one is replaced.
     async fn import(&self, name: &VolumeName, image: &InspectedImage) -> Result<Volume>;
 
     /// Creates an empty volume, or an overlay on another volume of the pool.
@@ -34,8 +34,8 @@ pub trait HostVolumes: Send + Sync {
     /// Writes a small raw volume with these bytes, replacing what has that name.
     async fn write(&self, name: &VolumeName, bytes: &[u8]) -> Result<Volume>;
 
-    /// Removes a volume. A volume that another volume of the pool stands on, or that a domain on the host uses, whosever
-    /// it is, is a conflict that names the user.
+    /// Removes a volume. A volume that another volume of the pool stands on, or that a domain on the host uses,
+    /// whosever it is, is a conflict that names the user.
     async fn delete(&self, name: &VolumeName) -> Result<()>;
 
     /// Returns the volumes of the pool, in order of name.
@@ -45,7 +45,8 @@ pub trait HostVolumes: Send + Sync {
     /// call is cheap: it does not read their content.
     async fn inspect(&self, names: &[VolumeName]) -> Result<Vec<VolumeDetail>>;
 
-    /// Returns the SHA-256 of a volume's whole file, in lower-case hexadecimal digits. Takes as long as reading the file.
+    /// Returns the SHA-256 of a volume's whole file, in lower-case hexadecimal digits. Takes as long as reading the
+    /// file.
     async fn checksum(&self, name: &VolumeName) -> Result<String>;
 }
 
@@ -56,7 +57,7 @@ pub struct Volume {
     pub name: VolumeName,
     /// Its path on the host.
     pub path: String,
-    /// What the guest sees, in bytes.
+    /// The size that the guest sees, in bytes.
     pub capacity: u64,
 }
 
@@ -65,12 +66,12 @@ pub struct Volume {
 pub struct VolumeDetail {
     /// The volume.
     pub volume: Volume,
-    /// Whether it is qcow2.
+    /// True if it is qcow2.
     pub qcow2: bool,
     /// The path of the file that it is an overlay on.
     pub backing: Option<String>,
-    /// What the host says of the file that is another after each change of its content: its size and the moment of the
-    /// last change. To be compared, not to be read.
+    /// A stamp of the file that differs after each change of its content: its size and the moment of the last change.
+    /// To be compared, not to be read.
     pub stamp: String,
 }
 
@@ -79,7 +80,7 @@ pub struct VolumeDetail {
 pub struct NewVolume {
     /// Its name in the pool.
     pub name: VolumeName,
-    /// What the guest sees, in bytes. For an overlay at least the size of the volume below.
+    /// The size that the guest sees, in bytes. For an overlay at least the size of the volume below.
     pub capacity: u64,
     /// The qcow2 volume of the same pool that this one is an overlay on.
     pub backing: Option<VolumeName>,

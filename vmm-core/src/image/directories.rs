@@ -12,12 +12,12 @@ use crate::error::{Error, Result};
 pub struct ImageDirectories<'a>(pub &'a [PathBuf]);
 
 impl ImageDirectories<'_> {
-    /// Opens the file at `path`, which is in one of the directories. A symbolic link is followed as long as it ends in one
-    /// of them.
+    /// Opens the file at `path`, which is in one of the directories. A symbolic link is followed as long as it ends in
+    /// one of them.
     ///
     /// # Errors
-    /// [`Error::Invalid`]. It is one error for every path outside, whatever is there, so that nobody learns by it what the
-    /// server has.
+    /// [`Error::Invalid`]. It is one error for every path outside, whatever is there, so that nobody learns by it what
+    /// the server has.
     pub fn open(self, path: &Path) -> Result<File> {
         if !self.names(path) {
             return Err(self.outside());
@@ -37,7 +37,7 @@ impl ImageDirectories<'_> {
         }
     }
 
-    /// Whether the path names something inside, without a look at the files.
+    /// Returns whether the path names something inside, without a look at the files.
     fn names(self, path: &Path) -> bool {
         path.components().all(|part| part != Component::ParentDir)
             && self.0.iter().any(|directory| path.starts_with(directory))

@@ -1,4 +1,4 @@
-//! What a file that is not qcow2 looks like, for the message.
+//! A guess at the format of a file that is not qcow2, for the message.
 
 /// The names of formats by the bytes at an offset.
 const SIGNATURES: &[(usize, &[u8], &str)] = &[
@@ -25,7 +25,7 @@ const SIGNATURES: &[(usize, &[u8], &str)] = &[
     (510, b"\x55\xaa", "a raw disk; convert it with qemu-img"),
 ];
 
-/// How many bytes of a file are looked at.
+/// The number of bytes of a file that are looked at.
 pub(super) const LENGTH: usize = 32774;
 
 /// Names what begins with these bytes.

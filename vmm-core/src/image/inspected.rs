@@ -22,8 +22,8 @@ const HEAD: u64 = 4096;
 /// A qcow2 image that was found sound, in an open file.
 ///
 /// Its SHA-256 is taken first, and the inspection sees only bytes that the SHA-256 is of. Who copies the image takes
-/// [`head`](Self::head) and [`body`](Self::body), which ends with a comparison: what is copied is what was inspected, even
-/// if somebody writes into the file at any moment in between.
+/// [`head`](Self::head) and [`body`](Self::body), which ends with a comparison: what is copied is what was inspected,
+/// even if somebody writes into the file at any moment in between.
 #[derive(Clone, Debug)]
 pub struct InspectedImage {
     file: Arc<File>,
@@ -53,7 +53,7 @@ impl InspectedImage {
         Ok(Self { file: Arc::new(file), info, sha256, head })
     }
 
-    /// What its header says.
+    /// Returns the facts in its header.
     pub fn info(&self) -> ImageInfo {
         self.info
     }

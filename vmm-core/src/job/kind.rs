@@ -21,7 +21,7 @@ pub(crate) trait Kind: Send + Sync + 'static {
     const STEPS: &'static [Step<Self::Work>];
     /// The reaction to a step that fails.
     const ON_FAILURE: OnFailure;
-    /// Whether somebody can cancel it, upon which it is undone.
+    /// True if somebody can cancel the job, which undoes it.
     const CANCELLABLE: bool = matches!(Self::ON_FAILURE, OnFailure::Undo);
     /// The fate of its subject's record when every step was done.
     const IF_DONE: Fate = Fate::Stays;

@@ -76,7 +76,7 @@ pub(super) async fn wait_for_login(desk: &Desk, vm: &Vm) -> Result<()> {
     }
 }
 
-/// What [`READINESS_COMMAND`] says.
+/// The answers of [`READINESS_COMMAND`].
 #[derive(Debug, PartialEq, Eq)]
 enum Progress {
     Done,

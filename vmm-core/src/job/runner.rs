@@ -13,13 +13,13 @@ use crate::desk::Desk;
 use crate::error::{Error, Kind, Result};
 use crate::model::{Job, JobState, StepState};
 
-/// How long to wait before a part that did not answer is asked again.
+/// The time to wait before a part that did not answer is asked again.
 const RETRY: Duration = Duration::from_secs(1);
 
 /// Stands in a job's error between why it failed and what could not be undone.
 const UNDOING: &str = "; undoing ";
 
-/// What the worker wants of a running job.
+/// An order of the worker to a running job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Order {
     Run,
@@ -28,7 +28,7 @@ pub(crate) enum Order {
     Leave,
 }
 
-/// How far a job came.
+/// The way in which a job's work ended.
 enum End {
     Done,
     Failed(String),
@@ -39,8 +39,8 @@ enum End {
 /// Runs a job to its end, or until it is ordered to be left.
 ///
 /// # Errors
-/// `Internal` for a job of a kind that is not one of `kinds`, and when the log cannot be written. The job is then as the
-/// log says, and can be run again.
+/// `Internal` for a job of a kind that is not one of `kinds`, and when the log cannot be written. The job is then as
+/// the log says, and can be run again.
 pub(crate) async fn run(
     desk: Desk,
     kinds: &'static [&'static dyn AnyKind],

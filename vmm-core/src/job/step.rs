@@ -13,7 +13,7 @@ pub(crate) struct Step<W: 'static> {
     pub(crate) name: &'static str,
     pub(crate) act: for<'a> fn(&'a W) -> Doing<'a>,
     pub(crate) undo: Option<for<'a> fn(&'a W) -> Doing<'a>>,
-    /// Whether it only waits, so that it may be dropped at any moment when the job is cancelled or the process stops.
+    /// True if it only waits, so that it may be dropped at any moment when the job is cancelled or the process stops.
     pub(crate) waits: bool,
 }
 
@@ -43,13 +43,13 @@ pub(crate) trait Work: Send + Sync {
     async fn act(&self, step: usize) -> Result<()>;
     /// Undoes the step of this index.
     async fn undo(&self, step: usize) -> Result<()>;
-    /// Whether the step only waits.
+    /// Returns whether the step only waits.
     fn waits(&self, step: usize) -> bool;
-    /// What happens when a step fails.
+    /// Returns the rule for a failed step.
     fn on_failure(&self) -> OnFailure;
 }
 
-/// What happens when a step of a job fails.
+/// The rule for a failed step of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OnFailure {
     /// The steps so far are undone.

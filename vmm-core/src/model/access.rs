@@ -1,15 +1,15 @@
-//! What reaches an account.
+//! The ways into an account.
 
 use super::{RunId, ScheduleId, TokenName};
 
-/// What reaches an account, and what goes on in its name by itself.
+/// The ways into an account, and the work that goes on in its name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Access {
-    /// How many logins there are.
+    /// The number of logins.
     pub sessions: u64,
     /// The API tokens, in order of name.
     pub tokens: Vec<TokenName>,
-    /// Whether there is a code that would bind a chat.
+    /// True if there is a code that would bind a chat.
     pub link_code: bool,
     /// The chat that is bound to it.
     pub chat_id: Option<i64>,
@@ -22,8 +22,9 @@ pub struct Access {
 /// The access to an account that was ended, and the access that is left.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RevokedAccess {
-    /// What has ended: logins and tokens that are of no use, schedules that were disabled, runs that are being cancelled.
+    /// The access that has ended: logins and tokens that are of no use, schedules that were disabled, runs that are
+    /// being cancelled.
     pub ended: Access,
-    /// What is still there.
+    /// The access that is left.
     pub left: Access,
 }

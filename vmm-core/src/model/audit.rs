@@ -15,7 +15,7 @@ row_id!(
 );
 
 words!(
-    /// How an audited operation went.
+    /// The outcome of an audited operation.
     Outcome, "outcome" {
         /// An operation with an effect outside the database was begun; a later row with `finishes` tells its end.
         Started = "started",
@@ -28,20 +28,20 @@ words!(
     }
 );
 
-/// What a changing operation writes, in the same transaction as its change.
+/// An audit row to write, in the transaction of the change that it records.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditEntry {
-    /// Who, as an account; `None` for nobody and for vmm itself.
+    /// The actor's account; `None` for nobody and for vmm itself.
     pub user: Option<UserId>,
-    /// Who, as a name.
+    /// The actor's name.
     pub actor: String,
-    /// What, as one of the policy's action names.
+    /// The action, by its name in the policy.
     pub action: &'static str,
     /// To what, as its kind and name.
     pub target: AuditText<512>,
-    /// How it went.
+    /// The outcome.
     pub outcome: Outcome,
-    /// What else helps to understand it; never a secret.
+    /// Further details; never a secret.
     pub detail: AuditText<1024>,
     /// The `started` row whose end this is.
     pub finishes: Option<AuditId>,
@@ -92,24 +92,24 @@ pub struct AuditRecord {
     pub id: AuditId,
     /// When.
     pub at: Timestamp,
-    /// Who, as an account.
+    /// The actor's account.
     pub user: Option<UserId>,
-    /// Who, as a name.
+    /// The actor's name.
     pub actor: String,
-    /// What.
+    /// The action.
     pub action: String,
     /// To what.
     pub target: String,
-    /// How it went.
+    /// The outcome.
     pub outcome: Outcome,
-    /// What else helps to understand it.
+    /// Further details.
     pub detail: String,
     /// The `started` row whose end this is.
     pub finishes: Option<AuditId>,
 }
 
-/// The key of the audit log's chain, from which follows the hash of each row. `Debug` does not show it, and its memory is
-/// wiped when it is dropped.
+/// The key of the audit log's chain, from which follows the hash of each row. `Debug` does not show it, and its memory
+/// is wiped when it is dropped.
 #[derive(Clone)]
 pub struct AuditKey(Zeroizing<[u8; 32]>);
 
@@ -145,16 +145,16 @@ impl AuditHash {
 /// The newest audit row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AuditHead {
-    /// How many rows there are, which is the newest one's id.
+    /// The number of rows, which is the newest one's id.
     pub rows: u64,
     /// The newest row's hash; zeros before the first row.
     pub hash: AuditHash,
 }
 
-/// What verifying the audit log has found.
+/// The result of verifying the audit log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AuditVerdict {
-    /// How many rows fit, from the first one on, and the hash of the last of them.
+    /// The number of rows that fit, from the first one on, and the hash of the last of them.
     pub fits: AuditHead,
     /// The first row that does not fit: it was changed, added by somebody else or removed, or rows before it were.
     pub first_wrong: Option<AuditId>,

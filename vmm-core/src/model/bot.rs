@@ -1,4 +1,4 @@
-//! What a chat bot has to remember: what it was sent, what it has to send, and what its buttons mean.
+//! The records of a chat bot: what it was sent, what it has to send, and what its buttons mean.
 
 use super::{Role, Timestamp, UserId, row_id};
 
@@ -17,11 +17,11 @@ row_id!(
 pub struct BotUpdate {
     /// Its number, which the chat service gives.
     pub id: i64,
-    /// What must be kept in order: the chat that it came from, if it came from one.
+    /// The queue in which it keeps its order: the chat that it came from, if it came from one.
     pub chat: Option<i64>,
     /// It, as the chat service wrote it.
     pub content: String,
-    /// Whether an effect of it may have happened already; `false` for one that just came.
+    /// True if an effect of it may have happened already; `false` for one that just came.
     pub begun: bool,
 }
 
@@ -32,7 +32,7 @@ impl std::fmt::Debug for BotUpdate {
     }
 }
 
-/// How updates have come, which says what the chat service takes for received.
+/// The way in which updates arrived, which decides which of them the chat service counts as received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Arrival {
     /// They were asked for: all that the service has, from the oldest on.
@@ -46,7 +46,7 @@ pub enum Arrival {
 pub struct NewPost {
     /// Where. Posts of one chat are sent in order.
     pub chat: i64,
-    /// What.
+    /// The content.
     pub content: String,
     /// The file that goes with it.
     pub attachment: Option<Attachment>,
@@ -100,23 +100,23 @@ pub enum Audience {
     Group,
 }
 
-/// What the chat service knows of a chat's own menu.
+/// The menu that the chat service has for a chat.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ToldMenu {
     /// The chat.
     pub chat: i64,
-    /// What it was told, in the words of the front end; `None` if that is not known, since a call was not seen to end.
+    /// The menu's content, in the front end's notation; `None` if that is not known, since a call was not seen to end.
     pub content: Option<String>,
 }
 
-/// What a bot has asked a person in a chat and waits for.
+/// A question of a bot to a person in a chat, which waits for the answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
     /// The chat.
     pub chat: i64,
     /// The person, by the id that the chat service gives.
     pub person: i64,
-    /// What it is, in the words of its front end; `None` if nothing is asked any more.
+    /// The question's content, in the front end's notation; `None` if nothing is asked any more.
     pub content: Option<String>,
     /// Until when an answer counts.
     pub expires_at: Timestamp,
@@ -125,11 +125,11 @@ pub struct Question {
 /// A button under a message: an id that means nothing to anybody but the desk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewButton {
-    /// What the chat service tells when it is pressed; nobody can guess it.
+    /// The id that the chat service reports when the button is pressed; nobody can guess it.
     pub id: String,
-    /// Who may press it.
+    /// The account that may press it.
     pub user: UserId,
-    /// What it does, in the words of its front end, with the state that it was shown in.
+    /// The button's action, in the front end's notation, with the state that it was shown in.
     pub content: String,
     /// Until when it may be pressed.
     pub expires_at: Timestamp,
@@ -142,9 +142,9 @@ pub struct Button {
     pub chat: i64,
     /// The message that it stands under; `None` while that is not known to be sent.
     pub message: Option<i64>,
-    /// Who may press it.
+    /// The account that may press it.
     pub user: UserId,
-    /// What it does, in the words of its front end.
+    /// The button's action, in the front end's notation.
     pub content: String,
     /// Until when it may be pressed.
     pub expires_at: Timestamp,
@@ -168,12 +168,12 @@ pub struct Post {
     pub id: PostId,
     /// Where.
     pub chat: i64,
-    /// What.
+    /// The content.
     pub content: String,
-    /// How often it was tried in vain.
+    /// The number of times that it was tried in vain.
     pub attempts: u32,
     /// The message that it changes, if one is known.
     pub message: Option<i64>,
-    /// Whether a later post takes the place of this one, so that it need not be sent.
+    /// True if a later post takes the place of this one, so that it need not be sent.
     pub superseded: bool,
 }

@@ -9,9 +9,9 @@ pub struct BotGroup {
     pub bot: BotId,
     /// The chat, by the id that the chat service gives.
     pub chat: i64,
-    /// What it was called when it was allowed.
+    /// The group's title when it was allowed.
     pub title: String,
-    /// Who allowed it, by the name of that time.
+    /// The name, at that time, of the account that allowed it.
     pub allowed_by: String,
     /// When.
     pub allowed_at: Timestamp,
@@ -24,8 +24,8 @@ pub struct NewBotGroup {
     pub bot: BotId,
     /// The chat, by the id that the chat service gives.
     pub chat: i64,
-    /// What it is called.
+    /// The group's title.
     pub title: String,
-    /// Who allows it.
+    /// The name of the account that allows it.
     pub allowed_by: String,
 }

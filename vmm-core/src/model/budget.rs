@@ -1,4 +1,4 @@
-//! What one account may have of what all share.
+//! Budgets: the share of one account in a resource that all accounts use.
 
 use std::num::NonZero;
 use std::time::Duration;
@@ -89,13 +89,13 @@ impl Budget {
         Duration::from_secs(if self.is_stored() { 60 } else { 2 })
     }
 
-    /// Whether it is counted in the records.
+    /// Returns whether it is counted in the records.
     pub fn is_stored(self) -> bool {
         use Budget::{Files, OpenRequests, ScriptBytes, Scripts, StoredBytes};
         matches!(self, Files | StoredBytes | Scripts | ScriptBytes | OpenRequests)
     }
 
-    /// Whether somebody may wait for a place in it.
+    /// Returns whether somebody may wait for a place in it.
     pub(crate) fn is_waited_for(self) -> bool {
         matches!(self, Self::Turns | Self::Sessions | Self::RunPlaces | Self::MachineRuns)
     }
@@ -121,7 +121,7 @@ pub enum Over {
     Everybody,
 }
 
-/// How much of a budget there is.
+/// The limits of a budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit {
     /// For one holder.
@@ -189,7 +189,7 @@ impl BudgetLimits {
         self.0[budget as usize].all = Some(all);
     }
 
-    /// What the records may hold of an account.
+    /// Returns the limits of an account's records.
     pub(crate) fn stored(&self) -> Stored {
         let share = |budget| self.get(budget).share;
         Stored {
@@ -202,7 +202,7 @@ impl BudgetLimits {
     }
 }
 
-/// What the records hold of an account, or may hold of it.
+/// The amounts that the records hold of an account, or the limits of these amounts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stored {
     /// Files.
@@ -218,7 +218,7 @@ pub struct Stored {
 }
 
 impl Stored {
-    /// What is stored of a budget; nothing of one whose places are held in memory.
+    /// Returns the stored amount of a budget; nothing of one whose places are held in memory.
     pub fn of(&self, budget: Budget) -> u64 {
         match budget {
             Budget::Files => self.files,

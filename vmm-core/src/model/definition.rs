@@ -1,4 +1,4 @@
-//! What a machine is defined as on its host, as facts that can be compared and named.
+//! The definition of a machine on its host, as facts that can be compared and named.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -19,7 +19,8 @@ const SHOWN: usize = 200;
 /// The facts of a machine's definition, by name: `memory` is `1024 MiB`, `disk vda` is a path, `disk vda: driver cache`
 /// is `none`. What varies by itself is not among them.
 ///
-/// A device has a fact of its name (`disk vda`), and further ones whose names begin with that name, a colon and a space.
+/// A device has a fact of its name (`disk vda`), and further ones whose names begin with that name, a colon and a
+/// space.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts(BTreeMap<String, String>);
 
@@ -54,7 +55,7 @@ impl Facts {
         DefinitionDigest(bytes.finalize().into())
     }
 
-    /// What is different in `now`, in order of name. Of a device that came or went, only that is told.
+    /// Returns the differences of `now`, in order of name. Of a device that came or went, only that is told.
     pub fn differences(&self, now: &Self) -> Vec<Difference> {
         let names: std::collections::BTreeSet<_> = self.0.keys().chain(now.0.keys()).collect();
         let in_both = |device: &str| self.0.contains_key(device) == now.0.contains_key(device);
@@ -100,7 +101,7 @@ impl Facts {
         serde_json::json!({ "rules": RULES, "facts": facts }).to_string()
     }
 
-    /// What was kept; `None` if it was kept under other rules.
+    /// Reads facts from their stored text; `None` if it was kept under other rules.
     pub(crate) fn from_kept(text: &str) -> Result<Option<Self>> {
         let wrong = || Error::invalid("definition", "is not what vmm keeps of a definition");
         let kept: serde_json::Value = serde_json::from_str(text).map_err(|_| wrong())?;
@@ -123,7 +124,7 @@ impl FromIterator<(String, String)> for Facts {
     }
 }
 
-/// Whether a fact is one of this device.
+/// Returns whether a fact is one of this device.
 fn is_of(name: &str, device: &str) -> bool {
     name.strip_prefix(device).is_some_and(|rest| rest.is_empty() || rest.starts_with(": "))
 }
@@ -133,9 +134,9 @@ fn is_of(name: &str, device: &str) -> bool {
 pub struct Difference {
     /// The name of the fact.
     pub name: String,
-    /// What vmm last saw; `None` if there was no such thing.
+    /// The value that vmm last saw; `None` if there was no such thing.
     pub was: Option<String>,
-    /// What it is; `None` if there is no such thing.
+    /// The present value; `None` if there is no such thing.
     pub now: Option<String>,
 }
 

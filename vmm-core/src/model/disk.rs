@@ -13,7 +13,7 @@ row_id!(
 );
 
 words!(
-    /// What a disk is for.
+    /// The purpose of a disk.
     DiskRole, "role" {
         /// The overlay on the catalog's image.
         System = "system",
@@ -31,7 +31,7 @@ pub struct Disk {
     pub vm: VmId,
     /// That machine's name.
     pub vm_name: VmName,
-    /// What it is for.
+    /// The disk's purpose.
     pub role: DiskRole,
     /// Its volume in the pool; `None` for a disk of an adopted machine, which is not vmm's.
     pub volume: Option<VolumeName>,

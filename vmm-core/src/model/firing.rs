@@ -1,9 +1,9 @@
-//! What became of the moments of schedules.
+//! The firings of schedules.
 
 use super::{Missed, RunId, Timestamp, words};
 
 words!(
-    /// What became of a moment of a schedule.
+    /// The result of a moment of a schedule.
     FiringState, "state" {
         /// A run began.
         Fired = "fired",
@@ -14,16 +14,16 @@ words!(
     }
 );
 
-/// What became of a moment of a schedule, or of several in a row that were missed.
+/// The result of a moment of a schedule, or of several missed moments in a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Firing {
     /// When it was due.
     pub due_at: Timestamp,
     /// When the last one in the row was due.
     pub last_due_at: Timestamp,
-    /// How many in a row; counted up to 10,000.
+    /// The number of moments in a row; counted up to 10,000.
     pub times: u32,
-    /// What became of it.
+    /// The result.
     pub state: FiringState,
     /// The run that began, while its record is kept.
     pub run: Option<RunId>,
@@ -32,14 +32,14 @@ pub struct Firing {
 }
 
 impl Firing {
-    /// What is too late.
+    /// Returns the record of moments that were missed.
     pub(crate) fn missed(missed: Missed) -> Self {
         let Missed { first, last, times } = missed;
         let reason = Some("vmm did not run, or not in time".to_owned());
         Self { due_at: first, last_due_at: last, times, state: FiringState::Missed, run: None, reason }
     }
 
-    /// What did not begin for a reason.
+    /// Returns the record of a moment at which no run began, for a reason.
     pub(crate) fn without_run(due_at: Timestamp, state: FiringState, reason: String) -> Self {
         Self { due_at, last_due_at: due_at, times: 1, state, run: None, reason: Some(reason) }
     }

@@ -1,7 +1,8 @@
 //! The macro that declares types of a SHA-256.
 
-/// Declares a SHA-256 that people see: `Display` and `Debug` write 64 lower-case hexadecimal digits. With a field's name and
-/// the thing that the digits were shown with, it is read from its text, and a wrong text is an error about that field.
+/// Declares a SHA-256 that people see: `Display` and `Debug` write 64 lower-case hexadecimal digits. With a field's
+/// name and the thing that the digits were shown with, it is read from its text, and a wrong text is an error about
+/// that field.
 macro_rules! sha256_type {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*

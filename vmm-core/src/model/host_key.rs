@@ -34,7 +34,7 @@ impl HostKey {
             .map_err(|error| Error::invalid("host_key", format!("not an SSH public key: {error}")))
     }
 
-    /// What was a key when it was written down, and is only looked over: lists have many.
+    /// Reads a key from the records with a quick check only: lists have many.
     ///
     /// # Errors
     /// [`Error::Invalid`] if it cannot have been one.
@@ -82,8 +82,8 @@ impl fmt::Display for HostKey {
 impl FromStr for HostKey {
     type Err = Error;
 
-    /// Reads a key as a file of public keys has it, or as `ssh-keyscan` and a file of known hosts have it, behind the name
-    /// of its host.
+    /// Reads a key as a file of public keys has it, or as `ssh-keyscan` and a file of known hosts have it, behind the
+    /// name of its host.
     fn from_str(text: &str) -> Result<Self> {
         let text = text.trim();
         let bare = match text.split_once(char::is_whitespace) {
@@ -100,7 +100,7 @@ impl FromStr for HostKey {
     }
 }
 
-/// Whether a text begins with the name of a key's algorithm.
+/// Returns whether a text begins with the name of a key's algorithm.
 fn is_algorithm(text: &str) -> bool {
     ["ssh-", "ecdsa-", "sk-"].iter().any(|prefix| text.starts_with(prefix))
 }

@@ -38,8 +38,8 @@ impl IdempotencyKey {
     }
 }
 
-/// What tells calls apart: a hash over all that a call says. The desk stores it keyed, so that nobody can find a password
-/// in a call by guessing.
+/// The fingerprint of a call, which tells it from others: a hash over all that a call says. The desk stores it keyed,
+/// so that nobody can find a password in a call by guessing.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Fingerprint(pub [u8; 32]);
 
@@ -66,11 +66,12 @@ impl fmt::Debug for Fingerprint {
 pub struct KeptAnswer {
     /// The front end's number for how it went.
     pub status: u16,
-    /// What the body is.
+    /// The media type of the body.
     pub media_type: Option<String>,
     /// The body.
     pub body: Vec<u8>,
-    /// The rights that the call made use of. The desk records them, and asks for each again before a repeat gets the answer.
+    /// The rights that the call made use of. The desk records them, and asks for each again before a repeat gets the
+    /// answer.
     pub rights: Vec<UsedRight>,
 }
 
@@ -79,7 +80,7 @@ pub struct KeptAnswer {
 pub struct UsedRight {
     /// The operation, by its name in the audit log.
     pub action: String,
-    /// What it was about, as the policy was told.
+    /// The label of the target.
     pub label: String,
     /// Whose that was.
     pub owner: Option<UserId>,
@@ -98,7 +99,7 @@ pub struct NewClaim {
     pub user: UserId,
     /// The client's key.
     pub key: IdempotencyKey,
-    /// What the call says.
+    /// The fingerprint of the call.
     pub call: Fingerprint,
     /// Now.
     pub now: Timestamp,
@@ -108,7 +109,7 @@ pub struct NewClaim {
     pub kept_until: Timestamp,
 }
 
-/// What becomes of a call with a key.
+/// The decision on a call with a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Claimed {
     /// It is the first: make it, then say how it went.

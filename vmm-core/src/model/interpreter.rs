@@ -7,8 +7,8 @@ use super::spelling::Spelled;
 use crate::error::{Error, Result};
 use crate::text::quoted;
 
-/// What runs a script's file: a program and its first arguments, like `python3 -u`. No shell reads it, and no
-/// character of it means anything to one.
+/// The program that runs a script's file: a program and its first arguments, like `python3 -u`. No shell reads it, and
+/// no character of it means anything to one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Interpreter(pub(super) Vec<String>);
 

@@ -38,7 +38,7 @@ impl fmt::Display for JobKind {
     }
 }
 
-/// What a job works on.
+/// The subject of a job.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Subject {
@@ -111,7 +111,7 @@ words!(
 );
 
 impl JobState {
-    /// Whether nothing more will happen by itself.
+    /// Returns whether nothing more will happen by itself.
     pub fn is_final(self) -> bool {
         matches!(self, Self::Done | Self::Failed | Self::Cancelled | Self::Stuck | Self::Closed)
     }
@@ -138,9 +138,9 @@ words!(
 pub struct Job {
     /// Its row.
     pub id: JobId,
-    /// What it does.
+    /// The job's kind.
     pub kind: JobKind,
-    /// What it works on, which may be gone by now.
+    /// The subject, which may no longer exist.
     pub subject: Subject,
     /// The name of what it works on, for people.
     pub title: String,
@@ -152,9 +152,9 @@ pub struct Job {
     pub state: JobState,
     /// Its steps in order.
     pub steps: Vec<JobStep>,
-    /// Whether it can be cancelled.
+    /// True if it can be cancelled.
     pub cancellable: bool,
-    /// Whether somebody asked to cancel it.
+    /// True if somebody asked to cancel it.
     pub cancel: bool,
     /// The fate of its subject's record when every step was done.
     pub if_done: Fate,
@@ -174,22 +174,22 @@ impl Job {
         self.steps.iter().find(|step| matches!(step.state, StepState::Acting | StepState::Undoing))
     }
 
-    /// Whether it goes backward: what it did is being undone, or was.
+    /// Returns whether it goes backward: what it did is being undone, or was.
     pub fn goes_backward(&self) -> bool {
         self.steps.iter().any(|step| matches!(step.state, StepState::Undoing | StepState::Undone))
     }
 }
 
-/// How a stuck job is closed.
+/// The closing of a stuck job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Closing {
-    /// What is left on the host, for people.
+    /// A note for people on the remains on the host.
     pub note: String,
-    /// What becomes of the records.
+    /// The changes of the records.
     pub records: ClosedRecords,
 }
 
-/// What becomes of the records that a closed job worked on: what the host says, and nothing by assumption.
+/// The changes of the records that a closed job worked on: what the host says, and nothing by assumption.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClosedRecords {
     /// They stay as they are.
@@ -234,11 +234,11 @@ pub struct JobFilter {
 /// transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewJob {
-    /// What it does.
+    /// The job's kind.
     pub kind: JobKind,
     /// The names of its steps in order.
     pub steps: Vec<&'static str>,
-    /// Whether it can be cancelled.
+    /// True if it can be cancelled.
     pub cancellable: bool,
     /// The fate of its subject's record when every step was done.
     pub if_done: Fate,

@@ -97,7 +97,7 @@ name!(
     UserName, "name", word, WORD, 128
 );
 impl UserName {
-    /// Whether it is the same account's: names of accounts have no case.
+    /// Returns whether it is the same account's: names of accounts have no case.
     pub fn is_same(&self, other: &Self) -> bool {
         self.0.eq_ignore_ascii_case(&other.0)
     }
@@ -137,7 +137,7 @@ name!(
     ScriptFile, "file", word, WORD, 128
 );
 name!(
-    /// How names of accounts or machines begin.
+    /// The beginning of names of accounts or machines.
     NamePrefix, "name_prefix", part, PART, 128
 );
 
@@ -188,7 +188,7 @@ fn script(text: &str) -> Result<(), &'static str> {
     }
 }
 
-/// Whether every character may stand inside a word.
+/// Returns whether every character may stand inside a word.
 fn inside(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'_' | b'-'))
 }
@@ -221,7 +221,8 @@ fn file(text: &str) -> Result<(), &'static str> {
     }
 }
 
-/// Whether a character makes a name look like another one: it turns the direction of writing, or breaks the line.
+/// Returns whether a character makes a name look like another one: it turns the direction of writing, or breaks the
+/// line.
 fn misleads(c: char) -> bool {
     matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{206f}' | '\u{feff}')
 }

@@ -24,8 +24,8 @@ pub struct Os {
     pub version: OsVersion,
     /// Path of an installer image on the host. `None` if it has none, and for everybody but admins.
     pub iso: Option<String>,
-    /// Where the cloud image that it was imported from was, as an [`ImageSource`] says it. `None` if it has no image, and
-    /// for everybody but admins.
+    /// Where the cloud image that it was imported from was, as an [`ImageSource`] says it. `None` if it has no image,
+    /// and for everybody but admins.
     pub qcow2: Option<String>,
     /// For people.
     pub description: String,
@@ -33,9 +33,9 @@ pub struct Os {
     pub login: LoginName,
     /// The imported image; `None` until the import is done.
     pub image: Option<Image>,
-    /// What is wrong with the image in the pool, as was just seen: it is missing, or was changed. `None` in a record.
+    /// The problem of the image in the pool at the last look: it is missing, or was changed. `None` in a record.
     pub problem: Option<String>,
-    /// How often people changed it.
+    /// The number of times that people changed it.
     pub revision: Revision,
     /// When it was made.
     pub created_at: Timestamp,
@@ -82,7 +82,7 @@ impl fmt::Display for ImageSource {
     }
 }
 
-/// What to change of a catalog entry. What is `None` stays. Machines that are made already stay as they are.
+/// A change of a catalog entry. What is `None` stays. Machines that are made already stay as they are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OsChange {
     /// Another description.
@@ -109,9 +109,9 @@ pub struct Image {
     pub volume: VolumeName,
     /// SHA-256 of the file that was imported, in lower-case hexadecimal.
     pub sha256: String,
-    /// What a guest sees, in bytes.
+    /// The size that a guest sees, in bytes.
     pub virtual_size: u64,
-    /// What the host said of the volume's last change when it was imported, to be compared.
+    /// The stamp of the volume's last change when it was imported, to be compared.
     pub stamp: Option<String>,
 }
 

@@ -1,15 +1,15 @@
-//! What a command did.
+//! The result of a command.
 
 use std::time::Duration;
 
-/// What a command did.
+/// The result of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Output {
-    /// How it ended.
+    /// The command's end.
     pub exit: Exit,
-    /// What it wrote to standard output.
+    /// The standard output.
     pub stdout: Stream,
-    /// What it wrote to standard error.
+    /// The standard error.
     pub stderr: Stream,
     /// From the call to the exit.
     pub duration: Duration,
@@ -20,12 +20,12 @@ pub struct Output {
 pub struct Stream {
     /// The first bytes, up to the limit.
     pub bytes: Vec<u8>,
-    /// How many bytes came in all.
+    /// The number of bytes that came in all.
     pub total: u64,
 }
 
 impl Stream {
-    /// Whether bytes were left out.
+    /// Returns whether bytes were left out.
     pub fn truncated(&self) -> bool {
         self.total > self.bytes.len() as u64
     }
@@ -36,7 +36,7 @@ impl Stream {
     }
 }
 
-/// How a command ended.
+/// The end of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Exit {
     /// By itself, with this code.

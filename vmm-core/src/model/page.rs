@@ -5,7 +5,7 @@ use std::ops::Deref;
 /// A page of a list. Reads like its items.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page<T, K> {
-    /// What is on it, in order.
+    /// The items of the page, in order.
     pub items: Vec<T>,
     /// The key of the last item, if there are more behind it: what the next page comes `after`.
     pub next: Option<K>,
@@ -22,7 +22,7 @@ impl<T, K> Page<T, K> {
     }
 }
 
-/// How many to ask a repository for, so that [`Page::cut`] sees whether there are more.
+/// Returns the limit to ask a repository for, so that [`Page::cut`] sees whether there are more items.
 pub(crate) fn one_more(limit: Option<u32>) -> Option<u32> {
     limit.map(|limit| limit.saturating_add(1))
 }

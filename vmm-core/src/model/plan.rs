@@ -13,24 +13,24 @@ use super::{
 
 /// Everything that a request will make, and where.
 ///
-/// Two plans are equal if they bind the same things, as their [`hash`](Self::hash) does. What varies by itself (the host's
-/// name and figures, the warnings that follow from them, and what a table was understood as) is kept for people to read, and is never compared.
+/// Two plans are equal if they bind the same things, as their [`hash`](Self::hash) does. What varies by itself (the
+/// host's name and figures, the warnings that follow from them, and what a table was understood as) is kept for people
+/// to read, and is never compared.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// The host's name, for people. It may change by itself, for instance with the answers of a DNS server.
     pub host: String,
     /// The storage pool of the disks, by what does not change by itself.
     pub pool: String,
-    /// What the host had when the plan was made.
+    /// The host's figures when the plan was made.
     pub seen: HostFigures,
-    /// What the table was understood as where that is not what its letters say, for people: `column "RAM" is read as
-    /// memory`.
+    /// Notes for people on cells that were not read literally: `column "RAM" is read as memory`.
     pub understood: Vec<String>,
     /// The machines, in order of the CSV's rows.
     pub vms: Vec<PlannedVm>,
 }
 
-/// What a host had for machines at one moment. All of it may change by itself.
+/// The resources of a host at one moment. All of it may change by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HostFigures {
     /// Logical processors.
@@ -39,7 +39,7 @@ pub struct HostFigures {
     pub memory: u64,
     /// Free space of the storage pool in GiB.
     pub disk_free: u64,
-    /// How many addresses were free for machines without a fixed one, if the host says.
+    /// The number of addresses that were free for machines without a fixed one, if the host says.
     pub addresses_free: Option<u32>,
 }
 
@@ -80,14 +80,14 @@ pub struct PlannedVm {
     pub host_key: HostKey,
     /// For people.
     pub description: String,
-    /// What the approver should know although it does not stand in the way.
+    /// Warnings for the approver, which do not prevent the request.
     pub warnings: Vec<String>,
 }
 
 /// One disk of a planned machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlannedDisk {
-    /// What it is for.
+    /// The disk's purpose.
     pub role: DiskRole,
     /// Its volume.
     pub volume: VolumeName,
@@ -95,7 +95,7 @@ pub struct PlannedDisk {
     pub size: u32,
 }
 
-/// What a host has, and what the machines that are not of a plan take of it. They may take more than there is.
+/// The resources of a host, and the part that machines outside a plan take. They may take more than there is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Room {
     /// Logical processors of the host.
@@ -106,7 +106,7 @@ pub struct Room {
     pub memory: u64,
     /// Memory of the other machines in MiB.
     pub memory_taken: u64,
-    /// What is free for volumes, in GiB.
+    /// The free space for volumes, in GiB.
     pub disk_free: u64,
 }
 
@@ -154,7 +154,7 @@ impl Plan {
         self.vms.iter().map(|vm| u64::from(vm.memory)).sum()
     }
 
-    /// How many machines have no fixed address, and get one from the host's DHCP server.
+    /// Returns the number of machines that have no fixed address, and get one from the host's DHCP server.
     pub fn dynamic_addresses(&self) -> u64 {
         self.vms.iter().filter(|vm| vm.ip.is_none()).count() as u64
     }

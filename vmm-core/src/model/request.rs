@@ -26,7 +26,7 @@ words!(
 );
 
 impl RequestState {
-    /// Whether there is no way out of it.
+    /// Returns whether there is no way out of it.
     pub fn is_final(self) -> bool {
         matches!(self, Self::Done | Self::Failed | Self::Rejected | Self::Cancelled)
     }
@@ -37,7 +37,7 @@ impl RequestState {
 pub struct Request {
     /// Chosen by the client.
     pub id: RequestId,
-    /// Who submitted it, or for whom it was submitted.
+    /// The requester: the account that submitted it, or for which it was submitted.
     pub requester: UserId,
     /// That person's name.
     pub requester_name: UserName,
@@ -45,13 +45,13 @@ pub struct Request {
     pub description: String,
     /// The CSV as it was submitted.
     pub spec: String,
-    /// What it will make.
+    /// The plan of the machines that the request will make.
     pub plan: Plan,
     /// The plan's hash.
     pub plan_hash: PlanHash,
     /// Its place in its life.
     pub state: RequestState,
-    /// Who approved, rejected or cancelled it.
+    /// The account that approved, rejected or cancelled it.
     pub decided_by: Option<UserName>,
     /// Why it was rejected, returned for approval, or failed.
     pub reason: Option<String>,
@@ -87,7 +87,7 @@ pub struct NewRequest {
     pub description: String,
     /// The CSV as it was submitted.
     pub spec: String,
-    /// What it will make.
+    /// The plan of the machines that the request will make.
     pub plan: Plan,
 }
 
@@ -97,7 +97,7 @@ row_id!(
 );
 
 words!(
-    /// What happened to a request.
+    /// The kind of an event of a request.
     RequestEventKind, "event" {
         /// It was submitted, and waits for an admin.
         Submitted = "submitted",
@@ -125,7 +125,7 @@ pub struct RequestEvent {
     pub id: RequestEventId,
     /// The request.
     pub request: RequestId,
-    /// What happened.
+    /// The event.
     pub kind: RequestEventKind,
     /// The hash of the plan that the request had then.
     pub plan_hash: PlanHash,

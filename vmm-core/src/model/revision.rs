@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-/// How often people changed a record, its making included. What vmm itself records, like a machine's state, does not
-/// count.
+/// The number of times that people changed a record, its making included. What vmm itself records, like a machine's
+/// state, does not count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Revision(pub i64);
 

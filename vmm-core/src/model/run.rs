@@ -33,7 +33,7 @@ words!(
 );
 
 impl RunState {
-    /// Whether nothing more will happen.
+    /// Returns whether nothing more will happen.
     pub fn is_final(self) -> bool {
         !matches!(self, Self::Queued | Self::Running)
     }
@@ -67,7 +67,7 @@ words!(
 );
 
 impl Again {
-    /// Whether this machine is one of them.
+    /// Returns whether this machine is one of them.
     pub fn takes(self, machine: &RunMachine) -> bool {
         match machine.state {
             RunState::Failed | RunState::Interrupted => self != Self::Unknown,
@@ -89,21 +89,21 @@ pub struct Run {
     pub script_name: ScriptName,
     /// The name that its file had.
     pub file: ScriptFile,
-    /// What ran the file.
+    /// The interpreter that ran the file.
     pub command: Interpreter,
     /// The number of the script's version that ran.
     pub version: u32,
     /// SHA-256 of the text that ran.
     pub sha256: String,
-    /// What it got on its command line; `None` for those who may not see it.
+    /// The arguments on its command line; `None` for those who may not see it.
     pub arguments: Option<ScriptArguments>,
-    /// Who started it, as an account; it may be gone.
+    /// The account that started it; it may be gone.
     pub user: Option<UserId>,
-    /// Who started it, as a name.
+    /// The name of the account that started it.
     pub user_name: String,
     /// The user on the machines.
     pub login: String,
-    /// How long each machine has.
+    /// The time that each machine has.
     pub timeout: Duration,
     /// On how many machines it works at a time.
     pub at_once: u32,
@@ -111,11 +111,11 @@ pub struct Run {
     pub rerun_of: Option<RunId>,
     /// Its place in its life.
     pub state: RunState,
-    /// Whether somebody asked to cancel it.
+    /// True if somebody asked to cancel it.
     pub cancel: bool,
-    /// How many machines it has.
+    /// The number of machines that it has.
     pub machines: u32,
-    /// How many of them have ended.
+    /// The number of machines that have ended.
     pub ended: u32,
     /// When it was asked for.
     pub created_at: Timestamp,
@@ -132,17 +132,18 @@ pub struct RunMachine {
     pub name: VmName,
     /// Its place in its life.
     pub state: RunState,
-    /// How the script ended, if that is known; beside an `error` too, where a process that it left behind held its output.
+    /// The script's end, if it is known; beside an `error` too, where a process that it left behind held its output.
     pub exit: Option<Exit>,
-    /// How long it took, connecting included.
+    /// The time that it took, connecting included.
     pub duration: Option<Duration>,
     /// Why it could not be run, or what became of it otherwise.
     pub error: Option<String>,
-    /// What came of what it wrote; `None` before its end, if it never began, and for those who may not see it.
+    /// The script's output as far as it arrived; `None` before its end, if it never began, and for those who may not
+    /// see it.
     pub output: Option<RunOutput>,
 }
 
-/// What a script wrote on one machine.
+/// The output of a script on one machine.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RunOutput {
     /// To standard output.
@@ -160,21 +161,21 @@ pub struct NewRun {
     pub script_name: ScriptName,
     /// The name of its file.
     pub file: ScriptFile,
-    /// What runs the file.
+    /// The interpreter of the file.
     pub command: Interpreter,
     /// The number of its version.
     pub version: u32,
     /// Its text.
     pub content: ScriptContent,
-    /// What it gets on its command line.
+    /// The arguments on its command line.
     pub arguments: ScriptArguments,
-    /// Who starts it, as an account.
+    /// The account that starts it.
     pub user: Option<UserId>,
-    /// Who starts it, as a name.
+    /// The name of the account that starts it.
     pub user_name: String,
     /// The user on the machines.
     pub login: String,
-    /// How long each machine has.
+    /// The time that each machine has.
     pub timeout: Duration,
     /// On how many machines it works at a time.
     pub at_once: u32,
@@ -186,14 +187,14 @@ pub struct NewRun {
     pub machines: Vec<(VmId, VmName)>,
 }
 
-/// What is known of a script that did not come to its end on one machine.
+/// The failure of a script on one machine.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RunFailure {
     /// Why, and what to do.
     pub error: String,
-    /// How the script itself ended, if that is known.
+    /// The script's own end, if it is known.
     pub exit: Option<Exit>,
-    /// What had come of its output; `None` if it did not begin.
+    /// The output that had arrived; `None` if it did not begin.
     pub output: Option<RunOutput>,
     /// From connecting to when it was given up; `None` if it did not begin.
     pub duration: Option<Duration>,
@@ -205,7 +206,7 @@ impl From<String> for RunFailure {
     }
 }
 
-/// How one machine of a run ended.
+/// The end of a run on one machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RunEnd {
     /// The script ended by itself.

@@ -17,15 +17,15 @@ row_id!(
     ScheduleId
 );
 
-/// How late a firing may begin, say after a restart. One that is later is missed.
+/// The greatest delay of a firing, for example after a restart. One that is later is missed.
 pub(crate) const GRACE: chrono::TimeDelta = chrono::TimeDelta::seconds(60);
-/// How many missed firings are counted, and then no more.
+/// The number up to which missed firings are counted.
 const MOST_COUNTED: u32 = 10_000;
 
 /// Moments as crontab(5) writes them: minute, hour, day of month, month, day of week, on the clocks of a time zone.
 ///
-/// A time that the clocks skip in spring comes when they have skipped it. One that they show twice in autumn comes once, the
-/// first time, if it names its hours; what comes every hour or minute comes in both.
+/// A time that the clocks skip in spring comes when they have skipped it. One that they show twice in autumn comes
+/// once, the first time, if it names its hours; what comes every hour or minute comes in both.
 #[derive(Clone, Debug)]
 pub struct CronExpression {
     text: String,
@@ -101,12 +101,12 @@ pub enum When {
     Cron(CronExpression),
 }
 
-/// What is due of a schedule.
+/// The due moments of a schedule.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Due {
-    /// What it is too late for.
+    /// The missed moments.
     pub(crate) missed: Option<Missed>,
-    /// What is to fire now.
+    /// The moment that fires now.
     pub(crate) fires: Option<Timestamp>,
     /// When it fires next.
     pub(crate) next: Option<Timestamp>,
@@ -119,7 +119,7 @@ pub struct Missed {
     pub first: Timestamp,
     /// When the last was due.
     pub last: Timestamp,
-    /// How many there are; counted up to 10,000.
+    /// The number of moments; counted up to 10,000.
     pub times: u32,
 }
 
@@ -132,7 +132,7 @@ impl When {
         }
     }
 
-    /// What is due at `now` of a schedule that should fire at `first`, which has come.
+    /// Returns the moments that are due at `now` for a schedule whose next moment `first` has come.
     pub(crate) fn due(&self, first: Timestamp, now: Timestamp) -> Due {
         let (mut missed, mut last) = (None::<Missed>, first);
         while let Some(next) = self.after(last).filter(|next| *next <= now) {
@@ -165,7 +165,7 @@ pub struct Schedule {
     pub script_name: ScriptName,
     /// The script's owner.
     pub owner: UserId,
-    /// Who made the schedule.
+    /// The account that made the schedule.
     pub made_by: UserId,
     /// That person's name.
     pub made_by_name: UserName,
@@ -173,13 +173,13 @@ pub struct Schedule {
     pub when: When,
     /// The machines; `None` for those that the script names when it fires.
     pub targets: Option<Vec<ScriptTarget>>,
-    /// What the script gets on its command line; `None` for those who may not see it.
+    /// The script's arguments on its command line; `None` for those who may not see it.
     pub arguments: Option<ScriptArguments>,
-    /// How long each machine has, if it is not the usual time.
+    /// The time that each machine has, if it is not the usual time.
     pub timeout: Option<Duration>,
     /// On how many machines it works at a time, if it is not the usual number.
     pub at_once: Option<u32>,
-    /// Whether it fires at all.
+    /// True if the schedule fires.
     pub enabled: bool,
     /// When it fires next; `None` if it is disabled or over.
     pub next_at: Option<Timestamp>,
@@ -192,15 +192,15 @@ pub struct Schedule {
 pub struct NewSchedule {
     /// The script.
     pub script: ScriptId,
-    /// Who makes it.
+    /// The account that makes the schedule.
     pub made_by: UserId,
     /// When it fires.
     pub when: When,
     /// The machines; `None` for those that the script names when it fires.
     pub targets: Option<Vec<ScriptTarget>>,
-    /// What the script gets on its command line.
+    /// The script's arguments on its command line.
     pub arguments: ScriptArguments,
-    /// How long each machine has.
+    /// The time that each machine has.
     pub timeout: Option<Duration>,
     /// On how many machines it works at a time.
     pub at_once: Option<u32>,

@@ -26,13 +26,13 @@ pub struct Script {
     pub id: ScriptId,
     /// Its name, unique without regard to case.
     pub name: ScriptName,
-    /// Who registered it.
+    /// The account that registered it.
     pub owner: UserId,
     /// That person's name.
     pub owner_name: UserName,
     /// The name of its file.
     pub file: ScriptFile,
-    /// What runs the file.
+    /// The interpreter of the file.
     pub command: Interpreter,
     /// The number of its version: 1 at first, one more with each change of its text, file name or interpreter.
     pub version: u32,
@@ -50,26 +50,26 @@ pub struct Script {
     pub changed_at: Timestamp,
 }
 
-/// What a script was at a time. Of each script the newest [`KEPT_VERSIONS`] are kept.
+/// A version of a script. Of each script the newest [`KEPT_VERSIONS`] are kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScriptVersion {
     /// Its number, counted from 1.
     pub number: u32,
     /// The name of the script's file.
     pub file: ScriptFile,
-    /// What ran the file.
+    /// The interpreter that ran the file.
     pub command: Interpreter,
     /// SHA-256 of the text in hexadecimal digits.
     pub sha256: String,
     /// Length of the text in bytes.
     pub size: u64,
-    /// Who made it: an account, with the API token that stood for it, or `vmm`.
+    /// The author of the version: an account, with the API token that stood for it, or `vmm`.
     pub changed_by: String,
     /// When.
     pub created_at: Timestamp,
 }
 
-/// How many versions of a script are kept.
+/// The number of versions of a script that are kept.
 pub const KEPT_VERSIONS: u32 = 100;
 
 /// A script to register.
@@ -79,11 +79,11 @@ pub struct NewScript {
     pub id: ScriptId,
     /// Its name.
     pub name: ScriptName,
-    /// Who registers it.
+    /// The account that registers it.
     pub owner: UserId,
     /// The name of its file.
     pub file: ScriptFile,
-    /// What runs the file.
+    /// The interpreter of the file.
     pub command: Interpreter,
     /// Its text.
     pub content: ScriptContent,
@@ -93,14 +93,14 @@ pub struct NewScript {
     pub login: Option<StoredLogin>,
 }
 
-/// What to change of a script; `None` stays as it is.
+/// A change of a script; `None` stays as it is.
 #[derive(Clone, Debug, Default)]
 pub struct ScriptChange {
     /// The earlier version whose text, file name and interpreter it gets, before what else is given.
     pub version: Option<u32>,
     /// The name of its file.
     pub file: Option<ScriptFile>,
-    /// What runs the file.
+    /// The interpreter of the file.
     pub command: Option<Interpreter>,
     /// Its text.
     pub content: Option<ScriptContent>,
@@ -150,13 +150,13 @@ impl fmt::Debug for Sealed {
     }
 }
 
-/// What a script gets on its command line, as `$1` and so on: at most 64 texts without a NUL character, each of at most
-/// 4 KiB and together of at most 32 KiB. They arrive byte for byte. `Debug` shows their number.
+/// The arguments that a script gets on its command line, as `$1` and so on: at most 64 texts without a NUL character,
+/// each of at most 4 KiB and together of at most 32 KiB. They arrive byte for byte. `Debug` shows their number.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct ScriptArguments(Vec<String>);
 
 impl ScriptArguments {
-    /// How many there are at most.
+    /// The greatest number of arguments.
     pub const MOST: usize = 64;
     /// The longest one, in bytes.
     pub const LONGEST: usize = 4 << 10;

@@ -9,15 +9,15 @@ use super::spelling::{NO_NUL, Spelled};
 use crate::error::{Error, Result};
 use crate::text::hex;
 
-/// A script's text: 1 byte to 256 KiB of UTF-8 without a NUL character, as a shell reads it. Two are equal if their texts
-/// are. `Debug` shows its length alone.
+/// A script's text: 1 byte to 256 KiB of UTF-8 without a NUL character, as a shell reads it. Two are equal if their
+/// texts are. `Debug` shows its length alone.
 #[derive(Clone)]
 pub struct ScriptContent {
     text: String,
     mended: Vec<String>,
 }
 
-/// What some editors put before a text.
+/// The mark that some editors put before a text.
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
 impl ScriptContent {
@@ -78,13 +78,13 @@ impl ScriptContent {
         &self.text
     }
 
-    /// What was changed of the text that was given, a sentence for each change.
+    /// Returns the changes that were made to the given text, a sentence for each.
     pub fn mended(&self) -> &[String] {
         &self.mended
     }
 
-    /// What the first line names after `#!`, which runs the text where nothing else is told to; `sh` if it names nothing.
-    /// `env` is left out, since an interpreter is looked for by its name anyway.
+    /// Returns the interpreter that the first line names after `#!`, which runs the text unless another one is given;
+    /// `sh` if it names nothing. `env` is left out, since an interpreter is looked for by its name anyway.
     pub fn interpreter(&self) -> Interpreter {
         let first = self.text.strip_prefix("#!").and_then(|rest| rest.lines().next()).unwrap_or_default();
         let mut words: Vec<_> = first.split_whitespace().collect();

@@ -1,4 +1,4 @@
-//! How texts are spelled, said once by the type of each, for those who describe them to clients.
+//! The spelling of texts, stated once by the type of each text and described to clients from there.
 
 /// A type of text whose spelling can be described. A text that the type accepts fits the description; the type may
 /// refuse a text that fits, such as a reserved word.

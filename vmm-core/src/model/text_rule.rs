@@ -4,7 +4,8 @@
 use super::spelling::{ANY, LINE, LINES, NO_NUL, Spelled};
 use crate::error::{Error, Result};
 
-/// Declares the rule of a text: the unit and the range of its length, the characters that it may hold, and both in words.
+/// Declares the rule of a text: the unit and the range of its length, the characters that it may hold, and both in
+/// words.
 macro_rules! text_rule {
     ($(#[$doc:meta])* $name:ident, $unit:ident, $shortest:literal..=$longest:literal, $spelling:expr, $rule:literal) => {
         $(#[$doc])*

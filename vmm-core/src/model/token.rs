@@ -37,7 +37,7 @@ pub struct NewToken {
     pub expires_at: Timestamp,
 }
 
-/// What a caller authenticated with.
+/// The login or API token with which a caller authenticated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AccountCredential {
     /// A login.

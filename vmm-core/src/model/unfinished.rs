@@ -1,4 +1,4 @@
-//! What is known of a command whose end was not seen.
+//! The facts about a command whose end was not seen.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,24 +9,24 @@ use super::{Exit, Stream};
 /// run twice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unfinished {
-    /// What happened: a clause like `the command on 10.0.0.5:22 did not finish within 60 s`.
+    /// A description of what happened: a clause like `the command on 10.0.0.5:22 did not finish within 60 s`.
     pub reason: String,
     /// The limit that ran out; `None` if the connection was lost, or the server did not tell how the command ended.
     pub after: Option<Duration>,
-    /// How the command's own process ended, if the server told that: processes that it left in the background may have
-    /// held its output open.
+    /// The end of the command's own process, if the server reported it: processes that it left in the background may
+    /// have held its output open.
     pub exit: Option<Exit>,
-    /// What has become of the command's processes.
+    /// The state of the command's processes.
     pub processes: Processes,
-    /// What it had written to standard output.
+    /// The standard output so far.
     pub stdout: Stream,
-    /// What it had written to standard error.
+    /// The standard error so far.
     pub stderr: Stream,
     /// From the call to when it was given up.
     pub duration: Duration,
 }
 
-/// What has become of the processes of a command that was given up.
+/// The state of the processes of an abandoned command.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Processes {
     /// They were killed, and none of them was seen afterwards.

@@ -10,7 +10,7 @@ row_id!(
 );
 
 words!(
-    /// What an account may do in general.
+    /// The role of an account.
     Role, "role" {
         /// Everything but the records, approvals, deletes and the web.
         User = "user",
@@ -30,9 +30,9 @@ pub struct User {
     pub chat_id: Option<i64>,
     /// Its role.
     pub role: Role,
-    /// Whether nobody can log in with it and nothing that was given out for it is good.
+    /// True if nobody can log in with it and nothing that was given out for it is good.
     pub disabled: bool,
-    /// How often it was changed.
+    /// The number of times that it was changed.
     pub revision: Revision,
     /// When it was made.
     pub created_at: Timestamp,
@@ -51,7 +51,7 @@ pub struct NewUser {
     pub role: Role,
 }
 
-/// What to change of an account. What is `None` stays.
+/// A change of an account. What is `None` stays.
 #[derive(Clone, Debug, Default)]
 pub struct UserChange {
     /// Another name.
@@ -62,7 +62,7 @@ pub struct UserChange {
     pub chat_id: Option<Option<i64>>,
     /// Another role.
     pub role: Option<Role>,
-    /// Whether it is disabled from now on.
+    /// The new state: true disables the account.
     pub disabled: Option<bool>,
 }
 

@@ -33,7 +33,7 @@ pub struct Vm {
     pub hostname: Hostname,
     /// Its address: reserved when the request fixed one, otherwise as last seen.
     pub ip: Option<IpAddr>,
-    /// Whether somebody fixed `ip`. That of a machine that vmm made is reserved in DHCP.
+    /// True if somebody fixed `ip`. That of a machine that vmm made is reserved in DHCP.
     pub ip_fixed: bool,
     /// Virtual processors.
     pub vcpu: u32,
@@ -58,13 +58,13 @@ pub struct Vm {
     pub host_key: HostKey,
     /// The user in it that people log in as; the one that cloud-init made, if vmm made the machine.
     pub login: LoginName,
-    /// Whether it was there before vmm took it over: then vmm neither made nor removes its domain and its disks.
+    /// True if it was there before vmm took it over: then vmm neither made nor removes its domain and its disks.
     pub adopted: bool,
     /// The request it came from; `None` if that is no longer known.
     pub request: Option<RequestId>,
     /// For people.
     pub description: String,
-    /// How often people changed its record.
+    /// The number of times that people changed its record.
     pub revision: Revision,
     /// When it was asked for.
     pub created_at: Timestamp,
@@ -93,8 +93,8 @@ impl Vm {
         }
     }
 
-    /// Refuses a machine on which nothing can be done, as it was last seen: nobody shall give a password for nothing, or
-    /// wait for its network. One whose host does not answer is let through, since it may well run.
+    /// Refuses a machine on which nothing can be done, as it was last seen: nobody shall give a password for nothing,
+    /// or wait for its network. One whose host does not answer is let through, since it may well run.
     ///
     /// # Errors
     /// `Conflict` if it does not exist yet, or is off, saved, paused or not on its host.
@@ -143,7 +143,7 @@ pub struct Adoption {
     pub vcpu: u32,
     /// Memory in MiB.
     pub memory: u32,
-    /// What it runs, if the catalog has it.
+    /// The catalog entry of its operating system, if there is one.
     pub os: Option<OsId>,
     /// The hardware address of its first network interface.
     pub mac: MacAddress,
@@ -157,7 +157,7 @@ pub struct Adoption {
     pub disks: Vec<(u32, Option<String>)>,
 }
 
-/// What to change of a machine's record. What is `None` stays; the machine itself does.
+/// A change of a machine's record. What is `None` stays; the machine itself does.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct VmChange {
     /// Another responsible person.

@@ -1,4 +1,4 @@
-//! What a machine's state is. Every front end and every operation shows what is decided here.
+//! The state of a machine. Every front end and every operation shows what is decided here.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -54,7 +54,7 @@ words!(
 );
 
 impl PauseReason {
-    /// What happened, and what to do first.
+    /// Returns an explanation of the reason, and the next step.
     fn explained(self) -> (&'static str, &'static str) {
         match self {
             Self::User => ("somebody paused it", "resume it first"),
@@ -109,7 +109,7 @@ impl StatusReason {
         }
     }
 
-    /// What happened, and what to do first.
+    /// Returns an explanation of the reason, and the next step.
     fn explained(self) -> (&'static str, &'static str) {
         match self {
             Self::Paused(reason) => reason.explained(),
@@ -197,17 +197,17 @@ pub struct ObservedStates {
 }
 
 impl ObservedStates {
-    /// What a host answered. A machine that is not in the answer is missing on the host.
+    /// Builds the states from a host's answer. A machine that is not in the answer is missing on the host.
     pub fn new(states: impl IntoIterator<Item = (Uuid, VmState)>) -> Self {
         Self { states: states.into_iter().collect(), rest: StatusReason::Missing }
     }
 
-    /// What is known while the host does not answer: nothing.
+    /// Builds the states of a host that does not answer: nothing.
     pub fn unreachable() -> Self {
         Self { states: HashMap::new(), rest: StatusReason::Unreachable }
     }
 
-    /// Whether the host answered.
+    /// Returns whether the host answered.
     pub fn answered(&self) -> bool {
         self.rest != StatusReason::Unreachable
     }

@@ -1,5 +1,5 @@
-//! The operations of a desk, a folder for each subject and a file for each resource: find the record, pass the gate, make
-//! the change.
+//! The operations of a desk, a folder for each subject and a file for each resource: find the record, pass the gate,
+//! make the change.
 
 mod account;
 mod bot;
@@ -69,7 +69,7 @@ impl From<&Schedule> for Target {
     }
 }
 
-/// What a change names, for the audit log.
+/// Returns the names of the changed fields, for the audit log.
 fn changed<const N: usize>(fields: [Option<String>; N]) -> String {
     fields.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }

@@ -1,4 +1,4 @@
-//! What watches of records have in common: they look together with all others who watch the record.
+//! The common part of all watches of records: they look together with all others who watch the record.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ pub(super) struct Watch<T> {
     told: Option<Seen<T>>,
 }
 
-/// What a watch depends on at one moment: the record, and the account's rights.
+/// The inputs of a watch at one moment: the record, and the account's rights.
 #[derive(Debug, PartialEq)]
 pub(super) struct Seen<T> {
     record: Arc<T>,

@@ -85,7 +85,7 @@ fn format(names: &[String]) -> Result<Format, String> {
     }
 }
 
-/// Whether a part has anything for the reader of its format.
+/// Returns whether a part has anything for the reader of its format.
 fn is_read(name: &str, format: Format) -> bool {
     let is_xml = [".xml", ".rels"].iter().any(|end| name.to_ascii_lowercase().ends_with(end));
     match format {

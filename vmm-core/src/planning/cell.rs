@@ -29,13 +29,13 @@ const QUOTES: [(char, &[char]); 5] = [
     ('\u{ab}', &['\u{bb}']),
 ];
 
-/// Whether a cell begins with a quote that no spreadsheet takes for one.
+/// Returns whether a cell begins with a quote that no spreadsheet takes for one.
 pub(super) fn begins_with_curly_quote(text: &str) -> bool {
     QUOTES.iter().any(|(open, _)| text.starts_with(*open))
 }
 
-/// Takes away what nobody meant to write in a cell that holds a name, a number or a size: marks without width, and curly
-/// quotes around the whole.
+/// Takes away what nobody meant to write in a cell that holds a name, a number or a size: marks without width, and
+/// curly quotes around the whole.
 pub(super) fn mended(text: &str) -> Cow<'_, str> {
     let mut text =
         if text.contains(is_invisible) { Cow::Owned(text.replace(is_invisible, "")) } else { Cow::Borrowed(text) };

@@ -1,7 +1,8 @@
-//! Whether a plan still fits on its host.
+//! The check that a plan still fits on its host.
 //!
-//! What a host has varies by itself, so an approval does not bind it: it is checked when the plan is carried out. What was
-//! enough when the plan was made, and is not enough now, stands in the way. What an approver was warned of does not.
+//! A host's resources vary by themselves, so an approval does not bind them: it is checked when the plan is carried
+//! out. What was enough when the plan was made, and is not enough now, stands in the way. What an approver was warned
+//! of does not.
 
 use crate::model::{HostFigures, Plan, PlannedVm};
 
@@ -17,7 +18,7 @@ pub(super) fn misfits(plan: &Plan, then: &HostFigures, memory_taken: u64) -> Vec
     found
 }
 
-/// What one machine needs and its host does not have, whatever else runs there.
+/// Returns the need of one machine that its host cannot meet, whatever else runs there.
 fn alone(vm: &PlannedVm, then: &HostFigures, now: &HostFigures) -> Option<String> {
     if vm.vcpu > now.vcpus {
         let HostFigures { vcpus, .. } = then;

@@ -21,8 +21,8 @@ pub(super) enum Column {
 }
 
 impl Column {
-    /// Every column with its name and its synonyms, in the order that people are shown them. A synonym is written in small
-    /// letters and digits alone, as [`plain`] makes it.
+    /// Every column with its name and its synonyms, in the order that people are shown them. A synonym is written in
+    /// small letters and digits alone, as [`plain`] makes it.
     const ALL: [(Self, &'static str, &'static [&'static str]); 10] = [
         (Self::Name, "name", &["vm", "vmname", "machine", "machinename", "servername"]),
         (Self::Hostname, "hostname", &["fqdn", "dnsname"]),
@@ -55,7 +55,7 @@ pub(crate) fn titles() -> [&'static str; 10] {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Title {
     pub(super) column: Column,
-    /// What a number without a unit is in, if the title says so: `Disk (GB)`.
+    /// The unit of a number without one, if the title names it: `Disk (GB)`.
     pub(super) unit: Option<Unit>,
 }
 
@@ -64,11 +64,11 @@ pub(super) struct Title {
 pub(super) struct Header {
     /// The row of the titles.
     pub(super) row: u32,
-    /// What each cell of a row is: `None` for one without a title.
+    /// The title of each cell of a row: `None` for one without a title.
     pub(super) titles: Vec<Option<Title>>,
     /// The cells that have no title at all.
     pub(super) untitled: Vec<usize>,
-    /// What was read as something else than its letters say, for people.
+    /// Notes for people on titles that were not read literally.
     pub(super) understood: Vec<String>,
 }
 
@@ -117,12 +117,12 @@ impl Header {
         self.titles.iter().position(|title| title.is_some_and(|title| title.column == column))
     }
 
-    /// What a number without a unit is in, in a column of sizes.
+    /// Returns the unit of a number without one, in a column of sizes.
     pub(super) fn unit(&self, column: Column, default: Unit) -> Unit {
         self.place(column).and_then(|place| self.titles[place]).and_then(|title| title.unit).unwrap_or(default)
     }
 
-    /// How a cell is called in a problem.
+    /// Returns the name of a cell in a problem.
     pub(super) fn call(&self, cell: usize) -> String {
         match self.titles.get(cell).copied().flatten() {
             Some(title) => title.column.name().to_owned(),
@@ -131,13 +131,13 @@ impl Header {
     }
 }
 
-/// Whether a row has the titles that a request needs.
+/// Returns whether a row has the titles that a request needs.
 pub(super) fn is_header(record: &Record<'_>) -> bool {
     let has = |column| record.cells.iter().filter_map(|cell| title(cell)).any(|title| title.column == column);
     has(Column::Name) && has(Column::Os)
 }
 
-/// Whether a row has any title of a request.
+/// Returns whether a row has any title of a request.
 pub(super) fn has_title(record: &Record<'_>) -> bool {
     record.cells.iter().any(|cell| title(cell).is_some())
 }

@@ -59,7 +59,7 @@ pub(super) fn check(xml: &[u8], counted: &mut Counted) -> Result<(), String> {
     }
 }
 
-/// How much of what costs a reader memory all parts have.
+/// The counts, over all parts, of everything that costs a reader memory.
 #[derive(Default)]
 pub(super) struct Counted {
     cells: u64,
@@ -98,8 +98,8 @@ impl Counted {
     }
 }
 
-/// How many cells a table of an OpenDocument has as its reader makes them: all rows down to the last one with anything in
-/// it, repeated ones one by one, each as wide as the widest.
+/// The number of cells that the reader of an OpenDocument makes of a table: all rows down to the last one with anything
+/// in it, repeated ones one by one, each as wide as the widest.
 #[derive(Default)]
 struct Extent {
     rows: u64,
@@ -107,7 +107,7 @@ struct Extent {
     columns: u64,
     rows_used: u64,
     columns_used: u64,
-    /// How often the text of the cell that is open is repeated; 0 outside of cells.
+    /// The number of times that the text of the cell that is open is repeated; 0 outside of cells.
     copies: u64,
     /// The bytes of all repeated texts, of all tables.
     bytes: u64,
@@ -170,7 +170,7 @@ fn repeats(element: &BytesStart<'_>, name: &str) -> u64 {
 struct OpenCell {
     /// Like `D5`; empty where the file does not say.
     place: String,
-    /// Whether no text at all is a result, as of a formula that gives an empty text.
+    /// True if no text at all is a result, as of a formula that gives an empty text.
     may_be_empty: bool,
     has_formula: bool,
     in_result: bool,

@@ -21,21 +21,22 @@ const MAX_LIKE: usize = 300;
 /// The smallest system disk if the request names none, in GiB.
 pub(super) const DEFAULT_DISK: u32 = 10;
 
-/// What a table would make, or what is wrong with it.
+/// The machines that a table would make, or its problems.
 pub(crate) struct Outlook {
-    /// What it would make; `None` if anything is wrong.
+    /// The plan of the machines that the table would make; `None` if anything is wrong.
     pub(crate) plan: Option<Plan>,
-    /// What is wrong.
+    /// The problems.
     pub(crate) problems: Problems,
-    /// What was found of each row, up to the one with the last problem that is kept.
+    /// The verdict on each row, up to the row with the last kept problem.
     pub(crate) rows: Vec<RowVerdict>,
-    /// How many rows there are.
+    /// The number of rows.
     pub(crate) rows_total: usize,
-    /// What was understood as something else than its letters say.
+    /// Notes on cells that were not read literally.
     pub(crate) understood: Vec<String>,
 }
 
-/// What a request is planned against. The same records give the same hash, whatever the host has at that moment.
+/// The records and the host against which a request is planned. The same records give the same hash, whatever the host
+/// has at that moment.
 pub(crate) struct Planner<'a> {
     desk: DeskId,
     secrets: &'a Secrets,
@@ -46,11 +47,11 @@ pub(crate) struct Planner<'a> {
     domains: HashSet<&'a str>,
     vcpus: u64,
     memory: u64,
-    /// How many addresses are free for machines of the request, if the host says.
+    /// The number of addresses that are free for machines of the request, if the host says.
     addresses_free: Option<u32>,
-    /// How many machines of other requests wait to be made, and will ask for an address.
+    /// The number of machines of other requests that wait to be made, and will ask for an address.
     waiting: u32,
-    /// Whether a machine that does not fit on the host is a problem of its row.
+    /// True if a machine that does not fit on the host is a problem of its row.
     must_fit: bool,
 }
 
@@ -166,7 +167,8 @@ impl<'a> Planner<'a> {
         HostFigures { vcpus: *vcpus, memory: *memory, disk_free: pool_available >> 30, addresses_free: None }
     }
 
-    /// Counts the addresses that are free for the machines without a fixed one, and says from which row on there are none.
+    /// Counts the addresses that are free for the machines without a fixed one, and says from which row on there are
+    /// none.
     fn find_addresses(&self, plan: &mut Plan) -> Result<()> {
         let (Some(free), Some(pool)) = (self.addresses_free, &self.host.address_pool) else { return Ok(()) };
         let fixed = plan.vms.iter().filter(|vm| vm.ip.is_some_and(|ip| pool.contains(ip))).count();
@@ -194,7 +196,7 @@ impl<'a> Planner<'a> {
         Ok(())
     }
 
-    /// What there is to plan with.
+    /// Returns the room that there is to plan with.
     pub(crate) fn room(&self) -> Room {
         Room {
             vcpus: self.host.vcpus,
@@ -254,8 +256,9 @@ impl<'a> Planner<'a> {
     }
 }
 
-/// How many addresses are free for machines of a request, if the host says. Every machine that was made without a fixed
-/// address has one or will ask for one; a lease of something that is not a machine of the desk takes one too.
+/// Returns the number of addresses that are free for machines of a request, if the host says. Every machine that was
+/// made without a fixed address has one or will ask for one; a lease of something that is not a machine of the desk
+/// takes one too.
 fn free_addresses<'r>(
     host: &Host,
     others: &[&Vm],

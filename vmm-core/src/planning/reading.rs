@@ -1,11 +1,11 @@
-//! What the table of a request is read as, and what its cells are held against.
+//! The result of reading a request's table, and the records that its cells are checked against.
 
 use std::net::Ipv4Addr;
 
 use crate::error::{Problems, Result};
 use crate::model::{GroupName, Hostname, OsName, OsVersion, VmName};
 
-/// How many things are told that were understood as something else than their letters say.
+/// The number of notes on cells that were not read literally.
 const MOST_NOTES: usize = 20;
 
 /// A machine as a row of the table asks for it; a row with `count` gives several.
@@ -35,8 +35,8 @@ pub(super) struct SpecRow {
     pub(super) description: String,
 }
 
-/// What cells are held against beyond their own text, so that a row's problems are all found in one reading.
-/// Each method but the last says what stands in the way.
+/// The records that cells are checked against, so that one reading finds all problems of a row. Each method but the
+/// last says what stands in the way.
 pub(super) trait Surroundings {
     fn name(&self, name: &VmName) -> Result<(), String>;
     fn os(&self, name: &OsName, version: Option<&OsVersion>) -> Result<(), String>;
@@ -48,31 +48,31 @@ pub(super) trait Surroundings {
     fn os_like(&self, text: &str) -> Option<(OsName, OsVersion)>;
 }
 
-/// What was found of one row of a table.
+/// The verdict on one row of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RowVerdict {
     /// The row as a spreadsheet numbers it.
     pub row: u32,
-    /// What stands under `name`, cut to 64 characters.
+    /// The text under `name`, cut to 64 characters.
     pub name: String,
-    /// How many machines it asks for; 0 if it is wrong.
+    /// The number of machines that the row asks for; 0 if it is wrong.
     pub machines: u32,
-    /// Whether it has a problem.
+    /// True if it has a problem.
     pub wrong: bool,
 }
 
-/// What a table was read as.
+/// The result of reading a table.
 #[derive(Debug, Default)]
 pub(super) struct Reading {
     /// The machines of the rows without a problem.
     pub(super) machines: Vec<SpecRow>,
-    /// What is wrong.
+    /// The problems.
     pub(super) problems: Problems,
-    /// What was found of each row, up to the one with the last problem that is kept.
+    /// The verdict on each row, up to the row with the last kept problem.
     pub(super) rows: Vec<RowVerdict>,
-    /// How many rows are not blank, without the titles.
+    /// The number of rows that are not blank, without the titles.
     pub(super) rows_total: usize,
-    /// What was understood as something else than its letters say, for people.
+    /// Notes for people on cells that were not read literally.
     pub(super) understood: Vec<String>,
 }
 

@@ -7,7 +7,7 @@ use super::table::{Record, Table};
 use crate::error::{Problem, Problems};
 use crate::text::quoted;
 
-/// How many rows are looked at for the titles, if the first one has none.
+/// The number of rows that are looked at for the titles, if the first one has none.
 const TITLES_WITHIN: usize = 20;
 
 /// Reads a table in any dialect that spreadsheets write, with columns in any order.

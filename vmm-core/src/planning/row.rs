@@ -196,7 +196,7 @@ impl Row<'_> {
         Some(description)
     }
 
-    /// Whether the quotes of the row are wrong, or took in other rows; that is recorded then.
+    /// Returns whether the quotes of the row are wrong, or took in other rows; that is recorded then.
     fn quotes(&mut self) -> bool {
         if let Some(fault) = &self.record.fault {
             let problem = Problem::at(self.record.row, self.header.call(fault.cell), quote_reason(fault));
@@ -212,8 +212,8 @@ impl Row<'_> {
         swallowed.is_some()
     }
 
-    /// Whether a line inside a cell looks like a row of its own: it has as many cells as the header, and what stands for the
-    /// name and the os has no blank inside.
+    /// Returns whether a line inside a cell looks like a row of its own: it has as many cells as the header, and what
+    /// stands for the name and the os has no blank inside.
     fn holds_rows(&self, cell: &str) -> bool {
         let width = self.header.titles.len();
         let places = [Column::Name, Column::Os].map(|column| self.header.place(column).unwrap_or(0));
@@ -226,7 +226,7 @@ impl Row<'_> {
         cell.contains(['\n', '\r']) && cell.split(['\n', '\r']).skip(1).any(looks_like_row)
     }
 
-    /// Whether the row has cells under no title; that is recorded then.
+    /// Returns whether the row has cells under no title; that is recorded then.
     fn width(&mut self) -> bool {
         let columns = self.header.titles.len();
         let beyond =
@@ -255,7 +255,8 @@ impl Row<'_> {
         true
     }
 
-    /// What stands in the column, if it does: for people as it is, and otherwise without what nobody meant to write.
+    /// Returns the text of the column, if there is any: for people as it is, and otherwise without what nobody meant to
+    /// write.
     fn text(&mut self, column: Column) -> Option<Cow<'static, str>> {
         let cell = self.record.cells.get(self.header.place(column)?)?;
         let text = if column == Column::Description { Cow::Borrowed(cell.as_ref()) } else { cell::mended(cell) };
@@ -319,7 +320,7 @@ pub(super) fn quote_reason(fault: &super::table::QuoteFault) -> String {
     }
 }
 
-/// What the machines of one row have in common.
+/// The values that the machines of one row share.
 struct Template {
     row: u32,
     hostname: Option<Hostname>,

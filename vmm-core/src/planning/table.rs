@@ -7,7 +7,7 @@ pub(super) const MAX_CELLS: usize = 64;
 
 /// The characters that may separate cells; the first wins where nothing tells them apart.
 const SEPARATORS: [char; 4] = [',', ';', '\t', '|'];
-/// How many rows, and how many bytes of each, are looked at to find out what separates the cells.
+/// The number of rows, and of bytes of each row, that are examined to find the separator of the cells.
 const LOOKED_AT: (usize, usize) = (20, 4096);
 
 /// Reads a table row by row.
@@ -31,7 +31,7 @@ pub(super) struct Record<'a> {
     pub(super) width: usize,
     /// The first cell behind the kept ones that is not blank.
     pub(super) beyond: Option<Cow<'a, str>>,
-    /// What is wrong with the quotes of the row.
+    /// The fault in the quotes of the row.
     pub(super) fault: Option<QuoteFault>,
 }
 
@@ -49,7 +49,7 @@ pub(super) struct QuoteFault {
 }
 
 impl Record<'_> {
-    /// Whether nothing stands in the row.
+    /// Returns whether nothing stands in the row.
     pub(super) fn is_blank(&self) -> bool {
         self.width == 0 && self.fault.is_none()
     }
@@ -177,17 +177,17 @@ impl<'a> Table<'a> {
     }
 }
 
-/// Whether a character ends a row.
+/// Returns whether a character ends a row.
 fn is_end(c: char) -> bool {
     matches!(c, '\r' | '\n')
 }
 
-/// Whether a character at the end of a cell cannot be seen: blanks of every width, and marks without any.
+/// Returns whether a character at the end of a cell cannot be seen: blanks of every width, and marks without any.
 pub(super) fn is_blank(c: char) -> bool {
     c.is_whitespace() || is_invisible(c)
 }
 
-/// Whether a character has no width, so that nobody sees it.
+/// Returns whether a character has no width, so that nobody sees it.
 pub(super) fn is_invisible(c: char) -> bool {
     matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}' | '\u{feff}')
 }
@@ -197,8 +197,8 @@ fn lines(text: &str) -> u32 {
     u32::try_from(ends).unwrap_or(u32::MAX)
 }
 
-/// The separator that a first line like `sep=;` names, and the length of that line with its end. Spreadsheets do not show
-/// that line.
+/// The separator that a first line like `sep=;` names, and the length of that line with its end. Spreadsheets do not
+/// show that line.
 fn declared(text: &str) -> Option<(char, usize)> {
     let (line, rest_of_text) = text.split_at(text.find(is_end).unwrap_or(text.len()));
     let end = if rest_of_text.starts_with("\r\n") { 2 } else { rest_of_text.len().min(1) };
@@ -210,8 +210,8 @@ fn declared(text: &str) -> Option<(char, usize)> {
     rest.all(|c| SEPARATORS.contains(&c)).then_some((found, line.len() + end))
 }
 
-/// The separator under which a row has the most titles of columns; if no row has two, the one that the first row which is
-/// not blank has most often.
+/// The separator under which a row has the most titles of columns; if no row has two, the one that the first row which
+/// is not blank has most often.
 fn separator(text: &str, is_title: impl Fn(&str) -> bool) -> char {
     let (rows, bytes) = LOOKED_AT;
     let lines: Vec<&str> = text

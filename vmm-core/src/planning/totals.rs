@@ -1,9 +1,9 @@
-//! What the machines of a request take together.
+//! The totals of the machines of a request.
 
 use crate::host::Host;
 use crate::model::PlannedVm;
 
-/// What machines take together, to say from which row on a host is overcommitted.
+/// The totals of machines, to tell from which row on a host is overcommitted.
 pub(super) struct Totals {
     pub(super) vcpus: u64,
     pub(super) memory: u64,

@@ -3,7 +3,7 @@
 use super::table::is_blank;
 use crate::text::quoted;
 
-/// What one unit of a size is in MiB. Sizes of machines are binary: MB and MiB are one unit, as everywhere in vmm.
+/// The unit of a size. Sizes of machines are binary: MB and MiB are one unit, as everywhere in vmm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unit {
     /// 2^20 bytes.
@@ -45,7 +45,8 @@ impl Unit {
     }
 }
 
-/// Reads one size, like `2048`, `2 GB`, `1.5GiB` or `20.0`, in whole units of `into`. A number without a unit is in `bare`.
+/// Reads one size, like `2048`, `2 GB`, `1.5GiB` or `20.0`, in whole units of `into`. A number without a unit is in
+/// `bare`.
 ///
 /// # Errors
 /// What is wrong, and what to write.
@@ -152,7 +153,7 @@ fn thousands(text: &str) -> Option<String> {
     grouped.then(|| format!("{first}{}", rest.concat()))
 }
 
-/// Whether a group behind the first one begins with a zero, as no size does.
+/// Returns whether a group behind the first one begins with a zero, as no size does.
 fn zero_leads(text: &str) -> bool {
     text.split([',', ' ']).skip(1).any(|group| group.starts_with('0'))
 }

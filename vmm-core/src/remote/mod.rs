@@ -1,4 +1,4 @@
-//! What vmm needs to work inside a machine, and nothing of any one SSH library.
+//! The trait for work inside a machine, without anything of a particular SSH library.
 
 mod absent;
 #[cfg(feature = "ssh")]
@@ -43,12 +43,12 @@ pub use tree::{TreeDownload, TreeTransferred, TreeUpload};
 ///   of it, ends as it would without.
 /// - Standard output and error are drained together, also while the input is written, and each is kept up to
 ///   [`Command::output_limit`].
-/// - Who follows a command gets every byte that is kept, in the order of its stream, before the call returns. One who is
-///   slow slows the command down, and one who drops the receiver gets no more of it.
+/// - Who follows a command gets every byte that is kept, in the order of its stream, before the call returns. One who
+///   is slow slows the command down, and one who drops the receiver gets no more of it.
 /// - [`Command::deadline`] covers the call from connect to exit; past it the call ends within one second with
-///   [`Timeout`](crate::Error::Timeout), or with [`Unfinished`](crate::Error::Unfinished) and the limit once the command
-///   was sent, and so it does after a [`Command::silence`]. The deadlines of [`Upload`] and [`Download`] end with
-///   [`Timeout`](crate::Error::Timeout).
+///   [`Timeout`](crate::Error::Timeout), or with [`Unfinished`](crate::Error::Unfinished) and the limit once the
+///   command was sent, and so it does after a [`Command::silence`]. The deadlines of [`Upload`] and [`Download`] end
+///   with [`Timeout`](crate::Error::Timeout).
 /// - A file that is sent is put in place whole, replacing what was there, or not at all, and what was on the way is
 ///   removed, also when the caller stops waiting. Its size and checksum are compared after it arrived.
 /// - A file that is received is reported as [`Transferred`] only if it was there whole at one moment.
@@ -57,12 +57,12 @@ pub use tree::{TreeDownload, TreeTransferred, TreeUpload};
 /// - [`Upload::progress`] tells what the machine has confirmed and [`Download::progress`] what the sink has taken; at
 ///   its end, the file's size. [`Download::progress`] has that size before as its total.
 /// - A directory with all that is below it is sent and received like a file: whole or not at all, and compared. What is
-///   neither a regular file nor a directory is left out and named; no link is followed. Of an archive's names none leads
-///   outside, and one that tries to makes it [`Invalid`](crate::Error::Invalid), naming `file`. A directory is put in
-///   place where nothing is, or an empty directory, or if [`TreeUpload::replace`] allows it another one; else it is a
-///   [`Conflict`](crate::Error::Conflict).
-/// - What came to its place is reported so, also if the connection was lost over the machine's last word and the machine
-///   can be asked again.
+///   neither a regular file nor a directory is left out and named; no link is followed. Of an archive's names none
+///   leads outside, and one that tries to makes it [`Invalid`](crate::Error::Invalid), naming `file`. A directory is
+///   put in place where nothing is, or an empty directory, or if [`TreeUpload::replace`] allows it another one; else it
+///   is a [`Conflict`](crate::Error::Conflict).
+/// - What came to its place is reported so, also if the connection was lost over the machine's last word and the
+///   machine can be asked again.
 /// - A directory that is not there, or is closed to the user, is [`Invalid`](crate::Error::Invalid) and names
 ///   `directory`; a file that is not there, or is no regular file, names `file`. A full disk is a
 ///   [`Conflict`](crate::Error::Conflict).
@@ -71,9 +71,9 @@ pub use tree::{TreeDownload, TreeTransferred, TreeUpload};
 /// - What a machine will never do for an account is a [`Conflict`](crate::Error::Conflict) that names the cause: a file
 ///   without SFTP and without a shell, a directory without a shell, a place on a read-only disk.
 /// - A command whose channel the server closes before it was started goes to another channel, and is run once.
-/// - A machine that cannot be reached, or that breaks the protocol, is [`Unavailable`](crate::Error::Unavailable). The part
-///   is [`Connection`](crate::Part::Connection) as long as no login was tried, and then nothing has begun on the machine
-///   and nothing was written to the sink of a transfer; later it is [`Machine`](crate::Part::Machine).
+/// - A machine that cannot be reached, or that breaks the protocol, is [`Unavailable`](crate::Error::Unavailable). The
+///   part is [`Connection`](crate::Part::Connection) as long as no login was tried, and then nothing has begun on the
+///   machine and nothing was written to the sink of a transfer; later it is [`Machine`](crate::Part::Machine).
 ///   [`HostKeyChanged`](crate::Error::HostKeyChanged), too, is told only if nothing has begun.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
@@ -151,8 +151,8 @@ pub enum Credential {
     Password(SecretString),
     /// An OpenSSH private key in PEM form, without a passphrase.
     PrivateKey(SecretString),
-    /// The keys of the SSH agent that listens at this socket, usually the one that `SSH_AUTH_SOCK` names. A program that
-    /// serves others must not let them choose it: the keys are not theirs.
+    /// The keys of the SSH agent that listens at this socket, usually the one that `SSH_AUTH_SOCK` names. A program
+    /// that serves others must not let them choose it: the keys are not theirs.
     Agent(PathBuf),
 }
 
@@ -161,15 +161,15 @@ pub enum Credential {
 pub struct Command {
     /// The line that the shell gets.
     pub line: String,
-    /// What the command reads from its standard input; empty if it finds the end there at once.
+    /// The command's standard input; empty if it finds the end there at once.
     pub input: Vec<u8>,
     /// Limit for the whole call.
     pub deadline: Duration,
     /// Limit for a silence: the command is ended when it has written nothing for so long.
     pub silence: Option<Duration>,
-    /// How many bytes of standard output, and of standard error, are kept.
+    /// The number of bytes that are kept of standard output, and of standard error.
     pub output_limit: usize,
-    /// Whether the output tells how the command ended. No further question is then asked to prove an exit code of 0.
+    /// True if the output tells how the command ended. No further question is then asked to prove an exit code of 0.
     pub ends_in_output: bool,
 }
 
@@ -197,8 +197,8 @@ impl Command {
         Self { silence: Some(silence), ..self }
     }
 
-    /// Returns the command as one whose output tells how it ended, so that nothing more is run to prove its exit code. An
-    /// account with a forced command would run that command once more.
+    /// Returns the command as one whose output tells how it ended, so that nothing more is run to prove its exit code.
+    /// An account with a forced command would run that command once more.
     #[must_use]
     pub fn ending_in_output(self) -> Self {
         Self { ends_in_output: true, ..self }
@@ -227,7 +227,7 @@ impl fmt::Debug for Command {
 pub struct Piece {
     /// Where it was written to.
     pub channel: OutputChannel,
-    /// What was written. A character may be cut in two; [`Text`] joins it again.
+    /// The written bytes. A character may be cut in two; [`Text`] joins it again.
     pub bytes: Vec<u8>,
 }
 

@@ -1,11 +1,12 @@
-//! How far a transfer has come.
+//! The progress of a transfer.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 
-/// How many bytes a transfer has moved for good, for whoever watches it. Cheap to clone; clones share the number.
+/// The number of bytes that a transfer has moved for good, for whoever watches it. Cheap to clone; clones share the
+/// number.
 ///
 /// ```
 /// let progress = vmm_core::remote::Progress::new();
@@ -34,12 +35,13 @@ impl Progress {
         Self(Arc::new(State { whole: Some(self.clone()), ..State::default() }))
     }
 
-    /// How many bytes it is now.
+    /// Returns the number of bytes so far.
     pub fn bytes(&self) -> u64 {
         *self.0.bytes.borrow()
     }
 
-    /// How many bytes it will be at the end, as far as that is known: for a file that has a size, once it was looked at.
+    /// Returns the number of bytes at the end, as far as it is known: for a file that has a size, once it was looked
+    /// at.
     pub fn total(&self) -> Option<u64> {
         *self.0.total.lock().unwrap_or_else(PoisonError::into_inner)
     }

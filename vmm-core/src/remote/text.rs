@@ -18,13 +18,13 @@ impl Text {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// What is left at the end.
+    /// Returns the text of the bytes that are left at the end.
     pub fn end(&mut self) -> String {
         String::from_utf8_lossy(&std::mem::take(&mut self.cut)).into_owned()
     }
 }
 
-/// How many bytes at the end may be the beginning of a character.
+/// Returns the number of bytes at the end that may be the beginning of a character.
 fn cut(bytes: &[u8]) -> usize {
     bytes
         .utf8_chunks()

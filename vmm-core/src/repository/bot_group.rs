@@ -5,15 +5,15 @@ use async_trait::async_trait;
 use crate::error::Result;
 use crate::model::{AuditEntry, BotGroup, BotId, NewBotGroup};
 
-/// How many groups are allowed for a bot at most.
+/// The number of groups that are allowed for a bot at most.
 pub const MOST_GROUPS: u32 = 100;
 
 /// Groups that an admin has allowed.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait BotGroupRepository: Send + Sync {
-    /// Records that a group is allowed, in place of an earlier record of it. One more than [`MOST_GROUPS`] of a bot is a
-    /// conflict.
+    /// Records that a group is allowed, in place of an earlier record of it. One more than [`MOST_GROUPS`] of a bot is
+    /// a conflict.
     async fn allow(&self, group: NewBotGroup, audit: AuditEntry) -> Result<BotGroup>;
     /// The group, if it is allowed for this bot.
     async fn by_chat(&self, bot: BotId, chat: i64) -> Result<Option<BotGroup>>;

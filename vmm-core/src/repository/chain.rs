@@ -46,9 +46,9 @@ pub struct NextRow {
 }
 
 impl NextRow {
-    /// Makes the row that follows `last`, the newest row that is there (0 and [`BEGIN`] if there is none). If `head` does
-    /// not say that `last` was written last, somebody else was there: the row then continues nothing, so that verifying
-    /// finds the place, also when everything behind it fits.
+    /// Makes the row that follows `last`, the newest row that is there (0 and [`BEGIN`] if there is none). If `head`
+    /// does not say that `last` was written last, somebody else was there: the row then continues nothing, so that
+    /// verifying finds the place, also when everything behind it fits.
     pub fn new(key: &AuditKey, entry: &AuditEntry, at: Timestamp, last: (i64, Hash), head: Option<SealedHead>) -> Self {
         let (last_id, last_hash) = last;
         let untouched = head.is_some_and(|head| head.is(key, last_id, &last_hash));

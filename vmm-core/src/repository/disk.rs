@@ -18,8 +18,8 @@ pub trait DiskRepository: Send + Sync {
     /// Adds a data disk and enqueues the job that makes it. A machine that does not exist yet, that a job
     /// works on, or that has as many disks as can be is a conflict, and so is a volume that is taken.
     async fn add(&self, disk: NewDisk, job: NewJob, audit: AuditEntry) -> Result<(Disk, JobId)>;
-    /// Enqueues the job that makes a disk larger, to this size in GiB. One that is not larger is invalid; a machine that a job works
-    /// on is a conflict.
+    /// Enqueues the job that makes a disk larger, to this size in GiB. One that is not larger is invalid; a machine
+    /// that a job works on is a conflict.
     async fn grow(&self, id: DiskId, size: u32, job: NewJob, audit: AuditEntry) -> Result<(Disk, JobId)>;
     /// Enqueues the removal of a disk. A system disk, and a machine that a job works on, is a conflict.
     async fn start_delete(&self, id: DiskId, job: NewJob, audit: AuditEntry) -> Result<JobId>;

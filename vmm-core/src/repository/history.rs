@@ -1,4 +1,4 @@
-//! What was measured of machines, in a store.
+//! The measured history of machines, in a store.
 
 use std::time::Duration;
 
@@ -7,9 +7,10 @@ use async_trait::async_trait;
 use crate::error::Result;
 use crate::model::{Look, Sample, Timestamp, VmId};
 
-/// How many looks at the host are kept, the newest ones: those of an hour at one every ten seconds, and the one before.
+/// The number of looks at the host that are kept, the newest ones: those of an hour at one every ten seconds, and the
+/// one before.
 pub const KEPT_LOOKS: u32 = 361;
-/// How long a look is kept.
+/// The time that a look is kept.
 pub const LOOK_LIFETIME: Duration = Duration::from_secs(3600 + 60);
 
 /// Figures of the last hour, which vmm sees by itself; hence no audit rows. They go with their machine.

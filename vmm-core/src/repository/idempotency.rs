@@ -5,12 +5,13 @@ use async_trait::async_trait;
 use crate::error::Result;
 use crate::model::{ClaimId, Claimed, KeptAnswer, NewClaim, Timestamp};
 
-/// How many answers are kept for an account.
+/// The number of answers that are kept for an account.
 pub const MOST_KEPT_ANSWERS: u32 = 1000;
-/// How many bytes they have together.
+/// The number of bytes that they have together.
 pub const MOST_KEPT_BYTES: usize = 4 << 20;
 
-/// Keys of calls that may be repeated. A key is an account's own, and goes with it. No audit rows: the calls have theirs.
+/// Keys of calls that may be repeated. A key is an account's own, and goes with it. No audit rows: the calls have
+/// theirs.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait IdempotencyRepository: Send + Sync {

@@ -26,22 +26,23 @@ pub trait JobRepository: Send + Sync {
     async fn on_vm(&self, vm: VmId) -> Result<Option<Job>>;
     /// Jobs, newest first.
     async fn list(&self, filter: &JobFilter) -> Result<Vec<Job>>;
-    /// How many jobs are in each state that any is in.
+    /// Returns the number of jobs in each state.
     async fn count(&self) -> Result<Vec<(JobState, u64)>>;
     /// Records a step's state and, with the first one, that the job runs.
     async fn step(&self, id: JobId, step: usize, state: StepState) -> Result<()>;
     /// Records that undoing begins, and why.
     async fn undo(&self, id: JobId, error: &str) -> Result<()>;
-    /// Records a job's end, and in the same transaction what follows from it by the rules of [`outcome`](super::outcome): the [`Fate`] of
-    /// what it works on, and after the last open job of a request that the request is `done`, or `failed` if any of its
-    /// jobs was not done.
+    /// Records a job's end, and in the same transaction what follows from it by the rules of
+    /// [`outcome`](super::outcome): the [`Fate`] of what it works on, and after the last open job of a request that the
+    /// request is `done`, or `failed` if any of its jobs was not done.
     ///
     /// [`Fate`]: crate::model::Fate
     async fn finish(&self, id: JobId, state: JobState, error: Option<String>) -> Result<()>;
     /// Asks for a job to be cancelled. One that is final is a conflict.
     async fn cancel(&self, id: JobId, audit: AuditEntry) -> Result<()>;
-    /// Opens a stuck job again. It goes on from its log: backward if anything was being undone, which keeps why it failed,
-    /// and forward otherwise. A request that failed with the making of this machine runs again if the job goes forward.
+    /// Opens a stuck job again. It goes on from its log: backward if anything was being undone, which keeps why it
+    /// failed, and forward otherwise. A request that failed with the making of this machine runs again if the job goes
+    /// forward.
     ///
     /// A job that is not stuck is a conflict, and so is one whose machine another open job works on, one whose machine,
     /// disk or catalog entry is gone from the records, and a `start-request`: the machines of its request are gone.

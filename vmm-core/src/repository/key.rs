@@ -1,11 +1,11 @@
-//! What a store keeps that the master key opens.
+//! The sealed secrets in a store.
 
 use async_trait::async_trait;
 
 use crate::error::Result;
 use crate::model::{AuditEntry, Resealed, ScriptId, Sealed};
 
-/// What the master key opens.
+/// The secrets that are sealed with the master key.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait KeyRepository: Send + Sync {

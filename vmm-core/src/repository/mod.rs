@@ -1,7 +1,8 @@
-//! What vmm needs from a store of records, one trait for each resource.
+//! The traits of a store of records, one for each resource.
 //!
 //! Every method that a person's operation calls to change something takes an
-//! [`AuditEntry`](crate::model::AuditEntry) and writes it in the same transaction: no audit row, no change. Methods of the job log take none; the log itself is their record.
+//! [`AuditEntry`](crate::model::AuditEntry) and writes it in the same transaction: no audit row, no change. Methods of
+//! the job log take none; the log itself is their record.
 
 mod audit;
 mod bot_group;
@@ -75,7 +76,7 @@ pub use self::{
 pub trait Repository: Send + Sync {
     /// The desk that these are the records of.
     fn desk(&self) -> DeskId;
-    /// What the master key opens.
+    /// The secrets that are sealed with the master key.
     fn keys(&self) -> &dyn KeyRepository;
     /// Accounts.
     fn users(&self) -> &dyn UserRepository;
@@ -113,8 +114,8 @@ pub trait Repository: Send + Sync {
     fn audit(&self) -> &dyn AuditRepository;
 }
 
-/// Implements [`Repository`] for a type whose field `desk` is the desk's id, and whose field `store` implements the trait of
-/// every resource.
+/// Implements [`Repository`] for a type whose field `desk` is the desk's id, and whose field `store` implements the
+/// trait of every resource.
 macro_rules! repository_over_store {
     ($repository:ty) => {
         impl $crate::repository::Repository for $repository {

@@ -26,8 +26,8 @@ pub trait OsRepository: Send + Sync {
     async fn start_import(&self, id: OsId, import: NewJob, audit: AuditEntry) -> Result<(Os, JobId)>;
     /// Changes an entry.
     async fn update(&self, id: OsId, change: OsChange, expect: Option<Revision>, audit: AuditEntry) -> Result<Os>;
-    /// Removes an entry. One that a machine is made from is a conflict, and so is one that is being imported. Its image's
-    /// volume is one of [`removed_images`](Self::removed_images) from then on.
+    /// Removes an entry. One that a machine is made from is a conflict, and so is one that is being imported. Its
+    /// image's volume is one of [`removed_images`](Self::removed_images) from then on.
     async fn delete(&self, id: OsId, expect: Option<Revision>, audit: AuditEntry) -> Result<()>;
     /// The volumes of entries that were removed, until they are forgotten.
     async fn removed_images(&self) -> Result<Vec<VolumeName>>;

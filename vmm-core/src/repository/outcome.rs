@@ -37,10 +37,10 @@ pub enum Effect {
     NoRequested(RequestId),
 }
 
-/// What a request's state depends on of one of its jobs.
+/// The facts about one job of a request that decide the request's state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobOfRequest {
-    /// Whether it starts the request, rather than making a machine of it.
+    /// True if it starts the request, rather than making a machine of it.
     pub starts: bool,
     /// The name of what it works on, for people.
     pub title: String,

@@ -1,4 +1,5 @@
-//! The errors by which stores refuse a change that does not fit the records, so that every store says it in the same words.
+//! The errors by which stores refuse a change that does not fit the records, so that every store says it in the same
+//! words.
 
 use std::fmt::Display;
 

@@ -7,7 +7,7 @@ use crate::model::{
     AuditEntry, NewJob, NewRequest, Plan, PlanHash, Request, RequestFilter, RequestId, RequestState, Stored, UserId,
 };
 
-/// What became of a submission.
+/// The result of a submission.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Submitted {
     /// It is new.
@@ -16,8 +16,8 @@ pub enum Submitted {
     Existing(Request),
 }
 
-/// Requests. Whatever changes a request's state also records an event for [`MailNotices`](crate::mail::MailNotices), in the same
-/// transaction; its actor is the user of the audit row, if there is one.
+/// Requests. Whatever changes a request's state also records an event for [`MailNotices`](crate::mail::MailNotices), in
+/// the same transaction; its actor is the user of the audit row, if there is one.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait RequestRepository: Send + Sync {

@@ -1,5 +1,5 @@
-//! Rules that every store keeps in the same way, apart from [`outcome`](super::outcome): how moments are rounded, what a
-//! change needs, and what is recorded of an end.
+//! Rules that every store keeps in the same way, apart from [`outcome`](super::outcome): how moments are rounded, what
+//! a change needs, and what is recorded of an end.
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::model::{
     RunOutput, RunState, Timestamp, User, UserChange,
 };
 
-/// How long a live message of a bot is known after it was changed last.
+/// The time that a live message of a bot is known after it was changed last.
 pub const LIVE: TimeDelta = TimeDelta::days(7);
 
 /// Returns the present moment as exactly as it is stored.
@@ -115,16 +115,16 @@ pub const NEVER_BEGAN: &str = "vmm stopped before it began";
 /// The reason of a machine on which a run was interrupted.
 pub const BROKEN_OFF: &str = "vmm stopped while it ran; it may have come to its end";
 
-/// What is recorded of the end of a machine of a run.
+/// The record of the end of a run on one machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MachineEnd {
     /// The state of the machine.
     pub state: RunState,
-    /// How the script ended.
+    /// The script's end.
     pub exit: Option<Exit>,
-    /// What the script wrote.
+    /// The script's output.
     pub output: Option<RunOutput>,
-    /// How long the script ran.
+    /// The time that the script ran.
     pub duration: Option<Duration>,
     /// Why there is no exit.
     pub error: Option<String>,

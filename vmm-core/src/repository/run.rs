@@ -12,8 +12,9 @@ use crate::model::{AuditEntry, NewRun, Run, RunEnd, RunFilter, RunId, RunMachine
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
 #[async_trait]
 pub trait RunRepository: Send + Sync {
-    /// Records a run, all of whose machines are queued. One for a moment of a schedule records in the same transaction that
-    /// the schedule has fired then, and when it fires next; if that moment is not the schedule's next one, it is a conflict.
+    /// Records a run, all of whose machines are queued. One for a moment of a schedule records in the same transaction
+    /// that the schedule has fired then, and when it fires next; if that moment is not the schedule's next one, it is a
+    /// conflict.
     async fn create(&self, run: NewRun, alive_until: Timestamp, audit: AuditEntry) -> Result<Run>;
     /// The run of this id.
     async fn by_id(&self, id: RunId) -> Result<Option<Run>>;
@@ -31,8 +32,8 @@ pub trait RunRepository: Send + Sync {
     async fn interrupt(&self, id: RunId) -> Result<()>;
     /// Interrupts every run whose time has passed at `now`, and returns these runs.
     async fn interrupt_lost(&self, now: Timestamp) -> Result<Vec<RunId>>;
-    /// Forgets the runs that ended before a moment, of each script's other ended ones all but the newest `keep`, and the
-    /// texts that nothing has any more. Gives how many runs.
+    /// Forgets the runs that ended before a moment, of each script's other ended ones all but the newest `keep`, and
+    /// the texts that nothing has any more. Gives how many runs.
     async fn forget(&self, ended_before: Timestamp, keep: u32) -> Result<usize>;
     /// Asks for a run to be cancelled; its queued machines are at once. One that has ended is a conflict.
     async fn cancel(&self, id: RunId, audit: AuditEntry) -> Result<Run>;

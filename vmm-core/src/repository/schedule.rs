@@ -5,9 +5,9 @@ use async_trait::async_trait;
 use crate::error::Result;
 use crate::model::{AuditEntry, Firing, NewSchedule, Schedule, ScheduleFilter, ScheduleId, Timestamp};
 
-/// How many schedules a script has at most.
+/// The number of schedules that a script has at most.
 pub const MOST_SCHEDULES: u32 = 100;
-/// How many firings of a schedule are kept.
+/// The number of firings of a schedule that are kept.
 pub const KEPT_FIRINGS: u32 = 100;
 
 /// Schedules of scripts, and what became of their moments. They go with their script, and with the account that made
@@ -29,7 +29,7 @@ pub trait ScheduleRepository: Send + Sync {
     /// `false` if not.
     async fn pass(&self, id: ScheduleId, due_at: Timestamp, firing: Firing, next_at: Option<Timestamp>)
     -> Result<bool>;
-    /// What became of the moments of a schedule, newest first; the newest [`KEPT_FIRINGS`] are kept.
+    /// Returns the firings of a schedule, newest first; the newest [`KEPT_FIRINGS`] are kept.
     async fn firings(&self, id: ScheduleId) -> Result<Vec<Firing>>;
     /// Removes a schedule. Its runs stay.
     async fn delete(&self, id: ScheduleId, audit: AuditEntry) -> Result<()>;

@@ -26,8 +26,8 @@ pub trait ScriptRepository: Send + Sync {
     /// The login stored with a script.
     async fn login(&self, id: ScriptId) -> Result<Option<StoredLogin>>;
     /// Changes what is given of a script. Another text, file name or interpreter makes a version, whose author is the
-    /// actor of `audit`. An earlier version that is not kept is not found. More bytes of texts than the owner may have are
-    /// [`OverBudget`](crate::Error::OverBudget).
+    /// actor of `audit`. An earlier version that is not kept is not found. More bytes of texts than the owner may have
+    /// are [`OverBudget`](crate::Error::OverBudget).
     async fn change(&self, id: ScriptId, change: ScriptChange, limits: Stored, audit: AuditEntry) -> Result<Script>;
     /// Removes a script and the login stored with it. With `unless_run`, one that has runs is a conflict.
     async fn delete(&self, id: ScriptId, unless_run: bool, audit: AuditEntry) -> Result<()>;

@@ -7,7 +7,7 @@ use crate::model::{
     AuditEntry, NewToken, RevokedAccess, Timestamp, Token, TokenHash, TokenId, TokenName, User, UserId,
 };
 
-/// How many tokens an account can have.
+/// The number of tokens that an account can have.
 pub const MOST_TOKENS: u32 = 100;
 
 /// API tokens.
@@ -25,7 +25,7 @@ pub trait TokenRepository: Send + Sync {
     async fn used(&self, id: TokenId, at: Timestamp) -> Result<()>;
     /// Removes a token.
     async fn delete(&self, user: UserId, name: &TokenName, audit: AuditEntry) -> Result<()>;
-    /// Removes all tokens of an account, its logins, and its code that would bind a chat; with `everything` also frees its
-    /// chat, disables its schedules and cancels its runs. Tells what has ended and what is left.
+    /// Removes all tokens of an account, its logins, and its code that would bind a chat; with `everything` also frees
+    /// its chat, disables its schedules and cancels its runs. Tells what has ended and what is left.
     async fn revoke_access(&self, user: UserId, everything: bool, audit: AuditEntry) -> Result<RevokedAccess>;
 }

@@ -21,7 +21,7 @@ pub trait UserRepository: Send + Sync {
     async fn by_chat(&self, chat: i64) -> Result<Option<User>>;
     /// Accounts, in order of name without regard to case.
     async fn list(&self, filter: &UserFilter) -> Result<Vec<User>>;
-    /// What the records hold of an account that it has budgets for.
+    /// Returns the amounts of an account's records that have budgets.
     async fn stored(&self, id: UserId) -> Result<Stored>;
     /// The hash of an account's password.
     async fn password(&self, id: UserId) -> Result<Option<PasswordHash>>;

@@ -23,7 +23,7 @@ pub trait VmRepository: Send + Sync {
     /// Lists machines with the status that was observed on the host, to which the filter then applies. A machine with
     /// the status `request` keeps it.
     async fn list_seen(&self, filter: &VmFilter, seen: Arc<ObservedStates>) -> Result<Vec<Vm>>;
-    /// How many machines have each status that any has, as it is recorded.
+    /// Returns the number of machines with each recorded status.
     async fn count(&self) -> Result<Vec<(VmStatus, u64)>>;
     /// Records what was seen of machines, by the hypervisor's id: status, and the address where it is known and not
     /// fixed by the request. A machine with the status `request` keeps it; unknown ids are left alone.

@@ -11,11 +11,11 @@ use crate::remote::{Command, Exit, Output, Processes, Stream, Unfinished};
 /// standard input the text and, behind it, a command that adds the script's file and arguments to its own.
 ///
 /// The arguments come this way since they may hold every character, and no quoting is safe for whatever shell the user
-/// has; the shell that reads the command is `sh`. The text goes into a file in a private directory, which is removed at the end, also when a signal that can be heard
-/// ends it; a broken pipe is one, since nobody may be left to read what the shell says of its child's end. A text that
-/// did not arrive whole is not run. What goes wrong before the script begins ends with the mark in the error output; a
-/// script that begins has a line with the mark and [`BEGUN`] before its own. An account that runs something else has
-/// neither. Nobody but vmm sees the mark.
+/// has; the shell that reads the command is `sh`. The text goes into a file in a private directory, which is removed at
+/// the end, also when a signal that can be heard ends it; a broken pipe is one, since nobody may be left to read what
+/// the shell says of its child's end. A text that did not arrive whole is not run. What goes wrong before the script
+/// begins ends with the mark in the error output; a script that begins has a line with the mark and [`BEGUN`] before
+/// its own. An account that runs something else has neither. Nobody but vmm sees the mark.
 ///
 /// It stands in single quotes for whatever shell the user has, so it holds no quote, no backslash and no exclamation
 /// mark.
@@ -25,13 +25,13 @@ const WRAPPER: &str = "m=$1 t=$2 n=$3 f=$4 d=; shift 4; \
     d=$(mktemp -d) && cd \"$d\" && cat >.all && test $(wc -c <.all) -eq $t && head -c $n .all >\"$f\" && \
     a=$(tail -c +$((n+1)) .all) && rm .all || { echo $m >&2; exit 1; }; \
     echo $m-begun >&2; eval \"$a\"; \"$@\" </dev/null";
-/// What stands behind the mark when the script begins.
+/// The words after the mark when the script begins.
 const BEGUN: &str = "-begun\n";
 
 /// A script on its way to one machine.
 pub(super) struct Delivery {
     mark: String,
-    /// How much of what the script writes to each stream is kept.
+    /// The number of bytes that are kept of each stream of the script.
     output_limit: usize,
     pub(super) command: Command,
 }
@@ -56,7 +56,7 @@ impl Delivery {
         Self { mark, output_limit, command }
     }
 
-    /// What became of it.
+    /// The result.
     pub(super) fn end(&self, mut output: Output) -> RunEnd {
         if self.clean(&mut output.stdout, &mut output.stderr) {
             return RunEnd::Done(output);
@@ -80,7 +80,7 @@ impl Delivery {
         RunEnd::Failed(RunFailure { error, exit: None, output, duration: Some(duration) })
     }
 
-    /// What is known of it if its end was not seen.
+    /// Returns the end of a script whose end was not seen, from what is known.
     pub(super) fn unfinished(&self, mut unfinished: Unfinished) -> RunEnd {
         let has_begun = self.clean(&mut unfinished.stdout, &mut unfinished.stderr);
         let mut error = unfinished.to_string();

@@ -19,10 +19,10 @@ use crate::error::{Error, Kind, Result};
 use crate::model::{Run, RunEnd, ScriptArguments, ScriptContent, VmId, VmName};
 use crate::remote::Login;
 
-/// How long a run counts as alive after a sign of life.
+/// The time that a run counts as alive after a sign of life.
 pub(crate) const KEPT_ALIVE: Duration = Duration::from_secs(10);
 const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
-/// How much of each output stream of one machine is kept at most, in bytes, and of all machines of a run together.
+/// The greatest kept size of one output stream of one machine, in bytes, and of all machines of a run together.
 const OUTPUT_OF_A_STREAM: usize = 64 << 10;
 const OUTPUT_OF_A_RUN: usize = 8 << 20;
 

@@ -16,9 +16,9 @@ use crate::policy::{Action, Actor, audit_entry};
 use crate::repository::Repository;
 
 impl MasterKey {
-    /// Reads the key of these records from its file at `path`: 64 hexadecimal digits that only its owner can read. For a
-    /// new desk the file is made if there is none; of several processes that start at once, all get the same key. If a
-    /// [`rotate`](Self::rotate) was cut off after the records were changed, it is brought to its end.
+    /// Reads the key of these records from its file at `path`: 64 hexadecimal digits that only its owner can read. For
+    /// a new desk the file is made if there is none; of several processes that start at once, all get the same key. If
+    /// a [`rotate`](Self::rotate) was cut off after the records were changed, it is brought to its end.
     ///
     /// # Errors
     /// [`Error::Invalid`] if the file can be read by others, holds no key, or one that does not fit the records;
@@ -56,8 +56,8 @@ impl MasterKey {
         .await
     }
 
-    /// Makes a new key, seals everything in the records with it that was sealed with the old one, and puts it in the old
-    /// one's place. The old one is kept nowhere. What machines have stays as it is.
+    /// Makes a new key, seals everything in the records with it that was sealed with the old one, and puts it in the
+    /// old one's place. The old one is kept nowhere. What machines have stays as it is.
     ///
     /// Give it records that nobody else uses: a program that runs meanwhile would go on with the old key. However it is
     /// cut off, the next [`open`](Self::open) finds the key that fits.

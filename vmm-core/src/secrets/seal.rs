@@ -22,7 +22,7 @@ impl Secrets {
         self.seal_bytes(purpose, row, secret.expose_secret().as_bytes())
     }
 
-    /// What was sealed for this purpose and row; `None` if it was not, or with another master key.
+    /// Opens a secret that was sealed for this purpose and row; `None` if it was not, or with another master key.
     pub(crate) fn unseal(&self, purpose: &str, row: Uuid, sealed: &Sealed) -> Option<SecretString> {
         std::str::from_utf8(&self.unseal_bytes(purpose, row, sealed)?).ok().map(SecretString::from)
     }
@@ -35,13 +35,13 @@ impl Secrets {
         unseal(&self.sealing, purpose, row, sealed)
     }
 
-    /// Seals what people tell a bot and what it is to tell them, for one purpose and one place. Another master key opens
-    /// it too: it is sealed under a key that follows from what the machines have.
+    /// Seals what people tell a bot and what it is to tell them, for one purpose and one place. Another master key
+    /// opens it too: it is sealed under a key that follows from what the machines have.
     pub(crate) fn seal_mail(&self, purpose: &str, place: Uuid, mail: &[u8]) -> Result<Sealed> {
         seal(&self.machines, purpose, place, mail)
     }
 
-    /// What [`seal_mail`](Self::seal_mail) sealed for this purpose and place; `None` if it did not.
+    /// Opens mail that [`seal_mail`](Self::seal_mail) sealed for this purpose and place; `None` if it did not.
     pub(crate) fn unseal_mail(&self, purpose: &str, place: Uuid, sealed: &Sealed) -> Option<Zeroizing<Vec<u8>>> {
         unseal(&self.machines, purpose, place, sealed)
     }

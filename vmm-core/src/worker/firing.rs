@@ -1,7 +1,7 @@
 //! Begins the runs of schedules whose moment has come.
 //!
-//! For the holder of the worker's lease, and right without it: a run, what became of the moment, and the next moment are
-//! one transaction, which fails if another process has moved the schedule on. So each moment fires once.
+//! For the holder of the worker's lease, and right without it: a run, what became of the moment, and the next moment
+//! are one transaction, which fails if another process has moved the schedule on. So each moment fires once.
 
 use chrono::Utc;
 use tracing::warn;

@@ -1,4 +1,5 @@
-//! The worker does jobs, fires schedules, looks at the host and tidies up. One process at a time works: it holds the lease.
+//! The worker does jobs, fires schedules, looks at the host and tidies up. One process at a time works: it holds the
+//! lease.
 
 mod firing;
 #[cfg(all(test, feature = "sqlite"))]
@@ -23,21 +24,21 @@ use crate::model::{JobId, JobState};
 use crate::ops;
 use crate::script::forget_runs;
 
-/// How often the worker looks for jobs of other processes and extends its lease.
+/// The interval at which the worker looks for jobs of other processes and extends its lease.
 const TICK: Duration = Duration::from_secs(1);
-/// How long a lease lasts; so long the jobs of a process that died wait for the next one.
+/// The duration of a lease; so long the jobs of a process that died wait for the next one.
 const LEASE: Duration = Duration::from_secs(5);
-/// How often content that no file has, and runs that are too old, are looked for, beginning at the start.
+/// The interval at which content that no file has, and runs that are too old, are looked for, beginning at the start.
 const TIDYING: Duration = Duration::from_secs(3600);
-/// How often the newest audit row is logged, beginning at the start.
+/// The interval at which the newest audit row is logged, beginning at the start.
 const AUDIT_HEAD_LOGGED: Duration = Duration::from_secs(24 * 3600);
-/// How long a stopping worker waits for steps that should not be cut off.
+/// The time that a stopping worker waits for steps that should not be cut off.
 const GRACE: Duration = Duration::from_secs(30);
 
 impl Vmm {
     /// Does the desk's background work until `shutdown` is ready: jobs, recovery of those that a dead process left,
-    /// schedules, and looks at the host, for what changed there and for the history of figures. Several processes may call it on one database; one at a time
-    /// works, the others wait to take over.
+    /// schedules, and looks at the host, for what changed there and for the history of figures. Several processes may
+    /// call it on one database; one at a time works, the others wait to take over.
     ///
     /// # Errors
     /// None at present; what goes wrong with a job is recorded with it.

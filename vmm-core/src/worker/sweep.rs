@@ -29,7 +29,7 @@ pub(super) struct Sweep {
 /// The machine that the host was asked about last, of those whose addresses are in no list of leases.
 type Asked = Arc<AtomicI64>;
 
-/// How many of them are asked about in one look, since each costs calls of its own.
+/// The number of machines that are asked about in one look, since each costs calls of its own.
 const ASKED_AT_ONCE: usize = 4;
 
 /// When something was due last.
@@ -37,8 +37,8 @@ const ASKED_AT_ONCE: usize = 4;
 struct Due(Option<Instant>);
 
 impl Due {
-    /// Whether it is to be done now. The next time is an interval after this one, not after when it was come to, so that
-    /// what is asked for every ten seconds happens six times a minute.
+    /// Returns whether it is to be done now. The next time is an interval after this one, not after when it was come
+    /// to, so that what is asked for every ten seconds happens six times a minute.
     fn take(&mut self, now: Instant, interval: Duration) -> bool {
         let late = self.0.map_or(Duration::ZERO, |last| now.duration_since(last).saturating_sub(interval));
         let due = self.0.is_none_or(|last| now.duration_since(last) >= interval);

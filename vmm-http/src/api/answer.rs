@@ -43,7 +43,7 @@ pub(crate) enum Accepted<T: ToJSON> {
     Accepted(Json<T>),
 }
 
-/// How a command ended: its exit code, or the signal's name without `SIG`.
+/// Returns the end of a command: its exit code, or the signal's name without `SIG`.
 pub(crate) fn ending(exit: Exit) -> (Option<i32>, Option<String>) {
     match exit {
         Exit::Code(code) => (Some(code), None),

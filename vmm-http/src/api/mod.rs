@@ -1,5 +1,5 @@
-//! The operations, one folder for each subject and one file for each resource, named as in the core. A handler reads its
-//! input, makes one call to the desk, and answers.
+//! The operations, one folder for each subject and one file for each resource, named as in the core. A handler reads
+//! its input, makes one call to the desk, and answers.
 
 mod account;
 mod answer;
@@ -11,8 +11,8 @@ mod request;
 mod script;
 mod tag;
 
-/// Every resource's operations, as a type and as its one value. What belongs together is nested, since poem-openapi takes
-/// 16 at most.
+/// Every resource's operations, as a type and as its one value. What belongs together is nested, since poem-openapi
+/// takes 16 at most.
 macro_rules! every_api {
     () => {
         (

@@ -19,7 +19,7 @@ pub(crate) struct Failure {
     pub(super) detail: String,
     pub(super) problems: Box<Problems>,
     pub(super) item: Option<u32>,
-    /// What the answer says besides, in a header.
+    /// A further header of the answer.
     pub(super) header: Option<Box<(HeaderName, String)>>,
     pub(super) budget: Option<Budget>,
     /// Seconds.
@@ -61,12 +61,12 @@ impl Failure {
         Self::new(MEDIA, "send the body as application/json")
     }
 
-    /// What does not fit the present state.
+    /// Returns the failure of a call that does not fit the present state.
     pub(crate) fn conflict(detail: impl Into<String>) -> Self {
         Self::new(CONFLICT, detail)
     }
 
-    /// What is being done at this moment.
+    /// Returns the failure of a call whose first attempt is still running.
     pub(crate) fn still_running(detail: impl Into<String>) -> Self {
         Self { retry_after: Some(RETRY_AFTER), ..Self::conflict(detail) }
     }

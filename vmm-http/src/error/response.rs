@@ -20,7 +20,7 @@ use super::sort::{METHOD, NOT_FOUND};
 pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
 
 impl Failure {
-    /// What poem and poem-openapi answer of themselves, in the same shape.
+    /// Returns an error of poem or poem-openapi in the form of vmm's own problems.
     fn from_poem(error: &poem::Error) -> Self {
         if let Some(ParseParamError { name, reason }) = error.downcast_ref() {
             return Self::invalid(Problem::new(*name, reason.as_str()));
@@ -76,7 +76,7 @@ impl IntoResponse for Failure {
     }
 }
 
-/// What an operation can have is in `spec`, for all operations in one place.
+/// The problems that an operation can answer with are listed in `spec`, for all operations in one place.
 impl ApiResponse for Failure {
     fn meta() -> MetaResponses {
         MetaResponses { responses: Vec::new() }

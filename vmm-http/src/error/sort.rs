@@ -28,7 +28,7 @@ impl Sort {
         format!("urn:vmm:problem:{}", self.1)
     }
 
-    /// Whether its answer says when to try again.
+    /// Returns whether its answer says when to try again.
     pub(crate) fn waits(self) -> bool {
         [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE].contains(&self.0)
     }

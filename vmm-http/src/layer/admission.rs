@@ -1,4 +1,4 @@
-//! What one client may cost: bytes of body, time to send them, and places among the requests.
+//! Limits on the cost of one client: bytes of body, time to send them, and places among the requests.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Who asks: the bearer token of a login, or an API token.
+//! The authentication of a caller: the bearer token of a login, or an API token.
 
 use poem::Request;
 use poem_openapi::SecurityScheme;
@@ -33,7 +33,7 @@ async fn check(request: &Request, bearer: Bearer) -> poem::Result<Login> {
     Ok(Login { vmm, actor, credential })
 }
 
-/// Whether a request is one of the page of the own account, which everybody reaches.
+/// Returns whether a request is one of the page of the own account, which everybody reaches.
 fn on_own_page(request: &Request) -> bool {
     let operation = request.data::<Operations>().and_then(|operations| operations.get(request));
     operation.is_some_and(|operation| operation.row.on_own_page)

@@ -1,4 +1,5 @@
-//! Calls that are safe to repeat: a `POST` with an `Idempotency-Key` is made once, and its repeats get the first answer.
+//! Calls that are safe to repeat: a `POST` with an `Idempotency-Key` is made once, and its repeats get the first
+//! answer.
 
 use std::sync::Arc;
 
@@ -97,7 +98,7 @@ impl<E: Endpoint + 'static> Endpoint for Once<E> {
 }
 
 impl<E> Once<E> {
-    /// Who calls; nobody if the login is no good, which the operation itself tells.
+    /// Returns the caller; nobody if the login is no good, which the operation itself tells.
     async fn actor(&self, request: &Request) -> Result<Option<Actor>, Failure> {
         let Ok(Bearer { token }) = Bearer::from_request(request) else { return Ok(None) };
         match self.vmm.authenticate(&token.into()).await {

@@ -1,4 +1,4 @@
-//! What a request passes on its way to its operation, a layer in each file.
+//! The layers that a request passes on its way to its operation, one in each file.
 
 pub(crate) mod admission;
 pub(crate) mod auth;

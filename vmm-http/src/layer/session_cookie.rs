@@ -1,8 +1,8 @@
 //! The cookie that the web console is signed in by. It counts for requests of our own pages alone.
 //!
-//! A page of another site can make a browser send requests here, and `SameSite=Strict` keeps the cookie out of them. Two
-//! checks stand behind that, for browsers that do not know it: a header that only a script of ours can set, since no other
-//! origin is allowed any, and the origin that the browser states.
+//! A page of another site can make a browser send requests here, and `SameSite=Strict` keeps the cookie out of them.
+//! Two checks stand behind that, for browsers that do not know it: a header that only a script of ours can set, since
+//! no other origin is allowed any, and the origin that the browser states.
 
 use poem::Request;
 use poem::http::uri::Scheme;
@@ -24,8 +24,8 @@ const OVER_TLS: &str = "__Host-vmm_session";
 #[derive(Clone, Copy)]
 pub(crate) struct ByCookie;
 
-/// Puts the token of the cookie where a program has its bearer token, if the request is one of our own pages. The cookie
-/// of any other request counts for nothing.
+/// Puts the token of the cookie where a program has its bearer token, if the request is one of our own pages. The
+/// cookie of any other request counts for nothing.
 pub(crate) fn with_token(vmm: &Vmm, mut request: Request) -> Request {
     let ours = request.headers().contains_key(CONSOLE) && of_our_pages(vmm, &request).is_ok();
     if !ours || request.headers().contains_key(header::AUTHORIZATION) {

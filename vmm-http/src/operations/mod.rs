@@ -93,12 +93,12 @@ impl Operations {
 }
 
 impl Operation {
-    /// Whether an answer of it may hold a secret.
+    /// Returns whether an answer of it may hold a secret.
     pub(crate) fn answers_with_secret(&self) -> bool {
         self.secret
     }
 
-    /// Whether it takes an `Idempotency-Key`.
+    /// Returns whether it takes an `Idempotency-Key`.
     pub(crate) fn takes_key(&self) -> bool {
         self.method == Method::POST && !self.row.without_key
     }
@@ -143,7 +143,8 @@ impl Operation {
     }
 }
 
-/// Whether a field of the answer has the format `password`, which all of [`Secret`](crate::wire::secret::Secret) have.
+/// Returns whether a field of the answer has the format `password`, which all of
+/// [`Secret`](crate::wire::secret::Secret) have.
 fn answers_with_secret(response: &MetaResponse, registry: &Registry) -> bool {
     let mut open: Vec<_> = response.content.iter().map(|content| &content.schema).collect();
     let mut seen = HashSet::new();

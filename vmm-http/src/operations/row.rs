@@ -1,26 +1,26 @@
-//! What a layer must know of an operation: the columns of the table.
+//! The facts about an operation that layers need: the columns of the table.
 
 use vmm_core::Budget;
 
-/// What the layers know of one operation. Its path and method stand at the operation itself.
+/// The facts about one operation that the layers know. Its path and method stand at the operation itself.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Row {
     pub(crate) id: &'static str,
     pub(crate) asks: Asks,
     /// The query parameter that a bare key stands for: `?web-1` is `?vm=web-1`.
     pub(crate) bare_key: Option<&'static str>,
-    /// Whether the keys of its body have the spellings of the first documentation too.
+    /// True if the keys of its body have the spellings of the first documentation too.
     pub(crate) old_spellings: bool,
     pub(crate) lane: Lane,
     /// The budget of which it takes a place after the one of its lane, and without which it does nothing. A request is
     /// refused for want of that place before it waits for its turn.
     pub(crate) needs: Option<Budget>,
     pub(crate) body: BodyRule,
-    /// Whether it takes no `Idempotency-Key` although it is a `POST`.
+    /// True if it takes no `Idempotency-Key` although it is a `POST`.
     pub(crate) without_key: bool,
-    /// Whether it may answer with a conflict although it is a `GET`.
+    /// True if it may answer with a conflict although it is a `GET`.
     pub(crate) conflicts: bool,
-    /// Whether an account that may not use the web pages may call it from the page of the account itself.
+    /// True if an account that may not use the web pages may call it from the page of the account itself.
     pub(crate) on_own_page: bool,
 }
 
@@ -50,7 +50,7 @@ pub(crate) enum Lane {
     OfAccount(Budget),
 }
 
-/// How much of a body is taken, and how.
+/// The rule for reading a body: its size limit, and its way of being read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BodyRule {
     /// At most [`SMALL_BODY`] bytes, since anybody may send it.
@@ -115,7 +115,7 @@ impl Row {
         Self { on_own_page: true, ..self }
     }
 
-    /// Whether the operation checks a name and a password.
+    /// Returns whether the operation checks a name and a password.
     pub(crate) fn signs_in(&self) -> bool {
         self.lane == Lane::OfAddress(Budget::SignIns)
     }

@@ -1,8 +1,8 @@
 //! The one table of operations. Every layer reads it; no other file lists operations or their paths.
 //!
-//! A row begins with the farthest that its operation asks, and says only how the operation differs from the usual: it takes
-//! one of the account's requests, holds its body in memory, takes an `Idempotency-Key` if it is a `POST`, and conflicts with
-//! the present state unless it is a `GET`.
+//! A row begins with the farthest that its operation asks, and says only how the operation differs from the usual: it
+//! takes one of the account's requests, holds its body in memory, takes an `Idempotency-Key` if it is a `POST`, and
+//! conflicts with the present state unless it is a `GET`.
 
 use vmm_core::Budget;
 

@@ -1,6 +1,7 @@
 //! The web console: the pages that `console/` builds, at `/` and below `/console/`, held in the program.
 //!
-//! What is served here is the same for everybody and holds nothing of the desk: the script signs in and calls operations.
+//! What is served here is the same for everybody and holds nothing of the desk: the script signs in and calls
+//! operations.
 
 use std::borrow::Cow;
 

@@ -1,7 +1,7 @@
 //! The interactive page of the API at `/docs`, for admins. Everything on it is served from here.
 //!
-//! A login form makes a cookie that is good for this page alone: the operations take bearer tokens only. The page's script
-//! gets one of its own for the cookie, and keeps it in its memory.
+//! A login form makes a cookie that is good for this page alone: the operations take bearer tokens only. The page's
+//! script gets one of its own for the cookie, and keeps it in its memory.
 
 use std::sync::LazyLock;
 
@@ -214,7 +214,7 @@ pub(crate) fn protected(mut response: Response) -> Response {
     response
 }
 
-/// Whether somebody signs in with the page's form.
+/// Returns whether somebody signs in with the page's form.
 pub(crate) fn is_sign_in(request: &Request) -> bool {
     request.uri().path() == PATH && *request.method() == Method::POST
 }

@@ -1,5 +1,5 @@
-//! The page at `/` for somebody who opens the server's address in a browser: the console, or in a program without it what
-//! this is and where to go.
+//! The page at `/` for somebody who opens the server's address in a browser: the console, or in a program without it
+//! what this is and where to go.
 
 use poem::http::{Method, header};
 use poem::{Endpoint, IntoResponse, Request, Response, Result};
@@ -26,7 +26,7 @@ fn page(_: &Request) -> Response {
     super::docs::protected(Response::builder().content_type("text/html; charset=utf-8").body(PAGE))
 }
 
-/// Whether a client names HTML among what it accepts, as browsers do and programs do not.
+/// Returns whether a client names HTML among what it accepts, as browsers do and programs do not.
 fn wants_html(request: &Request) -> bool {
     let accepted = request.headers().get_all(header::ACCEPT).into_iter().filter_map(|value| value.to_str().ok());
     accepted.flat_map(|value| value.split(',')).any(|kind| kind.trim().to_ascii_lowercase().starts_with("text/html"))

@@ -1,7 +1,7 @@
 //! Tokens for the scripts of a page that somebody is signed in to by a cookie.
 //!
-//! A page holds its token in its memory alone. The token stands for the login of the cookie, which the page never sees: it
-//! ends with that login, with the process, and after half an hour, when the page asks for another one.
+//! A page holds its token in its memory alone. The token stands for the login of the cookie, which the page never sees:
+//! it ends with that login, with the process, and after half an hour, when the page asks for another one.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,13 +17,13 @@ use vmm_core::{ExposeSecret, SecretString};
 
 use crate::error::Failure;
 
-/// What such a token begins with, which neither that of a login nor an API token does.
+/// The prefix of a page's token, which neither a login's token nor an API token has.
 const PREFIX: &str = "vmm-page.";
 
-/// How long a token is good.
+/// The lifetime of a token.
 pub(crate) const LIFE: Duration = Duration::from_secs(30 * 60);
 
-/// How many tokens there are at most; beyond that the one that ends first goes.
+/// The number of tokens at most; beyond that the one that ends first goes.
 const MOST: usize = 256;
 
 /// The tokens that pages have at this moment. Clones are the same.
@@ -60,8 +60,8 @@ impl PageTokens {
         Ok(token.into())
     }
 
-    /// Puts the token of the login in place of the page's token that stands for it. An unknown one stays, and is refused as
-    /// any other.
+    /// Puts the token of the login in place of the page's token that stands for it. An unknown one stays, and is
+    /// refused as any other.
     pub(crate) fn with_login(&self, mut request: Request) -> Request {
         let login = Bearer::from_request(&request).ok().and_then(|bearer| self.login(&bearer.token));
         let value = login.and_then(|login| HeaderValue::from_str(&format!("Bearer {}", login.expose_secret())).ok());

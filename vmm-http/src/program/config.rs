@@ -27,7 +27,7 @@ macro_rules! settings {
         /// The settings, one field for each key.
         #[derive(Clone, Debug, PartialEq, Eq)]
         pub(crate) struct Config {
-            /// What the desk is opened with.
+            /// The settings with which the desk is opened.
             pub(crate) desk: DeskConfig,
             $(pub(crate) $key: $kind,)+
         }

@@ -18,7 +18,7 @@ const LITTLE_SPACE: u64 = 10 << 30;
 /// Fewer free addresses of the network than this are worth a warning.
 const FEW_ADDRESSES: u32 = 5;
 
-/// What was found about one thing.
+/// The finding about one thing.
 enum Finding {
     Ok(String),
     /// It works, and could be better.
@@ -67,7 +67,8 @@ impl Report {
     }
 }
 
-/// Tries everything that can be tried. The exit code is 1 if there is a problem, and the last line says what to do next.
+/// Tries everything that can be tried. The exit code is 1 if there is a problem, and the last line says what to do
+/// next.
 pub(crate) async fn run(config: &Config) -> Result<ExitCode, Failed> {
     let mut report = Report { healthy: true, next: None };
     for part in Vmm::MISSING {
@@ -111,7 +112,7 @@ pub(crate) async fn run(config: &Config) -> Result<ExitCode, Failed> {
     report.end()
 }
 
-/// Whether a file is there and it and its directory can be written. Doctor makes none.
+/// Returns whether a file is there and it and its directory can be written. Doctor makes none.
 fn file(path: &Path) -> Finding {
     let shown = path.display();
     if let Err(error) = std::fs::OpenOptions::new().append(true).open(path) {
@@ -127,7 +128,7 @@ fn file(path: &Path) -> Finding {
     }
 }
 
-/// Whether the directory of users' files is there and can be written. Doctor makes none.
+/// Returns whether the directory of users' files is there and can be written. Doctor makes none.
 fn file_area(path: &Path) -> Finding {
     let shown = path.display();
     match try_writing(path) {
@@ -139,7 +140,7 @@ fn file_area(path: &Path) -> Finding {
     }
 }
 
-/// Whether there is a directory to put images into.
+/// Returns whether there is a directory to put images into.
 fn image_directories(directories: &[PathBuf]) -> Finding {
     let shown = directories.iter().map(|directory| directory.display().to_string()).collect::<Vec<_>>().join(", ");
     if directories.iter().any(|directory| directory.is_dir()) {

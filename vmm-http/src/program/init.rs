@@ -1,4 +1,5 @@
-//! `vmm-http init`: makes the database, the master key, the file area and the first admin. What is there stays as it is.
+//! `vmm-http init`: makes the database, the master key, the file area and the first admin. What is there stays as it
+//! is.
 
 use std::fs::DirBuilder;
 use std::io::BufRead;

@@ -10,12 +10,13 @@ use std::time::Duration;
 pub struct Limits {
     /// The largest body, in bytes.
     pub body: usize,
-    /// How long a body may take to arrive.
+    /// The time that a body may take to arrive.
     pub body_deadline: Duration,
     /// Proxies whose word is taken for the address that a request comes from (the last of `X-Forwarded-For`). Nobody
     /// else's is.
     pub trusted_proxies: Vec<IpAddr>,
-    /// How often an event stream that has nothing to tell shows that it is open, and sees whether its login still is.
+    /// The interval at which an event stream that has nothing to tell shows that it is open, and sees whether its login
+    /// still is.
     pub heartbeat: Duration,
 }
 

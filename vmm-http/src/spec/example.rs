@@ -30,7 +30,7 @@ pub(super) fn add(spec: &mut Value) {
     });
 }
 
-/// What a problem of this sort tells.
+/// Returns an example of a problem of this sort.
 pub(super) fn of_problem(name: &str) -> Value {
     EXAMPLES.get(&format!("problem.{name}")).cloned().unwrap_or_default()
 }
@@ -56,7 +56,7 @@ fn of_field(schemas: &Object, owner: &str, field: &str, schema: &Value) -> Optio
     }
 }
 
-/// Whether an example that was found by a bare name may be meant.
+/// Returns whether an example that was found by a bare name may be meant.
 fn fits(schema: &Value, example: &Value) -> bool {
     match schema["type"].as_str() {
         Some("string") => example.is_string(),

@@ -11,7 +11,7 @@ use vmm_core::{Problem, Problems};
 use crate::error::Failure;
 use crate::wire::json;
 
-/// What a problem of the body as a whole is of.
+/// The name of the field in a problem of the body as a whole.
 const WHOLE: &str = "body";
 
 /// A JSON body.
@@ -129,8 +129,8 @@ impl Check<'_> {
     }
 
     fn string(&mut self, path: &str, schema: &MetaSchema, text: &str) {
-        // A text with a pattern is checked by its type, which says better what is wrong, and so is a secret, unless it is
-        // too long to be taken.
+        // A text with a pattern is checked by its type, which says better what is wrong, and so is a secret, unless it
+        // is too long to be taken.
         let (secret, length) = (schema.format == Some("password"), text.chars().count());
         if schema.pattern.is_none() || secret {
             self.at_most(path, schema, length);

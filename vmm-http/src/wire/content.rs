@@ -15,7 +15,7 @@ pub(crate) const OCTETS: &str = "application/octet-stream";
 /// The media type of content that comes together with what to do with it.
 pub(crate) const MULTIPART: &str = "multipart/form-data";
 
-/// Whether a request's body has parts.
+/// Returns whether a request's body has parts.
 pub(crate) fn is_multipart(request: &Request) -> bool {
     request.content_type().is_some_and(|kind| media_type(kind).eq_ignore_ascii_case(MULTIPART))
 }
@@ -53,7 +53,7 @@ fn check_type(request: &Request) -> Result<()> {
 /// A body of plain content.
 pub(crate) struct Content {
     pub(crate) source: Source,
-    /// How many bytes it says it has.
+    /// The number of bytes that it says it has.
     pub(crate) size: Option<u64>,
 }
 

@@ -8,7 +8,7 @@ use vmm_core::Problem;
 
 use crate::error::Failure;
 
-/// How many items a page has if the call does not say.
+/// The number of items that a page has if the call does not say.
 pub(crate) const DEFAULT_LIMIT: u32 = 100;
 
 /// The cursor behind the item with this key of this list.

@@ -25,18 +25,18 @@ const LOGIN_CHECKED: Duration = Duration::from_millis(250);
 /// An answer that goes on.
 #[derive(ApiResponse)]
 pub(crate) enum Events {
-    /// What happens, as it happens.
+    /// A stream of events as they happen.
     #[oai(status = 200, content_type = "text/event-stream")]
     Events(Binary<Body>),
 }
 
-/// How streams are sent.
+/// The settings of streams.
 #[derive(Clone, Debug)]
 pub(crate) struct Streams {
     heartbeat: Duration,
 }
 
-/// What a stream tells of.
+/// The source of a stream's events.
 pub(crate) trait Source: Send + 'static {
     /// The next event, or `None` at the end, which an error is too. Dropping the future loses nothing.
     fn next(&mut self) -> impl Future<Output = vmm_core::Result<Option<Event>>> + Send;
@@ -75,7 +75,7 @@ impl fmt::Display for Event {
 }
 
 struct Stream<S> {
-    /// What was taken from the source before the stream began.
+    /// The events that were taken from the source before the stream began.
     first: VecDeque<Event>,
     source: S,
     vmm: Vmm,
@@ -91,8 +91,8 @@ impl Streams {
         Self { heartbeat: limits.heartbeat.max(Duration::from_millis(1)) }
     }
 
-    /// An answer with these events and then those of the source. It ends with the source or the login, and the source with
-    /// it.
+    /// An answer with these events and then those of the source. It ends with the source or the login, and the source
+    /// with it.
     pub(crate) fn open<S: Source>(
         &self,
         first: impl IntoIterator<Item = Event>,
@@ -138,7 +138,7 @@ impl<S: Source> Stream<S> {
         }
     }
 
-    /// Whether the login is still good, as of a moment ago.
+    /// Returns whether the login is still good, as of a moment ago.
     async fn is_open(&mut self) -> bool {
         if self.checked_at.elapsed() < LOGIN_CHECKED {
             return true;

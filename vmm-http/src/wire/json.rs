@@ -1,5 +1,5 @@
-//! JSON as clients send it. A key that is given twice is refused wherever it stands, because of two values nobody can know
-//! which one was meant.
+//! JSON as clients send it. A key that is given twice is refused wherever it stands, because of two values nobody can
+//! know which one was meant.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -30,7 +30,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Value, Failure> {
     })
 }
 
-/// What a body is that a client sent by mistake instead of JSON.
+/// Returns the name of a format that a client sent by mistake instead of JSON.
 fn no_text(bytes: &[u8]) -> Option<&'static str> {
     match bytes {
         _ if bytes.trim_ascii().is_empty() => Some("is empty; send JSON"),

@@ -1,4 +1,4 @@
-//! How values are written in requests and answers.
+//! The wire forms of values in requests and answers.
 
 pub(crate) mod batch;
 pub(crate) mod body;

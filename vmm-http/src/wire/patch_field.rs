@@ -6,7 +6,7 @@ use poem_openapi::registry::{MetaSchemaRef, Registry};
 use poem_openapi::types::{MaybeUndefined, ParseError, ParseFromJSON, ParseResult, ToJSON, Type};
 use serde_json::Value;
 
-/// What a change does to an optional field. Its schema says, unlike poem-openapi's own, that `null` is allowed.
+/// The change of an optional field. Its schema says, unlike poem-openapi's own, that `null` is allowed.
 #[derive(Debug)]
 pub(crate) struct PatchField<T>(MaybeUndefined<T>);
 

@@ -1,5 +1,5 @@
-//! Texts whose spelling a type of the core knows. The specification gets their patterns and lengths from the type; what is
-//! wrong with one is told by the core.
+//! Texts whose spelling a type of the core knows. The specification gets their patterns and lengths from the type; what
+//! is wrong with one is told by the core.
 
 use std::borrow::Cow;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! Who may do what: every operation of the specification × every kind of actor, and what the audit log has of it.
+//! The access matrix: every operation of the specification × every kind of actor, and what the audit log has of it.
 
 use std::collections::BTreeSet;
 
@@ -13,8 +13,8 @@ use crate::adoption::HOST_KEY;
 use crate::app::{App, SPEC, Who};
 use crate::file::put;
 
-/// What a row expects of nobody, a stranger, the responsible person and an admin. `OK` is whatever the operation
-/// answers once it is allowed. Somebody whose login has expired or whose account is disabled is nobody.
+/// The statuses that a row expects for nobody, a stranger, the responsible person and an admin. `OK` is whatever the
+/// operation answers once it is allowed. Somebody whose login has expired or whose account is disabled is nobody.
 type Expected = [u16; 4];
 const OK: u16 = 0;
 

@@ -25,7 +25,7 @@ use crate::specified::assert_documented;
 /// Two machines that `TestDesk` can make.
 pub(crate) const SPEC: &str = "name,os,vcpu,memory\nweb-1,debian:12,1,512\nweb-2,debian:12,2,1GiB\n";
 
-/// Who sends a request.
+/// The sender of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Who {
     /// Nobody.
@@ -248,7 +248,7 @@ impl App {
     }
 }
 
-/// What the server answered.
+/// The server's answer.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,

@@ -1,5 +1,5 @@
-//! Authority is that of this moment, and of nobody's name: what tokens cannot do, what asks for the present password, and
-//! what a refusal tells.
+//! Authority is that of this moment, and of nobody's name: what tokens cannot do, what asks for the present password,
+//! and what a refusal tells.
 
 use std::net::SocketAddr;
 

@@ -94,7 +94,7 @@ async fn when_twenty_accounts_hold_all_that_they_may_sign_in_the_end_of_access_a
     app.get(Who::Alice, "/db/vm").await.ok();
 }
 
-/// What is asked for that is over a budget; who asks is alice, who has her whole share of it.
+/// A call that is over a budget; who asks is alice, who has her whole share of it.
 enum Call {
     /// This one is refused.
     Refused(Who, &'static str, &'static str, Option<Value>),

@@ -1,4 +1,4 @@
-//! What a client could drag out has an end.
+//! Everything that a client could drag out has an end.
 
 use std::time::{Duration, Instant};
 

@@ -15,7 +15,7 @@ use vmm_core::model::{DeskId, OsId, VolumeName, image_volume};
 use vmm_testkit::lab::Lab;
 use vmm_testkit::served::Served;
 
-/// How many desks work through the points side by side.
+/// The number of desks that work through the points side by side.
 const LANES: usize = 5;
 pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
 
@@ -178,7 +178,7 @@ impl Lane {
         assert_eq!(settled["state"], state, "{point}: {}", settled["reason"]);
     }
 
-    /// How many volumes of this name there are.
+    /// Returns the number of volumes of this name.
     async fn images(&self, volume: &VolumeName) -> usize {
         let volumes = self.hypervisor.volumes().list().await.expect("volumes");
         volumes.iter().filter(|known| known.name == *volume).count()

@@ -18,7 +18,7 @@ pub(crate) async fn put(app: &App, who: Who, name: &str, bytes: &[u8]) -> Answer
     app.send_bytes(who, "PUT", &format!("/files/{name}"), OCTETS, bytes.to_vec()).await
 }
 
-/// What stands on the disk, whoever's it is.
+/// Returns the number of contents on the disk, whoever owns them.
 async fn stored(app: &App) -> usize {
     app.desk.files.list().await.unwrap().len()
 }

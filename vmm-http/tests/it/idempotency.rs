@@ -83,7 +83,8 @@ async fn a_key_is_an_accounts_own_and_stands_for_one_call() {
     let other = post(&app, Who::Alice, "/request-vm", "one", request("r2")).await;
     other.assert_problem(409);
     assert!(other.body["detail"].as_str().unwrap().contains("another call"), "{}", other.text);
-    // Another account's key of the same name is another key: the names of the machines are taken, which it may not hide.
+    // Another account's key of the same name is another key: the names of the machines are taken, which it may not
+    // hide.
     let stranger = post(&app, Who::Bob, "/request-vm", "one", request("r2")).await;
     assert_eq!((stranger.status, stranger.header("idempotency-replayed")), (422, ""), "{}", stranger.text);
 }

@@ -8,7 +8,7 @@ use vmm_testkit::load;
 
 use crate::program::Place;
 
-/// How long a slow connection may last.
+/// The time that a slow connection may last.
 const BORNE: Duration = Duration::from_secs(15);
 
 #[tokio::test(flavor = "multi_thread")]

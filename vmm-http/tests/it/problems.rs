@@ -1,4 +1,4 @@
-//! What is wrong with a request is told as a problem detail that names the field and repeats no value.
+//! An invalid request is answered with a problem detail that names the field and repeats no value.
 
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

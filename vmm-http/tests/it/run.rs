@@ -26,7 +26,7 @@ async fn desk() -> (App, Vec<SocketAddr>) {
     (app, addresses)
 }
 
-/// What a machine is sent for the script without arguments.
+/// Returns the input that a machine gets for the script without arguments.
 fn input() -> Vec<u8> {
     format!("{TEXT}set -- \"$@\" './up.sh'").into_bytes()
 }

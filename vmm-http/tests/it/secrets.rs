@@ -10,7 +10,7 @@ use vmm_testkit::fixture::PASSWORD;
 
 use crate::app::{App, Who};
 
-/// What every test of this program logs. One subscriber for all, since a program has one, and since tests with and
+/// The log of every test of this program. One subscriber for all, since a program has one, and since tests with and
 /// without one in parallel switch each other's log lines off.
 static LOG: LazyLock<Captured> = LazyLock::new(|| {
     let log = Captured::default();

@@ -23,7 +23,7 @@ impl Operation {
         self.value["operationId"].as_str().unwrap_or_default()
     }
 
-    /// Whether a request with this method and target is one for it.
+    /// Returns whether a request with this method and target is one for it.
     fn is_of(&self, method: &str, target: &str) -> bool {
         let path = target.split('?').next().unwrap_or(target);
         let (own, given): (Vec<_>, Vec<_>) = (self.path.split('/').collect(), path.split('/').collect());

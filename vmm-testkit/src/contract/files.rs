@@ -1,4 +1,4 @@
-//! What every [`FileStore`] keeps. [`files_contract!`](crate::files_contract) makes a test of each promise.
+//! The promises of every [`FileStore`]. [`files_contract!`](crate::files_contract) makes a test of each promise.
 
 use std::io::{Cursor, Error as IoError};
 use std::os::unix::fs::FileExt;

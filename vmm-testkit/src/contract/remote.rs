@@ -1,4 +1,4 @@
-//! What every [`RemoteExec`] keeps.
+//! The promises of every [`RemoteExec`].
 //!
 //! [`remote_contract!`](crate::remote_contract) makes a test of each promise.
 
@@ -76,7 +76,7 @@ pub trait Subject: Send + Sync {
     fn line(&self, line: &str) -> String {
         line.to_owned()
     }
-    /// What the machine's login shell writes to standard output by itself before each command.
+    /// Returns the text that the machine's login shell writes to standard output by itself before each command.
     fn greeting(&self) -> &str {
         ""
     }
@@ -84,11 +84,11 @@ pub trait Subject: Send + Sync {
     fn login(&self) -> Login;
     /// A login of the same kind that it refuses.
     fn wrong_login(&self) -> Login;
-    /// How many proofs of identity the machine has been sent.
+    /// Returns the number of proofs of identity that the machine has been sent.
     async fn login_attempts(&self) -> usize;
     /// A directory of the machine that is empty at first and that the login can write to.
     fn directory(&self) -> String;
-    /// What is in that directory.
+    /// Returns the names in that directory.
     async fn names(&self) -> Vec<String>;
     /// Makes a directory in it.
     async fn make_directory(&self, name: &str);
@@ -188,7 +188,7 @@ pub async fn bytes_survive(subject: &dyn Subject) {
     assert_eq!(output(subject, BYTES).await.stdout.bytes, [0xff, 0, b'x']);
 }
 
-/// Who follows a command gets its output while it runs.
+/// A follower of a command gets its output while the command runs.
 pub async fn a_follower_gets_the_output_as_it_comes(subject: &dyn Subject) {
     let (pieces, mut follower) = mpsc::channel::<Piece>(1);
     let (remote, endpoint, login) = (subject.remote(), subject.endpoint(), subject.login());
@@ -259,7 +259,7 @@ pub async fn the_deadline_holds(subject: &dyn Subject) {
     }
 }
 
-/// What came of a command before its time was over is part of the error.
+/// The output that a command wrote before its deadline is part of the error.
 pub async fn what_came_before_the_deadline_is_kept(subject: &dyn Subject) {
     let command = Command::new(SPEAKS_THEN_WAITS).within(Duration::from_secs(2));
     let error = run(subject, &command).await.expect_err("it does not end by itself");
@@ -391,8 +391,8 @@ macro_rules! remote_contract {
     };
 }
 
-/// Makes one test of all promises, or of those that are listed. Several of them are tried at once, each with a subject of
-/// its own: most of their time is waiting.
+/// Makes one test of all promises, or of those that are listed. Several of them are tried at once, each with a subject
+/// of its own: most of their time is waiting.
 ///
 /// The arguments are the test's name and an async function without arguments that gives a [`Subject`].
 ///

@@ -35,7 +35,7 @@ pub struct Call {
     pub address: SocketAddr,
     /// The user.
     pub user: String,
-    /// Whether the proof was sent, which it is not to a machine that shows another host key.
+    /// True if the proof was sent, which it is not to a machine that shows another host key.
     pub proof_sent: bool,
     /// The command, or what is transferred, if the login was accepted.
     pub line: Option<String>,
@@ -214,7 +214,7 @@ impl FakeRemote {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What happens, decided at once; `None` is silence.
+    /// Decides at once what happens; `None` is silence.
     fn decide<T>(
         &self,
         endpoint: &Endpoint,

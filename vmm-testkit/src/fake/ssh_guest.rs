@@ -44,13 +44,13 @@ use crate::sshd::{key, loopback_addresses, other_host_key, pem, public};
 
 pub use evil::Evil;
 
-/// How a good guest introduces itself: as a server that always tells how a command ended.
+/// The greeting of a good guest: as a server that always tells how a command ended.
 const GOOD: &str = "SSH-2.0-OpenSSH_9.1 guest";
 
-/// What a command line is answered with.
+/// The answers to command lines.
 pub type Script = dyn Fn(&str) -> Option<Answer> + Send + Sync;
 
-/// What a guest does for those who have logged in.
+/// The behaviour of a guest towards clients that have logged in.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum Behaviour {
@@ -80,7 +80,7 @@ impl fmt::Debug for Behaviour {
     }
 }
 
-/// What has reached a guest so far, at all of its addresses.
+/// The counts of everything that has reached a guest so far, at all of its addresses.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Seen {
@@ -183,7 +183,7 @@ impl SshGuest {
         Login { user: Self::USER.into(), credential: Credential::PrivateKey(self.user_key.clone()) }
     }
 
-    /// What has reached it so far.
+    /// Returns the counts of everything that has reached the guest so far.
     pub fn seen(&self) -> Seen {
         self.seen.borrow().clone()
     }
@@ -202,7 +202,7 @@ impl SshGuest {
     }
 }
 
-/// What all connections share.
+/// The state that all connections share.
 struct Guest {
     behaviour: Behaviour,
     password: SecretString,

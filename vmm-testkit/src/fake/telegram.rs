@@ -1,12 +1,12 @@
 //! A Bot API server inside this process, over real HTTP on loopback, with people who talk to the bot.
 //!
-//! It is as strict as the real one in what a bot meets every day: unknown chats, HTML that does not parse, texts of more
-//! than 4096 and captions of more than 1024 characters, callback data of more than 64 bytes, edits that change nothing,
-//! two pollers at once, polling beside a webhook, a flood limit that somebody does not wait out. What it does not know it
-//! refuses. Faults come by script: [`FakeTelegram::fail_next`] and [`FakeTelegram::plan_faults`].
+//! It is as strict as the real one in what a bot meets every day: unknown chats, HTML that does not parse, texts of
+//! more than 4096 and captions of more than 1024 characters, callback data of more than 64 bytes, edits that change
+//! nothing, two pollers at once, polling beside a webhook, a flood limit that somebody does not wait out. What it does
+//! not know it refuses. Faults come by script: [`FakeTelegram::fail_next`] and [`FakeTelegram::plan_faults`].
 //!
-//! To a webhook it posts updates as the real one does, those of one chat in order, until each is answered with 2xx. One on
-//! loopback may be of plain HTTP and on any port, as where a Bot API server of one's own runs.
+//! To a webhook it posts updates as the real one does, those of one chat in order, until each is answered with 2xx. One
+//! on loopback may be of plain HTTP and on any port, as where a Bot API server of one's own runs.
 //!
 //! ```
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -57,7 +57,7 @@ pub use webhook::Delivery;
 
 /// The bot's id, which is also what its token begins with.
 const BOT_ID: i64 = 7_000_000_001;
-/// What a bot authenticates with here. It looks like a real one, so that what hides tokens hides it.
+/// The token of the bot on this server. It looks like a real one, so that what hides tokens hides it.
 const TOKEN: &str = "7000000001:AAFakeTelegramTokenOfNoUseAtAll_0123";
 /// The bot's name.
 const BOT_NAME: &str = "vmm_desk_bot";
@@ -111,12 +111,12 @@ impl FakeTelegram {
         Self { shared, running: Arc::new(Running { url, tasks }) }
     }
 
-    /// What a bot uses in place of `https://api.telegram.org/`.
+    /// Returns the address that a bot uses in place of `https://api.telegram.org/`.
     pub fn url(&self) -> &str {
         &self.running.url
     }
 
-    /// What the bot authenticates with.
+    /// Returns the token of the bot.
     pub fn token(&self) -> &'static str {
         TOKEN
     }
@@ -160,7 +160,7 @@ impl FakeTelegram {
         self.shared.change(|state| state.faults.next.push((method.to_lowercase(), fault)));
     }
 
-    /// How many of those faults have not come yet.
+    /// Returns the number of those faults that have not come yet.
     pub fn planned_faults(&self) -> usize {
         self.shared.lock().faults.next.len()
     }
@@ -182,7 +182,7 @@ impl FakeTelegram {
         all.into_iter().filter(|call| method.is_empty() || call.method.eq_ignore_ascii_case(method)).collect()
     }
 
-    /// How many calls there were so far of this method.
+    /// Returns the number of calls so far of this method.
     pub fn call_count(&self, method: &str) -> usize {
         self.shared.lock().counts.get(&method.to_lowercase()).copied().unwrap_or_default()
     }
@@ -192,12 +192,12 @@ impl FakeTelegram {
         self.shared.lock().deliveries.clone()
     }
 
-    /// How many updates wait for the bot, unconfirmed.
+    /// Returns the number of updates that wait for the bot, unconfirmed.
     pub fn waiting_updates(&self) -> usize {
         self.shared.lock().updates.len()
     }
 
-    /// How often the bot called in the time that it was told to wait.
+    /// Returns the number of times that the bot called in the time that it was told to wait.
     pub fn impatient_calls(&self) -> usize {
         self.shared.lock().impatient
     }

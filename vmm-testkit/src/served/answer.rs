@@ -1,4 +1,4 @@
-//! What a served desk answers.
+//! The answers of a served desk.
 
 use std::fmt;
 

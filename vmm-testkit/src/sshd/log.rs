@@ -1,6 +1,6 @@
-//! What the servers' logs tell.
+//! The lines of the servers' logs.
 
-/// How a server words its log.
+/// The wording of a server's log.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Dialect {
     OpenSsh,
@@ -15,7 +15,7 @@ impl Dialect {
         }
     }
 
-    /// Whether a line tells of a connection that was made.
+    /// Returns whether a line tells of a connection that was made.
     pub(super) fn is_connection(self, line: &str) -> bool {
         match self {
             Self::OpenSsh => line.starts_with("Connection from "),
@@ -23,7 +23,7 @@ impl Dialect {
         }
     }
 
-    /// Whether a line tells of a connection that was made from this port.
+    /// Returns whether a line tells of a connection that was made from this port.
     pub(super) fn is_connection_from(self, line: &str, port: u16) -> bool {
         let from = match self {
             Self::OpenSsh => line.contains(&format!(" port {port} ")),
@@ -32,7 +32,7 @@ impl Dialect {
         from && self.is_connection(line)
     }
 
-    /// Whether a line tells of a connection that has ended.
+    /// Returns whether a line tells of a connection that has ended.
     pub(super) fn is_end(self, line: &str) -> bool {
         match self {
             Self::OpenSsh => ["Connection closed by", "Connection reset by", "Disconnected from"]
@@ -42,7 +42,7 @@ impl Dialect {
         }
     }
 
-    /// Whether a line tells of a proof of identity that was sent.
+    /// Returns whether a line tells of a proof of identity that was sent.
     pub(super) fn is_attempt(self, line: &str) -> bool {
         match self {
             Self::OpenSsh => line.starts_with("userauth-request for") && !line.contains(" method none"),

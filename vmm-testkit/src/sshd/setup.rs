@@ -1,4 +1,4 @@
-//! What a server is, and what it gives its user.
+//! The setup of a server and of its user.
 
 use std::fs;
 use std::io::Write;
@@ -18,7 +18,7 @@ use super::{Sshd, pem, public};
 const USER: u32 = 61_999;
 const GROUP: u32 = 65_534;
 
-/// How a server takes passwords.
+/// The method by which a server takes passwords.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PasswordMethod {
     /// As the method `password`.
@@ -38,22 +38,22 @@ pub enum Program {
     Dropbear,
 }
 
-/// What a server is, and what it gives its user.
+/// The setup of a server and of its user.
 #[derive(Clone, Debug)]
 pub struct Setup {
     /// The program that serves.
     pub program: Program,
-    /// How it takes passwords.
+    /// The method by which it takes passwords.
     pub method: PasswordMethod,
     /// Further lines of `sshd_config`.
     pub settings: String,
-    /// What gives files over SFTP, as `Subsystem sftp` names it; nothing if the server gives none.
+    /// The program that gives files over SFTP, as `Subsystem sftp` names it; nothing if the server gives none.
     pub sftp: Option<&'static str>,
     /// The user's login shell.
     pub shell: &'static str,
     /// A file in the user's home that the login shell reads first: its name and its content.
     pub start_up: Option<(&'static str, &'static str)>,
-    /// Whether it listens at all addresses of loopback, and logs little.
+    /// True if it listens at all addresses of loopback, and logs little.
     pub everywhere: bool,
 }
 

@@ -54,7 +54,7 @@ async fn run(desk: &TestDesk, name: &VmName) -> Result<String> {
     outputs.remove(0).map(|output| output.stdout.text())
 }
 
-/// Whether a login was shown at an address since the calls up to `before`.
+/// Returns whether a login was shown at an address since the calls up to `before`.
 fn proof_sent(desk: &TestDesk, before: usize, last: u8) -> bool {
     desk.remote.calls()[before..].iter().any(|call| call.address == endpoint(last) && call.proof_sent)
 }

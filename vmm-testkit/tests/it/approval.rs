@@ -1,4 +1,4 @@
-//! What an approval binds, and what is checked again when it is carried out.
+//! The facts that an approval binds, and those that are checked again when it is carried out.
 
 use std::sync::Arc;
 

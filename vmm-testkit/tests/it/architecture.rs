@@ -135,8 +135,8 @@ fn floor(module: &str) -> usize {
     found.unwrap_or_else(|| panic!("the module {module} of vmm-core stands on no floor"))
 }
 
-/// The modules of the core's root that a text uses: by a path that begins with `crate::`, or with so many `super::` that it
-/// ends there. `exported` tells where a name of the root comes from.
+/// The modules of the core's root that a text uses: by a path that begins with `crate::`, or with so many `super::`
+/// that it ends there. `exported` tells where a name of the root comes from.
 fn used(text: &str, depth: usize, exported: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
     let climbs = "super::".repeat(depth);
     let code: String = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
@@ -234,7 +234,7 @@ fn files_of(name: &str) -> Vec<(String, String)> {
     sources(&format!("{name}/src")).into_iter().map(|(path, text)| (relative(&path), text)).collect()
 }
 
-/// How many lines a file has at most, without the tests at its end.
+/// The number of lines that a file has at most, without the tests at its end.
 const LONGEST_FILE: usize = 400;
 /// Files that may be longer, each with its reason.
 const LONG_FILES: [(&str, &str); 1] = [("vmm-testkit/src/contract/remote.rs", "a suite of tests")];
@@ -321,7 +321,7 @@ fn version(text: &str) -> Vec<u64> {
     numbers.map(|number| number.parse().expect("a version is numbers")).collect()
 }
 
-/// Whether two versions are of one line: Cargo takes the newer one in place of the older one.
+/// Returns whether two versions are of one line: Cargo takes the newer one in place of the older one.
 fn of_one_line(one: &[u64], other: &[u64]) -> bool {
     let length = if one[0] == 0 { 2 } else { 1 };
     one[..length] == other[..length]

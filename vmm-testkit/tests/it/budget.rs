@@ -16,7 +16,7 @@ use vmm_testkit::fake::remote::Answer;
 use vmm_testkit::fixture::{FILE_LIMIT, FILE_QUOTA, TestDesk};
 use vmm_testkit::sample;
 
-/// How long what is refused may take to be.
+/// The time that a refusal may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn name(number: usize) -> FileName {

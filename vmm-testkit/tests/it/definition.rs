@@ -1,5 +1,5 @@
-//! A machine whose definition or disks other hands have changed: vmm changes nothing of it, says what it is, and goes on
-//! when an admin has accepted it.
+//! A machine whose definition or disks other hands have changed: vmm changes nothing of it, says what it is, and goes
+//! on when an admin has accepted it.
 
 use vmm_core::Error;
 use vmm_core::host::{DomainSpec, Hypervisor, NewVolume};
@@ -18,7 +18,7 @@ async fn off(desk: &TestDesk) -> (Vm, Vec<Disk>) {
     (vm, disks)
 }
 
-/// What each job that writes a definition or a disk of this machine is answered.
+/// Returns the refusal of each job that writes a definition or a disk of this machine.
 async fn refusals(desk: &TestDesk, vm: &VmName, data: DiskId) -> Vec<String> {
     let added = desk.vmm.add_disk(&desk.admin, vm, 1).await.map(drop);
     let grown = desk.vmm.grow_disk(&desk.admin, data, 50).await.map(drop);

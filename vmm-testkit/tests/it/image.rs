@@ -167,7 +167,7 @@ fn a_checksum_is_that_of_sha256() {
     assert_eq!(checksum(&path).expect("it is read"), expected);
 }
 
-/// What `qemu-img create` or `convert` is given before the file.
+/// The arguments of `qemu-img create` or `convert` before the file.
 const REAL_GOOD: &[&[&str]] = &[
     &["create", "-f", "qcow2"],
     &["create", "-f", "qcow2", "-o", "compat=0.10"],

@@ -1,4 +1,4 @@
-//! Who hears what happens to requests, and what requests would make.
+//! The recipients of notices about requests, and previews of requests.
 
 use vmm_core::model::{BotId, RequestEventKind, RequestState, Role, Subject, User};
 use vmm_core::{Actor, BotMail, Error, RequestDraft, RequestNews, UserDraft, UserUpdate};
@@ -7,7 +7,8 @@ use vmm_testkit::sample;
 
 const CSV: &str = "name,os,vcpu,memory,disk\nweb-1,debian:12,2,512,2\n";
 
-/// A desk whose people can be reached: root, alice and the admin carol. The admin dave has no chat, and erin is disabled.
+/// A desk whose people can be reached: root, alice and the admin carol. The admin dave has no chat, and erin is
+/// disabled.
 async fn desk() -> (TestDesk, BotMail) {
     let desk = TestDesk::new().await;
     for (name, chat, disabled) in [
@@ -30,7 +31,7 @@ async fn desk() -> (TestDesk, BotMail) {
     (desk, mail)
 }
 
-/// What happened since, each told with nothing to send.
+/// Returns the news since the last call, each recorded as told with nothing to send.
 async fn news(mail: &BotMail) -> Vec<RequestNews> {
     let mut all = Vec::new();
     while let Some(news) = mail.request_news().await.expect("an answer") {

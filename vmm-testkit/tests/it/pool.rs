@@ -1,4 +1,5 @@
-//! What is whose in a pool: two desks with the same image, volumes that came by other hands, images that went missing.
+//! The owners of volumes in a pool: two desks with the same image, volumes that came by other hands, images that went
+//! missing.
 
 use std::collections::HashSet;
 
@@ -35,7 +36,7 @@ async fn import_again(desk: &TestDesk) -> Job {
     desk.ended(job).await
 }
 
-/// What a preview says of the first row.
+/// Returns the preview's problem of the first row.
 async fn refused(desk: &TestDesk) -> String {
     let draft = RequestDraft {
         id: sample::request_id("r9"),
@@ -81,7 +82,7 @@ async fn whatever_another_desk_does_with_the_same_image_the_machines_of_a_desk_k
     restarts(&first, &vm).await;
 }
 
-/// What one of two desks does with its catalog.
+/// An action of one of two desks on its catalog.
 #[derive(Clone, Copy, Debug)]
 enum Event {
     Import,

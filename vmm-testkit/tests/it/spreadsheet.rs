@@ -1,4 +1,4 @@
-//! What spreadsheets write: every case has the right value, or the one problem that names its cause.
+//! Tables as spreadsheets write them: every case has the right value, or the one problem that names its cause.
 
 use std::collections::HashSet;
 
@@ -234,7 +234,8 @@ async fn of_500_mutated_spreadsheets_no_row_is_swallowed_in_silence() {
         if found.plan.is_some() {
             continue;
         }
-        // A table that is wrong as a whole, or in its header, is told as such; otherwise every row has a verdict or is named by the problem of another.
+        // A table that is wrong as a whole, or in its header, is told as such; otherwise every row has a verdict or is
+        // named by the problem of another.
         if found.rows_total == 0
             || found.problems.iter().any(|problem| problem.row.is_none())
             || found.problems.total() > found.problems.len()
@@ -250,7 +251,7 @@ async fn of_500_mutated_spreadsheets_no_row_is_swallowed_in_silence() {
     }
 }
 
-/// Whether a problem is of the row with this mark, or of the lines that a quote made one cell.
+/// Returns whether a problem is of the row with this mark, or of the lines that a quote made one cell.
 fn names(problem: &vmm_core::Problem, mark: &str, text: &str, found: &RequestPreview) -> bool {
     let row = found.rows.iter().find(|row| Some(row.row) == problem.row);
     if row.is_some_and(|row| row.name.contains(mark)) {

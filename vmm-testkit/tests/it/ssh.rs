@@ -70,7 +70,7 @@ struct Server {
     sshd: Sshd,
     login: Login,
     wrong_login: Login,
-    /// Whether the login shell is not one that takes lines of `sh`.
+    /// True if the login shell is not one that takes lines of `sh`.
     is_foreign: bool,
     greeting: &'static str,
     /// The shared directory as the user sees it, if that is elsewhere.
@@ -190,7 +190,7 @@ mod tree;
 mod tree_resume;
 
 mod ending {
-    //! What becomes of a command whose time is over.
+    //! The end of a command whose time is over.
 
     use std::path::PathBuf;
     use std::time::{Duration, Instant};
@@ -225,7 +225,7 @@ mod ending {
             Command::new(stubborn(&self.file.display().to_string()))
         }
 
-        /// How many of the command's three processes run, seen by a command of its own.
+        /// Returns the number of the command's three processes that run, seen by a command of its own.
         async fn running(&self) -> i32 {
             let file = self.file.display();
             let count = format!("n=0; for p in $(cat {file}); do test -d /proc/$p && n=$((n+1)); done; exit $n");

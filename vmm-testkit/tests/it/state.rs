@@ -87,7 +87,7 @@ async fn a_call_that_nothing_answers_tells_the_state_that_explains_it() {
     assert!(matches!(error, Error::Unavailable { .. }), "{error}");
 }
 
-/// What was seen of the host is told for a second.
+/// Waits for a second, for which an observation of the host is served.
 async fn wait_a_second() {
     tokio::time::sleep(std::time::Duration::from_millis(1_050)).await;
 }

@@ -6,7 +6,7 @@ use vmm_testkit::workbook::{archive, hostile, ods, parts, xlsx};
 
 use crate::spreadsheet::{Numbers, preview};
 
-/// What each program wrote of one table: a sheet of notes, a hidden sheet, and the machines.
+/// The files that programs wrote of one table: a sheet of notes, a hidden sheet, and the machines.
 const WRITTEN: [(&str, &[u8]); 3] = [
     ("LibreOffice 7.4, .ods", include_bytes!("workbook/libreoffice.ods")),
     ("LibreOffice 7.4, .xlsx", include_bytes!("workbook/libreoffice.xlsx")),

@@ -3,7 +3,7 @@
 use crate::config::VirtType;
 use crate::model::DeskId;
 
-/// What [`LibvirtHypervisor`](super::LibvirtHypervisor) connects to and uses.
+/// The settings of [`LibvirtHypervisor`](super::LibvirtHypervisor).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LibvirtConfig {
@@ -15,12 +15,12 @@ pub struct LibvirtConfig {
     pub pool: String,
     /// The network that machines are attached to.
     pub network: String,
-    /// How guests are run.
+    /// The way in which guests are run.
     pub virt_type: VirtType,
-    /// Whether guests write what they print to a log beside their disks.
+    /// True if guests write what they print to a log beside their disks.
     pub console_log: bool,
-    /// Whether vmm runs libvirt's event loop on a thread of its own, which it needs to notice a frozen libvirtd.
-    /// There is one loop in a process: say `false` if the embedding program runs it.
+    /// True if vmm runs libvirt's event loop on a thread of its own, which it needs to notice a frozen libvirtd. There
+    /// is one loop in a process: say `false` if the embedding program runs it.
     pub event_loop: bool,
 }
 

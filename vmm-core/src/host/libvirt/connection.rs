@@ -13,15 +13,15 @@ use super::progress::Progress;
 use crate::blocking;
 use crate::error::{Error, Part};
 
-/// How long a call may take; the contract allows three seconds more, for a machine that is busy.
+/// The time that a call may take; the contract allows three seconds more, for a machine that is busy.
 pub(super) const LIMIT: Duration = Duration::from_secs(12);
 
-/// How many calls run at once, each on a connection of its own. A libvirtd that hangs holds so many threads and no
-/// more.
+/// The number of calls that run at once, each on a connection of its own. A libvirtd that hangs holds so many threads
+/// and no more.
 const CALLS: usize = 8;
 
-/// How many looks at all machines run at once, each on a connection of its own. Everybody's lists wait for them, so they
-/// do not queue behind the calls of those who ask much.
+/// The number of looks at all machines that run at once, each on a connection of its own. Everybody's lists wait for
+/// them, so they do not queue behind the calls of those who ask much.
 const LOOKS: usize = 2;
 
 /// Seconds between signs of life that are asked of libvirtd, and how many may be missed.
@@ -217,7 +217,7 @@ fn unreachable(failure: Failure) -> Failure {
     }
 }
 
-/// What libvirt's library wants once in a process, before the first connection.
+/// Prepares libvirt's library, once in a process, before the first connection.
 fn prepare_library(event_loop: bool) {
     static QUIET: Once = Once::new();
     static EVENTS: Once = Once::new();

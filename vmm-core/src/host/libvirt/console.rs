@@ -15,7 +15,7 @@ use super::xml::text_at;
 const PREFIX: &str = "console-";
 const SUFFIX: &str = ".log";
 
-/// How many older logs virtlogd keeps beside the present one unless told otherwise.
+/// The number of older logs that virtlogd keeps beside the present one by default.
 const BACKUPS: u32 = 3;
 
 /// The log's name. It comes from the id alone, so that undefining a missing domain still finds it.
@@ -23,7 +23,7 @@ pub(super) fn name(uuid: Uuid) -> String {
     format!("{PREFIX}{uuid}{SUFFIX}")
 }
 
-/// Whether a volume is a console log, present or older.
+/// Returns whether a volume is a console log, present or older.
 pub(super) fn is_log(volume: &str) -> bool {
     let Some(rest) = volume.strip_prefix(PREFIX) else { return false };
     rest.get(..36).is_some_and(|id| Uuid::parse_str(id).is_ok()) && rest[36..].starts_with(SUFFIX)

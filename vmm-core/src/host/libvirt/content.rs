@@ -197,7 +197,7 @@ fn unreadable(error: io::Error) -> Failure {
     Error::invalid("qcow2", format!("the image cannot be read: {error}")).into()
 }
 
-/// Whether libvirt can move content here at all.
+/// Returns whether libvirt can move content here at all.
 pub(super) fn supported(session: &Session) -> Result<()> {
     match session.driver {
         Driver::Qemu => Ok(()),

@@ -61,7 +61,7 @@ fn make_log(session: &Session, config: &LibvirtConfig, uuid: Uuid) -> Result<()>
     Ok(())
 }
 
-/// Whether this very domain is there already; an error if something else has its name or id.
+/// Returns whether this very domain is there already; an error if something else has its name or id.
 fn is_defined(session: &Session, spec: &DomainSpec, tag: &Tag) -> Result<bool> {
     let taken = |reason: &str| Err(Error::conflict(Kind::Domain, &spec.name, reason).into());
     if let Some(domain) = owner::lookup(session, spec.uuid)? {
@@ -123,7 +123,7 @@ pub(super) fn start(domain: &Domain) -> Result<Start> {
     }
 }
 
-/// Whether libvirt says that a domain booted: it throws a saved state away that is not whole.
+/// Returns whether libvirt says that a domain booted: it throws a saved state away that is not whole.
 fn booted(domain: &Domain) -> Result<bool> {
     let reason = super::ffi::domain_stats(domain, sys::VIR_DOMAIN_STATS_STATE, 0)?;
     Ok(reason.is_some_and(|record| stats::runs_since_boot(&record)))

@@ -1,4 +1,4 @@
-//! What can go wrong in this backend, and its one way into the public error.
+//! The errors of this backend, and their one conversion into the public error.
 
 use virt::sys;
 
@@ -27,7 +27,7 @@ impl From<roxmltree::Error> for Failure {
 }
 
 impl Failure {
-    /// Whether libvirt failed with this code.
+    /// Returns whether libvirt failed with this code.
     pub(super) fn is(&self, code: sys::virErrorNumber) -> bool {
         matches!(self, Self::Libvirt(error) if error.code().to_raw() == code)
     }

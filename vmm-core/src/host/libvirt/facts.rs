@@ -5,10 +5,10 @@ use roxmltree::Node;
 use super::xml::{find, text_at};
 use crate::model::{Facts, MacAddress};
 
-/// What says nothing of the machine itself: who it is, what only people read, and what hosts add.
+/// The elements that say nothing of the machine itself: who it is, what only people read, and what hosts add.
 const IGNORED_IN_DOMAIN: &[&str] = &["name", "uuid", "title", "description", "metadata", "seclabel", "devices"];
 
-/// What libvirt gives a device by itself. The chain of a disk is read from the files.
+/// The elements that libvirt gives a device by itself. The chain of a disk is read from the files.
 const IGNORED_IN_DEVICE: &[&str] = &["alias", "address", "seclabel", "mirror", "privateData"];
 
 /// The attributes of a source that say where it is.
@@ -91,8 +91,8 @@ fn parts(facts: &mut Facts, prefix: &str, parent: Node<'_, '_>, ignored: &[&str]
     }
 }
 
-/// Whether an attribute is in another fact: a unit in its number's, a place in that of its device. The number that
-/// libvirt gives a file while its domain runs is in none.
+/// Returns whether an attribute is in another fact: a unit in its number's, a place in that of its device. The number
+/// that libvirt gives a file while its domain runs is in none.
 fn is_told_elsewhere(node: Node<'_, '_>, attribute: &str) -> bool {
     let device = node.parent().map(|parent| parent.tag_name().name());
     match (device, node.tag_name().name()) {

@@ -1,4 +1,4 @@
-//! What the host is and has.
+//! The host: its name, its figures and its capabilities.
 
 use super::config::LibvirtConfig;
 use super::connection::{Driver, Session};
@@ -39,7 +39,7 @@ fn version(number: u32) -> String {
     format!("{}.{}.{}", number / 1_000_000, number / 1000 % 1000, number % 1000)
 }
 
-/// Whether libvirt offers KVM, which does not mean that guests run on it.
+/// Returns whether libvirt offers KVM, which does not mean that guests run on it.
 pub(super) fn advertises_kvm(session: &Session) -> Result<bool> {
     let xml = session.connect.capabilities()?;
     let document = roxmltree::Document::parse(&xml)?;

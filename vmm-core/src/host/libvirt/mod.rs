@@ -45,7 +45,7 @@ pub struct LibvirtHypervisor {
     importing: Arc<tokio::sync::Mutex<()>>,
 }
 
-/// What operations need besides a connection.
+/// The context of operations, besides a connection.
 struct Context {
     config: LibvirtConfig,
     ownership: Ownership,

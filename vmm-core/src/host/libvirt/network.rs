@@ -21,7 +21,7 @@ const LEASE: u32 = 120;
 const LIVE: Scope = (sys::VIR_NETWORK_UPDATE_AFFECT_LIVE, 0);
 const CONFIG: Scope = (sys::VIR_NETWORK_UPDATE_AFFECT_CONFIG, sys::VIR_NETWORK_XML_INACTIVE);
 
-/// How to write and how to read one of a network's two descriptions.
+/// The flags to write and to read one of a network's two descriptions.
 type Scope = (sys::virNetworkUpdateFlags, sys::virNetworkXMLFlags);
 
 /// The running network, and the definition that it is started from next time where there is one.

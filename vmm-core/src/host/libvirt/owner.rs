@@ -17,10 +17,10 @@ const NAMESPACE: &str = "https://github.com/vmm-desk/vmm/xmlns/domain/1";
 /// The prefix of that name space in a domain's XML.
 const PREFIX: &str = "vmm";
 
-/// What stands in the place of the hash in the tag of a domain that was adopted: vmm did not define it.
+/// The word in place of the hash in the tag of an adopted domain: vmm did not define it.
 const ADOPTED: &str = "adopted";
 
-/// What stands in the place of the hash in the tag of a domain whose tag was lost and set again.
+/// The word in place of the hash in the tag of a domain whose tag was lost and set again.
 const RECLAIMED: &str = "reclaimed";
 
 /// Whose a domain is.
@@ -42,7 +42,7 @@ impl Owner {
     }
 }
 
-/// What a domain's tag says.
+/// A domain's tag.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Tag {
     pub desk: DeskId,

@@ -1,4 +1,4 @@
-//! Whether guests really run on KVM here: found out by running one.
+//! The probe that guests really run on KVM: found out by running one.
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ use crate::config::VirtType;
 /// Made from `probe.s`.
 const BOOT_SECTOR: &[u8; 512] = include_bytes!("probe.bin");
 
-/// What the guest says when it is done.
+/// The line that the guest writes when it is done.
 const SIGN: &[u8] = b"vmm-probe-ok";
 
 /// Smaller disks have no cylinder, and the firmware does not boot from them.
@@ -26,7 +26,7 @@ const DISK: u64 = 1 << 20;
 /// A sound host needs well under a second.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Whether guests shall run on hardware virtualisation.
+/// Returns whether guests shall run on hardware virtualisation.
 pub(super) fn accelerated(session: &Session, config: &LibvirtConfig) -> Result<bool> {
     match (session.driver, config.virt_type) {
         (Driver::Test, _) | (_, VirtType::Qemu) => Ok(false),

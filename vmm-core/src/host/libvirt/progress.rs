@@ -1,9 +1,9 @@
-//! How far a long call is.
+//! The progress of a long call.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// How far a long call is, and whether it is still wanted.
+/// The progress of a long call, with the signal that nobody waits for it any longer.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Progress {
     sent: Arc<AtomicU64>,

@@ -22,14 +22,14 @@ const GROUPS: u32 = sys::VIR_DOMAIN_STATS_STATE
     | sys::VIR_DOMAIN_STATS_INTERFACE
     | sys::VIR_DOMAIN_STATS_BLOCK;
 
-/// How long a domain is taken for foreign before its tag is looked for again, since another process may adopt it.
+/// The time that a domain is taken for foreign before its tag is looked for again, since another process may adopt it.
 const FOREIGN: Duration = Duration::from_secs(10);
 
-/// How long a domain is taken for the desk's before its tag is looked for again, since somebody may take it off.
+/// The time that a domain is taken for the desk's before its tag is looked for again, since somebody may take it off.
 const OWN: Duration = Duration::from_secs(30);
 
-/// Which domains of the host are the desk's, so that listing them costs no call for each. A tag is read when its domain is
-/// first seen, and again after a while; calls that change a domain read it again.
+/// Which domains of the host are the desk's, so that listing them costs no call for each. A tag is read when its domain
+/// is first seen, and again after a while; calls that change a domain read it again.
 #[derive(Debug, Default)]
 pub(super) struct Ownership(Mutex<HashMap<Uuid, Known>>);
 
@@ -68,8 +68,8 @@ impl Ownership {
     }
 }
 
-/// Every domain of the desk. However many there are, it takes one call for their statistics, and two short ones for which
-/// of them are saved: one before and one after, since a domain may be saved or restored in between.
+/// Every domain of the desk. However many there are, it takes one call for their statistics, and two short ones for
+/// which of them are saved: one before and one after, since a domain may be saved or restored in between.
 pub(super) fn domains(session: &Session, desk: DeskId, ownership: &Ownership) -> Result<Vec<Domain>> {
     let mut saved = saved(session)?;
     let mut records = ffi::all_domain_stats(&session.connect, GROUPS, flags(session.driver))?;
@@ -93,7 +93,7 @@ fn saved(session: &Session) -> Result<HashSet<Uuid>> {
     Ok(domains.iter().map(virt::domain::Domain::uuid).collect::<Result<_, _>>()?)
 }
 
-/// Whether a domain has a saved state.
+/// Returns whether a domain has a saved state.
 pub(super) fn is_saved(domain: &virt::domain::Domain) -> Result<bool> {
     match domain.has_managed_save(0).map_err(Failure::from) {
         Err(failure) if failure.is(sys::VIR_ERR_NO_SUPPORT) || failure.is(sys::VIR_ERR_NO_DOMAIN) => Ok(false),
@@ -111,7 +111,8 @@ pub(super) fn one(session: &Session, desk: DeskId, uuid: Uuid) -> Result<Option<
 
 /// A domain's state, and its figures of these groups. `None` if it is gone.
 pub(super) fn look(found: &virt::domain::Domain, groups: u32) -> Result<Option<Domain>> {
-    // Waits where the list does not: while it answers somebody else, which takes milliseconds, a domain gives no figures.
+    // Waits where the list does not: while it answers somebody else, which takes milliseconds, a domain gives no
+    // figures.
     let record = match ffi::domain_stats(found, groups, 0).map_err(Failure::from) {
         Err(failure) if failure.is(sys::VIR_ERR_NO_DOMAIN) => return Ok(None),
         record => record?,
@@ -163,7 +164,7 @@ fn pause_reason(reason: u32) -> PauseReason {
     }
 }
 
-/// Whether the present run of a domain began by booting.
+/// Returns whether the present run of a domain began by booting.
 pub(super) fn runs_since_boot(record: &Record) -> bool {
     let mut reading = Reading::default();
     for (key, value) in &record.fields {

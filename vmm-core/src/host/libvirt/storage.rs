@@ -15,10 +15,10 @@ use crate::error::{Error, Kind, Part};
 use crate::host::{NewVolume, Volume, VolumeDetail};
 use crate::model::VolumeName;
 
-/// How long a pool may be busy creating other volumes.
+/// The time that a pool may be busy creating other volumes.
 const BUSY: Duration = Duration::from_secs(5);
 
-/// How deep overlays may stand on each other.
+/// The greatest depth of overlays on each other.
 pub(super) const MAX_CHAIN: usize = 16;
 
 /// A disk with the files it stands on, all of them on the host.

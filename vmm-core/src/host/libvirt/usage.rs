@@ -1,4 +1,4 @@
-//! What a volume is used by: other volumes that are overlays on it, and domains of whatever owner.
+//! The users of a volume: other volumes that are overlays on it, and domains of whatever owner.
 
 use std::collections::HashSet;
 
@@ -68,7 +68,7 @@ struct Sought<'a> {
 }
 
 impl Sought<'_> {
-    /// Whether a domain uses it now, or will when it is started.
+    /// Returns whether a domain uses it now, or will when it is started.
     fn is_used_by(&self, session: &Session, domain: &Domain, own: &HashSet<String>) -> Result<bool> {
         let mut flags = vec![0];
         if session.driver == Driver::Qemu && domain.is_active()? && domain.is_persistent()? {
@@ -96,7 +96,7 @@ impl Sought<'_> {
             || (attribute("pool") == Some(self.pool.as_str()) && attribute("volume") == Some(self.name))
     }
 
-    /// Whether a file in another pool is an overlay on it.
+    /// Returns whether a file in another pool is an overlay on it.
     fn is_below(&self, session: &Session, source: Node<'_, '_>, own: &HashSet<String>) -> Result<bool> {
         let Some(file) = source.attribute("file").filter(|file| !own.contains(*file)) else { return Ok(false) };
         let found = session.connect.lookup_storage_vol_by_path(file);

@@ -115,8 +115,8 @@ impl DiskWork {
         self.disk.volume.as_ref().ok_or_else(unknown)
     }
 
-    /// Whether the host has the machine no more: then there is no disk to detach. One that is there without vmm's tag is
-    /// refused, since it has the disk still.
+    /// Returns whether the host has the machine no more: then there is no disk to detach. One that is there without
+    /// vmm's tag is refused, since it has the disk still.
     async fn is_gone(&self) -> Result<bool> {
         let (desk, vm) = (&self.machine.desk, &self.machine.vm);
         if desk.hypervisor().domains().by_id(vm.uuid).await?.is_some() {

@@ -95,8 +95,8 @@ impl VmWork {
         Ok(())
     }
 
-    /// Removes a disk that this job made. Its name was free when the job was asked for. If it is not recorded that the job
-    /// made it, a volume that is not as the job makes it came by other hands since, and stays.
+    /// Removes a disk that this job made. Its name was free when the job was asked for. If it is not recorded that the
+    /// job made it, a volume that is not as the job makes it came by other hands since, and stays.
     pub(super) async fn undo_disk(&self, disk: &Disk, backing: Option<&VolumeName>) -> Result<()> {
         let Some(name) = &disk.volume else { return Ok(()) };
         let recorded = self.desk.repository().disks().by_id(disk.id).await?;

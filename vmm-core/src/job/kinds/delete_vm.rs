@@ -36,7 +36,8 @@ impl job::Kind for DeleteVm {
 }
 
 impl VmWork {
-    /// What stands on its disks by other hands is seen in the definition alone, so it is looked for before that goes.
+    /// Looks in the definition for overlays that other hands put on the disks, and only then removes the definition,
+    /// which alone shows them.
     async fn undefine_unless_stood_on(&self) -> Result<()> {
         match self.desk.hypervisor().definitions().by_id(self.vm.uuid).await? {
             Some(seen) => definition::require_nothing_above(&self.vm, &seen, &self.disks)?,

@@ -1,7 +1,7 @@
 //! Imports a catalog entry's image into the pool, or mends the one that was imported before.
 //!
-//! Each entry has a volume of its own, whose name follows from the desk, the entry and the moment at which the entry was
-//! made. So no other job, and no other desk on the pool, makes a volume of that name, and undoing an import removes
+//! Each entry has a volume of its own, whose name follows from the desk, the entry and the moment at which the entry
+//! was made. So no other job, and no other desk on the pool, makes a volume of that name, and undoing an import removes
 //! nothing that somebody else stands on.
 
 use async_trait::async_trait;
@@ -56,8 +56,8 @@ impl Import {
         self.desk.hypervisor().volumes().import(&self.volume()?, image).await.map(drop)
     }
 
-    /// Whether the volume of an image that was imported before is as it was. One that is not is removed, unless something
-    /// uses it.
+    /// Returns whether the volume of an image that was imported before is as it was. One that is not is removed, unless
+    /// something uses it.
     async fn is_mended(&self, known: &Image, file: &InspectedImage) -> Result<bool> {
         if known.sha256 != file.sha256() {
             let reason = format!(
@@ -95,8 +95,8 @@ impl Import {
         }
     }
 
-    /// Records what the pool has. A process that did not copy the image itself asks the pool, since the file may have been
-    /// changed after another process copied it.
+    /// Records what the pool has. A process that did not copy the image itself asks the pool, since the file may have
+    /// been changed after another process copied it.
     async fn record(&self) -> Result<()> {
         let volume = self.volume()?;
         let found = self.found(&volume).await?.ok_or_else(|| Error::not_found(Kind::Volume, &volume))?;

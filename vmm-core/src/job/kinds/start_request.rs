@@ -40,8 +40,8 @@ impl Start {
             return Ok(());
         }
         match plan_again(&self.desk, &request).await {
-            // What is bound is compared, and not the hash of the record: a plan that was hashed in an earlier format holds
-            // as it is.
+            // What is bound is compared, and not the hash of the record: a plan that was hashed in an earlier format
+            // holds as it is.
             Ok((plan, misfits)) if plan == request.plan && misfits.is_empty() => {
                 requests.start(&self.id, NewJob::of::<CreateVm>()).await
             }

@@ -32,8 +32,9 @@ impl Vmm {
     /// that is known.
     ///
     /// # Errors
-    /// `TooLarge` for more than [`Settings::file_limit`](crate::Settings::file_limit), `OverBudget` if the area is full,
-    /// those files included that are on their way into it, or as many are on their way as may be. Nothing is kept then.
+    /// `TooLarge` for more than [`Settings::file_limit`](crate::Settings::file_limit), `OverBudget` if the area is
+    /// full, those files included that are on their way into it, or as many are on their way as may be. Nothing is kept
+    /// then.
     pub async fn put_file(
         &self,
         actor: &Actor,
@@ -121,11 +122,11 @@ pub(in crate::ops) struct Taken {
 /// Takes room in an area as content comes.
 struct Meter {
     room: Place,
-    /// How much the room is.
+    /// The reserved size.
     taken: u64,
-    /// How much has come.
+    /// The size that has arrived.
     come: u64,
-    /// What the other files of the area have.
+    /// The size of the other files in the area.
     used: u64,
     /// Why no more is taken.
     refusal: Option<Error>,
@@ -175,8 +176,8 @@ fn lock(meter: &Mutex<Meter>) -> MutexGuard<'_, Meter> {
     meter.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Stores content that may become this file, as far as there is room in the area beside all other content that is on its
-/// way into it.
+/// Stores content that may become this file, as far as there is room in the area beside all other content that is on
+/// its way into it.
 pub(in crate::ops) async fn take_in(
     desk: &Desk,
     (actor, owner): (&Actor, UserId),

@@ -1,4 +1,4 @@
-//! What an account may hold, and what it holds.
+//! The limits of an account, and the amounts that it holds.
 
 use crate::budget::Holder;
 use crate::desk::Vmm;
@@ -12,9 +12,9 @@ use crate::policy::{Action, Actor, Target};
 pub struct BudgetUse {
     /// Which one.
     pub budget: Budget,
-    /// How much of it the account may have.
+    /// The limit of the account.
     pub limit: u64,
-    /// How much of it the account has. What is held in memory is that of the process that was asked.
+    /// The amount that the account has. What is held in memory is that of the process that was asked.
     pub taken: u64,
 }
 

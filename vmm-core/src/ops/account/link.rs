@@ -12,7 +12,7 @@ use crate::policy::{Action, Actor, Target};
 
 use super::secret::{hash_token, new_secret};
 
-/// How long a code is good.
+/// The lifetime of a code.
 const LIFETIME: Duration = Duration::from_secs(15 * 60);
 
 /// A code that was just made.
@@ -29,8 +29,8 @@ impl Vmm {
     /// once, for a quarter of an hour, and in place of any made before.
     ///
     /// # Errors
-    /// `Forbidden` for an actor that is an API token, and for anyone but an admin if it is another account; `NotFound` if
-    /// there is none.
+    /// `Forbidden` for an actor that is an API token, and for anyone but an admin if it is another account; `NotFound`
+    /// if there is none.
     pub async fn create_link_code(&self, actor: &Actor, of: Option<&UserName>) -> Result<MadeLinkCode> {
         let target = self.link_target(actor, Action::LinkCreate, of).await?;
         let owner = target.owner;
@@ -79,7 +79,7 @@ impl Vmm {
         .await
     }
 
-    /// Who speaks in a chat that is bound to an account.
+    /// Returns the actor who speaks in a chat that is linked to an account.
     ///
     /// # Errors
     /// `Unauthenticated` if it is bound to none, or the account is disabled.

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use crate::error::{Error, Result};
 use crate::model::TokenHash;
 
-/// What every API token begins with, so that people and programs that look for secrets know one when they see it.
+/// The prefix of every API token, by which people and secret scanners recognise one.
 const PREFIX: &str = "vmm_";
 /// The length of 256 bits as text.
 const LENGTH: usize = 43;

@@ -24,7 +24,7 @@ const TOKEN_USE_RECORDED: TimeDelta = TimeDelta::minutes(1);
 pub struct NewLogin {
     /// The bearer token: 256 random bits. It is not kept and cannot be shown again.
     pub token: SecretString,
-    /// What is recorded of it.
+    /// Its record.
     pub session: Session,
     /// Whose it is.
     pub user: User,
@@ -36,8 +36,8 @@ impl Vmm {
     ///
     /// # Errors
     /// [`Error::Unauthenticated`], the same and after the same work whether the name or the password is wrong or the
-    /// account is disabled; [`Error::TooMany`] after too many wrong attempts, whether there is such an account or not, which leaves no row in
-    /// the audit log; [`Error::Unavailable`] when too many log in at once.
+    /// account is disabled; [`Error::TooMany`] after too many wrong attempts, whether there is such an account or not,
+    /// which leaves no row in the audit log; [`Error::Unavailable`] when too many log in at once.
     pub async fn login(&self, name: &str, password: SecretString, from: Option<IpAddr>) -> Result<NewLogin> {
         let desk = self.unguarded();
         let attempt = desk.attempts().begin(Door::SignIn(name), from)?;
@@ -82,7 +82,7 @@ impl Vmm {
         .await
     }
 
-    /// Who a bearer token belongs to, be it of a login or an API token.
+    /// Returns the owner of a bearer token: that of a login, or an API token.
     ///
     /// # Errors
     /// [`Error::Unauthenticated`] if it is unknown, expired or revoked, or the account is disabled.
@@ -123,7 +123,8 @@ impl Vmm {
         }
     }
 
-    /// The actor with the name and the role that its account has at this moment, for what goes on after it was asked for.
+    /// The actor with the name and the role that its account has at this moment, for what goes on after it was asked
+    /// for.
     ///
     /// # Errors
     /// [`Error::Unauthenticated`] if the account is gone or disabled.
@@ -152,8 +153,8 @@ impl Vmm {
     /// The logins of an account that have not ended, in order of beginning; the actor's own if `of` is `None`.
     ///
     /// # Errors
-    /// `Forbidden` for anyone but an admin if it is another account, whether there is such an account or not; `NotFound`
-    /// if there is none.
+    /// `Forbidden` for anyone but an admin if it is another account, whether there is such an account or not;
+    /// `NotFound` if there is none.
     pub async fn sessions(
         &self,
         actor: &Actor,

@@ -27,9 +27,9 @@ pub struct TokenDraft {
 /// An API token that was just made.
 #[derive(Debug)]
 pub struct MadeToken {
-    /// What to authenticate with: `vmm_` and 256 random bits. It is not kept and cannot be shown again.
+    /// The token's secret: `vmm_` and 256 random bits. It is not kept and cannot be shown again.
     pub secret: SecretString,
-    /// What is recorded of it.
+    /// Its record.
     pub token: Token,
 }
 
@@ -60,8 +60,8 @@ impl Vmm {
     /// The API tokens of an account, in order of name; the actor's own if `of` is `None`.
     ///
     /// # Errors
-    /// `Forbidden` for anyone but an admin if it is another account, whether there is such an account or not; `NotFound`
-    /// if there is none.
+    /// `Forbidden` for anyone but an admin if it is another account, whether there is such an account or not;
+    /// `NotFound` if there is none.
     pub async fn tokens(&self, actor: &Actor, of: Option<&UserName>) -> Result<Vec<Token>> {
         let owner = self.account(actor, Action::TokenRead, of).await?;
         let desk = self.read(actor, Action::TokenRead, &Target { owner, ..Target::none() })?;
@@ -82,12 +82,13 @@ impl Vmm {
         .await
     }
 
-    /// Ends all logins of an account, the one that asks included, and deletes its API tokens and its code that would bind
-    /// a chat, after something of it has leaked; the actor's own if `of` is `None`. With `everything` it also frees the
-    /// account's chat, disables its schedules and cancels its runs. Tells what has ended and what is left.
+    /// Ends all logins of an account, the one that asks included, and deletes its API tokens and its code that would
+    /// bind a chat, after something of it has leaked; the actor's own if `of` is `None`. With `everything` it also
+    /// frees the account's chat, disables its schedules and cancels its runs. Tells what has ended and what is left.
     ///
     /// # Errors
-    /// `Forbidden` and `NotFound` as for [`tokens`](Self::tokens); with `everything`, `Forbidden` also for an API token.
+    /// `Forbidden` and `NotFound` as for [`tokens`](Self::tokens); with `everything`, `Forbidden` also for an API
+    /// token.
     pub async fn revoke_access(&self, actor: &Actor, of: Option<&UserName>, everything: bool) -> Result<RevokedAccess> {
         let label = of.map_or_else(|| format!("user {actor}"), |of| format!("user {of}"));
         let action = Action::AccessRevoke;

@@ -23,7 +23,7 @@ pub struct UserDraft {
     pub role: Role,
 }
 
-/// What somebody wants changed of an account. What is `None` stays.
+/// A change of an account. What is `None` stays.
 #[derive(Debug, Default)]
 pub struct UserUpdate {
     /// Another name.
@@ -36,7 +36,7 @@ pub struct UserUpdate {
     pub chat_id: Option<Option<i64>>,
     /// Another role.
     pub role: Option<Role>,
-    /// Whether it is disabled from now on.
+    /// The new state: true disables the account.
     pub disabled: Option<bool>,
 }
 
@@ -97,9 +97,9 @@ impl Vmm {
     /// Changes an account. Another role, another password, and being disabled or enabled end its logins.
     ///
     /// # Errors
-    /// `Stale` if its revision is not the one to `expect`; `Conflict` if the name or the chat is taken, and if no enabled
-    /// admin would be left; `Invalid` if the password is too short or too long, and without the present one for the
-    /// actor's own account.
+    /// `Stale` if its revision is not the one to `expect`; `Conflict` if the name or the chat is taken, and if no
+    /// enabled admin would be left; `Invalid` if the password is too short or too long, and without the present one for
+    /// the actor's own account.
     pub async fn update_user(
         &self,
         actor: &Actor,
@@ -131,8 +131,8 @@ impl Vmm {
     /// Removes an account.
     ///
     /// # Errors
-    /// `Stale` if its revision is not the one to `expect`; `Conflict` while machines or requests name it, and for the last
-    /// enabled admin.
+    /// `Stale` if its revision is not the one to `expect`; `Conflict` while machines or requests name it, and for the
+    /// last enabled admin.
     pub async fn delete_user(&self, actor: &Actor, name: &UserName, expect: Option<Revision>) -> Result<()> {
         let (target, user) = self.named_account(actor, Action::UserDelete, name).await?;
         self.change(actor, Action::UserDelete, target, |desk, audit| async move {
@@ -229,7 +229,7 @@ async fn check_present_password(
     Ok(())
 }
 
-/// What is changed, for the audit log; never a password.
+/// Returns the names of the changed fields, for the audit log; never a password.
 fn changed_fields(update: &UserUpdate) -> String {
     let UserUpdate { name, password, old_password: _, chat_id, role, disabled } = update;
     changed([

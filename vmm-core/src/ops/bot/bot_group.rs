@@ -61,7 +61,7 @@ impl Vmm {
 }
 
 impl BotMail {
-    /// Whether an admin has allowed this chat as a group.
+    /// Returns whether an admin has allowed this chat as a group.
     ///
     /// # Errors
     /// `Unavailable` if the database does not answer.

@@ -90,7 +90,7 @@ impl BotMail {
         self.store()?.inbox().finish(self.bot, id, posts, question).await
     }
 
-    /// What a person in a chat was asked last, also for a day after an answer counted.
+    /// Returns the last question to a person in a chat, also for a day after it was answered.
     pub async fn question(&self, chat: i64, person: i64) -> Result<Option<Question>> {
         let Some(question) = self.store()?.outbox().question(self.bot, chat, person, chrono::Utc::now()).await? else {
             return Ok(None);
@@ -105,7 +105,7 @@ impl BotMail {
         self.store()?.outbox().post(self.bot, posts, question).await
     }
 
-    /// What waits to be sent, oldest first; only what came after this, if something is given.
+    /// Returns the posts that wait to be sent, oldest first; only what came after this, if something is given.
     pub async fn waiting_posts(&self, after: Option<PostId>) -> Result<Vec<WaitingPost>> {
         self.store()?.outbox().waiting(self.bot, after).await
     }
@@ -136,7 +136,7 @@ impl BotMail {
         self.store()?.outbox().close(id, message).await
     }
 
-    /// What a button means, also if it has expired.
+    /// Returns the record of a button, also of an expired one.
     pub async fn button(&self, id: &str) -> Result<Option<Button>> {
         let Some(button) = self.store()?.outbox().button(self.bot, id).await? else { return Ok(None) };
         let content = self.opened(BUTTON, button.chat, &button.content)?;
@@ -144,14 +144,14 @@ impl BotMail {
     }
 }
 
-/// What the bot's mail is sealed for.
+/// The purpose for which the bot's mail is sealed.
 const UPDATE: &str = "a bot's update";
 const QUESTION: &str = "a bot's question";
 const POST: &str = "a bot's post";
 const ATTACHMENT: &str = "a bot's attachment";
 const BUTTON: &str = "a bot's button";
 
-/// What people tell the bot, and what it tells them, may hold secrets. It is stored sealed.
+/// Messages to the bot and from the bot may hold secrets. It is stored sealed.
 impl BotMail {
     /// Where something is stored: for this bot, under this number.
     fn place(&self, number: i64) -> Uuid {

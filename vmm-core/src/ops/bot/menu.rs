@@ -8,8 +8,9 @@ use super::mail::BotMail;
 /// Every method fails with [`Unavailable`](crate::Error::Unavailable) alone, if the database does not answer.
 #[expect(clippy::missing_errors_doc, reason = "all have the one error that the impl names")]
 impl BotMail {
-    /// Every chat with rights, and whose they are: private chats of enabled accounts, and allowed groups. Accounts change
-    /// in other processes too, so a bot asks about every two seconds; it costs a read of the accounts and one of the groups.
+    /// Every chat with rights, and whose they are: private chats of enabled accounts, and allowed groups. Accounts
+    /// change in other processes too, so a bot asks about every two seconds; it costs a read of the accounts and one of
+    /// the groups.
     pub async fn audience(&self) -> Result<Vec<(i64, Audience)>> {
         let people = self.reachable().await?;
         let people = people.into_iter().filter_map(|user| Some((user.chat_id?, Audience::Account(user.role))));
@@ -17,7 +18,7 @@ impl BotMail {
         Ok(people.chain(groups.into_iter().map(|group| (group.chat, Audience::Group))).collect())
     }
 
-    /// What the chat service was last told of each chat's own menu.
+    /// Returns the menu that the chat service was last told for each chat.
     pub async fn menus(&self) -> Result<Vec<ToldMenu>> {
         self.store()?.menus().list(self.bot).await
     }

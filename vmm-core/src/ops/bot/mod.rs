@@ -1,4 +1,4 @@
-//! What bots are told and asked, and the notices they send.
+//! The operations of bots: mail, menus, groups and notices.
 
 pub(super) mod bot_group;
 pub(super) mod mail;

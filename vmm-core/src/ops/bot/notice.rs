@@ -1,4 +1,4 @@
-//! What a bot tells people of requests without having been asked, and to whom.
+//! Notices about requests that a bot sends by itself, with their recipients.
 //!
 //! Changes are made by other processes too, so a bot looks for them, about every two seconds.
 
@@ -15,26 +15,27 @@ use super::mail::BotMail;
 /// Something that happened to a request, with those who are to hear of it. Nobody needs to be told of an own deed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestNews {
-    /// What happened.
+    /// The event.
     pub event: RequestEvent,
     /// The request as it is by now.
     pub request: Request,
-    /// Who asked for the machines, if reachable in a chat.
+    /// The requester, if reachable in a chat.
     pub requester: Option<User>,
     /// Those who may decide on it and are reachable in a chat.
     pub deciders: Vec<User>,
-    /// What there is to make its machines from, while it waits for a decision; `None` if the host does not answer.
+    /// The room on the host for its machines, while the request waits for a decision; `None` if the host does not
+    /// answer.
     pub room: Option<Room>,
 }
 
-/// How far the machines of an approved request are.
+/// The progress of the machines of an approved request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestProgress {
     /// The request.
     pub request: Request,
     /// The jobs that came of its approval, oldest first.
     pub jobs: Vec<Job>,
-    /// Who asked for the machines and who approved them, if reachable in a chat.
+    /// The requester and the approver, if reachable in a chat.
     pub watchers: Vec<User>,
 }
 
@@ -60,13 +61,13 @@ impl BotMail {
         Ok(Some(RequestNews { event, request, requester, deciders, room }))
     }
 
-    /// Stores what is to be sent about something that happened to a request, after which it counts as told; `false`, and
-    /// nothing is stored, if it did before.
+    /// Stores what is to be sent about something that happened to a request, after which it counts as told; `false`,
+    /// and nothing is stored, if it did before.
     pub async fn tell(&self, event: RequestEventId, posts: Vec<NewPost>) -> Result<bool> {
         self.store()?.notices().tell(self.bot, event, self.sealed_posts(posts)?).await
     }
 
-    /// How far every approved request is that is not over. Asking costs little while there is none.
+    /// Returns the progress of every approved request that has not ended. Asking costs little while there is none.
     pub async fn request_progress(&self) -> Result<Vec<RequestProgress>> {
         let mut under_way = Vec::new();
         for state in [RequestState::Approved, RequestState::Running] {

@@ -1,4 +1,4 @@
-//! Whether the desk's parts answer.
+//! The health of the desk's parts.
 
 use crate::desk::{Desk, Health, PartHealth, Vmm};
 use crate::error::Result;
@@ -7,13 +7,13 @@ use crate::model::OsFilter;
 use crate::policy::{Action, Actor, Target};
 
 impl Vmm {
-    /// Whether every part of the desk answers. Each is asked once a second at most, however many want to know.
+    /// Returns whether every part of the desk answers. Each is asked once a second at most, however many want to know.
     pub async fn health(&self) -> Health {
         let desk = self.unguarded();
         desk.health(|| look(&desk)).await
     }
 
-    /// What the host is and has.
+    /// The host: its name, its figures and its capabilities.
     ///
     /// # Errors
     /// `Forbidden` for anyone but an admin, `Unavailable` if the host does not answer.

@@ -8,16 +8,17 @@ use crate::error::{Error, Result};
 use crate::model::{ClaimId, Claimed, Fingerprint, IdempotencyKey, KeptAnswer, NewClaim, UsedRight};
 use crate::policy::{Action, Actor, Target};
 
-/// How long an answer is kept.
+/// The time that an answer is kept.
 const KEPT: Duration = Duration::from_secs(24 * 3600);
-/// How long a claim holds a key that nobody says anything about.
+/// The time that a claim holds its key without a sign of life.
 const HELD: Duration = Duration::from_secs(60);
 
 impl Vmm {
-    /// How often [`hold_key`](Self::hold_key) is to be called while a call runs.
+    /// The interval at which [`hold_key`](Self::hold_key) is to be called while a call runs.
     pub const HOLD_INTERVAL: Duration = Duration::from_secs(20);
 
-    /// The desk for a call with a key: [`keep_answer`](Self::keep_answer) of it knows which rights the call made use of.
+    /// The desk for a call with a key: [`keep_answer`](Self::keep_answer) of it knows which rights the call made use
+    /// of.
     #[must_use]
     pub fn for_a_repeatable_call(&self) -> Self {
         self.remembering_rights()

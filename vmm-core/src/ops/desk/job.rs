@@ -10,7 +10,7 @@ use crate::policy::{Action, Actor, Target};
 use crate::ops::job_label;
 use crate::ops::watch::Watch;
 
-/// How often a job that is watched is looked at.
+/// The interval at which a job that is watched is looked at.
 const LOOK: Duration = Duration::from_millis(500);
 
 /// A job that is watched; see [`Vmm::watch_job`]. It costs nothing but while [`next`](Self::next) is awaited.
@@ -27,8 +27,8 @@ impl JobWatch {
     /// Waits for the next change; `None` after the last. May be dropped while it waits and called again.
     ///
     /// # Errors
-    /// `NotFound` when the actor may not see the job at this moment, `Unauthenticated` when the account is gone or disabled,
-    /// `Unavailable` if the database does not answer.
+    /// `NotFound` when the actor may not see the job at this moment, `Unauthenticated` when the account is gone or
+    /// disabled, `Unavailable` if the database does not answer.
     pub async fn next(&mut self) -> Result<Option<Job>> {
         if self.last.as_ref().is_some_and(|job| job.state.is_final()) {
             return Ok(None);

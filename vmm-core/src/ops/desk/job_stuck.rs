@@ -29,12 +29,12 @@ impl Vmm {
         .await
     }
 
-    /// Closes a stuck job. The host is looked at: its machine or disk gets the state that the host tells, or unknown while
-    /// the host does not answer, and the job's error says what is left on the host. Nothing is removed there.
+    /// Closes a stuck job. The host is looked at: its machine or disk gets the state that the host tells, or unknown
+    /// while the host does not answer, and the job's error says what is left on the host. Nothing is removed there.
     ///
     /// # Errors
-    /// `NotFound` if there is none that the actor may see; `Conflict` if it is not stuck, or if another job works on its
-    /// machine.
+    /// `NotFound` if there is none that the actor may see; `Conflict` if it is not stuck, or if another job works on
+    /// its machine.
     pub async fn close_job(&self, actor: &Actor, id: JobId) -> Result<Job> {
         let looking = self.visible_job(actor, id);
         let (job, target) = self.find_or_audit_failure(actor, Action::JobClose, format!("job {id}"), looking).await?;
@@ -54,7 +54,7 @@ impl Vmm {
     }
 }
 
-/// What the host says of what a job worked on.
+/// Asks the host about the subject of a job, and returns how the job is closed.
 async fn closing(desk: &Desk, job: &Job) -> Result<Closing> {
     match &job.subject {
         Subject::Vm(id) => of_machine(desk, *id).await,

@@ -64,8 +64,8 @@ impl Vmm {
         Ok(shown_to(self, actor, os))
     }
 
-    /// Imports the image of an entry again: one that is missing from the pool, was changed there, or whose import failed. A
-    /// volume that holds what was imported stays as it is; another one is replaced, unless something uses it.
+    /// Imports the image of an entry again: one that is missing from the pool, was changed there, or whose import
+    /// failed. A volume that holds what was imported stays as it is; another one is replaced, unless something uses it.
     ///
     /// # Errors
     /// `Conflict` while it is being imported, and for an entry that has no image to import.
@@ -106,7 +106,8 @@ impl Vmm {
     /// answer, the image is removed later.
     ///
     /// # Errors
-    /// `Stale` if its revision is not the one to `expect`; `Conflict` while a machine is made from it or it is being imported.
+    /// `Stale` if its revision is not the one to `expect`; `Conflict` while a machine is made from it or it is being
+    /// imported.
     pub async fn delete_os(&self, actor: &Actor, id: OsId, expect: Option<Revision>) -> Result<()> {
         let os = self.find_or_audit_failure(actor, Action::OsDelete, format!("os {id}"), self.os(actor, id)).await?;
         self.change(actor, Action::OsDelete, target(&os), |desk, audit| async move {

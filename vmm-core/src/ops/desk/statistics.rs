@@ -9,15 +9,15 @@ use crate::policy::{Action, Actor, Target};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DeskStatistics {
-    /// How many jobs are in each state.
+    /// The number of jobs that are in each state.
     pub jobs: Vec<(JobState, u64)>,
-    /// How many machines have each status.
+    /// The number of machines that have each status.
     pub vms: Vec<(VmStatus, u64)>,
-    /// How often each budget was refused since the process began.
+    /// The number of times that each budget was refused since the process began.
     pub refusals: Vec<(Budget, u64)>,
-    /// How much of each budget all accounts have together in this process. What is stored is not counted.
+    /// The amount of each budget that all accounts hold together in this process. What is stored is not counted.
     pub taken: Vec<(Budget, u64)>,
-    /// Whether the parts of the desk answer.
+    /// The health of the parts of the desk.
     pub health: Health,
     /// The newest audit row.
     pub audit: AuditHead,
@@ -40,7 +40,7 @@ impl Vmm {
     }
 }
 
-/// What is known of these machines while their host does not answer: that they were asked for, or nothing.
+/// Returns the counts of machines whose host does not answer: that they were asked for, or nothing.
 fn unknown(vms: &[(VmStatus, u64)]) -> Vec<(VmStatus, u64)> {
     let of =
         |wanted: bool| vms.iter().filter(|(status, _)| (*status == VmStatus::Request) == wanted).map(|(_, n)| n).sum();

@@ -25,11 +25,12 @@ pub struct AdoptionDraft {
     pub domain: String,
     /// Its name; the domain's if `None`, which must be a name that a machine can have.
     pub name: Option<VmName>,
-    /// Who answers for it; the actor if `None`.
+    /// The responsible account; the actor if `None`.
     pub user: Option<UserName>,
     /// Its group.
     pub group_name: Option<GroupName>,
-    /// The catalog's entry that it runs, if there is one: `debian:12`, `debian` for the newest version, or the entry's id.
+    /// The catalog's entry that it runs, if there is one: `debian:12`, `debian` for the newest version, or the entry's
+    /// id.
     pub os: Option<String>,
     /// The name it gives itself; its name if `None`.
     pub hostname: Option<Hostname>,

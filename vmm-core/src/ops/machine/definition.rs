@@ -1,4 +1,4 @@
-//! How machines are defined on their host: what differs from what vmm last saw, and what an admin accepts.
+//! Definitions of machines on their host: what differs from what vmm last saw, and what an admin accepts.
 
 use std::collections::HashMap;
 
@@ -13,8 +13,8 @@ use crate::model::{
 use crate::policy::{Action, Actor, Target};
 
 impl Vmm {
-    /// How a machine is defined on its host, and what differs from what vmm last saw. One that vmm sees for the first
-    /// time, and that agrees with its record, is what it compares with from then on.
+    /// Returns the definition of a machine on its host, with the differences from what vmm last saw. One that vmm sees
+    /// for the first time, and that agrees with its record, is what it compares with from then on.
     ///
     /// # Errors
     /// `NotFound` if there is none of this name; `Conflict` for a machine that does not exist yet or was adopted, whose

@@ -35,8 +35,8 @@ impl Vmm {
     /// Adds an empty data disk of so many GiB to a machine that is off; a job does it.
     ///
     /// # Errors
-    /// `Conflict` for a machine that is not off, that does not exist yet, that a job works on, or whose definition differs from
-    /// what vmm last saw; `Invalid` for a size that the pool has no room for.
+    /// `Conflict` for a machine that is not off, that does not exist yet, that a job works on, or whose definition
+    /// differs from what vmm last saw; `Invalid` for a size that the pool has no room for.
     pub async fn add_disk(&self, actor: &Actor, vm: &VmName, size: u32) -> Result<(Disk, JobId)> {
         let vm = self.find_vm_or_audit_failure(actor, Action::DiskCreate, vm).await?;
         self.change(actor, Action::DiskCreate, Target::from(&vm), |desk, mut audit| async move {
@@ -64,9 +64,9 @@ impl Vmm {
     /// is in it has to be told, which most systems do by themselves when they boot from it.
     ///
     /// # Errors
-    /// `Conflict` for a machine that is not off, that a job works on, or whose definition differs from what vmm last saw, and
-    /// for a disk that another file or a snapshot stands on; `Invalid` for a size that is not larger, or that the pool
-    /// has no room for.
+    /// `Conflict` for a machine that is not off, that a job works on, or whose definition differs from what vmm last
+    /// saw, and for a disk that another file or a snapshot stands on; `Invalid` for a size that is not larger, or that
+    /// the pool has no room for.
     pub async fn grow_disk(&self, actor: &Actor, id: DiskId, size: u32) -> Result<(Disk, JobId)> {
         let lookup = self.lookup(actor)?;
         let (disk, vm) =
@@ -87,8 +87,8 @@ impl Vmm {
     /// Removes a data disk of a machine that is off, with all that is on it; a job does it.
     ///
     /// # Errors
-    /// `Conflict` for a system disk, for one that another file or a snapshot stands on, and for a machine that is not off, that
-    /// a job works on, or whose definition differs from what vmm last saw.
+    /// `Conflict` for a system disk, for one that another file or a snapshot stands on, and for a machine that is not
+    /// off, that a job works on, or whose definition differs from what vmm last saw.
     pub async fn delete_disk(&self, actor: &Actor, id: DiskId) -> Result<JobId> {
         let lookup = self.lookup(actor)?;
         let (disk, vm) =
@@ -122,8 +122,8 @@ async fn has_room(desk: &Desk, size: u32, present: u32) -> Result<()> {
     Ok(())
 }
 
-/// The first name for a data disk that none of the machine's disks and no volume of the pool has: one that is there was not
-/// made for this disk.
+/// The first name for a data disk that none of the machine's disks and no volume of the pool has: one that is there was
+/// not made for this disk.
 async fn free_volume(desk: &Desk, vm: &Vm, disks: &[Disk]) -> Result<VolumeName> {
     let mut index = 1;
     loop {

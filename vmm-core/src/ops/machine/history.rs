@@ -28,7 +28,7 @@ pub struct History {
     pub from: Timestamp,
     /// Where it ends: now.
     pub to: Timestamp,
-    /// What was seen meanwhile, oldest first, a point every ten seconds unless [`Settings`](crate::Settings) say another
+    /// The measured points, oldest first, one every ten seconds unless [`Settings`](crate::Settings) have another
     /// interval.
     ///
     /// There is none for a time at which vmm did not look, or the machine was off. The first one after such a gap knows
@@ -44,8 +44,8 @@ pub struct HistoryPoint {
     pub at: Timestamp,
     /// Share of its virtual processors that was busy since the point before, in percent.
     pub cpu_percent: Option<f64>,
-    /// Memory in use, in MiB: what the guest uses, if its balloon driver says so anywhere in the history; otherwise what
-    /// the host spends on it.
+    /// Memory in use, in MiB: what the guest uses, if its balloon driver says so anywhere in the history; otherwise
+    /// what the host spends on it.
     pub memory_used: Option<f64>,
     /// Bytes read from all its disks, for each second since the point before.
     pub disk_read: Option<f64>,

@@ -7,7 +7,7 @@ use crate::error::{Kind, Result};
 use crate::model::{Budget, HostKey, Revision, Vm, VmChange, VmName};
 use crate::policy::{Action, Actor, Target};
 
-/// How long a machine has to show its key.
+/// The time that a machine has to show its key.
 const DEADLINE: Duration = Duration::from_secs(15);
 
 /// The host key that counts, and the one that a machine shows.

@@ -13,7 +13,7 @@ use crate::host::{Domain, DomainState, Statistics, seen, state_of};
 use crate::model::{Budget, Vm, VmName, VmStatus};
 use crate::policy::Actor;
 
-/// How far apart the two looks are that a processor load is worked out from.
+/// The time between the two measurements from which a processor load is computed.
 const LOAD_INTERVAL: Duration = Duration::from_millis(500);
 
 /// A machine at this moment.
@@ -53,7 +53,7 @@ pub(in crate::ops) fn monitor_call(desk: &Desk, actor: &Actor) -> Result<Place> 
     desk.budgets().take(Budget::MachineCalls, actor.into())
 }
 
-/// How a machine is at this moment.
+/// Returns the present figures of a machine.
 pub(in crate::ops) async fn figures(desk: &Desk, vm: Vm) -> Result<Monitor> {
     let hypervisor = desk.hypervisor();
     let (Some(before), since) = (hypervisor.domains().by_id(vm.uuid).await?, tokio::time::Instant::now()) else {

@@ -9,7 +9,7 @@ use crate::model::{PauseReason, StatusReason, Vm, VmName, VmState, VmStatus, nam
 use crate::policy::{Action, Actor, Target};
 use crate::repository::outcome::at_work;
 
-/// How often a machine that an I/O error had paused is looked at after it was resumed, and how long apart.
+/// The number of looks at a machine after it was resumed from an I/O error, and the time between two of them.
 const LOOKS: u32 = 3;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
 
@@ -56,14 +56,14 @@ impl Power {
     }
 }
 
-/// What became of a machine that was switched.
+/// The result of switching a machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Switched {
     /// Its state right after.
     pub state: VmState,
-    /// Where it was saved before it was started: whether it went on from there. `false` says that the host could not use
-    /// the saved state and booted it.
+    /// Where it was saved before it was started: whether it went on from there. `false` says that the host could not
+    /// use the saved state and booted it.
     pub restored: Option<bool>,
 }
 

@@ -9,7 +9,8 @@ use crate::repository::outcome::at_work;
 
 impl Vmm {
     /// Sets vmm's tag again on the domain of a machine that has lost it, as when somebody defined the domain anew with
-    /// another tool. The domain must be the machine's by its id, by the hardware address of an interface, and by a disk.
+    /// another tool. The domain must be the machine's by its id, by the hardware address of an interface, and by a
+    /// disk.
     ///
     /// # Errors
     /// `Forbidden` for anyone but an admin. `Conflict` for a machine that does not exist yet or that a job works on, if

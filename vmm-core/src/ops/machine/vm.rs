@@ -23,7 +23,7 @@ pub struct VmLogin {
     pub password: SecretString,
 }
 
-/// What somebody wants changed of a machine's record. What is `None` stays.
+/// A change of a machine's record. What is `None` stays.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct VmUpdate {
     /// Another responsible person.

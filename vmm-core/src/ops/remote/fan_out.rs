@@ -12,10 +12,10 @@ use crate::error::{Error, Result};
 use crate::model::{Budget, VmId, VmName};
 use crate::policy::Actor;
 
-/// How long a call that works on one machine waits for a session.
+/// The time that a call that works on one machine waits for a session.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What work on one machine belongs to.
+/// The kind of call that work on one machine belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::ops) enum Origin {
     /// A call for this machine.

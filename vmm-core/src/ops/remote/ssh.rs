@@ -12,25 +12,25 @@ use crate::remote::{Command, Exit, Login, Output, Piece};
 
 use super::fan_out::{Origin, session};
 
-/// What happens while commands run one after the other. Commands are counted from 0.
+/// An event of commands that run one after the other. Commands are counted from 0.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SshEvent {
     /// A command wrote something.
     Output {
         /// Which one.
         command: usize,
-        /// What it wrote.
+        /// The piece of output.
         piece: Piece,
     },
     /// A command ended by itself.
     Ended {
         /// Which one.
         command: usize,
-        /// How.
+        /// The command's end.
         exit: Exit,
-        /// Whether it wrote more to standard output than was kept and handed on.
+        /// True if it wrote more to standard output than was kept and handed on.
         stdout_truncated: bool,
-        /// Whether it wrote more to standard error than was kept and handed on.
+        /// True if it wrote more to standard error than was kept and handed on.
         stderr_truncated: bool,
         /// From the call to the exit.
         duration: Duration,
@@ -38,8 +38,8 @@ pub enum SshEvent {
 }
 
 impl Vmm {
-    /// Runs commands in order on one machine; each has a result of its own. After one that could not be run, or whose end
-    /// was not seen, the rest is not tried. Whoever stops waiting ends what runs.
+    /// Runs commands in order on one machine; each has a result of its own. After one that could not be run, or whose
+    /// end was not seen, the rest is not tried. Whoever stops waiting ends what runs.
     ///
     /// # Errors
     /// What stood in the way of the first command, if not even that began. One that may have begun has a result:

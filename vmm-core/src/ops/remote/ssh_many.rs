@@ -13,10 +13,10 @@ use crate::ops::script::run::{machines, pace};
 const OUTPUT_OF_A_CALL: usize = 32 << 20;
 
 impl Vmm {
-    /// Runs commands in order on each of many machines, as [`Vmm::ssh`] does on one; what fails on one does not stop the
-    /// others. Machines are in the order of the targets, each once. `at_once` of them are worked on at a time: 1 to 64, 8
-    /// if absent. Less is kept of the output the more machines and commands there are. Whoever stops waiting ends what
-    /// runs.
+    /// Runs commands in order on each of many machines, as [`Vmm::ssh`] does on one; what fails on one does not stop
+    /// the others. Machines are in the order of the targets, each once. `at_once` of them are worked on at a time: 1 to
+    /// 64, 8 if absent. Less is kept of the output the more machines and commands there are. Whoever stops waiting ends
+    /// what runs.
     ///
     /// # Errors
     /// `Invalid` that names `vm` for a target that is not there, or `at_once`. Nothing is run then.

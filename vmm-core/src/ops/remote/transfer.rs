@@ -16,16 +16,16 @@ use super::fan_out::{Origin, on_each, session};
 use crate::ops::account::file;
 use crate::ops::script::run::machines;
 
-/// How many bytes wait between a machine and the file area, or a directory of this computer.
+/// The number of bytes that wait between a machine and the file area, or a directory of this computer.
 const BETWEEN: usize = 256 * 1024;
 
-/// How many machines are sent to at once; the others wait, and their time does not run.
+/// The number of machines that are sent to at once; the others wait, and their time does not run.
 const AT_ONCE: usize = 16;
 
-/// What to carry, its place on a machine, and the login there.
+/// A transfer: the cargo, its place on a machine, and the login there.
 #[derive(Clone, Debug)]
 pub struct Transfer {
-    /// What is carried.
+    /// The cargo of a transfer.
     pub cargo: Cargo,
     /// The place on the machine. What is called `file` there is the file's or the directory's own name.
     pub place: Place,
@@ -37,16 +37,16 @@ pub struct Transfer {
     pub progress: Progress,
 }
 
-/// What is carried.
+/// The cargo of a transfer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cargo {
     /// One file, which takes the place of a file of its name. It has the machine's name of it in the file area.
     File,
-    /// A directory with all that is below it, as a tar archive. What is neither a regular file nor a directory is left out
-    /// and named, and no name in it may lead outside. In the file area the archive is called as the directory with `.tar`
-    /// behind it.
+    /// A directory with all that is below it, as a tar archive. What is neither a regular file nor a directory is left
+    /// out and named, and no name in it may lead outside. In the file area the archive is called as the directory with
+    /// `.tar` behind it.
     Tree {
-        /// Whether the directory may take the place of one that is not empty, which is then removed with all that is in it.
+        /// True if the directory may take the place of one that is not empty, which is then removed with its content.
         replace: bool,
     },
 }
@@ -90,8 +90,7 @@ pub enum ReceiveTo {
     FileArea,
     /// A file, or the tar archive of a directory, is written here. If the transfer fails, a part may have been written.
     Content(Sink),
-    /// A directory of this computer, where it is whole or not at all. Nothing in it leads elsewhere: there are no links in
-    /// it.
+    /// A directory of this computer, where it is whole or not at all. It holds no links that lead elsewhere.
     Directory {
         /// Its path.
         path: PathBuf,
@@ -107,13 +106,13 @@ pub struct TransferReport {
     pub bytes: u64,
     /// SHA-256 of the file's content, or of a directory's files one after the other, in lower-case hexadecimal digits.
     pub sha256: String,
-    /// What a directory holds, and what was left out; `None` for a file.
+    /// The contents of a directory, with what was left out; `None` for a file.
     pub tree: Option<TreeTransferred>,
     /// From the call to the end.
     pub duration: Duration,
 }
 
-/// What became of a transfer on each of its machines, each once, in the order of the targets.
+/// The result of a transfer on each of its machines, each once, in the order of the targets.
 #[derive(Debug)]
 pub struct TransferReports(pub Vec<(VmName, Result<TransferReport>)>);
 
@@ -131,16 +130,16 @@ impl TransferReports {
 impl Vmm {
     /// Carries a file or a directory to machines or from a machine. It is whole where it arrives, or not there at all.
     ///
-    /// What fails on one of [many](Machines::Many) machines does not stop the others and stands in the answer;
-    /// [`Transfer::progress`] is then told what has come to all of them together. What fails on [one](Machines::One) machine
-    /// is the error of the call.
+    /// A failure on one of [many](Machines::Many) machines stands in the answer and does not stop the others;
+    /// [`Transfer::progress`] is then told what has come to all of them together. What fails on [one](Machines::One)
+    /// machine is the error of the call.
     ///
     /// # Errors
-    /// `NotFound` if the actor has no such file in the file area; `Invalid` that names `directory` or `file` if it has no
-    /// place on the machine or is not there, or the archive is refused; `Conflict` if a directory is there already;
-    /// `TooLarge` or `Conflict` if there is no room for what is received. `Invalid` that names `local` if the directory of
-    /// this computer is not there or cannot be. `Invalid` that names `vm` for a target that is not there, or for many
-    /// targets of anything but a file of the file area; nothing is sent then.
+    /// `NotFound` if the actor has no such file in the file area; `Invalid` that names `directory` or `file` if it has
+    /// no place on the machine or is not there, or the archive is refused; `Conflict` if a directory is there already;
+    /// `TooLarge` or `Conflict` if there is no room for what is received. `Invalid` that names `local` if the directory
+    /// of this computer is not there or cannot be. `Invalid` that names `vm` for a target that is not there, or for
+    /// many targets of anything but a file of the file area; nothing is sent then.
     pub async fn carry(
         &self,
         actor: &Actor,
@@ -322,7 +321,7 @@ impl Vmm {
     }
 }
 
-/// What has arrived.
+/// The cargo that has arrived.
 struct Arrived {
     bytes: u64,
     sha256: String,

@@ -29,29 +29,29 @@ impl RequestDraft {
     pub const MAX_SPEC: usize = 1 << 20;
 }
 
-/// What a request would make, and of what; or what is wrong with it.
+/// A preview of a request: its plan and the room for it; or what is wrong with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestPreview {
-    /// What it would make; `None` if anything is wrong.
+    /// The plan of the machines that the table would make; `None` if anything is wrong.
     pub plan: Option<Plan>,
-    /// What is wrong.
+    /// The problems.
     pub problems: Problems,
-    /// What was found of each row, up to the one with the last problem that is kept.
+    /// The verdict on each row, up to the row with the last kept problem.
     pub rows: Vec<RowVerdict>,
-    /// How many rows are not blank, without the header.
+    /// The number of rows that are not blank, without the header.
     pub rows_total: usize,
-    /// What the table was understood as where that is not what its letters say, for people.
+    /// Notes for people on cells that were not read literally.
     pub understood: Vec<String>,
-    /// What there is.
+    /// The room on the host.
     pub room: Room,
 }
 
-/// What became of a submission.
+/// The result of a submission.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Submission {
     /// The request, with its plan.
     pub request: Request,
-    /// Whether this call made it; otherwise the same was submitted before.
+    /// True if this call made the request; false if an equal request was submitted before.
     pub created: bool,
 }
 
@@ -135,8 +135,8 @@ impl Vmm {
         self.visible_request(actor, id).await
     }
 
-    /// Approves exactly the plan with this hash, and starts it. It is planned again first; if that gives another plan, or
-    /// the plan does not fit on the host any longer, the request goes back to `pending` with the reason.
+    /// Approves exactly the plan with this hash, and starts it. It is planned again first; if that gives another plan,
+    /// or the plan does not fit on the host any longer, the request goes back to `pending` with the reason.
     ///
     /// # Errors
     /// `Conflict` if the request is decided already, or its plan is another one by now.
@@ -199,8 +199,9 @@ impl Vmm {
         }
     }
 
-    /// Who will answer for machines: the person named in this field, otherwise the actor. `None` for a name that no
-    /// account has, if the actor may not do this for others; then the gate refuses what is nobody's.
+    /// Returns the account that will be responsible for machines: the person named in this field, otherwise the actor.
+    /// `None` for a name that no account has, if the actor may not do this for others; then the gate refuses what is
+    /// nobody's.
     pub(in crate::ops) async fn responsible(
         &self,
         actor: &Actor,

@@ -13,7 +13,8 @@ use crate::policy::{Action, Actor, Target};
 const RESULT: [&str; 9] = ["name", "hostname", "group_name", "ip", "login", "vcpu", "memory", "os", "status"];
 
 impl Vmm {
-    /// Every column of a request's CSV, and one example row that plans well at this moment, if the catalog has an image.
+    /// Every column of a request's CSV, and one example row that plans well at this moment, if the catalog has an
+    /// image.
     ///
     /// # Errors
     /// `Unauthenticated` for nobody.

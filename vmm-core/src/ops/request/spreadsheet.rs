@@ -6,8 +6,8 @@ use crate::planning::Spreadsheet;
 use crate::policy::{Action, Actor, Target};
 
 impl Vmm {
-    /// Reads a file that a spreadsheet wrote (CSV, TSV, XLSX or ODS): the CSV for a [`RequestDraft`](crate::RequestDraft).
-    /// Nothing is recorded.
+    /// Reads a file that a spreadsheet wrote (CSV, TSV, XLSX or ODS): the CSV for a
+    /// [`RequestDraft`](crate::RequestDraft). Nothing is recorded.
     ///
     /// # Errors
     /// `Invalid` with the field `file` if it is no table, or larger than that of a request can be.

@@ -19,7 +19,7 @@ use crate::script::{KEPT_ALIVE, Task};
 
 use super::script::{in_version, login, stored_login};
 
-/// How long a script has on each machine if the call does not say.
+/// The time that a script has on each machine if the call does not say.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(600);
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
 /// On so many machines a script works at a time if the call does not say.
@@ -37,7 +37,7 @@ pub struct RunDraft {
     pub version: Option<u32>,
     /// The machines; `None` for those that the script names.
     pub targets: Option<Vec<ScriptTarget>>,
-    /// What the script gets on its command line. It is recorded with the run: no place for a secret.
+    /// The script's arguments on its command line. It is recorded with the run: no place for a secret.
     pub arguments: ScriptArguments,
     /// The login and the time.
     pub terms: RunTerms,
@@ -50,7 +50,7 @@ pub struct RunTerms {
     pub user: Option<String>,
     /// The password on the machines. It stays in memory and goes with the run.
     pub password: Option<SecretString>,
-    /// How long each machine has, from connecting to the script's end; at most a day, 10 minutes if absent.
+    /// The time that each machine has, from connecting to the script's end; at most a day, 10 minutes if absent.
     pub timeout: Option<Duration>,
     /// On how many machines it works at a time: 1 to 64, 8 if absent. Other runs may make it fewer.
     pub at_once: Option<u32>,
@@ -115,8 +115,8 @@ impl Vmm {
     /// Runs a script again, as it was and with the same arguments, on some of the machines of an ended run.
     ///
     /// # Errors
-    /// As [`Vmm::run_script`]; `Forbidden` for a run with arguments that the actor may not see; `Conflict` while the run
-    /// goes on, and if there is no such machine.
+    /// As [`Vmm::run_script`]; `Forbidden` for a run with arguments that the actor may not see; `Conflict` while the
+    /// run goes on, and if there is no such machine.
     pub async fn rerun_script(&self, actor: &Actor, id: RunId, only: Again, terms: RunTerms) -> Result<Run> {
         let run = self.find_run_or_audit_failure(actor, Action::ScriptRun, id).await?;
         let script = self.find_script_or_audit_failure(actor, Action::ScriptRun, &run.script_name).await?;
@@ -234,7 +234,7 @@ impl Vmm {
             .await
     }
 
-    /// Whether an actor may see what went into a run and came out of it.
+    /// Returns whether an actor may see what went into a run and came out of it.
     fn sees_inside(&self, actor: &Actor, run: &Run) -> bool {
         self.allows(actor, Action::RunOutput, &Target::from(run))
     }
@@ -266,7 +266,7 @@ impl Vmm {
     }
 }
 
-/// How long each machine has, and how many are worked on at a time.
+/// Returns the time limit of each machine, and the number of machines at a time.
 pub(in crate::ops) fn pace(timeout: Option<Duration>, at_once: Option<u32>) -> Result<(Duration, u32)> {
     let (timeout, at_once) = (timeout.unwrap_or(DEFAULT_TIMEOUT), at_once.unwrap_or(DEFAULT_AT_ONCE));
     if timeout < Duration::from_secs(1) || timeout > LONGEST_TIMEOUT {

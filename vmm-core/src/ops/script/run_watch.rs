@@ -9,9 +9,9 @@ use crate::model::{Run, RunId, RunMachine, RunState};
 use crate::ops::watch::Watch;
 use crate::policy::Actor;
 
-/// How often a run that is watched is looked at.
+/// The interval at which a run that is watched is looked at.
 const LOOK: Duration = Duration::from_millis(500);
-/// How long what was read may wait to be taken without another look at the actor's rights.
+/// The time that a read change may wait to be taken without another look at the actor's rights.
 const FRESH: Duration = Duration::from_millis(250);
 
 /// Something that has changed in a run.
@@ -52,8 +52,8 @@ impl RunWatch {
     /// Waits for the next change; `None` after the last. May be dropped while it waits and called again.
     ///
     /// # Errors
-    /// `NotFound` when the run is forgotten, `Forbidden` or `Unauthenticated` when the actor may not see it at this moment,
-    /// `Unavailable` if the database does not answer.
+    /// `NotFound` when the run is forgotten, `Forbidden` or `Unauthenticated` when the actor may not see it at this
+    /// moment, `Unavailable` if the database does not answer.
     pub async fn next(&mut self) -> Result<Option<RunChange>> {
         loop {
             if self.waiting.is_empty() && self.last.as_ref().is_some_and(|run| run.state.is_final()) {
@@ -104,8 +104,8 @@ impl RunWatch {
 }
 
 impl Vmm {
-    /// Watches a run: its present state and that of each of its machines at once, then each change of them until the run
-    /// ends, also by another process on the same records. What went in and came out is shown as by
+    /// Watches a run: its present state and that of each of its machines at once, then each change of them until the
+    /// run ends, also by another process on the same records. What went in and came out is shown as by
     /// [`script_run`](Self::script_run), with the rights that the account has at the moment of each change.
     ///
     /// # Errors

@@ -13,7 +13,7 @@ use crate::model::{
 };
 use crate::policy::{Action, Actor, Target};
 
-/// How far ahead a schedule may begin.
+/// The latest beginning of a schedule, counted from now.
 const FARTHEST: TimeDelta = TimeDelta::days(3653);
 
 /// A schedule that somebody makes.
@@ -25,21 +25,21 @@ pub struct ScheduleDraft {
     pub when: When,
     /// The machines; `None` for those that the script names when it runs.
     pub targets: Option<Vec<ScriptTarget>>,
-    /// What the script gets on its command line. It is recorded: no place for a secret.
+    /// The script's arguments on its command line. It is recorded: no place for a secret.
     pub arguments: ScriptArguments,
-    /// How long each machine has; at most a day, 10 minutes if absent.
+    /// The time that each machine has; at most a day, 10 minutes if absent.
     pub timeout: Option<Duration>,
     /// On how many machines it works at a time: 1 to 64, 8 if absent.
     pub at_once: Option<u32>,
 }
 
 impl Vmm {
-    /// Has a script run by itself, in the name of who asks, with the login that is stored with it, in the version that it
-    /// has then.
+    /// Has a script run by itself, in the name of who asks, with the login that is stored with it, in the version that
+    /// it has then.
     ///
     /// # Errors
-    /// `Forbidden` for anyone but the script's owner and admins; `Invalid` for a moment that has passed, without a stored
-    /// login and without machines; `Conflict` if the script has as many schedules as it can.
+    /// `Forbidden` for anyone but the script's owner and admins; `Invalid` for a moment that has passed, without a
+    /// stored login and without machines; `Conflict` if the script has as many schedules as it can.
     pub async fn create_schedule(&self, actor: &Actor, draft: ScheduleDraft) -> Result<Schedule> {
         let script = self.find_script_or_audit_failure(actor, Action::ScheduleCreate, &draft.script).await?;
         self.change(actor, Action::ScheduleCreate, Target::from(&script), |desk, audit| async move {

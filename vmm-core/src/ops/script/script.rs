@@ -21,7 +21,7 @@ pub struct ScriptDraft {
     pub name: ScriptName,
     /// The name of its file.
     pub file: ScriptFile,
-    /// What runs the file; what its first line names, or `sh`, if `None`.
+    /// The interpreter of the file; what its first line names, or `sh`, if `None`.
     pub command: Option<Interpreter>,
     /// Its text; that of `file` in the owner's file area if `None`.
     pub content: Option<ScriptContent>,
@@ -33,14 +33,14 @@ pub struct ScriptDraft {
     pub password: Option<SecretString>,
 }
 
-/// What somebody changes of a script; `None` stays as it is. `Debug` shows no password.
+/// A change of a script; `None` stays as it is. `Debug` shows no password.
 #[derive(Debug, Default)]
 pub struct ScriptUpdate {
     /// The earlier version whose text, file name and interpreter it gets, before what else is given.
     pub version: Option<u32>,
     /// The name of its file.
     pub file: Option<ScriptFile>,
-    /// What runs the file.
+    /// The interpreter of the file.
     pub command: Option<Interpreter>,
     /// Its text.
     pub content: Option<ScriptContent>,
@@ -57,7 +57,7 @@ pub struct ScriptUpdate {
 pub struct SavedScript {
     /// The script.
     pub script: Script,
-    /// What was changed of the text that was given, as [`ScriptContent::mended`] says it.
+    /// The changes that were made to the given text, as [`ScriptContent::mended`] lists them.
     pub mended: Vec<String>,
 }
 

@@ -5,8 +5,8 @@ use ssh2::ErrorCode;
 /// `LIBSSH2_ERROR_EAGAIN`.
 pub(super) const WOULD_BLOCK: ErrorCode = ErrorCode::Session(-37);
 
-/// Does a step on files; one that would block, twice: libssh2 stops at an answer that has begun and does not look whether
-/// it has also ended there, which no poll would tell.
+/// Does a step on files; one that would block, twice: libssh2 stops at an answer that has begun and does not look
+/// whether it has also ended there, which no poll would tell.
 pub(super) fn again_at_once<T, E>(
     mut step: impl FnMut() -> Result<T, E>,
     would_block: impl Fn(&E) -> bool,

@@ -21,7 +21,7 @@ pub(super) struct Patience {
     pub(super) silence: Duration,
 }
 
-/// What a call is told by, and how long it may take.
+/// The frame of a call: its name for people, and its time limit.
 #[derive(Clone)]
 pub(super) struct Frame {
     pub(super) address: SocketAddr,
@@ -68,7 +68,7 @@ impl Frame {
     }
 }
 
-/// What is known of a command whose end was not seen.
+/// The facts about a command whose end was not seen.
 #[derive(Default)]
 pub(super) struct Unseen {
     pub(super) exit: Option<Exit>,

@@ -1,11 +1,11 @@
-//! What an upload sends, kept until the machine has it.
+//! The content of an upload, kept until the machine has it.
 
 use super::error::Cause;
 use super::sftp::{Files, OpenFile};
 use super::transfer::{Chunks, Next};
 use crate::remote::{Progress, Transferred};
 
-/// How many bytes are under way at once, and are sent again at most when the connection is lost.
+/// The number of bytes that are under way at once, and are sent again at most when the connection is lost.
 pub(super) const WINDOW: usize = 1 << 20;
 
 /// Why a step on the file under way failed, as far as SFTP tells it.
@@ -15,7 +15,7 @@ pub(super) const REFUSED: &str = "the machine did not accept the file";
 pub(super) struct Content {
     chunks: Chunks,
     progress: Progress,
-    /// How many bytes have come from the source.
+    /// The number of bytes that have come from the source.
     bytes: u64,
     ended: bool,
     /// Bytes from the source; those from `written` on are not confirmed. libssh2 wants to see them again, in front.
@@ -29,12 +29,12 @@ impl Content {
         Self { chunks, progress, bytes: 0, ended: false, window, written: 0 }
     }
 
-    /// How many bytes the machine has confirmed.
+    /// Returns the number of bytes that the machine has confirmed.
     pub(super) fn arrived(&self) -> u64 {
         self.bytes - (self.window.len() - self.written) as u64
     }
 
-    /// What was sent, once all of it was.
+    /// Returns the size and the checksum of the content, once all of it was sent.
     pub(super) fn transferred(&self) -> Transferred {
         Transferred { bytes: self.bytes, sha256: self.chunks.digest() }
     }

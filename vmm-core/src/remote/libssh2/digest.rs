@@ -7,7 +7,7 @@ use super::sftp::Files;
 use super::shell::Digesting;
 use crate::text::hex;
 
-/// How many bytes of a file are fetched at once.
+/// The number of bytes of a file that are fetched at once.
 const BUFFER: usize = 1 << 18;
 
 /// Returns the checksum of a file on the machine, which the machine works out if it can.

@@ -44,7 +44,7 @@ struct Receiving<'a> {
     deliver: &'a Deliver,
     /// The file as it was first seen.
     before: Option<FileStat>,
-    /// How many bytes have been delivered.
+    /// The number of bytes that have been delivered.
     bytes: u64,
 }
 

@@ -1,4 +1,4 @@
-//! What can go wrong in a call, and what the caller is told.
+//! The errors of a call, and their conversion into public errors.
 
 use std::fmt;
 use std::io;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::error::{Error, Part};
 
-/// How far a call came.
+/// The stage that a call reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
     Queue,
@@ -58,7 +58,7 @@ pub(super) enum Cause {
     },
     /// The server does something that no server may.
     Protocol(&'static str),
-    /// What the caller is to be told stands already.
+    /// An error that is public already, and goes to the caller as it is.
     Public(Error),
 }
 
@@ -93,7 +93,7 @@ pub(super) struct CallError {
 }
 
 impl CallError {
-    /// What happened to a command that was sent, and the limit that ran out.
+    /// Returns a description of what happened to a command that was sent, and the limit that ran out.
     pub(super) fn broke_off(&self) -> (String, Option<Duration>) {
         let Self { machine, limit, cause, .. } = self;
         let broke = |reason: &dyn fmt::Display| {

@@ -38,7 +38,7 @@ pub(super) fn check(command: &Command) -> Checked<()> {
 pub(super) struct Running {
     pub(super) stdout: Stream,
     pub(super) stderr: Stream,
-    /// Who follows it.
+    /// The receiver of its output, if somebody follows it.
     pub(super) pieces: Option<mpsc::Sender<Piece>>,
     /// When it was sent; `None` as long as it has not begun for certain.
     pub(super) sent: Option<Instant>,
@@ -80,8 +80,9 @@ impl Running {
         ended
     }
 
-    /// How the command's own process ended, as far as the server has told that of a command that did not come to its end.
-    /// A code of 0 is also what stands there before the server tells one; `had_ended` says that it has told one.
+    /// Returns the end of the command's own process, as far as the server has reported it of a command that did not
+    /// come to its end. A code of 0 is also what stands there before the server tells one; `had_ended` says that it has
+    /// told one.
     pub(super) fn exit_so_far(&self, had_ended: bool) -> Option<Exit> {
         let exit = self.channel.as_ref().and_then(|channel| exit(channel).ok())?;
         (had_ended || exit != Exit::Code(0)).then_some(exit)
@@ -143,10 +144,10 @@ impl Running {
     }
 }
 
-/// What of a command's input is not yet written.
+/// The part of a command's input that is not yet written.
 struct Input<'a> {
     left: &'a [u8],
-    /// Whether its end is written too.
+    /// True if its end is written too.
     closed: bool,
 }
 
@@ -170,7 +171,7 @@ impl Input<'_> {
     }
 }
 
-/// Whether the server has closed the channel, both of whose streams have ended.
+/// Returns whether the server has closed the channel, both of whose streams have ended.
 fn is_closed(channel: &mut Channel) -> Result<bool, Cause> {
     match channel.wait_close() {
         Ok(()) => Ok(true),
@@ -196,7 +197,7 @@ fn hand_on(link: &Link, follower: &mpsc::Sender<Piece>, mut piece: Piece) -> Res
     Ok(())
 }
 
-/// Whether the server does not begin the command, or it cannot have got it whole.
+/// Returns whether the server does not begin the command, or it cannot have got it whole.
 fn is_refusal(cause: &Cause) -> bool {
     matches!(cause, Cause::Ssh(error) if [REFUSED, NOT_SENT].contains(&error.code()))
 }

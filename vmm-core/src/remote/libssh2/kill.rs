@@ -9,16 +9,16 @@ use super::exec::Running;
 use super::link::Link;
 use crate::remote::{Command, Exit, Processes};
 
-/// How long the machine has for it after the deadline.
+/// The time that the machine has to kill a command after the deadline.
 pub(super) const GRACE: Duration = Duration::from_millis(600);
-/// How long the machine has to say whether a command still runs.
+/// The time that the machine has to say whether a command still runs.
 const LOOK: Duration = Duration::from_secs(3);
 /// A process of the command may be this much older than the time since the command was sent says: what looks for it may
 /// be long on its way.
 const SLACK: Duration = Duration::from_secs(1);
 
-/// Gets a mark, `look` or `end`, an age in hundredths of a second, and how many children the server has that are none of
-/// the command's.
+/// Gets a mark, `look` or `end`, an age in hundredths of a second, and how many children the server has that are none
+/// of the command's.
 ///
 /// The parent of this shell is the server's process for the connection, and its other children are the connection's
 /// commands. OpenSSH makes each of them the leader of a session of its own, and every process in that session is
@@ -52,20 +52,20 @@ const SCRIPT: &str = "exec 2>/dev/null; m=$1 k=$2; read -r u r </proc/uptime; b=
     if [ \"$SSH_CONNECTION\" ]; then left; fi; \
     echo \"$m ${s:+ran} $n $w\"";
 
-/// What a machine says of the processes of a command.
+/// The machine's answer about the processes of a command.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Fate {
     pub(super) processes: Processes,
-    /// Whether the command itself had ended when the machine looked.
+    /// True if the command itself had ended when the machine looked.
     pub(super) had_ended: bool,
 }
 
-/// What a look at a command whose channel was closed has shown.
+/// The result of a look at a command whose channel was closed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Look {
-    /// Whether the command still runs, if the machine says so.
+    /// True if the command still runs, if the machine says so.
     pub(super) runs: Option<bool>,
-    /// Whether the server told the exit status of the shell that looked, which is not 0.
+    /// True if the server told the exit status of the shell that looked, which is not 0.
     pub(super) told_status: bool,
 }
 

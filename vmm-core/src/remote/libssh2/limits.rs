@@ -8,7 +8,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::error::Cause;
 
-/// What ends a wait before the server does.
+/// The limits that end a wait before the server does.
 #[derive(Clone)]
 pub(super) struct Limits {
     pub(super) until: Instant,

@@ -21,7 +21,7 @@ const KEEPALIVE: u32 = 2;
 const REOPENING: Duration = Duration::from_secs(2);
 /// Between two tries to open a channel.
 const BETWEEN_CHANNELS: Duration = Duration::from_millis(10);
-/// How many channels are tried for a command whose channel is closed before it is started.
+/// The number of channels that are tried for a command whose channel is closed before it is started.
 const CHANNELS: usize = 4;
 /// So long it is at least between two questions whether a server is there.
 const BETWEEN_QUESTIONS: Duration = Duration::from_secs(KEEPALIVE as u64 + 1);
@@ -36,19 +36,19 @@ pub(super) struct Link {
     ahead: Cell<Option<Instant>>,
     /// A channel that is open and not yet used.
     spare: Cell<Option<Channel>>,
-    /// Whether the server has given a channel.
+    /// True if the server has given a channel.
     given: Cell<bool>,
-    /// Whether the server may have closed the channel that was given out last before anything was asked of it.
+    /// True if the server may have closed the channel that was given out last before anything was asked of it.
     stale: Cell<bool>,
     socket: Arc<TcpStream>,
     limits: Limits,
-    /// How long the machine has to begin giving its files.
+    /// The time that the machine has to begin giving its files.
     beginning: Duration,
-    /// How long the machine may say nothing.
+    /// The time that the machine may be silent.
     silence: Cell<Option<Duration>>,
-    /// Whether it has more to do than to answer.
+    /// True if it has more to do than to answer.
     busy: Cell<bool>,
-    /// Whether its server was seen to tell how a command ended.
+    /// True if its server was seen to tell how a command ended.
     proven: Cell<bool>,
 }
 
@@ -143,8 +143,8 @@ impl Link {
 
     /// Starts a command on a [`channel`](Self::channel), and returns the channel that it runs on.
     ///
-    /// A server that closes the channel instead of answering will never answer. If it may have closed the channel before
-    /// the command came, the command was not started, and goes to another channel.
+    /// A server that closes the channel instead of answering will never answer. If it may have closed the channel
+    /// before the command came, the command was not started, and goes to another channel.
     pub(super) fn start(&self, mut channel: Channel, line: &str) -> Result<Channel, Cause> {
         for _ in 0..CHANNELS {
             let started = self.drive(|| match channel.exec(line) {
@@ -286,12 +286,12 @@ impl Link {
         Ok(count > 0)
     }
 
-    /// Whether there is time left.
+    /// Returns whether there is time left.
     pub(super) fn check(&self) -> Result<(), Cause> {
         self.limits.left().map(|_| ())
     }
 
-    /// Whether the other side has ended the connection.
+    /// Returns whether the other side has ended the connection.
     pub(super) fn is_gone(&self) -> bool {
         let mut ready = [PollFd::new(&*self.socket, PollFlags::RDHUP)];
         poll(&mut ready, Some(&Timespec::default())).is_err() || !ready[0].revents().is_empty()
@@ -302,7 +302,7 @@ impl Link {
         self.limits.pause(time)
     }
 
-    /// Whether its server was seen to tell how a command ended.
+    /// Returns whether its server was seen to tell how a command ended.
     pub(super) fn is_proven(&self) -> bool {
         self.proven.get()
     }
@@ -312,13 +312,13 @@ impl Link {
         self.proven.set(self.proven.get() || seen);
     }
 
-    /// Whether the machine's server of files was started.
+    /// Returns whether the machine's server of files was started.
     pub(super) fn has_files(&self) -> bool {
         self.sftp.get().is_some()
     }
 
-    /// The channel to the machine's files; the same one for all who ask. A server that refuses it, or on which something
-    /// else answers than SFTP, is [`NoSftp`](Cause::NoSftp).
+    /// The channel to the machine's files; the same one for all who ask. A server that refuses it, or on which
+    /// something else answers than SFTP, is [`NoSftp`](Cause::NoSftp).
     pub(super) fn sftp(&self) -> Result<&Sftp, Cause> {
         if self.sftp.get().is_none() {
             let started = match (self.ahead.take(), self.start_files()) {
@@ -359,12 +359,12 @@ impl Link {
     }
 }
 
-/// Whether a server gives no channel.
+/// Returns whether a server gives no channel.
 fn is_refusal(cause: &Cause) -> bool {
     matches!(cause, Cause::Ssh(error) if error.code() == NO_CHANNEL)
 }
 
-/// Whether the server has not closed a channel on which nothing was begun.
+/// Returns whether the server has not closed a channel on which nothing was begun.
 fn is_open(channel: &mut Channel) -> bool {
     matches!(channel.read(&mut [0]), Err(error) if error.kind() == ErrorKind::WouldBlock)
 }

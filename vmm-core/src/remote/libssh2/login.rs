@@ -63,8 +63,8 @@ fn refused(error: &ssh2::Error) -> bool {
 }
 
 fn by_key(link: &Link, user: &str, pem: &SecretString) -> Result<(), Cause> {
-    // Not told the public key, libssh2 works it out and has OpenSSL try its decoders on a format that none of them knows:
-    // as much work as the rest of a login.
+    // Not told the public key, libssh2 works it out and has OpenSSL try its decoders on a format that none of them
+    // knows: as much work as the rest of a login.
     let public = ssh_key::PrivateKey::from_openssh(pem.expose_secret()).and_then(|key| key.public_key().to_openssh());
     let public = public.map_err(|_| Cause::Protocol("the private key cannot be read"))?;
     link.drive(|| link.session().userauth_pubkey_memory(user, Some(&public), pem.expose_secret(), None))

@@ -52,34 +52,34 @@ use super::{
 use crate::error::Result;
 use crate::model::HostKey;
 
-/// How [`Libssh2Exec`] works.
+/// The settings of [`Libssh2Exec`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Libssh2Config {
-    /// How many sessions may be open at once, those that wait for a further call included; further calls wait, within
-    /// their deadline.
+    /// The number of sessions that may be open at once, those that wait for a further call included; further calls
+    /// wait, within their deadline.
     pub sessions: usize,
-    /// How many of them to one address. OpenSSH drops connections at random when more than ten of them have not yet
-    /// logged in.
+    /// The number of sessions to one address. OpenSSH drops connections at random when more than ten of them have not
+    /// yet logged in.
     pub sessions_of_a_machine: usize,
-    /// How long a session waits for a further call of the same user with the same credential; zero if each call is to
-    /// have a new one.
+    /// The time that a session waits for a further call of the same user with the same credential; zero if each call is
+    /// to have a new one.
     pub idle: Duration,
-    /// How long after its login a session is used at most. That long a password that was changed on the machine, or
+    /// The greatest age of a session, counted from its login. That long a password that was changed on the machine, or
     /// groups that the user has left, still count.
     pub longest: Duration,
-    /// How long after a call a session counts as alive, so that the next command needs one round trip less. A command on
-    /// one that died unseen within this time fails; after it, the session is asked first, and replaced. Zero to ask
-    /// always.
+    /// The time after a call in which a session counts as alive, so that the next command needs one round trip less. A
+    /// command on one that died unseen within this time fails; after it, the session is asked first, and replaced. Zero
+    /// to ask always.
     pub trusted: Duration,
     /// Limit for the TCP connection, within the call's deadline.
     pub connect_timeout: Duration,
-    /// How long a machine may say nothing while a file or a directory is carried. Past it the connection counts as lost,
-    /// and the transfer goes on over another one. A machine may be frozen for half a minute, as it is while it is saved
-    /// or moved. While it works by itself (checks a file, writes to its disk), its server need only be there.
+    /// The time that a machine may be silent while a file or a directory is carried. Past it the connection counts as
+    /// lost, and the transfer goes on over another one. A machine may be frozen for half a minute, as it is while it is
+    /// saved or moved. While it works by itself (checks a file, writes to its disk), its server need only be there.
     pub silence: Duration,
-    /// Limit for the key exchange and the login together, and for the machine's server of files to begin, within the call's
-    /// deadline.
+    /// Limit for the key exchange and the login together, and for the machine's server of files to begin, within the
+    /// call's deadline.
     pub login_timeout: Duration,
 }
 
@@ -101,31 +101,32 @@ impl Default for Libssh2Config {
 /// Runs commands through libssh2. Cheap to clone; clones share their sessions, which end with the last of them.
 ///
 /// Needs a tokio runtime with time enabled. A session that has ended a command is kept for the next call with the same
-/// machine, host key, user and credential, whose channel is asked for ahead (but not of Dropbear, which closes a channel
-/// that waits); one that is found dead then is replaced unnoticed, which is safe since no command was sent yet. At most four
-/// connections at once log in at one machine. When a deadline passes, or the caller stops waiting, the command's
-/// processes are killed over a second channel if the machine answers in time, and the connection is dropped.
+/// machine, host key, user and credential, whose channel is asked for ahead (but not of Dropbear, which closes a
+/// channel that waits); one that is found dead then is replaced unnoticed, which is safe since no command was sent yet.
+/// At most four connections at once log in at one machine. When a deadline passes, or the caller stops waiting, the
+/// command's processes are killed over a second channel if the machine answers in time, and the connection is dropped.
 ///
 /// Files go over SFTP. Where the machine's shell has `sha256sum` and `mv`, they check the copy and put it in place;
-/// elsewhere it is read back and renamed. Where the server gives no SFTP, or something else answers on it, the shell carries
-/// the file; that needs `sh`, `cat`, `dd` with `iflag=fullblock`, `head`, `tail`, `wc`, `mv` and `openssl` or `sha256sum`,
-/// as coreutils and BusyBox have them, and `/proc` to go on after a cut on the way up. A transfer whose connection is lost, or says nothing for
-/// [`Libssh2Config::silence`], goes on over another one from where it stood, within its deadline; at most 1 MiB is moved
-/// again, and of a directory on its way up as much as the machine takes ahead (2 MiB with OpenSSH). It is given up when
-/// five connections in a row brought nothing, some 8 s after the first was lost. What is left of a transfer that failed
-/// is removed over another connection, which may take some seconds longer than the call.
+/// elsewhere it is read back and renamed. Where the server gives no SFTP, or something else answers on it, the shell
+/// carries the file; that needs `sh`, `cat`, `dd` with `iflag=fullblock`, `head`, `tail`, `wc`, `mv` and `openssl` or
+/// `sha256sum`, as coreutils and BusyBox have them, and `/proc` to go on after a cut on the way up. A transfer whose
+/// connection is lost, or says nothing for [`Libssh2Config::silence`], goes on over another one from where it stood,
+/// within its deadline; at most 1 MiB is moved again, and of a directory on its way up as much as the machine takes
+/// ahead (2 MiB with OpenSSH). It is given up when five connections in a row brought nothing, some 8 s after the first
+/// was lost. What is left of a transfer that failed is removed over another connection, which may take some seconds
+/// longer than the call.
 ///
-/// A directory goes as a tar archive through one command, as long as its connection holds. The machine needs `sh`, `tar`,
-/// `xargs` and `sha256sum`, as every Linux distribution has them, BusyBox too; to go on after a cut, `/proc` on the way up
-/// and a `dd` that knows `fullblock` on the way down. On its way down the machine reads again what had come, without
-/// sending it; a directory that is not as it was is a conflict. A directory on its way up of which this process lets go
-/// without a word, because it was killed, is removed by the machine itself after an hour.
+/// A directory goes as a tar archive through one command, as long as its connection holds. The machine needs `sh`,
+/// `tar`, `xargs` and `sha256sum`, as every Linux distribution has them, BusyBox too; to go on after a cut, `/proc` on
+/// the way up and a `dd` that knows `fullblock` on the way down. On its way down the machine reads again what had come,
+/// without sending it; a directory that is not as it was is a conflict. A directory on its way up of which this process
+/// lets go without a word, because it was killed, is removed by the machine itself after an hour.
 ///
 /// libssh2 does not tell a missing exit status from 0. A server that may have left it out is therefore asked, through a
 /// further command, whether the command still runs: OpenSSH since 9.2, whose `ChannelTimeout` does so, after a command
 /// that ended with 0 and was silent for 50 ms before (a limit of 1 s may be missed in one of twenty cases), and once in
-/// each connection a server that is neither OpenSSH nor dropbear. An account that does not run what it is given cannot be
-/// asked: the end of such a command is not known there. Transfers do not rely on it.
+/// each connection a server that is neither OpenSSH nor dropbear. An account that does not run what it is given cannot
+/// be asked: the end of such a command is not known there. Transfers do not rely on it.
 #[derive(Clone, Debug)]
 pub struct Libssh2Exec {
     pool: Pool,

@@ -19,15 +19,15 @@ use super::limits::Limits;
 use super::link::Link;
 use crate::remote::{Credential, Endpoint, Login};
 
-/// How often an idle session shows the server, and what lies between, that it is still wanted.
+/// The interval at which an idle session shows the server, and what lies between, that it is still wanted.
 const KEEPALIVE: Duration = Duration::from_secs(15);
-/// How many connections at once log in at a machine. Dropbear drops those beyond the fifth from one address, and OpenSSH
-/// some of those beyond the tenth.
+/// The number of connections that log in at one machine at the same time. Dropbear drops those beyond the fifth from
+/// one address, and OpenSSH some of those beyond the tenth.
 const LOGINS_AT_ONCE: usize = 4;
 /// Between two looks whether a connection may log in.
 const BETWEEN_TURNS: Duration = Duration::from_millis(5);
 
-/// What two calls must have in common to use the same session. It holds no secret.
+/// The key of a session: two calls with equal keys may use one session. It holds no secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Key {
     endpoint: Endpoint,
@@ -58,11 +58,11 @@ struct Idle {
 struct State {
     /// The longest idle first.
     idle: Vec<Idle>,
-    /// How many slots are taken on each machine, those of idle sessions included.
+    /// The number of slots that are taken on each machine, those of idle sessions included.
     taken: HashMap<SocketAddr, usize>,
     total: usize,
     tended: bool,
-    /// How many connections to each machine have not yet logged in.
+    /// The number of connections to each machine that have not yet logged in.
     logging_in: HashMap<SocketAddr, usize>,
     /// Those who found no place, in the order in which they came.
     waiting: VecDeque<Waiting>,
@@ -116,7 +116,8 @@ impl Pool {
         config.sessions = config.sessions.max(1);
         config.sessions_of_a_machine = config.sessions_of_a_machine.max(1);
         let mut salt = [0; 32];
-        // Without random bytes the digests are those of a well-known salt, and stay in this process's memory all the same.
+        // Without random bytes the digests are those of a well-known salt, and stay in this process's memory all the
+        // same.
         let _ = getrandom::fill(&mut salt);
         let shared = Arc::new(Shared { state: Mutex::default(), looked: Condvar::new(), config, salt });
         let last = Arc::new(Last(Arc::downgrade(&shared)));
@@ -134,7 +135,8 @@ impl Pool {
         Key { endpoint: endpoint.clone(), user: login.user.clone(), credential: digest.finalize().into() }
     }
 
-    /// Waits for a place among the open sessions. Whoever came first is served first, among those for whom there is one.
+    /// Waits for a place among the open sessions. Whoever came first is served first, among those for whom there is
+    /// one.
     pub(super) async fn enter(&self, key: Key) -> Entry {
         loop {
             let entered = self.shared.state().enter_or_wait(&key, self);
@@ -263,7 +265,7 @@ impl State {
         count_down(&mut self.taken, address);
     }
 
-    /// Whether somebody may log in at a machine now.
+    /// Returns whether somebody may log in at a machine now.
     fn begin_login(&mut self, address: SocketAddr) -> bool {
         let count = self.logging_in.entry(address).or_default();
         let free = *count < LOGINS_AT_ONCE;
@@ -294,7 +296,7 @@ impl Drop for Turn {
 }
 
 impl Idle {
-    /// Whether it is alive, as far as that can be seen.
+    /// Returns whether it is alive, as far as that can be seen.
     fn show(&mut self, now: Instant) -> bool {
         if now.saturating_duration_since(self.shown) < KEEPALIVE {
             return true;

@@ -13,7 +13,7 @@ use super::sftp::{Files, Way};
 use super::sockets::Sockets;
 use crate::error::Error;
 
-/// How many connections in a row may bring nothing before the transfer is given up.
+/// The number of connections in a row that may bring nothing before the transfer is given up.
 const TRIES: u32 = 5;
 /// Before the first of them; doubled before each further one.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -23,13 +23,13 @@ const LOST: [i32; 7] = [-7, -13, -30, -43, -26, -27, -45];
 
 /// A transfer that knows how far it has come.
 pub(super) trait Resumable {
-    /// What it gives when it is done.
+    /// The result of a finished transfer.
     type Done;
 
     /// Goes on from where it stands.
     fn go_on(&mut self, files: &Files) -> Result<Self::Done, Cause>;
 
-    /// How many bytes need not be moved again.
+    /// Returns the number of bytes that need not be moved again.
     fn reached(&self) -> u64;
 }
 
@@ -79,9 +79,9 @@ pub(super) struct Route<'a> {
     limits: Limits,
     sockets: &'a Sockets,
     lease: LeaseInUse,
-    /// How far the transfer had come when a connection was lost last.
+    /// The number of bytes that had been moved when a connection was lost last.
     reached: u64,
-    /// How many connections have brought nothing since.
+    /// The number of connections that have brought nothing since.
     tries: u32,
 }
 

@@ -10,7 +10,7 @@ use super::pool::{Entry, Session, Slot};
 use super::sockets::SocketSlot;
 use crate::error::Result;
 
-/// How long a kept session has for its first answer before a new connection is tried in its place.
+/// The time that a kept session has for its first answer before a new connection is tried in its place.
 const REVIVAL: Duration = Duration::from_secs(3);
 
 /// A place among the open sessions, and perhaps the session that a former call left on it.
@@ -32,7 +32,7 @@ impl From<Entry> for SessionLease {
 }
 
 impl SessionLease {
-    /// Whether a former call has left one.
+    /// Returns whether a former call has left one.
     pub(super) fn has_session(&self) -> bool {
         self.kept.is_some()
     }

@@ -20,7 +20,7 @@ const UNSUPPORTED: i32 = 8;
 /// `LIBSSH2_ERROR_SFTP_PROTOCOL`: the server said no, and the connection still works.
 const STATUS: ErrorCode = ErrorCode::Session(-31);
 
-/// What a machine said to a step that it did not do.
+/// The answer of a machine to a step that it did not do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum No {
     Missing,
@@ -30,7 +30,7 @@ pub(super) enum No {
     Other,
 }
 
-/// How a machine gives its files.
+/// The way in which a machine gives its files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Way {
     Sftp,

@@ -1,4 +1,4 @@
-//! What a machine's own shell does for a file. A machine without one, or without the tools, answers nothing.
+//! The work of a machine's own shell on a file. A machine without one, or without the tools, answers nothing.
 
 use std::fmt::Write;
 use std::io::{self, ErrorKind, Read};
@@ -23,12 +23,12 @@ const DENIED: i32 = -22;
 /// OpenSSL's is several times as fast, and rarely missing.
 pub(super) const DIGEST: &str = "digest() { if command -v openssl >/dev/null 2>&1; then openssl dgst -sha256 -r; else sha256sum; \
                       fi; }\n";
-/// What the script that puts a file in place says when it is done.
+/// The line that the script which puts a file in place writes when it is done.
 const PLACED: &str = "vmm: placed";
-/// What a script in a [`line`] says when it begins. What a start-up file prints stands in front of it, in lines of its
-/// own.
+/// The line that a script in a [`line`] writes when it begins. What a start-up file prints stands in front of it, in
+/// lines of its own.
 pub(super) const BEGUN: &str = "vmm: begun";
-/// What is said of a login shell whose output cannot be told from a script's.
+/// The message about a login shell whose output cannot be told from a script's.
 pub(super) const TOO_TALKATIVE: &str =
     "this account's start-up files print too much; have them print nothing where there is no terminal";
 /// So long a line of a script's output is at the most.
@@ -109,7 +109,7 @@ pub(super) fn why(errors: &Stream) -> String {
     reason(text.lines().find(|line| telling.iter().any(|words| line.contains(words))).unwrap_or(first))
 }
 
-/// What an error message means.
+/// Returns the meaning of an error message.
 fn reason(message: &str) -> String {
     if message.contains("No space left") || message.contains("uota exceeded") {
         "the machine's disk is full; make room".to_owned()
@@ -147,7 +147,7 @@ fn is_no_shell(error: &ssh2::Error) -> bool {
     is_denied(error) || error.code() == ErrorCode::Session(NO_CHANNEL)
 }
 
-/// Whether a server runs no commands.
+/// Returns whether a server runs no commands.
 pub(super) fn is_denied(error: &ssh2::Error) -> bool {
     error.code() == ErrorCode::Session(DENIED)
 }

@@ -27,7 +27,7 @@ impl SocketSlot {
 pub(super) struct Sockets {
     pub(super) work: SocketSlot,
     pub(super) tidying: SocketSlot,
-    /// Whether a command may have been sent.
+    /// True if a command may have been sent.
     sent: Arc<AtomicBool>,
 }
 

@@ -38,12 +38,12 @@ impl<L: Deref<Target = Link>> Running<L> {
         link.drive(|| channel.send_eof())
     }
 
-    /// What went wrong with the connection, once.
+    /// Takes the failure of the connection, once.
     pub(super) fn failure(&mut self) -> Option<Cause> {
         self.failed.take()
     }
 
-    /// What the command still writes, up to a limit, and how it ends.
+    /// Reads the remaining output of the command, up to a limit, and its end.
     pub(super) fn finish(mut self, limit: usize) -> Result<(Exit, Vec<u8>, Stream), Cause> {
         let before = self.link.be_patient(true);
         let ended = self.end(limit);

@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 /// When the socket is shut down under a thread that does not come back: long enough for the kill, short enough that
 /// the call ends within a second after its deadline.
 const HARD_STOP: Duration = kill::GRACE.saturating_add(Duration::from_millis(300));
-/// How long a thread may tidy up over another connection after its call has ended.
+/// The time that a thread may tidy up over another connection after its call has ended.
 pub(super) const TIDYING: Duration = Duration::from_secs(10);
 
 /// Runs the work of a call on a blocking thread.
@@ -51,10 +51,11 @@ pub(super) async fn run<T: Send + 'static>(
     }
 }
 
-/// A caller that waits for a thread. When it no longer does, the thread hears it, and what does not end then is cut off.
+/// A caller that waits for a thread. When it no longer does, the thread hears it, and what does not end then is cut
+/// off.
 struct Watch<T: Send + 'static> {
     thread: Option<Pin<Box<dyn Future<Output = Result<T>> + Send>>>,
-    /// What the thread has to end by itself.
+    /// The time that the thread has to end by itself.
     patience: Duration,
     sockets: Sockets,
     runtime: Handle,

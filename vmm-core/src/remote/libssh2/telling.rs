@@ -1,4 +1,4 @@
-//! Whether a server has told how a command ended. libssh2 reads an exit status that was not told as 0.
+//! The check that a server has reported the end of a command. libssh2 reads an exit status that was not told as 0.
 
 use std::time::Duration;
 
@@ -8,19 +8,19 @@ use super::kill::{self, Look};
 use super::link::Link;
 use crate::remote::Exit;
 
-/// A command that the server ends for its silence runs longer than this. OpenSSH counts whole seconds, so a limit of one
-/// second may pass sooner, at the worst.
+/// A command that the server ends for its silence runs longer than this. OpenSSH counts whole seconds, so a limit of
+/// one second may pass sooner, at the worst.
 const QUIET: Duration = Duration::from_millis(50);
 /// The first version of OpenSSH with `ChannelTimeout`, past which the server closes a command's channel and lets the
 /// command run.
 const CHANNEL_TIMEOUT: (u32, u32) = (9, 2);
 
-/// What a server tells of the end of commands.
+/// The reports of a server on the end of commands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Telling {
     /// Always how it ended.
     Always,
-    /// How a command ended, except for a command that the server's own settings timed out.
+    /// The server reports the end of a command, except of one that the server's own settings timed out.
     UnlessTimedOut,
     /// It is no server that is known.
     Unproven,
@@ -42,7 +42,7 @@ impl Telling {
     }
 }
 
-/// Whether a server that does not show a command's own process any more has told how it ended.
+/// Returns whether a server that does not show a command's own process any more has told how it ended.
 pub(super) fn tells_at_once(link: &Link) -> bool {
     link.session().banner().is_some_and(|banner| banner.starts_with("SSH-2.0-OpenSSH_"))
 }

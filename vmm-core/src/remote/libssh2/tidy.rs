@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 /// Between two tries to tidy up.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// What a failed upload may have left on a machine.
+/// The remains that a failed upload may have left on a machine.
 pub(super) struct Left<'a> {
     /// The file under way; empty if there is none.
     pub(super) temporary: &'a str,
@@ -25,12 +25,12 @@ pub(super) struct Left<'a> {
     pub(super) placed: Option<(&'a str, &'a str)>,
 }
 
-/// What was found where a transfer had failed.
+/// The findings after a failed transfer.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Found {
     /// The free space of the disk that the file under way was on, if it can be told.
     pub(super) free: Option<u64>,
-    /// Whether the file is in its place.
+    /// True if the file is in its place.
     pub(super) placed: bool,
 }
 

@@ -22,7 +22,7 @@ use crate::text::hex;
 
 /// The size of a piece, a multiple of what libssh2 puts into one packet.
 pub(super) const CHUNK: usize = 8 * 30_000;
-/// How many pieces wait between the two sides.
+/// The number of pieces that wait between the two sides.
 const WAITING: usize = 4;
 
 /// Has a blocking thread do with a source what `work` does with its pieces.
@@ -136,7 +136,7 @@ pub(super) struct Chunks {
     digest: Arc<OnceLock<String>>,
 }
 
-/// What comes next.
+/// The next piece of a transfer.
 pub(super) enum Next {
     Chunk(Vec<u8>),
     End,

@@ -19,9 +19,9 @@ use crate::remote::{Transferred, Upload};
 
 /// The permission bits that a file can be given.
 const PERMISSIONS: u32 = 0o777;
-/// What a machine gives new files, before the user's mask.
+/// The permission bits of new files on a machine, before the user's mask.
 const NEW_FILE: u32 = 0o644;
-/// How many times a file is put in place where others come in between.
+/// The number of times that a file is put in place where others come in between.
 const PLACING_TRIES: usize = 20;
 /// With less space than this left a disk counts as full, in bytes.
 const FULL: u64 = 2 * WINDOW as u64;
@@ -70,7 +70,7 @@ pub(super) fn run(
     })
 }
 
-/// What a refusal of the file means to whoever sent it, if nothing more is known.
+/// The message about a refused file, if nothing more is known.
 const REFUSED_WRITING: &str = "the machine did not take all of it; its disk may be full, read-only or over a quota";
 /// Why a transfer cannot go on.
 const GONE: &str = "the part that had arrived has disappeared; try again";
@@ -79,7 +79,7 @@ fn path(upload: &Upload, file: &str) -> String {
     format!("{}/{file}", upload.place.directory_path())
 }
 
-/// How far an upload has come.
+/// The stage of an upload.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stands {
     Writing,
@@ -92,7 +92,7 @@ enum Stands {
 struct Sending<'a> {
     upload: &'a Upload,
     path: String,
-    /// What is to be replaced, once that was looked at.
+    /// The file that is to be replaced, once it was looked at.
     before: Option<Option<FileStat>>,
     /// The file under way, once it may be there.
     temporary: String,

@@ -13,7 +13,7 @@ const LONGEST_EXTENSION: u64 = 64 * 1024;
 /// So much may follow the archive's end, in bytes; GNU's tar fills up to 10 KiB, or to what it was told.
 const MOST_FILLING: u64 = 1 << 20;
 
-/// What an archive holds at one place.
+/// An entry of an archive.
 #[derive(Debug)]
 pub(super) struct Entry {
     /// As the archive has it.
@@ -35,13 +35,13 @@ pub(super) enum Kind {
 /// An archive. Between two entries, the content of the first can be read from it.
 pub(super) struct Archive<R> {
     source: R,
-    /// What is left of the entry's content.
+    /// The number of bytes left of the entry's content.
     left: u64,
-    /// What follows it up to the next block.
+    /// The padding up to the next block, in bytes.
     padding: u64,
 }
 
-/// What headers before an entry say about it.
+/// The facts about an entry in the headers before it.
 #[derive(Default)]
 struct Extension {
     path: Option<Vec<u8>>,

@@ -12,7 +12,7 @@ use super::{MOST_ENTRIES, MOST_NAME_BYTES, MOST_NAMED, Skipped, SkippedKind, Tre
 use crate::remote::Progress;
 use crate::text::hex;
 
-/// What has been carried.
+/// The count of carried files, directories and bytes.
 #[derive(Default)]
 pub(crate) struct Tally {
     files: u64,
@@ -20,7 +20,7 @@ pub(crate) struct Tally {
     bytes: u64,
     digest: Sha256,
     names: Vec<u8>,
-    /// How long all names are together.
+    /// The length of all names together, in bytes.
     name_bytes: usize,
     skipped_count: u64,
     skipped: Vec<Skipped>,

@@ -14,7 +14,7 @@ use crate::blocking;
 use crate::error::{Error, Kind, Part, Result};
 use crate::remote::Source;
 
-/// How many pieces wait between the two sides.
+/// The number of pieces that wait between the two sides.
 const WAITING: usize = 4;
 
 /// An archive of a local directory, made while it is read.
@@ -60,9 +60,9 @@ impl AsyncRead for Packing {
 /// Where an archive is unpacked to.
 pub(crate) struct Unpacking {
     pub(crate) target: PathBuf,
-    /// Whether it may take the place of a directory that is not empty.
+    /// True if it may take the place of a directory that is not empty.
     pub(crate) replace: bool,
-    /// How many bytes the files may have together.
+    /// The number of bytes that the files may have together.
     pub(crate) limit: u64,
 }
 

@@ -28,13 +28,13 @@ pub(crate) use {
     write::Writer,
 };
 
-/// How many files and directories one archive may hold.
+/// The greatest number of files and directories in one archive.
 pub const MOST_ENTRIES: u64 = 100_000;
-/// How many bytes the names in one archive may have together.
+/// The number of bytes that the names in one archive may have together.
 pub const MOST_NAME_BYTES: usize = 16 << 20;
 /// So deep directories may be in each other.
 pub const DEEPEST: usize = 64;
-/// How many skipped things are named; further ones are counted.
+/// The number of skipped things that are named; further ones are counted.
 pub const MOST_NAMED: usize = 100;
 
 /// A directory to put onto a machine. It comes as a tar archive, whose names are below it.
@@ -42,7 +42,7 @@ pub const MOST_NAMED: usize = 100;
 pub struct TreeUpload {
     /// Where it goes. It is made, or takes the place of an empty directory.
     pub place: Place,
-    /// Whether it may take the place of a directory that is not empty, which is then removed with all that is in it.
+    /// True if it may take the place of a directory that is not empty, which is then removed with all that is in it.
     pub replace: bool,
     /// Limit for the whole call.
     pub deadline: Duration,
@@ -55,7 +55,7 @@ pub struct TreeUpload {
 pub struct TreeDownload {
     /// Where it is.
     pub place: Place,
-    /// How many bytes the files may have together.
+    /// The number of bytes that the files may have together.
     pub limit: u64,
     /// Limit for the whole call.
     pub deadline: Duration,
@@ -66,15 +66,15 @@ pub struct TreeDownload {
 /// A directory that has arrived whole, but for what was skipped.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TreeTransferred {
-    /// How many regular files it has.
+    /// The number of regular files that it has.
     pub files: u64,
-    /// How many directories are below it.
+    /// The number of directories that are below it.
     pub directories: u64,
     /// The files' size together.
     pub bytes: u64,
     /// SHA-256 of the files' contents, one after the other as they came, in lower-case hexadecimal digits.
     pub sha256: String,
-    /// How many things were left out.
+    /// The number of things that were left out.
     pub skipped_count: u64,
     /// The first of them, at most [`MOST_NAMED`].
     pub skipped: Vec<Skipped>,
@@ -85,11 +85,11 @@ pub struct TreeTransferred {
 pub struct Skipped {
     /// Its path below the directory, with what is not UTF-8 replaced.
     pub path: String,
-    /// What it is.
+    /// Its kind.
     pub what: SkippedKind,
 }
 
-/// What was left out.
+/// The kind of a thing that was left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SkippedKind {

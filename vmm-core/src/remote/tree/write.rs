@@ -33,7 +33,7 @@ impl<W: Write> Writer<W> {
         self.out.flush()
     }
 
-    /// What is written to.
+    /// Returns the writer of the output.
     #[cfg(feature = "ssh")]
     pub(crate) fn out(&mut self) -> &mut W {
         &mut self.out

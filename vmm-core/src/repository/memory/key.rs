@@ -1,4 +1,4 @@
-//! What the master key opens.
+//! The secrets that are sealed with the master key.
 
 use async_trait::async_trait;
 

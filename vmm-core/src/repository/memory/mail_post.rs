@@ -1,4 +1,4 @@
-//! What a chat bot has to send, and what its buttons and questions mean.
+//! The posts of a chat bot, with its buttons and questions.
 
 use super::record::user;
 use super::state::{ButtonRow, LiveRow, PostRow, State};

@@ -35,8 +35,8 @@ use store::Store;
 
 /// The records of a desk in memory, for tests of programs that embed vmm: nothing survives the process.
 ///
-/// It is no fake: it keeps every promise of [`Repository`](super::Repository) but that one, and the contract suite of vmm-testkit runs over
-/// it as over SQLite. Whoever shares one `Arc` of it uses one desk's records.
+/// It is no fake: it keeps every promise of [`Repository`](super::Repository) but that one, and the contract suite of
+/// vmm-testkit runs over it as over SQLite. Whoever shares one `Arc` of it uses one desk's records.
 ///
 /// ```
 /// use vmm_core::model::{AuditEntry, AuditFilter, AuditKey, NewUser, Outcome, PasswordHash, Role, UserName};

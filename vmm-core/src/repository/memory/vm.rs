@@ -150,7 +150,8 @@ fn is_news(vm: &Vm, seen: &Observation) -> bool {
     other_state || (!vm.ip_fixed && ip.is_some() && vm.ip != *ip) || (runs && other_run)
 }
 
-/// A pause does not end a run. While the state is unknown, the run that was seen last is kept, in case it is found again.
+/// A pause does not end a run. While the state is unknown, the run that was seen last is kept, in case it is found
+/// again.
 fn observe(vm: &mut Vm, seen: &Observation, at: Timestamp) {
     let Observation { uuid: _, state, ip, run } = *seen;
     let is_off = |status| matches!(status, VmStatus::Off | VmStatus::Saved);

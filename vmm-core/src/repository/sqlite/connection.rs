@@ -1,4 +1,4 @@
-//! How a connection is set up, and what is done with one connection alone.
+//! The setup of a connection, and the work on a single connection.
 
 use std::path::Path;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::error::Result;
 
-/// How long to wait for another process that writes.
+/// The time to wait for another process that writes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 const CACHED_STATEMENTS: usize = 128;
 

@@ -1,4 +1,4 @@
-//! What can go wrong inside this backend, and its one way out.
+//! The errors inside this backend, and their one conversion into the public error.
 
 use rusqlite::ErrorCode;
 
@@ -28,7 +28,7 @@ impl Error {
         Self::Corrupt { column, source: source.into() }
     }
 
-    /// Whether a unique index stood in the way.
+    /// Returns whether a unique index stood in the way.
     pub(super) fn is_taken(&self) -> bool {
         const TAKEN: [i32; 2] = [rusqlite::ffi::SQLITE_CONSTRAINT_UNIQUE, rusqlite::ffi::SQLITE_CONSTRAINT_PRIMARYKEY];
         matches!(self, Self::Sqlite(error) if error.sqlite_error().is_some_and(|e| TAKEN.contains(&e.extended_code)))
@@ -61,7 +61,7 @@ impl From<Error> for error::Error {
     }
 }
 
-/// What an operator can mend, in words that say how.
+/// Returns the message about an error that an operator can mend, with the remedy.
 fn unavailable(error: &rusqlite::Error) -> Option<String> {
     let advice = match error.sqlite_error_code()? {
         ErrorCode::DiskFull => "its disk is full; free some space",

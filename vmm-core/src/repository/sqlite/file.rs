@@ -85,7 +85,7 @@ fn by_name(connection: &Connection, user: UserId, name: &FileName) -> Result<Opt
     first(connection, "SELECT * FROM file WHERE user = ?1 AND name = ?2", params![user.0, name.as_str()], file)
 }
 
-/// How many files a user has, and how many bytes they have in all.
+/// Returns the number of files of a user, and of their bytes in all.
 pub(super) fn stored(connection: &Connection, user: UserId) -> Result<(u64, u64)> {
     let sum = "SELECT count(*) AS files, coalesce(sum(bytes), 0) AS bytes FROM file WHERE user = ?1";
     Ok(first(connection, sum, [user.0], |row| Ok((row.size("files")?, row.size("bytes")?)))?.unwrap_or_default())

@@ -213,7 +213,7 @@ fn stuck(tx: &Transaction<'_>, id: JobId) -> Result<Job> {
     Ok(job)
 }
 
-/// Whether the records have what a job works on.
+/// Returns whether the records have what a job works on.
 fn is_there(tx: &Transaction<'_>, subject: &Subject) -> Result<bool> {
     let table = subject.word();
     let id = if matches!(subject, Subject::Request(_)) { "?1" } else { "CAST(?1 AS INTEGER)" };

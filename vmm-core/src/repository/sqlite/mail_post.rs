@@ -65,7 +65,7 @@ pub(super) fn put(tx: &Transaction<'_>, bot: BotId, new: &NewPost) -> Result<()>
     Ok(())
 }
 
-/// Whether a message has this name, or one that will have it waits to be sent.
+/// Returns whether a message has this name, or one that will have it waits to be sent.
 fn has_live(tx: &Transaction<'_>, bot: BotId, chat: i64, name: &str) -> Result<bool> {
     let sql = "SELECT 1 FROM bot_live WHERE bot = ?1 AND chat = ?2 AND name = ?3
                UNION ALL SELECT 1 FROM bot_post WHERE bot = ?1 AND chat = ?2 AND live = ?3";

@@ -13,7 +13,7 @@ use crate::model::Timestamp;
 
 /// Reads typed values by column.
 pub(super) trait Columns {
-    /// What a column holds.
+    /// Returns the value of a column.
     fn raw(&self, column: &'static str) -> Result<ValueRef<'_>>;
 
     /// A number, text or blob as it is.
@@ -142,7 +142,7 @@ pub(super) fn execute(transaction: &Transaction<'_>, sql: &str, params: impl Par
     Ok(transaction.prepare_cached(sql)?.execute(params)?)
 }
 
-/// Whether a query finds a row.
+/// Returns whether a query finds a row.
 pub(super) fn exists(connection: &rusqlite::Connection, sql: &str, params: impl Params) -> Result<bool> {
     Ok(connection.prepare_cached(sql)?.exists(params)?)
 }

@@ -70,7 +70,7 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<DeskId> {
     Ok(desk)
 }
 
-/// How many migrations the file has seen.
+/// Returns the number of migrations that the file has seen.
 fn recognise(connection: &Connection) -> Result<usize> {
     let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let (version, application) = (pragma("user_version")?, pragma("application_id")?);

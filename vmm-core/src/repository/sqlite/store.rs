@@ -22,7 +22,7 @@ const READERS: usize = 4;
 /// The connections to one file.
 pub(super) struct Store {
     path: PathBuf,
-    /// Whether the one connection that writes keeps the file to itself, so that it has to read too.
+    /// True if the one connection that writes keeps the file to itself, so that it has to read too.
     alone: bool,
     writer: Writer,
     readers: Arc<Readers>,
@@ -43,7 +43,8 @@ impl Store {
     }
 
     fn open_with(path: &Path, alone: bool) -> error::Result<(Self, DeskId)> {
-        // Readers are opened later, when the process may stand elsewhere; and SQLite reads names like `:memory:` its own way.
+        // Readers are opened later, when the process may stand elsewhere; and SQLite reads names like `:memory:` its
+        // own way.
         let path = std::path::absolute(path).map_err(|error| Error::unavailable(Part::Database, error))?;
         schema::create(&path)?;
         let mut writer = connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;

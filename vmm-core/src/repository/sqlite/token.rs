@@ -87,7 +87,7 @@ impl TokenRepository for Store {
     }
 }
 
-/// What reaches an account.
+/// The ways into an account.
 fn access(tx: &Transaction<'_>, user: &User) -> Result<Access> {
     let (id, now) = (user.id.0, now().timestamp_micros());
     let sessions: i64 =

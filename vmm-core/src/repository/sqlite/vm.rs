@@ -179,7 +179,8 @@ fn filtered(filter: &VmFilter) -> List {
 
 /// Writes nothing when nothing changed: a sweep that sees a thousand machines as they were costs no disk write.
 ///
-/// A pause does not end a run. While the state is unknown, the run that was seen last is kept, in case it is found again.
+/// A pause does not end a run. While the state is unknown, the run that was seen last is kept, in case it is found
+/// again.
 fn observe(tx: &Transaction<'_>, seen: &Observation) -> Result<()> {
     let Observation { uuid, state, ip, run } = seen;
     execute(

@@ -1,4 +1,4 @@
-//! What was removed from the records is still in the write-ahead log for a while: this module sees that it does not stay.
+//! Removed records stay in the write-ahead log for a while: this module sees that it does not stay.
 //!
 //! The log is emptied when nothing was written for two seconds, every half a minute while writing goes on, and when the
 //! records are closed. Emptying never waits: while another process reads or writes, it is tried again.
@@ -11,9 +11,9 @@ use super::connection;
 use super::writer::Writer;
 use crate::blocking;
 
-/// How long nothing must have been written.
+/// The time in which nothing must have been written.
 const QUIET: Duration = Duration::from_secs(2);
-/// How long what was removed may stay in the log while writing goes on, or while others are in the way.
+/// The time that removed records may stay in the log while writing goes on, or while others are in the way.
 const LONGEST: Duration = Duration::from_secs(30);
 
 /// When the log is to be emptied. Clones are the same.
@@ -24,7 +24,7 @@ pub(super) struct Emptying {
 
 #[derive(Default)]
 struct Shared {
-    /// Whether somebody waits for quiet.
+    /// True if somebody waits for quiet.
     waiting: AtomicBool,
     last_write: Mutex<Option<Instant>>,
 }

@@ -14,7 +14,7 @@ use super::row::execute;
 use crate::blocking;
 use crate::error::{self, Error};
 
-/// How many changes are made durable together at most, so that none waits long for those behind it.
+/// The number of changes that are made durable together at most, so that none waits long for those behind it.
 const TOGETHER: usize = 64;
 
 /// The connection, and who waits for it. All clones are the same one.
@@ -31,7 +31,7 @@ struct Shared {
 #[derive(Default)]
 struct Queue {
     waiting: VecDeque<Box<dyn Change>>,
-    /// Whether a thread is there that makes what waits.
+    /// True if a thread is there that makes what waits.
     led: bool,
 }
 
@@ -157,7 +157,7 @@ fn attempt(connection: &mut Connection, changes: &mut [Box<dyn Change>]) -> Resu
 
 /// Something to change, whose caller waits.
 trait Change: Send {
-    /// Whether the caller still waits.
+    /// Returns whether the caller still waits.
     fn is_wanted(&self) -> bool;
     /// Makes it; `false` if it has failed and is to be undone.
     fn make(&mut self, transaction: &Transaction<'_>) -> bool;

@@ -1,3 +1,3 @@
-//! What bots are told.
+//! Resources of bots.
 
 pub(super) mod bot_group;

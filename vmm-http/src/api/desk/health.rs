@@ -1,4 +1,4 @@
-//! Whether the desk works. For load balancers and monitors; needs no login and tells no secret.
+//! The health of the desk. For load balancers and monitors; needs no login and tells no secret.
 
 use poem::web::Data;
 use poem_openapi::payload::Json;

@@ -65,7 +65,8 @@ pub(super) struct VmAdoptionBody {
     #[oai(validator(max_length = 128))]
     user: Option<String>,
     group_name: Option<TextOf<GroupName>>,
-    /// The catalog's entry that it runs, if there is one: `debian:12`, `debian` for the newest version, or the entry's id.
+    /// The catalog's entry that it runs, if there is one: `debian:12`, `debian` for the newest version, or the entry's
+    /// id.
     #[oai(validator(max_length = 128))]
     os: Option<String>,
     /// The machine's own hostname; its name if absent.

@@ -1,4 +1,4 @@
-//! How machines are defined on their host.
+//! Definitions of machines on their host.
 
 use poem_openapi::param::Query;
 use poem_openapi::payload::Json;

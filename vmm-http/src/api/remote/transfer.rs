@@ -76,7 +76,7 @@ impl FtApi {
     }
 }
 
-/// What became of an item on each of its machines.
+/// The result of an item on each of its machines.
 pub(super) type Done = Vec<(VmName, String, vmm_core::Result<FileTransferResult>)>;
 
 /// Carries an item.

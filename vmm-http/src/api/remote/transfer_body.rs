@@ -1,4 +1,4 @@
-//! What a transfer of files looks like on the wire.
+//! The wire format of a transfer of files.
 
 use std::time::Duration;
 

@@ -20,7 +20,7 @@ use crate::wire::content::{OCTETS, disposition, is_multipart};
 
 /// The media type of a directory.
 const TAR: &str = "application/x-tar";
-/// How many bytes wait between a machine and a client.
+/// The number of bytes that wait between a machine and a client.
 const BETWEEN: usize = 256 * 1024;
 /// The largest part `ft`, in bytes.
 const LARGEST_PART: u64 = 64 * 1024;
@@ -75,7 +75,7 @@ impl<'a> ApiExtractor<'a> for FtBody {
     }
 }
 
-/// Whether the client accepts content and no JSON.
+/// The preference of a client that accepts content and no JSON.
 pub(super) struct WantsContent(pub(super) bool);
 
 impl<'a> ApiExtractor<'a> for WantsContent {

@@ -72,7 +72,7 @@ impl Running {
         Self { item, file, progress, told: None, work }
     }
 
-    /// How far it has come, if that was not told yet.
+    /// Returns an event with the progress, if it was not told yet.
     fn look(&mut self) -> Option<Event> {
         let bytes = self.progress.bytes();
         if self.told.replace(bytes) == Some(bytes) {

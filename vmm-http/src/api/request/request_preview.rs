@@ -1,4 +1,4 @@
-//! What a table would make, before it is submitted.
+//! The preview of a table before it is submitted.
 
 use std::collections::HashMap;
 
@@ -71,7 +71,7 @@ pub(super) struct RequestPreviewBody {
     understood: Vec<String>,
 }
 
-/// How many warnings of a row are told.
+/// The number of warnings of a row that are told.
 const WARNINGS: usize = 3;
 
 impl From<RequestPreview> for RequestPreviewBody {

@@ -33,15 +33,15 @@ use crate::server::tls::Tls;
 const BUFFER: usize = 64 << 10;
 /// Tells browsers to speak TLS alone with this host for a year (RFC 6797).
 const TLS_FOR_A_YEAR: HeaderValue = HeaderValue::from_static("max-age=31536000");
-/// How much of an answer waits in the system for its client, in bytes. Left to itself the system grows it to megabytes,
-/// and clients that take nothing then fill the memory of the host.
+/// The size of the system's send buffer for an answer, in bytes. Left to itself the system grows it to megabytes, and
+/// clients that take nothing then fill the memory of the host.
 const SEND_BUFFER: usize = 256 << 10;
-/// How long to wait when no further connection can be accepted, for want of file descriptors for instance.
+/// The time to wait when no further connection can be accepted, for want of file descriptors for instance.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// How long connections may take to end once they are told to end at once.
+/// The time that connections may take to end once they are told to end at once.
 const END: Duration = Duration::from_secs(1);
 
-/// How long a client may take, and how many may be connected.
+/// The limits of connections: the time that a client may take, and the number of clients.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ConnectionLimits {
@@ -49,13 +49,13 @@ pub struct ConnectionLimits {
     pub header_deadline: Duration,
     /// From the end of an answer to the first byte of a further request.
     pub idle_deadline: Duration,
-    /// How long a client may send nothing of a body that is awaited, or take nothing of an answer.
+    /// The time that a client may send nothing of a body that is awaited, or take nothing of an answer.
     pub stall_deadline: Duration,
     /// Bytes of a body or answer that have to move for each second of waiting for the client, beyond `stall_deadline`.
     pub least_rate: u32,
     /// The longest life of a connection, whatever happens on it.
     pub lifetime: Option<Duration>,
-    /// How many connections are open at once; further ones wait until one is closed.
+    /// The number of connections that are open at once; further ones wait until one is closed.
     pub connections: usize,
 }
 
@@ -72,7 +72,7 @@ impl Default for ConnectionLimits {
     }
 }
 
-/// How many connections are open; stands in the extensions of every request that a [`Server`] takes.
+/// The number of open connections; stands in the extensions of every request that a [`Server`] takes.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct OpenConnections(Arc<AtomicUsize>);
 
@@ -90,7 +90,7 @@ pub struct Server {
     limits: ConnectionLimits,
 }
 
-/// What a connection is told.
+/// The stage that the server tells a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Stage {
     Serve,
@@ -175,7 +175,7 @@ impl Drop for Open<'_> {
     }
 }
 
-/// What all connections of a server have in common.
+/// The state that all connections of a server share.
 struct Shared<E> {
     endpoint: E,
     tls: Option<Tls>,
@@ -253,7 +253,7 @@ impl<E: Endpoint<Output = poem::Response> + 'static> Shared<E> {
     }
 }
 
-/// How many bytes the head of a request has at least.
+/// Returns the number of bytes that the head of a request has at least.
 fn head_size<B>(request: &hyper::Request<B>) -> usize {
     let lines = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len());
     let place = request.uri().path_and_query().map_or(0, |place| place.as_str().len());

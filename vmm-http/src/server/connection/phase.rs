@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::ConnectionLimits;
 
-/// How long the rest of a body that nobody reads is awaited, so that its client sees the answer.
+/// The time that the rest of a body that nobody reads is awaited, so that its client sees the answer.
 const LINGER: Duration = Duration::from_secs(2);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +47,7 @@ struct State {
     given_up: bool,
 }
 
-/// How much longer to wait for a client that has to send or to take something.
+/// The remaining patience with a client that has to send or to take something.
 #[derive(Debug)]
 struct Patience {
     left: Duration,

@@ -10,7 +10,7 @@ use tokio_rustls::server::TlsStream;
 
 use super::phase::Progress;
 
-/// How much of what nobody reads is thrown away at a time, in bytes.
+/// The number of unread bytes that are thrown away at a time.
 const THROWN_AWAY: usize = 8 << 10;
 
 /// A stream whose connection can be cut.

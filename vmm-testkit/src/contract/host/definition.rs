@@ -21,7 +21,7 @@ fn rest(definition: &Definition, path: &str) -> DefinitionDigest {
     definition.facts.without_disk_at(path).digest()
 }
 
-/// Whether disks can be attached here; if not, asks for one and is refused as unsupported.
+/// Returns whether disks can be attached here; if not, asks for one and is refused as unsupported.
 async fn attaches(subject: &Subject, uuid: Uuid, volume: &VolumeName) -> bool {
     if subject.capabilities().await.disk_attachment {
         return true;
@@ -61,7 +61,8 @@ pub async fn a_taken_id_is_a_conflict(subject: &Subject) {
     assert_eq!(known.name, spec.name.as_str());
 }
 
-/// Neither when it is off nor when it runs; what somebody wrote into it would be lost. It can be defined again as it was.
+/// Neither when it is off nor when it runs; what somebody wrote into it would be lost. It can be defined again as it
+/// was.
 pub async fn a_domain_that_is_there_is_never_described_anew(subject: &Subject) {
     let spec = subject.define("web").await;
     let before = subject.hypervisor.definitions().by_id(spec.uuid).await.expect("it answers");

@@ -54,7 +54,7 @@ async fn assert_all_not_found(subject: &Subject, uuid: Uuid) {
     assert_not_found(&subject.hypervisor.console().tail(uuid, 1).await);
 }
 
-/// Whether they run or not.
+/// Domains are listed whether they run or not.
 pub async fn domains_are_listed_in_order_of_name(subject: &Subject) {
     for name in ["c", "a", "b"] {
         subject.define(name).await;

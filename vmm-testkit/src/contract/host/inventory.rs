@@ -12,7 +12,7 @@ pub async fn a_host_says_what_it_is_and_has(subject: &Subject) {
     assert!(!subnet.can_assign(subnet.gateway));
 }
 
-/// What names the pool is in every answer; it stands in the hash that an approval names.
+/// The pool's identity is in every answer; it stands in the hash that an approval names.
 pub async fn a_pool_keeps_its_name(subject: &Subject) {
     let pools = [subject.hypervisor.host().describe().await, subject.hypervisor.host().describe().await];
     let [first, second] = pools.map(|host| host.expect("the host answers").pool);

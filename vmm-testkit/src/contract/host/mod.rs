@@ -1,4 +1,4 @@
-//! What every [`Hypervisor`](vmm_core::host::Hypervisor) promises.
+//! The promises of every [`Hypervisor`](vmm_core::host::Hypervisor).
 //!
 //! A backend gives a factory of [`Subject`]s to [`hypervisor_contract!`](crate::hypervisor_contract) and gets a test
 //! for each promise. Parts that the host says it cannot do must be refused as unsupported.

@@ -17,7 +17,7 @@ const ADDRESSES: u32 = 200;
 /// The MAC address that addresses are tried with, which no test uses for itself.
 const PROBE: u8 = 250;
 
-/// What somebody does to a domain without vmm.
+/// A change of a domain that somebody makes without vmm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outside {
     /// Pauses it.
@@ -42,8 +42,8 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// A hypervisor, what makes a running domain there that no desk made (with one interface, one processor and 64 MiB),
-    /// and what it needs to live.
+    /// A hypervisor, what makes a running domain there that no desk made (with one interface, one processor and 64
+    /// MiB), and what it needs to live.
     pub fn new(
         hypervisor: impl Hypervisor + 'static,
         desk: DeskId,
@@ -98,7 +98,7 @@ impl Subject {
         MacAddress::local([a, b, c, d, index])
     }
 
-    /// What the host can do.
+    /// Returns the capabilities of the host.
     pub async fn capabilities(&self) -> Capabilities {
         self.hypervisor.host().describe().await.expect("the host answers").capabilities
     }

@@ -99,7 +99,7 @@ pub async fn what_stands_below_another_volume_is_not_deleted(subject: &Subject) 
     }
 }
 
-/// Whether it runs or not.
+/// A volume is in use whether its domain runs or not.
 pub async fn what_a_domain_of_any_owner_uses_is_not_deleted(subject: &Subject) {
     let mut desks = vec![(subject.hypervisor.clone(), subject.desk)];
     desks.extend(subject.other.clone());

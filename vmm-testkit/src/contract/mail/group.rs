@@ -1,4 +1,4 @@
-//! What a [`MailStore`](vmm_core::mail::MailStore) promises of groups.
+//! The promises of a [`MailStore`](vmm_core::mail::MailStore) about groups.
 
 use chrono::{Duration, Utc};
 use vmm_core::model::{NewButton, NewPost, PostPlace, Question};

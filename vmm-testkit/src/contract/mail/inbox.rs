@@ -1,4 +1,4 @@
-//! What a [`MailStore`](vmm_core::mail::MailStore) promises of updates.
+//! The promises of a [`MailStore`](vmm_core::mail::MailStore) about updates.
 
 use std::sync::Arc;
 
@@ -25,7 +25,8 @@ pub async fn an_update_is_stored_once(Records { repository, mail }: Records) {
     assert!(mail.inbox().open(BotId(8)).await.expect("an answer").is_empty());
 }
 
-/// What was sent in any order does not move the offset, behind which one that has not come would be lost.
+/// An update that was sent in any order does not move the offset, so that no earlier update that has not arrived is
+/// lost.
 pub async fn an_update_that_was_sent_leaves_no_offset(Records { mail, .. }: Records) {
     assert_eq!(mail.inbox().receive(BOT, vec![update(12)], Arrival::Sent).await.expect("room"), [12]);
     assert_eq!(mail.inbox().offset(BOT).await.expect("an answer"), None);
@@ -48,7 +49,7 @@ pub async fn an_ended_update_stays_ended(Records { mail, .. }: Records) {
     assert_eq!(posts.iter().map(|post| post.content.as_str()).collect::<Vec<_>>(), ["first"]);
 }
 
-/// What was said can be replaced while its update is open, and whether that has begun is known.
+/// The content of an update can be replaced while the update is open, and its beginning is known.
 pub async fn an_update_that_has_begun_can_be_rewritten(Records { mail, .. }: Records) {
     received(&mail, vec![update(1)]).await;
     assert!(mail.inbox().begin(BOT, 1).await.expect("room"));
@@ -81,7 +82,7 @@ pub async fn one_of_32_begins_an_update_and_one_ends_it(Records { repository, ma
     assert!(next_posts(&mail).await.is_empty());
 }
 
-/// How many updates are known after they have ended, and no open one is ever forgotten.
+/// Ended updates are known up to a limit, and no open update is ever forgotten.
 pub async fn old_updates_are_forgotten_once_they_have_ended(Records { mail, .. }: Records) {
     received(&mail, vec![update(1), update(2)]).await;
     mail.inbox().finish(BOT, 2, Vec::new(), None).await.expect("room");

@@ -1,4 +1,4 @@
-//! What a [`MailStore`](vmm_core::mail::MailStore) promises of menus.
+//! The promises of a [`MailStore`](vmm_core::mail::MailStore) about menus.
 
 use vmm_core::model::{BotId, ToldMenu};
 

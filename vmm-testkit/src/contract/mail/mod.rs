@@ -1,4 +1,4 @@
-//! What a [`MailStore`] promises. [`mail_contract!`](crate::mail_contract) makes a test of each promise.
+//! The promises of a [`MailStore`]. [`mail_contract!`](crate::mail_contract) makes a test of each promise.
 
 use std::collections::HashSet;
 use std::sync::Arc;

@@ -1,5 +1,4 @@
-//! What a [`MailStore`] promises of what happens to requests: every change is an event, and a bot
-//! tells each once.
+//! The promises of a [`MailStore`] about what happens to requests: every change is an event, and a bot tells each once.
 
 use std::sync::Arc;
 
@@ -104,7 +103,7 @@ pub async fn a_bot_begins_at_the_present(Records { repository, mail }: Records) 
     assert_eq!(ids(BotId(8), 100).await, ["req-3"]);
 }
 
-/// What is to be sent about an event is stored with the record that it was told, once, whoever tells.
+/// The posts about an event are stored together with the record that it was told, once, whoever tells it.
 pub async fn an_event_is_told_once(Records { repository, mail }: Records) {
     let desk = Desk::make(&repository).await;
     mail.notices().follow(BOT).await.expect("room");

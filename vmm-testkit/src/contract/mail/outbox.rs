@@ -1,4 +1,4 @@
-//! What a [`MailStore`](vmm_core::mail::MailStore) promises of posts, their buttons, and questions.
+//! The promises of a [`MailStore`](vmm_core::mail::MailStore) about posts, their buttons, and questions.
 
 use chrono::{Duration, SubsecRound, Utc};
 use vmm_core::mail::KEPT_QUESTIONS;

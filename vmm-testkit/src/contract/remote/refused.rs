@@ -1,4 +1,4 @@
-//! What a machine cannot do for an account, and never will.
+//! Requests of an account that a machine can never fulfil.
 
 use std::io::Cursor;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use super::transfer::at;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Whether an error names this cause as one that does not pass.
+/// Returns whether an error names this cause as one that does not pass.
 fn is_for_good(error: &Error, cause: &str) -> bool {
     matches!(error, Error::Conflict { reason, .. } if reason.contains(cause) && !reason.contains("later"))
 }

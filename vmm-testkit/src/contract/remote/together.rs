@@ -8,10 +8,10 @@ use tokio::task::JoinSet;
 
 use super::Subject;
 
-/// What tries a promise.
+/// The function that tries a promise.
 pub type Promise = for<'s> fn(&'s dyn Subject) -> Pin<Box<dyn Future<Output = ()> + Send + 's>>;
 
-/// How many promises are tried at once. Some of them measure time.
+/// The number of promises that are tried at once. Some of them measure time.
 const AT_ONCE: usize = 4;
 
 /// Tries promises, each with a subject of its own.

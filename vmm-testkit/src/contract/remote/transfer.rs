@@ -97,7 +97,7 @@ pub(super) async fn until_names(subject: &dyn Subject, wanted: &[&str]) {
     }
 }
 
-/// What is sent comes back byte for byte, whatever its size, with its size and checksum.
+/// A file that is sent comes back byte for byte, whatever its size, with its size and checksum.
 pub async fn what_is_sent_comes_back(subject: &dyn Subject) {
     let mut names = Vec::new();
     for size in [0, 1, 29_999, 30_000, 240_001, MIB, 5 * MIB + 3] {

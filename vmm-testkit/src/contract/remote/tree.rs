@@ -18,7 +18,7 @@ use crate::sample::sha256;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What a directory holds: paths below it; content and permission bits of files, permission bits of directories.
+/// The contents of a directory: paths below it; content and permission bits of files, permission bits of directories.
 pub type Tree = BTreeMap<Vec<u8>, (Option<Vec<u8>>, u32)>;
 
 /// A tree with everything that is allowed in one.

@@ -1,4 +1,4 @@
-//! What an [`AuditRepository`](vmm_core::repository::AuditRepository) promises.
+//! The promises of an [`AuditRepository`](vmm_core::repository::AuditRepository).
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What a [`BotGroupRepository`](vmm_core::repository::BotGroupRepository) promises.
+//! The promises of a [`BotGroupRepository`](vmm_core::repository::BotGroupRepository).
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What a [`VmRepository`](vmm_core::repository::VmRepository) promises about definitions.
+//! The promises of a [`VmRepository`](vmm_core::repository::VmRepository) about definitions.
 
 use std::sync::Arc;
 
@@ -26,8 +26,8 @@ pub async fn a_definition_is_kept_with_its_machine(repository: Arc<dyn Repositor
     assert_not_found(vms.keep_definition(VmId(4711), facts("1 MiB")).await);
 }
 
-/// An accepted definition goes into the record, its disks and what is kept, in one; a wrong revision or a hardware address
-/// of another machine changes nothing.
+/// An accepted definition goes into the record, its disks and what is kept, in one; a wrong revision or a hardware
+/// address of another machine changes nothing.
 pub async fn an_accepted_definition_goes_into_the_record(repository: Arc<dyn Repository>) {
     let desk = Desk::make(&repository).await;
     made(&repository, &desk, "req-1", "web-1").await;

@@ -1,4 +1,4 @@
-//! What a [`DiskRepository`](vmm_core::repository::DiskRepository) promises.
+//! The promises of a [`DiskRepository`](vmm_core::repository::DiskRepository).
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What a [`FileRepository`](vmm_core::repository::FileRepository) promises.
+//! The promises of a [`FileRepository`](vmm_core::repository::FileRepository).
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ async fn put(repository: &Arc<dyn Repository>, file: NewFile) -> StoredFile {
     repository.files().put(file, ROOM, sample::audit("put")).await.expect("there is room").0
 }
 
-/// What was recorded is found under its name, by its user alone.
+/// A recorded file is found under its name, by its user alone.
 pub async fn a_file_reads_as_it_was_recorded(repository: Arc<dyn Repository>) {
     let desk = Desk::make(&repository).await;
     let wanted = new(desk.user.id, "it's a file.txt", 7);
@@ -71,7 +71,8 @@ pub async fn a_quota_holds(repository: Arc<dyn Repository>) {
     put(&repository, new(desk.admin.id, "c", 1000)).await;
 }
 
-/// More files than the user may have are refused, whatever their size, and one of a name that is there is no further one.
+/// More files than the user may have are refused, whatever their size, and one of a name that is there is no further
+/// one.
 pub async fn a_user_has_so_many_files_at_most(repository: Arc<dyn Repository>) {
     let desk = Desk::make(&repository).await;
     for text in ["a", "b", "c", "d", "f", "g", "h", "i", "j", "k"] {

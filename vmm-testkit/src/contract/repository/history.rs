@@ -1,4 +1,4 @@
-//! What a [`HistoryRepository`](vmm_core::repository::HistoryRepository) promises.
+//! The promises of a [`HistoryRepository`](vmm_core::repository::HistoryRepository).
 
 use std::sync::Arc;
 
@@ -57,7 +57,7 @@ pub async fn old_looks_are_forgotten(repository: Arc<dyn Repository>) {
     assert_eq!(kept, [at(1), at(lifetime + 1)]);
 }
 
-/// What was recorded before the clock was set back does not get in between.
+/// Looks that were recorded before the clock was set back do not get in between.
 pub async fn looks_of_another_clock_are_forgotten(repository: Arc<dyn Repository>) {
     let desk = Desk::make(&repository).await;
     let vm = made(&repository, &desk, "r1", "web").await.id;

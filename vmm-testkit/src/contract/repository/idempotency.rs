@@ -1,4 +1,4 @@
-//! What an [`IdempotencyRepository`](vmm_core::repository::IdempotencyRepository) promises.
+//! The promises of an [`IdempotencyRepository`](vmm_core::repository::IdempotencyRepository).
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What a [`JobRepository`](vmm_core::repository::JobRepository) promises.
+//! The promises of a [`JobRepository`](vmm_core::repository::JobRepository).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -282,7 +282,7 @@ pub async fn a_machine_made_after_all_lets_its_request_run_again(repository: Arc
     assert_eq!(vm_names(&repository, &VmFilter::default()).await, ["web-1"]);
 }
 
-/// What is not stuck, what has nothing to work on, and what another job works on.
+/// A job cannot be retried if it is not stuck, if its subject is gone, or if another job works on its subject.
 pub async fn what_cannot_be_tried_again_is_refused(repository: Arc<dyn Repository>) {
     let desk = Desk::make(&repository).await;
     let audit = || sample::audit("job.retry");

@@ -1,4 +1,4 @@
-//! What a [`KeyRepository`](vmm_core::repository::KeyRepository) promises.
+//! The promises of a [`KeyRepository`](vmm_core::repository::KeyRepository).
 
 use std::sync::Arc;
 

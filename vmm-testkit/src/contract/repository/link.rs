@@ -1,4 +1,4 @@
-//! What a [`LinkRepository`](vmm_core::repository::LinkRepository) promises.
+//! The promises of a [`LinkRepository`](vmm_core::repository::LinkRepository).
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What a [`Repository`] promises. [`repository_contract!`](crate::repository_contract) makes a test of each promise.
+//! The promises of a [`Repository`]. [`repository_contract!`](crate::repository_contract) makes a test of each promise.
 
 use std::future::Future;
 use std::sync::Arc;

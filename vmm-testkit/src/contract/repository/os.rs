@@ -1,4 +1,4 @@
-//! What an [`OsRepository`](vmm_core::repository::OsRepository) promises.
+//! The promises of an [`OsRepository`](vmm_core::repository::OsRepository).
 
 use std::sync::Arc;
 
@@ -127,7 +127,7 @@ pub async fn an_entry_that_a_machine_needs_stays(repository: Arc<dyn Repository>
     assert_eq!(request.expect("a request outlives the catalog").plan.vms.len(), 1);
 }
 
-/// What is changed of an entry reads so; the rest stays, its image too.
+/// The changed fields of an entry have their new values; the rest stays, its image too.
 pub async fn a_changed_entry_leaves_the_rest(repository: Arc<dyn Repository>) {
     let desk = Desk::make(&repository).await;
     let update = |change| repository.oses().update(desk.os.id, change, None, sample::audit("os.update"));

@@ -1,4 +1,4 @@
-//! What a [`RequestRepository`](vmm_core::repository::RequestRepository) promises.
+//! The promises of a [`RequestRepository`](vmm_core::repository::RequestRepository).
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What a [`RunRepository`](vmm_core::repository::RunRepository) promises.
+//! The promises of a [`RunRepository`](vmm_core::repository::RunRepository).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -222,8 +222,8 @@ pub async fn a_run_outlives_its_script(repository: Arc<dyn Repository>) {
     assert!(repository.scripts().content(&after.sha256).await.expect("an answer").is_some());
 }
 
-/// Ended runs are forgotten when they are too old, and the oldest of a script when there are too many; with the last one
-/// goes a text that nothing has any more. What goes on is kept.
+/// Ended runs are forgotten when they are too old, and the oldest of a script when there are too many; with the last
+/// one goes a text that nothing has any more. What goes on is kept.
 pub async fn the_oldest_runs_are_forgotten(repository: Arc<dyn Repository>) {
     let deploy = script(&repository).await;
     let other = sample::script("other", deploy.owner);

@@ -1,4 +1,4 @@
-//! What a [`ScheduleRepository`](vmm_core::repository::ScheduleRepository) promises.
+//! The promises of a [`ScheduleRepository`](vmm_core::repository::ScheduleRepository).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -91,7 +91,7 @@ pub async fn a_schedule_reads_as_it_was_made(repository: Arc<dyn Repository>) {
     assert_eq!(listed(ScheduleFilter { script: other, ..ScheduleFilter::default() }).await, []);
 }
 
-/// What is due is found, the longest due first; what is disabled never is.
+/// Due schedules are found, the longest due first; what is disabled never is.
 pub async fn what_is_due_is_found(repository: Arc<dyn Repository>) {
     let (desk, script) = script(&repository).await;
     let mut ids = Vec::new();
@@ -157,7 +157,7 @@ pub async fn what_is_disabled_does_not_fire(repository: Arc<dyn Repository>) {
     assert_eq!(repository.runs().list(&Default::default()).await.expect("an answer"), []);
 }
 
-/// What was missed is kept with how often, newest first, and so many at most.
+/// Missed firings are kept with their number, newest first, up to a limit.
 pub async fn what_was_missed_is_kept(repository: Arc<dyn Repository>) {
     let (desk, script) = script(&repository).await;
     let first = in_minutes(-1000);

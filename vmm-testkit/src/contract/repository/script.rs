@@ -1,4 +1,4 @@
-//! What a [`ScriptRepository`](vmm_core::repository::ScriptRepository) promises.
+//! The promises of a [`ScriptRepository`](vmm_core::repository::ScriptRepository).
 
 use std::sync::Arc;
 
@@ -67,7 +67,7 @@ pub async fn scripts_are_listed_in_order_of_name(repository: Arc<dyn Repository>
     assert_eq!(names(Some("B b"), Some(2)).await, ["c"]);
 }
 
-/// What a change does not name stays, and the text that was replaced, for its version.
+/// Fields that a change does not name stay, and so does the replaced text, for its version.
 pub async fn a_change_leaves_the_rest(repository: Arc<dyn Repository>) {
     let desk = Desk::make(&repository).await;
     let new = sample::script("deploy", desk.user.id);
@@ -155,7 +155,7 @@ pub async fn an_earlier_version_comes_back(repository: Arc<dyn Repository>) {
     .await;
 }
 
-/// How many versions are kept, and no text of those before.
+/// The newest versions are kept up to a limit, and no text of those before.
 pub async fn the_oldest_versions_are_forgotten(repository: Arc<dyn Repository>) {
     let desk = Desk::make(&repository).await;
     let new = sample::script("deploy", desk.user.id);
@@ -229,7 +229,8 @@ pub async fn a_deleted_script_is_gone(repository: Arc<dyn Repository>) {
     create().await;
 }
 
-/// A person has so many scripts, and so many bytes in all versions of them, at most. A text that several have counts once.
+/// A person has so many scripts, and so many bytes in all versions of them, at most. A text that several have counts
+/// once.
 pub async fn a_person_has_so_many_scripts_and_bytes_at_most(repository: Arc<dyn Repository>) {
     let desk = Desk::make(&repository).await;
     let limits = Stored { scripts: 2, script_bytes: 20, ..sample::no_limits() };

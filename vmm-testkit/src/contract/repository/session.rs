@@ -1,4 +1,4 @@
-//! What a [`SessionRepository`](vmm_core::repository::SessionRepository) promises.
+//! The promises of a [`SessionRepository`](vmm_core::repository::SessionRepository).
 
 use std::sync::Arc;
 

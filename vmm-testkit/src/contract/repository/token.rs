@@ -1,4 +1,4 @@
-//! What a [`TokenRepository`](vmm_core::repository::TokenRepository) promises.
+//! The promises of a [`TokenRepository`](vmm_core::repository::TokenRepository).
 
 use std::sync::Arc;
 
@@ -130,7 +130,7 @@ pub async fn revoked_access_is_gone_and_nobody_else_s(repository: Arc<dyn Reposi
     assert_eq!((again.ended, again.left), (Access::default(), Access::default()), "there is nothing left");
 }
 
-/// What goes on in an account's name is told, and ends when it is asked for.
+/// The work in an account's name is listed, and ends on request.
 pub async fn what_is_left_of_an_account_s_access_is_told_and_can_end(repository: Arc<dyn Repository>) {
     let desk = Desk::make(&repository).await;
     let script = repository

@@ -1,4 +1,4 @@
-//! What an [`UserRepository`](vmm_core::repository::UserRepository) promises.
+//! The promises of an [`UserRepository`](vmm_core::repository::UserRepository).
 
 use std::sync::Arc;
 
@@ -95,7 +95,7 @@ pub async fn a_new_password_ends_the_logins(repository: Arc<dyn Repository>) {
     assert!(repository.sessions().by_token(kept, now).await.expect("an answer").is_some());
 }
 
-/// What is changed of an account reads so; the rest stays.
+/// The changed fields of an account have their new values; the rest stays.
 pub async fn a_change_leaves_the_rest(repository: Arc<dyn Repository>) {
     let desk = Desk::make(&repository).await;
     let before = repository.users().password(desk.user.id).await.expect("an answer");

@@ -1,4 +1,4 @@
-//! What a [`VmRepository`](vmm_core::repository::VmRepository) promises.
+//! The promises of a [`VmRepository`](vmm_core::repository::VmRepository).
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -131,7 +131,7 @@ pub async fn every_state_is_recorded_with_its_reason(repository: Arc<dyn Reposit
     assert_eq!(see(VmStatus::Off.into(), None).await, (None, None));
 }
 
-/// What is seen of a machine is recorded; an address that is not seen any more stays.
+/// An observation of a machine is recorded; an address that is not seen any more stays.
 pub async fn what_is_seen_is_recorded(repository: Arc<dyn Repository>) {
     let desk = Desk::make(&repository).await;
     let uuid = made(&repository, &desk, "req-1", "web-1").await.uuid;
@@ -297,7 +297,7 @@ pub async fn one_removal_wins(repository: Arc<dyn Repository>) {
     assert_eq!(won.await, 1);
 }
 
-/// What is changed of a machine's record reads so; the rest stays.
+/// The changed fields of a machine's record have their new values; the rest stays.
 pub async fn a_changed_record_leaves_the_rest(repository: Arc<dyn Repository>) {
     let desk = Desk::make(&repository).await;
     let before = made(&repository, &desk, "req-1", "web-1").await;

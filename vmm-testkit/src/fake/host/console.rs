@@ -1,4 +1,4 @@
-//! What the fake guests write to their consoles.
+//! The consoles of the fake guests.
 
 use async_trait::async_trait;
 use uuid::Uuid;

@@ -104,7 +104,7 @@ impl Turn<'_> {
         Ok(())
     }
 
-    /// Whether a volume and everything below it is there.
+    /// Returns whether a volume and everything below it is there.
     fn is_whole(&self, name: &VolumeName) -> bool {
         match self.state.volumes.get(name).map(|volume| &volume.content) {
             None => false,

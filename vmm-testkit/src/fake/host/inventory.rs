@@ -1,4 +1,4 @@
-//! What the fake host is and has.
+//! The fake host: its name, its resources and its capabilities.
 
 use std::net::IpAddr;
 
@@ -17,7 +17,7 @@ impl HostInventory for FakeHypervisor {
 }
 
 impl Turn<'_> {
-    /// What the host is at this moment. Its addresses are counted if it was given ranges.
+    /// Returns the host as it is at this moment. Its addresses are counted if it was given ranges.
     pub(super) fn host(&self) -> Host {
         let mut host = self.state.host.clone();
         host.domain_names = self.state.domains.values().map(|domain| domain.name.clone()).collect();

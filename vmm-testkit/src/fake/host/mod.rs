@@ -62,7 +62,7 @@ impl FakeHypervisor {
         self.lock().fail(method, nth, error);
     }
 
-    /// How often a method was called.
+    /// Returns the number of times that a method was called.
     ///
     /// # Panics
     /// If there is no such method.
@@ -70,7 +70,7 @@ impl FakeHypervisor {
         self.lock().calls(method)
     }
 
-    /// How often any method was called.
+    /// Returns the number of times that any method was called.
     pub fn all_calls(&self) -> usize {
         self.lock().all_calls()
     }
@@ -80,7 +80,7 @@ impl FakeHypervisor {
         self.lock().add_foreign(name.as_ref())
     }
 
-    /// Whether a domain is defined, of whatever owner.
+    /// Returns whether a domain is defined, of whatever owner.
     pub fn is_defined(&self, uuid: Uuid) -> bool {
         self.lock().domains.contains_key(&uuid)
     }
@@ -125,23 +125,24 @@ impl FakeHypervisor {
         self.lock().addresses.insert(uuid, addresses);
     }
 
-    /// Whether the addresses of domains come from the network's DHCP server. They do unless told otherwise; else only the
-    /// domains themselves tell them.
+    /// Returns whether the addresses of domains come from the network's DHCP server. They do unless told otherwise;
+    /// else only the domains themselves tell them.
     pub fn lease_addresses(&self, lease: bool) {
         self.lock().leases = lease;
     }
 
-    /// Whether a started domain gets an address. It does unless told otherwise.
+    /// Returns whether a started domain gets an address. It does unless told otherwise.
     pub fn give_addresses(&self, give: bool) {
         self.lock().gives_addresses = give;
     }
 
-    /// Whether guests do what they are asked to (shut down). They do unless told otherwise.
+    /// Returns whether guests do what they are asked to (shut down). They do unless told otherwise.
     pub fn guests_obey(&self, obey: bool) {
         self.lock().guests_obey = obey;
     }
 
-    /// Whether a domain that an I/O error paused pauses again as soon as it is resumed. It does not unless told so.
+    /// Returns whether a domain that an I/O error paused pauses again as soon as it is resumed. It does not unless told
+    /// so.
     pub fn disk_is_full(&self, full: bool) {
         self.lock().disk_is_full = full;
     }
@@ -153,7 +154,7 @@ impl FakeHypervisor {
         }
     }
 
-    /// What every guest writes to its console when it is started.
+    /// Sets the text that every guest writes to its console when it is started.
     pub fn boot_text(&self, text: &str) {
         text.clone_into(&mut self.lock().boot_text);
     }

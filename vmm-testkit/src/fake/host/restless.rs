@@ -11,8 +11,8 @@ use vmm_core::host::{
 
 /// Wraps a hypervisor and changes all that a host may change by itself in each answer of
 /// [`describe`](HostInventory::describe): its
-/// memory, processors, free space, version and name. No figure falls below half of what the host has. Clones share their
-/// count of answers.
+/// memory, processors, free space, version and name. No figure falls below half of what the host has. Clones share
+/// their count of answers.
 #[derive(Clone)]
 pub struct Restless {
     host: Arc<dyn Hypervisor>,
@@ -25,7 +25,7 @@ impl Restless {
         Self { host: Arc::new(host), answers: Arc::default() }
     }
 
-    /// How often the host was asked what it is.
+    /// Returns the number of times that the host was asked what it is.
     pub fn answers(&self) -> u64 {
         self.answers.load(Ordering::Relaxed)
     }

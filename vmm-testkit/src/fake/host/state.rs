@@ -1,4 +1,4 @@
-//! What the fake host holds.
+//! The state of the fake host.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr};
@@ -47,9 +47,9 @@ const CALLS: [&str; 32] = [
 
 /// A domain. The desk in its specification means nothing: `owner` is its tag.
 pub(super) struct FakeDomain {
-    /// What it is, also by other hands.
+    /// The present specification, with the changes by other hands.
     pub(super) spec: DomainSpec,
-    /// What its desk defined it from.
+    /// The specification from which its desk defined it.
     pub(super) described: DomainSpec,
     pub(super) foreign: Foreign,
     pub(super) name: String,
@@ -62,14 +62,14 @@ pub(super) struct FakeDomain {
     pub(super) console: Vec<u8>,
 }
 
-/// What other hands have changed of a domain beyond its specification.
+/// The changes of a domain by other hands beyond its specification.
 #[derive(Default)]
 pub(super) struct Foreign {
     /// Further facts of the definition, or other values of known ones.
     pub(super) facts: Vec<(String, String)>,
     /// The names of the snapshots.
     pub(super) snapshots: Vec<String>,
-    /// What the guest calls each of its disks, which it keeps.
+    /// The name that the guest gives each of its disks, and keeps.
     pub(super) targets: Vec<(VolumeName, String)>,
 }
 

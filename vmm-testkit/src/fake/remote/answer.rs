@@ -1,10 +1,11 @@
-//! What scripted commands do.
+//! Scripted commands.
 
 use std::time::Duration;
 
 use vmm_core::remote::Exit;
 
-/// What a scripted command does. Text and bytes are what it writes; it ends with exit code 0 if nothing else is said.
+/// The behaviour of a scripted command. Text and bytes are what it writes; it ends with exit code 0 if nothing else is
+/// said.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     pub(in crate::fake) exit: Exit,
@@ -12,11 +13,11 @@ pub struct Answer {
     pub(in crate::fake) stderr: Vec<u8>,
     pub(in crate::fake) takes: Duration,
     pub(in crate::fake) copies: bool,
-    /// Whether the connection is lost when it would end.
+    /// True if the connection is lost when it would end.
     pub(in crate::fake) breaks: bool,
-    /// Whether it has ended long before its output has, which a process in the background holds open.
+    /// True if it has ended long before its output has, which a process in the background holds open.
     pub(in crate::fake) leaves: bool,
-    /// Whether this is said by something that the account runs in place of what it is given.
+    /// True if this is said by something that the account runs in place of what it is given.
     pub(in crate::fake) instead: bool,
 }
 

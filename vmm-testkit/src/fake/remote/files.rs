@@ -10,7 +10,7 @@ use crate::sample::sha256;
 /// The size of a machine's disk, in bytes.
 pub(super) const DISK: usize = 64 << 20;
 
-/// What stands at a path.
+/// The thing at a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Entry {
     Regular {

@@ -1,4 +1,4 @@
-//! What one machine makes of a login and a command.
+//! The answers of one fake machine to logins and commands.
 
 use secrecy::ExposeSecret;
 use vmm_core::remote::{Command, Credential, Endpoint, Login};
@@ -32,7 +32,7 @@ impl Machine {
         Ok(true)
     }
 
-    /// What a command gets.
+    /// Returns the answer to a command.
     pub(super) fn answer(&self, command: &Command) -> Answer {
         let unknown = || Answer::code(127).with_stderr("sh: not found\n");
         let mut answer = self.rules.iter().rev().find_map(|rule| rule(&command.line)).unwrap_or_else(unknown);

@@ -1,4 +1,4 @@
-//! How a fake machine sends and receives.
+//! Transfers of a fake machine.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
@@ -10,7 +10,7 @@ use vmm_core::{Error, Part, Result};
 
 use super::{FakeRemote, files, too_late};
 
-/// How many bytes move at once.
+/// The number of bytes that move at once.
 const PIECE: usize = 1 << 16;
 
 pub(super) async fn send(
@@ -131,7 +131,7 @@ pub(super) async fn receive_tree(
     timeout(*deadline, work).await.unwrap_or_else(|_| Err(too_late("the file transfer with", endpoint, *deadline)))
 }
 
-/// What a real machine's side would do with an archive.
+/// Rewrites an archive as a real machine's side would.
 fn rewritten(archive: &[u8], limit: u64, progress: &Progress) -> Result<(Vec<u8>, TreeTransferred)> {
     let mut clean = Vec::new();
     let transferred = tree::rewrite(archive, &mut clean, limit, progress).map_err(|error| match error.kind() {

@@ -1,4 +1,4 @@
-//! What a command or a subsystem does on its channel.
+//! The work of a command or a subsystem on its channel.
 
 use std::fmt;
 use std::os::unix::process::ExitStatusExt;
@@ -31,7 +31,7 @@ const FILE_SERVERS: [&str; 4] = [
     "/usr/libexec/sftp-server",
 ];
 
-/// What a client asks for.
+/// The request of a client.
 pub(super) enum Work {
     Command(String),
     Subsystem(String),
@@ -48,7 +48,7 @@ impl fmt::Display for Work {
 type Input = UnboundedReceiver<Vec<u8>>;
 type Writing = ChannelWriteHalf<Msg>;
 
-/// Whether the work is begun at all.
+/// Returns whether the work is begun at all.
 pub(super) fn is_possible(work: &Work, behaviour: &Behaviour) -> bool {
     match (work, behaviour) {
         (Work::Command(_), _) => true,

@@ -1,6 +1,6 @@
 //! The ways of an evil server.
 
-/// How a server harms those who come to it.
+/// The way in which a server harms its clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Evil {
@@ -28,8 +28,8 @@ pub enum Evil {
     HalfClose,
     /// Breaks the connection after 256 KiB: commands write without end, and files are given as by a good server.
     DisconnectInTransfer,
-    /// Says nothing more after 256 KiB, and keeps the connection: commands write without end, and files are given as by a
-    /// good server.
+    /// Says nothing more after 256 KiB, and keeps the connection: commands write without end, and files are given as by
+    /// a good server.
     SilentInTransfer,
 }
 
@@ -51,7 +51,7 @@ impl Evil {
         Self::SilentInTransfer,
     ];
 
-    /// Whether it needs no more of SSH than a socket.
+    /// Returns whether it needs no more of SSH than a socket.
     pub(super) fn is_below_the_protocol(self) -> bool {
         matches!(self, Self::Silent | Self::SlowBanner | Self::StalledKeyExchange | Self::HugePacket)
     }

@@ -14,7 +14,7 @@ const BANNER: &[u8] = b"SSH-2.0-OpenSSH_9.2\r\n";
 const DRIP: Duration = Duration::from_millis(20);
 /// `SSH_MSG_KEXINIT`.
 const KEY_EXCHANGE: u8 = 20;
-/// What is offered: key exchange, host key, and both directions' ciphers, checksums, compression and language.
+/// The offered algorithms: key exchange, host key, and both directions' ciphers, checksums, compression and language.
 const OFFER: [&str; 10] = [
     "curve25519-sha256",
     "ssh-ed25519",

@@ -10,16 +10,16 @@ use tokio::time::{Instant, sleep_until};
 
 /// The most that is read at once, in bytes.
 const CHUNK: usize = 32 << 10;
-/// How many chunks are under way at once.
+/// The number of chunks that are under way at once.
 const WAITING: usize = 256;
 
-/// What is done to a connection below its protocol.
+/// The treatment of a connection below its protocol.
 pub(super) struct Wire {
-    /// How long each direction takes.
+    /// The time that each direction takes.
     pub(super) latency: Duration,
-    /// How many bytes pass before it breaks.
+    /// The number of bytes that pass before it breaks.
     pub(super) left: AtomicUsize,
-    /// Whether it stays open when it breaks.
+    /// True if it stays open when it breaks.
     pub(super) stays: bool,
     /// Ends the server's side of it.
     pub(super) half_close: Notify,
@@ -51,7 +51,7 @@ impl Wire {
         }
     }
 
-    /// Whether it was carried to its end.
+    /// Forwards a direction, and returns whether it was carried to its end.
     async fn forward(&self, mut from: impl AsyncRead + Unpin, to: &mut (impl AsyncWrite + Unpin)) -> bool {
         let (queue, mut due) = mpsc::channel::<(Instant, Vec<u8>)>(WAITING);
         let read = async move {

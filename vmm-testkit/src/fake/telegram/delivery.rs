@@ -20,11 +20,11 @@ use super::state::State;
 use super::webhook::{Delivery, Webhook};
 
 const PORTS: &[u16] = &[80, 88, 443, 8443];
-/// How many requests there are at once if nothing else is asked for.
+/// The number of requests at once if nothing else is asked for.
 const AT_ONCE: i64 = 40;
 /// The header that shows who sends.
 const SECRET: &str = "X-Telegram-Bot-Api-Secret-Token";
-/// How long an answer is waited for.
+/// The time that an answer is waited for.
 const DEADLINE: Duration = Duration::from_secs(20);
 /// The pause after a first failure, which doubles up to the longest one. Both are shorter than the real ones.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -164,7 +164,7 @@ async fn send(client: &Client, posting: &Posting) -> Result<(u16, Option<u64>), 
 }
 
 impl State {
-    /// What is to be posted now, which is under way from here on, and when to look again.
+    /// Returns the updates to post now, which count as under way from here on, and the time of the next look.
     fn postings(&mut self) -> (Vec<Posting>, Instant) {
         let now = Instant::now();
         let (mut postings, mut wake) = (Vec::new(), now + IDLE);

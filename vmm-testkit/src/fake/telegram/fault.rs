@@ -1,11 +1,12 @@
-//! What can go wrong between a bot and Telegram.
+//! The faults between a bot and Telegram.
 
-/// How one call goes wrong.
+/// A fault of one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// It is not done, and answered with this status, 500 to 599.
     ServerError(u16),
-    /// It is not done, and for so many seconds neither is anything else in that chat, or by that method if it names none.
+    /// It is not done, and for so many seconds neither is anything else in that chat, or by that method if it names
+    /// none.
     TooManyRequests {
         /// In seconds.
         retry_after: u32,
@@ -37,7 +38,7 @@ pub(super) struct Faults {
 }
 
 impl Faults {
-    /// What happens to this call, given in lower case.
+    /// Takes the fault of this call, whose method is given in lower case.
     pub(super) fn take(&mut self, method: &str, number: usize) -> Option<Fault> {
         if let Some(at) = self.next.iter().position(|(name, _)| name == method) {
             return Some(self.next.remove(at).1);

@@ -7,7 +7,7 @@ use super::refusal::{Answer, Refusal};
 use super::scope::{Commands, Scope};
 use super::state::State;
 
-/// How many commands a menu has at most.
+/// The number of commands that a menu has at most.
 const MOST: usize = 100;
 /// The longest name of a command, in characters.
 const NAME: usize = 32;

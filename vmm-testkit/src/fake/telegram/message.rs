@@ -1,4 +1,4 @@
-//! What stands in a chat.
+//! The contents of a chat.
 
 use serde_json::{Map, Value, json};
 
@@ -7,9 +7,9 @@ use super::{BOT_ID, BOT_NAME};
 /// A button under a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Button {
-    /// What stands on it.
+    /// The button's label.
     pub label: String,
-    /// What pressing it tells the bot; empty if it opens an address.
+    /// The data that a press sends to the bot; empty if it opens an address.
     pub data: String,
 }
 
@@ -27,7 +27,7 @@ pub struct Entity {
 /// A file that was sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredFile {
-    /// What the bot asks for it by.
+    /// The id by which the bot asks for it.
     pub id: String,
     /// Its name.
     pub name: String,
@@ -42,11 +42,11 @@ pub struct Message {
     pub id: i32,
     /// Its chat.
     pub chat: i64,
-    /// Who wrote it, as it is shown.
+    /// The author, as people see the name.
     pub author: String,
     /// Its text or caption, without markup.
     pub text: String,
-    /// How parts of the text are shown.
+    /// The formatting of parts of the text.
     pub entities: Vec<Entity>,
     /// The rows of buttons under it.
     pub buttons: Vec<Vec<Button>>,
@@ -58,7 +58,7 @@ pub struct Message {
     pub reply_to: Option<i32>,
     pub(super) from_bot: bool,
     pub(super) date: i64,
-    /// What of its JSON does not follow from the fields: sender, origin.
+    /// The part of its JSON that does not follow from the fields: sender, origin.
     pub(super) extra: Map<String, Value>,
 }
 
@@ -168,16 +168,16 @@ impl StoredFile {
     }
 }
 
-/// What a press was answered with.
+/// The answer to a press.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallbackAnswer {
     /// The text; often empty.
     pub text: String,
-    /// Whether it has to be clicked away.
+    /// True if it has to be clicked away.
     pub alert: bool,
 }
 
-/// What happened in a chat, in order.
+/// An event in a chat.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     /// Somebody wrote this.
@@ -190,7 +190,7 @@ pub enum Event {
     Pressed {
         /// The person's name.
         person: String,
-        /// What stands on the button.
+        /// The button's label.
         label: String,
     },
 }

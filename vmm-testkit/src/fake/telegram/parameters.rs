@@ -14,7 +14,7 @@ pub(super) struct Upload {
     pub(super) bytes: Vec<u8>,
 }
 
-/// What a call was given.
+/// The parameters of a call.
 #[derive(Debug, Default)]
 pub(super) struct Parameters {
     pub(super) values: Map<String, Value>,

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::FakeTelegram;
 use super::message::{CallbackAnswer, Event, Message, StoredFile, now};
 
-/// How long people wait for what they expect.
+/// The time that people wait for what they expect.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A person in one chat. What is seen once is not seen again: each wait begins behind what the last one found. Clones
@@ -127,7 +127,7 @@ impl Person {
         self.send(caption, Some(file), "message", self.answering(to))
     }
 
-    /// What a message has that answers another one.
+    /// Returns the JSON fields of a message that answers another one.
     fn answering(&self, to: &Message) -> Map<String, Value> {
         let state = self.telegram.shared.lock();
         let chat = state.chats.get(&self.chat).map(|chat| chat.json.clone()).unwrap_or_default();
@@ -284,7 +284,7 @@ impl Person {
         self.wait(&format!("message {id} deleted"), wanted).await;
     }
 
-    /// What the bot has done in the chat behind what was seen; it counts as seen from now on.
+    /// Returns the bot's events in the chat after the last one that was seen; it counts as seen from now on.
     pub fn unread(&self) -> Vec<Event> {
         let events = self.events();
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);

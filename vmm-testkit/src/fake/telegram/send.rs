@@ -18,7 +18,7 @@ const DOCUMENT: usize = 50 << 20;
 const PHOTO: usize = 10 << 20;
 /// The longest callback data, in bytes.
 const CALLBACK_DATA: usize = 64;
-/// How many buttons a message has at most.
+/// The number of buttons that a message has at most.
 const BUTTONS: usize = 100;
 
 pub(super) fn message(state: &mut State, parameters: &Parameters) -> Answer {

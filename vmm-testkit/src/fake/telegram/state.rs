@@ -1,4 +1,4 @@
-//! What the server knows.
+//! The state of the server.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
@@ -18,7 +18,7 @@ use super::webhook::{Delivery, Webhook};
 pub struct Call {
     /// The method, as it was written.
     pub method: String,
-    /// What it was given, without files.
+    /// The parameters, without files.
     pub parameters: Map<String, Value>,
     /// The description of the error that it was answered with; `None` if it was done, or not answered.
     pub refused: Option<String>,
@@ -47,10 +47,10 @@ pub(super) struct Chat {
     pub(super) messages: BTreeMap<i32, Message>,
     pub(super) events: Vec<Event>,
     last_message: i32,
-    /// Whether the bot may write here: it may not begin a private chat.
+    /// True if the bot may write here: it may not begin a private chat.
     pub(super) begun: bool,
     pub(super) blocked: bool,
-    /// Whether somebody has removed the bot.
+    /// True if somebody has removed the bot.
     pub(super) kicked: bool,
     /// The supergroup that this has become.
     pub(super) migrated: Option<i64>,
@@ -90,7 +90,7 @@ impl Chat {
     }
 }
 
-/// What has to be left alone for a while.
+/// A chat or a method that must be left alone for a while.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Quiet {
     Chat(i64),
@@ -113,14 +113,14 @@ pub(super) struct State {
     pub(super) poll: u64,
     pub(super) allowed: Option<Vec<String>>,
     pub(super) webhook: Option<Webhook>,
-    /// How many were set so far.
+    /// The number of webhooks that were set so far.
     pub(super) webhooks: usize,
     pub(super) deliveries: Vec<Delivery>,
     pub(super) presses: HashMap<String, Option<CallbackAnswer>>,
     pub(super) files: HashMap<String, StoredFile>,
     pub(super) commands: BTreeMap<Scope, Commands>,
     pub(super) calls: Vec<Call>,
-    /// How many of them there are of each method, in lower case.
+    /// The number of calls of each method, in lower case.
     pub(super) counts: HashMap<String, usize>,
     pub(super) faults: Faults,
     /// Until when a chat takes no call, or a method of those that name none.
@@ -128,7 +128,7 @@ pub(super) struct State {
     pub(super) impatient: usize,
 }
 
-/// What has to be asked for by name.
+/// The kinds of updates that have to be asked for by name.
 const NOT_BY_DEFAULT: &[&str] = &["chat_member", "message_reaction", "message_reaction_count"];
 
 impl State {

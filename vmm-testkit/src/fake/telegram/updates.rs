@@ -12,7 +12,7 @@ use super::state::{State, Update};
 
 /// In seconds.
 const LONGEST_POLL: i64 = 50;
-/// How many updates one call gives at most.
+/// The greatest number of updates that one call gives.
 const MOST: i64 = 100;
 
 /// Gives updates as soon as there are any; after the call's `timeout`, none.

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 pub struct Delivery {
     /// The update's number.
     pub update: u32,
-    /// What it was answered with; `None` if it was not, or the answer was lost.
+    /// The status of the answer; `None` if it was not, or the answer was lost.
     pub status: Option<u16>,
 }
 

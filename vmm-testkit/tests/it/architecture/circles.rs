@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How many re-exports a name is followed through.
+/// The number of re-exports that a name is followed through.
 const DEEPEST: usize = 16;
 /// Words behind which a name is defined.
 const DEFINING: [&str; 9] = ["fn", "struct", "enum", "union", "trait", "type", "const", "static", "mod"];
@@ -27,7 +27,7 @@ struct Use {
     exported: bool,
 }
 
-/// What a path leads to.
+/// The target of a path.
 enum Found {
     Module(Vec<String>),
     Item(String),
@@ -163,7 +163,7 @@ impl House {
         Some(Found::Module(module))
     }
 
-    /// Whether a name stands in a module: it is a module below it, defined there or taken from elsewhere.
+    /// Returns whether a name stands in a module: it is a module below it, defined there or taken from elsewhere.
     fn knows(&self, module: &[String], name: &String) -> bool {
         let Some(file) = self.files.get(module) else { return false };
         let room = &self.rooms[file];

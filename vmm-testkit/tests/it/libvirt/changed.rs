@@ -104,7 +104,7 @@ impl LabDesk {
         assert_eq!(job.state, JobState::Done, "{:?}", job.error);
     }
 
-    /// What each job that writes a definition or a disk of this machine is answered.
+    /// Returns the refusal of each job that writes a definition or a disk of this machine.
     async fn refusals(&self, change: &str, vm: &Vm, disks: &[Disk]) -> Vec<(&'static str, String)> {
         let added = self.vmm.add_disk(&self.admin, &vm.name, 1).await.map(drop);
         let mut answers = vec![("add-disk", added)];

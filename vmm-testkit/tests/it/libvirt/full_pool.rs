@@ -14,7 +14,7 @@ use vmm_testkit::lab::Lab;
 use super::lab::{eventually, virsh};
 use super::real::config;
 
-/// How long a guest may take to fill what is left of the pool.
+/// The time that a guest may take to fill what is left of the pool.
 const BOOT: Duration = Duration::from_secs(180);
 
 /// A pool of a given size, as libvirt sees it.

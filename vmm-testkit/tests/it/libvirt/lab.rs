@@ -1,4 +1,4 @@
-//! What only a real libvirt can show.
+//! Behaviour that only a real libvirt can show.
 
 use std::future::Future;
 use std::path::PathBuf;

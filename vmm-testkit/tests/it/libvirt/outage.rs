@@ -1,4 +1,4 @@
-//! What happens to calls when libvirtd dies, freezes and comes back. In a lab of its own, so that others go on.
+//! Calls while libvirtd dies, freezes and comes back. In a lab of its own, so that others go on.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ use vmm_testkit::lab::Lab;
 
 use super::real::config;
 
-/// What the contract allows a call.
+/// The time that the contract allows a call.
 const LIMIT: Duration = Duration::from_secs(15);
 
 /// A second lab, for as long as the test runs.

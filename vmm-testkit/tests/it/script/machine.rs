@@ -1,4 +1,4 @@
-//! What a script finds, does and leaves behind on a real machine.
+//! A script's environment, its work and its remains on a real machine.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -84,7 +84,7 @@ impl Machine {
         machine
     }
 
-    /// How many of these processes there are, seen on the machine.
+    /// Returns the number of of these processes, seen on the machine.
     async fn running(&self, pids: &str) -> String {
         let count = format!("n=0; for p in {}; do test -d /proc/$p && n=$((n+1)); done; echo $n", pids.trim());
         let remote = ToSshd(self.sshd.endpoint());

@@ -1,4 +1,4 @@
-//! What was acknowledged outlives a process that is killed with -9 while eight writers write.
+//! Acknowledged changes outlive a process that is killed with -9 while eight writers write.
 //!
 //! `VMM_CRASH_ROUNDS` sets how often it is killed; 1,000 is the full figure.
 

@@ -12,10 +12,10 @@ const MARK: &str = "VMM_TEST_MARK=cancelled";
 /// Children in a process group of their own, orphans, a pipeline, and one that ignores every signal that it can.
 const FAMILY: &str = "set -m; sleep 600 & (sleep 600 & sleep 600 | sleep 600 &) ; nohup sh -c \"sleep 600; true\" & \
                       sh -c \"trap : HUP INT TERM PIPE; while :; do sleep 600; done\" & wait";
-/// How many processes that is at the least.
+/// The least number of those processes.
 const MEMBERS: i32 = 8;
 
-/// How many marked processes run, seen over a connection of its own.
+/// Returns the number of marked processes that run, seen over a connection of its own.
 async fn running(sshd: &Sshd) -> i32 {
     let count = format!(
         "n=0; for p in /proc/[0-9]*; do tr '\\0' '\\n' <$p/environ 2>/dev/null | grep -qxF {MARK} && n=$((n+1)); done; \

@@ -1,4 +1,4 @@
-//! What is told of the end of a command, on servers and accounts that make it hard to know.
+//! The reported end of a command, on servers and accounts that make it hard to know.
 
 use std::time::Duration;
 

@@ -15,9 +15,9 @@ use vmm_testkit::load;
 
 /// Long enough to come through a key exchange on a busy machine.
 const LIMIT: Duration = Duration::from_secs(2);
-/// What a call may take over its deadline.
+/// The time that a call may take over its deadline.
 const GRACE: Duration = Duration::from_secs(1);
-/// What the calls may take of memory, in bytes.
+/// The memory that the calls may take, in bytes.
 const MEMORY: u64 = 64 << 20;
 /// As many sessions as there may be at once.
 const CALLS: usize = 3;
@@ -25,7 +25,7 @@ const CALLS: usize = 3;
 const FILE: usize = 1 << 20;
 const ENDED: &str = "the calls have ended";
 
-/// How a call may end.
+/// The end of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
     Done,
@@ -63,8 +63,8 @@ impl End {
         }
     }
 
-    /// Those that a transfer may have, which takes what commands write for an answer of the server of files. Where nothing
-    /// answers as SFTP or as a shell, the account has neither.
+    /// Those that a transfer may have, which takes what commands write for an answer of the server of files. Where
+    /// nothing answers as SFTP or as a shell, the account has neither.
     fn of_a_transfer(evil: Evil) -> &'static [Self] {
         match evil {
             Evil::EndlessStdout | Evil::StderrFlood | Evil::Drip => &[Self::TimedOut, Self::Unavailable, Self::Refused],
@@ -120,7 +120,7 @@ fn told(guest: &SshGuest) -> String {
     format!("{address}\n{host_key}\n{}\n", password.expose_secret())
 }
 
-/// What was told.
+/// Reads the endpoint and the login from the lines that were given.
 fn heard(mut line: impl FnMut() -> String) -> (Endpoint, Login) {
     let endpoint = Endpoint { address: line().parse().expect("an address"), host_key: line().parse().expect("a key") };
     let credential = Credential::Password(SecretString::from(line()));
@@ -172,7 +172,7 @@ async fn the_process_that_calls() {
     drop(remote);
 }
 
-/// How a call ends, and that it does so in time.
+/// Returns the end of a call, and fails if it comes too late.
 async fn timed<T>(call: impl Future<Output = Result<T>>) -> End {
     let began = Instant::now();
     let answer = call.await;

@@ -85,7 +85,7 @@ async fn a_session_whose_command_was_killed_is_not_used_again() {
     assert_ne!(server_process(&remote, &sshd).await, before);
 }
 
-/// Whether a client here has a connection that the server has not ended, as proc_pid_net(5) tells it.
+/// Returns whether a client here has a connection that the server has not ended, as proc_pid_net(5) tells it.
 fn has_connections(sshd: &Sshd) -> bool {
     const ESTABLISHED: &str = "01";
     let port = format!(":{:04X}", sshd.endpoint().address.port());

@@ -21,7 +21,8 @@ pub(super) const AGAIN: u64 = 4 * MIB as u64;
 pub(super) const LOGGED_IN: u64 = 5_000;
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How many places a file or a directory is cut at, each way: 20 unless `VMM_TRANSFER_CUTS` says another number.
+/// Returns the number of places at which a file or a directory is cut, each way: 20 unless `VMM_TRANSFER_CUTS` says
+/// another number.
 pub(super) fn cuts() -> u64 {
     std::env::var("VMM_TRANSFER_CUTS").map_or(20, |text| text.parse().expect("VMM_TRANSFER_CUTS is a number"))
 }

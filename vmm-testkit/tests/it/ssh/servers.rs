@@ -48,7 +48,7 @@ async fn mksh() -> Server {
     Server::start(Setup::shell("/bin/mksh")).await
 }
 
-/// What it writes has no line's end, so that the next word stands in the same line.
+/// Starts a server whose start-up output has no line end, so that the next word stands in the same line.
 async fn talkative() -> Server {
     let bashrc = "printf 'Welcome!\\nYour quota is 5 %%: '; echo 'Have a nice day' >/dev/null\n";
     let greeting = "Welcome!\nYour quota is 5 %: ";
@@ -136,8 +136,8 @@ async fn a_channel_for_files_that_the_server_has_closed_is_replaced_unnoticed() 
     remote.run(&endpoint, &login, &vmm_core::remote::Command::new("true")).await.expect("the command runs");
 }
 
-/// Every second one took 40 s or more, and failed: the channel that was asked for ahead was closed by the server when any
-/// child of it ended, and a command that was started on it was never answered.
+/// Every second one took 40 s or more, and failed: the channel that was asked for ahead was closed by the server when
+/// any child of it ended, and a command that was started on it was never answered.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fifty_transfers_to_dropbear_one_after_the_other_are_made_over_one_connection() {
     for trusted in [Duration::ZERO, Duration::from_secs(3600)] {
@@ -149,8 +149,8 @@ async fn fifty_transfers_to_dropbear_one_after_the_other_are_made_over_one_conne
     }
 }
 
-/// Carries a file up and down in turns, and now and then a command, by way of one client; how long each of the 50 transfers
-/// took.
+/// Carries a file up and down in turns, and now and then a command, by way of one client; how long each of the 50
+/// transfers took.
 async fn transfers(sshd: &Sshd, trusted: Duration) -> Vec<Duration> {
     let mut config = Libssh2Config::default();
     config.trusted = trusted;

@@ -48,7 +48,7 @@ pub(super) async fn receive(
     Ok((received?, bytes))
 }
 
-/// What a directory of this computer holds.
+/// Returns the contents of a directory of this computer.
 pub(super) fn on_disk(directory: &Path) -> Tree {
     let mut tree = Tree::new();
     let mut left = vec![directory.to_owned()];

@@ -11,7 +11,7 @@ use vmm_testkit::fake::telegram::{Delivery, Disguise, FakeTelegram, Fault};
 
 use super::bot;
 
-/// What was posted: the head in lower case, and the update.
+/// The posted updates: the head in lower case, and the update.
 type Posted = Arc<Mutex<Vec<(String, Value)>>>;
 
 /// Answers the posts with these statuses, then with 200; gives its address and what was posted.

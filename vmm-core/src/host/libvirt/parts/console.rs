@@ -1,4 +1,4 @@
-//! What guests write to their consoles.
+//! The consoles of guests.
 
 use async_trait::async_trait;
 use uuid::Uuid;

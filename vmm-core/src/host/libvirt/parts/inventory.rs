@@ -1,4 +1,4 @@
-//! What the host is and has.
+//! The host: its name, its figures and its capabilities.
 
 use async_trait::async_trait;
 

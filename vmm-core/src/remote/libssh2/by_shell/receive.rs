@@ -18,7 +18,7 @@ pub(in super::super) struct Receiving<'a> {
     deliver: &'a Deliver,
     /// The file's size when it was first seen.
     size: Option<u64>,
-    /// How many bytes have been delivered.
+    /// The number of bytes that have been delivered.
     bytes: u64,
 }
 

@@ -1,20 +1,20 @@
-//! What a machine's shell does for a file.
+//! The work of a machine's shell on a file.
 
 use super::super::shell::{DIGEST, quoted};
 use crate::remote::Place;
 
-/// What a script says when it takes the file.
+/// The line that a script writes when it takes the file.
 pub(super) const READY: &str = "vmm: ready";
-/// What it says when a piece is in the file.
+/// The line that a script writes when a piece is in the file.
 pub(super) const HAS_IT: &str = "vmm: has it";
-/// What it says when it is done. Its exit code alone proves nothing: a missing one reads as 0.
+/// The line that a script writes when it is done. Its exit code alone proves nothing: a missing one reads as 0.
 pub(super) const DONE: &str = "vmm: done";
-/// What it says of a file that is in its place.
+/// The line that a script writes when the file is in its place.
 pub(super) const PLACED: &str = "vmm: placed";
-/// What it says before the size of a file that it sends.
+/// The words before the size of a file that a script sends.
 const SIZE: &str = "vmm: size ";
 
-/// What a script ends with where it cannot do its work.
+/// The exit codes of a script that cannot do its work.
 pub(super) mod exit {
     pub(in super::super) const DIRECTORY_MISSING: i32 = 91;
     pub(in super::super) const NO_DIRECTORY: i32 = 92;
@@ -109,8 +109,8 @@ pub(super) fn tidy(place: &Place, temporary: &str, whether_placed: bool) -> Stri
     )
 }
 
-/// Says a file's size and sends it from the byte `from` on, and then its digest. A file without a size is sent up to its
-/// end. Once the size is known, so much is sent.
+/// Says a file's size and sends it from the byte `from` on, and then its digest. A file without a size is sent up to
+/// its end. Once the size is known, so much is sent.
 pub(super) fn give(place: &Place, from: u64, size: Option<u64>) -> String {
     let size = size.map_or_else(String::new, |size| size.to_string());
     format!("{}f={from} s={size}\n{DIGEST}{COMPARES}{GIVE}", enter(place))

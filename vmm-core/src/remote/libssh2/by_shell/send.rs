@@ -21,7 +21,7 @@ use crate::remote::{Exit, Transferred, Upload};
 /// More of what a script says is not looked at.
 const OUTPUT_LIMIT: usize = 64 * 1024;
 
-/// How far an upload has come.
+/// The stage of an upload.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stands {
     Writing,
@@ -36,11 +36,11 @@ pub(in super::super) struct Sending<'a> {
     chunks: Chunks,
     /// The pieces that the machine has not confirmed.
     under_way: VecDeque<Vec<u8>>,
-    /// How many bytes the machine has confirmed.
+    /// The number of bytes that the machine has confirmed.
     arrived: u64,
-    /// Whether the source has come to its end.
+    /// True if the source has come to its end.
     ended: bool,
-    /// Whether the file under way may be there.
+    /// True if the file under way may be there.
     made: bool,
     stands: Stands,
 }

@@ -29,14 +29,14 @@ pub(super) struct Incoming<'t, 'c> {
     failed: Option<Cause>,
 }
 
-/// What has come.
+/// The part of the archive that has arrived.
 #[derive(Default)]
 struct Come {
-    /// How many blocks.
+    /// The number of blocks.
     blocks: u64,
     /// The digest of them.
     digest: Sha256,
-    /// What has come of the next one.
+    /// The part of the next block that has arrived.
     rest: Vec<u8>,
 }
 
@@ -57,17 +57,17 @@ impl<'t, 'c> Incoming<'t, 'c> {
         Ok(incoming)
     }
 
-    /// How the command ended that made it, once it was read to its end.
+    /// Returns the end of the command that made the archive, once its output was read to the end.
     pub(super) fn ended(&mut self) -> Result<Ended, Cause> {
         self.ended.take().ok_or(Cause::Protocol("it continues after the archive's end"))
     }
 
-    /// What the connection failed with for good, once.
+    /// Takes the final failure of the connection, once.
     pub(super) fn failure(&mut self) -> Option<Cause> {
         self.failed.take()
     }
 
-    /// How many bytes of it have come.
+    /// Returns the number of bytes of it that have come.
     pub(super) fn reached(&self) -> u64 {
         self.come.blocks * BLOCK as u64 + self.come.rest.len() as u64
     }

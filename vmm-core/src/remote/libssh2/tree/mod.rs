@@ -29,7 +29,7 @@ use self::script::{DONE, digest, exit};
 /// More of what a script says is not looked at.
 const OUTPUT_LIMIT: usize = 64 * 1024;
 
-/// How a command ended, what it wrote, and what to its standard error.
+/// The end of a command, its standard output, and its standard error.
 type Ended = (Exit, Vec<u8>, Stream);
 
 /// The connection that a directory goes over, and the way to another one.
@@ -89,7 +89,7 @@ fn expect_line<T>(
     }
 }
 
-/// What it means that a machine runs nothing of what it is told.
+/// Returns the error for a machine that runs no commands.
 fn no_shell(place: &Place) -> Cause {
     in_the_way(place, "this account has no shell on the machine, which a directory needs; send or receive single files")
 }
@@ -116,7 +116,7 @@ fn there(link: &Link, target: &str, tally: &Tally) -> Result<String, Cause> {
     shell::said_digest(&said).ok_or(Cause::Protocol("it has neither openssl nor sha256sum to compare the files with"))
 }
 
-/// Whether a script did its work.
+/// Returns whether a script did its work.
 fn done(place: &Place, (ended, output, errors): &Ended) -> Result<(), Cause> {
     let said = String::from_utf8_lossy(output);
     let done = *ended == Exit::Code(0) && said.lines().any(|line| line == DONE);

@@ -26,9 +26,9 @@ pub(super) struct Outgoing<'t, 'c> {
     kept: ResendBuffer,
     /// Up to where the machine was given it.
     sent: u64,
-    /// How far the machine had it when that was looked at last.
+    /// The part of the archive that the machine had at the last look, in bytes.
     reached: u64,
-    /// What takes it there, unless that has ended.
+    /// The command that takes the archive on the machine, unless it has ended.
     taker: Option<Taker>,
     ended: Option<Ended>,
     failed: Option<Cause>,
@@ -61,7 +61,7 @@ impl<'t, 'c> Outgoing<'t, 'c> {
         Ok(outgoing)
     }
 
-    /// How long it is by now.
+    /// Returns the length of the archive so far.
     pub(super) fn position(&self) -> u64 {
         self.kept.end()
     }
@@ -71,7 +71,7 @@ impl<'t, 'c> Outgoing<'t, 'c> {
         self.kept.push_file(file);
     }
 
-    /// What the connection failed with for good, once.
+    /// Takes the final failure of the connection, once.
     pub(super) fn failure(&mut self) -> Option<Cause> {
         self.failed.take()
     }

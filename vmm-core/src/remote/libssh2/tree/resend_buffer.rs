@@ -1,10 +1,11 @@
-//! What has been sent of an archive of files, as far as the machine may still ask for it.
+//! The last part of a sent archive, kept as long as the machine may ask for it again.
 
 use std::collections::VecDeque;
 
-/// How many bytes are kept at least, if there are as many. OpenSSH takes 2 MiB ahead, and the rest is for pipes.
+/// The number of bytes that are kept at least, if there are as many. OpenSSH takes 2 MiB ahead, and the rest is for
+/// pipes.
 const ENOUGH: usize = 3 << 20;
-/// How many at the most, beside what is not yet sent.
+/// The greatest number of kept bytes, beside those that are not yet sent.
 const MOST: usize = 4 << 20;
 /// An archive's block, in bytes.
 const BLOCK: u64 = 512;
@@ -56,12 +57,12 @@ pub(super) struct ResendBuffer {
 }
 
 impl ResendBuffer {
-    /// How long the archive is by now.
+    /// Returns the length of the archive so far.
     pub(super) fn end(&self) -> u64 {
         self.begin + self.bytes.len() as u64
     }
 
-    /// Whether that is all of it.
+    /// Returns whether that is all of it.
     pub(super) fn is_all(&self) -> bool {
         self.begin == 0
     }
@@ -103,8 +104,8 @@ impl ResendBuffer {
         self.files.iter().flat_map(|file| [b"./", file.path.as_slice(), b"\0"].concat()).collect()
     }
 
-    /// Where to go on when the machine has so many of the files, and so many bytes of the last of them; it was given all
-    /// before `sent`. Nothing if what it lacks is not kept, or if it has what it was not given.
+    /// Where to go on when the machine has so many of the files, and so many bytes of the last of them; it was given
+    /// all before `sent`. Nothing if what it lacks is not kept, or if it has what it was not given.
     pub(super) fn resume(&self, there: usize, bytes: u64, sent: u64) -> Option<Resume> {
         let Some(last) = there.checked_sub(1) else {
             let at = self.files.front().map_or(0, |file| file.begin);

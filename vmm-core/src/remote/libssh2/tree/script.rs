@@ -1,4 +1,4 @@
-//! What a machine's shell does for a directory.
+//! The work of a machine's shell on a directory.
 
 use super::resend_buffer::File;
 use crate::remote::Place;
@@ -6,22 +6,22 @@ use crate::remote::libssh2::error::Cause;
 use crate::remote::libssh2::shell::{DIGEST, quoted, quoted_bytes};
 use crate::remote::libssh2::transfer::temporary_name;
 
-/// What a script says when it is done. Its exit code alone proves nothing: a missing one reads as 0.
+/// The line that a script writes when it is done. Its exit code alone proves nothing: a missing one reads as 0.
 pub(super) const DONE: &str = "vmm: done";
-/// What it says of a directory that is in its place.
+/// The line that a script writes when a directory is in its place.
 pub(super) const PLACED: &str = "vmm: placed";
-/// What it says where `tar` gives no permissions to directories that are there.
+/// The line that a script writes where `tar` gives no permissions to existing directories.
 pub(super) const PLAIN_TAR: &str = "vmm: plain tar";
-/// What it says when it takes an archive, before the directory's inode.
+/// The words before the directory's inode when a script takes an archive.
 const READY: &str = "vmm: ready ";
-/// What it says before the archive that it sends.
+/// The line that a script writes before the archive that it sends.
 pub(super) const SENDS: &str = "vmm: sends";
-/// What it says before how many files are there, and how long the last of them is.
+/// The words before the number of files that are there and the length of the last of them.
 const THERE: &str = "vmm: there ";
 /// A machine's archive is gone on with at a multiple of so many bytes.
 pub(super) const BLOCK: usize = 64 * 1024;
 
-/// What a script ends with where it cannot do its work.
+/// The exit codes of a script that cannot do its work.
 pub(super) mod exit {
     pub(in super::super) const DIRECTORY_MISSING: i32 = 91;
     pub(in super::super) const NO_DIRECTORY: i32 = 92;
@@ -102,8 +102,8 @@ impl Paths {
         format!("{}{ENTER}xargs -0 chmod {mode:o} && echo 'vmm: done'\n", self.set())
     }
 
-    /// Gives the directories the permissions in an archive on standard input, and puts the tree in place when it is on the
-    /// disk; may be done again.
+    /// Gives the directories the permissions in an archive on standard input, and puts the tree in place when it is on
+    /// the disk; may be done again.
     pub(super) fn place(&self, replace: bool) -> String {
         let there = if replace { REPLACE } else { "exit 95" };
         format!(
@@ -151,8 +151,8 @@ const UNPACK: &str = "set -f; set -- $(ls -di .); echo \"vmm: ready $1\"\ntar -x
 /// GNU's can do it, BusyBox's cannot.
 const WHICH_TAR: &str = "case $(tar --version 2>/dev/null) in *GNU*) ;; *) echo 'vmm: plain tar' ;; esac\n";
 
-/// What is left of a tree that nobody comes back to is removed after an hour. Who comes back ends those who wait, in any
-/// order: a `sleep` that was killed is no hour.
+/// The end of a script, which removes the remains of an abandoned tree after an hour. Who comes back ends those who
+/// wait, in any order: a `sleep` that was killed is no hour.
 const LEAVE: &str = "code=$?\n\
                      (sleep 3600 && { cd /; chmod -R u+rwx \"$t\"; rm -rf \"$t\"; }) </dev/null >/dev/null 2>&1 &\n\
                      [ $code = 0 ] && echo 'vmm: done'\nexit $code\n";
@@ -165,7 +165,7 @@ const LOOK: &str = "xargs -0 sh -c '\
 /// Not every `touch` knows seconds since 1970.
 const APPEND: &str = "cat >>\"$f\" && { touch -m -d \"@$s\" \"$f\" 2>/dev/null; chmod $m \"$f\"; }\n";
 
-/// Whether a directory is the tree.
+/// The shell function that checks that a directory is the tree.
 const HERE: &str =
     "here() { set -f; [ -d \"$1\" ] && ! [ -L \"$1\" ] && set -- $(ls -di \"$1\") && [ \"$1\" = \"$i\" ]; }\n";
 
@@ -178,7 +178,7 @@ const REPLACE: &str = "if ! mv --exchange -T \"$t\" \"$g\" 2>/dev/null; then\n\
                        mv -T \"$t\" \"$g\" || { mv -T \"$a\" \"$g\"; exit 94; }\n\
                        fi";
 
-/// What the tree has replaced goes.
+/// The end of the move, which removes the directory that the tree has replaced.
 const MOVE: &str = "else mv -T \"$t\" \"$g\" || exit 94; fi\nfi\n\
                     for o in \"$t\" \"$a\"; do [ -e \"$o\" ] && { chmod -R u+rwx \"$o\"; rm -rf \"$o\"; }; done\n\
                     echo 'vmm: done'\n";
@@ -228,7 +228,7 @@ pub(super) fn said_inode(line: &str) -> Option<u64> {
     line.strip_prefix(READY)?.trim().parse().ok()
 }
 
-/// How many files are there, and how long the last of them is.
+/// Returns the number of files that are there, and the length of the last of them.
 pub(super) fn said_there(said: &str) -> (usize, u64) {
     let mut there = (0_usize, 0);
     for line in said.lines().filter_map(|line| line.strip_prefix(THERE)) {

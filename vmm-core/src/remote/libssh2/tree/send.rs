@@ -176,8 +176,8 @@ fn give(
     }
 }
 
-/// The names of directories by their permissions, as `xargs -0` takes them. What is closed even to its owner comes last,
-/// and what is deeper before what it is in.
+/// The names of directories by their permissions, as `xargs -0` takes them. What is closed even to its owner comes
+/// last, and what is deeper before what it is in.
 fn by_mode<'d>(directories: impl Iterator<Item = &'d Directory>) -> Vec<(u32, Vec<u8>)> {
     let mut modes = BTreeMap::<_, Vec<&Directory>>::new();
     for directory in directories {

@@ -1,5 +1,5 @@
-//! What is read and changed of each kind of record inside a transaction. Operations of the resources, beside this
-//! folder, are made of it.
+//! Reads and changes of each kind of record inside a transaction. Operations of the resources, beside this folder, are
+//! made of it.
 
 pub(super) mod audit;
 pub(super) mod disk;

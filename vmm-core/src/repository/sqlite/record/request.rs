@@ -110,7 +110,7 @@ pub(in super::super) fn required(connection: &Connection, id: &RequestId) -> Res
     by_id(connection, id)?.ok_or_else(|| error::Error::not_found(Kind::Request, id).into())
 }
 
-/// How many requests of a person are not decided on, or being carried out.
+/// Returns the number of requests of a person that are not decided on, or being carried out.
 pub(in super::super) fn open(connection: &Connection, requester: UserId) -> Result<u64> {
     let count =
         "SELECT count(*) AS open FROM request WHERE requester = ?1 AND state IN ('pending', 'approved', 'running')";

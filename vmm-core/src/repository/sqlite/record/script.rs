@@ -20,7 +20,7 @@ pub(in super::super) const SELECT: &str =
 pub(in super::super) const SELECT_VERSION: &str = "SELECT script_version.*, length(CAST(content AS BLOB)) AS size
     FROM script_version JOIN script_content USING (sha256)";
 
-/// How many scripts a person has, and how many bytes the texts of all their kept versions have.
+/// Returns the number of scripts of a person, and of the bytes of all their kept versions.
 pub(in super::super) fn stored(connection: &Connection, owner: UserId) -> Result<(u64, u64)> {
     let sum = "SELECT (SELECT count(*) FROM script WHERE owner = ?1) AS scripts,
         (SELECT coalesce(sum(octet_length(content)), 0) FROM script_content WHERE sha256 IN

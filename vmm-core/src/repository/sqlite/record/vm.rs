@@ -17,8 +17,8 @@ use crate::model::{
 use crate::repository::refusal;
 use crate::repository::rules::now;
 
-/// The columns in the order in which [`vm`] reads them. The cross join keeps the machines in the outer loop, whose order
-/// a page needs.
+/// The columns in the order in which [`vm`] reads them. The cross join keeps the machines in the outer loop, whose
+/// order a page needs.
 pub(in super::super) const SELECT: &str =
     "SELECT vm.id, vm.user, user.name AS user_name, vm.group_name, vm.name, vm.hostname, vm.ip,
         vm.ip_fixed, vm.vcpu, vm.memory, vm.os, vm.status, vm.status_reason, vm.on_since, vm.run, vm.uuid, vm.mac,
