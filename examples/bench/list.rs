@@ -30,7 +30,7 @@ pub(crate) async fn run() {
     let acceptor = TcpAcceptor::from_tokio(listener).expect("a listener");
     let routes = vmm_http::routes(desk.vmm.clone(), Limits::default());
     let server = tokio::spawn(Server::new_with_acceptor(acceptor).run(routes));
-    let login = desk.vmm.login("alice", SecretString::from(PASSWORD), None).await.expect("a login");
+    let login = desk.vmm.login("alice", SecretString::from(PASSWORD), None, None).await.expect("a login");
     let header = format!("Host: vmm\r\nAuthorization: Bearer {}\r\n", login.token.expose_secret());
     for (what, query) in [
         ("page of 100 of 10,000 machines over HTTP", "limit=100"),

@@ -37,6 +37,8 @@ const MOST_KNOWN: usize = 10_000;
 pub(crate) enum Door<'a> {
     /// Signing in with this name, whether there is such an account or not.
     SignIn(&'a str),
+    /// The second factor of an account, by somebody who has given its password or is signed in.
+    SecondFactor(UserId),
     /// The present password of an account, which somebody who is signed in gives to change it.
     PresentPassword(UserId),
 }
@@ -47,6 +49,7 @@ enum Guessed {
     /// A name, hashed with a key of this process.
     Name(u64),
     Account(UserId),
+    SecondFactor(UserId),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -61,6 +64,8 @@ impl Key {
         match self {
             Self::Pair(..) => PAIR,
             Self::Address(_) => ADDRESS,
+            // Whoever has the password would guess one of a million codes, of which three count at a time.
+            Self::Account(Guessed::SecondFactor(_)) => PAIR,
             Self::Account(_) => ACCOUNT,
         }
     }
@@ -104,6 +109,7 @@ impl Attempts {
         let door = match door {
             Door::SignIn(name) => Guessed::Name(self.names.hash_one(name.to_lowercase())),
             Door::PresentPassword(account) => Guessed::Account(account),
+            Door::SecondFactor(account) => Guessed::SecondFactor(account),
         };
         let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
         let keys = match from {

@@ -14,6 +14,13 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// The answer to an API token that may not do an operation.
 const NOT_WITH_A_TOKEN: &str = "an API token cannot do that, so sign in with name and password";
 
+/// The answer to a right password without the code of a second factor.
+const SECOND_FACTOR_MISSING: &str =
+    "this account has a second factor; give a code of its authenticator app too, or a recovery code";
+/// The answer to somebody who is signed in and has not given the second factor lately.
+const SECOND_FACTOR_AGAIN: &str =
+    "this needs a second factor that was given in the last 10 minutes; give a code again, then repeat it";
+
 /// An error, sorted by what the caller can do about it.
 ///
 /// `Display` is for the person who asked; the detail for the log is in [`std::error::Error::source`].
@@ -47,6 +54,13 @@ pub enum Error {
         limit: u64,
         /// When the call may be tried again at the earliest.
         retry_after: Duration,
+    },
+
+    /// The password is right, or the login is good, and the second factor is missing: give its code.
+    #[error("{}", if *.sign_in { SECOND_FACTOR_MISSING } else { SECOND_FACTOR_AGAIN })]
+    SecondFactorNeeded {
+        /// Whether it is missing beside a password, and not for one operation of somebody who is signed in.
+        sign_in: bool,
     },
 
     /// The actor may not do this; somebody with the right can.
@@ -216,6 +230,8 @@ pub enum Kind {
     Session,
     /// An API token.
     Token,
+    /// The second factor of an account.
+    SecondFactor,
     /// A key that secrets are sealed with.
     Key,
     /// A code that binds a chat to an account.
@@ -249,6 +265,7 @@ impl fmt::Display for Kind {
             Self::Job => "job",
             Self::Session => "session",
             Self::Token => "token",
+            Self::SecondFactor => "second factor of user",
             Self::Key => "key",
             Self::LinkCode => "link code",
             Self::Group => "group",

@@ -42,10 +42,10 @@ pub use job::crash_points;
 pub use model::{Budget, BudgetLimits, Limit, Over, Stored};
 pub use ops::{
     AdoptionDraft, BotMail, BudgetUse, Cargo, DeskStatistics, Direction, History, HistoryPoint, JobWatch, Machines,
-    MadeLinkCode, MadeToken, Monitor, NewLogin, Power, ReceiveTo, RequestDraft, RequestNews, RequestPreview,
-    RequestProgress, RunChange, RunDraft, RunTerms, RunWatch, SavedScript, ScheduleDraft, ScriptDraft, ScriptUpdate,
-    SendFrom, SshEvent, Submission, Switched, TokenDraft, Transfer, TransferReport, TransferReports, UserDraft,
-    UserUpdate, VmHostKey, VmLogin, VmUpdate,
+    MadeLinkCode, MadeToken, Monitor, NewLogin, NewSecondFactor, Power, ReceiveTo, RequestDraft, RequestNews,
+    RequestPreview, RequestProgress, RunChange, RunDraft, RunTerms, RunWatch, SavedScript, ScheduleDraft, ScriptDraft,
+    ScriptUpdate, SecondFactorState, SendFrom, SshEvent, Submission, Switched, TokenDraft, Transfer, TransferReport,
+    TransferReports, UserDraft, UserUpdate, VmHostKey, VmLogin, VmUpdate,
 };
 pub use planning::{RowVerdict, Spreadsheet};
 pub use policy::{Action, Actor, Policy, RolePolicy, Target};

@@ -1,8 +1,13 @@
 //! The policy: which actor may do which operation. One policy decides for every front end.
 
+mod role_policy;
+
 use std::fmt;
 
 use crate::model::{AuditEntry, Outcome, Role, Token, TokenName, User, UserId, UserName, named};
+
+pub use role_policy::RolePolicy;
+pub(crate) use role_policy::needs_second_factor;
 
 /// The actor of an operation: an account, vmm itself, or nobody.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +24,8 @@ pub enum Actor {
         role: Role,
         /// The API token that stands for it, if it is not there itself.
         token: Option<TokenName>,
+        /// Whether it has a second factor that was not given in the last ten minutes.
+        unconfirmed: bool,
     },
     /// vmm itself or the program that embeds it.
     System,
@@ -28,7 +35,7 @@ impl Actor {
     /// The account as its token stands for it.
     pub(crate) fn with_token(user: &User, token: &Token) -> Self {
         let token = Some(token.name.clone());
-        Self::User { id: user.id, name: user.name.clone(), role: user.role, token }
+        Self::User { id: user.id, name: user.name.clone(), role: user.role, token, unconfirmed: false }
     }
 
     /// The account's id, if it is one.
@@ -44,8 +51,8 @@ impl Actor {
     /// The account itself for an actor that is its token; `None` for any other actor.
     pub(crate) fn behind_token(&self) -> Option<Self> {
         match self {
-            Self::User { id, name, role, token: Some(_) } => {
-                Some(Self::User { id: *id, name: name.clone(), role: *role, token: None })
+            Self::User { id, name, role, token: Some(_), unconfirmed } => {
+                Some(Self::User { id: *id, name: name.clone(), role: *role, token: None, unconfirmed: *unconfirmed })
             }
             Self::User { .. } | Self::Anonymous | Self::System => None,
         }
@@ -54,7 +61,7 @@ impl Actor {
 
 impl From<&User> for Actor {
     fn from(user: &User) -> Self {
-        Self::User { id: user.id, name: user.name.clone(), role: user.role, token: None }
+        Self::User { id: user.id, name: user.name.clone(), role: user.role, token: None, unconfirmed: false }
     }
 }
 
@@ -94,6 +101,14 @@ actions! {
     Logout = "session.logout", "end another person's sessions";
     /// See logins.
     SessionRead = "session.read", "see another person's sessions";
+    /// Give the second factor again.
+    SessionConfirm = "session.confirm", "give another person's second factor";
+    /// See how the second factor of an account stands.
+    SecondFactorRead = "second-factor.read", "see another person's second factor";
+    /// Set up the second factor of an account.
+    SecondFactorChange = "second-factor.change", "set up another person's second factor";
+    /// Remove the second factor of an account.
+    SecondFactorRemove = "second-factor.remove", "remove another person's second factor";
     /// Make an API token.
     TokenCreate = "token.create", "make API tokens";
     /// See API tokens.
@@ -260,205 +275,9 @@ pub trait Policy: Send + Sync {
     fn allows(&self, actor: &Actor, action: Action, target: &Target) -> bool;
 }
 
-/// The rights of the roles `user` and `admin` as documented in `docs/SECURITY.md`.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct RolePolicy;
-
-impl Policy for RolePolicy {
-    fn allows(&self, actor: &Actor, action: Action, target: &Target) -> bool {
-        let (id, role, token) = match actor {
-            Actor::System => return true,
-            Actor::Anonymous => return action == Action::Login,
-            Actor::User { id, role, token, .. } => (*id, *role, token.is_some()),
-        };
-        if token && needs_sign_in(action) {
-            return false;
-        }
-        match allowed(action) {
-            Allowed::Everybody => true,
-            Allowed::OwnerAndAdmins => role == Role::Admin || target.owner == Some(id),
-            Allowed::Admins => role == Role::Admin,
-        }
-    }
-}
-
-/// The accounts that an operation is for.
-enum Allowed {
-    /// Every account.
-    Everybody,
-    /// The account that owns the target, and every admin.
-    OwnerAndAdmins,
-    /// Every admin.
-    Admins,
-}
-
-/// Returns the accounts that an operation is for.
-#[allow(clippy::too_many_lines, reason = "a table with one line for each operation, which the compiler keeps complete")]
-fn allowed(action: Action) -> Allowed {
-    match action {
-        Action::Login
-        | Action::OsRead
-        | Action::VmRead
-        | Action::VmMonitor
-        | Action::DiskRead
-        | Action::VmSsh
-        | Action::VmTransfer
-        | Action::ScriptCreate
-        | Action::ScriptRead
-        | Action::ScriptRun
-        | Action::RunRead
-        | Action::ScheduleRead => Allowed::Everybody,
-        Action::PasswordChange
-        | Action::Logout
-        | Action::SessionRead
-        | Action::TokenCreate
-        | Action::TokenRead
-        | Action::TokenDelete
-        | Action::AccessRevoke
-        | Action::LinkCreate
-        | Action::LinkUse
-        | Action::LinkDelete
-        | Action::VmLogin
-        | Action::VmPower
-        | Action::DiskCreate
-        | Action::DiskGrow
-        | Action::ScriptChange
-        | Action::ScriptLogin
-        | Action::ScriptDelete
-        | Action::RunOutput
-        | Action::RunCancel
-        | Action::ScheduleCreate
-        | Action::ScheduleChange
-        | Action::ScheduleDelete
-        | Action::RequestSubmit
-        | Action::RequestRead
-        | Action::RequestCancel
-        | Action::FileRead
-        | Action::FileWrite
-        | Action::LimitsRead
-        | Action::JobRead
-        | Action::JobCancel => Allowed::OwnerAndAdmins,
-        Action::GroupAllow
-        | Action::GroupRead
-        | Action::GroupDisallow
-        | Action::UserCreate
-        | Action::UserRead
-        | Action::UserUpdate
-        | Action::UserDelete
-        | Action::OsCreate
-        | Action::OsUpdate
-        | Action::OsImport
-        | Action::OsDelete
-        | Action::VmUpdate
-        | Action::VmAdopt
-        | Action::VmHostKey
-        | Action::VmDefinition
-        | Action::VmReclaim
-        | Action::VmDelete
-        | Action::DiskDelete
-        | Action::RequestApprove
-        | Action::RequestReject
-        | Action::JobRetry
-        | Action::JobClose
-        | Action::KeyRotate
-        | Action::AuditRead
-        | Action::StatisticsRead
-        | Action::WebUse
-        | Action::HostRead => Allowed::Admins,
-    }
-}
-
-/// Returns whether an operation is for people who signed in, and for no API token: it changes an account or what an
-/// account is reached with. What was stolen with a token ends with the token.
-fn needs_sign_in(action: Action) -> bool {
-    matches!(
-        action,
-        Action::TokenCreate
-            | Action::LinkCreate
-            | Action::LinkDelete
-            | Action::UserCreate
-            | Action::UserUpdate
-            | Action::UserDelete
-            | Action::PasswordChange
-    )
-}
-
 /// The audit row of something that was done.
 pub(crate) fn audit_entry(actor: &Actor, action: Action, target: String) -> AuditEntry {
     let (user, actor, action) = (actor.user_id(), actor.to_string(), action.as_str());
     let target = target.into();
     AuditEntry { user, actor, action, target, outcome: Outcome::Done, detail: String::new().into(), finishes: None }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn actor(id: i64, role: Role) -> Actor {
-        Actor::User { id: UserId(id), name: UserName::new("someone").expect("a name"), role, token: None }
-    }
-
-    #[test]
-    fn nobody_can_do_anything_but_log_in() {
-        let allowed: Vec<_> = Action::ALL
-            .iter()
-            .filter(|action| RolePolicy.allows(&Actor::Anonymous, **action, &Target::none()))
-            .collect();
-        assert_eq!(allowed, [&Action::Login]);
-    }
-
-    #[test]
-    fn an_admin_and_vmm_itself_can_do_everything() {
-        for actor in [actor(1, Role::Admin), Actor::System] {
-            assert!(Action::ALL.iter().all(|action| RolePolicy.allows(&actor, *action, &Target::of(UserId(2), "x"))));
-        }
-    }
-
-    #[test]
-    fn a_token_changes_no_account_and_nothing_that_an_account_is_reached_with() {
-        let own = [Action::TokenCreate, Action::LinkCreate, Action::LinkDelete];
-        for role in [Role::User, Role::Admin] {
-            let Actor::User { id, name, role, .. } = actor(1, role) else { unreachable!("it is an account") };
-            let token = Some(TokenName::new("ci").expect("a name"));
-            let (itself, token) = (actor(1, role), Actor::User { id, name, role, token });
-            let target = Target::of(id, "own");
-            let missing: Vec<_> = Action::ALL
-                .iter()
-                .filter(|a| RolePolicy.allows(&itself, **a, &target) && !RolePolicy.allows(&token, **a, &target))
-                .collect();
-            let mut expected = own.to_vec();
-            if role == Role::Admin {
-                expected.extend([Action::UserCreate, Action::UserUpdate, Action::UserDelete]);
-            }
-            expected.push(Action::PasswordChange);
-            assert_eq!(missing, expected.iter().collect::<Vec<_>>());
-        }
-    }
-
-    #[test]
-    fn a_user_rules_only_over_what_is_the_users_own() {
-        let may = |target: &Target| -> Vec<Action> {
-            Action::ALL.iter().copied().filter(|a| RolePolicy.allows(&actor(1, Role::User), *a, target)).collect()
-        };
-        let always = [
-            Action::Login,
-            Action::OsRead,
-            Action::VmRead,
-            Action::VmMonitor,
-            Action::DiskRead,
-            Action::VmSsh,
-            Action::VmTransfer,
-            Action::ScriptCreate,
-            Action::ScriptRead,
-            Action::ScriptRun,
-            Action::RunRead,
-            Action::ScheduleRead,
-        ];
-        assert_eq!(may(&Target::of(UserId(2), "another's")), always);
-        assert_eq!(may(&Target::none()), always);
-        let own = may(&Target::of(UserId(1), "own"));
-        assert_eq!(own.len(), always.len() + 30);
-        assert!(own.contains(&Action::DiskGrow) && !own.contains(&Action::DiskDelete));
-        assert!(!own.contains(&Action::VmDelete) && !own.contains(&Action::RequestApprove));
-    }
 }

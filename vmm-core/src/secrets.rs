@@ -24,7 +24,7 @@ use zeroize::Zeroizing;
 pub use self::master_key::MasterKey;
 use crate::error::{Error, Result};
 use crate::mac::mac;
-use crate::model::{AuditKey, DeskId, Fingerprint, HostKey, Sealed};
+use crate::model::{AuditKey, DeskId, Fingerprint, HostKey, Sealed, UserId};
 use crate::repository::Repository;
 
 /// 32 characters that nobody mistakes for one another: 5 bits each.
@@ -36,6 +36,10 @@ const SALT_BYTES: usize = 12;
 
 /// The purpose for which the password of a script's login is sealed.
 pub(crate) const SCRIPT_LOGIN: &str = "script login";
+
+/// The purpose for which the secrets of second factors are sealed.
+pub(crate) const SECOND_FACTOR: &str = "second factor";
+
 /// The purpose for which the machines' secret is sealed.
 const MACHINES: &str = "machines";
 /// The reason for refusing a key that does not open the database's secrets.
@@ -150,6 +154,11 @@ impl Secrets {
         let pem = private.to_openssh(LineEnding::LF).map_err(failed)?;
         Ok(HostKeyPair { public, private_openssh_pem: SecretString::from(pem.as_str()) })
     }
+}
+
+/// Returns the place for which a secret of an account is sealed.
+pub(crate) fn place_of(user: UserId) -> Uuid {
+    Uuid::from_u128(u128::from(user.0.unsigned_abs()))
 }
 
 /// Key material for one purpose and one domain.

@@ -25,8 +25,8 @@ async fn a_password_is_changed_and_leaves_no_trace() {
     let alice = app.linked("Alice", &app.desk.user).await;
     changes(&alice, PASSWORD, NEW).await;
     alice.sees("Your password is changed").await;
-    app.desk.vmm.login("alice", NEW.into(), None).await.unwrap();
-    let refused = app.desk.vmm.login("alice", PASSWORD.into(), None).await;
+    app.desk.vmm.login("alice", NEW.into(), None, None).await.unwrap();
+    let refused = app.desk.vmm.login("alice", PASSWORD.into(), None, None).await;
     assert!(matches!(refused, Err(Error::Unauthenticated)), "{refused:?}");
     alice.says("/vms");
     alice.sees("no machines").await;
@@ -51,7 +51,7 @@ async fn a_wrong_or_short_password_changes_nothing() {
         changes(&alice, old, new).await;
         alice.sees(answer).await;
     }
-    app.desk.vmm.login("alice", PASSWORD.into(), None).await.unwrap();
+    app.desk.vmm.login("alice", PASSWORD.into(), None, None).await.unwrap();
 }
 
 #[tokio::test]
@@ -77,7 +77,7 @@ async fn a_command_leaves_it_and_a_restart_or_time_forgets_it() {
     app.ages_questions(Duration::from_secs(3600));
     alice.tells(PASSWORD).await;
     alice.sees("too late").await;
-    app.desk.vmm.login("alice", PASSWORD.into(), None).await.unwrap();
+    app.desk.vmm.login("alice", PASSWORD.into(), None, None).await.unwrap();
 }
 
 #[tokio::test]

@@ -198,5 +198,5 @@ async fn story(desk: &RealDesk, image: &std::path::Path) {
     alice.sees("What is the new password?").await;
     alice.says(NEW_PASSWORD);
     alice.sees("Your password is changed").await;
-    desk.vmm.login("alice", NEW_PASSWORD.into(), None).await.unwrap();
+    desk.vmm.login("alice", NEW_PASSWORD.into(), None, None).await.unwrap();
 }

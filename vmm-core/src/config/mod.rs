@@ -11,7 +11,7 @@ use crate::model::{Budget, BudgetLimits, named};
 
 pub use source::{SettingError, SettingSource};
 pub use value::{Addresses, Count, Directories, LogFormat, SettingValue, Size};
-pub use web::{PublicUrl, WebAccess};
+pub use web::{PublicUrl, SecondFactorUse, WebAccess};
 
 /// The settings of a desk on one host, for [`Vmm::open`](crate::Vmm::open). `Default` has the places of an installed
 /// vmm.
@@ -72,6 +72,7 @@ impl DeskConfig {
         "run_lifetime",
         "runs_kept",
         "web_access",
+        "second_factor",
         "public_url",
         "account_requests",
         "concurrent_requests",
@@ -127,6 +128,7 @@ impl DeskConfig {
             "sweep_interval" => settings.sweep_interval = value(text)?,
             "run_lifetime" => settings.run_lifetime = value(text)?,
             "runs_kept" => Count(settings.runs_kept) = value(text)?,
+            "second_factor" => settings.second_factor = value(text)?,
             "web_access" => settings.web_access = value(text)?,
             "public_url" => settings.public_url = value(text)?,
             "account_script_bytes" => settings.budgets.set_share(Budget::ScriptBytes, value::<Size>(text)?.0),
@@ -204,6 +206,8 @@ pub struct Settings {
     pub console_tail: usize,
     /// Who may use the web pages besides that of the own account.
     pub web_access: WebAccess,
+    /// Who must have a second factor to use the rights of the role.
+    pub second_factor: SecondFactorUse,
     /// Where browsers reach the web pages, if somebody has said it.
     pub public_url: Option<PublicUrl>,
 }
@@ -224,6 +228,7 @@ impl Default for Settings {
             image_dirs: vec!["/var/lib/vmm/images".into()],
             console_tail: 2048,
             web_access: WebAccess::default(),
+            second_factor: SecondFactorUse::default(),
             public_url: None,
         }
     }

@@ -25,6 +25,26 @@ impl SettingValue for WebAccess {
     }
 }
 
+named! {
+    /// Who must have a second factor.
+    #[derive(Default)]
+    SecondFactorUse {
+        /// Nobody. Who has one must give it.
+        #[default]
+        Optional = "optional",
+        /// Admins. An admin who signs in without one acts as a user, who can set it up.
+        Admins = "admins",
+    }
+}
+
+impl SettingValue for SecondFactorUse {
+    const RIGHT: &'static str = "optional or admins";
+
+    fn from_text(text: &str) -> Option<Self> {
+        Self::of_word(text)
+    }
+}
+
 /// The address of the web pages as a browser shows it: scheme, host, and a port unless it is the scheme's own. It is
 /// the origin of the pages, as in [RFC 6454](https://www.rfc-editor.org/rfc/rfc6454#section-6.2).
 #[derive(Clone, Debug, PartialEq, Eq)]

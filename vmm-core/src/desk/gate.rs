@@ -27,7 +27,7 @@ use crate::model::{
     UserName, Vm, VmId, VmName,
 };
 use crate::password::Passwords;
-use crate::policy::{Action, Actor, Target, audit_entry};
+use crate::policy::{Action, Actor, Target, audit_entry, needs_second_factor};
 use crate::remote::RemoteExec;
 use crate::repository::Repository;
 use crate::secrets::Secrets;
@@ -125,6 +125,11 @@ impl Lookup<'_> {
         self.repository.users().by_name(name).await?.ok_or_else(|| Error::not_found(Kind::User, name))
     }
 
+    /// The account with this id, while it is there.
+    pub(crate) async fn user_by_id(&self, id: UserId) -> Result<Option<User>> {
+        self.repository.users().by_id(id).await
+    }
+
     pub(crate) async fn vm(&self, name: &VmName) -> Result<Vm> {
         self.repository.vms().by_name(name).await?.ok_or_else(|| Error::not_found(Kind::Vm, name))
     }
@@ -169,6 +174,12 @@ impl Lookup<'_> {
     pub(crate) async fn job(&self, id: JobId) -> Result<Job> {
         self.repository.jobs().by_id(id).await?.ok_or_else(|| Error::not_found(Kind::Job, id))
     }
+}
+
+/// Refuses what asks for the second factor again while it was not given lately.
+fn check_second_factor(actor: &Actor, action: Action) -> Result<()> {
+    let due = matches!(actor, Actor::User { unconfirmed: true, .. }) && needs_second_factor(action);
+    if due { Err(Error::SecondFactorNeeded { sign_in: false }) } else { Ok(()) }
 }
 
 impl Vmm {
@@ -243,9 +254,14 @@ impl Vmm {
     /// The way in for what changes nothing.
     ///
     /// # Errors
-    /// [`Error::Unauthenticated`] for nobody, [`Error::Forbidden`] if the policy says no.
+    /// [`Error::Unauthenticated`] for nobody, [`Error::Forbidden`] if the policy says no, [`Error::SecondFactorNeeded`] for
+    /// what asks for one that was given lately.
     pub(crate) fn read(&self, actor: &Actor, action: Action, target: &Target) -> Result<Desk> {
-        if self.allows(actor, action, target) { Ok(self.unguarded()) } else { Err(self.refusal(actor, action, target)) }
+        if !self.allows(actor, action, target) {
+            return Err(self.refusal(actor, action, target));
+        }
+        check_second_factor(actor, action)?;
+        Ok(self.unguarded())
     }
 
     /// Looks for what an operation is to change. That it is not there, or not for this actor to see, is recorded as the
@@ -324,6 +340,7 @@ impl Vmm {
     pub(crate) async fn enter(&self, actor: &Actor, action: Action, target: &Target) -> Result<AuditEntry> {
         let entry = audit_entry(actor, action, target.label.clone());
         if self.allows(actor, action, target) {
+            check_second_factor(actor, action)?;
             return Ok(entry);
         }
         self.backends.repository.audit().record(AuditEntry { outcome: Outcome::Denied, ..entry }).await?;

@@ -1,6 +1,6 @@
 //! The secrets that are sealed with the master key.
 
-use super::{ScriptId, Sealed};
+use super::{ScriptId, Sealed, UserId};
 
 /// Everything that is sealed with the master key, sealed anew with another one.
 #[derive(Clone, Debug)]
@@ -11,4 +11,6 @@ pub struct Resealed {
     pub machines_secret: Sealed,
     /// The password of each login that is stored with a script.
     pub passwords: Vec<(ScriptId, Sealed)>,
+    /// The secret of each account's second factor.
+    pub second_factors: Vec<(UserId, Sealed)>,
 }

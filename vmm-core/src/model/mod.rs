@@ -33,6 +33,7 @@ mod run;
 mod schedule;
 mod script;
 mod script_content;
+mod second_factor;
 mod session;
 mod spelling;
 mod text_rule;
@@ -91,6 +92,7 @@ pub use script::{
     ScriptVersion, Sealed, StoredLogin,
 };
 pub use script_content::ScriptContent;
+pub use second_factor::{ConfirmedFactor, SecondFactor, SecondFactorProof};
 pub use session::{NewSession, Session, SessionFilter, SessionId, TokenHash};
 pub use spelling::Spelled;
 pub use text_rule::{

@@ -20,6 +20,8 @@ pub struct Session {
     pub created_at: Timestamp,
     /// When it ends by itself.
     pub expires_at: Timestamp,
+    /// When the second factor was last given in it.
+    pub second_factor_at: Option<Timestamp>,
 }
 
 /// A login to record.
@@ -31,6 +33,8 @@ pub struct NewSession {
     pub token: TokenHash,
     /// When it ends by itself.
     pub expires_at: Timestamp,
+    /// When the second factor was given, if it was.
+    pub second_factor_at: Option<Timestamp>,
 }
 
 /// Which logins to list, in order of beginning. `Default` lists all.

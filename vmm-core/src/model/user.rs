@@ -32,6 +32,8 @@ pub struct User {
     pub role: Role,
     /// True if nobody can log in with it and nothing that was given out for it is good.
     pub disabled: bool,
+    /// True if it has a second factor, without which nobody signs in to it.
+    pub second_factor: bool,
     /// The number of times that it was changed.
     pub revision: Revision,
     /// When it was made.

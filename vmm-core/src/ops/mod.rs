@@ -12,6 +12,7 @@ mod watch;
 
 pub use account::limits::BudgetUse;
 pub use account::link::MadeLinkCode;
+pub use account::second_factor::{NewSecondFactor, SecondFactorState};
 pub use account::session::NewLogin;
 pub use account::token::{MadeToken, TokenDraft};
 pub use account::user::{UserDraft, UserUpdate};

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use crate::error::Result;
-use crate::model::{AuditEntry, Resealed, ScriptId, Sealed};
+use crate::model::{AuditEntry, Resealed, ScriptId, Sealed, UserId};
 
 /// The secrets that are sealed with the master key.
 #[cfg_attr(any(test, feature = "mock"), mockall::automock)]
@@ -16,7 +16,9 @@ pub trait KeyRepository: Send + Sync {
     async fn keep_machines_secret(&self, secret: Sealed) -> Result<Sealed>;
     /// The sealed password of each login that is stored with a script, in order of id.
     async fn passwords(&self) -> Result<Vec<(ScriptId, Sealed)>>;
-    /// Puts what was sealed anew in place of all that is sealed. It is a conflict if the machines' secret or the
-    /// scripts with a login are other ones by now.
+    /// The sealed secret of each second factor, in order of account.
+    async fn second_factors(&self) -> Result<Vec<(UserId, Sealed)>>;
+    /// Puts what was sealed anew in place of all that is sealed. It is a conflict if the machines' secret,
+    /// the scripts with a login or the accounts with a second factor are other ones by now.
     async fn replace(&self, resealed: Resealed, audit: AuditEntry) -> Result<()>;
 }

@@ -18,6 +18,7 @@ mod request;
 mod run;
 mod schedule;
 mod script;
+mod second_factor;
 mod session;
 mod token;
 mod user;
@@ -48,6 +49,7 @@ pub use self::{
     run::RunRepository,
     schedule::{KEPT_FIRINGS, MOST_SCHEDULES, ScheduleRepository},
     script::ScriptRepository,
+    second_factor::SecondFactorRepository,
     session::SessionRepository,
     token::{MOST_TOKENS, TokenRepository},
     user::UserRepository,
@@ -59,7 +61,8 @@ pub use self::{
     history::MockHistoryRepository, idempotency::MockIdempotencyRepository, job::MockJobRepository,
     key::MockKeyRepository, link::MockLinkRepository, os::MockOsRepository, request::MockRequestRepository,
     run::MockRunRepository, schedule::MockScheduleRepository, script::MockScriptRepository,
-    session::MockSessionRepository, token::MockTokenRepository, user::MockUserRepository, vm::MockVmRepository,
+    second_factor::MockSecondFactorRepository, session::MockSessionRepository, token::MockTokenRepository,
+    user::MockUserRepository, vm::MockVmRepository,
 };
 
 /// The records of one desk.
@@ -82,6 +85,8 @@ pub trait Repository: Send + Sync {
     fn users(&self) -> &dyn UserRepository;
     /// Logins.
     fn sessions(&self) -> &dyn SessionRepository;
+    /// Second factors of accounts.
+    fn second_factors(&self) -> &dyn SecondFactorRepository;
     /// API tokens.
     fn tokens(&self) -> &dyn TokenRepository;
     /// Codes that bind a chat to an account.
@@ -129,6 +134,9 @@ macro_rules! repository_over_store {
                 &self.store
             }
             fn sessions(&self) -> &dyn $crate::repository::SessionRepository {
+                &self.store
+            }
+            fn second_factors(&self) -> &dyn $crate::repository::SecondFactorRepository {
                 &self.store
             }
             fn tokens(&self) -> &dyn $crate::repository::TokenRepository {

@@ -25,6 +25,16 @@ pub fn last_admin(name: &UserName) -> Error {
     Error::conflict(Kind::User, name, "is the last admin; make another one first")
 }
 
+/// Refuses to begin a second factor for an account that has one.
+pub fn has_second_factor(name: &UserName) -> Error {
+    Error::conflict(Kind::User, name, "has a second factor already; remove it first")
+}
+
+/// Refuses to confirm a second factor that nobody has begun.
+pub fn no_second_factor_begun(name: &UserName) -> Error {
+    Error::conflict(Kind::User, name, "has begun no second factor; begin one first")
+}
+
 /// Refuses to remove an account that is responsible for a machine.
 pub fn user_has_vm(name: &UserName, vm: impl Display) -> Error {
     Error::conflict(Kind::User, name, format!("is responsible for vm {vm}; remove it first"))

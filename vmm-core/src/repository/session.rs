@@ -17,6 +17,8 @@ pub trait SessionRepository: Send + Sync {
     async fn by_id(&self, id: SessionId) -> Result<Option<Session>>;
     /// The logins of an account that have not expired at `now`, in order of beginning.
     async fn list(&self, user: UserId, filter: &SessionFilter, now: Timestamp) -> Result<Vec<Session>>;
+    /// Records when the second factor was given again in a login.
+    async fn confirm(&self, id: SessionId, at: Timestamp, audit: AuditEntry) -> Result<()>;
     /// Ends a login. Ending one that is not there is `Ok`, changes nothing and writes no audit row.
     async fn delete(&self, id: SessionId, audit: AuditEntry) -> Result<()>;
 }

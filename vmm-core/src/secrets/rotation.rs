@@ -7,7 +7,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::master_key::{Failure, sync_directory};
-use super::{MasterKey, SCRIPT_LOGIN, Secrets};
+use super::{MasterKey, SCRIPT_LOGIN, SECOND_FACTOR, Secrets, place_of};
 use crate::blocking;
 use crate::crash;
 use crate::error::{Error, Kind, Part, Result};
@@ -93,7 +93,15 @@ async fn resealed(old: &Secrets, new: &Secrets, repository: &dyn Repository) -> 
         })?;
         *password = new.seal(SCRIPT_LOGIN, id.0, &opened)?;
     }
-    Ok(Resealed { was, machines_secret: new.sealed_machines_secret()?, passwords })
+    let mut second_factors = keys.second_factors().await?;
+    for (user, secret) in &mut second_factors {
+        let opened = old.unseal(SECOND_FACTOR, place_of(*user), secret).ok_or_else(|| {
+            let reason = "its second factor does not open; have an admin remove it, and then try again";
+            Error::conflict(Kind::User, *user, reason)
+        })?;
+        *secret = new.seal(SECOND_FACTOR, place_of(*user), &opened)?;
+    }
+    Ok(Resealed { was, machines_secret: new.sealed_machines_secret()?, passwords, second_factors })
 }
 
 /// Where a new key waits to take the place of the one at `path`.

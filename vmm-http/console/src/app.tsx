@@ -12,6 +12,7 @@ import { Layout } from './ui/layout';
 import { Palette } from './ui/palette';
 import { Empty, Loading } from './ui/parts';
 import { ProblemBox } from './ui/problem';
+import { SecondFactorQuestion } from './ui/second-factor';
 import { SignIn } from './ui/sign-in';
 import { Toasts } from './ui/toasts';
 
@@ -49,6 +50,7 @@ export function App() {
       <Layout pages={open}><Shown pages={open} /></Layout>
       <Palette pages={open} />
       <Confirmation />
+      <SecondFactorQuestion />
       <Toasts />
     </>
   );

@@ -16,7 +16,11 @@ mod tag;
 macro_rules! every_api {
     () => {
         (
-            (account::session::SessionApi, account::session_web::WebSessionApi),
+            (
+                account::session::SessionApi,
+                account::session_web::WebSessionApi,
+                account::second_factor::SecondFactorApi,
+            ),
             (account::token::TokenApi, account::link::LinkApi, bot::bot_group::BotGroupApi),
             (account::user::UserApi, account::limits::LimitsApi),
             desk::os::OsApi,

@@ -6,8 +6,8 @@ use vmm_core::{Error, Over, Problem};
 
 use super::failure::Failure;
 use super::sort::{
-    CONFLICT, END_UNKNOWN, FORBIDDEN, HOST_KEY, LOGIN_REFUSED, NOT_FOUND, STALE, TIMEOUT, TOO_LARGE, TOO_MANY,
-    UNAUTHENTICATED, UNAVAILABLE, UNSUPPORTED,
+    CONFLICT, END_UNKNOWN, FORBIDDEN, HOST_KEY, LOGIN_REFUSED, NOT_FOUND, SECOND_FACTOR, STALE, TIMEOUT, TOO_LARGE,
+    TOO_MANY, UNAUTHENTICATED, UNAVAILABLE, UNSUPPORTED,
 };
 
 impl Failure {
@@ -34,6 +34,7 @@ impl Failure {
                 Self { budget: Some(budget), retry_after, ..Self::new(sort, detail) }
             }
             Error::Forbidden { .. } => Self::new(FORBIDDEN, detail),
+            Error::SecondFactorNeeded { .. } => Self::new(SECOND_FACTOR, detail),
             Error::NotFound { .. } => Self::new(NOT_FOUND, detail),
             Error::Conflict { .. } => Self::new(CONFLICT, detail),
             Error::Stale { .. } => Self::new(STALE, detail),

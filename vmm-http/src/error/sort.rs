@@ -37,6 +37,7 @@ impl Sort {
 pub(super) const MALFORMED: Sort = Sort(StatusCode::BAD_REQUEST, "malformed", "The request cannot be read");
 pub(super) const UNAUTHENTICATED: Sort = Sort(StatusCode::UNAUTHORIZED, "unauthenticated", "Sign in first");
 pub(super) const FORBIDDEN: Sort = Sort(StatusCode::FORBIDDEN, "forbidden", "You may not do this");
+pub(super) const SECOND_FACTOR: Sort = Sort(StatusCode::FORBIDDEN, "second-factor", "Give your second factor");
 pub(super) const NOT_FOUND: Sort = Sort(StatusCode::NOT_FOUND, "not-found", "It does not exist");
 pub(super) const METHOD: Sort =
     Sort(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "The path does not have this method");

@@ -10,7 +10,7 @@ use super::row::{BodyRule, Lane, Row, host, machine, nothing, records, sign_in};
 
 /// A row for every operation.
 #[rustfmt::skip]
-pub(super) const TABLE: [Row; 95] = [
+pub(super) const TABLE: [Row; 100] = [
     // Accounts
     sign_in("login"),
     sign_in("signInToConsole"),
@@ -19,6 +19,11 @@ pub(super) const TABLE: [Row; 95] = [
     records("logout").takes(Lane::OfAccount(Budget::Revocations)).on_own_page(),
     records("listSessions").on_own_page(),
     records("endSession").takes(Lane::OfAccount(Budget::Revocations)).on_own_page(),
+    records("getSecondFactor").on_own_page(),
+    records("beginSecondFactor").on_own_page(),
+    records("confirmSecondFactor").on_own_page(),
+    records("giveSecondFactor").on_own_page(),
+    records("removeSecondFactor").on_own_page(),
     records("createTokens").on_own_page(),
     records("listTokens").on_own_page(),
     records("deleteToken").on_own_page(),

@@ -69,6 +69,8 @@ pub(crate) fn routes() -> impl IntoEndpoint {
 struct Credentials {
     name: String,
     password: Box<str>,
+    #[serde(default)]
+    code: Box<str>,
 }
 
 #[handler]
@@ -83,11 +85,15 @@ async fn page(request: &Request, vmm: Data<&Vmm>) -> Result<Response> {
 #[handler]
 async fn log_in(request: &Request, vmm: Data<&Vmm>, form: Form<Credentials>) -> Result<Response> {
     of_this_page(request.headers())?;
-    let Credentials { name, password } = form.0;
-    let login = match vmm.login(&name, password.into(), peer::address(request)).await {
+    let Credentials { name, password, code } = form.0;
+    let code = Some(code).filter(|code| !code.is_empty()).map(SecretString::from);
+    let login = match vmm.login(&name, password.into(), code, peer::address(request)).await {
         Ok(login) => login,
         Err(Error::Unauthenticated) => {
             return Ok(html(StatusCode::UNAUTHORIZED, login_page("The name or the password is wrong.")));
+        }
+        Err(error @ (Error::SecondFactorNeeded { .. } | Error::Invalid(_))) => {
+            return Ok(html(StatusCode::FORBIDDEN, login_page(&format!("{error}."))));
         }
         Err(error @ Error::TooMany { .. }) => {
             let mut response = html(StatusCode::TOO_MANY_REQUESTS, login_page(&format!("{error}.")));

@@ -33,7 +33,7 @@ fn can(operation: &Object, row: &Row, method: &str, status: u16) -> bool {
     match status {
         400 | 408 | 413 | 415 => with_body,
         401 => with_caller || row.signs_in(),
-        403 => with_caller,
+        403 => with_caller || row.signs_in(),
         404 => with_caller && (with_body || with_parameters),
         409 => with_caller && (method != "get" || row.conflicts),
         412 => has_parameter("If-Match"),

@@ -12,6 +12,7 @@ use vmm_testkit::fixture::{FILE_LIMIT, PASSWORD};
 use crate::adoption::HOST_KEY;
 use crate::app::{App, SPEC, Who};
 use crate::file::put;
+use crate::second_factor;
 
 /// The statuses that a row expects for nobody, a stranger, the responsible person and an admin. `OK` is whatever the
 /// operation answers once it is allowed. Somebody whose login has expired or whose account is disabled is nobody.
@@ -60,6 +61,11 @@ fn rows() -> Vec<(&'static str, &'static str, Option<Value>, Expected)> {
         ("getWebSession", "", None, USERS),
         ("listSessions", "", None, USERS),
         ("endSession", NEW_SESSION, None, SEEN_BY_OWNERS),
+        ("getSecondFactor", "?user=alice", None, OWNERS),
+        ("beginSecondFactor", "", Some(json!({"password": PASSWORD})), USERS),
+        ("confirmSecondFactor", "", Some(json!({"code": "000000"})), USERS),
+        ("giveSecondFactor", "", Some(json!({"code": "000000"})), USERS),
+        ("removeSecondFactor", "?user=alice", None, OWNERS),
         ("createTokens", "", Some(json!({"token": [{"name": "ci"}]})), USERS),
         ("listTokens", "", None, USERS),
         ("deleteToken", "?name=ci", None, USERS),
@@ -306,6 +312,18 @@ async fn disk_calls(app: &App, vaults: &[Vm]) -> Vec<(&'static str, String, Opti
     ]
 }
 
+/// A second factor from its confirmation to its end.
+async fn second_factor_calls(app: &App) -> Vec<(&'static str, String, Option<Value>)> {
+    let authenticator = second_factor::begin(app, Who::Root).await;
+    let code = |steps_ago| Some(second_factor::code(&authenticator, steps_ago));
+    vec![
+        ("confirmSecondFactor", String::new(), code(1)),
+        ("giveSecondFactor", String::new(), code(0)),
+        ("beginSecondFactor", String::new(), Some(json!({"password": PASSWORD}))),
+        ("removeSecondFactor", String::new(), None),
+    ]
+}
+
 /// The same for scripts. Run 1 of `deploy` is interrupted and can be repeated, which hangs and can be cancelled.
 async fn script_calls(app: &App) -> Vec<(&'static str, String, Option<Value>)> {
     let vms = app.desk.vmm.vms(&app.desk.admin, &Default::default()).await.unwrap();
@@ -379,6 +397,8 @@ async fn every_changing_operation_leaves_one_finished_audit_row_however_it_ends(
     let mut further = further_calls(&app).await;
     further.extend(script_calls(&app).await);
     further.extend(disk_calls(&app, &vaults).await);
+    // Codes count for half a minute, so these come first.
+    further.splice(0..0, second_factor_calls(&app).await);
     let further = further.into_iter().map(|(id, place, body)| (Who::Root, id, place, body));
     let (mut done, mut failed, mut wrong) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
     for (who, id, place, body) in further.chain(calls) {

@@ -150,7 +150,8 @@ impl App {
     }
 
     async fn record_session(&self, user: UserId, token: &str, expires_at: DateTime<Utc>) -> SessionId {
-        let session = NewSession { user, token: TokenHash(Sha256::digest(token).into()), expires_at };
+        let session =
+            NewSession { user, token: TokenHash(Sha256::digest(token).into()), expires_at, second_factor_at: None };
         self.desk.repository.sessions().create(session, sample::audit("session.login")).await.unwrap().id
     }
 

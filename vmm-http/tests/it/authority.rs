@@ -105,6 +105,8 @@ fn naming(name: &str) -> Vec<(&'static str, String, Option<Value>)> {
         ("PUT", "/config/update-password".to_owned(), password(Some(PASSWORD))),
         ("GET", query("/session"), None),
         ("GET", query("/token"), None),
+        ("GET", query("/second-factor"), None),
+        ("DELETE", query("/second-factor"), None),
         ("DELETE", format!("/token?name=ci&user={name}"), None),
         ("POST", query("/link-code"), None),
         ("DELETE", query("/link"), None),

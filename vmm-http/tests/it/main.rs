@@ -12,6 +12,8 @@ mod bot_group;
 mod budget;
 mod clients;
 mod connection;
+#[cfg(feature = "console")]
+mod console;
 #[cfg(all(feature = "crash-points", feature = "libvirt", feature = "ssh"))]
 mod crash;
 #[cfg(all(feature = "crash-points", feature = "libvirt", feature = "ssh"))]
@@ -50,6 +52,7 @@ mod run;
 mod run_watch;
 mod schedule;
 mod script;
+mod second_factor;
 mod secrets;
 mod session;
 mod session_web;

@@ -6,7 +6,8 @@ use vmm_core::repository::sqlite::SqliteRepository;
 use vmm_core::repository::{
     AuditRepository, BotGroupRepository, DiskRepository, FileRepository, HistoryRepository, IdempotencyRepository,
     JobRepository, KeyRepository, LinkRepository, OsRepository, Repository, RequestRepository, RunRepository,
-    ScheduleRepository, ScriptRepository, SessionRepository, TokenRepository, UserRepository, VmRepository,
+    ScheduleRepository, ScriptRepository, SecondFactorRepository, SessionRepository, TokenRepository, UserRepository,
+    VmRepository,
 };
 
 use super::audit_key;
@@ -40,6 +41,9 @@ impl Repository for Temporary {
     }
     fn sessions(&self) -> &dyn SessionRepository {
         self.repository.sessions()
+    }
+    fn second_factors(&self) -> &dyn SecondFactorRepository {
+        self.repository.second_factors()
     }
     fn tokens(&self) -> &dyn TokenRepository {
         self.repository.tokens()

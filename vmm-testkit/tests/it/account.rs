@@ -13,7 +13,7 @@ fn secret(text: &str) -> SecretString {
 #[tokio::test]
 async fn a_login_gives_a_token_that_is_good_until_it_is_ended() {
     let desk = TestDesk::without_image().await;
-    let login = desk.vmm.login("alice", secret(PASSWORD), None).await.expect("a login");
+    let login = desk.vmm.login("alice", secret(PASSWORD), None, None).await.expect("a login");
     let (actor, credential) = desk.vmm.authenticate(&login.token).await.expect("a good token");
     assert_eq!(actor, desk.user);
     assert!(!format!("{login:?}").contains(login.token.expose_secret()));
@@ -26,7 +26,7 @@ async fn a_login_gives_a_token_that_is_good_until_it_is_ended() {
 async fn wrong_names_wrong_passwords_and_wrong_tokens_get_the_same_answer() {
     let desk = TestDesk::without_image().await;
     for (name, password) in [("alice", "wrong password"), ("nobody", PASSWORD), ("not a name", PASSWORD), ("", "")] {
-        let refused = desk.vmm.login(name, secret(password), None).await;
+        let refused = desk.vmm.login(name, secret(password), None, None).await;
         assert!(matches!(refused, Err(Error::Unauthenticated)), "{name}: {refused:?}");
     }
     for token in ["", "x", PASSWORD] {
@@ -38,7 +38,7 @@ async fn wrong_names_wrong_passwords_and_wrong_tokens_get_the_same_answer() {
 #[tokio::test]
 async fn a_new_password_ends_the_logins_made_with_the_old_one() {
     let desk = TestDesk::without_image().await;
-    let login = desk.vmm.login("alice", secret(PASSWORD), None).await.expect("a login");
+    let login = desk.vmm.login("alice", secret(PASSWORD), None, None).await.expect("a login");
     let (alice, new) = (sample::user_name("alice"), "another long password");
     let refused = desk.vmm.change_password(&desk.user, &alice, Some(secret("wrong")), secret(new)).await;
     assert!(matches!(refused, Err(Error::Invalid(_))), "{refused:?}");
@@ -49,8 +49,8 @@ async fn a_new_password_ends_the_logins_made_with_the_old_one() {
     assert!(matches!(refused, Err(Error::Forbidden { .. })), "{refused:?}");
     desk.vmm.change_password(&desk.user, &alice, Some(secret(PASSWORD)), secret(new)).await.expect("a new password");
     assert!(desk.vmm.authenticate(&login.token).await.is_err());
-    assert!(desk.vmm.login("alice", secret(PASSWORD), None).await.is_err());
-    assert!(desk.vmm.login("alice", secret(new), None).await.is_ok());
+    assert!(desk.vmm.login("alice", secret(PASSWORD), None, None).await.is_err());
+    assert!(desk.vmm.login("alice", secret(new), None, None).await.is_ok());
 }
 
 #[tokio::test]

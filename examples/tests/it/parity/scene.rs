@@ -159,7 +159,7 @@ async fn somebody(desk: &TestDesk, telegram: &FakeTelegram, name: &'static str) 
         let draft = UserDraft { name, password: PASSWORD.into(), chat_id: None, role: Role::User };
         desk.vmm.create_user(&desk.admin, draft).await.unwrap();
     }
-    let login = desk.vmm.login(name, PASSWORD.into(), None).await.unwrap();
+    let login = desk.vmm.login(name, PASSWORD.into(), None, None).await.unwrap();
     Somebody { name, token: login.token.expose_secret().to_owned(), person }
 }
 

@@ -3,6 +3,7 @@
 pub(super) mod file;
 pub(super) mod limits;
 pub(super) mod link;
+pub(super) mod second_factor;
 mod secret;
 pub(super) mod session;
 pub(super) mod token;

@@ -13,6 +13,10 @@ const PREFIX: &str = "vmm_";
 /// The length of 256 bits as text.
 const LENGTH: usize = 43;
 
+/// The letters and digits of a recovery code, of which none looks like another.
+const RECOVERY_LETTERS: &[u8; 32] = b"23456789ABCDEFGHJKLMNPQRSTUVWXYZ";
+const RECOVERY_LENGTH: usize = 10;
+
 /// Returns 256 random bits as text.
 pub(super) fn new_secret() -> Result<SecretString> {
     let mut bytes = [0; 32];
@@ -23,6 +27,15 @@ pub(super) fn new_secret() -> Result<SecretString> {
 /// Returns a new API token: a secret behind the prefix that marks it.
 pub(super) fn new_api_token() -> Result<SecretString> {
     Ok(format!("{PREFIX}{}", new_secret()?.expose_secret()).into())
+}
+
+/// Returns a new recovery code: 50 random bits as ten letters and digits that nobody mistakes for others, with a dash.
+pub(super) fn new_recovery_code() -> Result<SecretString> {
+    let mut bytes = [0; RECOVERY_LENGTH];
+    getrandom::fill(&mut bytes).map_err(|error| Error::internal("reading random bytes", error))?;
+    let letters: String = bytes.iter().map(|byte| char::from(RECOVERY_LETTERS[usize::from(*byte) % 32])).collect();
+    let (first, last) = letters.split_at(RECOVERY_LENGTH / 2);
+    Ok(format!("{first}-{last}").into())
 }
 
 /// Returns whether a bearer token is an API token and not one of a login.

@@ -8,16 +8,22 @@ use tracing::warn;
 
 use crate::attempts::Door;
 use crate::budget::Holder;
-use crate::config::{PublicUrl, WebAccess};
+use crate::config::{PublicUrl, SecondFactorUse, WebAccess};
 use crate::desk::Vmm;
 use crate::error::{Error, Kind, Result};
-use crate::model::{AccountCredential, NewSession, Page, Session, SessionFilter, SessionId, User, UserName, one_more};
+use crate::model::{
+    AccountCredential, NewSession, Page, Role, Session, SessionFilter, SessionId, User, UserName, one_more,
+};
 use crate::policy::{Action, Actor, Target};
 
+use super::second_factor::{shows_second_factor, wrong_code};
 use super::secret::{hash_token, is_api_token, new_secret};
 
 /// The use of an API token is recorded so often, because each time is a write.
 const TOKEN_USE_RECORDED: TimeDelta = TimeDelta::minutes(1);
+
+/// How long the second factor counts for what asks for it again.
+const SECOND_FACTOR_COUNTS: TimeDelta = TimeDelta::minutes(10);
 
 /// A login that was just made.
 #[derive(Debug)]
@@ -31,17 +37,24 @@ pub struct NewLogin {
 }
 
 impl Vmm {
-    /// Logs in by name and password. `from` is the address that the attempt comes from, if it comes over a network; it
+    /// Logs in by name and password, and by a `code` of the second factor if the account has one. `from` is the address that the attempt comes from, if it comes over a network; it
     /// must not be something that the caller on the other side can choose.
     ///
     /// # Errors
     /// [`Error::Unauthenticated`], the same and after the same work whether the name or the password is wrong or the
-    /// account is disabled; [`Error::TooMany`] after too many wrong attempts, whether there is such an account or not,
+    /// account is disabled; [`Error::SecondFactorNeeded`] if they are right and the code is missing; `Invalid` if it is
+    /// wrong or was used; [`Error::TooMany`] after too many wrong attempts, whether there is such an account or not,
     /// which leaves no row in the audit log; [`Error::Unavailable`] when too many log in at once.
-    pub async fn login(&self, name: &str, password: SecretString, from: Option<IpAddr>) -> Result<NewLogin> {
+    pub async fn login(
+        &self,
+        name: &str,
+        password: SecretString,
+        code: Option<SecretString>,
+        from: Option<IpAddr>,
+    ) -> Result<NewLogin> {
         let desk = self.unguarded();
         let attempt = desk.attempts().begin(Door::SignIn(name), from)?;
-        match self.login_once(name, password).await {
+        match self.login_once(name, password, code).await {
             Err(error @ Error::Unauthenticated) => Err(error),
             Err(error) => {
                 attempt.take_back();
@@ -54,7 +67,7 @@ impl Vmm {
         }
     }
 
-    async fn login_once(&self, name: &str, password: SecretString) -> Result<NewLogin> {
+    async fn login_once(&self, name: &str, password: SecretString, code: Option<SecretString>) -> Result<NewLogin> {
         // A name that cannot exist does the same work as one that does not.
         let desk = self.unguarded();
         let user = match UserName::new(name) {
@@ -73,9 +86,16 @@ impl Vmm {
         let actor = user.as_ref().filter(|_| right).map_or(Actor::Anonymous, Actor::from);
         self.change(&actor, Action::Login, target, |desk, audit| async move {
             let Some(user) = user.filter(|_| right) else { return Err(Error::Unauthenticated) };
+            let now = chrono::Utc::now();
+            let second_factor_at = match code {
+                _ if !user.second_factor => None,
+                None => return Err(Error::SecondFactorNeeded { sign_in: true }),
+                Some(code) if shows_second_factor(&desk, &user, &code).await? => Some(now),
+                Some(_) => return Err(wrong_code()),
+            };
             let token = new_secret()?;
-            let expires_at = chrono::Utc::now() + desk.settings().session_lifetime;
-            let session = NewSession { user: user.id, token: hash_token(&token), expires_at };
+            let expires_at = now + desk.settings().session_lifetime;
+            let session = NewSession { user: user.id, token: hash_token(&token), expires_at, second_factor_at };
             let session = desk.repository().sessions().create(session, audit).await?;
             Ok(NewLogin { token, session, user })
         })
@@ -91,7 +111,7 @@ impl Vmm {
         if !is_api_token(token) {
             let found = desk.repository().sessions().by_token(hash, now).await?;
             let (session, user) = found.ok_or(Error::Unauthenticated)?;
-            let actor = Actor::from(&user);
+            let actor = signed_in(&user, &session, desk.settings().second_factor);
             desk.holders().remember(hash, Holder::from(&actor));
             return Ok((actor, AccountCredential::Session(session)));
         }
@@ -129,9 +149,9 @@ impl Vmm {
     /// # Errors
     /// [`Error::Unauthenticated`] if the account is gone or disabled.
     pub(crate) async fn at_this_moment(&self, actor: &Actor) -> Result<Actor> {
-        let Actor::User { token, .. } = actor else { return Ok(actor.clone()) };
+        let Actor::User { token, unconfirmed, .. } = actor else { return Ok(actor.clone()) };
         let User { id, name, role, .. } = self.own_user(actor).await?;
-        Ok(Actor::User { id, name, role, token: token.clone() })
+        Ok(Actor::User { id, name, role, token: token.clone(), unconfirmed: *unconfirmed })
     }
 
     /// Ends the login that the caller authenticated with.
@@ -209,6 +229,19 @@ impl Vmm {
         })
         .await
     }
+}
+
+/// The account as a login of it stands for it. Where admins need a second factor, one without acts as a user, who can
+/// set it up.
+fn signed_in(user: &User, session: &Session, needed: SecondFactorUse) -> Actor {
+    let User { id, name, role, .. } = user.clone();
+    let role = match session.second_factor_at {
+        None if needed == SecondFactorUse::Admins => Role::User,
+        _ => role,
+    };
+    let lately = chrono::Utc::now() - SECOND_FACTOR_COUNTS;
+    let unconfirmed = user.second_factor && session.second_factor_at.is_none_or(|at| at < lately);
+    Actor::User { id, name, role, token: None, unconfirmed }
 }
 
 fn target(session: &Session) -> Target {

@@ -81,8 +81,8 @@ impl Vmm {
     /// [`Error::Unauthenticated`] if the account is gone or disabled, or the actor has none.
     pub async fn own_user(&self, actor: &Actor) -> Result<User> {
         let id = actor.user_id().ok_or(Error::Unauthenticated)?;
-        let user = self.unguarded().repository().users().by_id(id).await?.filter(|user| !user.disabled);
-        user.ok_or(Error::Unauthenticated)
+        let user = self.lookup(actor)?.user_by_id(id).await?;
+        user.filter(|user| !user.disabled).ok_or(Error::Unauthenticated)
     }
 
     /// The actor that stands for an account, for a program that knows by its own means who asks.
@@ -209,7 +209,7 @@ fn there(user: Option<User>, name: &UserName) -> Result<User> {
 
 /// Checks the present password of an account whose password is about to change. Whoever changes their own must give it,
 /// so that nobody who comes by a session can keep the account.
-async fn check_present_password(
+pub(super) async fn check_present_password(
     desk: &Desk,
     actor: &Actor,
     user: &User,

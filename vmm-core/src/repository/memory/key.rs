@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use super::state::State;
 use super::store::Store;
 use crate::error::Result;
-use crate::model::{AuditEntry, Resealed, ScriptId, Sealed};
+use crate::model::{AuditEntry, Resealed, ScriptId, Sealed, UserId};
 use crate::repository::{KeyRepository, refusal};
 
 #[async_trait]
@@ -22,12 +22,17 @@ impl KeyRepository for Store {
         Ok(self.read(passwords))
     }
 
+    async fn second_factors(&self) -> Result<Vec<(UserId, Sealed)>> {
+        Ok(self.read(second_factors))
+    }
+
     async fn replace(&self, resealed: Resealed, audit: AuditEntry) -> Result<()> {
         self.change(&audit, |state| {
-            let Resealed { was, machines_secret, passwords: new } = resealed;
-            let present = passwords(state);
-            let same_scripts = present.iter().map(|(id, _)| id).eq(new.iter().map(|(id, _)| id));
-            if state.machines_secret.as_ref() != Some(&was) || !same_scripts {
+            let Resealed { was, machines_secret, passwords: new, second_factors: factors } = resealed;
+            let same_scripts = passwords(state).iter().map(|(id, _)| id).eq(new.iter().map(|(id, _)| id));
+            let present = second_factors(state);
+            let same_accounts = present.iter().map(|(user, _)| user).eq(factors.iter().map(|(user, _)| user));
+            if state.machines_secret.as_ref() != Some(&was) || !same_scripts || !same_accounts {
                 return Err(refusal::sealed_meanwhile());
             }
             state.machines_secret = Some(machines_secret);
@@ -36,9 +41,18 @@ impl KeyRepository for Store {
                     login.password = password;
                 }
             }
+            for (user, secret) in factors {
+                if let Some(row) = state.second_factors.get_mut(&user) {
+                    row.secret = secret;
+                }
+            }
             Ok(())
         })
     }
+}
+
+fn second_factors(state: &State) -> Vec<(UserId, Sealed)> {
+    state.second_factors.iter().map(|(user, row)| (*user, row.secret.clone())).collect()
 }
 
 fn passwords(state: &State) -> Vec<(ScriptId, Sealed)> {

@@ -18,6 +18,7 @@ mod request;
 mod run;
 mod schedule;
 mod script;
+mod second_factor;
 mod session;
 mod state;
 mod store;

@@ -6,7 +6,7 @@ use super::record::{audit, user};
 use super::state::SessionRow;
 use super::store::Store;
 use super::table::page;
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::model::{AuditEntry, NewSession, Session, SessionFilter, SessionId, Timestamp, TokenHash, User, UserId};
 use crate::repository::SessionRepository;
 use crate::repository::rules::{now, stored};
@@ -15,11 +15,12 @@ use crate::repository::rules::{now, stored};
 impl SessionRepository for Store {
     async fn create(&self, session: NewSession, audit: AuditEntry) -> Result<Session> {
         self.change(&audit, |state| {
-            let NewSession { user, token, expires_at } = session;
+            let NewSession { user, token, expires_at, second_factor_at } = session;
             let (user, created_at) = (user::required(state, user)?.id, now());
             state.sessions.remove_if(|row| row.session.user == user && row.session.expires_at <= created_at);
             let id = SessionId(state.sessions.next_id());
-            let session = Session { id, user, created_at, expires_at: stored(expires_at) };
+            let (expires_at, second_factor_at) = (stored(expires_at), second_factor_at.map(stored));
+            let session = Session { id, user, created_at, expires_at, second_factor_at };
             state.sessions.insert(id, SessionRow { session: session.clone(), token });
             Ok(session)
         })
@@ -44,6 +45,14 @@ impl SessionRepository for Store {
             session.user == user && session.expires_at > stored(now) && after.is_none_or(|after| session.id > after)
         };
         Ok(self.read(|state| page(state.sessions.values().map(|row| &row.session).filter(is_wanted).cloned(), *limit)))
+    }
+
+    async fn confirm(&self, id: SessionId, at: Timestamp, audit: AuditEntry) -> Result<()> {
+        self.change(&audit, |state| {
+            let row = state.sessions.get_mut(&id).ok_or_else(|| Error::not_found(Kind::Session, id))?;
+            row.session.second_factor_at = Some(stored(at));
+            Ok(())
+        })
     }
 
     async fn delete(&self, id: SessionId, audit: AuditEntry) -> Result<()> {

@@ -22,6 +22,7 @@ pub(super) struct State {
     pub(super) sessions: Table<SessionId, SessionRow>,
     pub(super) tokens: Table<TokenId, TokenRow>,
     pub(super) link_codes: Table<UserId, LinkCodeRow>,
+    pub(super) second_factors: Table<UserId, SecondFactorRow>,
     pub(super) files: Table<FileId, StoredFile>,
     pub(super) oses: Table<OsId, Os>,
     pub(super) removed_images: Table<VolumeName, ()>,
@@ -80,6 +81,15 @@ pub(super) struct TokenRow {
 pub(super) struct LinkCodeRow {
     pub(super) hash: TokenHash,
     pub(super) expires_at: Timestamp,
+}
+
+#[derive(Clone)]
+pub(super) struct SecondFactorRow {
+    pub(super) secret: Sealed,
+    pub(super) confirmed_at: Option<Timestamp>,
+    /// The newest step whose code was used.
+    pub(super) last_step: u64,
+    pub(super) recovery_codes: Vec<TokenHash>,
 }
 
 /// The names of accounts in the request are looked up when it is read.

@@ -96,6 +96,7 @@ fn remove(state: &mut State, id: UserId) {
     state.bot_buttons.remove_if(|row| row.button.user == id);
     super::record::schedule::remove_if(state, |schedule| schedule.made_by == id);
     state.link_codes.remove(&id);
+    state.second_factors.remove(&id);
     state.users.remove(&id);
 }
 

@@ -23,6 +23,7 @@ mod run;
 mod schedule;
 mod schema;
 mod script;
+mod second_factor;
 mod session;
 mod store;
 mod token;

@@ -8,20 +8,20 @@ use super::list::List;
 use super::record::{audit, user};
 use super::row::{Columns, execute, first};
 use super::store::Store;
-use crate::error;
+use crate::error::{self, Kind};
 use crate::model::{AuditEntry, NewSession, Session, SessionFilter, SessionId, Timestamp, TokenHash, User, UserId};
 use crate::repository::SessionRepository;
 use crate::repository::rules::{now, stored};
 
-const SELECT: &str = "SELECT id, user, created_at, expires_at FROM session";
+const SELECT: &str = "SELECT id, user, created_at, expires_at, second_factor_at FROM session";
 
 #[async_trait]
 impl SessionRepository for Store {
     async fn create(&self, session: NewSession, audit: AuditEntry) -> error::Result<Session> {
         self.change("recording a login", audit, move |tx| {
-            let NewSession { user, token, expires_at } = session;
+            let NewSession { user, token, expires_at, second_factor_at } = session;
             let (user, created_at) = (user::required(tx, user)?.id, now());
-            let expires_at = stored(expires_at);
+            let (expires_at, second_factor_at) = (stored(expires_at), second_factor_at.map(stored));
             execute(
                 tx,
                 "DELETE FROM session WHERE user = ?1 AND expires_at <= ?2",
@@ -29,10 +29,17 @@ impl SessionRepository for Store {
             )?;
             execute(
                 tx,
-                "INSERT INTO session (user, token_hash, created_at, expires_at) VALUES (?1, ?2, ?3, ?4)",
-                params![user.0, token.0, created_at.timestamp_micros(), expires_at.timestamp_micros()],
+                "INSERT INTO session (user, token_hash, created_at, expires_at, second_factor_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5)",
+                params![
+                    user.0,
+                    token.0,
+                    created_at.timestamp_micros(),
+                    expires_at.timestamp_micros(),
+                    second_factor_at.map(|at| at.timestamp_micros())
+                ],
             )?;
-            Ok(Session { id: SessionId(tx.last_insert_rowid()), user, created_at, expires_at })
+            Ok(Session { id: SessionId(tx.last_insert_rowid()), user, created_at, expires_at, second_factor_at })
         })
         .await
     }
@@ -71,6 +78,17 @@ impl SessionRepository for Store {
         .await
     }
 
+    async fn confirm(&self, id: SessionId, at: Timestamp, audit: AuditEntry) -> error::Result<()> {
+        self.change("confirming a login", audit, move |tx| {
+            let sql = "UPDATE session SET second_factor_at = ?2 WHERE id = ?1";
+            if execute(tx, sql, params![id.0, at.timestamp_micros()])? == 0 {
+                return Err(error::Error::not_found(Kind::Session, id).into());
+            }
+            Ok(())
+        })
+        .await
+    }
+
     async fn delete(&self, id: SessionId, audit: AuditEntry) -> error::Result<()> {
         let key = self.audit_key()?.clone();
         self.write("ending a login", move |tx| {
@@ -89,5 +107,6 @@ fn session(row: &Row<'_>) -> Result<Session> {
         user: UserId(row.value("user")?),
         created_at: row.time("created_at")?,
         expires_at: row.time("expires_at")?,
+        second_factor_at: row.time_opt("second_factor_at")?,
     })
 }

@@ -21,16 +21,45 @@ function noteStatus(response: Response): void {
   if (response.status === 401 && !response.url.endsWith('/web-session')) for (const listener of listeners) listener();
 }
 
+/** Asks the person for the code of the second factor, and gives it to the server. Returns whether that succeeded. */
+type GiveSecondFactor = () => Promise<boolean>;
+
+let giveSecondFactor: GiveSecondFactor = () => Promise.resolve(false);
+
+/** Calls `give` when the server wants the second factor again, and then repeats what it was wanted for. */
+export function onSecondFactorNeeded(give: GiveSecondFactor): void {
+  giveSecondFactor = give;
+}
+
+/** Repeats a call that needs the second factor again, after the person has given it. */
+async function withSecondFactor(response: Response, repeat: () => Promise<Response>): Promise<Response> {
+  // Signing in asks for the code in its own form.
+  if (response.status !== 403 || response.url.endsWith('/web-session')) return response;
+  const problem = problemOf(response, await response.clone().json().catch(() => ({})));
+  return problem.kind === 'second-factor' && (await giveSecondFactor()) ? repeat() : response;
+}
+
+/** Calls as they were sent, until their answers have come. */
+const sent = new Map<string, Request>();
+
 /** The client of the API. Each call carries the session's cookie, which scripts cannot see. */
 export const api = createClient<paths>({ baseUrl: location.origin, credentials: 'same-origin' });
 
 api.use({
-  onRequest({ request }) {
+  onRequest({ request, id }) {
     request.headers.set('X-Vmm-Console', '1');
+    sent.set(id, request.clone());
     return request;
   },
-  onResponse({ response }) {
-    noteStatus(response);
+  async onResponse({ response, id }) {
+    const request = sent.get(id);
+    sent.delete(id);
+    const answer = request ? await withSecondFactor(response, () => fetch(request)) : response;
+    noteStatus(answer);
+    return answer;
+  },
+  onError({ id }) {
+    sent.delete(id);
   },
 });
 
@@ -62,7 +91,7 @@ export function once(): { 'Idempotency-Key': string } {
 
 /** Calls a path without the generated client, for bodies that are files or streams. */
 export async function raw(method: string, path: string, init: RequestInit = {}): Promise<Response> {
-  const response = await fetch(path, {
+  const send = () => fetch(path, {
     ...init,
     method,
     credentials: 'same-origin',
@@ -70,6 +99,7 @@ export async function raw(method: string, path: string, init: RequestInit = {}):
   }).catch((error: unknown) => {
     throw error instanceof DOMException && error.name === 'AbortError' ? error : asProblem(error);
   });
+  const response = await withSecondFactor(await send(), send);
   noteStatus(response);
   if (!response.ok) throw problemOf(response, await response.json().catch(() => ({})));
   return response;

@@ -27,9 +27,9 @@ export async function readSession(): Promise<void> {
   }
 }
 
-/** Signs in. */
-export async function signIn(name: string, password: string): Promise<void> {
-  session.value = await done(api.POST('/web-session', { body: { name, password } }));
+/** Signs in; with a code of the second factor if the account has one. */
+export async function signIn(name: string, password: string, code: string): Promise<void> {
+  session.value = await done(api.POST('/web-session', { body: { name, password, ...(code ? { code } : {}) } }));
 }
 
 /** Signs out. */

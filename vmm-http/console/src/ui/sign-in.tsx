@@ -1,4 +1,5 @@
 import { useState } from 'preact/hooks';
+import { asProblem } from '../api/problem';
 import { useAction } from '../api/query';
 import { signIn } from '../api/session';
 import { place } from '../lib/router';
@@ -12,22 +13,41 @@ import { LanguageChoice, ThemeButton } from './settings';
 export function SignIn() {
   const [name, setName] = useState('');
   const [password, setPassword] = useState('');
-  const action = useAction(() => signIn(name, password), { quiet: true });
+  const [code, setCode] = useState('');
+  const [needsCode, setNeedsCode] = useState(false);
+  const action = useAction(
+    async () => {
+      try {
+        await signIn(name, password, code);
+      } catch (error) {
+        const problem = asProblem(error);
+        if (problem.kind === 'second-factor') setNeedsCode(true);
+        // Who has to type the code as well keeps the password.
+        else if (problem.field('code') === undefined) setPassword('');
+        setCode('');
+        throw problem;
+      }
+    },
+    { quiet: true },
+  );
   const refused = action.problem?.status === 401;
-  const submit = async () => {
-    if (!(await action.run())) setPassword('');
-  };
+  const wrongCode = action.problem?.field('code');
+  const shown = action.problem?.kind === 'second-factor' || wrongCode ? null : action.problem;
   return (
     <main class="sign-in" id="main" tabIndex={-1}>
       <div class="sign-in-card">
         <h1>{text('signIn.title')}</h1>
         {place.value.path !== '/' && <p class="muted">{text('signIn.back')}</p>}
-        <Form onSubmit={submit}>
+        <Form onSubmit={() => action.run()}>
           <Field label={text('signIn.name')} value={name} onInput={setName} autocomplete="username" required autofocus />
           <Field label={text('signIn.password')} value={password} onInput={setPassword} type="password" autocomplete="current-password" required />
+          {needsCode && (
+            <Field label={text('signIn.code')} value={code} onInput={setCode} autocomplete="one-time-code" hint={text('signIn.codeHow')}
+              error={wrongCode} required autofocus />
+          )}
           {refused && <p class="field-error" role="alert">{text('signIn.refused')}</p>}
-          {action.problem && !refused && <ProblemBox problem={action.problem} />}
-          <Button type="submit" kind="primary" busy={action.busy} blocked={!name || !password ? text('signIn.empty') : undefined}>
+          {shown && !refused && <ProblemBox problem={shown} />}
+          <Button type="submit" kind="primary" busy={action.busy} blocked={!name || !password ? text('signIn.empty') : needsCode && !code ? text('signIn.emptyCode') : undefined}>
             {text('signIn.action')}
           </Button>
         </Form>

@@ -63,10 +63,15 @@ export async function open(
 
 export async function signIn(page: Page, path = '/'): Promise<void> {
   await page.goto(BASE + path);
+  await fillSignIn(page);
+  await page.waitForSelector('.layout');
+}
+
+/** Types the name and the password into the form of the page, and sends them. */
+export async function fillSignIn(page: Page): Promise<void> {
   await page.fill('input[autocomplete=username]', NAME);
   await page.fill('input[autocomplete=current-password]', PASSWORD);
   await page.keyboard.press('Enter');
-  await page.waitForSelector('.layout');
 }
 
 /** Goes to a page and waits until it shows what it knows. */

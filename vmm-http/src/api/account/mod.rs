@@ -3,6 +3,7 @@
 pub(super) mod file;
 pub(super) mod limits;
 pub(super) mod link;
+pub(super) mod second_factor;
 pub(super) mod session;
 pub(super) mod session_web;
 pub(super) mod token;

@@ -6,8 +6,8 @@ use poem::web::Data;
 use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi};
-use vmm_core::Vmm;
 use vmm_core::model::{AccountCredential, Session, SessionFilter, SessionId, UserName};
+use vmm_core::{SecretString, Vmm};
 
 use super::user::UserBody;
 use crate::api::answer::Done;
@@ -30,6 +30,8 @@ pub(super) struct Credentials {
     #[oai(validator(max_length = 128))]
     pub(super) name: String,
     pub(super) password: Secret,
+    /// For an account with a second factor: a code of its authenticator app, or a recovery code.
+    pub(super) code: Option<Secret>,
 }
 
 /// A session.
@@ -74,8 +76,9 @@ impl SessionApi {
         vmm: Data<&Vmm>,
         body: Body<Credentials>,
     ) -> Result<Json<SessionBody>, Failure> {
-        let Credentials { name, password } = body.0;
-        let login = vmm.login(&name, password.into(), peer::address(request)).await?;
+        let Credentials { name, password, code } = body.0;
+        let code = code.map(SecretString::from);
+        let login = vmm.login(&name, password.into(), code, peer::address(request)).await?;
         Ok(Json(SessionBody {
             token: login.token.into(),
             expires_at: login.session.expires_at,

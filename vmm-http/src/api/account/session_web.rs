@@ -73,8 +73,9 @@ impl WebSessionApi {
     #[oai(path = "/web-session", method = "post", operation_id = "signInToConsole")]
     async fn sign_in(&self, request: &Request, vmm: Data<&Vmm>, body: Body<Credentials>) -> Result<SignedIn, Failure> {
         session_cookie::of_our_pages(&vmm, request)?;
-        let Credentials { name, password } = body.0;
-        let login = vmm.login(&name, password.into(), peer::address(request)).await?;
+        let Credentials { name, password, code } = body.0;
+        let code = code.map(SecretString::from);
+        let login = vmm.login(&name, password.into(), code, peer::address(request)).await?;
         let seconds = (login.session.expires_at - Utc::now()).num_seconds();
         let cookie = session_cookie::set(&vmm, request, &login.token, seconds);
         Ok(SignedIn::SignedIn(Json(shown(&vmm, login.user, login.session.expires_at)), cookie))

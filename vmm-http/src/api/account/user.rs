@@ -130,6 +130,8 @@ pub(super) struct UserBody {
     role: RoleWord,
     /// True if nobody can sign in with the account.
     disabled: bool,
+    /// Whether it needs a second factor to sign in.
+    second_factor: bool,
     /// The number of changes; in quotes, its `ETag`.
     revision: i64,
     created_at: DateTime<Utc>,
@@ -143,6 +145,7 @@ impl From<User> for UserBody {
             chat_id: user.chat_id,
             role: user.role.into(),
             disabled: user.disabled,
+            second_factor: user.second_factor,
             revision: user.revision.0,
             created_at: user.created_at,
         }

@@ -52,11 +52,18 @@ pub async fn all_that_is_sealed_is_replaced(repository: Arc<dyn Repository>) {
     expected.sort_by_key(|(id, _)| id.0);
     assert_eq!(passwords, expected);
     passwords.iter_mut().zip(12..).for_each(|((_, password), byte)| *password = sealed(byte));
-    let resealed = Resealed { was: sealed(1), machines_secret: sealed(11), passwords: passwords.clone() };
+    repository.second_factors().begin(desk.user.id, sealed(4), sample::audit("begin")).await.expect("it has none");
+    let mut second_factors = repository.keys().second_factors().await.expect("an answer");
+    assert_eq!(second_factors, [(desk.user.id, sealed(4))]);
+    second_factors[0].1 = sealed(14);
+    let resealed =
+        Resealed { was: sealed(1), machines_secret: sealed(11), passwords: passwords.clone(), second_factors };
     let replace = repository.keys().replace(resealed, sample::audit("key.rotate"));
     audited(&repository, 1, replace).await.expect("nothing changed meanwhile");
     assert_eq!(repository.keys().machines_secret().await.expect("an answer"), Some(sealed(11)));
     assert_eq!(repository.keys().passwords().await.expect("an answer"), passwords);
+    let factor = repository.second_factors().get(desk.user.id).await.expect("an answer").expect("it was begun");
+    assert_eq!(factor.secret, sealed(14));
     let login = repository.scripts().login(scripts[0].id).await.expect("an answer").expect("a login");
     assert_eq!(login.user, "deployer");
     assert_eq!(repository.scripts().login(scripts[1].id).await.expect("an answer"), None);
@@ -72,7 +79,7 @@ pub async fn what_changed_meanwhile_is_not_replaced(repository: Arc<dyn Reposito
     unaudited(&repository, async {
         let all = repository.keys().passwords().await.expect("an answer");
         for (was, passwords) in [(sealed(1), passwords), (sealed(1), Vec::new()), (sealed(9), all)] {
-            let resealed = Resealed { was, machines_secret: sealed(11), passwords };
+            let resealed = Resealed { was, machines_secret: sealed(11), passwords, second_factors: Vec::new() };
             let replaced = repository.keys().replace(resealed, sample::audit("key.rotate")).await;
             assert_conflict(replaced, &["meanwhile"]);
         }

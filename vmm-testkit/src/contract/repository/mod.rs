@@ -28,6 +28,7 @@ pub mod request;
 pub mod run;
 pub mod schedule;
 pub mod script;
+pub mod second_factor;
 pub mod session;
 pub mod token;
 pub mod user;
@@ -61,6 +62,10 @@ macro_rules! repository_contract {
             link {
                 a_code_binds_a_chat_once, a_new_code_takes_the_place_of_the_old,
                 a_code_ends_with_its_time_and_its_account, a_taken_chat_is_not_bound_again,
+            }
+            second_factor {
+                a_second_factor_counts_once_it_is_confirmed, what_shows_a_second_factor_counts_once,
+                a_removed_second_factor_is_gone, a_login_keeps_when_the_second_factor_was_given,
             }
             bot_group {
                 a_group_is_allowed_for_one_bot, a_hundred_groups_are_enough,
@@ -244,7 +249,7 @@ pub(in crate::contract) async fn race<F: Future<Output = Result<()>> + Send + 's
 
 async fn login(repository: &Arc<dyn Repository>, user: UserId, token: u8) -> TokenHash {
     let token = TokenHash([token; 32]);
-    let new = NewSession { user, token, expires_at: Utc::now() + Duration::hours(1) };
+    let new = NewSession { user, token, expires_at: Utc::now() + Duration::hours(1), second_factor_at: None };
     repository.sessions().create(new, sample::audit("login")).await.expect("the account is there");
     token
 }

@@ -13,7 +13,7 @@ use crate::sample::{self, Desk};
 pub async fn a_token_is_good_until_it_expires(repository: Arc<dyn Repository>) {
     let desk = Desk::make(&repository).await;
     let (token, expires_at) = (TokenHash([7; 32]), Utc::now() + Duration::hours(1));
-    let new = NewSession { user: desk.user.id, token, expires_at };
+    let new = NewSession { user: desk.user.id, token, expires_at, second_factor_at: None };
     let session = repository.sessions().create(new, sample::audit("login")).await.expect("the account is there");
     let at = |moment| repository.sessions().by_token(token, moment);
     let before = session.expires_at - Duration::milliseconds(1);
@@ -42,7 +42,8 @@ pub async fn an_ended_login_is_gone(repository: Arc<dyn Repository>) {
 
 /// A login of an account that is not there is refused.
 pub async fn a_login_needs_an_account(repository: Arc<dyn Repository>) {
-    let new = NewSession { user: UserId(4711), token: TokenHash([7; 32]), expires_at: Utc::now() };
+    let new =
+        NewSession { user: UserId(4711), token: TokenHash([7; 32]), expires_at: Utc::now(), second_factor_at: None };
     unaudited(&repository, async {
         assert_not_found(repository.sessions().create(new, sample::audit("login")).await);
     })
@@ -53,7 +54,8 @@ pub async fn a_login_needs_an_account(repository: Arc<dyn Repository>) {
 pub async fn a_login_forgets_the_expired_ones(repository: Arc<dyn Repository>) {
     let desk = Desk::make(&repository).await;
     let token = TokenHash([9; 32]);
-    let expired = NewSession { user: desk.user.id, token, expires_at: Utc::now() - Duration::hours(1) };
+    let expired =
+        NewSession { user: desk.user.id, token, expires_at: Utc::now() - Duration::hours(1), second_factor_at: None };
     repository.sessions().create(expired, sample::audit("login")).await.expect("the account is there");
     let past = Utc::now() - Duration::hours(2);
     assert!(repository.sessions().by_token(token, past).await.expect("an answer").is_some());

@@ -107,7 +107,7 @@ pub async fn revoked_access_is_gone_and_nobody_else_s(repository: Arc<dyn Reposi
     for (user, hash) in [(desk.user.id, 1), (desk.admin.id, 2)] {
         create(&repository, user, "ci", hash).await.expect("a free name");
         create(&repository, user, "backup", hash + 10).await.expect("a free name");
-        let session = NewSession { user, token: TokenHash([hash; 32]), expires_at };
+        let session = NewSession { user, token: TokenHash([hash; 32]), expires_at, second_factor_at: None };
         repository.sessions().create(session, sample::audit("session.create")).await.expect("an account");
         let code = NewLinkCode { user, hash: TokenHash([hash; 32]), expires_at };
         repository.links().create(code, sample::audit("link.create")).await.expect("an account");

@@ -133,6 +133,7 @@ async fn what_cannot_be_audited_does_not_happen() {
         user: user.id,
         token: TokenHash([token; 32]),
         expires_at: Timestamp::from_timestamp(4_000_000_000, 0).expect("a moment"),
+        second_factor_at: None,
     };
     let session = repository.sessions().create(login(1), sample::audit("x")).await.expect("the account is there");
     let job = repository.jobs().open().await.expect("an answer").remove(0).id;

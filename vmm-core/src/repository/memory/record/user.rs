@@ -25,7 +25,16 @@ pub(in super::super) fn insert(state: &mut State, new: NewUser) -> Result<User> 
     let NewUser { name, password, chat_id, role } = new;
     refuse_taken(state, None, &name, chat_id)?;
     let id = UserId(state.users.next_id());
-    let user = User { id, name, chat_id, role, disabled: false, revision: Revision(1), created_at: now() };
+    let user = User {
+        id,
+        name,
+        chat_id,
+        role,
+        disabled: false,
+        second_factor: false,
+        revision: Revision(1),
+        created_at: now(),
+    };
     state.users.insert(id, UserRow { user: user.clone(), password });
     Ok(user)
 }

@@ -15,6 +15,7 @@ CREATE TABLE user (
     chat_id INTEGER,
     role TEXT NOT NULL CHECK (role IN ('user', 'admin')),
     disabled INTEGER NOT NULL DEFAULT 0 CHECK (disabled IN (0, 1)),
+    second_factor INTEGER NOT NULL DEFAULT 0 CHECK (second_factor IN (0, 1)),
     revision INTEGER NOT NULL DEFAULT 1,
     created_at INTEGER NOT NULL
 ) STRICT;
@@ -26,7 +27,8 @@ CREATE TABLE session (
     user INTEGER NOT NULL REFERENCES user (id) ON DELETE CASCADE,
     token_hash BLOB NOT NULL CHECK (length(token_hash) = 32),
     created_at INTEGER NOT NULL,
-    expires_at INTEGER NOT NULL
+    expires_at INTEGER NOT NULL,
+    second_factor_at INTEGER
 ) STRICT;
 CREATE UNIQUE INDEX session_token_hash ON session (token_hash);
 CREATE INDEX session_user ON session (user);
@@ -62,6 +64,20 @@ CREATE TABLE link_code (
     expires_at INTEGER NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX link_code_hash ON link_code (hash);
+
+-- `secret` is sealed with the master key. It counts from `confirmed_at` on; no code of `last_step` or before counts again.
+CREATE TABLE second_factor (
+    user INTEGER PRIMARY KEY REFERENCES user (id) ON DELETE CASCADE,
+    secret BLOB NOT NULL,
+    confirmed_at INTEGER,
+    last_step INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+CREATE TABLE recovery_code (
+    user INTEGER NOT NULL REFERENCES user (id) ON DELETE CASCADE,
+    hash BLOB NOT NULL CHECK (length(hash) = 32),
+    PRIMARY KEY (user, hash)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE os (
     id INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -22,6 +22,7 @@ pub(in super::super) fn user(row: &Row<'_>) -> Result<User> {
         chat_id: row.value("chat_id")?,
         role: row.parsed("role")?,
         disabled: row.value("disabled")?,
+        second_factor: row.value("second_factor")?,
         revision: Revision(row.value("revision")?),
         created_at: row.time("created_at")?,
     })

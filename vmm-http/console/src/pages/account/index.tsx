@@ -4,10 +4,12 @@ import { setTheme, theme, type Theme } from '../../lib/theme';
 import { text as shared } from '../../messages';
 import { Select } from '../../ui/form';
 import { PageHead, Section } from '../../ui/parts';
+import './page.css';
 import { Leak } from './leak';
 import { Limits } from './limits';
 import { text } from './messages';
 import { Password } from './password';
+import { SecondFactor } from './second-factor';
 import { Sessions } from './sessions';
 import { Telegram } from './telegram';
 import { Tokens } from './tokens';
@@ -19,6 +21,7 @@ export default function Account() {
       <div class="columns">
         <Password />
         <div>
+          <SecondFactor />
           <Telegram />
           <Section title={text('settings')}>
             <div class="form form-row">

@@ -1,1 +1,0 @@
-import{Y as n}from"./index-DXmEKlGt.js";async function s(t,a){const e=await(await n("GET",t)).blob();o(e,a)}function o(t,a){const e=document.createElement("a");e.href=URL.createObjectURL(t),e.download=a,e.click(),setTimeout(()=>URL.revokeObjectURL(e.href),6e4)}export{o as a,s};
