@@ -24,7 +24,7 @@ if NAME is not None:
             return log_in()
 
         def set(self, case, token, context):
-            if case.operation.definition.raw.get("operationId") == "logout":
+            if case.operation.definition.raw.get("operationId") in ("logout", "signOutOfConsole"):
                 token = log_in()
             case.headers = {**(case.headers or {}), "Authorization": f"Bearer {token}"}
 
