@@ -315,10 +315,10 @@ async fn disk_calls(app: &App, vaults: &[Vm]) -> Vec<(&'static str, String, Opti
 /// A second factor from its confirmation to its end.
 async fn second_factor_calls(app: &App) -> Vec<(&'static str, String, Option<Value>)> {
     let authenticator = second_factor::begin(app, Who::Root).await;
-    let code = |steps_ago| Some(second_factor::code(&authenticator, steps_ago));
+    let code = |steps_from_now| Some(second_factor::code(&authenticator, steps_from_now));
     vec![
-        ("confirmSecondFactor", String::new(), code(1)),
-        ("giveSecondFactor", String::new(), code(0)),
+        ("confirmSecondFactor", String::new(), code(0)),
+        ("giveSecondFactor", String::new(), code(1)),
         ("beginSecondFactor", String::new(), Some(json!({"password": PASSWORD}))),
         ("removeSecondFactor", String::new(), None),
     ]

@@ -13,11 +13,13 @@ fn secret(text: &str) -> SecretString {
     SecretString::from(text)
 }
 
-/// An account that is signed in, and its authenticator app.
-struct Owner {
-    actor: Actor,
+/// A second factor that was just set up.
+struct SetUp {
+    /// The login in which it was set up.
     login: AccountCredential,
     app: FakeAuthenticator,
+    /// The code that showed it, which counts for nothing else.
+    used: SecretString,
     recovery_codes: Vec<SecretString>,
 }
 
@@ -29,22 +31,13 @@ async fn authenticated(desk: &TestDesk, login: &NewLogin) -> (Actor, AccountCred
     desk.vmm.authenticate(&login.token).await.expect("a good token")
 }
 
-/// Sets a second factor up. The app's present code and its next one were not used.
-async fn set_up(desk: &TestDesk, name: &str) -> Owner {
+async fn set_up(desk: &TestDesk, name: &str) -> SetUp {
     let (actor, login) = authenticated(desk, &sign_in(desk, name, None).await.expect("a login")).await;
     let new = desk.vmm.begin_second_factor(&actor, secret(PASSWORD)).await.expect("it has none");
     let app = FakeAuthenticator::new(&new.secret);
-    app.begin_of_a_step().await;
-    let recovery_codes =
-        desk.vmm.confirm_second_factor(&actor, &login, &app.code(1)).await.expect("a code of the app");
-    let (actor, login) = match login {
-        AccountCredential::Session(session) => {
-            let session = desk.repository.sessions().by_id(session.id).await.expect("an answer").expect("a login");
-            (actor, AccountCredential::Session(session))
-        }
-        AccountCredential::Token(_) => unreachable!("it is a login"),
-    };
-    Owner { actor, login, app, recovery_codes }
+    let used = app.code(0);
+    let recovery_codes = desk.vmm.confirm_second_factor(&actor, &login, &used).await.expect("a code of the app");
+    SetUp { login, app, used, recovery_codes }
 }
 
 #[tokio::test]
@@ -60,18 +53,19 @@ async fn who_has_a_second_factor_needs_it_to_sign_in() {
     assert!(!format!("{new:?}").contains(new.secret.expose_secret()));
     sign_in(&desk, "alice", None).await.expect("what is not confirmed does not count");
 
-    let Owner { app, recovery_codes, .. } = set_up(&desk, "alice").await;
+    let SetUp { app, used, recovery_codes, .. } = set_up(&desk, "alice").await;
+    let next = app.code(1);
     assert_eq!(recovery_codes.len(), 10);
     let missing = sign_in(&desk, "alice", None).await;
     assert!(matches!(missing, Err(Error::SecondFactorNeeded { sign_in: true })), "{missing:?}");
-    let wrong_password = desk.vmm.login("alice", secret("not the password"), Some(app.code(0)), None).await;
+    let wrong_password = desk.vmm.login("alice", secret("not the password"), Some(next.clone()), None).await;
     assert!(matches!(wrong_password, Err(Error::Unauthenticated)), "{wrong_password:?}");
-    for code in [secret("000000"), secret(""), app.code(1), app.code(9), secret("AAAAA-AAAAA")] {
+    for code in [secret("000000"), secret(""), used, app.code(-9), secret("AAAAA-AAAAA")] {
         let refused = sign_in(&desk, "alice", Some(code)).await;
         assert!(matches!(&refused, Err(Error::Invalid(_))), "{refused:?}");
     }
-    sign_in(&desk, "alice", Some(app.code(0))).await.expect("the present code");
-    let again = sign_in(&desk, "alice", Some(app.code(0))).await;
+    sign_in(&desk, "alice", Some(next.clone())).await.expect("the next code");
+    let again = sign_in(&desk, "alice", Some(next)).await;
     assert!(matches!(&again, Err(Error::Invalid(_))), "a code counts once: {again:?}");
 
     let typed = recovery_codes[0].expose_secret().to_lowercase().replace('-', " ");
@@ -86,9 +80,8 @@ async fn who_has_a_second_factor_needs_it_to_sign_in() {
 #[tokio::test]
 async fn what_gives_rights_away_needs_a_second_factor_of_the_last_ten_minutes() {
     let desk = TestDesk::without_image().await;
-    let Owner { login, app, .. } = set_up(&desk, "root").await;
-    let AccountCredential::Session(session) = &login else { unreachable!("it is a login") };
-    let token = sign_in(&desk, "root", Some(app.code(0))).await.expect("a login").token;
+    let SetUp { login, app, used, recovery_codes } = set_up(&desk, "root").await;
+    let token = sign_in(&desk, "root", Some(recovery_codes[0].clone())).await.expect("a login").token;
     let (fresh, own) = desk.vmm.authenticate(&token).await.expect("a good token");
     let alice = sample::user_name("alice");
     let promote = || UserUpdate { role: Some(Role::Admin), ..UserUpdate::default() };
@@ -112,19 +105,21 @@ async fn what_gives_rights_away_needs_a_second_factor_of_the_last_ten_minutes() 
     }
     desk.vmm.users(&stale, &UserFilter::default()).await.expect("reading needs none");
 
-    let wrong = desk.vmm.give_second_factor(&stale, &credential, &app.code(0)).await;
-    assert!(matches!(wrong, Err(Error::Invalid(_))), "it was used to sign in: {wrong:?}");
-    desk.vmm.give_second_factor(&stale, &credential, &app.code(-1)).await.expect("the next code");
+    let wrong = desk.vmm.give_second_factor(&stale, &credential, &used).await;
+    assert!(matches!(wrong, Err(Error::Invalid(_))), "it was used to set it up: {wrong:?}");
+    desk.vmm.give_second_factor(&stale, &credential, &app.code(1)).await.expect("the next code");
     let (fresh, _) = desk.vmm.authenticate(&token).await.expect("a good token");
     desk.vmm.create_token(&fresh, draft).await.expect("it was just given");
-    // The other login of the account is where it was.
-    assert!(session.second_factor_at.is_some());
+    // Each login has its own time: the one in which it was set up was never asked.
+    let AccountCredential::Session(other) = &login else { unreachable!("it is a login") };
+    let other = desk.repository.sessions().by_id(other.id).await.expect("an answer").expect("a login");
+    assert!(other.second_factor_at.is_some_and(|at| at > past));
 }
 
 #[tokio::test]
 async fn an_admin_helps_somebody_who_has_lost_the_app_and_nobody_else_does() {
     let desk = TestDesk::without_image().await;
-    let Owner { .. } = set_up(&desk, "alice").await;
+    set_up(&desk, "alice").await;
     let alice = sample::user_name("alice");
     let draft = vmm_core::UserDraft {
         name: sample::user_name("bob"),
@@ -147,8 +142,8 @@ async fn where_admins_need_one_an_admin_without_it_has_the_rights_of_a_user() {
     let (actor, _) = authenticated(&desk, &sign_in(&desk, "root", None).await.expect("a login")).await;
     let refused = desk.vmm.users(&actor, &UserFilter::default()).await;
     assert!(matches!(refused, Err(Error::Forbidden { .. })), "{refused:?}");
-    let Owner { app, .. } = set_up(&desk, "root").await;
-    let (actor, _) = authenticated(&desk, &sign_in(&desk, "root", Some(app.code(0))).await.expect("a login")).await;
+    let SetUp { app, .. } = set_up(&desk, "root").await;
+    let (actor, _) = authenticated(&desk, &sign_in(&desk, "root", Some(app.code(1))).await.expect("a login")).await;
     desk.vmm.users(&actor, &UserFilter::default()).await.expect("an admin");
 }
 
