@@ -356,3 +356,22 @@ fn no_locked_crate_has_a_hole_that_is_known_unless_the_list_says_why_it_does_no_
         assert_eq!(open.is_empty(), reason.is_none(), "{id} and {name} {open:?}: accepted for {reason:?}");
     }
 }
+
+/// A file that its program of tests does not name is not compiled, and its tests pass nobody's eyes.
+#[test]
+fn every_file_of_tests_is_part_of_its_program() {
+    for folder in ["vmm-bot/tests/it", "vmm-http/tests/it", "vmm-testkit/tests/it", "examples/tests/it"] {
+        let files = sources(folder);
+        let lines: Vec<_> = files.iter().flat_map(|(_, text)| text.lines().map(str::trim)).collect();
+        for (path, _) in &files {
+            let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+            let name = match stem.as_ref() {
+                "main" => continue,
+                "mod" => path.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy(),
+                _ => stem,
+            };
+            let named = lines.iter().any(|line| line.ends_with(&format!("mod {name};")));
+            assert!(named, "{} is named by no mod line", path.display());
+        }
+    }
+}

@@ -20,6 +20,7 @@ mod pool;
 mod provisioning;
 mod request;
 mod script;
+mod second_factor;
 mod spreadsheet;
 mod sqlite;
 mod ssh;
